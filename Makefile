@@ -57,16 +57,16 @@ define make_environment
 	$(BIN)/python -m pip install --progress-bar off --constraint constraints.txt \
 		$(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install --progress-bar off --constraint constraints.txt \
-		--build-constraint constraints.txt --editable '.[all]' $(1)
+		--build-constraint constraints.txt --editable '.[$(1)]' $(2)
 	$(BIN)/python -m pip check
-	@rm .venv/unfinished; touch $(2)
+	@rm .venv/unfinished; touch $(3)
 endef
 
 $(RUNNING):
-	$(call make_environment,,$(RUNNING))
+	$(call make_environment,running,,$(RUNNING))
 
 $(DEVELOPING):
-	$(call make_environment,--group dev,$(RUNNING) $(DEVELOPING))
+	$(call make_environment,all,--group dev,$(RUNNING) $(DEVELOPING))
 
 environment: $(DEVELOPING)
 

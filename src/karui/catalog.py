@@ -1,7 +1,8 @@
 """Names to techniques, lazily: listing the names imports none of them.
 
-A technique is a file of `karui.shorter` or `karui.faster` (its name with dashes), an entry point of the group
-`karui.techniques` of an installed package, or a class in a file of one's own: `path/to/file.py:Class`.
+A technique is a file of `karui.shorter`, `karui.smaller` or `karui.faster` (its name with dashes), an entry
+point of the group `karui.techniques` of an installed package, or a class in a file of one's own:
+`path/to/file.py:Class`.
 
 Plans are written as techniques joined by `+`, each with its parameters after a colon:
 `adaptive-consistency:k=16,threshold=0.95 + token-cap:tokens=800`.
@@ -24,7 +25,7 @@ from karui.core.errors import InputError, UnknownName
 from karui.core.plan import Plan
 from karui.core.technique import Technique
 
-_FAMILIES = ("shorter", "faster")
+_FAMILIES = ("shorter", "smaller", "faster")
 _GROUP = "karui.techniques"
 _IN_FILE = re.compile(r"((?:[A-Za-z]:)?[^:=]*\.py:\w+)(?::(.*))?$")
 """A class in a file, perhaps of another drive, and its parameters."""

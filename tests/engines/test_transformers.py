@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import EngineError, ModelError
-from karui.core.technique import Ability
 from karui.core.trace import SIGNAL_UNIT, End, Trace
 from karui.engines.transformers import TransformersEngine
 

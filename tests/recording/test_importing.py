@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from karui.core.ability import Ability
 from karui.core.errors import InputError
-from karui.core.technique import Ability
 from karui.core.trace import End
 from karui.recording import store
 from karui.recording.importing import import_traces

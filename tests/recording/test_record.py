@@ -13,12 +13,13 @@ from textwrap import dedent
 
 import pytest
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Sampling
 from karui.core.errors import EngineError, PlanError, RecordingMismatch, StorageError
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
-from karui.core.technique import Ability, Family, Technique
+from karui.core.technique import Family, Technique
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import store
 from karui.recording.record import Progress, record

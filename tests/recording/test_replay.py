@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Reply, Sampling, Together
 from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
@@ -16,7 +17,7 @@ from karui.core.live import solve_live
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.technique import Ability, Family, Technique
+from karui.core.technique import Family, Technique
 from karui.core.trace import NO_SIGNALS, End, Mark, Peek, Trace, Trial
 from karui.core.watch import Move
 from karui.engines.scripted import ScriptedEngine, run_virtual

@@ -1,11 +1,11 @@
 """Traces made by hand, and plans played over them."""
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.ask import Prompt, Sampling
 from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.technique import Ability
 from karui.core.trace import End, Mark, Peek, Signals, Trace, Trial
 from karui.recording.replay import Replay
 

@@ -5,9 +5,10 @@ from typing import ClassVar
 import pytest
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Reply, Together
 from karui.core.errors import PlanError
-from karui.core.technique import Ability, Family, Technique, knob
+from karui.core.technique import Family, Technique, knob
 from karui.core.watch import Move
 from karui.testing import conformance
 from karui.testing.conformance import check, check_plan

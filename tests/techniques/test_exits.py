@@ -1,8 +1,8 @@
 import pytest
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.technique import Ability
 from karui.core.trace import End
 from tests.techniques.hand_made import at, ends, play, spent, trace
 

@@ -1,9 +1,9 @@
 import pytest
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt
 from karui.core.errors import PlanError
-from karui.core.technique import Ability
 
 ASK = Ask("q", Prompt("How many?\n\nBox it."))
 

@@ -5,10 +5,11 @@ import pytest
 from scipy.stats import beta
 
 from karui import catalog
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Reply
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.plan import Plan
-from karui.core.technique import Ability, Family, Technique
+from karui.core.technique import Family, Technique
 from karui.core.trace import End
 from karui.core.watch import Move
 from karui.faster import _confidence

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.technique import Ability
 from karui.core.trace import Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 

@@ -8,9 +8,10 @@ from hashlib import sha256
 from math import prod
 from typing import Any
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.errors import PlanError
-from karui.core.technique import Ability, Technique
+from karui.core.technique import Technique
 from karui.core.watch import Watcher
 
 
@@ -73,6 +74,11 @@ class Plan:
         """The techniques that need a recording of their own: what a recording is made with."""
         return tuple(t for t in self.techniques if t.needs_recording())
 
+    @cached_property
+    def prepared(self) -> tuple[Technique, ...]:
+        """The techniques that make new weights, in order: each works on what the one before it made."""
+        return tuple(t for t in self.techniques if t.changes("prepare"))
+
     @property
     def traces(self) -> int:
         """How many traces of one question it may ask for at most."""
@@ -97,6 +103,12 @@ class Plan:
                     why=f"It needs {', '.join(sorted(lacking))}, which is not there.",
                     remedy="Choose a technique without that need, or another engine or recording.",
                 )
+
+    def configure(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Returns the engine's options as every technique in turn changes them."""
+        for technique in self.techniques:
+            options = technique.configure(options)
+        return options
 
     def rewrite(self, ask: Ask) -> Ask:
         """Returns the ask as every technique in turn rewrites it."""

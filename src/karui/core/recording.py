@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from karui.core.ability import Ability
 from karui.core.ask import Prompt, Sampling
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import UnknownName
-from karui.core.technique import Ability
 from karui.core.trace import Trace
 
 FORMAT = 1

@@ -5,10 +5,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum, StrEnum
 from inspect import getdoc
 from math import exp, log
+from pathlib import Path
 from typing import Any, ClassVar
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Reply
 from karui.core.errors import InputError, PlanError, UnknownName
+from karui.core.forge import Forge
 from karui.core.solve import Flow
 from karui.core.watch import Watcher
 
@@ -21,23 +24,6 @@ class Family(StrEnum):
     FASTER = "faster"
     CONTROL = "control"
     """A cheap trick that every technique beside it has to beat."""
-
-
-class Ability(StrEnum):
-    """What an engine can do, or a recording holds."""
-
-    TRIALS = "trials"
-    """Force an answer at a checkpoint."""
-    CONFIDENCE = "confidence"
-    """The probability of a trial's answer, and peeks at its first token."""
-    SIGNALS = "signals"
-    """Log-probability, entropy and top-k confidence of every thinking token."""
-    TEXT = "text"
-    """The text of the thinking."""
-    THINKING_SWITCH = "thinking switch"
-    """A chat template that can leave thinking out, or a marker that closes it at once."""
-    BAN = "ban"
-    """Keep words from being generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +119,14 @@ class Technique:
     slot: ClassVar[str] = ""
     shared: ClassVar[bool] = False
 
-    def prepare(self, model: Any, forge: Any) -> Any:
-        """Once, offline: makes new weights from `model` with `forge`, and returns them."""
-        return model
+    def prepare(self, model: Path, forge: Forge) -> None:
+        """Once, offline: makes new weights from the model in the folder `model`, written to `forge.folder`.
+
+        What makes it impossible (an architecture, too few right traces) is raised before the long work.
+        """
 
     def configure(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Once, at load: returns the engine's options, changed."""
+        """Once, at load: returns the engine's options (as `karui.engines.load` takes them), changed."""
         return options
 
     def rewrite(self, ask: Ask) -> Ask:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import EngineError, NotRecorded
 from karui.core.recording import Recording
-from karui.core.technique import Ability
 from karui.core.trace import Mark, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 

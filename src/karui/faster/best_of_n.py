@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Reply, Together
 from karui.core.solve import Flow
-from karui.core.technique import Ability, Family, Technique, knob, require
+from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Signals
 from karui.core.watch import Checkpoint, Move
 from karui.faster._confidence import mean, quantile

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Reply, Together
 from karui.core.solve import Flow
-from karui.core.technique import Ability, Family, Technique, knob, require
+from karui.core.technique import Family, Technique, knob, require
 from karui.faster._confidence import Floor, lowest, quantile, window_of
 from karui.faster._votes import single, weighted_vote
 

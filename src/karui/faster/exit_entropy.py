@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.technique import Ability, Family, Technique, knob, require
+from karui.core.technique import Family, Technique, knob, require
 from karui.core.watch import Checkpoint, Move
 
 

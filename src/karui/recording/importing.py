@@ -21,13 +21,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from karui.core.ability import Ability
 from karui.core.ask import Prompt, Sampling
 from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import InputError
 from karui.core.question import Verifier
 from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.technique import Ability
 from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
 from karui.recording.columns import answers
 from karui.recording.machine import versions

@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from time import monotonic
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.technique import Ability
 from karui.core.trace import Mark, Trace
 from karui.recording.columns import answers
 from karui.recording.machine import machine, versions

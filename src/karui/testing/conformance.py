@@ -20,6 +20,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Reply
 from karui.core.bill import Bill
 from karui.core.errors import PlanError
@@ -29,7 +30,7 @@ from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.recording import Recorded, Recording
 from karui.core.solve import Solve
-from karui.core.technique import Ability, Family, Knob, Technique
+from karui.core.technique import Family, Knob, Technique
 from karui.core.trace import NO_SIGNALS, Trace
 from karui.core.walk import walk
 from karui.core.watch import Checkpoint, Move, Watcher

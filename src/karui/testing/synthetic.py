@@ -15,11 +15,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from karui.core.ability import Ability
 from karui.core.ask import Prompt, Sampling
 from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.technique import Ability
 from karui.core.trace import End, Mark, Peek, Signals, Trace, Trial
 
 HABITS = ("settles", "overthinks", "wavers", "needs length")

@@ -3,10 +3,10 @@
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
 from karui.core.errors import EngineError, ModelError
-from karui.core.technique import Ability
 from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, find_markers
 
 if TYPE_CHECKING:

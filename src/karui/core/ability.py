@@ -1,0 +1,20 @@
+"""Abilities: what engines differ in."""
+
+from enum import StrEnum
+
+
+class Ability(StrEnum):
+    """What an engine can do, or a recording holds."""
+
+    TRIALS = "trials"
+    """Force an answer at a checkpoint."""
+    CONFIDENCE = "confidence"
+    """The probability of a trial's answer, and peeks at its first token."""
+    SIGNALS = "signals"
+    """Log-probability, entropy and top-k confidence of every thinking token."""
+    TEXT = "text"
+    """The text of the thinking."""
+    THINKING_SWITCH = "thinking switch"
+    """A chat template that can leave thinking out, or a marker that closes it at once."""
+    BAN = "ban"
+    """Keep words from being generated."""

@@ -1,0 +1,42 @@
+"""The forge as a technique sees it: where new weights are written, and what they are made from."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from karui.core.recording import Recording
+
+
+class Forge(Protocol):
+    """The workplace handed to `Technique.prepare`.
+
+    `karui.forge` keeps its promises: nothing written here is seen under the artifact's name before it is
+    whole, what was noted ends up in the artifact's manifest, and an interrupted make finds `scratch` as it
+    was left.
+
+    Attributes:
+        folder: Write the new model here, as an ordinary model folder with its tokenizer. It exists, empty.
+        scratch: Checkpoints to resume from. It exists; after an interruption with what was left in it.
+        device: "cpu", or a GPU as torch names it.
+        seed: Everything random comes from it.
+        minutes: What the user allows for training; None is the technique's own default.
+    """
+
+    folder: Path
+    scratch: Path
+    device: str
+    seed: int
+    minutes: float | None
+
+    @property
+    def recording(self) -> Recording:
+        """The recording to calibrate on and to learn from, made by the model that is being changed.
+
+        Raises:
+            InputError: None was given; says how to give one.
+        """
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Reports `done` of `total` units of work, with a few words."""
+
+    def note(self, **facts: Any) -> None:
+        """Keeps JSON-able facts for the artifact's manifest: what was dropped, losses, layers left."""

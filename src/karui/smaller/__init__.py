@@ -1,0 +1,1 @@
+"""Smaller: techniques that make the model itself light; one file each."""
