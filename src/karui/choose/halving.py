@@ -1,0 +1,141 @@
+"""Successive halving: of many artifacts, find the few worth a full recording, on a few questions.
+
+Each rung asks every artifact still in the race a few more questions and keeps the better half (Jamieson and
+Talwalkar, 1502.07943). What is ranked is the accuracy-efficiency score, so that an artifact which loses right
+answers falls out however light it is. The questions must not be test questions: what is kept here is chosen
+by them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karui.measure.derived import accuracy_efficiency_score
+
+RUNGS = (8, 15, 30)
+"""Questions that an artifact has been asked at the end of each rung."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What some questions showed of one artifact.
+
+    Attributes:
+        correct: Verdicts, shape [questions].
+        cost: On the axis made small, per question, shape [questions].
+    """
+
+    correct: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+    def __add__(self, more: "Look") -> "Look":
+        """Returns both together."""
+        return Look(np.concatenate([self.correct, more.correct]), np.concatenate([self.cost, more.cost]))
+
+    def first(self, questions: int) -> "Look":
+        """Returns the first so many questions."""
+        return Look(self.correct[:questions], self.cost[:questions])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One artifact at the end of the last rung it took part in.
+
+    Attributes:
+        name: The artifact's.
+        questions: How many it was asked.
+        accuracy: Share right.
+        cost_ratio: Its cost over the baseline's, on the same questions.
+        score: Accuracy-efficiency score against the baseline.
+        kept: Whether it goes on to a full recording.
+    """
+
+    name: str
+    questions: int
+    accuracy: float
+    cost_ratio: float
+    score: float
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """The whole race.
+
+    Attributes:
+        standings: Every artifact, best first.
+        asked: Traces generated for it.
+        spared: Traces that full recordings of the dropped artifacts would have taken, less those that
+            screening took.
+    """
+
+    standings: tuple[Standing, ...]
+    asked: int
+    spared: int = 0
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the artifacts to record, best first."""
+        return tuple(s.name for s in self.standings if s.kept)
+
+
+@dataclass
+class _Racer:
+    name: str
+    look: Look = field(default_factory=lambda: Look(np.empty(0), np.empty(0)))
+
+
+def halve(
+    names: Sequence[str],
+    ask: Callable[[str, int, int], Look],
+    baseline: Look,
+    *,
+    keep: int = 2,
+    full: int = 0,
+    rungs: Sequence[int] = RUNGS,
+) -> Screening:
+    """Races artifacts against each other until `keep` are left.
+
+    Args:
+        names: The artifacts.
+        ask: Asks one artifact the questions from the second argument up to, not including, the third.
+        baseline: The bare model on the questions of all rungs.
+        keep: Artifacts to keep at most; with no more than these nothing is asked. One whose score is not above
+            the baseline's, which is 0, is never kept.
+        full: Traces that a full recording of one artifact takes, for what was spared.
+        rungs: Questions asked in all by the end of each rung, rising.
+    """
+    racers = [_Racer(name) for name in names]
+    if len(racers) <= keep:
+        return Screening(tuple(Standing(n, 0, np.nan, np.nan, np.nan, kept=True) for n in names), 0)
+    out: list[Standing] = []
+    asked = reached = 0
+    for number, questions in enumerate(rungs):
+        before = baseline.first(questions)
+        for racer in racers:
+            racer.look += ask(racer.name, reached, questions)
+            asked += questions - reached
+        reached = questions
+        ranked = sorted((_standing(r, before) for r in racers), key=lambda s: -s.score)
+        last = number == len(rungs) - 1
+        left = keep if last else max(keep, ceil(len(racers) / 2))
+        out = [*ranked[left:], *out]
+        racers = [next(r for r in racers if r.name == s.name) for s in ranked[:left]]
+        if last or len(racers) <= keep:
+            winners = [replace(s, kept=s.score > 0) for s in ranked[:left]]
+            break
+    dropped = len(names) - sum(s.kept for s in winners)
+    return Screening((*winners, *out), asked, max(0, full * dropped - asked))
+
+
+def _standing(racer: _Racer, baseline: Look) -> Standing:
+    look = racer.look
+    accuracy, cost = float(look.correct.mean()), float(look.cost.mean())
+    before, before_cost = float(baseline.correct.mean()), float(baseline.cost.mean())
+    score = accuracy_efficiency_score(
+        tokens=cost, accuracy=accuracy, baseline_tokens=before_cost, baseline_accuracy=max(before, 1e-9)
+    )
+    return Standing(racer.name, len(look.correct), accuracy, cost / before_cost, score)
