@@ -103,32 +103,30 @@ def halve(
         names: The artifacts.
         ask: Asks one artifact the questions from the second argument up to, not including, the third.
         baseline: The bare model on the questions of all rungs.
-        keep: Artifacts to keep at most; with no more than these nothing is asked. One whose score is not above
-            the baseline's, which is 0, is never kept.
+        keep: Artifacts to keep at most; with no more than these nothing is asked. One whose score is not
+            above 0, the baseline's own, is never kept.
         full: Traces that a full recording of one artifact takes, for what was spared.
         rungs: Questions asked in all by the end of each rung, rising.
     """
     racers = [_Racer(name) for name in names]
     if len(racers) <= keep:
         return Screening(tuple(Standing(n, 0, np.nan, np.nan, np.nan, kept=True) for n in names), 0)
-    out: list[Standing] = []
+    fallen: list[Standing] = []
+    ranked: list[Standing] = []
     asked = reached = 0
-    for number, questions in enumerate(rungs):
-        before = baseline.first(questions)
+    for questions in rungs:
+        if ranked:
+            left = max(keep, ceil(len(racers) / 2))
+            fallen = [*ranked[left:], *fallen]
+            racers = [next(r for r in racers if r.name == s.name) for s in ranked[:left]]
         for racer in racers:
             racer.look += ask(racer.name, reached, questions)
             asked += questions - reached
         reached = questions
-        ranked = sorted((_standing(r, before) for r in racers), key=lambda s: -s.score)
-        last = number == len(rungs) - 1
-        left = keep if last else max(keep, ceil(len(racers) / 2))
-        out = [*ranked[left:], *out]
-        racers = [next(r for r in racers if r.name == s.name) for s in ranked[:left]]
-        if last or len(racers) <= keep:
-            winners = [replace(s, kept=s.score > 0) for s in ranked[:left]]
-            break
+        ranked = sorted((_standing(r, baseline.first(questions)) for r in racers), key=lambda s: -s.score)
+    winners = [replace(s, kept=place < keep and s.score > 0) for place, s in enumerate(ranked)]
     dropped = len(names) - sum(s.kept for s in winners)
-    return Screening((*winners, *out), asked, max(0, full * dropped - asked))
+    return Screening((*winners, *fallen), asked, max(0, full * dropped - asked))
 
 
 def _standing(racer: _Racer, baseline: Look) -> Standing:
