@@ -7,7 +7,7 @@ from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
 from karui.core.errors import EngineError, ModelError
-from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, find_markers
+from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, markers_of
 
 if TYPE_CHECKING:
     from karui.engines.transformers.stream import TransformersStream
@@ -56,12 +56,7 @@ class TransformersEngine:
 
         self.card, self.rule, self.seed = card, rule, seed
         self._tokenizer = tokenizer
-        self.markers = markers or find_markers(
-            tokenizer.get_vocab().keys(),
-            _template_of(tokenizer),
-            model_type=model.config.model_type,
-            endings=endings,
-        )
+        self.markers = markers or markers_of(tokenizer, model_type=model.config.model_type, endings=endings)
         self._template = Template(tokenizer, self.markers)
         self.suffix = self.markers.suffix if suffix is None else suffix
         suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
@@ -197,8 +192,3 @@ class TransformersEngine:
     async def close(self) -> None:
         """Frees the model; whoever still awaits a stream is cancelled."""
         self._server.close()
-
-
-def _template_of(tokenizer: Any) -> str:
-    template = getattr(tokenizer, "chat_template", None) or ""
-    return "\n".join(template.values()) if isinstance(template, dict) else str(template)

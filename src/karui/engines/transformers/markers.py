@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 BOX = "\\boxed{"
 """What an answer is forced into."""
@@ -103,6 +104,13 @@ def find_markers(
         + ".",
         endings,
     )
+
+
+def markers_of(tokenizer: Any, *, model_type: str = "", endings: tuple[str, ...] = PLAIN_ENDINGS) -> Markers:
+    """Finds the markers of the model that a transformers tokenizer belongs to, as `find_markers`."""
+    found = getattr(tokenizer, "chat_template", None) or ""
+    template = "\n".join(found.values()) if isinstance(found, dict) else str(found)
+    return find_markers(tokenizer.get_vocab().keys(), template, model_type=model_type, endings=endings)
 
 
 def _family(model_type: str, template: str) -> str:
