@@ -1,0 +1,109 @@
+"""From the text of a trace back to the tokens that the engine fed and the model wrote."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from karui.core.ask import Prompt
+from karui.core.recording import Recording
+from karui.core.trace import End, Trace
+from karui.engines.transformers.markers import markers_of
+from karui.engines.transformers.prompt import Start, Template
+
+_BREAKS: tuple[str, ...] = ("\n\n", "\n", "", " ")
+"""What may stand between the end of thinking and the answer, which a trace is kept without."""
+_OPENINGS: tuple[str, ...] = ("\n", "")
+"""What may stand after an opening marker, which a trace is kept without."""
+_TRIED = 64
+"""Traces from which it is learned what this model writes in those two places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as tokens.
+
+    Attributes:
+        ids: The tokens.
+        exact: Whether their numbers, of thinking and of answer, are those that were recorded.
+    """
+
+    ids: list[int]
+    exact: bool
+
+
+class Transcript:
+    """Turns the prompts and traces of one model back into its tokens."""
+
+    def __init__(self, tokenizer: Any, recording: Recording) -> None:
+        """Reads the tokenizer's template, and off the recording what the model writes between the parts."""
+        self._tokenizer = tokenizer
+        self._markers = markers_of(tokenizer)
+        self._template = Template(tokenizer, self._markers)
+        end = self._template.turn_end()
+        end = tokenizer.eos_token_id if end is None else end
+        self._end = [] if end is None else [end]
+        self._openings, self._breaks = _OPENINGS, _BREAKS
+        self._learn(recording)
+
+    def prompt(self, prompt: Prompt) -> list[int]:
+        """Returns the prompt's tokens, as the engine feeds them."""
+        return self._encode(self._template.render(prompt)[0])
+
+    def reply(self, prompt: Prompt, trace: Trace) -> Reply:
+        """Returns the tokens of a finished trace of this prompt, the end of turn included."""
+        _, start = self._template.render(prompt)
+        if self._markers.plain:
+            return self._plain(trace)
+        thought: list[int] = []
+        exact = True
+        if trace.thinking_tokens:
+            opening = self._markers.open if start is Start.UNDECIDED else ""
+            breaks = self._openings if opening else ("",)
+            closed = trace.thinking + self._markers.close
+            thought, exact = self._first((opening + b + closed for b in breaks), trace.thinking_tokens)
+        breaks = self._breaks if trace.thinking_tokens else ("",)
+        wanted = trace.answer_tokens - len(self._end)
+        answer, also = self._first((b + trace.text for b in breaks), wanted)
+        return Reply(thought + answer + self._end, exact and also)
+
+    def _plain(self, trace: Trace) -> Reply:
+        # A model that never announced an answer thought to its last token; its answer is part of that.
+        text = trace.thinking + (trace.text if trace.answer_tokens else "")
+        ids = self._encode(text) + self._end
+        return Reply(ids, len(ids) == trace.thinking_tokens + trace.answer_tokens)
+
+    def _first(self, texts: Iterable[str], wanted: int) -> tuple[list[int], bool]:
+        """Returns the first text's ids that are as many as wanted; the very first text's where none are."""
+        tried = []
+        for text in texts:
+            tried.append(self._encode(text))
+            if len(tried[-1]) == wanted:
+                return tried[-1], True
+        return tried[0], False
+
+    def _learn(self, recording: Recording) -> None:
+        """Puts first what fits the recorded numbers of tokens most often; where two fit, the usual one."""
+        traces = [t for t in recording.traces() if t.end is End.FINISHED and t.thinking_tokens][:_TRIED]
+        if self._markers.plain or not traces:
+            return
+        close, opening = self._markers.close, self._markers.open
+        self._openings = self._ranked(
+            _OPENINGS, traces, lambda b, t: (opening + b + t.thinking + close, t.thinking_tokens)
+        )
+        ends = len(self._end)
+        self._breaks = self._ranked(_BREAKS, traces, lambda b, t: (b + t.text, t.answer_tokens - ends))
+
+    def _ranked(
+        self,
+        breaks: tuple[str, ...],
+        traces: list[Trace],
+        pair: Callable[[str, Trace], tuple[str, int]],
+    ) -> tuple[str, ...]:
+        def misses(between: str) -> int:
+            return sum(len(self._encode(text)) != n for text, n in (pair(between, t) for t in traces))
+
+        return tuple(sorted(breaks, key=misses))
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
