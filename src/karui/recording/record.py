@@ -19,7 +19,7 @@ from karui.core.question import Question, Task
 from karui.core.recording import Manifest, Recorded, Recording
 from karui.core.trace import Mark, Trace
 from karui.recording.columns import answers
-from karui.recording.machine import machine, versions
+from karui.measure.machine import machine, versions
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
 

@@ -6,7 +6,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("karui", "numpy", "torch", "transformers", "tokenizers", "vllm", "llama-cpp-python", "xllamacpp")
+_PACKAGES = tuple(
+    "karui numpy torch transformers tokenizers torchao llmcompressor compressed-tensors trl peft vllm cyllama gguf "
+    "llama-cpp-python xllamacpp".split()
+)
 
 
 def machine() -> str:
