@@ -1,4 +1,4 @@
-"""What a recording was made on, in words: no host names, no paths."""
+"""What a recording or an artifact was made on, in words: no host names, no paths."""
 
 import os
 import platform
@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = tuple(
-    "karui numpy torch transformers tokenizers torchao llmcompressor compressed-tensors trl peft vllm cyllama gguf "
-    "llama-cpp-python xllamacpp".split()
+    "karui numpy torch transformers tokenizers torchao llmcompressor compressed-tensors trl peft "
+    "vllm cyllama gguf llama-cpp-python xllamacpp".split()
 )
 
 

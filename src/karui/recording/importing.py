@@ -29,8 +29,8 @@ from karui.core.errors import InputError
 from karui.core.question import Verifier
 from karui.core.recording import Manifest, Recorded, Recording
 from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
-from karui.recording.columns import answers
 from karui.measure.machine import versions
+from karui.recording.columns import answers
 
 _SHOWN = 10
 """Broken lines that an error names; the rest are counted."""

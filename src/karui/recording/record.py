@@ -18,8 +18,8 @@ from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.recording import Manifest, Recorded, Recording
 from karui.core.trace import Mark, Trace
-from karui.recording.columns import answers
 from karui.measure.machine import machine, versions
+from karui.recording.columns import answers
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
 
