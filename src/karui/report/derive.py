@@ -68,7 +68,10 @@ class Row:
             return float((m.get("seconds") or m["time"])[0])
         if axis == "tokens":
             return self.tokens
-        found = m.get("kv_bytes" if axis == "memory" else axis)
+        if axis == "memory":
+            cache = m.get("kv_bytes")
+            return None if cache is None else float(cache) + float(m.get("weight_bytes") or 0)
+        found = m.get(axis)
         return None if found is None else float(found)
 
 

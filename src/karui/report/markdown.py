@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import phrases, shipped, statement, tables, tested
+from karui.report import models, phrases, shipped, statement, tables, tested
 from karui.report.context import Context
 from karui.report.derive import Board
 from karui.report.money import results
@@ -27,6 +27,7 @@ def markdown(c: Context) -> str:
         _savings(c),
         f"## {w('table')}",
         _rows(c, c.board),
+        _models(c),
         _live(c),
         f"## {w('tested')}",
         _tested(c),
@@ -118,6 +119,31 @@ def _rows(c: Context, board: Board) -> str:
             ]
         )
     return grid(head, rows)
+
+
+def _models(c: Context) -> str:
+    w, form, entries = c.words, c.form, c.study.models
+    if len(entries) < 2:
+        return ""
+    head = [w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("thinking_tokens")]
+    rows = []
+    for entry in entries:
+        weight, m = entry.get("weight") or {}, entry.get("measurement")
+        loss = (entry.get("comparison") or {}).get("loss")
+        speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in weight.get("speed", {}).items())
+        said = models.remark(c, entry, entries[0])
+        rows.append(
+            [
+                " · ".join([code(models.label(c, entry)), *([text(said)] if said else [])]),
+                form.bytes(weight.get("loaded_bytes") or weight.get("disk_bytes")),
+                speed or "–",
+                form.percent(m["accuracy"]["value"]) if m else "–",
+                form.points(loss["value"]) if loss else "–",
+                form.integer(m["bill"]["thinking"]) if m else "–",
+            ]
+        )
+    lines = [line for line in (*models.fastest(c, entries), models.screening(c)) if line]
+    return "\n\n".join([f"## {w('models')}", grid(head, rows), *lines])
 
 
 def _live(c: Context) -> str:

@@ -40,6 +40,12 @@ class Study:
         commands: What to type to make the study again.
         baselines_extra: Further plans to compare with, of the same shape as `plans`; such as self-consistency
             with 16 traces.
+        models: The model as it came first, then every lighter version of it: a list of {"name", "label": its
+            techniques or "", "weight": `Weight.as_dict()` or None, "made": {"seconds", "peak_bytes", "notes"}
+            or None, "measurement" and "comparison" of full thinking with it, None where it was not recorded}.
+        screening: `Screening` as a dictionary; None where no version was screened.
+        interactions: What two techniques save: a list of {"a", "b": labels, "axes": {axis: {"a", "b", "both":
+            ratios to the baseline}}, "loss": {"a", "b", "both"}}.
         format: Version of this format.
     """
 
@@ -54,6 +60,9 @@ class Study:
     assumptions: Mapping[str, Any] = field(default_factory=dict)
     commands: Sequence[str] = ()
     baselines_extra: Sequence[Mapping[str, Any]] = ()
+    models: Sequence[Mapping[str, Any]] = ()
+    screening: Mapping[str, Any] | None = None
+    interactions: Sequence[Mapping[str, Any]] = ()
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""Every string of the report, in every language, in one table.
+
+A row is a key and its text by language, in the order of `LANGUAGES`. Placeholders are the same in all. The
+words {accuracy}, {right} and {wrong} are filled in by `karui.report.language`: where a study has no
+references they become "agreement with the full model" and its like, everywhere.
+"""
+
+from karui.report.words.evidence import EVIDENCE
+from karui.report.words.first import FIRST
+from karui.report.words.models import MODELS
+
+__all__ = ["EVIDENCE", "FIRST", "LANGUAGES", "MODELS", "TABLE"]
+
+LANGUAGES = ("en", "ja")
+
+TABLE = {**FIRST, **EVIDENCE, **MODELS}
