@@ -110,6 +110,7 @@ class Technique:
         needs: What the engine or the recording must be able to do.
         slot: Techniques of one plan never share a slot ("prompt", "vote", …); empty shares with all.
         shared: Whether its own watchers see each other's traces (see `Watch.shared`).
+        takes_quantized: Whether it can `prepare` new weights from a model that is quantized already.
     """
 
     __slots__ = ()
@@ -118,6 +119,7 @@ class Technique:
     needs: ClassVar[frozenset[Ability]] = frozenset()
     slot: ClassVar[str] = ""
     shared: ClassVar[bool] = False
+    takes_quantized: ClassVar[bool] = False
 
     def prepare(self, model: Path, forge: Forge) -> None:
         """Once, offline: makes new weights from the model in the folder `model`, written to `forge.folder`.
@@ -145,8 +147,20 @@ class Technique:
 
     @property
     def traces(self) -> int:
-        """How many traces its flow may ask for at most; a recording with fewer cannot replay it."""
+        """How many traces of the model it is asked for its flow may want at most.
+
+        A recording with fewer cannot replay it.
+        """
         return 1
+
+    @property
+    def models(self) -> Mapping[str, int]:
+        """The models its flow may ask besides the one it is asked for: how many traces of each at most.
+
+        For each ask of the main model, by the name that an ask goes by. What the technique `needs` is then
+        needed of these models.
+        """
+        return {}
 
     @classmethod
     def name(cls) -> str:

@@ -44,7 +44,7 @@ def digest(folder: Path) -> str:
             config = {k: v for k, v in json.loads(data).items() if k != "transformers_version"}
             data = json.dumps(config, sort_keys=True).encode()
         sink.update(path.name.encode() + b"\0" + data)
-    weights = weight_files(folder)
+    weights = weight_files(folder) or sorted(folder.glob("*.gguf"))
     whole = sum(p.stat().st_size for p in weights) < _WHOLE
     for path in weights:
         size = path.stat().st_size
