@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from karui.cli import choose, import_, poc, record, replay, report, tasks, techniques
+from karui.cli import choose, import_, poc, record, replay, report, tasks, techniques, weigh
 from karui.cli.console import explained
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "replay": (replay.replay, "Evaluate plans over a recording."),
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),
     "report": (report.report, "Write the report of a finished study."),
+    "weigh": (weigh.weigh, "Weigh models: memory and tokens per second on this machine."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
     "techniques": (techniques.techniques, "List the techniques."),
     "tasks": (tasks.tasks, "List the sources of questions."),

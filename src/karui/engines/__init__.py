@@ -18,3 +18,12 @@ def load(model: str, **options: Any) -> Engine:
     from karui.engines.transformers import TransformersEngine
 
     return TransformersEngine.load(model, **options)
+
+
+def import_for(model: str) -> None:  # noqa: ARG001 - each engine has its own libraries
+    """Imports the libraries that the engine of this model stands on, and loads nothing.
+
+    Whoever measures what a model takes has them in memory before.
+    """
+    import torch  # noqa: F401
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401

@@ -1,0 +1,68 @@
+"""`karui weigh`: what models take in memory and give in speed, on this machine."""
+
+from typing import Annotated, Any
+
+import typer
+
+from karui.cli import options as o
+
+
+def weigh(
+    models: Annotated[
+        list[str], typer.Argument(help="Model folders, Hub names or .gguf files; karui-mini, karui-micro.")
+    ],
+    questions: o.Questions = "mini",
+    at_once: str = typer.Option("1,8,32", help="Streams side by side, one figure each."),
+    tokens: int = typer.Option(256, min=32, help="Tokens of the longest stream of each measurement."),
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    threads: o.Threads = 0,
+    compile_: bool = typer.Option(False, "--compile", help="Compile the model first, where the engine can."),
+    json: bool = typer.Option(False, "--json", help="For programs."),
+) -> None:
+    """Weigh models one after the other, each in a process of its own: memory, tokens per second."""
+    from json import dumps
+
+    from karui.cli.console import Steps, table
+    from karui.cli.session import task_of
+    from karui.core.ask import Ask, Prompt, Sampling
+    from karui.core.errors import InputError
+    from karui.models import place
+    from karui.recording.weigh import weigh as weighed
+    from karui.report.formats import Format
+
+    try:
+        counts = [int(n) for n in at_once.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1:
+        raise InputError(f"--at-once {at_once} cannot be read.", remedy="Write numbers, such as 1,8,32.")
+    task = task_of(questions, limit=max(counts))
+    asks = [Ask(q.id, Prompt(task.prompt(q)), Sampling(0.6, 0.95)) for q in task.questions]
+    options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None}
+    if compile_:
+        options["compile"] = True
+    found = []
+    with Steps() as steps:
+        for model in models:
+            steps.begin(f"Weighing {model}")
+            found.append(weighed(place(model), asks, name=model, at_once=counts, tokens=tokens, **options))
+    if json:
+        typer.echo(dumps([w.as_dict() for w in found], indent=1))
+        return
+    first, form = found[0], Format("en")
+    rows = [
+        (
+            w.model,
+            f"{w.engine}, {w.dtype}",
+            f"{w.parameters / 1e6:,.1f} M",
+            form.bytes(w.disk_bytes),
+            form.bytes(w.loaded_bytes),
+            form.bytes(w.resident_bytes),
+            form.bytes(w.kv_bytes_per_token),
+            *(f"{rate:,.0f} ({rate / first.speed[n]:.2f}×)" for n, rate in w.speed.items()),
+        )
+        for w in found
+    ]
+    heads = ("model", "engine", "parameters", "on disk", "loaded", "process", "KV a token")
+    table((*heads, *(f"tokens/s at {n}" for n in counts)), rows)
