@@ -2,21 +2,24 @@
 
 import re
 from dataclasses import dataclass
-from math import exp
-
-import numpy as np
 
 from karui.core.bill import Tally
 from karui.core.trace import End, Peek, Signals, Trace, Trial
 from karui.core.watch import Checkpoint
+from karui.engines.transformers.answers import (
+    answer_after,
+    answer_unsaid,
+    as_probability,
+    box_end,
+    end_pattern,
+    forced_head,
+    marker_begun,
+    mean_probability,
+)
 from karui.engines.transformers.batch import Batch
-from karui.engines.transformers.markers import BOX, Markers
+from karui.engines.transformers.markers import Markers
 from karui.engines.transformers.row import Mode, Row, Want
 from karui.engines.transformers.vocabulary import CLOSE
-
-PROBABILITY_UNIT = 1 / 1024
-"""Probabilities are rounded to this, for the reason that signals are: the last bits of float32 depend on what
-else is in the batch, and a live run has to decide as its recording did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,7 @@ class Settle:
     @staticmethod
     def by(markers: Markers, suffix: str, suffix_tokens: int) -> "Settle":
         """Returns what settles rows that go by these markers and this trial suffix."""
-        ends = markers.endings if markers.plain else (markers.close,)
-        pattern = re.compile("|".join(map(re.escape, ends)), re.IGNORECASE if markers.plain else 0)
-        after = suffix.rpartition(markers.close)[2] if markers.close else suffix
-        return Settle(markers, pattern, suffix_tokens, BOX if after.endswith(BOX) else after.lstrip())
+        return Settle(markers, end_pattern(markers), suffix_tokens, forced_head(markers, suffix))
 
     def __call__(self, batch: Batch, row: Row, now: float) -> Checkpoint | Trace | Peek | Trial | None:
         """Returns what the row's stream is given, None where the row runs on."""
@@ -105,7 +105,7 @@ class Settle:
     def _rest(self, batch: Batch, row: Row, now: float) -> Checkpoint:
         self._skip_line(row)
         # What may be the beginning of a marker of several tokens is not shown before it turned out not to be.
-        stop = max(row.shown, len(row.text) - self._marker_begun(row.text[row.begin :]))
+        stop = max(row.shown, len(row.text) - marker_begun(self.markers, row.text[row.begin :]))
         text, row.shown = row.text[row.shown : stop], stop
         written = int(batch.written[row.slot])
         here = Checkpoint(row.checkpoints, written, text, Signals.of(*batch.signals(row, 0, written)))
@@ -113,14 +113,6 @@ class Settle:
         row.rested = now
         batch.pause(row)
         return here
-
-    def _marker_begun(self, text: str) -> int:
-        """Returns how many characters at the end of `text` begin a marker."""
-        longest = 0
-        for marker in self.markers.endings or (self.markers.close,):
-            sizes = range(min(len(marker) - 1, len(text)), longest, -1)
-            longest = next((n for n in sizes if text[-n:].casefold() == marker[:n].casefold()), longest)
-        return longest
 
     def _skip_line(self, row: Row) -> None:
         """Leaves out the line break after an opening marker that the model wrote itself."""
@@ -149,7 +141,7 @@ class Settle:
             thinking=thinking,
             text=text,
             answer=row.read(text) if text else None,
-            confidence=_mean_probability(logprobs[thinking_tokens:]) if text else None,
+            confidence=mean_probability(logprobs[thinking_tokens:]) if text else None,
             signals=Signals.of(*(s[:thinking_tokens] for s in (logprobs, entropy, confidence))),
             marks=(),
             thinking_tokens=thinking_tokens,
@@ -164,15 +156,9 @@ class Settle:
         return trace
 
     def _answer(self, row: Row, mode: Mode) -> str:
-        if mode is Mode.THINKING and self.markers.plain:
-            # It never said that this is the answer: the last line is the best guess, then all of it.
-            said = row.text.strip()
-            line = said.rpartition("\n")[2]
-            return line if row.read(line) is not None else said
         if mode is Mode.THINKING:
-            return ""
-        text = row.text[row.resume :].strip()
-        return text.rpartition("<|message|>")[2] if self.markers.family == "gpt-oss" else text
+            return answer_unsaid(self.markers, row.text, row.read)
+        return answer_after(self.markers, row.text[row.resume :])
 
     def _tried(self, batch: Batch, row: Row) -> Peek | Trial | None:
         fork = row.fork
@@ -182,39 +168,15 @@ class Settle:
         if fork.peek is None:
             first = batch.signals(row, fork.written, fork.written + 1)
             entropy = float(Signals.of(*first).entropy[0])
-            fork.peek = Peek(batch.vocabulary.text(tokens[:1]), _probability(float(first[0, 0])), entropy)
+            fork.peek = Peek(batch.vocabulary.text(tokens[:1]), as_probability(float(first[0, 0])), entropy)
         ended = tokens[-1] in batch.vocabulary.turn_ends
         text = batch.vocabulary.text(tokens[:-1] if ended else tokens)
-        stop = _box_end(text, boxed=self.head.endswith("{"))
+        stop = box_end(text, boxed=self.head.endswith("{"))
         if ended or stop is not None or len(tokens) >= batch.trial_tokens:
             answer = self.head + text[:stop]
-            probability = _mean_probability(batch.signals(row, fork.written, written)[0])
+            probability = mean_probability(batch.signals(row, fork.written, written)[0])
             fork.trial = Trial(row.read(answer), answer, len(tokens), probability, fork.peek)
         if row.want is Want.TRIAL and fork.trial is None:
             return None
         batch.pause(row)
         return fork.peek if row.want is Want.PEEK else fork.trial
-
-
-def _mean_probability(logprobs: object) -> float | None:
-    """Returns the geometric mean of probabilities, None where there are none."""
-    values = np.asarray(logprobs, np.float64)
-    return _probability(float(values.mean())) if len(values) else None
-
-
-def _probability(logprob: float) -> float:
-    return round(exp(logprob) / PROBABILITY_UNIT) * PROBABILITY_UNIT
-
-
-def _box_end(text: str, *, boxed: bool) -> int | None:
-    """Returns where a forced answer is complete: past the brace that closes its box, or at a line break."""
-    depth, before = 1, ""
-    for at, character in enumerate(text):
-        if boxed and before != "\\":
-            depth += (character == "{") - (character == "}")
-            if depth == 0:
-                return at + 1
-        if character == "\n" and (boxed or text[:at].strip()):
-            return at
-        before = character
-    return None
