@@ -1,0 +1,163 @@
+"""One training as it runs: its clock, its learning rate, what falls due, and the curve it leaves."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from karui.forge.curve import Point
+
+STATE = "karui-course.json"
+"""Written last into every checkpoint: one without it was cut off while it was being written."""
+
+_LOGS, _MEASURES, _SAVES = 40, 8, 5
+_WARM = 0.05
+_SAVE_SECONDS = 300.0
+
+
+class Course:
+    """Where a training is between its beginning (0) and its end (1), by steps or by the clock.
+
+    What comes first, the last step or the last minute, ends it; the learning rate falls to nothing by
+    then. All processes of one training go by the clock of the first, or they would part ways.
+
+    Attributes:
+        points: The curve so far.
+        resumed: The step at which it was taken up again.
+        ended_by: "steps" or "minutes".
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int,
+        minutes: float | None,
+        measure: Callable[[], float] | None,
+        on_progress: Callable[[float, float, str], None],
+        lead: bool = True,
+        agree: Callable[[float], float] = lambda seconds: seconds,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """Prepares a course; its clock starts with `begin`.
+
+        Args:
+            steps: Optimizer steps until its end.
+            minutes: Wall time until its end; None is without limit.
+            measure: Returns the loss on the part held back; None where nothing is.
+            on_progress: Is told (done, total, words).
+            lead: Whether this process writes and reports.
+            agree: Returns the first process's value on every process.
+            clock: Seconds.
+        """
+        self.points: list[Point] = []
+        self.resumed = 0
+        self.ended_by = "steps"
+        self._steps = steps
+        self._limit = minutes * 60 if minutes is not None else None
+        self._measure, self._on_progress = measure, on_progress
+        self._lead, self._agree, self._clock = lead, agree, clock
+        self._before = self._began = 0.0
+        self._seconds = self._fraction = 0.0
+        self._last = {"log": 0.0, "measure": 0.0, "save": 0.0, "saved": 0.0}
+        self._held: float | None = None
+
+    def restore(self, checkpoint: Path) -> None:
+        """Goes on from what was written into `checkpoint`."""
+        values = json.loads((checkpoint / STATE).read_text())
+        self.points = [Point(**p) for p in values["points"]]
+        self._before = values["seconds"]
+        self.resumed = values["step"]
+        done = self.resumed / max(1, self._steps)
+        self._last = {"log": done, "measure": done, "save": done, "saved": self._before}
+        self._move(self.resumed)
+
+    def begin(self) -> None:
+        """Starts the clock, and measures where the model stands before the first step."""
+        self._began = self._clock()
+        if not self.points:
+            held = self._measure() if self._measure else None
+            self.points.append(Point(0, 0.0, None, held, 0.0))
+            self._began = self._clock()
+
+    def rate(self) -> float:
+        """Returns the learning rate's share of its peak: a short rise, then a straight fall to zero.
+
+        Straight to zero does best among the usual shapes ("Straight to Zero", 2502.15938).
+        """
+        rise = min(1.0, (self._fraction + 1 / max(1, self._steps)) / _WARM)
+        return rise * max(0.0, 1.0 - self._fraction)
+
+    def step(self, made: int) -> None:
+        """Takes note that `made` steps are done, before the learning rate of the next is asked for."""
+        self._seconds = self._agree(self._before + self._clock() - self._began)
+        self._move(made)
+
+    def due(self, made: int) -> tuple[bool, bool, bool]:
+        """Returns whether to log, to save and to stop; measures where that is due."""
+        over = self._fraction >= 1.0
+        if over and made < self._steps:
+            self.ended_by = "minutes"
+        if self._measure and self._falls_due("measure", _MEASURES):
+            self._held = self._measure()
+        log = self._falls_due("log", _LOGS) or self._held is not None
+        late = self._seconds - self._last["saved"] >= _SAVE_SECONDS
+        save = not over and (self._falls_due("save", _SAVES) or late)
+        if save:
+            self._last["saved"] = self._seconds
+        return log, save, over
+
+    def log(self, made: int, loss: float, learning_rate: float) -> None:
+        """Adds a point to the curve."""
+        self.points.append(Point(made, self._seconds, loss, self._held, learning_rate))
+        self._held = None
+        if self._lead:
+            held = next((p.held_back for p in reversed(self.points) if p.held_back is not None), None)
+            shown = f"loss {loss:.3f}" + (f", held back {held:.3f}" if held is not None else "")
+            self._on_progress(min(self._fraction, 1.0), 1.0, f"step {made}: {shown}")
+
+    def save(self, checkpoint: Path, made: int) -> None:
+        """Writes what `restore` reads."""
+        if self._lead:
+            values = {"step": made, "seconds": self._seconds, "points": [asdict(p) for p in self.points]}
+            (checkpoint / STATE).write_text(json.dumps(values))
+
+    def _move(self, made: int) -> None:
+        timed = self._seconds / self._limit if self._limit else 0.0
+        self._fraction = max(made / max(1, self._steps), timed)
+
+    def _falls_due(self, what: str, times: int) -> bool:
+        due = self._fraction >= 1.0 or self._fraction - self._last[what] >= 1 / times
+        if due:
+            self._last[what] = self._fraction
+        return due
+
+
+def callback(course: Course) -> Any:
+    """Returns the course as a callback of transformers' Trainer."""
+    from transformers import TrainerCallback
+
+    class Running(TrainerCallback):  # type: ignore[misc]
+        """Hands the trainer's events to the course."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            course.begin()
+
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            course.step(state.global_step + 1)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            log, save, stop = course.due(state.global_step)
+            control.should_log |= log
+            control.should_save |= save
+            control.should_training_stop |= stop
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+            if logs and "loss" in logs:  # the summary at the end has none
+                course.log(state.global_step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            course.save(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
+
+    return Running()
