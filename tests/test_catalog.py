@@ -43,7 +43,9 @@ def offer(monkeypatch, *entries):
 
 def test_every_file_is_a_technique_and_helpers_are_none():
     package = Path(karui.__file__).parent
-    files = {f.stem for family in ("shorter", "faster") for f in (package / family).glob("[!_]*.py")}
+    files = {
+        f.stem for family in ("shorter", "smaller", "faster") for f in (package / family).glob("[!_]*.py")
+    }
     assert set(catalog.names()) == {f.replace("_", "-") for f in files}
     assert len(catalog.names()) >= 20
     for name in catalog.names():
