@@ -17,15 +17,22 @@ class Forge(Protocol):
         folder: Write the new model here, as an ordinary model folder with its tokenizer. It exists, empty.
         scratch: Checkpoints to resume from. It exists; after an interruption with what was left in it.
         device: "cpu", or a GPU as torch names it.
-        seed: Everything random comes from it.
-        minutes: What the user allows for training; None is the technique's own default.
     """
 
     folder: Path
     scratch: Path
     device: str
-    seed: int
-    minutes: float | None
+
+    # Looking at one of the next three makes the artifact depend on it; what is not looked at is not part of
+    # the key by which it is found again.
+
+    @property
+    def seed(self) -> int:
+        """Everything random comes from it."""
+
+    @property
+    def minutes(self) -> float | None:
+        """What the user allows for training; None is the technique's own default."""
 
     @property
     def recording(self) -> Recording:

@@ -18,9 +18,6 @@ import psutil
 from karui.core.errors import ModelError, StorageError
 from karui.engines.transformers.card import weight_files
 
-TRAINING_BYTES = 16.0
-"""Per parameter of training with Adam in float32: weights, gradients and two moments (ZeRO, 1910.02054)."""
-
 _SPARE_BYTES = 256 * 1024**2
 """What Python and torch themselves take, and a little activation memory."""
 _EVERY_SECONDS = 0.05
@@ -98,22 +95,6 @@ def ensure_memory(need_bytes: float, device: str, what: str, lower: str) -> None
         )
 
 
-def ensure_training(folder: Path, device: str, lower: str, *, trained: float = 1.0) -> None:
-    """Refuses a training with Adam that does not fit into memory, activations left out.
-
-    Args:
-        folder: The model.
-        device: As `ensure_memory`.
-        lower: What would lower it.
-        trained: Share of the weights that is trained: 1 for all, less with adapters.
-
-    Raises:
-        ModelError: As `ensure_memory`.
-    """
-    need = size_of(folder).parameters * (4.0 + (TRAINING_BYTES - 4.0) * trained)
-    ensure_memory(need, device, "This training", lower)
-
-
 def ensure_disk(folder: Path, need_bytes: int) -> None:
     """Refuses work whose result does not fit on the disk.
 
@@ -135,19 +116,36 @@ def ensure_disk(folder: Path, need_bytes: int) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns whatever a full or unwritable disk raises into a `StorageError`; scratch is kept."""
+    """Turns whatever a full disk, or one on which `path` cannot be written, raises into a `StorageError`."""
     try:
         yield
     except Exception as error:
         # safetensors and torch report a full disk in words of their own.
         full = "No space left" in str(error) or getattr(error, "errno", 0) in (ENOSPC, EDQUOT)
-        if not full and not isinstance(error, PermissionError | FileExistsError | NotADirectoryError):
+        # An input that cannot be read is another matter.
+        ours = isinstance(error, OSError) and str(error.filename).startswith(str(path))
+        if not full and not ours:
             raise
         raise StorageError(
             f"{path} cannot be written.",
             why="The disk is full." if full else f"{type(error).__name__}: {error}",
             remedy=f"{'Make room' if full else 'Check the path and its permissions'}; "
             "the same command then goes on from what was reached.",
+        ) from error
+
+
+@contextmanager
+def out_of_memory(what: str) -> Iterator[None]:
+    """Turns running out of memory into a `ModelError`, whoever noticed."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
+            raise
+        raise ModelError(
+            f"{what} ran out of memory.",
+            why=str(error).partition("\n")[0],
+            remedy="Use smaller values of its parameters, another --device, or a machine with more memory.",
         ) from error
 
 
