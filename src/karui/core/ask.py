@@ -18,6 +18,8 @@ class Prompt:
         thinking: Whether the model is allowed to think before it answers.
         prefill: Text the assistant's turn is made to begin with.
         banned: Words that may not be generated while thinking (suppressed in the logits).
+        effort: Level of reasoning effort that the model or its server is told; none where empty.
+        budget: Thinking tokens after which the server itself ends the thinking; 0 leaves it alone.
     """
 
     user: str
@@ -25,6 +27,8 @@ class Prompt:
     thinking: bool = True
     prefill: str = ""
     banned: tuple[str, ...] = ()
+    effort: str = ""
+    budget: int = 0
 
 
 @dataclass(frozen=True, slots=True)

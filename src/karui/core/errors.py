@@ -10,6 +10,7 @@
     │   ├── RecordingMismatch    a recording of another model, task or prompt style
     │   └── NotRecorded          replay was asked for what was never taped
     ├── EngineError              an engine that failed while generating
+    │   └── Refused              a server that will not do what it was asked
     └── StorageError             a disk that is full or cannot be written
 
 A failed question is data and stays in the recording; errors are for what stops the work.
@@ -82,6 +83,12 @@ class EngineError(KaruiError):
     """The engine failed while generating; the recording so far is kept."""
 
     retry = True
+
+
+class Refused(EngineError):
+    """A server understood a request and will not do it; asking again does not help."""
+
+    retry = False
 
 
 class StorageError(KaruiError):

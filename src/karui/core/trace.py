@@ -108,11 +108,15 @@ class Peek:
         token: Text of the likeliest first answer token.
         probability: Its probability.
         entropy: Entropy of the distribution, nats.
+        sent: Prompt tokens of the request it took; 0 where it was a fork, which reads the suffix only.
+        cached: Of those, the tokens that a prefix cache saved.
     """
 
     token: str
     probability: float
     entropy: float
+    sent: int = 0
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class Trial:
         tokens: Tokens generated, the first (the peek's) included.
         confidence: Geometric mean of the answer tokens' probabilities, None where not measured.
         peek: The look at its first token, None where not measured.
+        sent: Prompt tokens of the requests it took, a peek's own token not counted; 0 for a fork.
+        cached: Of those, the tokens that a prefix cache saved.
     """
 
     answer: str | None
@@ -132,6 +138,8 @@ class Trial:
     tokens: int
     confidence: float | None = None
     peek: Peek | None = None
+    sent: int = 0
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ and times as the float64 values that the live run had. A row names the answers i
 (`right`); every other answer in it is wrong.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,14 @@ _MARK = pa.struct(
         ("peek", pa.string()),
         ("probability", pa.float64()),
         ("entropy", pa.float64()),
+        ("sent", pa.int32()),
+        ("cached", pa.int32()),
+        ("peek_sent", pa.int32()),
+        ("peek_cached", pa.int32()),
     ]
 )
+_REQUESTS = 4
+"""Columns at the end of a mark that recordings did not have before trials could be requests."""
 SCHEMA = pa.schema(
     [
         ("question", pa.string()),
@@ -149,8 +155,10 @@ def _mark_fields(mark: Mark) -> dict[str, Any]:
     if (trial := mark.trial) is not None:
         fields |= {"answer": trial.answer, "text": trial.text}
         fields |= {"trial_tokens": trial.tokens, "confidence": trial.confidence}
+        fields |= {"sent": trial.sent, "cached": trial.cached}
         if (peek := trial.peek) is not None:
             fields |= {"peek": peek.token, "probability": peek.probability, "entropy": peek.entropy}
+            fields |= {"peek_sent": peek.sent, "peek_cached": peek.cached}
     return fields
 
 
@@ -215,18 +223,29 @@ def _one(table: pa.Table, name: str) -> Any:
 
 
 def _marks(column: pa.ListArray) -> tuple[list[Mark], list[int]]:
-    fields: Iterable[list[Any]] = (f.to_pylist() for f in column.flatten().flatten())
+    structs = column.flatten()
+    fields: list[list[Any]] = [f.to_pylist() for f in structs.flatten()]
+    if len(fields) == len(_MARK) - _REQUESTS:
+        fields += [[0] * len(structs)] * _REQUESTS
     known: dict[str | None, str | None] = {}
     made = []
-    for tokens, chars, tried, answer, text, count, confidence, token, probability, entropy in zip(
+    for tokens, chars, tried, answer, text, count, confidence, token, probability, entropy, *requests in zip(
         *fields, strict=True
     ):
         trial = None
         if tried:
-            peek = None if token is None else Peek(known.setdefault(token, token) or "", probability, entropy)
+            sent, cached, peek_sent, peek_cached = (n or 0 for n in requests)
+            said = known.setdefault(token, token) or ""
+            peek = None if token is None else Peek(said, probability, entropy, peek_sent, peek_cached)
             # The same few answers come again and again: one string object serves them all.
             trial = Trial(
-                known.setdefault(answer, answer), known.setdefault(text, text) or "", count, confidence, peek
+                known.setdefault(answer, answer),
+                known.setdefault(text, text) or "",
+                count,
+                confidence,
+                peek,
+                sent,
+                cached,
             )
         made.append(Mark(tokens, chars, trial))
     return made, _offsets(column)

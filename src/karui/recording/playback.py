@@ -129,11 +129,11 @@ class Playback:
                     remedy="Record again on an engine that reports probabilities.",
                 )
             here.peek = trial.peek
-            self._tally.attempt(1)
+            self._tally.attempt(1, trial.peek.sent, trial.peek.cached)
         else:
             assert trial is not None  # `_schedule` has refused it
             here.trial, here.peek = trial, trial.peek
-            self._tally.attempt(trial.tokens)
+            self._tally.attempt(trial.tokens, trial.sent, trial.cached)
         return here
 
     def _finish(self, move: Move) -> None:

@@ -293,9 +293,14 @@ def _json(value: Any) -> str:
 def _questions_text(questions: Iterable[Recorded]) -> str:
     lines = []
     for q in questions:
-        fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": asdict(q.prompt)}
+        fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": _prompt_fields(q.prompt)}
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     return "".join(lines)
+
+
+def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
+    """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
+    return {k: v for k, v in asdict(prompt).items() if v or k not in {"effort", "budget"}}
 
 
 def _read_text(file: Path) -> str:

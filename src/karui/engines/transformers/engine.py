@@ -87,9 +87,10 @@ class TransformersEngine:
         settle = Settle.by(self.markers, self.suffix, self.suffix_tokens)
         self._server = Server(Batch(network, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
         self._numbers = count()
-        self.abilities = frozenset(Ability) - (
-            frozenset() if self._template.can_switch else {Ability.THINKING_SWITCH}
-        )
+        lacking = {Ability.BUDGET}
+        lacking |= set() if self._template.can_switch else {Ability.THINKING_SWITCH}
+        lacking |= set() if self._template.takes_effort else {Ability.EFFORT}
+        self.abilities = frozenset(Ability) - lacking
 
     @classmethod
     def load(

@@ -21,6 +21,7 @@ class Template:
 
     Attributes:
         notes: What a user should know about it, in sentences.
+        takes_effort: Whether levels of reasoning effort change the text.
     """
 
     def __init__(self, tokenizer: Any, markers: Markers) -> None:
@@ -31,12 +32,15 @@ class Template:
         if self._plain_text:
             self.notes.append("No chat template: the question is shown as plain text.")
         self._switch = ""
+        self.takes_effort = False
         self._system = True
         if not self._plain_text:
             self._system = self._takes_system()
             usual = self._apply("Hi", "", {})
             names = ("enable_thinking", "thinking")
             self._switch = next((n for n in names if self._apply("Hi", "", {n: False}) != usual), "")
+            levels = {self._apply("Hi", "", {"reasoning_effort": level}) for level in ("low", "high")}
+            self.takes_effort = len(levels) > 1
 
     @property
     def can_switch(self) -> bool:
@@ -45,16 +49,13 @@ class Template:
 
     def render(self, prompt: Prompt) -> tuple[str, Start]:
         """Returns the text up to where the model goes on, and what it is then doing."""
-        off = not prompt.thinking
-        text = self._apply(prompt.user, prompt.system, {self._switch: False} if off and self._switch else {})
-        markers = self._markers
-        if off and not self._switch and not markers.plain:
-            if text.rstrip().endswith(markers.open):  # the template opens the thinking itself
-                text = text.rstrip() + markers.empty.removeprefix(markers.open)
-            else:
-                text += markers.empty
-        text += prompt.prefill
-        return text, self._start(text, prompt)
+        switches: dict[str, Any] = {}
+        if not prompt.thinking and self._switch:
+            switches[self._switch] = False
+        if prompt.effort:
+            switches["reasoning_effort"] = prompt.effort
+        text = self._apply(prompt.user, prompt.system, switches)
+        return begin(text, prompt, self._markers, switched=bool(self._switch))
 
     def turn_end(self) -> int | None:
         """Returns the special token that closes a model's turn in the template, None where there is none."""
@@ -73,16 +74,6 @@ class Template:
         special = {*self._tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         return ids[0] if ids and ids[0] in special else None
 
-    def _start(self, text: str, prompt: Prompt) -> Start:
-        if self._markers.plain:
-            return Start.THINKING if prompt.thinking else Start.ANSWERING
-        # What the user wrote may hold markers of its own: only what comes after it counts.
-        tail = text.rpartition(prompt.user.strip())[2] if prompt.user.strip() in text else text[-200:]
-        opened, closed = tail.rfind(self._markers.open), tail.rfind(self._markers.close)
-        if closed > opened:
-            return Start.ANSWERING
-        return Start.THINKING if opened >= 0 else Start.UNDECIDED
-
     def _takes_system(self) -> bool:
         try:
             return "KARUI-SYSTEM" in self._apply("Hi", "KARUI-SYSTEM", {})
@@ -90,7 +81,7 @@ class Template:
             self.notes.append("The chat template has no system message: it is put before the question.")
             return False
 
-    def _apply(self, user: str, system: str, switches: dict[str, bool]) -> str:
+    def _apply(self, user: str, system: str, switches: dict[str, Any]) -> str:
         if self._plain_text:
             return f"{system}\n\n{user}\n" if system else f"{user}\n"
         messages = [{"role": "user", "content": user}]
@@ -103,3 +94,28 @@ class Template:
                 messages, tokenize=False, add_generation_prompt=True, **switches
             )
         )
+
+
+def begin(text: str, prompt: Prompt, markers: Markers, *, switched: bool) -> tuple[str, Start]:
+    """Returns the text that a template made with what the prompt adds to it, and what the model then does.
+
+    Args:
+        text: Up to where the model's turn begins.
+        prompt: What the template was given.
+        markers: Where thinking begins and ends.
+        switched: Whether the template itself has left the thinking out where the prompt wants none.
+    """
+    if not prompt.thinking and not switched and not markers.plain:
+        if text.rstrip().endswith(markers.open):  # the template opens the thinking itself
+            text = text.rstrip() + markers.empty.removeprefix(markers.open)
+        else:
+            text += markers.empty
+    text += prompt.prefill
+    if markers.plain:
+        return text, Start.THINKING if prompt.thinking else Start.ANSWERING
+    # What the user wrote may hold markers of its own: only what comes after it counts.
+    tail = text.rpartition(prompt.user.strip())[2] if prompt.user.strip() in text else text[-200:]
+    opened, closed = tail.rfind(markers.open), tail.rfind(markers.close)
+    if closed > opened:
+        return text, Start.ANSWERING
+    return text, Start.THINKING if opened >= 0 else Start.UNDECIDED
