@@ -47,8 +47,8 @@ class _Run:
                 self._signals = step.signals
             elif move is Move.PEEK:
                 assert self._here is not None
-                self._here.peek = await self._stream.peek()
-                self._tally.attempt(1)
+                self._here.peek = peek = await self._stream.peek()
+                self._tally.attempt(1, peek.sent, peek.cached)
             else:
                 await self._try()
             try:
@@ -57,6 +57,8 @@ class _Run:
             except StopIteration as end:
                 if end.value is Move.ANSWER:
                     await self._try()
+                self._halt()
+                if end.value is Move.ANSWER:
                     return self._cut(End.ANSWERED, self._tally.answered())
                 return self._cut(End.DROPPED, self._tally.dropped())
 
@@ -65,7 +67,12 @@ class _Run:
         if self._here is None:
             self._tally = self._fresh_tally()
         generated = self._stream.stop()
-        return self._cut(End.STOPPED, self._tally.dropped(generated - self._tally.time), stop=False)
+        return self._cut(End.STOPPED, self._tally.dropped(generated - self._tally.time))
+
+    def _halt(self) -> None:
+        """Stops the stream; what a server generated past this checkpoint was for nothing."""
+        self._tally.learn(self._stream.prompt_tokens, self._stream.cached_tokens)
+        self._tally.overrun(self._stream.stop() - self._tally.time)
 
     def _fresh_tally(self) -> Tally:
         return Tally(self._stream.prompt_tokens, self._stream.cached_tokens, self._suffix_tokens)
@@ -76,10 +83,11 @@ class _Run:
         if here.trial is None:
             here.trial = await self._stream.trial()
             here.peek = here.trial.peek
-            self._tally.attempt(here.trial.tokens)
+            self._tally.attempt(here.trial.tokens, here.trial.sent, here.trial.cached)
 
     def _arrive(self, trace: Trace) -> Trace:
         """The model came to its own end; the watchers see it once more and may still drop it."""
+        self._tally.learn(self._stream.prompt_tokens, self._stream.cached_tokens)
         self._tally.think(trace.thinking_tokens - self._tally.thinking)
         index = 0 if self._here is None else self._here.index + 1
         try:
@@ -89,11 +97,9 @@ class _Run:
                 return trace.billed(self._tally.finished(trace.answer_tokens), self._tally.time)
         self._here = None
         self._thinking, self._signals = trace.thinking, trace.signals
-        return self._cut(End.DROPPED, self._tally.dropped(trace.answer_tokens), stop=False)
+        return self._cut(End.DROPPED, self._tally.dropped(trace.answer_tokens))
 
-    def _cut(self, end: End, bill: Bill, *, stop: bool = True) -> Trace:
-        if stop:
-            self._stream.stop()
+    def _cut(self, end: End, bill: Bill) -> Trace:
         here = self._here
         return Trace.short(
             question=self.leaf.ask.question,
