@@ -27,6 +27,7 @@ class Course:
         points: The curve so far.
         resumed: The step at which it was taken up again.
         ended_by: "steps" or "minutes".
+        measure: Returns the loss on the part held back; None where nothing is.
     """
 
     def __init__(
@@ -34,7 +35,6 @@ class Course:
         *,
         steps: int,
         minutes: float | None,
-        measure: Callable[[], float] | None,
         on_progress: Callable[[float, float, str], None],
         lead: bool = True,
         agree: Callable[[float], float] = lambda seconds: seconds,
@@ -45,7 +45,6 @@ class Course:
         Args:
             steps: Optimizer steps until its end.
             minutes: Wall time until its end; None is without limit.
-            measure: Returns the loss on the part held back; None where nothing is.
             on_progress: Is told (done, total, words).
             lead: Whether this process writes and reports.
             agree: Returns the first process's value on every process.
@@ -56,7 +55,8 @@ class Course:
         self.ended_by = "steps"
         self._steps = steps
         self._limit = minutes * 60 if minutes is not None else None
-        self._measure, self._on_progress = measure, on_progress
+        self.measure: Callable[[], float] | None = None
+        self._on_progress = on_progress
         self._lead, self._agree, self._clock = lead, agree, clock
         self._before = self._began = 0.0
         self._seconds = self._fraction = 0.0
@@ -77,7 +77,7 @@ class Course:
         """Starts the clock, and measures where the model stands before the first step."""
         self._began = self._clock()
         if not self.points:
-            held = self._measure() if self._measure else None
+            held = self.measure() if self.measure else None
             self.points.append(Point(0, 0.0, None, held, 0.0))
             self._began = self._clock()
 
@@ -99,8 +99,8 @@ class Course:
         over = self._fraction >= 1.0
         if over and made < self._steps:
             self.ended_by = "minutes"
-        if self._measure and self._falls_due("measure", _MEASURES):
-            self._held = self._measure()
+        if self.measure and self._falls_due("measure", _MEASURES):
+            self._held = self.measure()
         log = self._falls_due("log", _LOGS) or self._held is not None
         late = self._seconds - self._last["saved"] >= _SAVE_SECONDS
         save = not over and (self._falls_due("save", _SAVES) or late)

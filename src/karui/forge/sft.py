@@ -5,23 +5,20 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from karui.core.errors import InputError
-from karui.forge.batches import dataset, plan_batches, split
+from karui.forge.batches import dataset
 from karui.forge.course import Course
 from karui.forge.curve import Curve
-from karui.forge.held_back import held_back_loss
 from karui.forge.lessons import Lesson
+from karui.forge.syllabus import Setting, Syllabus, lay_out, silent
 from karui.forge.trainers import (
-    Setting,
-    agreed,
     arguments,
     check_memory,
     lead,
+    new_course,
     on_course,
-    processes,
+    one_device,
     run,
     save,
-    silent,
     unchanged,
 )
 
@@ -88,40 +85,18 @@ def fine_tune(
         InputError: No lessons, or a setting that cannot be.
         ModelError: Too little memory; says which knob lowers it.
     """
-    if not lessons:
-        raise InputError("There are no lessons to learn.", remedy="Give a recording with right traces.")
     rate = learning_rate if learning_rate is not None else usual_rate(model, lora=lora)
     setting = Setting(scratch, device, seed, rate, batch_tokens, minutes, on_progress)
-    learned, held = split(lessons, held_back, seed)
-    count = processes(setting)
-    batches = plan_batches(
-        [len(x.ids) for x in learned],
-        batch_tokens=batch_tokens,
-        epochs=epochs,
-        steps=steps,
-        device=device,
-        processes=count,
-        seed=seed,
-    )
+    syllabus = lay_out(lessons, tokenizer, setting, epochs=epochs, steps=steps, held_back=held_back)
     dtype = model.dtype
     total = sum(p.numel() for p in model.parameters())
     check_memory(model, setting, trained=total if lora is None else total // 50)
     if lora is None or setting.on_cpu:
         model.float()
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    course = Course(
-        steps=batches.steps,
-        minutes=minutes,
-        measure=(lambda: held_back_loss(trainer.model, held, pad, bf16=setting.bf16)) if held else None,
-        on_progress=on_progress,
-        lead=lead(),
-        agree=agreed,
-    )
+    course = new_course(syllabus, setting)
     with unchanged(model):
-        trainer = _trainer(model, tokenizer, course, arguments(setting, batches, total), lora)(
-            train_dataset=dataset(learned, batches.order)
-        )
-        curve = run(trainer, course, setting, batches, learned=len(learned), held=len(held))
+        trainer = _trainer(model, tokenizer, course, arguments(setting, syllabus, total), lora, syllabus)
+        curve = run(trainer, course, setting, syllabus)
     if lora is not None:
         if out is not None and lead():
             trainer.model.save_pretrained(out / ADAPTER)
@@ -131,10 +106,14 @@ def fine_tune(
     return curve
 
 
-def _trainer(model: Any, tokenizer: Any, course: Course, shared: dict[str, Any], lora: int | None) -> Any:
-    """Returns what makes the trainer of a dataset."""
-    from functools import partial
-
+def _trainer(
+    model: Any,
+    tokenizer: Any,
+    course: Course,
+    shared: dict[str, Any],
+    lora: int | None,
+    syllabus: Syllabus,
+) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     config = SFTConfig(
@@ -148,12 +127,10 @@ def _trainer(model: Any, tokenizer: Any, course: Course, shared: dict[str, Any],
         from peft import LoraConfig
 
         adapter = LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear", task_type="CAUSAL_LM")
-    # transformers puts every GPU it sees behind one process; who wants several starts several processes.
-    config._n_gpu = min(config.n_gpu, 1)  # noqa: SLF001
-    return partial(
-        on_course(SFTTrainer, course),
+    return on_course(SFTTrainer, course)(
         model=model,
-        args=config,
+        args=one_device(config),
+        train_dataset=dataset(syllabus.learned, syllabus.batches.order),
         processing_class=deepcopy(tokenizer),
         peft_config=adapter,
     )

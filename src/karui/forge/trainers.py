@@ -5,20 +5,20 @@ training is interrupted and taken up, limited by the clock, and spread over devi
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from karui.core.errors import InputError, ModelError
-from karui.engines.transformers.load import choose_dtype
-from karui.forge.batches import Batches
+from karui.core.errors import ModelError
 from karui.forge.course import STATE, Course, callback
 from karui.forge.curve import Curve
+from karui.forge.held_back import held_back_loss
 from karui.forge.room import ensure_memory
+from karui.forge.syllabus import Setting, Syllabus
 
 _MOMENTS_BYTES = 16
 """Of one trained parameter in float32: itself, its gradient, and AdamW's two moments."""
@@ -27,63 +27,9 @@ _CHECKPOINTING_FROM = 1_000_000_000
 """Parameters from which activations are computed again in the backward pass instead of being kept."""
 
 
-def silent(done: float, total: float, note: str = "") -> None:
-    """Reports nothing."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where and how a training runs, whichever trainer it takes.
-
-    Attributes:
-        scratch: Checkpoints; a training that finds a whole one goes on from it.
-        device: "cpu", "cuda" or "mps". Which GPU is chosen with CUDA_VISIBLE_DEVICES.
-        seed: Of the order, of what is held back, and of anything drawn.
-        learning_rate: At its peak.
-        batch_tokens: Tokens of one optimizer step, on all devices together.
-        minutes: Wall time at most, None without limit.
-        on_progress: Is told (done, total, words).
-    """
-
-    scratch: Path
-    device: str
-    seed: int
-    learning_rate: float
-    batch_tokens: int
-    minutes: float | None = None
-    on_progress: Callable[[float, float, str], None] = silent
-
-    def __post_init__(self) -> None:
-        """Refuses what no training could run with.
-
-        Raises:
-            InputError: A numbered GPU, or no time at all.
-        """
-        kind, _, number = self.device.partition(":")
-        if number not in {"", "0"}:
-            raise InputError(
-                f"Training on {self.device} alone is not possible.",
-                why="Trainers take the first GPU they see, or, under `accelerate launch`, one each.",
-                remedy=f"Set CUDA_VISIBLE_DEVICES={number} and use the device {kind}.",
-            )
-        if self.minutes is not None and self.minutes <= 0:
-            raise InputError(
-                f"{self.minutes:g} minutes is no time to train in.", remedy="Allow more than none."
-            )
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether a processor does the work."""
-        return self.device.startswith("cpu")
-
-    @property
-    def bf16(self) -> bool:
-        """Whether products are computed in bfloat16, where the hardware has it; weights stay float32."""
-        return choose_dtype("auto", self.device)[0] == "bfloat16"
-
-
-def arguments(setting: Setting, batches: Batches, parameters: int) -> dict[str, Any]:
+def arguments(setting: Setting, syllabus: Syllabus, parameters: int) -> dict[str, Any]:
     """Returns what every configuration class of transformers and TRL is given."""
+    batches = syllabus.batches
     return {
         "output_dir": str(setting.scratch),
         "max_steps": batches.steps,
@@ -107,6 +53,15 @@ def arguments(setting: Setting, batches: Batches, parameters: int) -> dict[str, 
         "eval_strategy": "no",
         "save_total_limit": 2,
     }
+
+
+def one_device(config: Any) -> Any:
+    """Returns a configuration that keeps this process to one device.
+
+    transformers would put all GPUs that it sees behind one process; who wants several starts several.
+    """
+    config._n_gpu = min(config.n_gpu, 1)  # noqa: SLF001 - there is no other way to say it
+    return config
 
 
 def on_course(kind: Any, course: Course) -> Any:
@@ -135,34 +90,6 @@ def lead() -> bool:
     return bool(PartialState().is_main_process)
 
 
-def processes(setting: Setting) -> int:
-    """Returns how many devices learn side by side, as `accelerate launch` or torchrun started them.
-
-    What is asked here first is what this process keeps to: a processor, or a GPU.
-    """
-    from accelerate import PartialState
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 - as TrainingArguments does itself
-    state = PartialState(cpu=True) if setting.on_cpu else PartialState()
-    return int(state.num_processes)
-
-
-def agreed(value: float) -> float:
-    """Returns the first process's value, on every process."""
-    from accelerate import PartialState
-
-    if PartialState().num_processes == 1:
-        return value
-    import torch
-    from torch import distributed
-
-    # float64 is not on every accelerator; a clock in float32 is good to a millisecond within hours.
-    shared = torch.tensor([value], dtype=torch.float32, device=PartialState().device)
-    distributed.broadcast(shared, 0)
-    return float(shared.item())
-
-
 def check_memory(model: Any, setting: Setting, *, trained: int) -> None:
     """Refuses a training whose weights, gradients and moments alone would not fit.
 
@@ -186,9 +113,18 @@ def check_memory(model: Any, setting: Setting, *, trained: int) -> None:
     )
 
 
-def run(
-    trainer: Any, course: Course, setting: Setting, batches: Batches, *, learned: int, held: int
-) -> Curve:
+def new_course(syllabus: Syllabus, setting: Setting) -> Course:
+    """Returns the course of a training that begins, or is taken up again."""
+    return Course(
+        steps=syllabus.batches.steps,
+        minutes=setting.minutes,
+        on_progress=setting.on_progress,
+        lead=lead(),
+        agree=_agreed,
+    )
+
+
+def run(trainer: Any, course: Course, setting: Setting, syllabus: Syllabus) -> Curve:
     """Trains, from the last whole checkpoint in `scratch` on, and returns the curve.
 
     Raises:
@@ -198,30 +134,32 @@ def run(
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(callback(course))
+    held, batches = syllabus.held, syllabus.batches
+    if held:
+        course.measure = lambda: held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16)
     checkpoint = last_checkpoint(setting.scratch)
     if checkpoint is not None:
         course.restore(checkpoint)
     with warnings.catch_warnings(), _memory(setting):
         warnings.simplefilter("ignore")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    curve = Curve(
-        tuple(course.points),
-        learned,
-        held,
-        round(batches.tokens * course.points[-1].step),
-        batches.padding,
-        batches.tokens,
-        course.ended_by,
-        course.resumed,
-    )
     last = course.points[-1]
-    if any(value is not None and value != value for value in (last.loss, last.held_back)):  # noqa: PLR0124
+    if any(value is not None and isnan(value) for value in (last.loss, last.held_back)):
         raise ModelError(
             "The training came apart: its loss is no longer a number.",
             why=f"At step {last.step}, with a learning rate of {setting.learning_rate:g} at its peak.",
             remedy="Lower learning_rate.",
         )
-    return curve
+    return Curve(
+        tuple(course.points),
+        learned=len(syllabus.learned),
+        held=len(held),
+        tokens=batches.tokens * last.step,
+        padding=batches.padding,
+        batch_tokens=batches.tokens,
+        ended_by=course.ended_by,
+        resumed=course.resumed,
+    )
 
 
 def last_checkpoint(scratch: Path) -> Path | None:
@@ -281,3 +219,18 @@ def save(model: Any, tokenizer: Any, out: Path, dtype: Any) -> None:
         model.to(dtype).save_pretrained(out)
         tokenizer.save_pretrained(out)
     PartialState().wait_for_everyone()
+
+
+def _agreed(value: float) -> float:
+    """Returns the first process's value, on every process."""
+    from accelerate import PartialState
+
+    if PartialState().num_processes == 1:
+        return value
+    import torch
+    from torch import distributed
+
+    # float64 is not on every accelerator; a clock in float32 is good to a millisecond within hours.
+    shared = torch.tensor([value], dtype=torch.float32, device=PartialState().device)
+    distributed.broadcast(shared, 0)
+    return float(shared.item())
