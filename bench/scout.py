@@ -105,7 +105,7 @@ def shuffled(recording: Recording, words: str, shuffles: int) -> tuple[float, fl
         order = list(range(recording.manifest.samples))
         random.Random(seed).shuffle(order)  # the same order for every question, as there
         for question in recording.questions:
-            outcome = replay.play(plan, {"main": question}, order, keep_traces=False)
+            outcome = replay.play(plan, {"main": question}, {"main": order}, keep_traces=False)
             right += outcome.correct
             tokens += outcome.tokens
     runs = shuffles * len(recording.questions)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from karui import catalog
-from karui.choose.select import Evidence, Group, choose, gather, refuse_truncated, split
+from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.choose.select import choose
 from karui.choose.space import Space
 from karui.core.choice import Choice, Rule
 from karui.core.errors import PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
-from karui.measure.measurement import Footing
+from karui.measure.footing import Footing
 from karui.testing.synthetic import synthetic
 
 RECORDING = synthetic(8, 2)
@@ -35,7 +36,8 @@ def outcomes(plan: Plan, correct: np.ndarray, tokens: float, confidence: float =
         traces=full,
         truncated=full * 0,
         time=full * tokens,
-        held=full * tokens,
+        held={"main": full * tokens},
+        busy={"main": full * tokens},
         bills={"main": bill},
     )
 
@@ -53,7 +55,7 @@ def world(loss_pilot: int, loss_test: int, *, tests: int = 400, confidence: floa
 
 
 def chosen(evidence: Evidence, **rule: float) -> Choice:
-    return choose(evidence, RECORDING, Rule(**rule), Footing(None))  # type: ignore[arg-type]
+    return choose(evidence, RECORDING, Rule(**rule), Footing())  # type: ignore[arg-type]
 
 
 def test_a_harmless_plan_is_certified_and_adopted() -> None:

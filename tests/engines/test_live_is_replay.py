@@ -63,7 +63,7 @@ def test_live_is_replay(words: str, recorded: tuple[asyncio.Runner, Engine, Task
     found = runner.run(live())
     assert len(found) == 5
     for question in recording.questions:
-        told = replay.play(plan, {"main": question}, [0, 1, 2])
+        told = replay.play(plan, {"main": question}, {"main": [0, 1, 2]})
         did = found[question.id]
         assert not did.error
         assert (did.answer, did.correct, did.confidence) == (told.answer, told.correct, told.confidence)

@@ -77,7 +77,9 @@ def recording(*traces, style=(), abilities=frozenset(Ability), prompt="How many?
 def play(plan, *traces, order=None):
     made = recording(*traces)
     plan = catalog.parse(plan) if isinstance(plan, str) else plan
-    return Replay({"main": made}).play(plan, {"main": made.questions[0]}, order or range(len(traces)))
+    return Replay({"main": made}).play(
+        plan, {"main": made.questions[0]}, {"main": order or range(len(traces))}
+    )
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,9 @@ def test_a_second_recording_serves_a_second_model():
     small, large = recording(trace(0, 50, "3"), trace(1, 50, "3")), recording(trace(0, 90, "7"))
     replay = Replay({"main": small, "large": large})
     outcome = replay.play(
-        Plan((Asks("model"),)), {"main": small.questions[0], "large": large.questions[0]}, [1, 0]
+        Plan((Asks("model"),)),
+        {"main": small.questions[0], "large": large.questions[0]},
+        {"main": [1, 0], "large": [0]},
     )
     assert (outcome.answer, outcome.correct) == ("7", True)
     assert {model: bill.thinking for model, bill in outcome.bills.items()} == {"main": 50, "large": 90}
@@ -359,14 +363,24 @@ def test_live_equals_replay_in_any_order(plan):
     rng = np.random.default_rng(5)
     for q in made.questions:
         order = rng.permutation(6).tolist()
-        told = replay.play(plan, {"main": q}, order)
+        told = replay.play(plan, {"main": q}, {"main": order})
         script = [replace(q.traces[i], sample=n) for n, i in enumerate(order)]
         engine = ScriptedEngine({q.id: script}, suffix_tokens=made.manifest.suffix_tokens)
         question = Question(q.id, "", q.reference, SameText())
         did = run_virtual(
             solve_live(plan, question, Ask(q.id, q.prompt, made.manifest.sampling), {"main": engine})
         )
-        for name in ("answer", "correct", "confidence", "bills", "time", "held", "started", "truncated"):
+        for name in (
+            "answer",
+            "correct",
+            "confidence",
+            "bills",
+            "time",
+            "held",
+            "busy",
+            "started",
+            "truncated",
+        ):
             assert getattr(told, name) == getattr(did, name), (q.id, name)
         ours = {t.sample: t for t in told.traces}
         for lived in did.traces:
@@ -393,10 +407,14 @@ MANY = (
 
 
 def same(a, b):
-    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time", "held")
+    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time")
+    by_model = ("bills", "held", "busy")
     return a.plan == b.plan and all(
         np.array_equal(x, y, equal_nan=True)
-        for x, y in (*((getattr(a, n), getattr(b, n)) for n in arrays), (a.bills["main"], b.bills["main"]))
+        for x, y in (
+            *((getattr(a, n), getattr(b, n)) for n in arrays),
+            *((getattr(a, n)["main"], getattr(b, n)["main"]) for n in by_model),
+        )
     )
 
 
@@ -421,7 +439,8 @@ def test_plans_played_in_turn_on_one_replay_do_not_disturb_each_other():
             for question in made.questions:
                 plan, fresh = catalog.parse(words), Replay({"main": made})
                 here = {"main": question}
-                told, again = (r.play(plan, here, range(6), keep_traces=False) for r in (replay, fresh))
+                order = {"main": range(6)}
+                told, again = (r.play(plan, here, order, keep_traces=False) for r in (replay, fresh))
                 assert told == again
 
 
@@ -429,5 +448,5 @@ def test_outcomes_in_bulk_keep_no_traces():
     made = recording(trace(0, 50, "7"))
     replay = Replay({"main": made})
     here = {"main": made.questions[0]}
-    assert replay.play(Plan(), here, [0]).traces
-    assert not replay.play(Plan(), here, [0], keep_traces=False).traces
+    assert replay.play(Plan(), here, {"main": [0]}).traces
+    assert not replay.play(Plan(), here, {"main": [0]}, keep_traces=False).traces

@@ -76,7 +76,7 @@ def play(plan, *traces):
     )
     replay = Replay({"main": Recording(manifest, (question,))})
     replay.refuse(plan)
-    return replay.play(plan, {"main": question}, range(len(numbered)))
+    return replay.play(plan, {"main": question}, {"main": range(len(numbered))})
 
 
 def ends(outcome):

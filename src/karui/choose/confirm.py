@@ -57,7 +57,7 @@ async def confirm(
             found[outcome.question] = outcome
             done += 1
             on_progress(done, 2 * len(asked))
-        rows.append(_gathered(each, task.questions, found))
+        rows.append(_gathered(each, task.questions, found, engines))
     base, live = rows
     if live.errors + base.errors > _FAILED * 2 * len(asked):
         raise EngineError(
@@ -82,5 +82,11 @@ async def confirm(
     )
 
 
-def _gathered(plan: Plan, questions: Sequence[Question], found: Mapping[str, Outcome]) -> Outcomes:
-    return Outcomes.of(plan, [(q.id, q.kind, [found[q.id]]) for q in questions], live=True)
+def _gathered(
+    plan: Plan,
+    questions: Sequence[Question],
+    found: Mapping[str, Outcome],
+    engines: Mapping[str, Engine],
+) -> Outcomes:
+    models = {model: engines[model].card for model in plan.models}
+    return Outcomes.of(plan, [(q.id, q.kind, [found[q.id]]) for q in questions], live=True, models=models)

@@ -68,7 +68,7 @@ def examples(recording: Recording, plan: Plan, *, each: int = 3) -> list[Example
         if not question.traces:
             continue
         order = list(range(len(question.traces)))
-        outcome = replay.play(plan, {"main": question}, order)
+        outcome = replay.play(plan, {"main": question}, {"main": order})
         example = _example(question, outcome)
         pile = piles[example.full.correct, example.plan.correct]
         if len(pile) < each:

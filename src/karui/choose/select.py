@@ -1,125 +1,29 @@
-"""Choosing: replay every plan, test a few in a fixed order, and take the cheapest that is certified."""
+"""Choosing: test a few plans in a fixed order, and take the cheapest that is certified."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from math import inf
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karui.choose.betting import p_value
+from karui.choose.evidence import Evidence
 from karui.choose.power import fewest_questions, questions_for_power
-from karui.choose.progress import OnProgress, quiet
 from karui.choose.sequence import Verdict, fixed_sequence, line_up, standing
-from karui.choose.space import Space
 from karui.core.choice import Choice, Rejected, Rule, Tested
-from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.core.trace import End
-from karui.measure.measurement import Axis, Footing, confident_wrong_rise
-from karui.recording.replay import Replay, replay_all
+from karui.measure.footing import Axis, Floats, Footing
+from karui.measure.measurement import confident_wrong_rise
 
-TOO_MANY_TRUNCATED = 0.05
-"""Share of baseline traces cut by the token limit above which nothing is chosen unless told to."""
+Cost: TypeAlias = Callable[[Outcomes], Floats]
+"""What the axis measures of a plan's outcomes, per question."""
+
 _WORTHWHILE = 0.05
 """A plan that saves less than this share is no reason to change anything."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All plans replayed on the pilot and on the test questions.
-
-    Attributes:
-        pilot: Outcomes on the pilot, by plan id.
-        test: Outcomes on the test questions, by plan id.
-        baseline: Id of the full-thinking plan.
-        refused: What could not be replayed.
-    """
-
-    pilot: Mapping[str, Outcomes]
-    test: Mapping[str, Outcomes]
-    baseline: str
-    refused: tuple[Rejected, ...] = ()
-
-
-def split(recording: Recording, share: float = 0.25, *, seed: int = 0) -> tuple[Recording, Recording]:
-    """Returns the pilot part and the test part of a recording's questions.
-
-    The part a question falls in depends on its id and the seed alone: a recording that grows keeps it.
-    """
-    ids = sorted((sha256(f"{seed}\0{q.id}".encode()).digest(), q.id) for q in recording.questions)
-    pilot = {q for _, q in ids[: round(len(ids) * share)]}
-    return recording.subset(pilot), recording.subset({q for _, q in ids} - pilot)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Plans that replay over the same recordings.
-
-    Attributes:
-        pilot: Recordings of the pilot questions, by model name; empty where there is none, and its plans
-            are then shown on the test questions but not chosen from.
-        test: Recordings of the test questions, by model name.
-        space: The plans, and what these recordings cannot replay.
-    """
-
-    pilot: Mapping[str, Recording]
-    test: Mapping[str, Recording]
-    space: Space
-
-
-def gather(
-    groups: Sequence[Group],
-    *,
-    runs: int = 10,
-    processes: int = 1,
-    on_progress: OnProgress = quiet,
-) -> Evidence:
-    """Replays every plan of every group on its pilot and test questions.
-
-    Groups are recordings of the same questions with other prompts or other weights. Their traces are not
-    paired with the baseline's, their questions are: that is all the betting test asks for.
-
-    Args:
-        groups: The bare model's first; its first plan is the baseline.
-        runs: Permutations for plans with a flow.
-        processes: Worker processes.
-        on_progress: Called with how many replays are done out of how many.
-    """
-    pilot: dict[str, Outcomes] = {}
-    test: dict[str, Outcomes] = {}
-    done, total = 0, 2 * sum(len(g.space.plans) for g in groups)
-    for group in groups:
-        for recordings, found in ((group.pilot, pilot), (group.test, test)):
-            if not recordings:
-                done += len(group.space.plans)
-                continue
-            for outcomes in replay_all(Replay(recordings, runs), group.space.plans, processes=processes):
-                found[outcomes.plan.id] = outcomes
-                done += 1
-                on_progress(done, total)
-    refused = tuple(r for g in groups for r in g.space.refused)
-    return Evidence(pilot, test, groups[0].space.plans[0].id, refused)
-
-
-def refuse_truncated(recording: Recording) -> None:
-    """Refuses to choose from a baseline that was cut too often to be a baseline.
-
-    Raises:
-        PlanError: More than 5% of its traces reached the token limit.
-    """
-    ends = [t.end is End.TRUNCATED for t in recording.traces()]
-    cut = sum(ends) / max(1, len(ends))
-    if cut > TOO_MANY_TRUNCATED:
-        limit = recording.manifest.sampling.max_tokens
-        raise PlanError(
-            f"{cut:.1%} of the baseline's traces were cut by the limit of {limit} tokens.",
-            why="A baseline that was not allowed to finish makes every plan look good.",
-            remedy="Record again with a larger --max-tokens, or pass --accept-truncation to go on anyway.",
-        )
 
 
 def choose(
@@ -129,6 +33,7 @@ def choose(
     footing: Footing,
     *,
     recordings: Mapping[str, str] | None = None,
+    beside: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Choice:
     """Returns the choice by fixed-sequence testing.
 
@@ -142,40 +47,136 @@ def choose(
         rule: Margin, level and axis.
         footing: What costs are measured on.
         recordings: Digests of what lies behind, by role.
+        beside: Cards of the further models that plans ask, as dictionaries by name.
+
+    Raises:
+        InputError: The axis cannot be measured for every plan.
     """
-    axis = Axis(rule.minimize)
-    plans = [o.plan for key, o in evidence.pilot.items() if key != evidence.baseline]
-    before, base = evidence.pilot[evidence.baseline], evidence.test[evidence.baseline]
-    tests = len(base.questions)
-    d_pilot = np.array([before.accuracy - evidence.pilot[p.id].accuracy for p in plans])
-    cost = np.array([footing.axis(evidence.pilot[p.id], axis).mean() for p in plans])
-    base_cost = float(footing.axis(before, axis).mean())
-    unsafe = _unsafe(evidence.pilot, before, plans, rule)
-    usable = [i for i in range(len(plans)) if not unsafe[i] and cost[i] <= (1 - _WORTHWHILE) * base_cost]
-    order = line_up(d_pilot[usable], cost[usable], base_cost, rule.margin, tests) if usable else []
-    line = [plans[usable[i]] for i in order]
+    cost = footing.measure(Axis(rule.minimize), [*evidence.pilot.values(), *evidence.test.values()])
+    base = evidence.test[evidence.baseline]
+    pilot = _Pilot.of(evidence, rule, cost)
+    line = pilot.line(rule.margin, len(base.questions))
+    tested, chosen = _test(line, evidence, rule, cost)
+    hopeful = [t for t in tested if t.verdict == Verdict.PROMISING and t.saving >= _WORTHWHILE]
+    candidate = None if chosen else min(hopeful, key=_distance, default=None)
+    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
+    manifest = recording.manifest
+    best = chosen or base.plan
+    return Choice(
+        model=manifest.model.as_dict(),
+        task=manifest.task,
+        task_digest=manifest.task_digest,
+        agreement=manifest.agreement,
+        rule=rule,
+        spec=best.spec,
+        plan=best.id,
+        label=best.label,
+        decision=_decision(chosen is not None, candidate, len(base.questions), fewest),
+        verdict=str(Verdict.CERTIFIED) if chosen else "baseline",
+        questions=len(base.questions),
+        pilot_questions=len(evidence.pilot[evidence.baseline].questions),
+        traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
+        fewest=fewest,
+        tested=tuple(tested),
+        rejected=(*pilot.rejected(set(line), rule.margin), *evidence.refused),
+        space=len(pilot.plans),
+        candidate=candidate,
+        recordings=recordings or {},
+        beside=beside or {},
+    )
 
-    def difference(plan: Plan) -> NDArray[np.float64]:
-        return base.accuracy - evidence.test[plan.id].accuracy
 
-    passed = fixed_sequence(line, lambda plan: p_value(difference(plan), rule.margin, rule.alpha), rule.alpha)
-    risky = dict(zip(line, _unsafe(evidence.test, base, line, rule), strict=True))
-    saving = {p: _saving(footing, axis, evidence.test[p.id], base) for p in line}
+@dataclass(frozen=True)
+class _Pilot:
+    """What the pilot questions say of every plan; nothing of it reaches a test.
+
+    Attributes:
+        plans: All but the baseline.
+        loss: Baseline minus plan, shape [plans, questions].
+        cost: Mean on the axis, shape [plans].
+        base_cost: The baseline's.
+        unsafe: Of each plan, why it may not be chosen however accurate it is; "" where it may.
+    """
+
+    plans: Sequence[Plan]
+    loss: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    base_cost: float
+    unsafe: Sequence[str]
+
+    @staticmethod
+    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Pilot":
+        before = evidence.pilot[evidence.baseline]
+        found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
+        return _Pilot(
+            plans=[o.plan for o in found],
+            loss=np.array([before.accuracy - o.accuracy for o in found]),
+            cost=np.array([cost(o).mean() for o in found]),
+            base_cost=float(cost(before).mean()),
+            unsafe=[_unsafe(before, o, rule) for o in found],
+        )
+
+    def line(self, margin: float, tests: int) -> list[Plan]:
+        """Returns the plans to test, in order."""
+        usable = [i for i in range(len(self.plans)) if not self.unsafe[i] and self._saves(i)]
+        if not usable:
+            return []
+        order = line_up(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
+        return [self.plans[usable[i]] for i in order]
+
+    def rejected(self, line: set[Plan], margin: float) -> list[Rejected]:
+        """Returns the plans outside the line, each with the reason."""
+        return [
+            Rejected(
+                plan.id,
+                plan.label,
+                self.unsafe[i] or self._passed_over(i, margin),
+                float(self.loss[i].mean()),
+                1 - float(self.cost[i]) / self.base_cost,
+            )
+            for i, plan in enumerate(self.plans)
+            if plan not in line
+        ]
+
+    def _saves(self, i: int) -> bool:
+        return bool(self.cost[i] <= (1 - _WORTHWHILE) * self.base_cost)
+
+    def _passed_over(self, i: int, margin: float) -> str:
+        if not self._saves(i):
+            return "saves nothing"
+        if float(self.loss[i].mean()) > margin:
+            return "loses more than the margin on the pilot"
+        return "another plan in the order of testing promises more"
+
+
+def _test(
+    line: Sequence[Plan], evidence: Evidence, rule: Rule, cost: Cost
+) -> tuple[list[Tested], Plan | None]:
+    """Tests the line on the test questions; returns what came of each plan, and the choice if any."""
+    base = evidence.test[evidence.baseline]
+    base_cost = float(cost(base).mean())
+    loss = {p: base.accuracy - evidence.test[p.id].accuracy for p in line}
+    passed = fixed_sequence(line, lambda p: p_value(loss[p], rule.margin, rule.alpha), rule.alpha)
+    risky = {p: _unsafe(base, evidence.test[p.id], rule) for p in line}
+    saving = {p: 1 - float(cost(evidence.test[p.id]).mean() / base_cost) for p in line}
     standing_of = [p for p in passed.certified if not risky[p] and saving[p] >= _WORTHWHILE]
     chosen = max(standing_of, key=lambda p: saving[p], default=None)
+
+    def reason(plan: Plan, place: int, verdict: Verdict) -> str:
+        if plan is chosen:
+            return ""
+        if risky[plan]:
+            return risky[plan]
+        if plan in passed.certified:
+            return "a certified plan saves more"
+        if place >= len(passed.p_values):
+            return "not tested: testing stops at the first failure"
+        return "its test did not pass" if verdict is Verdict.PROMISING else "its loss exceeds the margin"
+
     tested = []
     for place, plan in enumerate(line):
         certified = plan in passed.certified
-        d = difference(plan)
-        shown = standing(d, rule.margin, rule.alpha, certified=certified)
-        wanted = None if certified else questions_for_power(d, rule.margin, rule.alpha)
-        reason = ""
-        if plan is not chosen:
-            reason = risky[plan] or (
-                "a certified plan saves more"
-                if certified
-                else _why_not(shown.verdict, place, passed.p_values)
-            )
+        shown = standing(loss[plan], rule.margin, rule.alpha, certified=certified)
         tested.append(
             Tested(
                 plan=plan.id,
@@ -187,48 +188,21 @@ def choose(
                 low=shown.low,
                 high=shown.high,
                 saving=saving[plan],
-                questions_wanted=wanted,
-                reason=reason,
+                questions_wanted=(
+                    None if certified else questions_for_power(loss[plan], rule.margin, rule.alpha)
+                ),
+                reason=reason(plan, place, shown.verdict),
             )
         )
-    lined = set(line)
-    rejected = [
-        Rejected(
-            p.id,
-            p.label,
-            unsafe[i] or _passed_over(float(d_pilot[i].mean()), float(cost[i]), base_cost, rule.margin),
-            float(d_pilot[i].mean()),
-            1 - float(cost[i]) / base_cost,
-        )
-        for i, p in enumerate(plans)
-        if p not in lined
-    ]
-    hopeful = [t for t in tested if t.verdict == Verdict.PROMISING and t.saving >= _WORTHWHILE]
-    candidate = None if chosen else min(hopeful, key=_distance, default=None)
-    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
-    manifest = recording.manifest
-    best = chosen or evidence.test[evidence.baseline].plan
-    return Choice(
-        model=manifest.model.as_dict(),
-        task=manifest.task,
-        task_digest=manifest.task_digest,
-        agreement=manifest.agreement,
-        rule=rule,
-        spec=best.spec,
-        plan=best.id,
-        label=best.label,
-        decision=_decision(chosen is not None, candidate, tests, fewest),
-        verdict=str(Verdict.CERTIFIED) if chosen else "baseline",
-        questions=tests,
-        pilot_questions=len(before.questions),
-        traces=float(np.isfinite(base.correct).sum() / tests),
-        fewest=fewest,
-        tested=tuple(tested),
-        rejected=(*rejected, *evidence.refused),
-        space=len(plans),
-        candidate=candidate,
-        recordings=recordings or {},
-    )
+    return tested, chosen
+
+
+def _unsafe(base: Outcomes, plan: Outcomes, rule: Rule) -> str:
+    """Returns why a plan may not be chosen however accurate it is; "" where it may."""
+    rise = confident_wrong_rise(base, plan)
+    if rise is None or rise.value <= rule.confident_wrong_rise or rise.low <= 0:
+        return ""
+    return f"wrong with confidence {100 * rise.value:.1f} points more often than full thinking"
 
 
 def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int) -> str:
@@ -243,35 +217,3 @@ def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int
 def _distance(tested: Tested) -> tuple[float, float]:
     """Orders promising plans: those that the fewest questions would certify first, then the thriftiest."""
     return tested.questions_wanted or inf, -tested.saving
-
-
-def _saving(footing: Footing, axis: Axis, plan: Outcomes, base: Outcomes) -> float:
-    return 1 - float(footing.axis(plan, axis).mean() / footing.axis(base, axis).mean())
-
-
-def _unsafe(outcomes: Mapping[str, Outcomes], base: Outcomes, plans: Sequence[Plan], rule: Rule) -> list[str]:
-    """For each plan, why it may not be chosen however accurate it is; "" where it may."""
-    found = []
-    for plan in plans:
-        rise = confident_wrong_rise(base, outcomes[plan.id])
-        too_sure = rise is not None and rise.value > rule.confident_wrong_rise and rise.low > 0
-        found.append(
-            f"wrong with confidence {100 * rise.value:.1f} points more often than full thinking"
-            if rise and too_sure
-            else ""
-        )
-    return found
-
-
-def _why_not(verdict: Verdict, place: int, p_values: Sequence[float]) -> str:
-    if place < len(p_values):
-        return "its test did not pass" if verdict is Verdict.PROMISING else "its loss exceeds the margin"
-    return "not tested: testing stops at the first failure"
-
-
-def _passed_over(loss: float, cost: float, base_cost: float, margin: float) -> str:
-    if cost > (1 - _WORTHWHILE) * base_cost:
-        return "saves nothing"
-    if loss > margin:
-        return "loses more than the margin on the pilot"
-    return "another plan in the order of testing promises more"

@@ -25,7 +25,8 @@ def replay(
     from karui.cli.steps import PROCESSES, compared, space_of
     from karui.cli.summary import row, say_overthinking
     from karui.core.plan import Plan
-    from karui.measure.measurement import Footing, measure
+    from karui.measure.footing import Footing
+    from karui.measure.measurement import measure
     from karui.recording.replay import Replay, replay_all
     from karui.recording.store import load
     from karui.report.study import plain
@@ -47,7 +48,7 @@ def replay(
         for outcomes in replay_all(replayed, plans, processes=PROCESSES):
             found[outcomes.plan.id] = outcomes
             steps.at(len(found), len(plans))
-    footing = Footing.of(read.manifest)
+    footing = Footing()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
     if json:

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from karui import catalog
+from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
 from karui.choose.examples import examples
 from karui.choose.power import fewest_questions
-from karui.choose.select import Evidence, Group, choose, gather, refuse_truncated, split
+from karui.choose.select import choose
 from karui.choose.space import Space, space
 from karui.core.choice import Choice, Rule
 from karui.core.errors import InputError, UnknownName
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
-from karui.measure.cost import TokenPrices
-from karui.measure.measurement import Axis, Footing, compare, measure
+from karui.measure.cost import MachinePrice, TokenPrices
+from karui.measure.footing import Axis, Footing
+from karui.measure.measurement import compare, measure
 from karui.recording import store
 from karui.recording.files import make_folder
 from karui.recording.files import write as write_file
@@ -82,13 +84,16 @@ class Wishes:
             catalog.technique(name)
 
     @property
-    def prices(self) -> TokenPrices | None:
-        """Prices per million tokens; None where the user stated none."""
+    def footing(self) -> Footing:
+        """What everything is measured on: the prices that the user stated."""
         given = Assumptions.of(self.assumptions)
-        if given.price_prompt is None or given.price_output is None:
-            return None
-        cached = given.price_prompt if given.price_cached is None else given.price_cached
-        return TokenPrices(given.price_prompt, cached, given.price_output, given.currency)
+        prices = machine = None
+        if given.price_prompt is not None and given.price_output is not None:
+            cached = given.price_prompt if given.price_cached is None else given.price_cached
+            prices = TokenPrices(given.price_prompt, cached, given.price_output, given.currency)
+        if given.machine_price_per_hour is not None:
+            machine = MachinePrice(given.machine_price_per_hour, given.currency)
+        return Footing(prices, machine=machine)
 
 
 def rule_of(max_drop: float, confidence: float, minimize: str, priority: str) -> Rule:
@@ -184,7 +189,7 @@ def decide(
     digests = {("main" if not n else f"style {n}"): store.digest(r.path) for n, r in enumerate(recordings)}
     if pilot is not None:
         digests["pilot"] = store.digest(pilot.path)
-    footing = Footing.of(test_part.manifest, wishes.prices)
+    footing = wishes.footing
     return choose(evidence, test_part, wishes.rule, footing, recordings=digests)
 
 
@@ -210,7 +215,7 @@ def study_of(
         commands: What makes the study again.
     """
     manifest = test_part.manifest
-    footing = Footing.of(manifest, wishes.prices)
+    footing = wishes.footing
     base = evidence.test[evidence.baseline]
     shown = catalog.plan_from_spec(choice.spec or (choice.candidate.spec if choice.candidate else []))
     bare = not shown.recorded
@@ -273,7 +278,7 @@ def shipped_study(
 
     It has many questions, so a coarser grid and one permutation of each give a clear picture in seconds.
     """
-    footing = Footing.of(recording.manifest, wishes.prices)
+    footing = wishes.footing
     recordings = {"main": recording}
     plans = space_of(recordings, alone=(5,), paired=(2,)).plans
     found = {}

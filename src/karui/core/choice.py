@@ -130,6 +130,7 @@ class Choice:
         confirmation: Set after the live run.
         recordings: Digests of the recordings behind it, by role.
         fallback: What to do when it goes wrong, decided now: "full thinking".
+        beside: Cards of the further models that plans of the space ask, by the name they ask for.
     """
 
     model: Mapping[str, Any]
@@ -153,6 +154,7 @@ class Choice:
     confirmation: Confirmation | None = None
     recordings: Mapping[str, str] = field(default_factory=dict)
     fallback: str = "full thinking"
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def withdrawn(self) -> bool:

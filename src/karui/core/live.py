@@ -8,8 +8,8 @@ from time import perf_counter
 from karui.core.ask import Ask
 from karui.core.bill import Bill, Tally
 from karui.core.engine import Engine, Reader
-from karui.core.errors import EngineError
-from karui.core.outcome import Outcome, peak_held
+from karui.core.errors import EngineError, PlanError
+from karui.core.outcome import Outcome, Span, bills_of, busy_of, held_of
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.solve import Leaf, Solve
@@ -129,7 +129,7 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
     solve = Solve(plan.flows, plan.rewrite(ask))
     started: Counter[str] = Counter()
     tasks: dict[asyncio.Task[Trace], _Run] = {}
-    traces: dict[int, tuple[str, Trace]] = {}
+    spans: dict[int, Span] = {}
     error = ""
     now = 0  # token-time, moved on by finishing leaves
     begun: dict[int, int] = {}
@@ -142,6 +142,9 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
             begun[leaf.id] = now
             tasks[asyncio.ensure_future(run.drive())] = run
 
+    def ended(leaf: Leaf, trace: Trace) -> None:
+        spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
+
     try:
         begin(solve.start())
         while solve.reply is None:
@@ -150,38 +153,38 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
             leaf = tasks.pop(finished).leaf
             trace = finished.result()
             now = max(now, begun[leaf.id] + trace.time)
-            traces[leaf.id] = (leaf.ask.model, trace)
+            ended(leaf, trace)
             starts, stops = solve.finish(leaf.id, trace.reply)
             for task in [t for t, run in tasks.items() if run.leaf in stops]:
                 run = tasks.pop(task)
                 task.cancel()
-                traces[run.leaf.id] = (run.leaf.ask.model, run.stopped())
+                ended(run.leaf, run.stopped())
             begin(starts)
     except EngineError as failure:
         error = str(failure)
     finally:
         for task, run in tasks.items():
             task.cancel()
-            traces[run.leaf.id] = (run.leaf.ask.model, run.stopped())
+            ended(run.leaf, run.stopped())
 
     seconds = perf_counter() - began
     reply = solve.reply
     answer = reply.answer if reply else None
-    bills: dict[str, Bill] = {}
-    for model, trace in traces.values():
-        bills[model] = bills.get(model, Bill()) + trace.bill
     alone = reply.trace if reply else None
+    by_start = [span for _, span in sorted(spans.items())]
     return Outcome(
         question=question.id,
         answer=answer,
         correct=answer is not None and question.verifier.verify(question.reference, answer),
         confidence=reply.confidence if reply else None,
-        bills=bills,
+        bills=bills_of(by_start),
         time=now,
-        held=peak_held([(begun[n], t) for n, (_, t) in traces.items()]),
-        started=len(traces),
-        truncated=sum(t.end is End.TRUNCATED for _, t in traces.values()),
-        traces=tuple(t for _, (_, t) in sorted(traces.items())),
+        held=held_of(by_start),
+        busy=busy_of(by_start),
+        started=len(by_start),
+        truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
+        traces=tuple(s.trace for s in by_start),
+        asked=tuple(s.model for s in by_start),
         seconds=seconds,
         first_answer_seconds=(alone.thought_seconds if alone else 0.0) or seconds,
         error=error,
@@ -198,9 +201,16 @@ async def run_live(
     """Solves many questions live, `at_once` side by side, and yields outcomes as they come.
 
     Raises:
-        PlanError: The main engine lacks an ability the plan needs; before a token is spent.
+        PlanError: There is no engine of a model that the plan asks, or one lacks an ability the plan needs;
+            before a token is spent.
     """
-    plan.check(engines["main"].abilities, f"the engine of {engines['main'].card.name}")
+    for name in plan.models:
+        if name not in engines:
+            raise PlanError(
+                f"{plan.label} asks the model {name!r}, of which there is no engine.",
+                remedy=f"Give an engine for {name!r}, or choose a plan without it.",
+            )
+        plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
     gate = asyncio.Semaphore(at_once)
 
     async def one(question: Question, ask: Ask) -> Outcome:

@@ -3,16 +3,31 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.bill import COUNTS, Bill
+from karui.core.engine import ModelCard
 from karui.core.plan import Plan
 from karui.core.trace import Trace
 
 BILL_FIELDS = tuple(f.name for f in fields(Bill))
 """The order of the last axis of `Outcomes.bills`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model generated when it was recorded; 0 where unknown.
+
+    Attributes:
+        seconds_per_token: Mean wall time of one token of one trace, as many streams running as then ran.
+        tokens_per_second: Throughput of all streams together.
+    """
+
+    seconds_per_token: float = 0.0
+    tokens_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +41,12 @@ class Outcome:
         confidence: As in `Reply`.
         bills: What it cost, by model.
         time: Token-time along the longest path.
-        held: Most positions its KV caches held at once (see `peak_held`).
+        held: By model, the most positions that its KV cache held at once (see `Span`).
+        busy: By model, the token-time during which a trace of it was running.
         started: How many traces it started.
         truncated: How many of them the token limit cut.
         traces: Every trace it cost, in the order of starting; empty when replayed in bulk.
+        asked: The model of each of `traces`.
         seconds: Wall time from the ask to the reply; 0 when replayed.
         first_answer_seconds: Wall time to the first token of the answer; 0 when replayed.
         error: What the engine said if the question failed; the outcome then counts as not correct.
@@ -41,10 +58,12 @@ class Outcome:
     confidence: float | None
     bills: Mapping[str, Bill]
     time: int
-    held: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
+    busy: Mapping[str, int] = field(default_factory=dict)
     started: int = 1
     truncated: int = 0
     traces: tuple[Trace, ...] = field(default=(), repr=False)
+    asked: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = 0.0
     first_answer_seconds: float = 0.0
     error: str = ""
@@ -60,24 +79,69 @@ class Outcome:
         return sum(bill.generated for bill in self.bills.values())
 
 
-def peak_held(spans: Sequence[tuple[int, Trace]]) -> int:
-    """Returns the most positions that traces held in their KV caches at once.
+class Span(NamedTuple):
+    """When a trace ran.
 
-    Args:
-        spans: Each trace with the token-time at which it began. A trace is counted with its full length
-            from beginning to end, so the figure is an upper bound.
+    Attributes:
+        model: The name it was asked by.
+        began: The token-time of its beginning.
+        trace: The trace as it ended.
     """
-    if len({began for began, _ in spans}) == 1:  # all begin together, so all are there at once
-        return sum(t.bill.prompt + t.thinking_tokens + t.answer_tokens for _, t in spans)
+
+    model: str
+    began: int
+    trace: Trace
+
+
+def bills_of(spans: Sequence[Span]) -> dict[str, Bill]:
+    """Returns what the traces cost, by model in the order of asking."""
+    return {m: Bill.total([s.trace.bill for s in of]) for m, of in _by_model(spans).items()}
+
+
+def held_of(spans: Sequence[Span]) -> dict[str, int]:
+    """Returns, by model, the most positions that its traces held in its KV cache at once.
+
+    A trace is counted with its full length from beginning to end, so the figure is an upper bound. Models
+    have caches of their own, and their peaks need not fall together: their sum is what has to be there.
+    """
+    return {m: _peak(of) for m, of in _by_model(spans).items()}
+
+
+def busy_of(spans: Sequence[Span]) -> dict[str, int]:
+    """Returns, by model, the token-time during which at least one of its traces was running."""
+    found = {}
+    for model, of in _by_model(spans).items():
+        busy = until = 0
+        for began, end in sorted((s.began, s.began + s.trace.time) for s in of):
+            busy += max(0, end - max(began, until))
+            until = max(until, end)
+        found[model] = busy
+    return found
+
+
+def _by_model(spans: Sequence[Span]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for span in spans:
+        found.setdefault(span.model, []).append(span)
+    return found
+
+
+def _peak(spans: Sequence[Span]) -> int:
+    if len({s.began for s in spans}) == 1:  # all begin together, so all are there at once
+        return sum(_positions(s.trace) for s in spans)
     events = []
-    for began, trace in spans:
-        held = trace.bill.prompt + trace.thinking_tokens + trace.answer_tokens
+    for _, began, trace in spans:
+        held = _positions(trace)
         events += [(began, 1, held), (began + trace.time, 0, -held)]
     now = peak = 0
     for _, _, change in sorted(events):
         now += change
         peak = max(peak, now)
     return peak
+
+
+def _positions(trace: Trace) -> int:
+    return trace.bill.prompt + trace.thinking_tokens + trace.answer_tokens
 
 
 @dataclass(frozen=True)
@@ -96,12 +160,16 @@ class Outcomes:
         traces: Traces started.
         truncated: Of them, cut by the token limit.
         time: Token-time along the longest path.
-        held: Most positions that its KV caches held at once.
+        held: For each model, the most positions that its KV cache held at once.
+        busy: For each model, the token-time during which a trace of it was running.
         bills: For each model an array [questions, runs, 7] in the order of `Bill`'s fields.
         live: Whether an engine ran, or a recording was replayed.
         seconds: Wall time per run when live; empty otherwise.
         first_answer_seconds: Wall time to the first token of the answer when live; empty otherwise.
         errors: Questions that failed on the engine, when live.
+        models: The card of each model that the plan may ask, by the name it asks for; those it never came
+            to ask are here too: they have to be kept loaded. Empty where nothing is known of them.
+        paces: How fast each generated when it was recorded; empty when live.
     """
 
     plan: Plan
@@ -113,42 +181,62 @@ class Outcomes:
     traces: NDArray[np.float32]
     truncated: NDArray[np.float32]
     time: NDArray[np.float32]
-    held: NDArray[np.float32]
+    held: Mapping[str, NDArray[np.float32]]
+    busy: Mapping[str, NDArray[np.float32]]
     bills: Mapping[str, NDArray[np.float64]]
     live: bool = False
     seconds: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     first_answer_seconds: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     errors: int = 0
+    models: Mapping[str, ModelCard] = field(default_factory=dict)
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
         """Mean correctness of each question over its runs, shape [questions]."""
         return np.asarray(np.nanmean(self.correct, axis=1, dtype=np.float64))
 
-    def billed(self, *kinds: str) -> NDArray[np.float64]:
-        """Returns the mean of these kinds of the bill, all models together, shape [questions]."""
+    def billed(self, *kinds: str, model: str | None = None) -> NDArray[np.float64]:
+        """Returns the mean of these kinds of the bill, shape [questions]; of all models, or of one."""
         columns = [BILL_FIELDS.index(kind) for kind in kinds]
         total: NDArray[np.float64] = np.zeros(len(self.questions))
-        for bill in self.bills.values():
-            total += np.nanmean(bill[:, :, columns].sum(axis=2), axis=1)
+        for name, bill in self.bills.items():
+            if model in {None, name}:
+                total += np.nanmean(bill[:, :, columns].sum(axis=2), axis=1)
         return total
 
     @property
     def tokens(self) -> NDArray[np.float64]:
         """Mean tokens generated for each question, all models together, shape [questions]."""
-        return self.billed("thinking", "answer", "trial", "dropped")
+        return self.generated()
+
+    def generated(self, model: str | None = None) -> NDArray[np.float64]:
+        """Returns mean tokens generated for each question, shape [questions]; of all models, or of one."""
+        return self.billed("thinking", "answer", "trial", "dropped", model=model)
 
     @staticmethod
-    def of(plan: Plan, rows: Sequence[tuple[str, str, Sequence[Outcome]]], *, live: bool) -> "Outcomes":
+    def of(
+        plan: Plan,
+        rows: Sequence[tuple[str, str, Sequence[Outcome]]],
+        *,
+        live: bool,
+        models: Mapping[str, ModelCard] | None = None,
+        paces: Mapping[str, Pace] | None = None,
+    ) -> "Outcomes":
         """Gathers (question id, kind, its outcomes) into arrays."""
         runs = max(len(outcomes) for _, _, outcomes in rows)
-        models = sorted({m for _, _, outcomes in rows for o in outcomes for m in o.bills})
+        names = sorted({m for _, _, outcomes in rows for o in outcomes for m in o.bills} | set(models or ()))
         flat = np.full((len(rows), runs, len(_COLUMNS)), np.nan, np.float32)
-        bills = {m: np.full((len(rows), runs, len(BILL_FIELDS)), np.nan) for m in models}
+        bills = {m: np.full((len(rows), runs, len(BILL_FIELDS)), np.nan) for m in names}
+        held = {m: np.full((len(rows), runs), np.nan, np.float32) for m in names}
+        busy = {m: np.full((len(rows), runs), np.nan, np.float32) for m in names}
         for i, (_, _, outcomes) in enumerate(rows):
-            flat[i, : len(outcomes)] = [_CELLS(o) for o in outcomes]
-            for model, bill in bills.items():
-                bill[i, : len(outcomes)] = [COUNTS(o.bills.get(model, _NOTHING)) for o in outcomes]
+            there = len(outcomes)
+            flat[i, :there] = [_CELLS(o) for o in outcomes]
+            for m in names:
+                bills[m][i, :there] = [COUNTS(o.bills.get(m, _NOTHING)) for o in outcomes]
+                held[m][i, :there] = [o.held.get(m, 0) for o in outcomes]
+                busy[m][i, :there] = [o.busy.get(m, 0) for o in outcomes]
         column = {name: flat[:, :, c] for c, name in enumerate(_COLUMNS)}
         if not live:
             column["seconds"] = column["first_answer_seconds"] = np.empty((0, 0), np.float32)
@@ -157,8 +245,12 @@ class Outcomes:
             questions=tuple(q for q, _, _ in rows),
             kinds=tuple(k for _, k, _ in rows),
             bills=bills,
+            held=held,
+            busy=busy,
             live=live,
             errors=sum(bool(o.error) for _, _, outcomes in rows for o in outcomes),
+            models=models or {},
+            paces=paces or {},
             **column,
         )
 
@@ -171,7 +263,6 @@ _COLUMNS = {
     "traces": "started",
     "truncated": "truncated",
     "time": "time",
-    "held": "held",
     "seconds": "seconds",
     "first_answer_seconds": "first_answer_seconds",
 }

@@ -1,11 +1,10 @@
 """A plan: which techniques, over which model."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from math import prod
 from typing import Any
 
 from karui.core.ability import Ability
@@ -79,24 +78,37 @@ class Plan:
         """The techniques that make new weights, in order: each works on what the one before it made."""
         return tuple(t for t in self.techniques if t.changes("prepare"))
 
+    @cached_property
+    def models(self) -> Mapping[str, int]:
+        """The models it may ask, "main" first, and how many traces of one question of each at most."""
+        asked = {"main": 1}
+        for technique in self.techniques:
+            further = {model: traces * asked["main"] for model, traces in technique.models.items()}
+            asked = {model: traces * technique.traces for model, traces in asked.items()}
+            for model, traces in further.items():
+                asked[model] = asked.get(model, 0) + traces
+        return asked
+
     @property
     def traces(self) -> int:
-        """How many traces of one question it may ask for at most."""
-        return prod(t.traces for t in self.techniques)
+        """How many traces of one question it may ask of the main model at most."""
+        return self.models["main"]
 
     @property
     def needs(self) -> frozenset[Ability]:
         """Every ability that some technique needs."""
         return frozenset().union(*(t.needs for t in self.techniques))
 
-    def check(self, abilities: Iterable[Ability], where: str) -> None:
-        """Refuses the plan if it needs what `where` (an engine or a recording) lacks.
+    def check(self, abilities: Iterable[Ability], where: str, model: str = "main") -> None:
+        """Refuses the plan if it needs what `where` (an engine or a recording of `model`) lacks.
 
         Raises:
             PlanError: Names the technique and the ability.
         """
         have = frozenset(abilities)
         for technique in self.techniques:
+            if technique.models and model not in technique.models:
+                continue  # a cascade reads the replies of the models it names, not of the last
             if lacking := technique.needs - have:
                 raise PlanError(
                     f"{technique.name()} cannot run on {where}.",

@@ -1,111 +1,23 @@
 """Outcomes summed up: one plan's measurement on three axes, and its comparison with the baseline."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.errors import InputError
-from karui.core.outcome import Outcomes
-from karui.core.recording import Manifest
+from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.technique import Family
 from karui.measure.accuracy import brier, confidently_wrong, expected_calibration_error
-from karui.measure.cost import TokenPrices, per_thousand_questions
 from karui.measure.derived import accuracy_efficiency_score
-from karui.measure.flops import Shape, bill_flops, kv_bytes_per_token
+from karui.measure.footing import Footing
 from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
 
 Floats = NDArray[np.float64]
 
 CONFIDENT = 0.9
 """At or above this confidence a wrong answer counts as confidently wrong: the default fallback threshold."""
-
-
-class Axis(StrEnum):
-    """What can be made small."""
-
-    COST = "cost"
-    TOKENS = "tokens"
-    LATENCY = "latency"
-    FLOPS = "flops"
-    MEMORY = "memory"
-
-
-@dataclass(frozen=True, slots=True)
-class Footing:
-    """What every plan of one study is measured on, besides its outcomes.
-
-    Attributes:
-        shape: The model's shape; None where its config is unknown or unsupported, and FLOPs with it.
-        weight_bytes: Bytes of the weights.
-        value_bytes: Bytes of one value in the KV cache.
-        seconds_per_token: To turn token-time into an estimate of seconds; 0 where unknown.
-        prices: Per million tokens; None where the user stated none.
-    """
-
-    shape: Shape | None
-    weight_bytes: int = 0
-    value_bytes: float = 2.0
-    seconds_per_token: float = 0.0
-    prices: TokenPrices | None = None
-
-    @staticmethod
-    def of(manifest: Manifest, prices: TokenPrices | None = None) -> "Footing":
-        """Returns the footing that a recording stands on."""
-        try:
-            shape = Shape.from_config(manifest.model.config) if manifest.model.config else None
-        except InputError:
-            shape = None
-        wide = manifest.model.dtype in {"float32", "torch.float32", "fp32"}
-        return Footing(
-            shape, manifest.model.weight_bytes, 4.0 if wide else 2.0, manifest.seconds_per_token, prices
-        )
-
-    def flops(self, outcomes: Outcomes) -> Floats | None:
-        """Returns mean FLOPs per question, shape [questions]; None where the shape is unknown."""
-        if self.shape is None:
-            return None
-        prefilled = outcomes.billed("prompt") - outcomes.billed("cached")
-        return bill_flops(self.shape, prefilled, outcomes.tokens, outcomes.billed("attended"))
-
-    def kv_bytes(self, outcomes: Outcomes) -> Floats | None:
-        """Returns the mean peak of the KV cache per question in bytes, shape [questions]; None if unknown."""
-        if self.shape is None:
-            return None
-        held = np.nanmean(outcomes.held, axis=1, dtype=np.float64)
-        return np.asarray(held * kv_bytes_per_token(self.shape, self.value_bytes))
-
-    def cost(self, outcomes: Outcomes) -> Floats | None:
-        """Returns money per 1,000 questions, shape [questions]; None where no prices were stated."""
-        if self.prices is None:
-            return None
-        return np.array(
-            [
-                per_thousand_questions(self.prices, p, c, g)
-                for p, c, g in zip(
-                    outcomes.billed("prompt"), outcomes.billed("cached"), outcomes.tokens, strict=True
-                )
-            ]
-        )
-
-    def axis(self, outcomes: Outcomes, axis: Axis) -> Floats:
-        """Returns what `axis` measures, per question, shape [questions].
-
-        Where the user stated no prices, cost is counted in generated tokens; where the model's shape is
-        unknown, FLOPs and memory are too.
-        """
-        if axis is Axis.LATENCY:
-            return np.asarray(np.nanmean(outcomes.time, axis=1, dtype=np.float64))
-        measured = {
-            Axis.COST: self.cost,
-            Axis.FLOPS: self.flops,
-            Axis.MEMORY: self.kv_bytes,
-        }.get(axis)
-        found = measured(outcomes) if measured else None
-        return outcomes.tokens if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +43,16 @@ class Measurement:
         bill: Mean per question by kind.
         flops: Mean per question; None where the model's shape is unknown.
         kv_bytes: Mean peak of the KV cache for one question, bytes; None likewise.
-        weight_bytes: Bytes of the weights; 0 where unknown.
+        weight_bytes: Bytes of the weights of all models it keeps loaded; 0 where unknown.
         time: Token-time, p50 and p95.
-        seconds: p50 and p95 of the wall time when live, else estimated from token-time; None if unknown.
+        seconds: p50 and p95 of the wall time when live, else estimated (`Footing.seconds`); None if unknown.
         first_answer_seconds: The same up to the answer's first token; live only.
         cost: Money per 1,000 questions; None where no prices were stated.
         kinds: By kind: questions, accuracy, tokens and truncated share.
         errors: Questions that failed on the engine.
+        memory_bytes: Weights and mean peak of the KV cache together; None where either is unknown.
+        models: By the name asked for: `name` and `weight_bytes` of the model, `asked` (share of runs that
+            asked it), `tokens` and `flops` (None where unknown) per question.
     """
 
     plan: str
@@ -165,6 +80,8 @@ class Measurement:
     cost: float | None
     kinds: dict[str, dict[str, Any]]
     errors: int = 0
+    memory_bytes: float | None = None
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns a JSON-able dictionary."""
@@ -188,6 +105,8 @@ class Comparison:
         lost_questions: Questions the baseline mostly gets right and the plan mostly gets wrong.
         won_questions: The reverse.
         aes: Accuracy-efficiency score (O1-Pruner).
+        seconds_ratio: Mean seconds likewise, estimated or live; None where unknown on either side.
+        memory_ratio: Weights and peak KV cache together likewise; None where unknown.
     """
 
     plan: str
@@ -202,6 +121,8 @@ class Comparison:
     lost_questions: int
     won_questions: int
     aes: float
+    seconds_ratio: float | None = None
+    memory_ratio: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns a JSON-able dictionary."""
@@ -213,12 +134,7 @@ def measure(outcomes: Outcomes, footing: Footing, *, confident: float = CONFIDEN
     plan = outcomes.plan
     time = np.nanpercentile(outcomes.time, [50, 95])
     started = np.nansum(outcomes.traces)
-    seconds = first = None
-    if outcomes.live:
-        seconds = _spread(outcomes.seconds)
-        first = _spread(outcomes.first_answer_seconds)
-    elif footing.seconds_per_token:
-        seconds = (float(time[0]) * footing.seconds_per_token, float(time[1]) * footing.seconds_per_token)
+    seconds = footing.seconds(outcomes)
     correct, confidence = _known(outcomes)
     sure = confidently_wrong(correct, confidence, confident) if correct.size else None
     return Measurement(
@@ -240,13 +156,15 @@ def measure(outcomes: Outcomes, footing: Footing, *, confident: float = CONFIDEN
         bill={k: float(outcomes.billed(k).mean()) for k in _SHOWN},
         flops=_mean(footing.flops(outcomes)),
         kv_bytes=_mean(footing.kv_bytes(outcomes)),
-        weight_bytes=footing.weight_bytes,
+        weight_bytes=footing.weight_bytes(outcomes),
         time=(float(time[0]), float(time[1])),
-        seconds=seconds,
-        first_answer_seconds=first,
+        seconds=None if seconds is None else _spread(seconds),
+        first_answer_seconds=_spread(outcomes.first_answer_seconds) if outcomes.live else None,
         cost=_mean(footing.cost(outcomes)),
         kinds=_by_kind(outcomes),
         errors=outcomes.errors,
+        memory_bytes=_mean(footing.memory_bytes(outcomes)),
+        models=_by_model(outcomes, footing),
     )
 
 
@@ -281,6 +199,8 @@ def compare(
             baseline_tokens=float(before.mean()),
             baseline_accuracy=max(float(baseline.accuracy.mean()), 1e-9),
         ),
+        seconds_ratio=_seconds_ratio(footing, plan, baseline),
+        memory_ratio=_ratio(footing.memory_bytes(plan), footing.memory_bytes(baseline)),
     )
 
 
@@ -339,13 +259,36 @@ def _by_kind(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
     }
 
 
-def _spread(seconds: NDArray[np.float32]) -> tuple[float, float]:
+def _by_model(outcomes: Outcomes, footing: Footing) -> dict[str, dict[str, Any]]:
+    prompt = BILL_FIELDS.index("prompt")
+    found = {}
+    for model, card in outcomes.models.items():
+        prompts = outcomes.bills[model][:, :, prompt]
+        ran = np.isfinite(prompts)
+        found[model] = {
+            "name": card.name,
+            "weight_bytes": card.weight_bytes,
+            "asked": float((prompts[ran] > 0).mean()),
+            "tokens": float(outcomes.generated(model).mean()),
+            "flops": _mean(footing.flops(outcomes, model)),
+        }
+    return found
+
+
+def _spread(seconds: NDArray[np.floating[Any]]) -> tuple[float, float]:
     low, high = np.nanpercentile(seconds, [50, 95])
     return float(low), float(high)
 
 
 def _mean(values: Floats | None) -> float | None:
     return None if values is None else float(values.mean())
+
+
+def _seconds_ratio(footing: Footing, plan: Outcomes, baseline: Outcomes) -> float | None:
+    above, below = footing.seconds(plan), footing.seconds(baseline)
+    if above is None or below is None:
+        return None
+    return float(np.nanmean(above) / np.nanmean(below))
 
 
 def _ratio(above: Floats | None, below: Floats | None) -> float | None:

@@ -7,23 +7,26 @@ and its end put on the clock; one whose watchers share a view is stepped from ev
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush, heappushpop
 from multiprocessing import get_all_start_methods, get_context
 from signal import SIG_IGN, SIGINT, signal
+from typing import TypeAlias
 
 import numpy as np
 
 from karui.core.ask import Ask
-from karui.core.bill import Bill
 from karui.core.engine import trace_seed
 from karui.core.errors import NotRecorded, RecordingMismatch
-from karui.core.outcome import Outcome, Outcomes, peak_held
+from karui.core.outcome import Outcome, Outcomes, Pace, Span, bills_of, busy_of, held_of
 from karui.core.plan import Plan
 from karui.core.recording import Recorded, Recording
 from karui.core.solve import Leaf, Solve
 from karui.core.trace import End, Trace
 from karui.recording.playback import Playback, Track
+
+Orders: TypeAlias = Mapping[str, Sequence[int]]
+"""By model: start n of it takes the trace of this number."""
 
 
 @dataclass
@@ -31,7 +34,9 @@ class Replay:
     """Replays plans over one recording for each model that they name.
 
     Attributes:
-        recordings: By the names that asks use; "main" at least, all of the same questions.
+        recordings: By the names that asks use; "main" at least. Those beside it hold its questions (others
+            too, perhaps), shown with the same prompts and sampled alike; seeds, checkpoints, suffixes and
+            numbers of traces may differ, as they may between two engines.
         runs: Permutations of each question's traces that a plan with a flow is run on. A plan of one
             trace is run once on every trace instead.
         seed: What the permutations are drawn from; every plan sees the same ones.
@@ -42,24 +47,32 @@ class Replay:
     seed: int = 0
     _tracks: dict[int, Track] = field(default_factory=dict, repr=False)
     _tracks_of: tuple[object, ...] = field(default=(), repr=False)
-    _orders: dict[str, list[list[int]]] = field(default_factory=dict, repr=False)
+    _orders: dict[tuple[str, str], list[list[int]]] = field(default_factory=dict, repr=False)
+    _held: dict[str, dict[str, Recorded]] = field(default_factory=dict, repr=False)
 
     def outcomes(self, plan: Plan) -> Outcomes:
         """Returns the plan's outcomes on every question of the main recording.
 
         Raises:
-            RecordingMismatch: The plan needs another prompt style or other weights than were recorded.
-            NotRecorded: It asks for more traces, or for trials, that were not taped.
-            PlanError: It needs an ability that the recording lacks.
+            RecordingMismatch: The plan needs another prompt style or other weights than were recorded, or
+                two recordings do not belong together.
+            NotRecorded: It asks for a model, for more traces or for trials that were not taped.
+            PlanError: It needs an ability that a recording lacks.
         """
         self.refuse(plan)
         rows = []
-        for number, question in enumerate(self.recordings["main"].questions):
-            here = {m: r.questions[number] for m, r in self.recordings.items()}
-            orders = self.permutations(question) if plan.flows else [[i] for i in range(len(question.traces))]
-            runs = [self.play(plan, here, order, keep_traces=False) for order in orders]
-            rows.append((question.id, question.kind, runs))
-        return Outcomes.of(plan, rows, live=False)
+        for main in self.recordings["main"].questions:
+            here = {model: self._questions(model)[main.id] for model in plan.models}
+            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
+            rows.append((main.id, main.kind, runs))
+        manifests = {m: self.recordings[m].manifest for m in plan.models}
+        return Outcomes.of(
+            plan,
+            rows,
+            live=False,
+            models={m: manifest.model for m, manifest in manifests.items()},
+            paces={m: Pace(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()},
+        )
 
     def refuse(self, plan: Plan) -> None:
         """Raises what `outcomes` would, as far as it can be known beforehand."""
@@ -72,23 +85,30 @@ class Replay:
                 f"{wanted or 'the bare prompt'}.",
                 remedy="Record the model once with those techniques; prompts and weights cannot be replayed.",
             )
-        plan.check(manifest.abilities, "this recording")
-        recorded = min(r.samples for r in self.recordings.values())
-        if plan.traces > recorded:
-            raise NotRecorded(
-                f"{plan.label} may ask for {plan.traces} traces a question; {recorded} are recorded.",
-                remedy="Record more samples, or lower the plan's number of traces.",
-            )
+        for model, traces in plan.models.items():
+            if model not in self.recordings:
+                raise NotRecorded(
+                    f"{plan.label} asks the model {model!r}, of which there is no recording.",
+                    remedy=f"Give one of the same questions: --beside {model}=RECORDING.",
+                )
+            of = "" if model == "main" else f" of {model!r}"
+            recorded = min((len(q.traces) for q in self._questions(model).values()), default=0)
+            plan.check(self.recordings[model].manifest.abilities, f"this recording{of}", model)
+            if traces > recorded:
+                raise NotRecorded(
+                    f"{plan.label} may ask for {traces} traces a question{of}; {recorded} are recorded.",
+                    remedy="Record more samples, or lower the plan's number of traces.",
+                )
 
     def play(
-        self, plan: Plan, questions: Mapping[str, Recorded], order: Sequence[int], *, keep_traces: bool = True
+        self, plan: Plan, questions: Mapping[str, Recorded], orders: Orders, *, keep_traces: bool = True
     ) -> Outcome:
         """Returns the outcome of one question.
 
         Args:
             plan: The plan.
             questions: The question as recorded of each model.
-            order: Start n of a model takes trace `order[n]`.
+            orders: In which order each model's traces are taken.
             keep_traces: Whether the outcome holds the traces it cost; in bulk they would fill the memory.
         """
         if self._tracks_of is not plan.watching and self._tracks_of != plan.watching:
@@ -97,16 +117,64 @@ class Replay:
         suffixes = {m: r.manifest.suffix_tokens for m, r in self.recordings.items()}
         main = questions["main"]
         ask = Ask(main.id, main.prompt, self.recordings["main"].manifest.sampling)
-        return _Play(plan, ask, questions, order, suffixes, self._tracks).outcome(keep_traces=keep_traces)
+        return _Play(plan, ask, questions, orders, suffixes, self._tracks).outcome(keep_traces=keep_traces)
 
-    def permutations(self, question: Recorded) -> list[list[int]]:
-        """Returns the orders of a question's traces: without replacement, the same for every plan."""
-        found = self._orders.get(question.id)
+    def permutations(self, question: Recorded, model: str = "main") -> list[list[int]]:
+        """Returns the orders of a question's traces of a model: without replacement, one for every plan."""
+        found = self._orders.get((model, question.id))
         if found is None:
-            rng = np.random.default_rng(trace_seed(self.seed, question.id, self.runs))
+            drawn_for = question.id if model == "main" else f"{question.id}\0{model}"
+            rng = np.random.default_rng(trace_seed(self.seed, drawn_for, self.runs))
             found = [rng.permutation(len(question.traces)).tolist() for _ in range(self.runs)]
-            self._orders[question.id] = found
+            self._orders[model, question.id] = found
         return found
+
+    def _runs(self, plan: Plan, questions: Mapping[str, Recorded]) -> Iterator[Orders]:
+        if not plan.flows:
+            yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
+            return
+        drawn = {m: self.permutations(q, m) for m, q in questions.items()}
+        for run in range(self.runs):
+            yield {m: orders[run] for m, orders in drawn.items()}
+
+    def _questions(self, model: str) -> dict[str, Recorded]:
+        """Returns the main recording's questions as the recording of a model holds them, by id.
+
+        Raises:
+            RecordingMismatch: A live cascade over the two models would not come to what they hold.
+        """
+        found = self._held.get(model)
+        if found is None:
+            found = self._held[model] = beside(self.recordings["main"], self.recordings[model], model)
+        return found
+
+
+def beside(main: Recording, other: Recording, model: str) -> dict[str, Recorded]:
+    """Returns the questions of `main` as `other`, a recording of a second model, holds them, by id.
+
+    Raises:
+        RecordingMismatch: They are not the same questions with the same references, were not shown with the
+            same prompts, or were sampled differently: a plan that asks both models does none of that live.
+    """
+    if main.manifest.sampling != other.manifest.sampling:
+        raise RecordingMismatch(
+            f"The recording of {model!r} cannot stand beside the main one.",
+            why=f"It was sampled with {other.manifest.sampling}, the main one with {main.manifest.sampling}. "
+            "A plan asks all its models alike.",
+            remedy="Record both with the same temperature, top-p and token limit.",
+        )
+    there = {q.id: q for q in other.questions}
+    for question in main.questions:
+        twin = there.get(question.id)
+        if twin is not None and (twin.prompt, twin.reference) == (question.prompt, question.reference):
+            continue
+        lacking = "is not in it" if twin is None else "has another prompt or reference in it"
+        raise RecordingMismatch(
+            f"The recording of {model!r} cannot stand beside the main one.",
+            why=f"Question {question.id!r} of the main recording {lacking}.",
+            remedy="Record both models on the same questions with the same prompts.",
+        )
+    return {q.id: there[q.id] for q in main.questions}
 
 
 @dataclass(slots=True)
@@ -129,7 +197,7 @@ class _Play:
         "_ask",
         "_clock",
         "_dealers",
-        "_order",
+        "_orders",
         "_plan",
         "_questions",
         "_suffixes",
@@ -141,11 +209,11 @@ class _Play:
         plan: Plan,
         ask: Ask,
         questions: Mapping[str, Recorded],
-        order: Sequence[int],
+        orders: Orders,
         suffixes: Mapping[str, int],
         tracks: dict[int, Track],
     ) -> None:
-        self._plan, self._ask, self._questions, self._order = plan, ask, questions, order
+        self._plan, self._ask, self._questions, self._orders = plan, ask, questions, orders
         self._suffixes, self._tracks = suffixes, tracks
         self._alone = not any(t.shared for t in plan.watching)
         self._dealers: dict[str, Iterator[Trace]] = {}
@@ -155,7 +223,7 @@ class _Play:
         """Plays it to its reply."""
         solve = Solve(self._plan.flows, self._ask)
         running: dict[int, _Running] = {}
-        ended: list[tuple[str, int, Trace]] = []
+        ended: list[Span] = []
         now = 0
         starts = solve.start()
         while True:
@@ -167,25 +235,27 @@ class _Play:
             now, run = self._next(running)
             del running[run.leaf.id]
             assert run.done is not None
-            ended.append((run.leaf.ask.model, run.began, run.done))
+            ended.append(Span(run.leaf.ask.model, run.began, run.done))
             reply = run.track.reply if run.track else run.done.reply
             starts, stops = solve.finish(run.leaf.id, reply)
             for leaf in stops:
                 late = running.pop(leaf.id)
-                ended.append((leaf.ask.model, late.began, self._stopped(late, now, leaf.id < run.leaf.id)))
+                stopped = self._stopped(late, now, leaf.id < run.leaf.id)
+                ended.append(Span(leaf.ask.model, late.began, stopped))
         reply = solve.reply
-        models = dict.fromkeys(model for model, _, _ in ended)
         return Outcome(
             question=self._ask.question,
             answer=reply.answer,
             correct=any(q.correct(reply.answer) for q in self._questions.values()),
             confidence=reply.confidence,
-            bills={m: Bill.total([t.bill for model, _, t in ended if model == m]) for m in models},
+            bills=bills_of(ended),
             time=now,
-            held=peak_held([(began, trace) for _, began, trace in ended]),
+            held=held_of(ended),
+            busy=busy_of(ended),
             started=len(ended),
-            truncated=sum([trace.end is End.TRUNCATED for _, _, trace in ended]),
-            traces=tuple([trace for _, _, trace in ended]) if keep_traces else (),
+            truncated=sum([span.trace.end is End.TRUNCATED for span in ended]),
+            traces=tuple([span.trace for span in ended]) if keep_traces else (),
+            asked=tuple([span.model for span in ended]) if keep_traces else (),
         )
 
     def _next(self, running: Mapping[int, _Running]) -> tuple[int, _Running]:
@@ -214,7 +284,8 @@ class _Play:
             track = self._tracks.get(id(trace))  # which the track keeps alive, so that no other gets its id
             if track is None:
                 suffix_tokens = self._suffixes[ask.model]
-                track = self._tracks[id(trace)] = Track(plan, self._ask, trace, suffix_tokens)
+                bare = self._ask if ask.model == "main" else replace(self._ask, model=ask.model)
+                track = self._tracks[id(trace)] = Track(plan, bare, trace, suffix_tokens)
             if not ask.watches:
                 return _Running(leaf, trace, now, None, track.result, track)
             if not any(w.shared for w in ask.watches):
@@ -248,9 +319,8 @@ class _Play:
                 f"{self._plan.label} asks the model {model!r}, of which there is no recording.",
                 remedy=f"Recorded: {', '.join(sorted(self._questions))}.",
             )
-        traces, order = question.traces, self._order
-        places = (order[n] for n in range(len(traces)))
-        dealer = self._dealers[model] = (traces[p if p < len(traces) else n] for n, p in enumerate(places))
+        traces = question.traces
+        dealer = self._dealers[model] = (traces[n] for n in self._orders[model])
         return dealer
 
     def _playback(self, leaf: Leaf, trace: Trace) -> Playback:

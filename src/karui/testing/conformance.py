@@ -296,8 +296,8 @@ def check_plan(plan: Plan) -> None:
     for question, lived in zip(recording.questions, live, strict=True):
         where = f"{plan.label} on question {question.id}"
         assert not lived.error, f"{where}: {lived.error}"
-        replayed = replay.play(plan, {"main": question}, order)
-        again = replay.play(plan, {"main": question}, order)
+        replayed = replay.play(plan, {"main": question}, {"main": order})
+        again = replay.play(plan, {"main": question}, {"main": order})
         _same(f"{where}, replayed twice", replayed, again)
         _same(f"{where}, live and replayed", lived, replayed)
         for outcome in (lived, replayed):
