@@ -98,7 +98,7 @@ print(tokenizer.decode(model.generate(**ids)[0]))
 `enable_thinking=False` in `apply_chat_template` gives empty thinking. Context 2,048 tokens.
 """
 
-_ROWS = {
+ROWS = {
     "accuracy": "right",
     "majority_accuracy": "right by majority",
     "no_thinking_accuracy": "right with empty thinking",
@@ -113,7 +113,8 @@ _ROWS = {
 }
 
 
-def _shown(name: str, value: float) -> str:
+def shown(name: str, value: float) -> str:
+    """Return a figure as the card writes it: tokens as whole numbers, the rest as percentages."""
     return f"{value:.0f}" if name.startswith("thinking") else f"{value:.1%}"
 
 
@@ -122,16 +123,16 @@ def write_card(folder: Path) -> None:
     measured = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     first, second = measured["overall"], measured["overall_top_p_1"]
-    overall = [f"| {label} | {_shown(n, first[n])} | {_shown(n, second[n])} |" for n, label in _ROWS.items()]
+    overall = [f"| {label} | {shown(n, first[n])} | {shown(n, second[n])} |" for n, label in ROWS.items()]
     kinds, budgets = [], []
     for name, f in measured["kinds"].items():
-        shown = name + (" *length*" if KINDS[name].needs_length else "")
+        label = name + (" *length*" if KINDS[name].needs_length else "")
         cells = [f"{f[key]:.1%}" for key in ("accuracy", "majority_accuracy", "no_thinking_accuracy")]
         cells += [f"{f['thinking_tokens_mean']:.0f}", f"{f['thinking_tokens_p95']:.0f}"]
         cells += [f"{f[key]:.0%}" for key in ("first_stated_at", "first_stated_accuracy", "truncated")]
-        kinds.append(f"| {shown} | {KINDS[name].source} | " + " | ".join(cells) + " |")
+        kinds.append(f"| {label} | {KINDS[name].source} | " + " | ".join(cells) + " |")
         budgets.append(
-            f"| {shown} | " + " | ".join(f"{100 * value:.0f}" for value in f["budget_accuracy"]) + " |"
+            f"| {label} | " + " | ".join(f"{100 * value:.0f}" for value in f["budget_accuracy"]) + " |"
         )
     needing = [name for name, kind in KINDS.items() if kind.needs_length]
     settings = training["settings"]

@@ -13,6 +13,7 @@ from statistics import mean, quantiles
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from karui.measure.intervals import mean_interval
 from recipes.mini.decode import sample
 from recipes.mini.kinds import KINDS
 
@@ -146,10 +147,13 @@ def summary(traces: list[dict], plain: Iterable[bool]) -> dict:
         best = given.most_common(1)[0][0] if given else None
         votes.append(any(trace["right"] and trace["answer"] == best for trace in group))
     tokens = [trace["tokens"] for trace in traces]
+    about = mean_interval([mean(trace["right"] for trace in group) for group in by_question.values()])
     figures = {
         "questions": len(by_question),
         "traces": len(traces),
         "accuracy": mean(t["right"] for t in traces),
+        "accuracy_low": about.low,
+        "accuracy_high": about.high,
         "majority_accuracy": mean(votes),
         "no_thinking_accuracy": mean(plain),
         "thinking_tokens_mean": mean(tokens),
@@ -223,7 +227,8 @@ def report(result: dict) -> None:
         **result["kinds"],
     }.items():
         print(
-            f"{name:15} acc {f['accuracy']:.3f} maj {f['majority_accuracy']:.3f} "
+            f"{name:15} acc {f['accuracy']:.3f} ({f['accuracy_low']:.3f} to {f['accuracy_high']:.3f}) "
+            f"maj {f['majority_accuracy']:.3f} "
             f"none {f['no_thinking_accuracy']:.3f} "
             f"tok {f['thinking_tokens_mean']:.0f} p95 {f['thinking_tokens_p95']:.0f} "
             f"cut {f['truncated']:.3f} "

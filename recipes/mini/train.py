@@ -1,4 +1,4 @@
-"""Training: a Qwen3 of 20 million parameters from random weights, on one GPU, in minutes."""
+"""Training: a small Qwen3 from random weights, on one GPU, in minutes; with a teacher where one is given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -27,6 +28,7 @@ class Settings:
     hidden: int = 384
     layers: int = 12
     heads: int = 6
+    head_width: int = 64
     key_value_heads: int = 2
     intermediate: int = 1024
     length: int = 1024
@@ -42,8 +44,33 @@ class Settings:
 
 
 TINY = Settings(
-    hidden=64, layers=2, heads=2, key_value_heads=1, intermediate=128, rows=4, steps=6, warmup=2, workers=1
+    hidden=64,
+    layers=2,
+    heads=2,
+    head_width=32,
+    key_value_heads=1,
+    intermediate=128,
+    rows=4,
+    steps=6,
+    warmup=2,
+    workers=1,
 )
+
+
+class Teacher(Protocol):
+    """A model that says more about each place than the one token that comes next (see `recipes.micro`).
+
+    Attributes:
+        facts: What the log says of it.
+    """
+
+    facts: dict[str, str | int | float]
+
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return what the teacher thinks of each place, shape (rows, length, vocabulary); no gradient."""
+
+    def loss(self, logits: torch.Tensor, taught: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of the student's logits, given the teacher's and the tokens that come next."""
 
 
 def build(settings: Settings, tokenizer) -> Qwen3ForCausalLM:
@@ -55,7 +82,7 @@ def build(settings: Settings, tokenizer) -> Qwen3ForCausalLM:
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.key_value_heads,
-        head_dim=settings.hidden // settings.heads,
+        head_dim=settings.head_width,
         intermediate_size=settings.intermediate,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
@@ -75,28 +102,45 @@ def rate(progress: float, flat: float) -> float:
     return 1.0 if progress < flat else max(0.0, (1 - progress) / (1 - flat))
 
 
-def train(settings: Settings, questions: Path, tokenizer_folder: Path, out: Path) -> dict:
-    """Train, save the model in bf16 with its tokenizer under ``out``, and return the log."""
+def logits_of(model, ids: torch.Tensor) -> torch.Tensor:
+    """Return the logits of every place of packed rows."""
+    # A mask given as a dict keeps transformers from building one: attention is causal over the row.
+    hidden = model.model(input_ids=ids, attention_mask={"full_attention": None}, use_cache=False)[0]
+    return model.lm_head(hidden)
+
+
+def token_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross entropy of the tokens that are learnt."""
+    return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+
+
+def _optimizers(model: Qwen3ForCausalLM, settings: Settings, device: str) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the layers and AdamW for everything else."""
     from recipes.mini.muon import Muon
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_float32_matmul_precision("high")
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    model = build(settings, tokenizer).to(device)
     inner = {name: p for name, p in model.model.layers.named_parameters() if p.ndim == 2}
     others = [p for name, p in model.named_parameters() if name.removeprefix("model.layers.") not in inner]
-    optimizers = [
+    return [
         Muon(inner.values(), settings.matrix_rate),
         torch.optim.AdamW(
             others, settings.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=device == "cuda"
         ),
     ]
 
-    def loss_of(ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        # A mask given as a dict keeps transformers from building one: attention is causal over the row.
-        hidden = model.model(input_ids=ids, attention_mask={"full_attention": None}, use_cache=False)[0]
-        logits = model.lm_head(hidden).float()
-        return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+
+def train(
+    settings: Settings, questions: Path, tokenizer_folder: Path, out: Path, teacher: Teacher | None = None
+) -> dict:
+    """Train, save the model in bf16 with its tokenizer under ``out``, and return the log."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    model = build(settings, tokenizer).to(device)
+    optimizers = _optimizers(model, settings, device)
+
+    def loss_of(ids: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor | None) -> torch.Tensor:
+        logits = logits_of(model, ids).float()
+        return teacher.loss(logits, taught, labels) if teacher else token_loss(logits, labels)
 
     step_loss = torch.compile(loss_of) if device == "cuda" else loss_of
     batches = iter(
@@ -110,7 +154,7 @@ def train(settings: Settings, questions: Path, tokenizer_folder: Path, out: Path
             for group in optimizer.param_groups:
                 group["lr"] = full * share
         with torch.autocast(device, torch.bfloat16):
-            loss = step_loss(ids, labels)
+            loss = step_loss(ids, labels, teacher and teacher.logits(ids))
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
@@ -135,6 +179,7 @@ def train(settings: Settings, questions: Path, tokenizer_folder: Path, out: Path
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     summary = {
         "settings": asdict(settings),
+        "teacher": teacher and teacher.facts,
         "parameters": sum(p.numel() for p in model.parameters()),
         "device": name,
         "torch": torch.__version__,
