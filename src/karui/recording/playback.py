@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from karui.core.ask import Ask
+from karui.core.ask import Ask, Watch
 from karui.core.bill import Bill, Tally
 from karui.core.errors import NotRecorded
 from karui.core.plan import Plan
@@ -173,9 +173,10 @@ class Track:
     Attributes:
         result: The trace as the watchers left it.
         reply: Its reply.
+        ends: The trace as it ended under attached watchers too, where it had to be walked anew for them.
     """
 
-    __slots__ = ("_ask", "_log", "_plan", "_suffix_tokens", "_trace", "reply", "result")
+    __slots__ = ("_ask", "_log", "_plan", "_suffix_tokens", "_trace", "ends", "reply", "result")
 
     def __init__(self, plan: Plan, ask: Ask, trace: Trace, suffix_tokens: int) -> None:
         """Walks it."""
@@ -183,6 +184,7 @@ class Track:
         self._log: list[Moment] = []
         self.result = self._playback(None).to_end() if plan.watching else trace
         self.reply = self.result.reply
+        self.ends: dict[tuple[Watch, ...], Trace] = {}
 
     def _playback(self, log: list[Moment] | None) -> Playback:
         return Playback(self._plan.watchers(self._ask), self._trace, self._suffix_tokens, log)

@@ -289,9 +289,13 @@ class _Play:
             if not ask.watches:
                 return _Running(leaf, trace, now, None, track.result, track)
             if not any(w.shared for w in ask.watches):
-                seen_by = [w for w in (watch.watch(ask) for watch in ask.watches) if w is not None]
-                done = track.attached(seen_by)
-                return _Running(leaf, trace, now, None, done or self._playback(leaf, trace).to_end())
+                done = track.ends.get(ask.watches)
+                if done is None:
+                    seen_by = [w for w in (watch.watch(ask) for watch in ask.watches) if w is not None]
+                    done = track.attached(seen_by)
+                if done is None:
+                    done = track.ends[ask.watches] = self._playback(leaf, trace).to_end()
+                return _Running(leaf, trace, now, None, done)
         return _Running(leaf, trace, now, self._playback(leaf, trace), None)
 
     def _deal(self, ask: Ask) -> Trace:

@@ -14,7 +14,8 @@ a synthetic recording, which has to come to the same, token for token.
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from itertools import count
@@ -29,7 +30,7 @@ from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.recording import Recorded, Recording
-from karui.core.solve import Solve
+from karui.core.solve import Leaf, Solve
 from karui.core.technique import Family, Knob, Technique
 from karui.core.trace import NO_SIGNALS, Trace
 from karui.core.walk import walk
@@ -37,7 +38,7 @@ from karui.core.watch import Checkpoint, Move, Watcher
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording.replay import Replay
 from karui.testing.alike import same_trace
-from karui.testing.synthetic import synthetic
+from karui.testing.synthetic import sibling, synthetic
 
 HOOKS = ("prepare", "configure", "rewrite", "watch", "flow")
 _QUESTIONS, _SAMPLES, _TOKENS = 24, 16, 250
@@ -105,7 +106,9 @@ def check_form(kind: type[Technique]) -> None:
     for key, (default, knob) in kind.knobs().items():
         _check_knob(f"{name}.{key}", default, knob)
     if kind.changes("flow"):
-        assert kind.changes("traces"), f"{name} has a flow and does not say how many `traces` it may ask for."
+        assert kind.changes("traces") or kind.changes("models"), (
+            f"{name} has a flow and does not say how many `traces` it may ask for, or of which `models`."
+        )
 
 
 def check_docstring(kind: type[Technique]) -> None:
@@ -251,9 +254,7 @@ def check_flow(technique: Technique) -> None:
             f"{where}: two runs differ."
         )
         assert asked == asked_again, f"{where}: two runs ask differently."
-        assert 1 <= len(asked) <= technique.traces, (
-            f"{where}: it asks for {len(asked)} traces and said {technique.traces}."
-        )
+        assert asked, f"{where}: it asks for no trace."
         possible = {case.answer(n) for n in range(len(asked))} | {None}
         assert reply.answer in possible, f"{where}: it answers {reply.answer!r}, which no trace did."
         if reply.confidence is not None:
@@ -262,42 +263,56 @@ def check_flow(technique: Technique) -> None:
             assert reply.answer == "7", f"{where}: it answers {reply.answer!r}."
 
 
-def _flow(technique: Technique, case: _Case) -> tuple[Reply, list[Prompt]]:
+def _flow(technique: Technique, case: _Case) -> tuple[Reply, list[tuple[str, Prompt]]]:
     script = _recording().questions[0].traces
     solve = Solve([technique], _ask("q0"))
-    waiting = solve.start()
-    asked, number = [], count()
+    said = Plan((technique,)).models
+    asked: list[tuple[str, Prompt]] = []
+    where = f"{technique}, when {case.name}"
+
+    def begun(leaves: list[Leaf]) -> list[Leaf]:
+        """Counts what is asked against what was said would be."""
+        asked.extend((leaf.ask.model, leaf.ask.prompt) for leaf in leaves)
+        for model, traces in Counter(model for model, _ in asked).items():
+            assert model in said, f"{where}: it asks the model {model!r} and did not say so in `models`."
+            assert traces <= said[model], (
+                f"{where}: it asks for more than the {said[model]} traces it said of {model!r}."
+            )
+        return leaves
+
+    waiting = begun(solve.start())
+    number = count()
     while solve.reply is None:
-        assert waiting, f"{technique}, when {case.name}: it waits for nothing."
+        assert waiting, f"{where}: it waits for nothing."
         leaf = waiting.pop(0)
         n = next(number)
-        asked.append(leaf.ask.prompt)
-        if n >= technique.traces:
-            raise AssertionError(
-                f"{technique}, when {case.name}: it asks for more than the {technique.traces} traces it said."
-            )
         signals = script[n % len(script)].signals if case.signals else NO_SIGNALS
         trace = replace(script[n % len(script)], answer=case.answer(n), signals=signals)
         starts, stops = solve.finish(leaf.id, trace.reply)
         gone = {leaf.id for leaf in stops}
-        asked += [leaf.ask.prompt for leaf in stops]
-        waiting = [leaf for leaf in waiting if leaf.id not in gone] + starts
+        waiting = [leaf for leaf in waiting if leaf.id not in gone] + begun(starts)
     return solve.reply, asked
 
 
 def check_plan(plan: Plan) -> None:
-    """Checks that a plan comes to the same live and replayed, and that no token of it is lost."""
-    assert plan.traces <= _SAMPLES, f"{plan.label} asks for more than the {_SAMPLES} traces of the check."
-    recording = _recorded_with(plan)
-    replay = Replay({"main": recording})
+    """Checks that a plan comes to the same live and replayed, and that no token of it is lost.
+
+    A plan that asks further models is given a recording and an engine of each.
+    """
+    assert max(plan.models.values()) <= _SAMPLES, (
+        f"{plan.label} asks for more than the {_SAMPLES} traces of the check."
+    )
+    recordings = {model: _recorded_with(plan, model) for model in plan.models}
+    replay = Replay(recordings)
     replay.refuse(plan)
-    order = range(_SAMPLES)
-    live = run_virtual(_run_live(plan, recording))
-    for question, lived in zip(recording.questions, live, strict=True):
-        where = f"{plan.label} on question {question.id}"
+    orders = dict.fromkeys(recordings, range(_SAMPLES))
+    live = run_virtual(_run_live(plan, recordings))
+    for number, lived in enumerate(live):
+        questions = {model: r.questions[number] for model, r in recordings.items()}
+        where = f"{plan.label} on question {lived.question}"
         assert not lived.error, f"{where}: {lived.error}"
-        replayed = replay.play(plan, {"main": question}, {"main": order})
-        again = replay.play(plan, {"main": question}, {"main": order})
+        replayed = replay.play(plan, questions, orders)
+        again = replay.play(plan, questions, orders)
         _same(f"{where}, replayed twice", replayed, again)
         _same(f"{where}, live and replayed", lived, replayed)
         for outcome in (lived, replayed):
@@ -306,12 +321,19 @@ def check_plan(plan: Plan) -> None:
 
 def _same(where: str, one: Outcome, other: Outcome) -> None:
     for f in fields(Outcome):
-        if f.name not in {"traces", "seconds", "first_answer_seconds", "error"}:
+        if f.name not in {"traces", "asked", "seconds", "first_answer_seconds", "error"}:
             a, b = getattr(one, f.name), getattr(other, f.name)
             assert a == b, f"{where}: {f.name} is {a} and {b}."
-    ours, theirs = (sorted(o.traces, key=lambda t: t.sample) for o in (one, other))
-    for a, b in zip(map(_bare, ours), map(_bare, theirs), strict=True):
-        assert same_trace(a, b), f"{where}: trace {a.sample} is {_short(a)} and {_short(b)}."
+    ours, theirs = (sorted(zip(o.asked, o.traces, strict=True), key=_place) for o in (one, other))
+    for (model, a), (_, b) in zip(ours, theirs, strict=True):
+        assert same_trace(_bare(a), _bare(b)), (
+            f"{where}: trace {a.sample} of {model} is {_short(a)} and {_short(b)}."
+        )
+
+
+def _place(asked: tuple[str, Trace]) -> tuple[str, int]:
+    model, trace = asked
+    return model, trace.sample
 
 
 def _bare(trace: Trace) -> Trace:
@@ -348,17 +370,17 @@ class _Taped:
         return reference == answer
 
 
-async def _run_live(plan: Plan, recording: Recording) -> list[Outcome]:
-    engine = ScriptedEngine.of(recording)
-    bare = _recording()
+async def _run_live(plan: Plan, recordings: Mapping[str, Recording]) -> list[Outcome]:
+    engines = {model: ScriptedEngine.of(recording) for model, recording in recordings.items()}
+    sampling = recordings["main"].manifest.sampling
     return [
         await solve_live(
             plan,
             Question(recorded.id, recorded.prompt.user, recorded.reference, _Taped(), recorded.kind),
-            Ask(recorded.id, recorded.prompt, recording.manifest.sampling),
-            {"main": engine},
+            Ask(recorded.id, recorded.prompt, sampling),
+            engines,
         )
-        for recorded in bare.questions
+        for recorded in _recording().questions
     ]
 
 
@@ -369,9 +391,16 @@ def _recording() -> Recording:
     return replace(made, manifest=replace(made.manifest, abilities=frozenset(Ability)))
 
 
-def _recorded_with(plan: Plan) -> Recording:
-    """Returns the recording as if it had been made with the plan's prompt."""
-    bare = _recording()
+@cache
+def _sibling(model: str) -> Recording:
+    """A recording of the same questions by the further model of this name."""
+    made = sibling(_recording(), seed=sum(map(ord, model)), samples=_SAMPLES)
+    return replace(made, manifest=replace(made.manifest, abilities=frozenset(Ability)))
+
+
+def _recorded_with(plan: Plan, model: str) -> Recording:
+    """Returns a model's recording as if it had been made with the plan's prompt."""
+    bare = _recording() if model == "main" else _sibling(model)
     style = tuple(t.spec for t in plan.recorded)
     if not style:
         return bare

@@ -11,6 +11,8 @@ Confidence, peeks and signals lean on whether the present answer is right, as a 
 they mislead now and then.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -92,6 +94,60 @@ def synthetic(
         abilities=_ABILITIES if text else _ABILITIES - {Ability.TEXT},
         machine="none",
         seconds_per_token=0.01,
+    )
+    return Recording(manifest, tuple(made))
+
+
+def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: int = 150) -> Recording:
+    """Returns a recording of a lesser model that was asked the questions of a synthetic one.
+
+    It thinks shorter and errs more; its seed, checkpoints, suffix and number of traces are its own, as those
+    of a second engine are.
+
+    Args:
+        recording: As `synthetic` made it.
+        seed: Of everything drawn.
+        samples: Traces of each question.
+        tokens: Mean thinking tokens of a trace.
+    """
+    rng = np.random.default_rng(seed)
+    rule, suffix_tokens = CheckpointRule(every=40, least=18), 5
+    limit = recording.manifest.sampling.max_tokens
+    made = []
+    for question in recording.questions:
+        ease, right = float(rng.beta(1.6, 1.6)), question.reference
+        wrong = [str(int(right) + int(d)) for d in rng.integers(1, 40, 4)]
+        traces = tuple(
+            _trace(
+                rng,
+                question.id,
+                n,
+                question.kind,
+                ease,
+                right,
+                wrong,
+                tokens,
+                rule,
+                limit,
+                0.05,
+                suffix_tokens,
+                text=True,
+            )
+            for n in range(samples)
+        )
+        seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
+        verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
+        made.append(replace(question, traces=traces, verdicts=verdicts))
+    manifest = replace(
+        recording.manifest,
+        model=ModelCard("synthetic-small", digest=f"synthetic-small-{seed}", parameters=250, dtype="none"),
+        style=(),
+        rule=rule,
+        suffix="\n</think>\n\nIn short: ",
+        suffix_tokens=suffix_tokens,
+        samples=samples,
+        seed=seed,
+        seconds_per_token=0.004,
     )
     return Recording(manifest, tuple(made))
 
