@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file, save_file
 
 from karui.core.technique import Family, Technique, knob
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from karui.cli import choose, import_, poc, record, replay, report, tasks, techniques, weigh
+from karui.cli import choose, import_, make, poc, record, replay, report, tasks, techniques, weigh
 from karui.cli.console import explained
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "poc": (poc.poc, "The whole job: record, replay, choose, confirm, report."),
     "record": (record.record, "Record full traces, with a trial at every checkpoint."),
+    "make": (make.make, "Make new weights from a model: quantize, prune, distil, train."),
     "replay": (replay.replay, "Evaluate plans over a recording."),
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),
     "report": (report.report, "Write the report of a finished study."),

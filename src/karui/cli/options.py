@@ -31,7 +31,18 @@ Dtype: TypeAlias = Annotated[str, typer.Option(help="auto, bfloat16 or float32."
 Threads: TypeAlias = Annotated[int, typer.Option(help="Threads of the CPU engine; 0 measures which is best.")]
 Styles: TypeAlias = Annotated[
     list[str],
-    typer.Option("--style", help="A prompt technique to record too (repeatable), e.g. chain-of-draft."),
+    typer.Option(
+        "--style",
+        help="A technique to record too (repeatable): a prompt, or new weights, made below OUT/artifacts.",
+    ),
+]
+Lessons: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--recording", help="The model's recording, to calibrate on and to learn from."),
+]
+Minutes: TypeAlias = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="What each training may take (default: as its technique says)."),
 ]
 Own: TypeAlias = Annotated[
     list[str],

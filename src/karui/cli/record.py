@@ -21,22 +21,38 @@ def record(
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
     threads: o.Threads = 0,
+    lessons: o.Lessons = None,
+    minutes: o.Minutes = None,
     compact: bool = typer.Option(False, help="Join the parts into one file at the end, as small as it gets."),
     out: o.Out = Path("recording"),
 ) -> None:
     """Record full traces with a trial at every checkpoint; killed, it goes on where it was."""
     from karui.cli.console import Steps, say
     from karui.cli.session import MINI, Session, style_plans, task_of
+    from karui.cli.steps import Recorded
     from karui.core.ask import Sampling
     from karui.core.plan import Plan
     from karui.recording.store import compact as compacted
+    from karui.recording.store import load
 
     plan = Plan(tuple(t for p in style_plans(style) for t in p.techniques))
     task = task_of(questions, limit=limit, seed=seed)
     sampling = Sampling(temperature, top_p, max_tokens=max_tokens)
-    session = Session(model or MINI, sampling, samples, seed, at_once, device, dtype, threads)
+    session = Session(
+        model or MINI,
+        sampling,
+        samples,
+        seed,
+        at_once,
+        device,
+        dtype,
+        threads,
+        artifacts=out / "artifacts",
+        lessons=Recorded(lessons, load(lessons, signals=False)) if lessons else None,
+        minutes=minutes,
+    )
     with Steps() as steps:
-        made = session.record(task, out, steps, f"Recording {plan.label}", plan)
+        made = session.record(task, out, steps, f"Recording {session.whole(plan).label}", plan)
     if compact:
         compacted(out)
     rate = made.recording.manifest.tokens_per_second

@@ -1,9 +1,10 @@
 """A run on a model: the engine, the task and where things go, as the options say."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import as_file, files
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,12 @@ from karui.core.engine import Engine
 from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.question import Task
+from karui.core.technique import Technique
+from karui.forge.artifact import Artifact
+from karui.forge.making import make
+from karui.forge.workplace import Progress as Making
+from karui.models import beside, place
+from karui.recording import store
 from karui.recording.record import Progress, record, self_reference
 from karui.recording.store import load, missing
 
@@ -30,6 +37,9 @@ MINI = "karui-mini"
 class Session:
     """What recording and confirming need.
 
+    A model that is an artifact brings its techniques: every recording of it carries them as its style, and
+    plans on it may name them or leave them out.
+
     Attributes:
         model: Folder or Hub name; `MINI` is the embedded one.
         sampling: How tokens are drawn.
@@ -39,6 +49,9 @@ class Session:
         device: auto, cpu or cuda.
         dtype: auto, bfloat16 or float32.
         threads: 0 measures.
+        artifacts: Where new weights are kept, and found again.
+        lessons: The recording that they are made from; None will do for techniques that need none.
+        minutes: What each training may take; None is its technique's own default.
     """
 
     model: str
@@ -49,7 +62,10 @@ class Session:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
-    _engine: Engine | None = None
+    artifacts: Path = Path("artifacts")
+    lessons: Recorded | None = None
+    minutes: float | None = None
+    _engines: dict[str, Engine] = field(default_factory=dict)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def __post_init__(self) -> None:
@@ -76,18 +92,102 @@ class Session:
 
     @property
     def engine(self) -> Engine:
-        """The engine, loaded when it is first needed."""
-        if self._engine is None:
-            self._engine = engines.load(
-                str(embedded("")) if self.model == MINI else self.model,
-                name=self.model,
-                device=self.device,
-                dtype=self.dtype,
-                threads=self.threads or None,
-                slots=self.at_once,
-                seed=self.seed,
-            )
-        return self._engine
+        """The engine of the model as it is, loaded when it is first needed."""
+        return self.engine_of(Plan())
+
+    @cached_property
+    def own(self) -> Plan:
+        """The techniques that made the model, if it is an artifact."""
+        folder = Path(place(self.model)).expanduser()
+        made = Artifact.of(folder) if folder.is_dir() else None
+        return catalog.plan_from_spec(made.techniques) if made else Plan()
+
+    def whole(self, plan: Plan) -> Plan:
+        """Returns the plan with the techniques that made the model in front, if it leaves them out."""
+        own = self.own.techniques
+        left_out = plan.techniques[: len(own)] != own
+        return Plan((*own, *plan.techniques)) if left_out else plan
+
+    def artifact(self, plan: Plan, on_progress: Callable[[Making], None] | None = None) -> Artifact | None:
+        """Makes the plan's new weights, or finds them; None where it makes none.
+
+        Args:
+            plan: Techniques over the model; those that make no new weights are passed over.
+            on_progress: As `making` returns, say.
+
+        Raises:
+            KaruiError: As `karui.forge.making.make`.
+        """
+        prepared = [t for t in self._beyond(plan) if t.changes("prepare")]
+        if not prepared:
+            return None
+        return make(
+            prepared,
+            self.folder,
+            self.artifacts,
+            recording=self.lessons.recording if self.lessons else None,
+            data_digest=data_digest(self.lessons) if self.lessons else "",
+            device=self.device,
+            seed=self.seed,
+            minutes=self.minutes,
+            name=self.model,
+            on_progress=on_progress,
+        )
+
+    def engine_of(self, plan: Plan, steps: Steps | None = None) -> Engine:
+        """Returns the engine that a plan runs on, with its weights and options; made and loaded once.
+
+        Raises:
+            KaruiError: The weights cannot be made, or the engine cannot be loaded.
+        """
+        key = self._engine_key(plan)
+        if key in self._engines:
+            return self._engines[key]
+        made = self.artifact(plan, making(steps) if steps else None)
+        if steps is not None:
+            steps.begin("Loading the model")
+        options: dict[str, Any] = {
+            "name": made.name if made else self._name,
+            "device": self.device,
+            "dtype": self.dtype,
+            "threads": self.threads or None,
+            "slots": self.at_once,
+            "seed": self.seed,
+        }
+        options = self.whole(plan).configure(options)
+        engine = engines.load(str(made.folder) if made else place(self.model), **options)
+        self._engines[key] = engine
+        return engine
+
+    def free(self, plan: Plan) -> None:
+        """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""
+        if (engine := self._engines.pop(self._engine_key(plan), None)) is not None:
+            self.run(engine.close())
+
+    def _engine_key(self, plan: Plan) -> str:
+        # Plans that differ only in their prompts or in how they spend the thinking run on one engine.
+        loaded = (t for t in self._beyond(plan) if t.changes("prepare") or t.changes("configure"))
+        return Plan(tuple(loaded)).id
+
+    def _beyond(self, plan: Plan) -> tuple[Technique, ...]:
+        """Returns the plan's techniques without those that made the model."""
+        return self.whole(plan).techniques[len(self.own.techniques) :]
+
+    @property
+    def _name(self) -> str:
+        made = Artifact.of(place(self.model)) if self.own.techniques else None
+        return made.name if made else self.model
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder, fetched if it is a name on the Hub.
+
+        Raises:
+            ModelError: There is none.
+        """
+        from karui.engines.transformers.load import find_folder
+
+        return find_folder(place(self.model))
 
     def record(self, task: Task, folder: Path, steps: Steps, label: str, style: Plan = Plan()) -> Recorded:
         """Records a task in one style, or goes on with what is there.
@@ -95,9 +195,7 @@ class Session:
         Raises:
             KaruiError: As `karui.recording.record.record`.
         """
-        if self._engine is None:
-            steps.begin("Loading the model")
-        engine = self.engine
+        engine = self.engine_of(style, steps)
         steps.begin(label)
 
         def progressed(now: Progress) -> None:
@@ -109,7 +207,7 @@ class Session:
                 engine,
                 task,
                 folder,
-                style=style,
+                style=self.whole(style),
                 sampling=self.sampling,
                 samples=self.samples,
                 seed=self.seed,
@@ -122,20 +220,40 @@ class Session:
         return Recorded(folder, self_reference(recording) if task.agreement else recording)
 
 
+def making(steps: Steps) -> Callable[[Making], None]:
+    """Returns what shows a making among a run's steps: each technique is one."""
+    at = ""
+
+    def progressed(now: Making) -> None:
+        nonlocal at
+        if now.technique != at:
+            at = now.technique
+            steps.begin(f"Making {at}")
+        note = now.note
+        if now.seconds_left is not None and now.done < now.total:
+            note += f", {now.seconds_left:,.0f} s left"
+        steps.at(round(100 * now.done / max(now.total, 1e-9)), 100, note)
+
+    return progressed
+
+
+def data_digest(recorded: Recorded) -> str:
+    """Returns the digest of a recording, or of the questions that were picked from it."""
+    found = store.digest(recorded.path)
+    asked = (recorded.path / store.QUESTIONS).read_text(encoding="utf-8").split("\n")
+    ids = [q.id for q in recorded.recording.questions]
+    if len(ids) == sum(map(bool, asked)):
+        return found
+    return sha256("\0".join((found, *ids)).encode()).hexdigest()
+
+
 def embedded(part: str) -> Path:
     """Returns the path of a file or folder that ships beside karui-mini.
 
     Raises:
         InputError: It is not in this installation.
     """
-    with as_file(files("karui.models") / "mini") as folder:
-        path = Path(folder) / part
-    if not path.exists():
-        raise InputError(
-            f"karui-mini's {part or 'folder'} is not in this installation.",
-            remedy="Install karui again, or make it with recipes/mini.",
-        )
-    return path
+    return beside(MINI, part)
 
 
 def shipped(part: str) -> Recorded:
@@ -167,7 +285,7 @@ def hold_back(task: Task, share: float, seed: int) -> tuple[Task, Task]:
 
 
 def style_plans(names: Sequence[str]) -> list[Plan]:
-    """Returns the plan to record for each prompt technique named.
+    """Returns the plan to record for each technique named, or plan text.
 
     Raises:
         UnknownName: There is no such technique.

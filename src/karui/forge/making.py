@@ -97,7 +97,11 @@ def make(
     parent = _parent_of(find_folder(str(model)), name)
     for number, technique in enumerate(techniques):
         before = techniques[number - 1] if number else None
-        parent = _found(technique, parent, root, offer) or _made(technique, parent, root, offer, before)
+        found = _found(technique, parent, root, offer)
+        parent = found or _made(technique, parent, root, offer, before)
+        if on_progress is not None:
+            note = "made before" if found else "made"
+            on_progress(Progress(str(technique), 1, 1, note, 0.0, parent, reused=found is not None))
     assert isinstance(parent, Artifact)
     return parent
 
@@ -144,8 +148,6 @@ def _found(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _
         key = key_of(parent.digest, technique.spec, offer.inputs(used))
         made = Artifact.of(root / f"{_stem(technique)}-{key}")
         if made is not None and made.key == key:
-            if offer.on_progress is not None:
-                offer.on_progress(Progress(str(technique), 1, 1, "made before", 0.0, reused=True))
             return made
     return None
 

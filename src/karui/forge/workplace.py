@@ -10,6 +10,7 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.core.recording import Recording
+from karui.forge.artifact import Artifact
 
 _STATE = "state.json"
 _SAVE_SECONDS = 5.0
@@ -25,7 +26,8 @@ class Progress:
         total: Units of work in all.
         note: A few words.
         seconds_left: At the present pace; None until some work is done.
-        reused: Whether it was made before, so that there is nothing to do.
+        artifact: What was made, once it is there.
+        reused: Whether it was made before, so that there was nothing to do.
     """
 
     technique: str
@@ -33,6 +35,7 @@ class Progress:
     total: float
     note: str = ""
     seconds_left: float | None = None
+    artifact: Artifact | None = None
     reused: bool = False
 
 

@@ -181,7 +181,7 @@ def compact(path: Path | str) -> None:
     """Joins the parts of a recording into one, as small as it gets.
 
     The new recording is whole before the old one goes, so a process killed on the way loses nothing: one of
-    the two is then beside it, as `.new` or `.old`.
+    the two is then beside it, as `.new` or `.old`. What else lies in the folder stays there.
 
     Raises:
         RecordingError: There is no recording, or it is damaged.
@@ -194,6 +194,9 @@ def compact(path: Path | str) -> None:
     save(load(path), new)
     path.rename(old)
     new.rename(path)
+    recorded = {old / MANIFEST, old / QUESTIONS, *_parts(old)}
+    for other in set(old.iterdir()) - recorded:
+        other.rename(path / other.name)
     rmtree(old)
 
 

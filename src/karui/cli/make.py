@@ -1,0 +1,105 @@
+"""`karui make`: new weights from a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.forge.workplace import Progress
+
+
+def make(
+    plan: str = typer.Argument(help='A technique that makes new weights, or several: "a + b:layers=6".'),
+    model: o.Model = "",
+    recording: o.Lessons = None,
+    minutes: o.Minutes = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    json: bool = typer.Option(False, "--json", help="For programs."),
+    out: o.Out = Path("artifacts"),
+) -> None:
+    """Make an artifact: a model folder with its lineage. Made once; interrupted, it goes on where it was."""
+    from json import dumps
+
+    from karui import catalog
+    from karui.cli.console import Steps, say
+    from karui.cli.session import MINI, Session, making
+    from karui.cli.steps import Recorded
+    from karui.core.ask import Sampling
+    from karui.core.errors import InputError
+    from karui.recording.store import load
+
+    whole = catalog.parse(plan)
+    if idle := [t.name() for t in whole.techniques if t not in whole.prepared]:
+        raise InputError(
+            f"{', '.join(idle)} makes no new weights.",
+            remedy="Leave it out here: it is recorded (`karui record --style`) or replayed.",
+        )
+    learned = Recorded(recording, load(recording, signals=False)) if recording else None
+    session = Session(
+        model or MINI, Sampling(), 1, seed, device=device, artifacts=out, lessons=learned, minutes=minutes
+    )
+    with Steps() as steps:
+        show = making(steps)
+        ends: list[Progress] = []
+
+        def progressed(now: "Progress") -> None:
+            show(now)
+            if now.artifact is not None:
+                ends.append(now)
+
+        try:
+            session.artifact(whole, progressed)
+        except KeyboardInterrupt:
+            say("\nStopped. What was reached is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
+    if json:
+        found = [
+            {**end.artifact.as_dict(), "folder": str(end.artifact.folder), "reused": end.reused}
+            for end in ends
+            if end.artifact
+        ]
+        typer.echo(dumps(found, indent=1, default=str))
+        return
+    _show(ends, session.folder, recording)
+
+
+def _show(ends: "list[Progress]", parent: Path, recording: Path | None) -> None:
+    """Prints what each technique made of what, what it took, and how to go on."""
+    from shlex import quote
+
+    from karui.cli.console import say, table
+    from karui.measure.memory import weights_on_disk
+    from karui.recording.store import read_manifest
+    from karui.report.formats import Format
+
+    form = Format("en")
+    rows: list[tuple[str, ...]] = []
+    before = weights_on_disk(parent)
+    for end in ends:
+        made = end.artifact
+        assert made is not None
+        after = weights_on_disk(made.folder)
+        took = "made before" if end.reused else form.seconds(made.seconds)
+        memory = form.bytes(made.peak_resident_bytes)
+        if made.peak_gpu_bytes:
+            memory += f", GPU {form.bytes(made.peak_gpu_bytes)}"
+        rows.append(
+            (end.technique, form.bytes(before), form.bytes(after), f"×{after / before:.2f}", took, memory)
+        )
+        before = after
+    table(("technique", "weights before", "after", "", "took", "memory at most"), rows)
+    last = ends[-1].artifact
+    assert last is not None
+    for end in ends:
+        assert end.artifact is not None
+        say(f"{end.technique}:")
+        for name, value in end.artifact.notes.items():
+            say(f"  {name.replace('_', ' ')}: {value}")
+    say("Next, see what it can still do:")
+    learned = f" --questions {read_manifest(recording).task}" if recording else ""
+    say(f"  karui record --model {quote(str(last.folder))}{learned} --out recording-{last.folder.name}")
+    typer.echo(last.folder)
