@@ -4,6 +4,7 @@ TRL's trainers and karui's own stand on transformers' Trainer; here lies what th
 training is interrupted and taken up, limited by the clock, and spread over devices in one way only.
 """
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from karui.forge.curve import Curve
 from karui.forge.held_back import held_back_loss
 from karui.forge.room import ensure_memory
 from karui.forge.syllabus import Setting, Syllabus
+
+CURVE = "curve.json"
+"""Beside a part of a training that is over."""
 
 _MOMENTS_BYTES = 16
 """Of one trained parameter in float32: itself, its gradient, and AdamW's two moments."""
@@ -171,6 +175,16 @@ def last_checkpoint(scratch: Path) -> Path | None:
         elif lead():
             rmtree(folder, ignore_errors=True)
     return max(whole, key=lambda f: int(f.name.rpartition("-")[2]), default=None)
+
+
+def finish(half: Path, whole: Path, curve: Curve) -> None:
+    """Gives a part of a longer training its final name: the next try finds it whole, with its curve."""
+    from accelerate import PartialState
+
+    if lead():
+        (half / CURVE).write_text(json.dumps(curve.as_dict()))
+        half.rename(whole)
+    PartialState().wait_for_everyone()
 
 
 @contextmanager
