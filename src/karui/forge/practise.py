@@ -90,8 +90,8 @@ def practise(
         max_completion_length=max_tokens,
         shuffle_dataset=False,  # in the order that was laid out
     )
+    _fit_vocabulary(model, teacher)
     with unchanged(model):
-        _fit_vocabulary(model, teacher)
         model.generation_config.eos_token_id = _ends(model, lessons)
         trainer = _on_tokens(on_course(DistillationTrainer, course))(
             model=model,
