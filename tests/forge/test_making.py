@@ -22,7 +22,7 @@ from karui.core.errors import InputError, ModelError, PlanError, RecordingMismat
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.engines.transformers.card import digest
-from karui.forge import room
+from karui.forge import making, room
 from karui.forge.artifact import MANIFEST, Artifact
 from karui.forge.making import make
 
@@ -217,6 +217,21 @@ def test_killed_in_the_middle_it_goes_on_and_two_never_make_the_same(model, root
     assert made.used == ("minutes", "seed")
     assert hidden(root) == []
     AutoModelForCausalLM.from_pretrained(made.folder)
+
+
+def test_killed_after_it_was_whole_it_is_found_and_swept(model, root, monkeypatch):
+    def killed(path, **_):
+        if path.name != "model":
+            raise SystemExit
+
+    monkeypatch.setattr(making, "rmtree", killed)
+    with pytest.raises(SystemExit):
+        make([own("Scale")], model, root)
+    monkeypatch.undo()
+    assert len(visible(root)) == len(hidden(root)) == 1
+    make([own("Scale")], model, root)
+    assert hidden(root) == []
+    assert len(visible(root)) == 1
 
 
 def test_seconds_of_interrupted_tries_count(model, root, monkeypatch):

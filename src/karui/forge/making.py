@@ -10,13 +10,14 @@ Below `root`, for every artifact:
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from pathlib import Path
 from shutil import copyfile, rmtree
 from typing import Any
 
-from karui.core.errors import InputError, ModelError
+from karui.core.errors import InputError, ModelError, StorageError
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.core.technique import Technique
@@ -98,6 +99,8 @@ def make(
     for number, technique in enumerate(techniques):
         before = techniques[number - 1] if number else None
         found = _found(technique, parent, root, offer)
+        if found:
+            _sweep(_home(technique, parent, root, offer))
         parent = found or _made(technique, parent, root, offer, before)
         if on_progress is not None:
             note = "made before" if found else "made"
@@ -160,9 +163,8 @@ def _made(
         check_recording(offer.recording, parent.folder, {parent.digest, *parent.lineage})
     offer = replace(offer, device=choose_device(offer.device))
     check_room(parent.folder, root, offer.device, technique)
-    whole = key_of(parent.digest, technique.spec, offer.inputs(_INPUTS))
-    home = root / f".{_stem(technique)}-{whole}"
-    with writing(root), locked(home.with_name(home.name + ".lock"), str(technique)):
+    home = _home(technique, parent, root, offer)
+    with writing(root), locked(_lock(home), str(technique)):
         # Another process may have made it between the look and the lock.
         if found := _found(technique, parent, root, offer):
             return found
@@ -244,6 +246,23 @@ def _leave(home: Path, place: Workplace) -> None:
         place.save()
     else:
         rmtree(home, ignore_errors=True)
+
+
+def _sweep(home: Path) -> None:
+    """Removes what a process left that was killed between giving the artifact its name and cleaning up."""
+    if home.exists() or _lock(home).exists():
+        with suppress(StorageError), locked(_lock(home), home.name):
+            rmtree(home, ignore_errors=True)
+
+
+def _home(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer) -> Path:
+    """Returns where it is made; what it will depend on is not known yet, so everything offered counts."""
+    whole = key_of(parent.digest, technique.spec, offer.inputs(_INPUTS))
+    return root / f".{_stem(technique)}-{whole}"
+
+
+def _lock(home: Path) -> Path:
+    return home.with_name(home.name + ".lock")
 
 
 def _publish(artifact: Artifact, final: Path) -> Artifact:
