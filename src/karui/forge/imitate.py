@@ -58,7 +58,7 @@ def imitate(
 
     Args:
         model: The student.
-        teacher: Of the same vocabulary, ready on `device`; not trained.
+        teacher: Of the same vocabulary, in evaluation mode; not trained.
         tokenizer: Of both.
         lessons: What to read together.
         pairs: Which hidden state of the student is to be like which of the teacher's; see `Student.pairs`.
@@ -106,6 +106,7 @@ def imitate(
             data_collator=DataCollatorForLanguageModeling(pad_token_id=syllabus.pad),
             processing_class=deepcopy(tokenizer),
         )
+        teacher.to(trainer.accelerator.device)
         curve = run(trainer, course, setting, syllabus)
     if hasattr(model, _PROJECTIONS):
         delattr(model, _PROJECTIONS)

@@ -109,8 +109,11 @@ def load_student(parent: Path, *, layers: float, student: str = "") -> Student:
 
 
 def load_teacher(parent: Path, device: str) -> Any:
-    """Returns the parent as it teaches: on the device, in the type that the device computes fastest in."""
-    return load_model(parent, device, choose_dtype("auto", device)[0])
+    """Returns the parent as it teaches, in the type that `device` computes fastest in.
+
+    It lies on the CPU still: under `accelerate launch` only the trainer knows which GPU is this process's.
+    """
+    return load_model(parent, "cpu", choose_dtype("auto", device)[0])
 
 
 def keep_layers(model: Any, kept: Sequence[int]) -> None:

@@ -19,8 +19,8 @@ class DistilHidden(Technique):
     recording's right traces it learns at every token the parent's whole distribution, which says far more
     than the token alone, and after each of its layers the hidden state of the parent's layer that it stands
     for; where widths differ, projected by matrices that are learned along. It trades memory and time for
-    that: the parent runs beside the student, and all logits are held. Use `distil-traces` where both do not
-    fit, or where the student is of another family.
+    that: the parent runs beside the student, and all logits are held. Not for machines on which the two do
+    not fit side by side: `distil-traces` needs the student alone.
 
     Hidden states: Sun et al., "Patient Knowledge Distillation for BERT Model Compression", arXiv 1908.09355
     (normalised states), Jiao et al., "TinyBERT", arXiv 1909.10351 (mapped layers, projections);

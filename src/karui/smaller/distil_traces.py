@@ -18,9 +18,8 @@ class DistilTraces(Technique):
     The student is cut out of the parent, blocks evenly spread, or is a smaller model of one's own with the
     same vocabulary. Only traces whose taped verdict is right are learned; the manifest says how many were
     left out and why. It trades away accuracy on whatever is rare in the recording: a student of half the
-    layers needs thousands of traces, and one that has only seen one kind of question forgets the others. Do
-    not use it with a few dozen questions; prune and heal, or quantize, instead. `select=shortest` also
-    makes it think shorter.
+    layers needs thousands of traces, and one that has only seen one kind of question forgets the others. Not
+    for recordings of a few dozen questions: quantize instead. `select=shortest` also makes it think shorter.
 
     Kim and Rush, "Sequence-Level Knowledge Distillation", arXiv 1606.07947; students cut out of the
     teacher: Shleifer and Rush, "Pre-trained Summarization Distillation", arXiv 2010.13002; short and long
