@@ -1,56 +1,61 @@
-"""Healing: what is left of a pruned model learns from its parent's right traces."""
+"""What is left of a pruned model is written, healed by its parent first if that is wanted."""
 
 from pathlib import Path
 
 from karui.core.forge import Forge
+from karui.engines.transformers.load import load_tokenizer
+from karui.forge.imitate import imitate
 from karui.forge.lessons import Lessons, lessons
-from karui.smaller._parent import copy_alongside, stored_dtype
+from karui.forge.student import load_teacher
+from karui.smaller._parent import Parent
 
-STEPS_HELP = "Training steps of about 8,192 tokens on the parent's right traces after pruning; 0 for none."
+STEPS_HELP = "Training steps of about 8,192 tokens after pruning, to be like the parent again; 0 for none."
 """What the knob `heal` says."""
 
 
 def lessons_to_heal(folder: Path, forge: Forge, steps: int) -> Lessons | None:
-    """Returns what the healing will learn from, None where there is none; call it before the long work.
-
-    The recording's traces are the parent's own, so learning them is sequence-level distillation (Kim and
-    Rush, 1606.07947): no second model has to be in memory.
+    """Returns what the healing will read, None where there is none; call it before the long work.
 
     Args:
         folder: The parent.
-        forge: Whose recording it learns from.
+        forge: Whose recording it is.
         steps: Optimizer steps of the healing.
 
     Raises:
         InputError: There are too few right traces.
     """
-    from karui.engines.transformers.load import load_tokenizer
-
-    if not steps:
-        return None
-    return lessons(forge.recording, load_tokenizer(folder), select="all")
+    return lessons(forge.recording, load_tokenizer(folder), select="all") if steps else None
 
 
-def heal(parent: Path, forge: Forge, taught: Lessons, steps: int) -> None:
-    """Trains the model in `forge.folder`, and writes it there again.
+def finish(pruned: Parent, forge: Forge, taught: Lessons | None, steps: int) -> None:
+    """Writes the pruned model to `forge.folder`, in the type that its parent was stored in.
+
+    Healing is distillation on the parent's right traces: the loss is KL(parent || pruned) at every token of
+    a reply (see `karui.forge.imitate`), which heals pruned models better than learning the tokens alone
+    ("Minitron", 2407.14679).
 
     Args:
-        parent: Whose tokenizer and stored type it keeps.
-        forge: Its `minutes` end the training early; its `scratch` holds checkpoints.
-        taught: From `lessons_to_heal`.
+        pruned: Pruned in memory.
+        forge: Its `minutes` end the healing early; its `scratch` holds checkpoints.
+        taught: From `lessons_to_heal`; None writes the model as it is.
         steps: Optimizer steps.
 
     Raises:
         ModelError: The training does not fit into memory, or comes apart.
     """
-    from karui.engines.transformers.load import load_model, load_tokenizer
-    from karui.forge.sft import fine_tune
+    import torch
 
-    model = load_model(forge.folder, forge.device, stored_dtype(parent))
-    curve = fine_tune(
+    model = pruned.model.to(getattr(torch, pruned.dtype))
+    if taught is None:
+        model.save_pretrained(forge.folder)
+        return
+    curve = imitate(
         model,
-        load_tokenizer(parent),
+        load_teacher(pruned.folder, forge.device),
+        pruned.tokenizer,
         taught.examples,
+        pairs=(),
+        hidden=0.0,
         out=forge.folder,
         scratch=forge.scratch,
         device=forge.device,
@@ -59,5 +64,4 @@ def heal(parent: Path, forge: Forge, taught: Lessons, steps: int) -> None:
         minutes=forge.minutes,
         on_progress=forge.progress,
     )
-    copy_alongside(parent, forge.folder)
     forge.note(lessons=taught.notes, healing=curve.as_dict())

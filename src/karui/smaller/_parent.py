@@ -1,7 +1,6 @@
-"""The model to be pruned: opened, shown the recording's traces, and what is left of it written."""
+"""The model to be pruned: whether it can be, opened, and shown the recording's traces."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +10,12 @@ from typing import Any
 from karui.core.errors import ModelError
 from karui.core.forge import Forge
 from karui.core.technique import Technique
+from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.forge.lessons import calibration_ids
+from karui.forge.student import stored_dtype
 
 CALIBRATION_TOKENS = 2048
 """Tokens of one trace that are shown at most."""
-_ALONGSIDE = (
-    "tokenizer*",
-    "*token*map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tekken.json",
-    "chat_template*",
-    "*.model",
-    "generation_config.json",
-    "LICENSE*",
-)
-"""What pruning does not change is copied, not written anew: the very same tokens."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ def check(folder: Path, technique: Technique, families: frozenset[str]) -> dict[
     Raises:
         ModelError: It is built in a way that this technique does not know.
     """
-    config = _config(folder)
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("model_type") not in families:
         raise ModelError(
             f"{technique.name()} does not know how a {config.get('model_type')} is built ({folder}).",
@@ -68,16 +57,8 @@ def check(folder: Path, technique: Technique, families: frozenset[str]) -> dict[
     return config
 
 
-def stored_dtype(folder: Path) -> str:
-    """Returns what a model's weights are stored in, as torch names it."""
-    config = _config(folder)
-    return str(config.get("dtype") or config.get("torch_dtype") or "float32")
-
-
 def load(folder: Path, device: str) -> Parent:
     """Opens a model that `check` let through."""
-    from karui.engines.transformers.load import load_model, load_tokenizer
-
     dtype = stored_dtype(folder)
     model = load_model(folder, device, "float32" if device == "cpu" else dtype)
     return Parent(folder, model, load_tokenizer(folder), dtype)
@@ -92,8 +73,6 @@ def show(parent: Parent, forge: Forge, count: int) -> None:
         count: How many traces.
     """
     import torch
-
-    from karui.forge.lessons import calibration_ids
 
     sequences = calibration_ids(
         forge.recording, parent.tokenizer, count=count, length=CALIBRATION_TOKENS, seed=forge.seed
@@ -119,23 +98,3 @@ def listening(modules: Iterable[Any], hear: Callable[[int, Any], None]) -> Itera
     finally:
         for handle in handles:
             handle.remove()
-
-
-def write(parent: Parent, folder: Path) -> None:
-    """Writes what is left of the model in the type it was stored in, with the parent's tokenizer."""
-    import torch
-
-    parent.model.to(getattr(torch, parent.dtype)).save_pretrained(folder)
-    copy_alongside(parent.folder, folder)
-
-
-def copy_alongside(parent: Path, folder: Path) -> None:
-    """Copies the tokenizer and whatever else pruning does not change."""
-    for path in sorted({p for pattern in _ALONGSIDE for p in parent.glob(pattern)}):
-        if path.is_file():
-            shutil.copyfile(path, folder / path.name)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config

@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 from karui.core.errors import PlanError
 from karui.core.forge import Forge
 from karui.core.technique import Family, Technique, knob, require
-from karui.smaller._heal import STEPS_HELP, heal, lessons_to_heal
-from karui.smaller._parent import Parent, check, listening, load, show, write
+from karui.forge.student import keep_layers
+from karui.smaller._heal import STEPS_HELP, finish, lessons_to_heal
+from karui.smaller._parent import Parent, check, listening, load, show
 
-_PER_LAYER = ("layer_types", "mlp_layer_types", "no_rope_layers")
-"""Fields of a config that hold one value per block, in the families below."""
 _FAMILIES = frozenset(
     {
         "gemma",
@@ -61,22 +60,14 @@ class PruneDepth(Technique):
     def prepare(self, model: Path, forge: Forge) -> None:
         count = self._count(check(model, self, _FAMILIES))
         taught = lessons_to_heal(model, forge, self.heal)
-        self._prune(model, forge, count)
-        if taught:
-            heal(model, forge, taught, self.heal)
-
-    def _prune(self, model: Path, forge: Forge, count: int) -> None:
         parent = load(model, forge.device)
         span = count if self.contiguous else 1
         turned = measure_turns(parent, forge, span, self.calibration, angle=self.contiguous)
         dropped = self._choose(turned, count)
-        drop_layers(parent.model, dropped)
-        write(parent, forge.folder)
-        forge.note(
-            layers=parent.model.config.num_hidden_layers,
-            layers_dropped=dropped,
-            influence=[round(t, 6) for t in turned],
-        )
+        kept = [n for n in range(len(parent.layers)) if n not in dropped]
+        keep_layers(parent.model, kept)
+        forge.note(layers=len(kept), layers_dropped=dropped, influence=[round(t, 6) for t in turned])
+        finish(parent, forge, taught, self.heal)
 
     def _count(self, config: dict[str, Any]) -> int:
         """Returns how many blocks go."""
@@ -137,22 +128,3 @@ def measure_turns(parent: Parent, forge: Forge, span: int, count: int, *, angle:
     with listening([*parent.layers, parent.model.model.norm], hear):
         show(parent, forge, count)
     return (sums / tokens).tolist()
-
-
-def drop_layers(model: Any, dropped: list[int]) -> None:
-    """Takes blocks out of a loaded model, and out of its config.
-
-    The config's lists with one value per block lose theirs. The model is to be written and loaded again
-    before it runs with a cache: blocks keep their old numbers here.
-    """
-    import torch
-
-    config = model.config
-    kept = [n for n in range(config.num_hidden_layers) if n not in dropped]
-    for name in _PER_LAYER:
-        if (values := getattr(config, name, None)) is not None:
-            setattr(config, name, [values[n] for n in kept])
-    if hasattr(config, "max_window_layers"):  # the first blocks of Qwen see everything, those after slide
-        config.max_window_layers = sum(n < config.max_window_layers for n in kept)
-    config.num_hidden_layers = len(kept)
-    model.model.layers = torch.nn.ModuleList(model.model.layers[n] for n in kept)

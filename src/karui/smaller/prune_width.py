@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from karui.core.errors import PlanError
 from karui.core.forge import Forge
 from karui.core.technique import Family, Technique, knob, require
-from karui.smaller._heal import STEPS_HELP, heal, lessons_to_heal
-from karui.smaller._parent import Parent, check, listening, load, show, write
+from karui.smaller._heal import STEPS_HELP, finish, lessons_to_heal
+from karui.smaller._parent import Parent, check, listening, load, show
 
 _FAMILIES = frozenset({"gemma", "granite", "llama", "mistral", "qwen2", "qwen3", "smollm3"})
 """Dense models whose projections are matrices of their own, and whose norms do not span heads."""
@@ -57,18 +57,12 @@ class PruneWidth(Technique):
         )
         self._check_gain(config, width, shapes)
         taught = lessons_to_heal(model, forge, self.heal)
-        self._prune(model, forge, width, shapes)
-        if taught:
-            heal(model, forge, taught, self.heal)
-
-    def _prune(self, model: Path, forge: Forge, width: int, shapes: list["HeadShape"]) -> None:
         parent = load(model, forge.device)
         channels, heads = measure_additions(parent, forge, self.calibration)
         kept = [strongest(layer, width) for layer in channels]
         picks, shape = choose_heads(heads, parent.model.config.num_key_value_heads, shapes)
         narrow(parent.model, kept)
         keep_heads(parent.model, picks, shape)
-        write(parent, forge.folder)
         forge.note(
             intermediate_size=width,
             heads=shape.heads,
@@ -76,6 +70,7 @@ class PruneWidth(Technique):
             energy_kept_mlp=_energy_kept(channels, kept),
             energy_kept_heads=_energy_kept(heads, picks),
         )
+        finish(parent, forge, taught, self.heal)
 
     def _check_gain(self, config: dict[str, Any], width: int, shapes: list["HeadShape"]) -> None:
         heads = int(config["num_attention_heads"])
@@ -241,6 +236,7 @@ def keep_heads(model: Any, kept: Sequence[list[int]], shape: HeadShape) -> None:
         _keep_inputs(attention.o_proj, places(heads))
         for module in (attention.k_proj, attention.v_proj):
             _keep_outputs(module, places(groups))
+        attention.num_key_value_groups = shape.per_group
     config.num_attention_heads, config.num_key_value_heads = shape.heads, shape.groups
     config.head_dim = head_dim
 
