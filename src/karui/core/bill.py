@@ -113,7 +113,7 @@ class Tally:
         """
         new = max(0, tokens - self._here)
         seen = self._prompt + self.thinking
-        if sent:
+        if sent and new:
             sent += self._here  # what a peek said is part of what the rest is asked with
             self._forced += sent
             self._reread += cached

@@ -5,16 +5,24 @@ from typing import Any
 from karui.core.engine import Engine
 
 
+_LOCAL = frozenset({"device", "dtype", "threads", "slots"})
+
+
 def load(model: str, **options: Any) -> Engine:
-    """Returns an engine for a model folder or Hub name.
+    """Returns an engine for a model folder or Hub name, or for a server's address.
 
     Args:
-        model: Where the model is.
-        options: As the engine takes them; see `TransformersEngine.load`.
+        model: Where the model is; `http://HOST:PORT/v1#name` behind a server with OpenAI's API.
+        options: As the engine takes them; see `TransformersEngine.load` and `HttpEngine.connect`. What a
+            server decides for itself (device, dtype, threads, slots) is not passed on to one.
 
     Raises:
         ModelError: There is no such model, it is no model, or it cannot be run here.
     """
+    if model.startswith(("http://", "https://")):
+        from karui.engines.openai_http import HttpEngine
+
+        return HttpEngine.load(model, **{k: v for k, v in options.items() if k not in _LOCAL})
     from karui.engines.transformers import TransformersEngine
 
     return TransformersEngine.load(model, **options)

@@ -113,6 +113,19 @@ def markers_of(tokenizer: Any, *, model_type: str = "", endings: tuple[str, ...]
     return find_markers(tokenizer.get_vocab().keys(), template, model_type=model_type, endings=endings)
 
 
+def markers_seen(text: str) -> Markers | None:
+    """Finds the markers in what a model was shown and wrote; None where there are none.
+
+    For a model whose vocabulary and template cannot be read: one behind a server.
+    """
+    if _CHANNELS[0] in text:
+        return Markers(*_CHANNELS, "gpt-oss", "The model wrote in channels.")
+    for begin, end, family in _PAIRS:
+        if begin in text or end in text:
+            return Markers(begin, end, family, f"The model was seen to use {begin} and {end}.")
+    return None
+
+
 def _family(model_type: str, template: str) -> str:
     if "<｜Assistant｜>" in template:
         return "deepseek-r1"

@@ -21,6 +21,7 @@ class Template:
 
     Attributes:
         notes: What a user should know about it, in sentences.
+        switch: Its own switch for thinking, "" where it has none.
         takes_effort: Whether levels of reasoning effort change the text.
     """
 
@@ -31,31 +32,31 @@ class Template:
         self._plain_text = not getattr(tokenizer, "chat_template", None)
         if self._plain_text:
             self.notes.append("No chat template: the question is shown as plain text.")
-        self._switch = ""
+        self.switch = ""
         self.takes_effort = False
         self._system = True
         if not self._plain_text:
             self._system = self._takes_system()
             usual = self._apply("Hi", "", {})
             names = ("enable_thinking", "thinking")
-            self._switch = next((n for n in names if self._apply("Hi", "", {n: False}) != usual), "")
+            self.switch = next((n for n in names if self._apply("Hi", "", {n: False}) != usual), "")
             levels = {self._apply("Hi", "", {"reasoning_effort": level}) for level in ("low", "high")}
             self.takes_effort = len(levels) > 1
 
     @property
     def can_switch(self) -> bool:
         """Whether thinking can be left out, by the template or by closing it at once."""
-        return bool(self._switch) or not self._markers.plain
+        return bool(self.switch) or not self._markers.plain
 
     def render(self, prompt: Prompt) -> tuple[str, Start]:
         """Returns the text up to where the model goes on, and what it is then doing."""
         switches: dict[str, Any] = {}
-        if not prompt.thinking and self._switch:
-            switches[self._switch] = False
+        if not prompt.thinking and self.switch:
+            switches[self.switch] = False
         if prompt.effort:
             switches["reasoning_effort"] = prompt.effort
         text = self._apply(prompt.user, prompt.system, switches)
-        return begin(text, prompt, self._markers, switched=bool(self._switch))
+        return begin(text, prompt, self._markers, switched=bool(self.switch))
 
     def turn_end(self) -> int | None:
         """Returns the special token that closes a model's turn in the template, None where there is none."""

@@ -1,0 +1,227 @@
+"""HTTP: requests and event streams, with patience for a busy server and words for every way it fails."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from karui.core.errors import EngineError, KaruiError
+from karui.engines.openai_http.faults import explain, read_fault
+
+if TYPE_CHECKING:
+    import httpx
+
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that may pass; 500 is among them because servers under load answer it, too."""
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what.
+
+    Attributes:
+        connect_seconds: For a connection.
+        silence_seconds: For the next byte; the first one waits in the server's queue.
+        tries: Times that a request is sent at most, where it was refused before its first byte.
+        backoff_seconds: Before the second try; doubled for each one after, unless the server says how long.
+        total_seconds: All such waits together; a server that asks for more has failed.
+    """
+
+    connect_seconds: float = 10.0
+    silence_seconds: float = 300.0
+    tries: int = 6
+    backoff_seconds: float = 0.5
+    total_seconds: float = 90.0
+
+
+class Client:
+    """One server. It may be used in one event loop after another, never in two at once.
+
+    Attributes:
+        url: Where the API's paths begin, usually ending in `/v1`.
+        waited: Times that a busy server made it wait.
+    """
+
+    def __init__(self, url: str, *, key: str = "", patience: Patience = Patience()) -> None:
+        """Takes the address; nothing is sent yet. `key` is sent as a bearer token and never shown."""
+        self.url = url.rstrip("/")
+        self.waited = 0
+        self._key, self._patience = key, patience
+        self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def root(self) -> str:
+        """The server's own root: servers put what OpenAI has no name for beside `/v1`, not below it."""
+        return self.url.removesuffix("/v1")
+
+    async def get(self, path: str) -> Any:
+        """Returns what is at a path (or whole address): JSON, or text where it is none.
+
+        Raises:
+            EngineError: The server failed, `Refused` where asking again does not help.
+        """
+        return _content(await self._send("GET", path, None))
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Returns the answer to a request, as `get`."""
+        return _content(await self._send("POST", path, body))
+
+    @asynccontextmanager
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
+        """Sends a request and gives its events as they come; leaving the context ends it on the server, too.
+
+        Raises:
+            EngineError: As `get`; and where the stream breaks, turns silent, or holds an error.
+        """
+        async with AsyncExitStack() as stack:
+            response = await self._send("POST", path, body, stack)
+            yield self._events(response)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        http, self._http = self._http, None
+        if http is not None and self._loop is asyncio.get_running_loop():
+            await http.aclose()
+
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, stack: AsyncExitStack | None = None
+    ) -> "httpx.Response":
+        """Sends until an answer comes that is not "later"; with a `stack` its body is left to be read."""
+        import httpx
+
+        address = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
+        waits = 0.0
+        for number in range(1, self._patience.tries + 1):
+            failure: KaruiError
+            wait = self._patience.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+            try:
+                request = self._client().build_request(method, address, json=body)
+                response = await self._client().send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                failure = self._unreachable(error)
+            except httpx.HTTPError as error:
+                # It may be working on it already; sending it again would make it do so twice.
+                raise self._broken(error) from error
+            else:
+                if stack is not None and response.status_code < 400:
+                    stack.push_async_callback(response.aclose)
+                    return response
+                try:
+                    await response.aread()
+                except httpx.HTTPError as error:
+                    raise self._broken(error) from error
+                finally:
+                    await response.aclose()
+                if response.status_code < 400:
+                    return response
+                failure = explain(response.status_code, read_fault(response.text), self.url)
+                if response.status_code not in _BUSY:
+                    raise failure
+                wait = _asked_for(response.headers.get("retry-after", "")) or wait
+            waits += wait
+            if number == self._patience.tries or waits > self._patience.total_seconds:
+                raise failure
+            self.waited += 1
+            await asyncio.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    async def _events(self, response: "httpx.Response") -> AsyncIterator[Any]:
+        import httpx
+
+        kind = response.headers.get("content-type", "")
+        if "text/event-stream" not in kind:
+            raise EngineError(
+                f"{self.url} did not answer with a stream.",
+                why=f"Its content type is {kind or 'not given'}.",
+                remedy="Check that the address is that of an OpenAI-compatible server.",
+            )
+        data: list[str] = []
+        try:
+            async for line in response.aiter_lines():
+                if line.startswith("data:"):
+                    data.append(line[5:].removeprefix(" "))
+                elif not line and data:
+                    text, data = "\n".join(data), []
+                    if text.strip() == "[DONE]":
+                        return
+                    yield self._event(text)
+        except httpx.HTTPError as error:
+            raise self._broken(error) from error
+        if data and (text := "\n".join(data)).strip() != "[DONE]":
+            yield self._event(text)
+
+    def _event(self, text: str) -> Any:
+        try:
+            event = json.loads(text)
+        except ValueError as error:
+            raise EngineError(
+                f"{self.url} sent something unreadable in the middle of a stream.", why=text[:200]
+            ) from error
+        if not isinstance(event, dict):
+            raise EngineError(f"{self.url} sent an event that is no object.", why=text[:200])
+        if event.get("error") or event.get("object") == "error":
+            fault = read_fault(text)
+            raise explain(fault.status or 500, fault, self.url)
+        return event
+
+    def _client(self) -> "httpx.AsyncClient":
+        import httpx
+
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._loop is not loop:
+            patience = self._patience
+            self._loop = loop
+            self._http = httpx.AsyncClient(
+                headers={"authorization": f"Bearer {self._key}"} if self._key else {},
+                timeout=httpx.Timeout(patience.silence_seconds, connect=patience.connect_seconds, pool=None),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+                # What a proxy of the environment makes of this machine's own address helps nobody.
+                trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+            )
+        return self._http
+
+    def _unreachable(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"No server answers at {self.url}.",
+            why=str(error) or type(error).__name__,
+            remedy="Check that it is running, and the address.",
+        )
+
+    def _broken(self, error: Exception) -> EngineError:
+        import httpx
+
+        if isinstance(error, httpx.TimeoutException):
+            return EngineError(
+                f"{self.url} has been silent for {self._patience.silence_seconds:g} seconds.",
+                remedy="It hangs, or has more to do than it can; use fewer streams side by side.",
+            )
+        return EngineError(
+            f"The connection to {self.url} broke.", why=f"{type(error).__name__}: {error}".rstrip(": ")
+        )
+
+
+def _content(response: "httpx.Response") -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
+
+
+def _asked_for(header: str) -> float | None:
+    """Returns the seconds that a Retry-After header asks for: a number of them, or a date."""
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

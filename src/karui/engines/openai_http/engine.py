@@ -1,0 +1,144 @@
+"""The engine for servers with OpenAI's API: vLLM, SGLang, llama.cpp's server, hosted ones."""
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from karui.core.ability import Ability
+from karui.core.ask import Ask
+from karui.core.engine import CheckpointRule, ModelCard, Reader
+from karui.core.errors import InputError
+from karui.engines.openai_http.client import Client, Patience
+from karui.engines.openai_http.parts import Parts
+from karui.engines.openai_http.requests import Wording
+from karui.engines.openai_http.stream import HttpStream
+from karui.engines.transformers.answers import forced_head
+
+_RULE = CheckpointRule()
+KEY = "KARUI_API_KEY"
+"""The environment variable that an API key is read from."""
+
+
+class HttpEngine:
+    """Runs a model behind a server. Make one with `load` or `connect`.
+
+    Attributes:
+        card: The model, as far as it is known.
+        abilities: What follows from what the server was found to do.
+        rule: Where its streams stop.
+        suffix: The trial suffix.
+        suffix_tokens: Its length.
+        can: What the server was found to do.
+        notes: What a user should know, one sentence each.
+    """
+
+    def __init__(self, parts: Parts, card: ModelCard) -> None:
+        """Takes what `connect` has found out."""
+        self._parts = parts
+        self.card, self.can, self.rule = card, parts.can, parts.rule
+        self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
+        self.abilities: frozenset[Ability] = parts.can.abilities
+        self.notes = [
+            parts.wording.markers.found_how,
+            *(f"{a}: {why}" for a, why in self.can.lacking.items()),
+        ]
+
+    @classmethod
+    def load(cls, address: str, **options: Any) -> "HttpEngine":
+        """Connects to a server from code that is not asynchronous; see `connect`."""
+        # Its own loop, in its own thread where this one has a loop that is running.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, cls.connect(address, **options)).result()
+
+    @classmethod
+    async def connect(
+        cls,
+        address: str,
+        *,
+        name: str = "",
+        folder: str = "",
+        key: str | None = None,
+        route: str = "",
+        rule: CheckpointRule = _RULE,
+        seed: int = 0,
+        trial_tokens: int = 24,
+        suffix: str | None = None,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> "HttpEngine":
+        """Connects to a server and finds out what it can do, by trying it.
+
+        Args:
+            address: Where its API begins, with the model's name behind a `#` where it serves several:
+                `http://127.0.0.1:8000/v1#name`.
+            name: What to call the model in recordings and reports; the address where empty.
+            folder: A folder (or Hub name) with the model's tokenizer and chat template. Where there is none,
+                the server's own endpoints are used, if it has them.
+            key: The API key; None takes it from the environment's KARUI_API_KEY.
+            route: "completions" or "chat" instead of what is found best.
+            rule: Where streams stop.
+            seed: What trace seeds are made from.
+            trial_tokens: Tokens a trial takes at most.
+            suffix: The trial suffix; None takes the markers' own.
+            patience: How long to wait for what.
+
+        Raises:
+            InputError: The address or the key is not usable.
+            ModelError: The server does not serve this model.
+            EngineError: There is no server, or it fails.
+        """
+        from karui.engines.openai_http.probe import Asking, check_budget, find_capabilities
+
+        url, model = _split(address)
+        client = Client(url, key=os.environ.get(KEY, "") if key is None else key, patience=patience)
+        try:
+            asking = Asking(client, model, folder)
+            can = await find_capabilities(asking, route=route)
+            suffix = asking.markers.suffix if suffix is None else suffix
+            ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
+            parts = Parts(
+                client=client,
+                can=can,
+                wording=Wording(can, asking.markers, asking.renderer),
+                rule=rule,
+                suffix=suffix,
+                suffix_ids=ids if can.raw else (),
+                suffix_tokens=len(ids) or await asking.length_behind(suffix),
+                head=forced_head(asking.markers, suffix),
+                trial_tokens=trial_tokens,
+                seed=seed,
+            )
+            await check_budget(asking, parts)
+            card = ModelCard(name or address, config=asking.config())
+            return cls(parts, card)
+        finally:
+            await client.close()
+
+    def open(self, ask: Ask, sample: int, read: Reader) -> HttpStream:
+        """Starts a stream; nothing is sent before its first `advance`."""
+        return HttpStream(self._parts, ask, sample, read)
+
+    async def close(self) -> None:
+        """Ends every stream and closes every connection."""
+        readers = list(self._parts.readers)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await self._parts.client.close()
+
+
+def _split(address: str) -> tuple[str, str]:
+    """Returns an address without the model's name, and that name."""
+    url, _, model = address.partition("#")
+    found = urlsplit(url)
+    if found.scheme not in {"http", "https"} or not found.hostname:
+        raise InputError(
+            f"{url!r} is no address of a server.", remedy="Write http://HOST:PORT/v1, and #model behind it."
+        )
+    if found.username or found.password:
+        raise InputError(
+            "An address must not hold a key or password: it is kept in recordings.",
+            remedy=f"Put the key into the environment variable {KEY}.",
+        )
+    return (url if found.path.strip("/") else f"{url.rstrip('/')}/v1"), model

@@ -1,0 +1,70 @@
+"""What the streams of one engine share."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from karui.core.ask import Prompt
+from karui.core.engine import CheckpointRule
+from karui.engines.openai_http.capabilities import Capabilities
+from karui.engines.openai_http.client import Client
+from karui.engines.openai_http.requests import Wording
+
+
+class Prompts:
+    """Lengths of prompts as servers tell them, for when one has to be known before it is told."""
+
+    def __init__(self) -> None:
+        """Knows none."""
+        self._known: dict[Prompt, int] = {}
+        self._tokens = self._characters = 0
+
+    def learn(self, prompt: Prompt, tokens: int) -> None:
+        """Takes a prompt's length."""
+        if prompt not in self._known:
+            self._known[prompt] = tokens
+            self._tokens += tokens
+            self._characters += len(prompt.system) + len(prompt.user) + len(prompt.prefill)
+
+    def knows(self, prompt: Prompt) -> bool:
+        """Whether a prompt's length has been told."""
+        return prompt in self._known
+
+    def guess(self, prompt: Prompt) -> int:
+        """Returns a prompt's length, or that of as many characters of those known; 0 where none is."""
+        if prompt in self._known or not self._characters:
+            return self._known.get(prompt, 0)
+        characters = len(prompt.system) + len(prompt.user) + len(prompt.prefill)
+        return round(characters * self._tokens / self._characters)
+
+
+@dataclass
+class Parts:
+    """What the streams of an engine share.
+
+    Attributes:
+        client: The server.
+        can: What it does.
+        wording: Words requests.
+        rule: Where streams stop.
+        suffix: The trial suffix.
+        suffix_ids: The same as tokens; empty where they are not known.
+        suffix_tokens: How many they are.
+        head: What of the suffix belongs to a trial's text.
+        trial_tokens: Tokens that a trial takes at most.
+        seed: What trace seeds are made from.
+        prompts: Lengths of prompts.
+        readers: The tasks that read streams.
+    """
+
+    client: Client
+    can: Capabilities
+    wording: Wording
+    rule: CheckpointRule
+    suffix: str
+    suffix_ids: tuple[int, ...]
+    suffix_tokens: int
+    head: str
+    trial_tokens: int
+    seed: int
+    prompts: Prompts = field(default_factory=Prompts)
+    readers: "set[asyncio.Task[None]]" = field(default_factory=set)

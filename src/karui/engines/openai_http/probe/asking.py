@@ -1,0 +1,115 @@
+"""Short requests to a server that is being tried, and what they cost."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from karui.core.ask import Prompt
+from karui.core.errors import Refused
+from karui.engines.openai_http.capabilities import Capabilities
+from karui.engines.openai_http.client import Client
+from karui.engines.openai_http.render import FolderRenderer, Renderer
+from karui.engines.openai_http.requests import CONTINUE, PATHS
+from karui.engines.openai_http.wire import Chunk, read_chunk
+from karui.engines.transformers.markers import Markers, find_markers
+
+QUESTION = "A farmer has 13 cows, buys 5 more and sells 3. How many cows does the farmer have now?"
+"""Asked of every model: it needs a thought, and little of it."""
+
+
+class Asking:
+    """A server being tried.
+
+    Attributes:
+        client: The server.
+        model: The model asked for.
+        folder: The folder with its tokenizer, "" where none was named.
+        limit: What the limit of tokens is called.
+        markers: Where its thinking begins and ends, as far as is known.
+        renderer: What renders prompts; None where nothing can.
+        why: For what is missing, what the server said or did.
+        spent: Tokens it has cost, prompts included.
+        fingerprint: What the server says of its version.
+    """
+
+    def __init__(self, client: Client, model: str, folder: str = "") -> None:
+        """Takes what the user said."""
+        self.client, self.model, self.folder = client, model, folder
+        self.limit = "max_tokens"
+        self.markers: Markers = find_markers((), "")
+        self.renderer: Renderer | None = None
+        self.why: dict[str, str] = {}
+        self.spent = 0
+        self.fingerprint = ""
+
+    async def said(self, way: str, body: Mapping[str, Any]) -> Chunk:
+        """Returns the reply to a request.
+
+        Raises:
+            EngineError: It failed; `Refused` where the server will not do it.
+        """
+        answer = await self.client.post(PATHS[way], {"model": self.model, **body})
+        if not isinstance(answer, dict) or "choices" not in answer:
+            raise Refused(
+                f"{self.client.url} does not speak this language.",
+                why=f"It answered {str(answer)[:200]!r}.",
+                remedy="Check the address: that of an OpenAI-compatible API usually ends in /v1.",
+            )
+        return self._counted(read_chunk(answer))
+
+    async def lenient(self, way: str, body: Mapping[str, Any], spare: Iterable[str]) -> Chunk:
+        """Returns the reply to a request, asked again without the parameters `spare` where it is refused."""
+        try:
+            return await self.said(way, body)
+        except Refused:
+            return await self.said(way, {k: v for k, v in body.items() if k not in set(spare)})
+
+    async def streamed(self, way: str, body: Mapping[str, Any]) -> list[Chunk]:
+        """Returns the events of a stream."""
+        request = {"model": self.model, **body, "stream": True}
+        async with self.client.stream(PATHS[way], request) as events:
+            chunks = [read_chunk(event) async for event in events]
+        if told := [c for c in chunks if c.usage is not None]:
+            self._counted(told[-1])
+        return chunks
+
+    async def prompt_length(self, user: str, began: str = "", **more: Any) -> int:
+        """Returns the length of chat's prompt for a question and a partial answer; 0 where it is not told."""
+        messages = messages_for(user)
+        if began:
+            messages.append({"role": "assistant", "content": began})
+            more |= CONTINUE
+        chunk = await self.said("chat", {"messages": messages, self.limit: 1, **more})
+        return chunk.usage.prompt if chunk.usage else 0
+
+    async def question(self, can: Capabilities) -> dict[str, Any]:
+        """Returns a request of `QUESTION` the way the engine goes."""
+        if not can.raw:
+            return {**can.extras, "messages": messages_for(QUESTION)}
+        assert self.renderer is not None
+        shown = await self.renderer.render(Prompt(QUESTION), self.markers)
+        return {**can.extras, "prompt": list(shown.ids)}
+
+    async def length_behind(self, suffix: str) -> int:
+        """Returns the length of a trial suffix by what it adds to a prompt; 0 where nothing can tell."""
+        without, behind = await self.prompt_length(QUESTION), await self.prompt_length(QUESTION + suffix)
+        return max(0, behind - without) if behind and without else 0
+
+    def config(self) -> dict[str, Any]:
+        """Returns the model's configuration where a folder was named, else {}."""
+        return self.renderer.config if isinstance(self.renderer, FolderRenderer) else {}
+
+    def _counted(self, chunk: Chunk) -> Chunk:
+        if chunk.usage is not None:
+            self.spent += chunk.usage.prompt + chunk.usage.completion
+        self.fingerprint = chunk.fingerprint or self.fingerprint
+        return chunk
+
+
+def messages_for(user: str) -> list[dict[str, str]]:
+    """Returns a user's message as chat takes it."""
+    return [{"role": "user", "content": user}]
+
+
+def listing(can: Capabilities, count: int) -> dict[str, Any]:
+    """Returns what asks for the likeliest tokens the way the engine goes."""
+    return {"logprobs": count} if can.raw else {"logprobs": True, "top_logprobs": count}

@@ -1,0 +1,99 @@
+"""The order in which a server is tried: each finding decides how the next question is put."""
+
+from dataclasses import replace
+
+from karui.core.ask import Prompt
+from karui.core.errors import Refused
+from karui.engines.openai_http.capabilities import Capabilities, Thinking
+from karui.engines.openai_http.models import chosen, served
+from karui.engines.openai_http.probe.asking import QUESTION, Asking
+from karui.engines.openai_http.probe.cache import find_cache
+from karui.engines.openai_http.probe.steering import (
+    find_effort,
+    find_prefill,
+    find_seeds,
+    find_switch,
+    find_temperature,
+)
+from karui.engines.openai_http.probe.thinking import find_thinking
+from karui.engines.openai_http.probe.ways import find_extras, find_listings, find_streaming, find_ways
+from karui.engines.openai_http.render import FolderRenderer, ServerRenderer
+
+
+async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
+    """Tries everything but a server's own thinking budget.
+
+    Args:
+        asking: The server; what renders prompts and the markers are put into it.
+        route: "completions" or "chat" instead of what is found best.
+
+    Raises:
+        ModelError: It does not serve the model.
+        EngineError: There is no server, or it can neither complete nor chat.
+    """
+    try:
+        listed = await asking.client.get("models")
+    except Refused:
+        listed = None  # not every server lists them
+    models = served(listed.get("data") or ()) if isinstance(listed, dict) else {}
+    asking.model = chosen(models, asking.model, asking.client.url)
+    can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))
+    if asking.folder:
+        asking.renderer = FolderRenderer(asking.folder)
+        asking.markers = asking.renderer.markers
+    else:
+        asking.renderer = await ServerRenderer.find(asking.client, asking.model)
+    can = replace(can, template=asking.renderer.source if asking.renderer else "")
+    can = await find_thinking(asking, can)
+    can = await find_prefill(asking, can)
+    can = await _choose_route(asking, can, route)
+    can = await find_extras(asking, can)
+    can = await find_listings(asking, can)
+    can = await find_streaming(asking, can)
+    switch = await find_switch(asking, can)
+    can = replace(can, switch=switch, effort=await find_effort(asking, can))
+    can = replace(can, seeds=await find_seeds(asking, can))
+    can = replace(can, before_temperature=await find_temperature(asking, can))
+    cache, block = await find_cache(asking, can)
+    return replace(
+        can,
+        cache=cache,
+        cache_block=block,
+        fingerprint=asking.fingerprint,
+        spent=asking.spent,
+        why=dict(asking.why),
+    )
+
+
+async def _choose_route(asking: Asking, can: Capabilities, route: str) -> Capabilities:
+    """Decides between raw completions and chat, and checks that both show the model the same."""
+    agrees = None
+    writable = can.completions and asking.renderer is not None
+    if can.completions and can.chat and asking.renderer is not None:
+        shown = await asking.renderer.render(Prompt(QUESTION), asking.markers)
+        usual = await asking.prompt_length(QUESTION)
+        agrees = usual == len(shown.ids) if usual else None
+    if route == "completions" and not writable:
+        raise Refused(
+            "Prompts cannot be written raw here.",
+            why=asking.why.get("completions") or "There is no chat template to write them with.",
+            remedy="Name the folder of the model's tokenizer, or go through chat.",
+        )
+    if route == "chat" and not can.chat:
+        raise Refused("There is no chat here.", why=asking.why.get("chat", ""), remedy="Leave the way open.")
+    found = route or ("completions" if writable and (agrees is not False or not can.chat) else "chat")
+    if not route and found == "chat" and can.completions:
+        asking.why["route"] = (
+            "karui's rendering of the chat template is not the server's"
+            if writable
+            else "no chat template is known; name the folder of the model's tokenizer"
+        )
+    if found == "chat" and not can.chat:
+        raise Refused(
+            f"{asking.client.url} only completes raw text, and no chat template is known.",
+            remedy="Name the folder of the model's tokenizer.",
+        )
+    thinking = can.thinking
+    if found == "completions":
+        thinking = Thinking.PLAIN if asking.markers.plain else Thinking.INLINE
+    return replace(can, route=found, agrees=agrees, thinking=thinking)

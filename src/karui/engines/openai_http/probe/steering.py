@@ -1,0 +1,127 @@
+"""What a server can be made to do: go on with a partial answer, leave thinking out, heed a seed."""
+
+import asyncio
+from dataclasses import replace
+
+from karui.core.errors import Refused
+from karui.engines.openai_http.capabilities import Capabilities
+from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing, messages_for
+from karui.engines.openai_http.render import SWITCHES
+
+_DRAWN = 24
+
+
+async def find_prefill(asking: Asking, can: Capabilities) -> Capabilities:
+    """Tries whether chat goes on with a partial answer, by the length of the prompt it makes of one.
+
+    A server that goes on shows its model exactly the tokens of the answer more. One that does not closes the
+    turn and opens another, which takes some tokens; one whose template drops the thinking of earlier turns
+    shows fewer, however long it is.
+    """
+    if not can.chat:
+        return can
+    words, thought = " so it is", f"{asking.markers.open}\n"
+    try:
+        bare = await asking.prompt_length(QUESTION)
+        lengths = [await asking.prompt_length(QUESTION, thought + words * n) for n in (8, 16, 24)]
+    except Refused as error:
+        asking.why["prefill"] = f"a partial answer is refused: {error.why}"
+        return can
+    if not bare:
+        asking.why["prefill"] = "it does not count the tokens of a prompt"
+        return can
+    added = lengths[1] - lengths[0]
+    if added <= 0 or lengths[2] - lengths[1] != added:
+        asking.why["prefill"] = "the thinking of a partial answer does not reach the model"
+        return can
+    # Eight times the words add as much as eight more do; what is left are the marker and a line break.
+    left = lengths[0] - added - bare
+    if left > await _length(asking, thought):
+        asking.why["prefill"] = "it closes a partial answer and begins another"
+        return can
+    return replace(can, prefill=True)
+
+
+async def _length(asking: Asking, text: str) -> int:
+    """Returns how many tokens a text takes; at most, where nothing can tell."""
+    if asking.renderer is not None:
+        return len(await asking.renderer.tokenize(text))
+    return 2
+
+
+async def find_switch(asking: Asking, can: Capabilities) -> str:
+    """Returns what leaves the thinking out: a switch of the template, "prefill", or "" for nothing."""
+    closing = "" if asking.markers.plain else "prefill"
+    if can.raw:
+        assert asking.renderer is not None
+        return asking.renderer.switch or closing
+    usual = await asking.prompt_length(QUESTION)
+    for name in SWITCHES:
+        try:
+            length = await asking.prompt_length(QUESTION, chat_template_kwargs={name: False})
+        except Refused:
+            break
+        if length != usual:
+            return name
+    return closing if can.prefill else ""
+
+
+async def find_effort(asking: Asking, can: Capabilities) -> bool:
+    """Returns whether the lowest and the highest effort differ in the prompt, or in hidden thinking."""
+    if can.raw:
+        assert asking.renderer is not None
+        if not asking.renderer.takes_effort:
+            asking.why["effort"] = "the chat template does not know it"
+        return asking.renderer.takes_effort
+    seen = []
+    for level in ("low", "high"):
+        body = {"messages": messages_for(QUESTION), "reasoning_effort": level, can.limit: 512}
+        try:
+            chunk = await asking.lenient("chat", body | {"temperature": 0.0}, {"temperature"})
+        except Refused as error:
+            asking.why["effort"] = f"refused: {error.why}"
+            return False
+        seen.append(chunk.usage)
+    low, high = seen
+    if low is None or high is None:
+        asking.why["effort"] = "taken, and nothing tells whether it changes anything"
+        return False
+    if low.prompt != high.prompt:
+        return True
+    if not can.visible and low.thinking is not None and low.thinking != high.thinking:
+        asking.why["effort"] = f"{low.thinking} and {high.thinking} tokens of thinking for low and high"
+        return True
+    asking.why["effort"] = "taken, and changes nothing"
+    return False
+
+
+async def find_seeds(asking: Asking, can: Capabilities) -> bool | None:
+    """Returns whether one seed draws the same again and others something else; None if none is taken."""
+    body = await asking.question(can) | {can.limit: _DRAWN, "temperature": 1.5}
+    try:
+        drawn = await asyncio.gather(
+            *(asking.said(can.route, {**body, "seed": seed}) for seed in (11, 11, 12, 13))
+        )
+    except Refused:
+        return None
+    texts = [c.thinking + c.text for c in drawn]
+    return texts[0] == texts[1] and len(set(texts)) > 1
+
+
+async def find_temperature(asking: Asking, can: Capabilities) -> bool | None:
+    """Returns whether log-probabilities are those before temperature, by asking at two of them."""
+    if can.logprobs < 2:
+        return None
+    spread = []
+    body = await asking.question(can) | listing(can, can.logprobs) | {can.limit: 1}
+    for temperature in (1.0, 0.25):
+        try:
+            chunk = await asking.said(can.route, body | {"temperature": temperature})
+        except Refused:
+            return None
+        if not chunk.tokens or len(chunk.tokens[0].top) < 2:
+            return None
+        top = chunk.tokens[0].top
+        spread.append(top[0] - top[1])
+    # At a quarter of the temperature the distance between two log-probabilities is four times as large.
+    return abs(spread[1] - spread[0]) < abs(spread[1] - 4 * spread[0])

@@ -1,0 +1,146 @@
+"""The bodies of requests: what an ask becomes on the wire, raw or as chat."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from karui.core.ask import Ask, Prompt, Sampling
+from karui.engines.openai_http.capabilities import Capabilities, Thinking
+from karui.engines.openai_http.render import Renderer, Shown, messages_of
+from karui.engines.transformers.markers import Markers
+from karui.engines.transformers.prompt import Start
+
+PATHS = {"completions": "completions", "chat": "chat/completions"}
+"""Where requests go, by way."""
+CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+"""What makes vLLM go on with the last message; SGLang reads the first alone, llama.cpp does it unasked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a generation begins.
+
+    Attributes:
+        path: Where its requests go.
+        body: What every request of it holds.
+        start: What the model does first.
+        shown: The prompt as tokens; None in chat.
+        messages: The prompt as messages; empty where it is raw.
+    """
+
+    path: str
+    body: dict[str, Any]
+    start: Start
+    shown: Shown | None = None
+    messages: tuple[dict[str, str], ...] = ()
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Tokens of the prompt; None in chat, where only the server knows."""
+        return None if self.shown is None else len(self.shown.ids)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Words requests for one server.
+
+    Attributes:
+        can: What the server does.
+        markers: Where its model's thinking begins and ends.
+        renderer: Writes raw prompts; None where there is nothing to write them with.
+        apart: Whether the chat takes a system message.
+    """
+
+    can: Capabilities
+    markers: Markers
+    renderer: Renderer | None
+    apart: bool = True
+
+    async def open(self, prompt: Prompt) -> Opening:
+        """Returns how a generation for a prompt begins."""
+        can = self.can
+        if can.raw:
+            assert self.renderer is not None
+            shown = await self.renderer.render(prompt, self.markers)
+            return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
+        messages = messages_of(prompt.user, prompt.system, apart=self.apart)
+        body = self._body(prompt)
+        start = Start.UNDECIDED if can.thinking is Thinking.INLINE else Start.THINKING
+        began = prompt.prefill
+        if not prompt.thinking:
+            start = Start.ANSWERING
+            if can.switch == "prefill":
+                began = self.markers.empty + began
+            elif can.switch:
+                body["chat_template_kwargs"] = {can.switch: False}
+        if began:
+            messages.append({"role": "assistant", "content": began})
+            body |= CONTINUE
+        return Opening(PATHS["chat"], body, start, messages=tuple(messages))
+
+    def thinks(self, opening: Opening, sampling: Sampling, seed: int, limit: int) -> dict[str, Any]:
+        """Returns the request that streams a whole generation."""
+        can = self.can
+        body = self._to_begin(opening) | self._listing(can.logprobs) | {"stream": True, can.limit: limit}
+        body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if can.seeds is not None:
+            body["seed"] = seed % 2**31  # what every server takes
+        if can.usage or can.usage_all_along:
+            told = {"continuous_usage_stats": True} if can.usage_all_along else {}
+            body["stream_options"] = {"include_usage": True} | told
+        return body
+
+    def tries(
+        self, opening: Opening, said: str, ids: tuple[int, ...], forced: str, forced_ids: tuple[int, ...]
+    ) -> dict[str, Any]:
+        """Returns a request that goes on, greedily, after the thinking and what is forced behind it.
+
+        Args:
+            opening: How the generation began.
+            said: The text of the thinking, its opening marker included.
+            ids: The same as tokens, as the server told them; empty where it does not.
+            forced: The trial suffix and what of the trial has been generated already.
+            forced_ids: The same as tokens; empty where they are not known.
+        """
+        can = self.can
+        body = dict(opening.body)
+        if opening.shown is not None:
+            whole = [*opening.shown.ids, *ids, *forced_ids]
+            body["prompt"] = whole if ids and forced_ids else opening.shown.text + said + forced
+        else:
+            messages = [dict(m) for m in opening.messages]
+            if messages[-1]["role"] == "assistant":
+                messages[-1]["content"] += said + forced
+            else:
+                messages.append({"role": "assistant", "content": said + forced})
+            body |= {"messages": messages} | CONTINUE
+        body.pop(can.budget.field if can.budget else "", None)
+        return body | self._listing(can.logprobs) | {"temperature": 0.0, "stream": False}
+
+    def _to_begin(self, opening: Opening) -> dict[str, Any]:
+        shown = opening.shown
+        if shown is None:
+            return opening.body | {"messages": list(opening.messages)}
+        return opening.body | {"prompt": list(shown.ids)}
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        can = self.can
+        body: dict[str, Any] = {"model": can.model, **can.extras}
+        if prompt.effort and not can.raw:
+            body["reasoning_effort"] = prompt.effort
+        if prompt.budget and can.budget is not None:
+            body[can.budget.field] = prompt.budget
+        return body
+
+    def _listing(self, count: int) -> dict[str, Any]:
+        if not count:
+            return {}
+        return {"logprobs": count} if self.can.raw else {"logprobs": True, "top_logprobs": count}
+
+
+def limit_of(ask: Ask, context: int, prompt: int | None, reserve: int) -> int:
+    """Returns the tokens that may be generated: what is asked, or what the context leaves beside a trial."""
+    if not context or prompt is None:
+        return ask.sampling.max_tokens
+    return min(ask.sampling.max_tokens, context - prompt - reserve)
