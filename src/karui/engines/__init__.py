@@ -4,7 +4,6 @@ from typing import Any
 
 from karui.core.engine import Engine
 
-
 _LOCAL = frozenset({"device", "dtype", "threads", "slots"})
 
 
