@@ -3,12 +3,13 @@
 import pytest
 
 from karui import catalog
-from karui.choose.space import space, variants
+from karui.choose.space import Space, space, variants
+from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.technique import Family
 from karui.recording.replay import Replay
-from karui.testing.synthetic import synthetic
+from karui.testing.synthetic import sibling, synthetic
 
 
 def everything() -> list[type]:
@@ -21,6 +22,13 @@ def of(samples: int) -> tuple[Plan, ...]:
     return space(everything(), length=250, recorded=samples, refuse=replay.refuse).plans
 
 
+def between(*names: str, only: bool = True) -> Space:
+    recording = synthetic(4, 4)
+    replay = Replay({"main": recording, **{name: sibling(recording) for name in names}})
+    lengths = dict.fromkeys(names, 100.0)
+    return space(everything(), length=250, recorded=4, refuse=replay.refuse, beside=lengths, between=only)
+
+
 def test_the_baseline_comes_first_and_every_plan_once() -> None:
     plans = of(8)
     assert plans[0] == Plan()
@@ -29,8 +37,29 @@ def test_the_baseline_comes_first_and_every_plan_once() -> None:
 
 def test_every_replayable_technique_is_there() -> None:
     found = {t.name() for plan in of(8) for t in plan.techniques}
-    wanted = {t.name() for t in everything() if not t.needs_recording()} - {"best-of-scored"}
+    wanted = {t.name() for t in everything() if not t.needs_recording()} - {"best-of-scored", "cascade"}
     assert found == wanted
+    assert "cascade" in {t.name() for plan in between("small", only=False).plans for t in plan.techniques}
+
+
+def test_cascades_are_there_for_every_model_beside_and_only_then() -> None:
+    assert not any("cascade" in r.label for r in space_refused())
+    both = between("small", "tiny").plans
+    assert {m for plan in both for m in plan.models} == {"main", "small", "tiny"}
+    assert len(both) == 2 * len(between("small").plans)
+    assert len({p.id for p in both}) == len(both)
+    knobs = [plan.techniques[0].spec for plan in between("small").plans if len(plan.techniques) == 1]
+    assert {k["by"] for k in knobs} == {"confidence", "agreement", "entropy"}
+    assert {k["tokens"] for k in knobs} == {25, 71, 200}  # in lengths of the small model's thinking
+    assert len(knobs) == 6 * 3 * 3
+    composed = {plan.techniques[1].name() for plan in between("small").plans if len(plan.techniques) == 2}
+    assert {"trial-confidence", "token-cap", "trial-stability", "exit-entropy"} <= composed
+
+
+def space_refused() -> tuple[Rejected, ...]:
+    recording = synthetic(4, 4)
+    replay = Replay({"main": recording})
+    return space(everything(), length=250, recorded=4, refuse=replay.refuse).refused
 
 
 def test_no_plan_asks_for_more_traces_than_were_recorded() -> None:

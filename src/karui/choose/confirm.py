@@ -26,6 +26,7 @@ async def confirm(
     *,
     sampling: Sampling,
     at_once: int = 32,
+    full: Mapping[str, Engine] | None = None,
     on_progress: OnProgress = quiet,
 ) -> tuple[Outcomes, Outcomes, Confirmation]:
     """Runs full thinking and the plan live on every question of a task, each once.
@@ -36,10 +37,11 @@ async def confirm(
     Args:
         plan: The choice.
         task: Held-back questions.
-        engines: By model name.
+        engines: Those the plan asks, by name.
         rule: What the choice was made by; its margin decides whether the choice is withdrawn.
         sampling: As recorded.
         at_once: Questions side by side.
+        full: The engines of full thinking, where the plan's main model has other weights; None: the same.
         on_progress: Called with how many runs are done out of how many.
 
     Returns:
@@ -51,13 +53,13 @@ async def confirm(
     asked = [(q, Ask(q.id, Prompt(task.prompt(q)), sampling)) for q in task.questions]
     rows: list[Outcomes] = []
     done = 0
-    for each in (Plan(), plan):
+    for each, asking in ((Plan(), full or engines), (plan, engines)):
         found: dict[str, Outcome] = {}
-        async for outcome in run_live(each, asked, engines, at_once=at_once):
+        async for outcome in run_live(each, asked, asking, at_once=at_once):
             found[outcome.question] = outcome
             done += 1
             on_progress(done, 2 * len(asked))
-        rows.append(_gathered(each, task.questions, found, engines))
+        rows.append(_gathered(each, task.questions, found, asking))
     base, live = rows
     if live.errors + base.errors > _FAILED * 2 * len(asked):
         raise EngineError(

@@ -1,6 +1,6 @@
 """Examples: what the chosen plan did to single traces, wrong ones included, to be read side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from karui.core.outcome import Outcome
@@ -41,7 +41,8 @@ class Example:
         question: What was asked.
         kind: Its kind.
         reference: The right answer.
-        full: Full thinking, on the trace from which the plan took its answer.
+        full: Full thinking, on the trace from which the plan took its answer, or on the first where the
+            answer came from another model.
         plan: The plan.
     """
 
@@ -52,23 +53,32 @@ class Example:
     plan: Side
 
 
-def examples(recording: Recording, plan: Plan, *, each: int = 3) -> list[Example]:
+def examples(recordings: Mapping[str, Recording], plan: Plan, *, each: int = 3) -> list[Example]:
     """Returns up to `each` questions of every way it can go: lost, won, both wrong, both right.
 
     Lost questions come first: they are what an engineer has to see before adopting a plan.
+
+    Args:
+        recordings: By the names that the plan asks for; "main" at least.
+        plan: What is shown beside full thinking.
+        each: Questions of each way.
+
+    Raises:
+        RecordingError: The plan cannot be replayed over them.
     """
-    replay = Replay({"main": recording}, runs=1)
+    replay = Replay(recordings, runs=1)
+    replay.refuse(plan)
     piles: dict[tuple[bool, bool], list[Example]] = {
         (True, False): [],
         (False, True): [],
         (False, False): [],
         (True, True): [],
     }
-    for question in recording.questions:
-        if not question.traces:
+    for question in recordings["main"].questions:
+        here = {model: replay.questions(model)[question.id] for model in plan.models}
+        if not all(q.traces for q in here.values()):
             continue
-        order = list(range(len(question.traces)))
-        outcome = replay.play(plan, {"main": question}, {"main": order})
+        outcome = replay.play(plan, here, {model: range(len(q.traces)) for model, q in here.items()})
         example = _example(question, outcome)
         pile = piles[example.full.correct, example.plan.correct]
         if len(pile) < each:
@@ -79,9 +89,10 @@ def examples(recording: Recording, plan: Plan, *, each: int = 3) -> list[Example
 
 
 def _example(question: Recorded, outcome: Outcome) -> Example:
-    shown = next((t for t in outcome.traces if t.answer == outcome.answer), outcome.traces[0])
-    full = question.traces[shown.sample]
-    cut = len(shown.thinking) if len(shown.thinking) < len(full.thinking) else None
+    ran = list(zip(outcome.asked, outcome.traces, strict=True))
+    model, shown = next(((m, t) for m, t in ran if t.answer == outcome.answer), ran[0])
+    full = question.traces[shown.sample if model == "main" else 0]
+    cut = len(shown.thinking) if model == "main" and len(shown.thinking) < len(full.thinking) else None
     return Example(
         question=question.prompt.user,
         kind=question.kind,
@@ -93,14 +104,15 @@ def _example(question: Recorded, outcome: Outcome) -> Example:
             outcome.correct,
             outcome.tokens,
             thinking_chars=cut,
-            moves="; ".join(_moves(outcome.traces)),
+            moves="; ".join(_moves(ran)),
         ),
     )
 
 
-def _moves(traces: Sequence[Trace]) -> Iterator[str]:
-    for number, trace in enumerate(traces, 1):
-        yield f"trace {number}: {_WORDS[trace.end]} after {trace.thinking_tokens} thinking tokens"
+def _moves(ran: Sequence[tuple[str, Trace]]) -> Iterator[str]:
+    for number, (model, trace) in enumerate(ran, 1):
+        of = "" if model == "main" else f" of {model}"
+        yield f"trace {number}{of}: {_WORDS[trace.end]} after {trace.thinking_tokens} thinking tokens"
 
 
 _WORDS = {

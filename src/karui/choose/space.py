@@ -1,9 +1,10 @@
 """The space of plans: every technique that replays over a recording, its knobs, and pairs of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import Any
 
 from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
@@ -14,6 +15,10 @@ ALONE = (6, 2)
 """Values tried of a technique's first knob, its second, …; the rest keep their defaults."""
 PAIRED = (3,)
 """The same where two techniques are combined."""
+BETWEEN = (6, 3, 3)
+"""The same of a technique between models, alone …"""
+BETWEEN_PAIRED = (3, 3)
+"""… and combined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,14 @@ def space(
     recorded: int,
     refuse: Callable[[Plan], None],
     style: tuple[Technique, ...] = (),
+    beside: Mapping[str, float] | None = None,
+    between: bool = False,
     alone: Sequence[int] = ALONE,
     paired: Sequence[int] = PAIRED,
 ) -> Space:
     """Returns every technique alone, and every one that exits early under every one that spends traces.
+
+    A technique that asks further models (see `Technique.models`) is there once for each of `beside`.
 
     Args:
         techniques: The classes to draw from; those that need a recording of their own are passed over.
@@ -47,23 +56,34 @@ def space(
         recorded: Traces recorded of each question.
         refuse: Raises where a plan cannot be replayed (`Replay.refuse`).
         style: The techniques the recording was made with; they open every plan.
+        beside: By name, the models recorded beside the main one, and the mean thinking tokens of each.
+        between: Whether to return only the plans that ask several models.
         alone: Values tried of each knob of a technique alone.
         paired: The same of two combined.
     """
     replayable = [t for t in techniques if not t.needs_recording()]
     flows = [t for t in replayable if t.changes("flow")]
     exits = [t for t in replayable if not t.changes("flow") and t.family is not Family.CONTROL]
-    grid = partial(variants, length=length, recorded=recorded)
-    singles = [(v,) for t in replayable for v in grid(t, alone)]
+    one = partial(variants, length=length, recorded=recorded)
+
+    def grid(technique: type[Technique], points: Sequence[int], between: Sequence[int]) -> list[Technique]:
+        if not technique.changes("models"):
+            return list(one(technique, points))
+        lengths = (beside or {}).items()
+        return [v for name, own in lengths for v in one(technique, between, length=own, model=name)]
+
+    singles = [(v,) for t in replayable for v in grid(t, alone, BETWEEN)]
     pairs = [
         pair
         for outer, inner in product(flows, exits)
-        for pair in product(grid(outer, paired), grid(inner, paired))
+        for pair in product(grid(outer, paired, BETWEEN_PAIRED), grid(inner, paired, ()))
     ]
     plans, refused = {}, {}
     for chosen in [(), *singles, *pairs]:
         try:
             plan = Plan((*style, *chosen))
+            if between and len(plan.models) == 1:
+                continue
             refuse(plan)
         except KaruiError as error:
             label = " + ".join(map(str, chosen))
@@ -74,9 +94,9 @@ def space(
 
 
 def variants(
-    technique: type[Technique], points: Iterable[int], *, length: float, recorded: int
+    technique: type[Technique], points: Iterable[int], *, length: float, recorded: int, **given: Any
 ) -> Iterator[Technique]:
-    """Yields a technique over the grid of its searched knobs; the others keep their defaults.
+    """Yields a technique over the grid of its searched knobs; the others are as given, or at their defaults.
 
     A technique with a parameter that has no default (a scorer of one's own) yields nothing.
     """
@@ -91,7 +111,7 @@ def variants(
     ]
     for values in product(*grids):
         try:
-            yield technique(**dict(values))
+            yield technique(**dict(values), **given)
         except TypeError:
             return
         except KaruiError:

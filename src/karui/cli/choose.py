@@ -10,10 +10,13 @@ from karui.cli import options as o
 def choose(
     recording: Path = typer.Argument(help="The folder of a recording."),
     style: list[Path] = typer.Option(
-        [], help="A recording of the same questions with another prompt (repeatable)."
+        [], help="A recording of the same questions with another prompt, or by an artifact (repeatable)."
     ),
-    pilot: Path | None = typer.Option(
-        None, help="A pilot recording of other questions; else a quarter is set aside."
+    beside: o.Beside = [],  # noqa: B006 - typer reads the default
+    pilot: list[Path] = typer.Option(
+        [],
+        help="A pilot recording of other questions: of this model, and of each style and model beside it "
+        "(repeatable); else a quarter is set aside.",
     ),
     kind: list[str] = typer.Option([], help="Only questions of this kind (repeatable)."),
     max_drop: o.MaxDrop = 2.0,
@@ -28,17 +31,9 @@ def choose(
 ) -> None:
     """Choose from recordings; writes choice.json, study.json and the report."""
     from karui.cli.console import Steps
-    from karui.cli.steps import (
-        Recorded,
-        Wishes,
-        assumptions_of,
-        decide,
-        evidence_of,
-        publish,
-        rule_of,
-        study_of,
-    )
-    from karui.cli.summary import summary
+    from karui.cli.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
+    from karui.cli.summary import say_between, summary
+    from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
     from karui.recording.store import load
 
     wishes = Wishes(
@@ -46,15 +41,27 @@ def choose(
         assumptions_of(assume),
         extra=tuple(technique),
         accept_truncation=accept_truncation,
+        named=bool(minimize or priority),
     )
     main, *styles = (Recorded(path, load(path).of_kinds(kind)) for path in (recording, *style))
-    first = Recorded(pilot, load(pilot)) if pilot else None
+    further = beside_of(beside, kind)
+    pilots = [Recorded(path, load(path)) for path in pilot]
+    first, rest = (pilots[0] if pilots else None), pilots[1:]
+    wishes = fair(wishes, [r.recording for r in (main, *styles, *further.values())])
     with Steps() as steps:
         steps.begin("Replaying every plan")
-        evidence, test_part = evidence_of(main, styles, first, wishes, steps.at)
-    choice = decide(evidence, test_part, [main, *styles], first, wishes)
-    study = study_of(evidence, test_part, choice, wishes, commands=[f"karui choose {recording}"])
+        evidence, test_part = evidence_of(main, styles, first, wishes, steps.at, beside=further, pilots=rest)
+    choice = decide(evidence, test_part, [main, *styles], first, wishes, beside=further, pilots=rest)
+    study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further)
     pages = publish(choice, study, out, lang)
     summary(choice, study)
+    say_between(evidence, wishes)
     for page in pages:
         typer.echo(page)
+
+
+def _commands() -> list[str]:
+    import shlex
+    import sys
+
+    return [shlex.join(["karui", *sys.argv[1:]])]

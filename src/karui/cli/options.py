@@ -16,7 +16,10 @@ Samples: TypeAlias = Annotated[int, typer.Option(help="Traces recorded of each q
 MaxDrop: TypeAlias = Annotated[float, typer.Option(help="Largest loss of accuracy accepted, in points.")]
 Confidence: TypeAlias = Annotated[float, typer.Option(help="Confidence of the certificate.")]
 Minimize: TypeAlias = Annotated[
-    str, typer.Option(help="What to make small: cost, tokens, latency, flops or memory (default tokens).")
+    str,
+    typer.Option(
+        help="What to make small: cost, tokens (default), latency, flops (default between models) or memory."
+    ),
 ]
 Priority: TypeAlias = Annotated[
     str, typer.Option(help="Preset: edge (memory), dialogue (latency), batch (cost).")
@@ -44,6 +47,13 @@ Minutes: TypeAlias = Annotated[
     float | None,
     typer.Option(min=0.01, help="What each training may take (default: as its technique says)."),
 ]
+Beside: TypeAlias = Annotated[
+    list[str],
+    typer.Option(
+        help="A further model's recording of the same questions, as name=RECORDING (repeatable): cascades "
+        "ask it by that name, such as small."
+    ),
+]
 Own: TypeAlias = Annotated[
     list[str],
     typer.Option("--technique", help="A technique of your own, as path/to/file.py:Class (repeatable)."),
@@ -57,8 +67,8 @@ Assume: TypeAlias = Annotated[
     list[str],
     typer.Option(
         help="A number for the savings, as name=value (repeatable): price_prompt, price_cached, price_output "
-        "(per million tokens), currency, questions_per_month, machine_price_per_hour, "
-        "peak_questions_per_second, one_off."
+        "(per million tokens; of a model beside the main one as small.price_output), currency, "
+        "questions_per_month, machine_price_per_hour, peak_questions_per_second, one_off."
     ),
 ]
 Out: TypeAlias = Annotated[Path, typer.Option(help="Folder for everything this run makes.")]

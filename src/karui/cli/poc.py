@@ -11,7 +11,8 @@ from karui.cli import options as o
 if TYPE_CHECKING:
     from karui.cli.console import Steps
     from karui.cli.session import Session
-    from karui.cli.steps import Recorded, Wishes
+    from karui.cli.steps import Recorded
+    from karui.cli.wishes import Wishes
     from karui.core.choice import Choice
     from karui.core.plan import Plan
     from karui.core.question import Task
@@ -59,7 +60,7 @@ def poc(
 ) -> None:
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
     from karui.cli.session import MINI, Session, hold_back, style_plans, task_of
-    from karui.cli.steps import Wishes, assumptions_of, rule_of
+    from karui.cli.wishes import Wishes, assumptions_of, rule_of
     from karui.core.ask import Sampling
 
     demo = not model and not questions

@@ -1,6 +1,7 @@
 """`karui replay`: plans over a recording, without generating a token."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -9,6 +10,7 @@ from karui.cli import options as o
 
 def replay(
     recording: Path = typer.Argument(help="The folder of a recording."),
+    beside: o.Beside = [],  # noqa: B006 - typer reads the default
     plan: list[str] = typer.Option([], help='Only this plan (repeatable), e.g. "self-consistency:k=8".'),
     technique: o.Own = [],  # noqa: B006 - typer reads the default
     runs: int = typer.Option(
@@ -22,8 +24,9 @@ def replay(
 
     from karui import catalog
     from karui.cli.console import Steps, say, table
-    from karui.cli.steps import PROCESSES, compared, space_of
+    from karui.cli.steps import beside_of, compared, space_of
     from karui.cli.summary import row, say_overthinking
+    from karui.cli.wishes import PROCESSES
     from karui.core.plan import Plan
     from karui.measure.footing import Footing
     from karui.measure.measurement import measure
@@ -32,7 +35,8 @@ def replay(
     from karui.report.study import plain
 
     read = load(recording)
-    replayed = Replay({"main": read}, runs)
+    recordings = {"main": read, **{name: r.recording for name, r in beside_of(beside).items()}}
+    replayed = Replay(recordings, runs)
     style = catalog.plan_from_spec(read.manifest.style)
     if plan:
         plans = [style, *(Plan((*style.techniques, *catalog.parse(p).techniques)) for p in plan)]
@@ -40,7 +44,7 @@ def replay(
             replayed.refuse(each)
         refused = 0
     else:
-        space = space_of({"main": read}, technique)
+        space = space_of(recordings, technique)
         plans, refused = list(space.plans), len(space.refused)
     found = {}
     with Steps() as steps:
@@ -54,11 +58,23 @@ def replay(
     if json:
         typer.echo(dumps({"baseline": plain(base), "plans": plain(others)}, indent=1, ensure_ascii=False))
         return
-    others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
-    rows = [row(base["label"], base, None)]
+    between = len(recordings) > 1 and all(p["comparison"]["flops_ratio"] is not None for p in others)
+    if between:  # a small model's tokens are not worth a large one's
+        others.sort(key=lambda p: p["comparison"]["flops_ratio"])
+    else:
+        others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
+    rows: list[tuple[str, ...]] = [row(base["label"], base, None)]
     rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others[: top or None]]
     noun = "agreement" if read.manifest.agreement else "accuracy"
-    table(("plan", noun, "loss", "tokens", "×", "truncated"), rows)
+    head: tuple[str, ...] = ("plan", noun, "loss", "tokens", "×", "truncated")
+    if between:
+        head = (*head, "FLOPs ×")
+        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
+    table(head, rows)
     say_overthinking(read)
     if refused:
         say(f"{refused} plans of the space cannot be replayed over this recording (too few traces, say).")
+
+
+def _flops(plan: dict[str, Any]) -> str:
+    return f"{plan['comparison']['flops_ratio']:.2f}×"

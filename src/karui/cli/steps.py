@@ -2,39 +2,33 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from os import cpu_count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from karui import catalog
-from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.choose.evidence import Evidence, gather, refuse_truncated
 from karui.choose.examples import examples
+from karui.choose.groups import Sources, groups_of
+from karui.choose.interactions import interactions
 from karui.choose.power import fewest_questions
 from karui.choose.select import choose
 from karui.choose.space import Space, space
+from karui.cli.wishes import Wishes
 from karui.core.choice import Choice, Rule
-from karui.core.errors import InputError, UnknownName
+from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
-from karui.measure.cost import MachinePrice, TokenPrices
-from karui.measure.footing import Axis, Footing
+from karui.measure.footing import Footing
 from karui.measure.measurement import compare, measure
 from karui.recording import store
 from karui.recording.files import make_folder
 from karui.recording.files import write as write_file
 from karui.recording.replay import Replay, replay_all
 from karui.report import write
-from karui.report.savings import Assumptions
 from karui.report.study import Study, plain
-
-PROCESSES = min(2, cpu_count() or 1)
-"""How many processes replay."""
-
-PRIORITIES = {"edge": Axis.MEMORY, "dialogue": Axis.LATENCY, "batch": Axis.COST}
-"""What each preset makes small."""
-
 
 _ILLUSTRATION = {
     "price_prompt": 0.5,
@@ -54,66 +48,22 @@ class Recorded:
     recording: Recording
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the user wants from a choice.
-
-    Attributes:
-        rule: Margin, level, axis.
-        assumptions: What the user stated for the calculation of savings.
-        processes: Worker processes for replay.
-        runs: Permutations for plans that spend several traces.
-        extra: Techniques of the user's own, by path.
-        accept_truncation: Go on although the baseline was cut too often.
-    """
-
-    rule: Rule
-    assumptions: Mapping[str, Any] = field(default_factory=dict)
-    processes: int = PROCESSES
-    runs: int = 10
-    extra: tuple[str, ...] = ()
-    accept_truncation: bool = False
-
-    def __post_init__(self) -> None:
-        """Finds the user's own techniques now: a slip in a name must not cost a recording.
-
-        Raises:
-            UnknownName: There is no such file, or no such class in it.
-        """
-        for name in self.extra:
-            catalog.technique(name)
-
-    @property
-    def footing(self) -> Footing:
-        """What everything is measured on: the prices that the user stated."""
-        given = Assumptions.of(self.assumptions)
-        prices = machine = None
-        if given.price_prompt is not None and given.price_output is not None:
-            cached = given.price_prompt if given.price_cached is None else given.price_cached
-            prices = TokenPrices(given.price_prompt, cached, given.price_output, given.currency)
-        if given.machine_price_per_hour is not None:
-            machine = MachinePrice(given.machine_price_per_hour, given.currency)
-        return Footing(prices, machine=machine)
-
-
-def rule_of(max_drop: float, confidence: float, minimize: str, priority: str) -> Rule:
-    """Returns the rule behind the command line's options.
+def beside_of(words: Sequence[str], kinds: Sequence[str] = ()) -> dict[str, Recorded]:
+    """Returns the recordings of further models, read from `name=folder` words.
 
     Raises:
-        InputError: A number is out of range.
-        UnknownName: There is no such axis or preset.
+        InputError: A word is not of this form, or its name is taken.
+        RecordingError: A recording cannot be read.
     """
-    if not 0 < max_drop < 100 or not 0.5 <= confidence < 1:
-        raise InputError(
-            f"--max-drop {max_drop} --confidence {confidence} cannot be tested.",
-            remedy="--max-drop is in points, from 0 to 100; --confidence from 0.5 to 1, such as 0.95.",
-        )
-    if priority and priority not in PRIORITIES:
-        raise UnknownName("priority", priority, list(PRIORITIES))
-    axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
-    if axis not in set(Axis):
-        raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, axis, priority)
+    found: dict[str, Recorded] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or not name or not path:
+            raise InputError(f"--beside {word} is not of the form name=RECORDING, such as small=runs/small.")
+        if name == "main" or name in found:
+            raise InputError(f"--beside {word}: the name {name!r} is taken.", remedy="Give another name.")
+        found[name] = Recorded(Path(path), store.load(Path(path)).of_kinds(kinds))
+    return found
 
 
 def length_of(recording: Recording) -> float:
@@ -123,9 +73,16 @@ def length_of(recording: Recording) -> float:
 
 
 def space_of(
-    recordings: Mapping[str, Recording], extra: Sequence[str] = (), **density: Sequence[int]
+    recordings: Mapping[str, Recording], extra: Sequence[str] = (), *, between: bool = False, **density: Any
 ) -> Space:
-    """Returns the plans to replay over recordings: everything in the catalog, and the user's own."""
+    """Returns the plans to replay over recordings: everything in the catalog, and the user's own.
+
+    Args:
+        recordings: By the names that plans ask for; "main" at least.
+        extra: Techniques of the user's own, by path.
+        between: Whether to return only the plans that ask several models.
+        density: Values tried of each knob, as `karui.choose.space.space` takes them.
+    """
     main = recordings["main"]
     replay = Replay(recordings)
     techniques = [catalog.technique(name) for name in (*catalog.names(), *extra)]
@@ -136,6 +93,8 @@ def space_of(
         recorded=main.samples,
         refuse=replay.refuse,
         style=style,
+        beside={name: length_of(other) for name, other in recordings.items() if name != "main"},
+        between=between,
         **density,
     )
 
@@ -146,34 +105,41 @@ def evidence_of(
     pilot: Recorded | None,
     wishes: Wishes,
     on_progress: Callable[[int, int], None],
+    *,
+    beside: Mapping[str, Recorded] | None = None,
+    pilots: Sequence[Recorded] = (),
 ) -> tuple[Evidence, Recording]:
     """Replays the space on pilot and test questions.
 
     Args:
         main: The bare model's recording.
-        styles: Recordings of the same questions with other prompts.
+        styles: Recordings of the same questions with other prompts, or by artifacts of the model.
         pilot: A pilot recording of other questions; None sets a quarter of the questions aside.
         wishes: What the user wants.
         on_progress: Called with replays done and replays in all.
+        beside: Recordings of the same questions by further models, by the names that plans ask for.
+        pilots: Pilots of the styles and of the further models, in any order.
 
     Returns:
         The evidence, and the test part of the main recording.
+
+    Raises:
+        RecordingMismatch: Recordings that do not belong together.
+        PlanError: The baseline was cut too often to be a baseline.
     """
     if not wishes.accept_truncation:
         refuse_truncated(main.recording)
-    groups = []
-    test_part = main.recording
-    for each in (main, *styles):
-        first: dict[str, Recording] = {}
-        rest = each.recording
-        if pilot is None:
-            first["main"], rest = split(rest)
-        elif each is main:  # a pilot of the bare model says nothing about another prompt
-            first["main"] = pilot.recording
-        if each is main:
-            test_part = rest
-        plans = space_of({"main": rest}, wishes.extra)
-        groups.append(Group(first, {"main": rest}, plans))
+    sources = Sources(
+        main.recording,
+        [style.recording for style in styles],
+        {name: other.recording for name, other in (beside or {}).items()},
+        [p.recording for p in (*([pilot] if pilot else ()), *pilots)],
+    )
+    groups, test_part = groups_of(
+        sources,
+        partial(space_of, extra=wishes.extra),
+        partial(space_of, extra=wishes.extra, between=True),
+    )
     evidence = gather(groups, runs=wishes.runs, processes=wishes.processes, on_progress=on_progress)
     return evidence, test_part
 
@@ -184,13 +150,23 @@ def decide(
     recordings: Sequence[Recorded],
     pilot: Recorded | None,
     wishes: Wishes,
+    *,
+    beside: Mapping[str, Recorded] | None = None,
+    pilots: Sequence[Recorded] = (),
 ) -> Choice:
-    """Returns the choice, with the digests of what lies behind it."""
-    digests = {("main" if not n else f"style {n}"): store.digest(r.path) for n, r in enumerate(recordings)}
-    if pilot is not None:
-        digests["pilot"] = store.digest(pilot.path)
-    footing = wishes.footing
-    return choose(evidence, test_part, wishes.rule, footing, recordings=digests)
+    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them."""
+    behind = {("main" if not n else f"style {n}"): r for n, r in enumerate(recordings)}
+    behind |= {f"beside {name}": r for name, r in (beside or {}).items()}
+    behind |= {"pilot": pilot} if pilot is not None else {}
+    behind |= {f"pilot {n}": r for n, r in enumerate(pilots, 1)}
+    return choose(
+        evidence,
+        test_part,
+        wishes.rule,
+        wishes.footing,
+        recordings={role: store.digest(r.path) for role, r in behind.items()},
+        beside={name: r.recording.manifest.model.as_dict() for name, r in (beside or {}).items()},
+    )
 
 
 def study_of(
@@ -202,6 +178,7 @@ def study_of(
     live: tuple[Outcomes, Outcomes, int] | None = None,
     shipped: Mapping[str, Any] | None = None,
     commands: Sequence[str] = (),
+    beside: Mapping[str, Recorded] | None = None,
 ) -> Study:
     """Returns everything a report is made from.
 
@@ -213,12 +190,14 @@ def study_of(
         live: Baseline and plan confirmed live, and how many questions ran at once.
         shipped: The replay of a recording that ships with karui.
         commands: What makes the study again.
+        beside: Recordings of further models, by the names that plans ask for.
     """
     manifest = test_part.manifest
     footing = wishes.footing
     base = evidence.test[evidence.baseline]
     shown = catalog.plan_from_spec(choice.spec or (choice.candidate.spec if choice.candidate else []))
     bare = not shown.recorded
+    recordings = {"main": test_part, **{name: r.recording for name, r in (beside or {}).items()}}
     return Study(
         made=datetime.now(UTC).date().isoformat(),
         manifest=manifest.as_dict(),
@@ -227,13 +206,14 @@ def study_of(
         plans=compared(evidence.test, evidence.baseline, footing),
         live=confirmed(live, footing) if live else None,
         shipped=shipped,
-        examples=[asdict(e) for e in examples(test_part, shown)] if bare else [],
+        examples=[asdict(e) for e in examples(recordings, shown)] if bare else [],
         assumptions={
             **_ILLUSTRATION,
             "machine_tokens_per_second": manifest.tokens_per_second,
             **wishes.assumptions,
         },
         commands=list(commands),
+        interactions=[i.as_dict() for i in interactions(evidence, wishes.rule, footing, shown.id)],
     )
 
 
@@ -291,30 +271,6 @@ def shipped_study(
         "baseline": measure(found[plans[0].id], footing).as_dict(),
         "plans": compared(found, plans[0].id, footing),
     }
-
-
-def assumptions_of(words: Sequence[str]) -> dict[str, Any]:
-    """Returns what the user stated for the calculation of savings, read from `name=value` words.
-
-    Raises:
-        InputError: A word is not of this form, or its value is no number.
-        UnknownName: There is no such assumption.
-    """
-    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode"}]
-    stated: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise InputError(
-                f"--assume {word} is not of the form name=value.", remedy=f"Names: {', '.join(known)}."
-            )
-        if name not in known:
-            raise UnknownName("assumption", name, known)
-        try:
-            stated[name] = value if name == "currency" else float(value)
-        except ValueError:
-            raise InputError(f"--assume {word}: {value!r} is not a number.") from None
-    return {**stated, "stated": list(stated)} if stated else {}
 
 
 def estimated(recording: Recording, questions: int, samples: int, rule: Rule) -> list[str]:

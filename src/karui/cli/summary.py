@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from karui.choose.evidence import Evidence
 from karui.cli.console import say, table
+from karui.cli.wishes import Wishes
 from karui.core.choice import Choice
 from karui.core.recording import Recording
 from karui.measure.overthinking import overthinking
@@ -77,6 +79,22 @@ def summary(choice: Choice, study: Study) -> None:
                 f"{_points(part['comparison']['loss']['value'])}, "
                 f"{part['comparison']['token_ratio']['value']:.2f}× tokens [replayed]"
             )
+
+
+def say_between(evidence: Evidence, wishes: Wishes) -> None:
+    """Prints what has to be known where models of different weights are compared, and which lack a pilot."""
+    cards = [c for o in evidence.test.values() for c in o.models.values()]
+    if len({card.digest or card.name for card in cards}) > 1:
+        axis = wishes.rule.minimize
+        if not wishes.named:
+            why = "the fair measure between models" if axis == "flops" else "FLOPs of one model are unknown"
+            say(f"  no axis was named: {axis} made small, {why} (--minimize says otherwise)")
+        if axis == "tokens" or (axis == "cost" and not wishes.footing.priced):
+            say("  a token of each model counts the same, as if all cost the same (--assume states prices)")
+    if lacking := evidence.test.keys() - evidence.pilot.keys():
+        say(
+            f"  {len(lacking)} plans are shown and not chosen from: their models have no --pilot of their own"
+        )
 
 
 def _fixed_cut(study: Study, choice: Choice) -> str:

@@ -123,7 +123,7 @@ class Footing:
         """
         total = np.zeros(len(outcomes.questions))
         for name in outcomes.bills:
-            cost = self._token_cost(outcomes, name) if self._priced else self._machine_cost(outcomes, name)
+            cost = self._token_cost(outcomes, name) if self._by_token else self._machine_cost(outcomes, name)
             if cost is None:
                 return None
             total += cost
@@ -137,7 +137,7 @@ class Footing:
         """
         every = list(studied)
         digests = {card.digest or card.name for o in every for card in o.models.values()}
-        if axis is Axis.TOKENS or (axis is Axis.COST and not self._priced and self.machine is None):
+        if axis is Axis.TOKENS or (axis is Axis.COST and not self.priced):
             return lambda outcomes: outcomes.tokens
         if axis is Axis.LATENCY and len(digests) < 2:
             return _token_time
@@ -157,7 +157,12 @@ class Footing:
         return named  # type: ignore[return-value]  # never None for what was looked at above
 
     @property
-    def _priced(self) -> bool:
+    def priced(self) -> bool:
+        """Whether the user stated any price."""
+        return self._by_token or self.machine is not None
+
+    @property
+    def _by_token(self) -> bool:
         return self.prices is not None or bool(self.own_prices)
 
     def _token_cost(self, outcomes: Outcomes, model: str) -> Floats | None:

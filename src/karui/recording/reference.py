@@ -24,3 +24,17 @@ def self_reference(recording: Recording) -> Recording:
         verdicts = {answer: answer == reference for answer in question.verdicts}
         questions.append(replace(question, reference=reference or "", verdicts=verdicts))
     return Recording(replace(recording.manifest, agreement=True), tuple(questions))
+
+
+def referred(recording: Recording, main: Recording) -> Recording:
+    """Returns a recording judged by the model's own answers of another one, whose references they are.
+
+    So plans of other prompts and other models are measured by their agreement with the same full model.
+    """
+    references = {q.id: q.reference for q in main.questions}
+    questions = []
+    for question in recording.questions:
+        reference = references.get(question.id, question.reference)
+        verdicts = {answer: answer == reference for answer in question.verdicts}
+        questions.append(replace(question, reference=reference, verdicts=verdicts))
+    return Recording(replace(recording.manifest, agreement=True), tuple(questions))

@@ -1,32 +1,21 @@
-"""The replay runner: drives a plan over a recording. No token is generated.
-
-Events run in the order of (group start + token-time, leaf number), as they would on an engine that gives
-every running trace one token a step. A trace whose watchers look only at itself is walked once for all runs
-and its end put on the clock; one whose watchers share a view is stepped from event to event.
-"""
+"""The replay runner: drives plans over recordings. No token is generated."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush, heappushpop
+from dataclasses import dataclass, field
 from multiprocessing import get_all_start_methods, get_context
 from signal import SIG_IGN, SIGINT, signal
-from typing import TypeAlias
 
 import numpy as np
 
 from karui.core.ask import Ask
 from karui.core.engine import trace_seed
 from karui.core.errors import NotRecorded, RecordingMismatch
-from karui.core.outcome import Outcome, Outcomes, Pace, Span, bills_of, busy_of, held_of
+from karui.core.outcome import Outcome, Outcomes, Pace
 from karui.core.plan import Plan
 from karui.core.recording import Recorded, Recording
-from karui.core.solve import Leaf, Solve
-from karui.core.trace import End, Trace
-from karui.recording.playback import Playback, Track
-
-Orders: TypeAlias = Mapping[str, Sequence[int]]
-"""By model: start n of it takes the trace of this number."""
+from karui.recording.play import Orders, Play
+from karui.recording.playback import Track
 
 
 @dataclass
@@ -62,7 +51,7 @@ class Replay:
         self.refuse(plan)
         rows = []
         for main in self.recordings["main"].questions:
-            here = {model: self._questions(model)[main.id] for model in plan.models}
+            here = {model: self.questions(model)[main.id] for model in plan.models}
             runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
             rows.append((main.id, main.kind, runs))
         manifests = {m: self.recordings[m].manifest for m in plan.models}
@@ -92,7 +81,7 @@ class Replay:
                     remedy=f"Give one of the same questions: --beside {model}=RECORDING.",
                 )
             of = "" if model == "main" else f" of {model!r}"
-            recorded = min((len(q.traces) for q in self._questions(model).values()), default=0)
+            recorded = min((len(q.traces) for q in self.questions(model).values()), default=0)
             plan.check(self.recordings[model].manifest.abilities, f"this recording{of}", model)
             if traces > recorded:
                 raise NotRecorded(
@@ -117,7 +106,7 @@ class Replay:
         suffixes = {m: r.manifest.suffix_tokens for m, r in self.recordings.items()}
         main = questions["main"]
         ask = Ask(main.id, main.prompt, self.recordings["main"].manifest.sampling)
-        return _Play(plan, ask, questions, orders, suffixes, self._tracks).outcome(keep_traces=keep_traces)
+        return Play(plan, ask, questions, orders, suffixes, self._tracks).outcome(keep_traces=keep_traces)
 
     def permutations(self, question: Recorded, model: str = "main") -> list[list[int]]:
         """Returns the orders of a question's traces of a model: without replacement, one for every plan."""
@@ -129,15 +118,7 @@ class Replay:
             self._orders[model, question.id] = found
         return found
 
-    def _runs(self, plan: Plan, questions: Mapping[str, Recorded]) -> Iterator[Orders]:
-        if not plan.flows:
-            yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
-            return
-        drawn = {m: self.permutations(q, m) for m, q in questions.items()}
-        for run in range(self.runs):
-            yield {m: orders[run] for m, orders in drawn.items()}
-
-    def _questions(self, model: str) -> dict[str, Recorded]:
+    def questions(self, model: str) -> dict[str, Recorded]:
         """Returns the main recording's questions as the recording of a model holds them, by id.
 
         Raises:
@@ -147,6 +128,14 @@ class Replay:
         if found is None:
             found = self._held[model] = beside(self.recordings["main"], self.recordings[model], model)
         return found
+
+    def _runs(self, plan: Plan, questions: Mapping[str, Recorded]) -> Iterator[Orders]:
+        if not plan.flows:
+            yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
+            return
+        drawn = {m: self.permutations(q, m) for m, q in questions.items()}
+        for run in range(self.runs):
+            yield {m: orders[run] for m, orders in drawn.items()}
 
 
 def beside(main: Recording, other: Recording, model: str) -> dict[str, Recorded]:
@@ -175,164 +164,6 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, Recorded]
             remedy="Record both models on the same questions with the same prompts.",
         )
     return {q.id: there[q.id] for q in main.questions}
-
-
-@dataclass(slots=True)
-class _Running:
-    """A leaf on the clock: its end known beforehand (`done`), or stepped towards (`playback`)."""
-
-    leaf: Leaf
-    trace: Trace
-    began: int
-    playback: Playback | None
-    done: Trace | None
-    track: Track | None = None
-
-
-class _Play:
-    """One question under one plan while it is being replayed."""
-
-    __slots__ = (
-        "_alone",
-        "_ask",
-        "_clock",
-        "_dealers",
-        "_orders",
-        "_plan",
-        "_questions",
-        "_suffixes",
-        "_tracks",
-    )
-
-    def __init__(
-        self,
-        plan: Plan,
-        ask: Ask,
-        questions: Mapping[str, Recorded],
-        orders: Orders,
-        suffixes: Mapping[str, int],
-        tracks: dict[int, Track],
-    ) -> None:
-        self._plan, self._ask, self._questions, self._orders = plan, ask, questions, orders
-        self._suffixes, self._tracks = suffixes, tracks
-        self._alone = not any(t.shared for t in plan.watching)
-        self._dealers: dict[str, Iterator[Trace]] = {}
-        self._clock: list[tuple[int, int]] = []  # when something happens next, and to which leaf
-
-    def outcome(self, *, keep_traces: bool) -> Outcome:
-        """Plays it to its reply."""
-        solve = Solve(self._plan.flows, self._ask)
-        running: dict[int, _Running] = {}
-        ended: list[Span] = []
-        now = 0
-        starts = solve.start()
-        while True:
-            for leaf in starts:
-                run = running[leaf.id] = self._begin(leaf, now)
-                heappush(self._clock, (now + (run.done or run.playback).time, leaf.id))  # type: ignore[union-attr]
-            if solve.reply is not None:
-                break
-            now, run = self._next(running)
-            del running[run.leaf.id]
-            assert run.done is not None
-            ended.append(Span(run.leaf.ask.model, run.began, run.done))
-            reply = run.track.reply if run.track else run.done.reply
-            starts, stops = solve.finish(run.leaf.id, reply)
-            for leaf in stops:
-                late = running.pop(leaf.id)
-                stopped = self._stopped(late, now, leaf.id < run.leaf.id)
-                ended.append(Span(leaf.ask.model, late.began, stopped))
-        reply = solve.reply
-        return Outcome(
-            question=self._ask.question,
-            answer=reply.answer,
-            correct=any(q.correct(reply.answer) for q in self._questions.values()),
-            confidence=reply.confidence,
-            bills=bills_of(ended),
-            time=now,
-            held=held_of(ended),
-            busy=busy_of(ended),
-            started=len(ended),
-            truncated=sum([span.trace.end is End.TRUNCATED for span in ended]),
-            traces=tuple([span.trace for span in ended]) if keep_traces else (),
-            asked=tuple([span.model for span in ended]) if keep_traces else (),
-        )
-
-    def _next(self, running: Mapping[int, _Running]) -> tuple[int, _Running]:
-        """Lets events happen until a leaf comes to its end; returns when, and the leaf."""
-        clock = self._clock
-        now, number = heappop(clock)
-        while True:
-            run = running.get(number)
-            if run is None:  # stopped meanwhile
-                now, number = heappop(clock)
-                continue
-            if run.done is None:
-                playback = run.playback
-                assert playback is not None
-                playback.step()
-                if playback.result is None:
-                    now, number = heappushpop(clock, (run.began + playback.time, number))
-                    continue
-                run.done = playback.result
-            return now, run
-
-    def _begin(self, leaf: Leaf, now: int) -> _Running:
-        plan, ask = self._plan, leaf.ask
-        trace = self._deal(ask)
-        if self._alone:
-            track = self._tracks.get(id(trace))  # which the track keeps alive, so that no other gets its id
-            if track is None:
-                suffix_tokens = self._suffixes[ask.model]
-                bare = self._ask if ask.model == "main" else replace(self._ask, model=ask.model)
-                track = self._tracks[id(trace)] = Track(plan, bare, trace, suffix_tokens)
-            if not ask.watches:
-                return _Running(leaf, trace, now, None, track.result, track)
-            if not any(w.shared for w in ask.watches):
-                done = track.ends.get(ask.watches)
-                if done is None:
-                    seen_by = [w for w in (watch.watch(ask) for watch in ask.watches) if w is not None]
-                    done = track.attached(seen_by)
-                if done is None:
-                    done = track.ends[ask.watches] = self._playback(leaf, trace).to_end()
-                return _Running(leaf, trace, now, None, done)
-        return _Running(leaf, trace, now, self._playback(leaf, trace), None)
-
-    def _deal(self, ask: Ask) -> Trace:
-        """Returns the trace that the next start of a model takes."""
-        asked = self._ask
-        if ask is not asked and (ask.prompt != asked.prompt or ask.sampling != asked.sampling):
-            raise NotRecorded(
-                f"{self._plan.label} changes prompt or sampling of question {ask.question} between traces.",
-                remedy="Only live runs can do that.",
-            )
-        trace = next(self._dealers.get(ask.model) or self._dealer(ask.model), None)
-        if trace is None:
-            raise NotRecorded(
-                f"{self._plan.label} asks for more than the {len(self._questions[ask.model].traces)} traces "
-                f"recorded of question {ask.question}.",
-                remedy="Record more samples, or lower the plan's number of traces.",
-            )
-        return trace
-
-    def _dealer(self, model: str) -> Iterator[Trace]:
-        """Returns what deals the traces of a model from its first start on."""
-        question = self._questions.get(model)
-        if question is None:
-            raise NotRecorded(
-                f"{self._plan.label} asks the model {model!r}, of which there is no recording.",
-                remedy=f"Recorded: {', '.join(sorted(self._questions))}.",
-            )
-        traces = question.traces
-        dealer = self._dealers[model] = (traces[n] for n in self._orders[model])
-        return dealer
-
-    def _playback(self, leaf: Leaf, trace: Trace) -> Playback:
-        return Playback(self._plan.watchers(leaf.ask), trace, self._suffixes[leaf.ask.model])
-
-    def _stopped(self, run: _Running, now: int, had_its_turn: bool) -> Trace:
-        walked = run.playback or run.track or self._playback(run.leaf, run.trace)
-        return walked.stopped(now - run.began, had_its_turn=had_its_turn)
 
 
 def replay_all(
