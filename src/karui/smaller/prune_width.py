@@ -22,9 +22,10 @@ class PruneWidth(Technique):
 
     Weights and FLOPs fall with the channels and heads; the KV cache only where whole key-value groups go.
     Seconds fall less than FLOPs, because as many matrices are read, each narrower. It trades away reasoning
-    as all pruning does, somewhat later than depth pruning at the same size. Not without healing below three
-    quarters of the channels, and not for families other than those it names when it refuses (experts, or
-    norms that span the heads).
+    as all pruning does, later than depth pruning at the same size when it is the MLP that gives. Not without
+    healing below three quarters of the channels; not for families other than those it names when it refuses
+    (experts, or norms that span the heads). Heads are dear in small models, which have few (docs/log.md); and
+    not in a Qwen2 for vLLM, which takes a head there to be as wide as the hidden size over the heads.
 
     A channel or head is scored by the energy that it adds to the block's output, through its own columns of
     the output projection, summed over all tokens of the recording's traces: activations as in Muralidharan et
@@ -51,10 +52,8 @@ class PruneWidth(Technique):
 
     def prepare(self, model: Path, forge: Forge) -> None:
         config = check(model, self, _FAMILIES)
-        width, shapes = (
-            kept_width(int(config["intermediate_size"]), self.mlp),
-            head_shapes(config, self.heads),
-        )
+        width = kept_width(int(config["intermediate_size"]), self.mlp)
+        shapes = head_shapes(config, self.heads)
         self._check_gain(config, width, shapes)
         taught = lessons_to_heal(model, forge, self.heal)
         parent = load(model, forge.device)
