@@ -8,7 +8,7 @@ import pytest
 from karui.core.bill import Bill
 from karui.core.engine import ModelCard
 from karui.core.errors import InputError
-from karui.core.outcome import Outcome, Outcomes, Pace, Span, busy_of, held_of
+from karui.core.outcome import Account, Outcome, Outcomes, Pace, Span
 from karui.core.plan import Plan
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.flops import Shape, decode, prefill
@@ -163,9 +163,12 @@ def test_a_measurement_shows_each_model():
 def test_spans_are_counted_by_model():
     one, two = trace("7", 40), trace("7", 90)  # 10 prompt tokens and 5 of answer each
     spans = [Span("small", 0, one), Span("small", 20, one), Span("main", 65, two), Span("main", 300, two)]
-    assert busy_of(spans) == {"small": 65, "main": 190}
-    assert held_of(spans) == {"small": 110, "main": 105}
-    assert busy_of([]) == held_of([]) == {}
+    account = Account.of(spans)
+    assert account.busy == {"small": 65, "main": 190}
+    assert account.held == {"small": 110, "main": 105}
+    assert account.bills == {"small": one.bill + one.bill, "main": two.bill + two.bill}
+    assert Account.of(spans[:1]).busy == {"small": 45}
+    assert Account.of([]) == ({}, {}, {})
 
 
 # --- interactions ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from karui.core.ask import Ask
 from karui.core.bill import Bill, Tally
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
-from karui.core.outcome import Outcome, Span, bills_of, busy_of, held_of
+from karui.core.outcome import Account, Outcome, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.solve import Leaf, Solve
@@ -172,15 +172,16 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
     answer = reply.answer if reply else None
     alone = reply.trace if reply else None
     by_start = [span for _, span in sorted(spans.items())]
+    bills, held, busy = Account.of(by_start)
     return Outcome(
         question=question.id,
         answer=answer,
         correct=answer is not None and question.verifier.verify(question.reference, answer),
         confidence=reply.confidence if reply else None,
-        bills=bills_of(by_start),
+        bills=bills,
         time=now,
-        held=held_of(by_start),
-        busy=busy_of(by_start),
+        held=held,
+        busy=busy,
         started=len(by_start),
         truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
         traces=tuple(s.trace for s in by_start),

@@ -41,7 +41,7 @@ class Outcome:
         confidence: As in `Reply`.
         bills: What it cost, by model.
         time: Token-time along the longest path.
-        held: By model, the most positions that its KV cache held at once (see `Span`).
+        held: By model, the most positions that its KV cache held at once (see `Account`).
         busy: By model, the token-time during which a trace of it was running.
         started: How many traces it started.
         truncated: How many of them the token limit cut.
@@ -93,42 +93,39 @@ class Span(NamedTuple):
     trace: Trace
 
 
-def bills_of(spans: Sequence[Span]) -> dict[str, Bill]:
-    """Returns what the traces cost, by model in the order of asking."""
-    return {m: Bill.total([s.trace.bill for s in of]) for m, of in _by_model(spans).items()}
+class Account(NamedTuple):
+    """What the traces of one outcome come to, by model in the order of asking.
 
-
-def held_of(spans: Sequence[Span]) -> dict[str, int]:
-    """Returns, by model, the most positions that its traces held in its KV cache at once.
-
-    A trace is counted with its full length from beginning to end, so the figure is an upper bound. Models
-    have caches of their own, and their peaks need not fall together: their sum is what has to be there.
+    Attributes:
+        bills: What they cost.
+        held: The most positions that they held in their model's KV cache at once. A trace is counted with
+            its full length from beginning to end, so the figure is an upper bound. Models have caches of
+            their own, and their peaks need not fall together: their sum is what has to be there.
+        busy: The token-time during which at least one of them was running.
     """
-    return {m: _peak(of) for m, of in _by_model(spans).items()}
 
+    bills: dict[str, Bill]
+    held: dict[str, int]
+    busy: dict[str, int]
 
-def busy_of(spans: Sequence[Span]) -> dict[str, int]:
-    """Returns, by model, the token-time during which at least one of its traces was running."""
-    found = {}
-    for model, of in _by_model(spans).items():
-        busy = until = 0
-        for began, end in sorted((s.began, s.began + s.trace.time) for s in of):
-            busy += max(0, end - max(began, until))
-            until = max(until, end)
-        found[model] = busy
-    return found
-
-
-def _by_model(spans: Sequence[Span]) -> dict[str, list[Span]]:
-    found: dict[str, list[Span]] = {}
-    for span in spans:
-        found.setdefault(span.model, []).append(span)
-    return found
+    @staticmethod
+    def of(spans: Sequence[Span]) -> "Account":
+        """Returns the account of these traces."""
+        by_model: dict[str, list[Span]] = {}
+        for span in spans:
+            by_model.setdefault(span.model, []).append(span)
+        account = Account({}, {}, {})
+        for model, ran in by_model.items():
+            account.bills[model] = Bill.total([s.trace.bill for s in ran])
+            if len({s.began for s in ran}) == 1:  # all begin together, so all are there at once
+                account.held[model] = sum([_positions(s.trace) for s in ran])
+                account.busy[model] = max([s.trace.time for s in ran])
+            else:
+                account.held[model], account.busy[model] = _peak(ran), _busy(ran)
+        return account
 
 
 def _peak(spans: Sequence[Span]) -> int:
-    if len({s.began for s in spans}) == 1:  # all begin together, so all are there at once
-        return sum(_positions(s.trace) for s in spans)
     events = []
     for _, began, trace in spans:
         held = _positions(trace)
@@ -138,6 +135,14 @@ def _peak(spans: Sequence[Span]) -> int:
         now += change
         peak = max(peak, now)
     return peak
+
+
+def _busy(spans: Sequence[Span]) -> int:
+    busy = until = 0
+    for began, end in sorted([(s.began, s.began + s.trace.time) for s in spans]):
+        busy += max(0, end - max(began, until))
+        until = max(until, end)
+    return busy
 
 
 def _positions(trace: Trace) -> int:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from karui.core.ask import Ask
 from karui.core.errors import NotRecorded
-from karui.core.outcome import Outcome, Span, bills_of, busy_of, held_of
+from karui.core.outcome import Account, Outcome, Span
 from karui.core.plan import Plan
 from karui.core.recording import Recorded
 from karui.core.solve import Leaf, Solve
@@ -89,15 +89,16 @@ class Play:
                 stopped = self._stopped(late, now, leaf.id < run.leaf.id)
                 ended.append(Span(leaf.ask.model, late.began, stopped))
         reply = solve.reply
+        bills, held, busy = Account.of(ended)
         return Outcome(
             question=self._ask.question,
             answer=reply.answer,
             correct=any(q.correct(reply.answer) for q in self._questions.values()),
             confidence=reply.confidence,
-            bills=bills_of(ended),
+            bills=bills,
             time=now,
-            held=held_of(ended),
-            busy=busy_of(ended),
+            held=held,
+            busy=busy,
             started=len(ended),
             truncated=sum([span.trace.end is End.TRUNCATED for span in ended]),
             traces=tuple([span.trace for span in ended]) if keep_traces else (),
