@@ -38,7 +38,7 @@ def make(
             f"{', '.join(idle)} makes no new weights.",
             remedy="Leave it out here: it is recorded (`karui record --style`) or replayed.",
         )
-    learned = Recorded(recording, load(recording, signals=False)) if recording else None
+    learned = Recorded(recording, load(recording)) if recording else None
     session = Session(
         model or MINI, Sampling(), 1, seed, device=device, artifacts=out, lessons=learned, minutes=minutes
     )

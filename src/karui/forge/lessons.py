@@ -106,7 +106,7 @@ def lessons(
         prompt = transcript.prompt(question.prompt)
         right = []
         for trace in question.traces:
-            if reason := _unfit(question, trace):
+            if reason := unfit(question, trace):
                 dropped[reason] += 1
                 continue
             written = transcript.reply(question.prompt, trace)
@@ -120,15 +120,29 @@ def lessons(
         spare += len(right) - len(chosen)
         examples += [lesson for lesson, _ in chosen]
         retokenized += sum(not exact for _, exact in chosen)
-    if enough < max(1, least):
-        raise InputError(
-            f"There are {enough} right traces to learn from; at least {max(1, least)} are wanted.",
-            why=f"Of the recording's traces were left out: {_listed(dropped) or 'none'}.",
-            remedy="Record more questions, more samples of each, or with a higher limit of tokens.",
-        )
+    ensure_enough(enough, least, dropped)
     if spare:
         dropped["not selected"] = spare
     return Lessons(tuple(examples), dict(sorted(dropped.items())), retokenized)
+
+
+def ensure_enough(right: int, least: int, dropped: Mapping[str, int]) -> None:
+    """Refuses to learn from a handful.
+
+    Args:
+        right: Right traces there are.
+        least: How many are wanted; one at least.
+        dropped: The others, by reason.
+
+    Raises:
+        InputError: There are too few; says how many, and what the others were.
+    """
+    if right < max(1, least):
+        raise InputError(
+            f"There are {right} right traces to learn from; at least {max(1, least)} are wanted.",
+            why=f"Of the recording's traces were left out: {_listed(dropped) or 'none'}.",
+            remedy="Record more questions, more samples of each, or with a higher limit of tokens.",
+        )
 
 
 def calibration_ids(
@@ -165,8 +179,8 @@ def calibration_ids(
     return [ids[start : start + length] for start in starts.tolist()]
 
 
-def _unfit(question: Recorded, trace: Trace) -> str:
-    """Returns why a trace is not learned from, "" where it is."""
+def unfit(question: Recorded, trace: Trace) -> str:
+    """Returns why a trace is not learned from (a reason of `Lessons.dropped`), "" where it is right."""
     if trace.end is not End.FINISHED:
         return "truncated" if trace.end is End.TRUNCATED else "stopped"
     if trace.answer is None:
