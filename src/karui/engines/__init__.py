@@ -8,12 +8,14 @@ _LOCAL = frozenset({"device", "dtype", "threads", "slots"})
 
 
 def load(model: str, **options: Any) -> Engine:
-    """Returns an engine for a model folder or Hub name, or for a server's address.
+    """Returns an engine for a model folder or Hub name, for a GGUF file, or for a server's address.
 
     Args:
-        model: Where the model is; `http://HOST:PORT/v1#name` behind a server with OpenAI's API.
-        options: As the engine takes them; see `TransformersEngine.load` and `HttpEngine.connect`. What a
-            server decides for itself (device, dtype, threads, slots) is not passed on to one.
+        model: Where the model is; a GGUF file, or a folder whose only weights are one, runs on llama.cpp;
+            `http://HOST:PORT/v1#name` is a model behind a server with OpenAI's API.
+        options: As the engine takes them; see `TransformersEngine.load`, `LlamaCppEngine.load` and
+            `HttpEngine.connect`. What a server decides for itself (device, dtype, threads, slots) is not
+            passed on to one.
 
     Raises:
         ModelError: There is no such model, it is no model, or it cannot be run here.
@@ -22,15 +24,28 @@ def load(model: str, **options: Any) -> Engine:
         from karui.engines.openai_http import HttpEngine
 
         return HttpEngine.load(model, **{k: v for k, v in options.items() if k not in _LOCAL})
+    from karui.engines.llama_cpp import LlamaCppEngine, gguf_file
+
+    if gguf_file(model):
+        return LlamaCppEngine.load(model, **options)
     from karui.engines.transformers import TransformersEngine
 
     return TransformersEngine.load(model, **options)
 
 
-def import_for(model: str) -> None:  # noqa: ARG001 - each engine has its own libraries
+def import_for(model: str) -> None:
     """Imports the libraries that the engine of this model stands on, and loads nothing.
 
     Whoever measures what a model takes has them in memory before.
     """
+    from karui.engines.llama_cpp import gguf_file
+
+    if gguf_file(model):
+        from transformers import AutoTokenizer  # noqa: F401
+
+        from karui.engines.llama_cpp.binding import library
+
+        library()
+        return
     import torch  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401

@@ -1,0 +1,379 @@
+"""The slot loop: every row that waits for something takes one step, all together."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karui.core.engine import CheckpointRule
+from karui.engines.slots.bans import Bans
+from karui.engines.slots.machine import Draws, Machine
+from karui.engines.slots.row import Fork, Mode, Row, Want
+from karui.engines.transformers.vocabulary import (
+    BLANK_LINE,
+    CLOSE,
+    ENDS_LINE,
+    STARTS_LINE,
+    TRIAL_END,
+    TURN_END,
+    Vocabulary,
+)
+
+_PATIENCE = 4
+"""Steps that a few rows wait at most for company before their prompts or suffixes are read."""
+
+
+class Batch:
+    """All rows of an engine.
+
+    What belongs to a row stands at its slot in arrays, so that a step costs Python the same for 500 rows as
+    for one; `settle` is called only for rows at which something happened.
+
+    Attributes:
+        machine: What computes.
+        vocabulary: Its tokens.
+        bans: Lists of words that may not be written.
+        trial_tokens: Tokens a trial takes at most.
+        mode: What each row is generating.
+        alarm: At how many tokens each row is to be looked at whatever it wrote.
+        written: Tokens each row has generated, those of a trial under way included.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        vocabulary: Vocabulary,
+        rule: CheckpointRule,
+        suffix: list[int],
+        trial_tokens: int,
+        slots: int,
+        settle: "Callable[[Batch, Row, float], object]",
+    ) -> None:
+        """Takes the parts; `settle` returns what a row's stream is given, None where it runs on."""
+        self.vocabulary, self.trial_tokens = vocabulary, trial_tokens
+        self.bans = Bans(vocabulary)
+        self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
+        self._settle = settle
+        self._fresh: list[Row] = []
+        self._forking: list[Row] = []
+        self._patience = 0
+        self._rows: list[Row | None] = []
+        self._free: list[int] = []
+        self._columns = 256
+        self._running = np.zeros(0, bool)
+        self.mode = np.zeros(0, np.int8)
+        self.alarm = np.zeros(0, np.int64)
+        self.written = np.zeros(0, np.int64)
+        self._mark = np.zeros(0, np.int64)
+        self._pending = np.zeros(0, np.int64)
+        self._length = np.zeros(0, np.int64)
+        self._settings = np.zeros((0, 4))  # temperature, top_p, top_k, ban list
+        self._tokens = np.zeros((0, self._columns), np.int32)
+        self._signals = np.zeros((0, 3, self._columns), np.float32)
+        self._uniforms = np.zeros((0, self._columns))
+
+    # What streams ask for.
+
+    def request(self, row: Row, want: Want) -> None:
+        """Lets a row run until `want` is there."""
+        row.want = want
+        if want is Want.ADVANCE:
+            if row.slot < 0:
+                self._fresh.append(row)
+                return
+            row.idle += perf_counter() - row.rested
+            self._take_back(row)
+            self._mark[row.slot] = self.written[row.slot]
+            self.mode[row.slot] = Mode.THINKING
+            self.alarm[row.slot] = row.limit
+            self._running[row.slot] = True
+        elif row.fork is None:
+            self._forking.append(row)
+        else:
+            self.alarm[row.slot] = row.fork.written + self.trial_tokens
+            self._running[row.slot] = True
+
+    def release(self, row: Row) -> None:
+        """Frees what a row holds; it may be anywhere in its life, and may have been freed before."""
+        slot = row.slot
+        if slot < 0:
+            if row in self._fresh:
+                self._fresh.remove(row)
+            return
+        self._take_back(row)
+        row.generated = int(self.written[slot])
+        if row in self._forking:
+            self._forking.remove(row)
+        self._running[slot] = False
+        self._rows[slot] = None
+        heappush(self._free, slot)
+        self.machine.free(slot)
+        row.slot = -1
+
+    def close(self) -> None:
+        """Lets go of the model and its cache; nothing can be asked for afterwards."""
+        self.machine.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do something."""
+        return bool(self._fresh or self._forking or self._running.any())
+
+    @property
+    def stuck(self) -> bool:
+        """Whether rows wait for a slot while every row that holds one rests."""
+        return bool(self._fresh) and not self._forking and not self._running.any()
+
+    @property
+    def context(self) -> int:
+        """Tokens that prompt, thinking and answer may take so that a trial still fits behind them."""
+        return self.machine.context - len(self._suffix) - self.trial_tokens
+
+    @property
+    def held(self) -> int:
+        """Rows that hold a slot."""
+        return sum(r is not None for r in self._rows)
+
+    @property
+    def waiting(self) -> list[Row]:
+        """Rows that wait for something, in the order of opening."""
+        rows = [r for r in self._rows if r is not None] + self._fresh
+        return sorted((r for r in rows if r.want), key=lambda r: r.number)
+
+    def tokens(self, row: Row, start: int, stop: int) -> list[int]:
+        """Returns tokens that a row generated, those of a trial under way included."""
+        found: list[int] = self._tokens[row.slot, start:stop].tolist()
+        return found
+
+    def signals(self, row: Row, start: int, stop: int) -> NDArray[np.float32]:
+        """Returns log-probability, entropy and confidence of tokens that a row generated, [3, tokens]."""
+        return self._signals[row.slot, :, start:stop]
+
+    def last_token(self, row: Row) -> int:
+        """Returns the token that was generated last."""
+        return int(self._pending[row.slot])
+
+    def pause(self, row: Row) -> None:
+        """Lets a row sit out until it is asked for something again."""
+        self._running[row.slot] = False
+
+    # The step.
+
+    def step(self, *, overflow: bool = False) -> list[tuple[Row, object]]:
+        """Lets every waiting row generate one token.
+
+        Args:
+            overflow: Whether to open more rows than there are slots: the only way on where every row that
+                holds a slot rests at a checkpoint until others come along.
+
+        Returns:
+            The rows whose streams now have what they waited for, in the order of opening.
+        """
+        self._start_rows(overflow=overflow)
+        active = np.flatnonzero(self._running)
+        if not len(active):
+            return []
+        before = self._pending[active]
+        tokens, signals = self._forward(active, before)
+        written, mode = self.written[active], self.mode[active]
+        self._tokens[active, written] = tokens
+        self._signals[active, :, written] = signals.T
+        self._pending[active] = tokens
+        self._length[active] += 1
+        written += 1
+        self.written[active] = written
+        now = perf_counter()
+        happened = self._happened(active, before, tokens, written, mode)
+        results = []
+        for slot in active[happened].tolist():
+            row = self._rows[slot]
+            assert row is not None
+            result = self._settle(self, row, now)
+            if result is not None:
+                row.want = Want.NOTHING
+                results.append((row, result))
+        return sorted(results, key=lambda r: r[0].number)
+
+    def due(self, row: Row) -> bool:
+        """Whether a checkpoint is due at a row's last token."""
+        slot, flags = row.slot, self.vocabulary.flags
+        written = int(self.written[slot])
+        before = self._tokens[slot, written - 2] if written > 1 else row.prompt[-1]
+        now = flags[self._pending[slot]]
+        ended = now & BLANK_LINE or (now & STARTS_LINE and flags[before] & ENDS_LINE)
+        return self._rule.due(written - int(self._mark[slot]), bool(ended))
+
+    def _happened(
+        self,
+        active: NDArray[np.int64],
+        before: NDArray[np.int64],
+        tokens: NDArray[np.int64],
+        written: NDArray[np.int64],
+        mode: NDArray[np.int8],
+    ) -> NDArray[np.bool_]:
+        """Returns at which rows something happened."""
+        flags = self.vocabulary.flags
+        now = flags[tokens]
+        thinking, rule = mode == Mode.THINKING, self._rule
+        since = written - self._mark[active]
+        due = since >= rule.every
+        if rule.steps:
+            ended = (now & BLANK_LINE != 0) | ((now & STARTS_LINE != 0) & (flags[before] & ENDS_LINE != 0))
+            due |= ended & (since >= rule.least)
+        found: NDArray[np.bool_] = (
+            (thinking & (due | (now & CLOSE != 0)))
+            | (now & TURN_END != 0)
+            | (written >= self.alarm[active])
+            | ((mode == Mode.TRYING) & (now & TRIAL_END != 0))
+            | (mode == Mode.UNDECIDED)
+            | (written == 1)
+        )
+        return found
+
+    def _forward(
+        self, active: NDArray[np.int64], before: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Returns the next token of each row and its signals [3, rows]."""
+        written = self.written[active]
+        settings = self._settings[active]
+        settings[self.mode[active] == Mode.TRYING, 0] = 0.0
+        draws = Draws(
+            uniforms=self._uniforms[active, written],
+            temperature=settings[:, 0],
+            top_p=settings[:, 1],
+            top_k=settings[:, 2],
+            banned=self._banned(active, settings[:, 3]) if settings[:, 3].any() else (),
+        )
+        return self.machine.step(active, before, self._length[active], draws)
+
+    def _banned(
+        self, active: NDArray[np.int64], lists: NDArray[np.float64]
+    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+        """Returns the rows that think under a ban, together with those that may not say the same now."""
+        mode = self.mode[active]
+        rows = np.flatnonzero((lists > 0) & ((mode == Mode.THINKING) | (mode == Mode.UNDECIDED)))
+        together: dict[int, tuple[list[int], NDArray[np.int64]]] = {}
+        for row in rows.tolist():
+            slot = int(active[row])
+            written = int(self.written[slot])
+            tail = self._tokens[slot, max(0, written - self.bans.memory) : written]
+            banned = self.bans.after(int(lists[row]), tail)
+            together.setdefault(id(banned), ([], banned))[0].append(row)
+        return tuple((np.array(alike), banned) for alike, banned in together.values() if len(banned))
+
+    # Where rows begin.
+
+    def _start_rows(self, *, overflow: bool) -> None:
+        """Gives slots to new rows, and reads prompts and forced suffixes that are due."""
+        held = self.held
+        limit = max(self._slots, held + self._slots) if overflow else self._slots
+        admitted = self._fresh[: max(0, limit - held)]
+        running = int(self._running.sum())
+        starting = len(admitted) + len(self._forking)
+        if not starting:
+            return
+        # A forward for one row costs nearly what one for all costs: where many run, some wait for others.
+        self._patience += 1
+        if running and starting * 8 < running and self._patience < _PATIENCE:
+            return
+        self._patience = 0
+        if admitted:
+            del self._fresh[: len(admitted)]
+            for row in admitted:
+                self._place_row(row)
+            self._read_prompts(admitted)
+        forking, self._forking = self._forking, []
+        if forking:
+            self._fork(forking)
+
+    def _place_row(self, row: Row) -> None:
+        if not self._free:
+            self._grow_rows()
+        slot = row.slot = heappop(self._free)
+        self._rows[slot] = row
+        sampling = row.ask.sampling
+        self.machine.place(slot)
+        self._grow_columns(row.limit + self.trial_tokens + 1)
+        self.mode[slot] = Mode(int(row.start))
+        self.alarm[slot] = row.limit
+        self.written[slot] = self._mark[slot] = 0
+        self._pending[slot] = row.prompt[-1]
+        self._length[slot] = row.cached
+        self._settings[slot] = (sampling.temperature, sampling.top_p, sampling.top_k, row.banned)
+        self._uniforms[slot, : row.limit] = np.random.default_rng(row.seed).random(row.limit)
+        self._running[slot] = True
+
+    def _read_prompts(self, rows: list[Row]) -> None:
+        """Fills the cache of new rows; rows of one prompt share the reading."""
+        new = {r.slot for r in rows}
+        known = {tuple(r.prompt): r for r in self._rows if r is not None and r.slot not in new}
+        sources: list[tuple[Row, Row]] = []
+        first: list[Row] = []
+        for row in rows:
+            key = tuple(row.prompt)
+            if key in known:
+                sources.append((known[key], row))
+            else:
+                known[key] = row
+                first.append(row)
+        first = sorted((r for r in first if r.cached), key=lambda r: r.cached)
+        while first:
+            # Padding is computed too: rows of like length go together, as many as the budget allows.
+            shortest, taken = first[0].cached, 1
+            while (
+                taken < len(first)
+                and first[taken].cached <= 2 * shortest
+                and first[taken].cached * (taken + 1) <= self.machine.prompt_budget
+            ):
+                taken += 1
+            group, first = first[:taken], first[taken:]
+            self.machine.read([r.slot for r in group], [r.prompt[:-1] for r in group])
+        if sources and (length := max(target.cached for _, target in sources)):
+            self.machine.copy([s.slot for s, _ in sources], [t.slot for _, t in sources], length)
+
+    def _fork(self, rows: list[Row]) -> None:
+        """Begins trials: the last token and all of the suffix but its own last token are read now."""
+        texts, slots = [], [r.slot for r in rows]
+        for row, slot in zip(rows, slots, strict=True):
+            row.fork = Fork(int(self.written[slot]), int(self._length[slot]), int(self._pending[slot]))
+            texts.append([row.fork.pending, *self._suffix[:-1]])
+        self.machine.append(slots, self._length[slots].tolist(), texts)
+        for row, slot in zip(rows, slots, strict=True):
+            self._length[slot] += len(self._suffix)
+            self._pending[slot] = self._suffix[-1]
+            self.mode[slot] = Mode.TRYING
+            tokens = 1 if row.want is Want.PEEK else self.trial_tokens
+            self.alarm[slot] = self.written[slot] + tokens
+            self._running[slot] = True
+
+    def _take_back(self, row: Row) -> None:
+        """Sets a row back to where its fork began."""
+        fork, slot = row.fork, row.slot
+        if fork is None:
+            return
+        row.spent += int(self.written[slot]) - fork.written
+        self.written[slot], self._length[slot], self._pending[slot] = fork.written, fork.length, fork.pending
+        row.fork = None
+
+    def _grow_rows(self) -> None:
+        old = len(self._rows)
+        more = max(8, min(old, self._slots))
+        self._rows += [None] * more
+        self._free += range(old, old + more)  # a heap still: all of them are larger
+        for name in (
+            "_running mode alarm written _mark _pending _length _settings _tokens _signals _uniforms"
+        ).split():
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate((array, np.zeros((more, *array.shape[1:]), array.dtype))))
+
+    def _grow_columns(self, columns: int) -> None:
+        if columns <= self._columns:
+            return
+        more = max(columns, self._columns * 2) - self._columns
+        self._columns += more
+        for name in "_tokens _signals _uniforms".split():
+            array = getattr(self, name)
+            wider = np.zeros((*array.shape[:-1], more), array.dtype)
+            setattr(self, name, np.concatenate((array, wider), -1))

@@ -1,0 +1,143 @@
+"""An engine over a machine: asks become rows, rows become streams."""
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+from karui.core.ability import Ability
+from karui.core.ask import Ask
+from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
+from karui.core.errors import EngineError, ModelError
+from karui.engines.slots.batch import Batch
+from karui.engines.slots.machine import Machine
+from karui.engines.slots.row import Row
+from karui.engines.slots.settle import Settle
+from karui.engines.slots.stream import Server, SlotStream
+from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, markers_of
+from karui.engines.transformers.prompt import Start, Template
+from karui.engines.transformers.vocabulary import Vocabulary
+
+RULE = CheckpointRule()
+"""Where streams stop unless told otherwise."""
+
+
+class SlotEngine:
+    """Runs one model in this process.
+
+    Attributes:
+        card: The model.
+        abilities: What it can do.
+        rule: Where its streams stop.
+        suffix: The trial suffix.
+        suffix_tokens: Its length.
+        markers: Where thinking begins and ends, and how that was found.
+        seed: What trace seeds are made from.
+        notes: What a user should know of how it was set up, one sentence each.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        tokenizer: Any,
+        card: ModelCard,
+        *,
+        turn_ends: Iterable[int | None] = (),
+        slots: int = 32,
+        rule: CheckpointRule = RULE,
+        seed: int = 0,
+        trial_tokens: int = 24,
+        suffix: str | None = None,
+        markers: Markers | None = None,
+        endings: tuple[str, ...] = PLAIN_ENDINGS,
+    ) -> None:
+        """Takes what is loaded already.
+
+        Args:
+            machine: Model and cache.
+            tokenizer: A transformers tokenizer.
+            card: The model's.
+            turn_ends: Tokens that end the model's turn, besides those the tokenizer and its template know.
+            slots: Streams that generate side by side.
+            rule: Where streams stop.
+            seed: What trace seeds are made from.
+            trial_tokens: Tokens a trial takes at most.
+            suffix: The trial suffix; None takes the markers' own.
+            markers: Where thinking begins and ends; None finds them.
+            endings: What ends the thinking of a model without markers.
+
+        Raises:
+            ModelError: The trial suffix is empty.
+        """
+        self.card, self.rule, self.seed = card, rule, seed
+        self._tokenizer = tokenizer
+        model_type = str(card.config.get("model_type", ""))
+        self.markers = markers or markers_of(tokenizer, model_type=model_type, endings=endings)
+        self._template = Template(tokenizer, self.markers)
+        self.suffix = self.markers.suffix if suffix is None else suffix
+        suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
+        if not suffix_ids:
+            raise ModelError("The trial suffix is empty.", remedy="Give a text that makes the model answer.")
+        self.suffix_tokens = len(suffix_ids)
+        ends = {tokenizer.eos_token_id, self._template.turn_end(), *turn_ends}
+        vocabulary = Vocabulary(
+            tokenizer,
+            machine.vocabulary,
+            (e for e in ends if e is not None),
+            self.markers.close,
+            tuple(e.casefold() for e in self.markers.endings),
+        )
+        self.notes = [self.markers.found_how, *self._template.notes]
+        settle = Settle.by(self.markers, self.suffix, self.suffix_tokens)
+        self._server = Server(Batch(machine, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
+        self._numbers = count()
+        lacking = {Ability.BUDGET}
+        lacking |= set() if self._template.can_switch else {Ability.THINKING_SWITCH}
+        lacking |= set() if self._template.takes_effort else {Ability.EFFORT}
+        self.abilities = frozenset(Ability) - lacking
+
+    @property
+    def loaded_bytes(self) -> int:
+        """Bytes of the weights as they lie in memory now; of a packed format, what is left of the saving."""
+        return self._server.batch.machine.loaded_bytes
+
+    @property
+    def kv_value_bytes(self) -> float:
+        """Bytes of one value in the cache of keys and values."""
+        return self._server.batch.machine.kv_value_bytes
+
+    def open(self, ask: Ask, sample: int, read: Reader) -> SlotStream:
+        """Starts a stream; nothing is computed before its first `advance`.
+
+        A trace ends, truncated, where the model's context is full, even if more tokens were asked for.
+
+        Raises:
+            EngineError: The prompt alone fills the context.
+        """
+        text, start = self._template.render(ask.prompt)
+        batch = self._server.batch
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        room = batch.context - len(prompt)
+        if not prompt or room < 1:
+            raise EngineError(
+                f"The prompt of question {ask.question!r} is {len(prompt)} tokens long.",
+                why=f"{self.card.name} has room for {batch.context}, less the answer.",
+                remedy="Shorten the question, or use a model with a longer context.",
+            )
+        row = Row(
+            number=next(self._numbers),
+            ask=ask,
+            sample=sample,
+            read=read,
+            prompt=prompt,
+            start=start,
+            seed=trace_seed(self.seed, ask.question, sample),
+            limit=min(ask.sampling.max_tokens, room),
+            banned=batch.bans.add(ask.prompt.banned),
+            writer=batch.vocabulary.writer(),
+            thinking=0 if start is Start.ANSWERING else -1,
+        )
+        return SlotStream(self._server, row)
+
+    async def close(self) -> None:
+        """Frees the model; whoever still awaits a stream is cancelled."""
+        self._server.close()
