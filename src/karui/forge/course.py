@@ -1,7 +1,7 @@
 """One training as it runs: its clock, its learning rate, what falls due, and the curve it leaves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -26,8 +26,10 @@ class Course:
     Attributes:
         points: The curve so far.
         resumed: The step at which it was taken up again.
-        ended_by: "steps" or "minutes".
-        measure: Returns the loss on the part held back; None where nothing is.
+        ended_by: "steps", "minutes", or what stopped it.
+        measure: Returns figures of the part held back by name, `held_back` being the loss; None where nothing
+            is held back.
+        logged: Names in the trainer's logs of further figures to keep, by the name they are kept under.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Course:
         lead: bool = True,
         agree: Callable[[float], float] = lambda seconds: seconds,
         clock: Callable[[], float] = perf_counter,
+        measures: int = _MEASURES,
+        whole: int = 1,
     ) -> None:
         """Prepares a course; its clock starts with `begin`.
 
@@ -49,19 +53,24 @@ class Course:
             lead: Whether this process writes and reports.
             agree: Returns the first process's value on every process.
             clock: Seconds.
+            measures: How often the part held back is measured.
+            whole: Steps that belong together: nothing is saved in the middle of them.
         """
         self.points: list[Point] = []
         self.resumed = 0
         self.ended_by = "steps"
         self._steps = steps
         self._limit = minutes * 60 if minutes is not None else None
-        self.measure: Callable[[], float] | None = None
+        self.measure: Callable[[], Mapping[str, float]] | None = None
+        self.logged: Mapping[str, str] = {}
+        self._measures, self._whole = measures, whole
         self._on_progress = on_progress
         self._lead, self._agree, self._clock = lead, agree, clock
         self._before = self._began = 0.0
         self._seconds = self._fraction = 0.0
         self._last = {"log": 0.0, "measure": 0.0, "save": 0.0, "saved": 0.0}
-        self._held: float | None = None
+        self._held: Mapping[str, float] | None = None
+        self._stopped = False
 
     def restore(self, checkpoint: Path) -> None:
         """Goes on from what was written into `checkpoint`."""
@@ -77,9 +86,13 @@ class Course:
         """Starts the clock, and measures where the model stands before the first step."""
         self._began = self._clock()
         if not self.points:
-            held = self.measure() if self.measure else None
-            self.points.append(Point(0, 0.0, None, held, 0.0))
+            held = self.measure() if self.measure else {}
+            self.points.append(_point(0, 0.0, None, held, 0.0))
             self._began = self._clock()
+
+    def stop(self, reason: str) -> None:
+        """Ends the training after the step at hand."""
+        self.ended_by, self._stopped = reason, True
 
     def rate(self) -> float:
         """Returns the learning rate's share of its peak: a short rise, then a straight fall to zero.
@@ -99,23 +112,31 @@ class Course:
         over = self._fraction >= 1.0
         if over and made < self._steps:
             self.ended_by = "minutes"
-        if self.measure and self._falls_due("measure", _MEASURES):
+        if self.measure and self._falls_due("measure", self._measures):
             self._held = self.measure()
-        log = self._falls_due("log", _LOGS) or self._held is not None
+        over |= self._stopped
+        log = self._falls_due("log", _LOGS) or self._held is not None or over
         late = self._seconds - self._last["saved"] >= _SAVE_SECONDS
-        save = not over and (self._falls_due("save", _SAVES) or late)
+        save = not over and made % self._whole == 0 and (self._falls_due("save", _SAVES) or late)
         if save:
             self._last["saved"] = self._seconds
         return log, save, over
 
-    def log(self, made: int, loss: float, learning_rate: float) -> None:
+    def log(
+        self, made: int, loss: float, learning_rate: float, figures: Mapping[str, float] | None = None
+    ) -> None:
         """Adds a point to the curve."""
-        self.points.append(Point(made, self._seconds, loss, self._held, learning_rate))
+        figures = figures or {}
+        watched = {**figures, **(self._held or {})}
+        self.points.append(_point(made, self._seconds, loss, watched, learning_rate))
         self._held = None
         if self._lead:
             held = next((p.held_back for p in reversed(self.points) if p.held_back is not None), None)
-            shown = f"loss {loss:.3f}" + (f", held back {held:.3f}" if held is not None else "")
-            self._on_progress(min(self._fraction, 1.0), 1.0, f"step {made}: {shown}")
+            shown = [f"{name.replace('_', ' ')} {value:.3g}" for name, value in figures.items()]
+            shown = shown or [f"loss {loss:.3f}"]
+            if held is not None:
+                shown.append(f"held back {held:.3f}")
+            self._on_progress(min(self._fraction, 1.0), 1.0, f"step {made}: {', '.join(shown)}")
 
     def save(self, checkpoint: Path, made: int) -> None:
         """Writes what `restore` reads."""
@@ -132,6 +153,13 @@ class Course:
         if due:
             self._last[what] = self._fraction
         return due
+
+
+def _point(
+    step: int, seconds: float, loss: float | None, figures: Mapping[str, float], learning_rate: float
+) -> Point:
+    others = {name: value for name, value in figures.items() if name != "held_back"}
+    return Point(step, seconds, loss, figures.get("held_back"), learning_rate, others)
 
 
 def callback(course: Course) -> Any:
@@ -155,7 +183,13 @@ def callback(course: Course) -> Any:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
             if logs and "loss" in logs:  # the summary at the end has none
-                course.log(state.global_step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
+                figures = {name: logs.get(key) for name, key in course.logged.items()}
+                course.log(
+                    state.global_step,
+                    float(logs["loss"]),
+                    float(logs.get("learning_rate", 0.0)),
+                    {name: float(value) for name, value in figures.items() if value is not None},
+                )
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             course.save(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)

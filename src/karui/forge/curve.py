@@ -1,7 +1,7 @@
 """The learning curve: how a training went, point by point."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -15,6 +15,10 @@ class Point:
         loss: Mean of what is trained on since the point before; None before the first step.
         held_back: Nats per token of the replies held back (cross-entropy); None where it was not measured.
         learning_rate: Of the step.
+        figures: What else this kind of training watches, by name. Reinforcement learning: mean `reward`,
+            `accuracy`, `tokens` and share `truncated` of what was written since the point before, and, where
+            they were measured, `held_accuracy`, `held_tokens`, `held_truncated` and `held_score` of the
+            questions held back.
     """
 
     step: int
@@ -22,6 +26,7 @@ class Point:
     loss: float | None
     held_back: float | None
     learning_rate: float
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Curve:
         tokens: Tokens put through the model, prompts included and padding left out.
         padding: Share of padding in what was put through the model on top of them.
         batch_tokens: Mean tokens of an optimizer step.
-        ended_by: "steps", or "minutes" where the time ran out first.
+        ended_by: "steps", "minutes" where the time ran out first, or "accuracy" where it fell too far.
         resumed: Step at which the last interruption was taken up; 0 where there was none.
     """
 
@@ -67,8 +72,8 @@ class Curve:
     def as_dict(self) -> dict[str, Any]:
         """Returns a JSON-able dictionary, rounded to what a reader can use."""
         fields = asdict(self)
-        rounded = [{k: v if v is None else float(f"{v:.5g}") for k, v in p.items()} for p in fields["points"]]
-        return {**fields, "padding": round(self.padding, 3), "points": [_whole(p) for p in rounded]}
+        points = [_rounded(p) for p in fields["points"]]
+        return {**fields, "padding": round(self.padding, 3), "points": points}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Curve":
@@ -76,5 +81,8 @@ class Curve:
         return Curve(**{**values, "points": tuple(Point(**p) for p in values["points"])})
 
 
-def _whole(point: dict[str, Any]) -> dict[str, Any]:
-    return {**point, "step": int(point["step"])}
+def _rounded(point: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: float(f"{value:.5g}") for name, value in point.pop("figures").items()}
+    rounded = {k: v if v is None else float(f"{v:.5g}") for k, v in point.items()}
+    # Most trainings watch the loss alone.
+    return {**rounded, "step": int(point["step"]), **({"figures": figures} if figures else {})}

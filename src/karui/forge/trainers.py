@@ -140,7 +140,9 @@ def run(trainer: Any, course: Course, setting: Setting, syllabus: Syllabus) -> C
     trainer.add_callback(callback(course))
     held, batches = syllabus.held, syllabus.batches
     if held:
-        course.measure = lambda: held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16)
+        course.measure = lambda: {
+            "held_back": held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16)
+        }
     checkpoint = last_checkpoint(setting.scratch)
     if checkpoint is not None:
         course.restore(checkpoint)
