@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pytest
 
 from karui import catalog
@@ -169,14 +168,16 @@ def test_examples_of_a_cascade_say_which_model_did_what() -> None:
 
 
 def test_interactions_of_the_plan_in_question_come_first() -> None:
-    plans = ["full thinking", "cascade", "token-cap:tokens=90", "token-cap:tokens=120"]
-    plans += [f"cascade + {cap}" for cap in plans[2:]]
+    cheap, dear = "cascade:threshold=0", "cascade:threshold=1"  # the small model alone, and both always
+    caps = ["token-cap:tokens=90", "token-cap:tokens=120"]
+    plans = ["full thinking", cheap, dear, *caps, *(f"{c} + {cap}" for c in (cheap, dear) for cap in caps)]
     made = Space(tuple(map(catalog.parse, plans)), ())
     evidence = gather([Group({}, {"main": MAIN, "small": SMALL}, made)], runs=2)
-    about = catalog.parse("cascade + token-cap:tokens=120")
+    about = catalog.parse(f"{dear} + {caps[1]}")
     found = interactions(evidence, Rule(margin=0.99), Footing(), about.id)
     assert found[0].both == about.label
-    assert len(found) == 2  # its own, and the cheapest of cascade with token-cap
     assert set(found[0].axes) == {"tokens", "latency"}
-    assert np.isfinite(found[0].loss["both"])
-    assert len(interactions(evidence, Rule(margin=1e-9), Footing(), about.id)) in {1, 2}
+    assert found[0].axes["tokens"]["a"] > 1  # shown although one part saves nothing: it is the plan's own
+    both = [evidence.test[catalog.parse(f"{cheap} + {cap}").id] for cap in caps]
+    assert [i.both for i in found[1:]] == [min(both, key=lambda o: o.tokens.mean()).plan.label]
+    assert len(interactions(evidence, Rule(margin=-0.99), Footing(), about.id)) == 1  # all lose too much
