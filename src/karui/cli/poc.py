@@ -1,8 +1,9 @@
 """`karui poc`: the whole job, from questions to a report."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from karui.cli.steps import Recorded
     from karui.cli.wishes import Wishes
     from karui.core.choice import Choice
+    from karui.core.outcome import Outcomes
     from karui.core.plan import Plan
     from karui.core.question import Task
 
@@ -21,6 +23,7 @@ _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
 _MINI_STYLES = ("no-thinking",)
 """Recorded beside full thinking: the control that shows what thinking buys."""
+_INCLUDED = ("smaller",)
 _LENGTHY = ("long_sum", "swaps")
 """Kinds of mini's questions that need their whole thinking: the demonstration's other side."""
 _HELD_BACK = 0.2
@@ -38,11 +41,18 @@ def poc(
     priority: o.Priority = "",
     style: o.Styles = [],  # noqa: B006 - typer reads the default
     technique: o.Own = [],  # noqa: B006 - typer reads the default
+    include: list[str] = typer.Option(
+        [], help="smaller: also make lighter versions of the model, screen them, and record the best."
+    ),
+    version: list[str] = typer.Option(
+        [], help='A lighter version to try (repeatable), such as "gguf:type=q4_k_m"; else what fits here.'
+    ),
+    small: str = typer.Option("", help="A smaller model for cascades: a folder, Hub name or karui-micro."),
     reference: Literal["given", "self"] = typer.Option(
         "given", help="self compares with the full model's majority answer."
     ),
     estimate: bool = typer.Option(
-        False, "--estimate", help="Record five questions and say what all would take."
+        False, "--estimate", help="Record five questions; say what all would take, and what fits here."
     ),
     confirm: bool = typer.Option(True, help="Confirm the choice live on held-back questions."),
     max_tokens: o.MaxTokens = 0,
@@ -59,9 +69,12 @@ def poc(
     out: o.Out = Path("runs/poc"),
 ) -> None:
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
+    from karui.cli.console import say
+    from karui.cli.lighter import version_plans
     from karui.cli.session import MINI, Session, hold_back, style_plans, task_of
-    from karui.cli.wishes import Wishes, assumptions_of, rule_of
+    from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
     from karui.core.ask import Sampling
+    from karui.core.errors import UnknownName
 
     demo = not model and not questions
     wishes = Wishes(
@@ -69,6 +82,7 @@ def poc(
         assumptions_of(assume),
         extra=tuple(technique),
         accept_truncation=accept_truncation,
+        named=bool(minimize or priority),
     )
     styles = style_plans(style or (_MINI_STYLES if demo else ()))
     session = Session(
@@ -92,70 +106,114 @@ def poc(
     if estimate:
         _estimate(session, task, wishes)
         return
-    _run(session, task, held if confirm else None, styles, wishes, out, lang=lang, demo=demo)
+    for named in include:
+        if named not in _INCLUDED:
+            raise UnknownName("kind of technique to include", named, list(_INCLUDED))
+    lighter = version_plans(version, session.device_here) if include or version else []
+    if lighter and not wishes.named:
+        say("No axis was named: latency on this machine is made small (--minimize says otherwise).")
+    _run(
+        _Job(
+            session=session,
+            task=task,
+            held=held if confirm and held.questions else None,
+            styles=styles,
+            versions=lighter,
+            small=session.beside(small) if small else None,
+            out=out,
+            lang=lang,
+            demo=demo,
+        ),
+        on_this_machine(wishes) if lighter else wishes,
+    )
 
 
-def _run(
-    session: "Session",
-    task: "Task",
-    held: "Task | None",
-    styles: "Sequence[Plan]",
-    wishes: "Wishes",
-    out: Path,
-    *,
-    lang: str,
-    demo: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """What one run does.
+
+    Attributes:
+        session: Of the model as it came.
+        task: Questions to record.
+        held: Questions for the live confirmation; None if there is to be none.
+        styles: Prompts to record beside full thinking.
+        versions: Lighter versions to try.
+        small: Of the small model that cascades ask first; None if there is none.
+        out: Everything goes below it.
+        lang: Of the report.
+        demo: Whether it is the demonstration on karui-mini.
+    """
+
+    session: "Session"
+    task: "Task"
+    held: "Task | None"
+    styles: "Sequence[Plan]"
+    versions: "Sequence[Plan]"
+    small: "Session | None"
+    out: Path
+    lang: str
+    demo: bool
+
+
+def _run(job: _Job, wishes: "Wishes") -> None:
     from dataclasses import replace
 
-    from karui import catalog
-    from karui.choose.confirm import confirm
     from karui.cli.console import Steps, say
+    from karui.cli.lighter import lighten, screening_of
     from karui.cli.session import shipped
-    from karui.cli.steps import decide, evidence_of, publish, shipped_study, study_of
-    from karui.cli.summary import DECISIONS, say_overthinking, summary
+    from karui.cli.steps import decide, evidence_of, publish, study_of
+    from karui.cli.summary import DECISIONS, say_between, say_models, say_overthinking, summary
+    from karui.cli.wishes import fair
+    from karui.measure.footing import Axis
 
+    session, task, out = job.session, job.task, job.out
+    # The shipped pilot is one of karui-mini as it came: it says nothing of other weights.
+    alone = not job.versions and job.small is None
     with Steps() as steps:
-        pilot = shipped("pilot") if demo else None
+        pilot = shipped("pilot") if job.demo and alone else None
         main = session.record(task, out / "recording", steps, "Recording full thinking")
         styled: list[Recorded] = [
             session.record(task, out / f"recording-{n}", steps, f"Recording {plan.label}", plan)
-            for n, plan in enumerate(styles, 1)
+            for n, plan in enumerate(job.styles, 1)
         ]
+        further = {}
+        if job.small is not None:
+            label = f"Recording {job.small.model}"
+            further["small"] = job.small.record(task, out / "recording-small", steps, label)
+        wishes = fair(wishes, [r.recording for r in (main, *further.values())])
+        lighter = None
+        if job.versions:
+            axis = Axis(wishes.rule.minimize)
+            lighter = lighten(session, task, main, job.versions, axis, wishes.footing, out, steps)
+            styled += lighter.recorded.values()
         steps.begin("Replaying every plan")
-        evidence, test_part = evidence_of(main, styled, pilot, wishes, steps.at)
+        evidence, test_part = evidence_of(main, styled, pilot, wishes, steps.at, beside=further)
         if pilot is not None:
             wishes = replace(wishes, rule=replace(wishes.rule, pilot="shipped pilot recording"))
-        choice = decide(evidence, test_part, [main, *styled], pilot, wishes)
+        choice = decide(evidence, test_part, [main, *styled], pilot, wishes, beside=further)
         live = None
-        if held is not None and held.questions and choice.spec:
+        if job.held is not None and choice.spec:
             steps.begin("Confirming the choice live")
-            base, plan, confirmation = session.run(
-                confirm(
-                    catalog.plan_from_spec(choice.spec),
-                    held,
-                    {"main": session.engine},
-                    wishes.rule,
-                    sampling=session.sampling,
-                    at_once=session.at_once,
-                    on_progress=steps.at,
-                )
-            )
-            live = (base, plan, session.at_once)
-            choice = replace(choice, confirmation=confirmation)
-        beside = lengthy = None
-        if demo:
-            steps.begin("Replaying the shipped recording")
-            large = shipped("recording")
-            beside = shipped_study(large.recording, "karui-mini, recorded on a GPU", wishes, steps.at)
-            steps.begin("Choosing where length is needed")
-            lengthy = _lengthy(large, wishes, out / "needs-length", lang, steps)
+            choice, live = _confirmed(job, choice, wishes, steps)
+        beside, lengthy = _demonstrated(job, wishes, steps) if job.demo and alone else (None, None)
         steps.begin("Writing the report")
         study = study_of(
-            evidence, test_part, choice, wishes, live=live, shipped=beside, commands=_commands(out)
+            evidence,
+            test_part,
+            choice,
+            wishes,
+            live=live,
+            shipped=beside,
+            commands=_commands(out),
+            beside=further,
         )
-        pages = publish(choice, study, out, lang)
+        if lighter is not None:
+            models = lighter.models(evidence, wishes.footing)
+            study = replace(study, models=models, screening=screening_of(lighter))
+        pages = publish(choice, study, out, job.lang)
     summary(choice, study)
+    say_between(evidence, wishes)
+    say_models(study)
     say_overthinking(test_part)
     if lengthy is not None:
         say(
@@ -167,6 +225,47 @@ def _run(
         typer.echo(page)
     if choice.withdrawn:
         raise typer.Exit(3)
+
+
+def _demonstrated(job: _Job, wishes: "Wishes", steps: "Steps") -> "tuple[dict[str, Any], Choice]":
+    """Replays the recording that ships with karui: much evidence, and the kinds that need their length."""
+    from karui.cli.session import shipped
+    from karui.cli.steps import shipped_study
+
+    steps.begin("Replaying the shipped recording")
+    large = shipped("recording")
+    beside = shipped_study(large.recording, "karui-mini, recorded on a GPU", wishes, steps.at)
+    steps.begin("Choosing where length is needed")
+    return beside, _lengthy(large, wishes, job.out / "needs-length", job.lang, steps)
+
+
+def _confirmed(
+    job: _Job, choice: "Choice", wishes: "Wishes", steps: "Steps"
+) -> "tuple[Choice, tuple[Outcomes, Outcomes, int]]":
+    """Runs the choice live against full thinking of the model as it came."""
+    from dataclasses import replace
+
+    from karui import catalog
+    from karui.choose.confirm import confirm
+
+    plan, session = catalog.plan_from_spec(choice.spec), job.session
+    assert job.held is not None
+    engines = {"main": session.engine_of(plan)}
+    if job.small is not None:
+        engines["small"] = job.small.engine
+    base, live, confirmation = session.run(
+        confirm(
+            plan,
+            job.held,
+            engines,
+            wishes.rule,
+            sampling=session.sampling,
+            at_once=session.at_once,
+            full={"main": session.engine},
+            on_progress=steps.at,
+        )
+    )
+    return replace(choice, confirmation=confirmation), (base, live, session.at_once)
 
 
 def _lengthy(large: "Recorded", wishes: "Wishes", out: Path, lang: str, steps: "Steps") -> "Choice":
@@ -190,12 +289,14 @@ def _estimate(session: "Session", task: "Task", wishes: "Wishes") -> None:
 
     from karui.cli.console import Steps, say
     from karui.cli.steps import estimated
+    from karui.cli.summary import say_fits
 
     few = replace(task, questions=task.questions[:5])
     with TemporaryDirectory() as folder, Steps() as steps:
         spent = session.record(few, Path(folder) / "recording", steps, "Recording five questions")
     for line in estimated(spent.recording, len(task.questions), session.samples, wishes.rule):
         say(line)
+    say_fits(spent.recording, session.at_once)
 
 
 def _commands(out: Path) -> list[str]:

@@ -143,9 +143,18 @@ class Session:
         key = self._engine_key(plan)
         if key in self._engines:
             return self._engines[key]
-        made = self.artifact(plan, making(steps) if steps else None)
+        folder, options = self.loading(plan, making(steps) if steps else None)
         if steps is not None:
             steps.begin("Loading the model")
+        engine = engines.load(folder, **options)
+        self._engines[key] = engine
+        return engine
+
+    def loading(
+        self, plan: Plan, on_progress: Callable[[Making], None] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Returns the folder or name of a plan's model, made if need be, and what it is to be loaded with."""
+        made = self.artifact(plan, on_progress)
         options: dict[str, Any] = {
             "name": made.name if made else self._name,
             "device": self.device,
@@ -154,10 +163,18 @@ class Session:
             "slots": self.at_once,
             "seed": self.seed,
         }
-        options = self.whole(plan).configure(options)
-        engine = engines.load(str(made.folder) if made else place(self.model), **options)
-        self._engines[key] = engine
-        return engine
+        return str(made.folder) if made else place(self.model), self.whole(plan).configure(options)
+
+    @property
+    def device_here(self) -> str:
+        """Where the model runs: "cpu", or a GPU as torch names it."""
+        from karui.engines.transformers.load import choose_device
+
+        return choose_device(self.device)
+
+    def beside(self, model: str) -> "Session":
+        """Returns a session of another model with everything else alike, on the same event loop."""
+        return replace(self, model=model, lessons=None, _engines={})
 
     def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""

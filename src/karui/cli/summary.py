@@ -7,7 +7,10 @@ from karui.cli.console import say, table
 from karui.cli.wishes import Wishes
 from karui.core.choice import Choice
 from karui.core.recording import Recording
+from karui.measure.fits import FORMATS, SIZES, fits
+from karui.measure.footing import shape_of
 from karui.measure.overthinking import overthinking
+from karui.report.formats import Format
 from karui.report.study import Study
 
 DECISIONS = {
@@ -97,6 +100,57 @@ def say_between(evidence: Evidence, wishes: Wishes) -> None:
         )
 
 
+def say_models(study: Study) -> None:
+    """Prints the lighter versions of the model beside it: memory, speed here, and what they can still do."""
+    if len(study.models) < 2:
+        return
+    form, first = Format("en"), study.models[0]
+    counts = sorted((first["weight"] or {}).get("speed", {}), key=int)
+    say()
+    rows = []
+    for entry in study.models:
+        weight, m = entry["weight"] or {}, entry["measurement"]
+        loss = entry["comparison"]["loss"]["value"] if entry["comparison"] else None
+        speed = weight.get("speed", {})
+        rows.append(
+            (
+                entry["label"] or f"{entry['name']} (as it came)",
+                form.bytes(weight.get("loaded_bytes") or weight.get("disk_bytes")),
+                *(form.integer(speed.get(n)) for n in counts),
+                form.percent(m["accuracy"]["value"]) if m else "",
+                "" if loss is None else f"{_shown(loss):+.1f}",
+                form.integer(m["bill"]["thinking"]) if m else "",
+            )
+        )
+    table(("version", "weights", *(f"tokens/s at {n}" for n in counts), "accuracy", "loss", "thinking"), rows)
+    if (raced := study.screening) and raced["asked"]:
+        say(f"  screening took {raced['asked']} traces and spared {raced['spared']:,}")
+
+
+def say_fits(recording: Recording, streams: int) -> None:
+    """Prints which sizes and formats of model fit into this machine's memory."""
+    import psutil
+
+    shape = shape_of(recording.manifest.model)
+    longest = max(
+        (t.bill.prompt + t.thinking_tokens + t.answer_tokens for t in recording.traces()), default=0
+    )
+    shapes = {**({recording.manifest.model.name: shape} if shape else {}), **SIZES}
+    memory = psutil.virtual_memory().total
+    form = Format("en")
+    found = fits(shapes, memory, streams=streams, positions=longest)
+    say()
+    say(
+        f"What fits into this machine's {form.bytes(memory)} with {streams} streams of {longest:,} tokens "
+        "[arithmetic; + fits, − does not]"
+    )
+    rows = []
+    for name in shapes:
+        cells = [f for f in found if f.model == name]
+        rows.append((name, *(f"{'+' if f.fits else '−'} {form.bytes(f.bytes)}" for f in cells)))
+    table(("model", *FORMATS), rows)
+
+
 def _fixed_cut(study: Study, choice: Choice) -> str:
     """What the simplest control saves: every trace cut at one and the same number of tokens."""
     cuts = [p for p in study.plans if [t["technique"] for t in p["measurement"]["spec"]] == ["token-budget"]]
@@ -116,7 +170,7 @@ def _best(study: Study, choice: Choice) -> list[Any]:
     named = choice.plan if choice.spec else (choice.candidate.plan if choice.candidate else "")
     harmless = [p for p in study.plans if _loss(p) <= choice.rule.margin]
     shown = [p for p in study.plans if p["measurement"]["plan"] == named]
-    for family in ("shorter", "faster", "control"):
+    for family in ("shorter", "smaller", "faster", "control"):
         of = [p for p in harmless if tuple(p["measurement"]["families"]) == (family,) and p not in shown]
         if of:
             shown.append(min(of, key=lambda p: p["comparison"]["token_ratio"]["value"]))

@@ -106,6 +106,17 @@ def fair(wishes: Wishes, recordings: Sequence[Recording]) -> Wishes:
     return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS.value))
 
 
+def on_this_machine(wishes: Wishes) -> Wishes:
+    """Returns the wishes with latency to be made small where the user named no axis.
+
+    Versions of one model differ in the seconds and bytes that a token takes, not in FLOPs alone; seconds on
+    this machine are what both a lighter version and a shorter thought save.
+    """
+    if wishes.named:
+        return wishes
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY.value), named=True)
+
+
 def assumptions_of(words: Sequence[str]) -> dict[str, Any]:
     """Returns what the user stated for the calculation of savings, read from `name=value` words.
 

@@ -217,8 +217,12 @@ class Technique:
         return any(cls.changes(hook) for hook in ("prepare", "configure", "rewrite"))
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{k}={v}" for k, v in self.spec.items() if k != "technique")
-        return f"{self.name()}({shown})" if shown else self.name()
+        """For people: its name, its first parameter, and whatever else is not as by default."""
+        knobs = self.knobs()
+        values = {name: getattr(self, name) for name in knobs}
+        first = next(iter(knobs), None)
+        told = [f"{n}={v}" for n, v in values.items() if n == first or v != knobs[n][0]]
+        return f"{self.name()}({', '.join(told)})" if told else self.name()
 
 
 def require(holds: bool, technique: Technique, what: str) -> None:

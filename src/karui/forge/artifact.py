@@ -23,6 +23,7 @@ class Artifact:
         folder: Where it lies.
         origin: Name of the first parent, as the user named it.
         techniques: Specs of what was done to it, from the first parent on.
+        labels: The same for people.
         lineage: Digests of the model each of these techniques was given; the last one is the parent's.
         key: What it is found again by: a digest of its parent, its last technique and all that this one used.
         digest: Of configuration, tokenizer and weights, as the engine's model card has it.
@@ -44,6 +45,7 @@ class Artifact:
     folder: Path = field(compare=False)
     origin: str
     techniques: tuple[Mapping[str, Any], ...]
+    labels: tuple[str, ...]
     lineage: tuple[str, ...]
     key: str
     digest: str
@@ -64,12 +66,12 @@ class Artifact:
     @property
     def name(self) -> str:
         """For people: the first parent and what was done to it."""
-        return " + ".join((self.origin, *map(shown, self.techniques)))
+        return " + ".join((self.origin, *self.labels))
 
     @property
     def parent(self) -> str:
         """The same of the model that its last technique was given."""
-        return " + ".join((self.origin, *map(shown, self.techniques[:-1])))
+        return " + ".join((self.origin, *self.labels[:-1]))
 
     @property
     def parent_digest(self) -> str:
@@ -90,7 +92,7 @@ class Artifact:
             values = json.loads(file.read_text(encoding="utf-8"))
             found = values["format"]
             if found == FORMAT:
-                lists = {name: tuple(values[name]) for name in ("techniques", "lineage", "used")}
+                lists = {name: tuple(values[name]) for name in ("techniques", "labels", "lineage", "used")}
                 return Artifact(**{**values, **lists, "folder": Path(folder)})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
@@ -111,12 +113,6 @@ class Artifact:
         """Writes the manifest into the folder."""
         text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False, default=str)
         (self.folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def shown(spec: Mapping[str, Any]) -> str:
-    """Returns a technique's spec as people read it, as the technique itself prints."""
-    values = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "technique")
-    return f"{spec['technique']}({values})" if values else str(spec["technique"])
 
 
 def key_of(parent: str, spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:

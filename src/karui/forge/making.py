@@ -117,6 +117,7 @@ class _Plain:
     origin: str
     digest: str
     techniques: tuple[Mapping[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 
 
@@ -200,6 +201,7 @@ def _worked(technique: Technique, parent: Artifact | _Plain, place: Workplace, o
         folder=folder,
         origin=parent.origin,
         techniques=(*parent.techniques, technique.spec),
+        labels=(*parent.labels, str(technique)),
         lineage=(*parent.lineage, parent.digest),
         key=key_of(parent.digest, technique.spec, offer.inputs(place.used)),
         digest=digest(folder),

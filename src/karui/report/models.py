@@ -110,7 +110,7 @@ def _row(c: Context, entry: Entry, first: Entry, counts: Sequence[str]) -> list[
     w, form = c.words, c.form
     weight, base = entry.get("weight") or {}, first.get("weight") or {}
     m, found, made = entry.get("measurement"), entry.get("comparison"), entry.get("made")
-    said = remark(c, entry, first)
+    said = entry.get("refused") or remark(c, entry, first)
     kind = join(weight.get("engine", ""), ", ", weight.get("dtype", "")) if weight else None
     out = _screened_out(c, entry)
     name = tag(

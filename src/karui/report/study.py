@@ -42,7 +42,8 @@ class Study:
             with 16 traces.
         models: The model as it came first, then every lighter version of it: a list of {"name", "label": its
             techniques or "", "weight": `Weight.as_dict()` or None, "made": {"seconds", "peak_bytes", "notes"}
-            or None, "measurement" and "comparison" of full thinking with it, None where it was not recorded}.
+            or None, "measurement" and "comparison" of full thinking with it, None where it was not recorded,
+            "refused": why it could not be made or run, "" or missing if it could}.
         screening: `Screening` as a dictionary; None where no version was screened.
         interactions: What two techniques save: a list of {"a", "b": labels, "axes": {axis: {"a", "b", "both":
             ratios to the baseline}}, "loss": {"a", "b", "both"}}.
