@@ -1,7 +1,7 @@
 """From the text of a trace back to the tokens that the engine fed and the model wrote."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from karui.core.ask import Prompt
@@ -66,6 +66,17 @@ class Transcript:
         answer, also = self._first((b + trace.text for b in breaks), wanted)
         return Reply(thought + answer + self._end, exact and also)
 
+    def unthought(self, prompt: Prompt, text: str = "") -> list[int]:
+        """Returns the tokens that close the thinking at once, as the engine does, then those of `text`."""
+        shown, start = self._template.render(prompt)
+        closed, _ = self._template.render(replace(prompt, thinking=False))
+        empty = self._markers.empty
+        if closed.startswith(shown):
+            empty = closed.removeprefix(shown)
+        elif start is Start.THINKING:
+            empty = empty.removeprefix(self._markers.open)
+        return self._encode(empty + text)
+
     def _plain(self, trace: Trace) -> Reply:
         # A model that never announced an answer thought to its last token; its answer is part of that.
         text = trace.thinking + (trace.text if trace.answer_tokens else "")
@@ -103,6 +114,11 @@ class Transcript:
             return sum(len(self._encode(text)) != n for text, n in (pair(between, t) for t in traces))
 
         return tuple(sorted(breaks, key=misses))
+
+    @property
+    def end(self) -> list[int]:
+        """The token that ends a turn; none where the model has none."""
+        return self._end
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)

@@ -1,0 +1,130 @@
+"""How important each thinking token is, by the model's own surprise or by an importance model's judgement."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karui.core.errors import ModelError
+from karui.core.trace import Trace
+from karui.engines.transformers.load import find_folder, load_model, load_tokenizer
+
+_JUDGE, _LANGUAGE = "ForTokenClassification", "ForCausalLM"
+_WINDOW = 512
+"""Tokens that an importance model reads at a time, unless its config says fewer."""
+
+
+def surprise(trace: Trace) -> NDArray[np.float32] | None:
+    """Returns each thinking token's self-information in nats, as recorded; None where it was not.
+
+    What the model was sure to say next, it can do without (Selective Context, 2310.06201).
+    """
+    measured = trace.thinking_tokens > 0 and len(trace.signals) == trace.thinking_tokens
+    return -trace.signals.logprob if measured else None
+
+
+def kept(
+    importance: NDArray[np.float32], first: NDArray[np.bool_], fixed: NDArray[np.bool_], ratio: float
+) -> NDArray[np.int64]:
+    """Returns the positions of the tokens to keep, ascending.
+
+    Args:
+        importance: Of each token.
+        first: Which tokens go only after all others are gone.
+        fixed: Which tokens stay in any case.
+        ratio: Share to keep, of all tokens, in [0, 1].
+    """
+    wanted = max(int(fixed.sum()), round(ratio * len(importance)))
+    order = np.lexsort((-importance, ~first, ~fixed))
+    return np.sort(order[:wanted])
+
+
+class Judge:
+    """A model that judges how important the tokens of a text are.
+
+    A token classifier whose last class means "keep", such as LLMLingua-2's (2403.12968), or a causal language
+    model, whose surprise counts.
+    """
+
+    def __init__(self, name: str, device: str) -> None:
+        """Loads it.
+
+        Raises:
+            ModelError: It is neither, or it cannot be loaded.
+        """
+        from transformers import AutoModelForTokenClassification
+
+        folder = find_folder(name)
+        self._device = device
+        self._tokenizer = load_tokenizer(folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kinds = config.get("architectures") or [""]
+        self._classifies = kinds[0].endswith(_JUDGE)
+        if self._classifies:
+            found = AutoModelForTokenClassification.from_pretrained(folder, local_files_only=True)
+            self._model: Any = found.to(device).eval()
+        elif kinds[0].endswith(_LANGUAGE):
+            self._model = load_model(folder, device, "float32")
+        else:
+            raise ModelError(
+                f"{name} cannot judge how important tokens are.",
+                why=f"It is a {kinds[0] or 'model of an unknown class'}.",
+                remedy="Give a token classifier (LLMLingua-2's, say) or a causal language model.",
+            )
+        self._window = min(_WINDOW, int(config.get("max_position_embeddings") or _WINDOW))
+
+    def importance(self, text: str, spans: list[tuple[int, int]]) -> NDArray[np.float32]:
+        """Returns the mean importance of the characters of each span of a text."""
+        marks = np.zeros(len(text) + 1, np.float32)
+        for start, end, value in self._judged(text):
+            marks[start:end] = value
+        sums = np.concatenate(([0.0], np.cumsum(marks, dtype=np.float64)))
+        return np.array([(sums[e] - sums[s]) / max(1, e - s) for s, e in spans], np.float32)
+
+    def _judged(self, text: str) -> Iterator[tuple[int, int, float]]:
+        """Yields (first character, character after the last, importance) of the judge's own tokens."""
+        import torch
+
+        read = self._tokenizer(
+            text,
+            truncation=True,
+            max_length=self._window,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        for ids, offsets in zip(read["input_ids"], read["offset_mapping"], strict=True):
+            row = torch.tensor([ids], device=self._device)
+            with torch.no_grad():
+                logits = self._model(input_ids=row).logits[0].float()
+            if self._classifies:
+                values = logits.softmax(-1)[:, -1].tolist()
+            else:  # nothing comes before the first token
+                taken = logits[:-1].log_softmax(-1).gather(1, row[0, 1:, None])[:, 0]
+                values = [0.0, *(-taken).tolist()]
+            for (start, end), value in zip(offsets, values, strict=True):
+                yield start, end, value
+
+
+def spans_of(tokenizer: Any, ids: list[int]) -> tuple[str, list[tuple[int, int]]] | None:
+    """Returns the text of tokens and where in it each of them lies; None where it reads as other tokens."""
+    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return (text, [tuple(pair) for pair in read["offset_mapping"]]) if read["input_ids"] == ids else None
+
+
+def has_digit(tokenizer: Any, ids: list[int]) -> NDArray[np.bool_]:
+    """Returns which tokens hold a digit."""
+    return np.array([any(c.isdigit() for c in t) for t in tokenizer.convert_ids_to_tokens(ids)], np.bool_)
+
+
+def of_markers(tokenizer: Any, ids: list[int], opening: str, closing: str) -> NDArray[np.bool_]:
+    """Returns which of the thinking's tokens are its markers, the opening one first, the closing one last."""
+    fixed = np.zeros(len(ids), np.bool_)
+    begin, end = (tokenizer.encode(m, add_special_tokens=False) if m else [] for m in (opening, closing))
+    if begin and ids[: len(begin)] == begin:
+        fixed[: len(begin)] = True
+    if end and ids[-len(end) :] == end:
+        fixed[-len(end) :] = True
+    return fixed

@@ -1,0 +1,31 @@
+"""Plain fine-tuning: the control for techniques that train on shortened traces."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from karui.core.forge import Forge
+from karui.core.technique import Family
+from karui.shorter._material import Material
+from karui.shorter._training import Training
+
+
+@dataclass(frozen=True)
+class PlainSft(Training):
+    """Trains the model on all of its right traces, unshortened: what more training alone does.
+
+    A technique that trains on shortened traces has to beat this with the same `steps` and `batch_tokens`:
+    what both gain comes from the training, not from the shortening. Not to be used, but to compare with.
+
+    Rejection-sampling fine-tuning of Yuan et al., "Scaling Relationship on Learning Mathematical Reasoning
+    with Large Language Models", arXiv 2308.01825.
+    """
+
+    family: ClassVar[Family] = Family.CONTROL
+
+    def prepare(self, model: Path, forge: Forge) -> None:
+        material = Material.of(model, forge.recording)
+        for question, traces in material.right:
+            for trace in traces:
+                material.teach(question, trace)
+        self.train(model, forge, material.taught())
