@@ -98,7 +98,7 @@ def save_qwen2(folder):
 
 
 MODELS = {
-    "qwen3": lambda at: tiny.save(at),
+    "qwen3": tiny.save,
     "qwen3 with a padded, tied embedding": lambda at: tiny.save(at, vocab_size=320, tie_word_embeddings=True),
     "llama": lambda at: tiny.save(at, kind="llama"),
     "llama with biases": lambda at: tiny.save(at, kind="llama", attention_bias=True, mlp_bias=True),

@@ -39,7 +39,7 @@ PROBES = (
     "\n\n\nlines\n \n  \n",
     'CamelCase snake_case 3.14159 2026-11-24 $100 50% [1,2,3] {"a": null}',
 )
-"""Text on which the ways to cut differ: digits, contractions, blanks, scripts, code."""
+"""Text on which ways to cut it into tokens differ: digits, contractions, blanks, scripts, code."""
 
 
 class Kind(IntEnum):

@@ -198,9 +198,11 @@ def _reader(source: Source, path: Path, name: str, kind: Any) -> Any:
             if ".q_proj." in name or ".k_proj." in name:
                 tensor = _interleave(tensor, heads if ".q_proj." in name else shared)
         if kind == GGMLQuantizationType.BF16:
-            return tensor.contiguous().view(torch.uint8).numpy()
-        wanted = torch.float16 if kind == GGMLQuantizationType.F16 else torch.float32
-        return tensor.to(wanted).contiguous().numpy()
+            tensor = tensor.contiguous().view(torch.uint8)
+        else:
+            tensor = tensor.to(torch.float16 if kind == GGMLQuantizationType.F16 else torch.float32)
+        values: np.ndarray[Any, Any] = tensor.contiguous().numpy()
+        return values
 
     return read
 

@@ -102,7 +102,18 @@ class BatchStruct(c.Structure):
 
 
 _P, _I, _S = c.c_void_p, c.c_int32, c.c_char_p
+
+
+class GgufParams(c.Structure):
+    """gguf_init_params."""
+
+    _fields_ = (("no_alloc", c.c_bool), ("context", c.c_void_p))
+
+
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "gguf_find_tensor": (c.c_int64, (_P, _S)),
+    "gguf_free": (None, (_P,)),
+    "gguf_init_from_file": (_P, (_S, GgufParams)),
     "llama_backend_init": (None, ()),
     "llama_context_default_params": (ContextParams, ()),
     "llama_decode": (_I, (_P, BatchStruct)),
@@ -129,7 +140,10 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "llama_state_seq_get_size": (c.c_size_t, (_P, _I)),
     "llama_state_seq_set_data": (c.c_size_t, (_P, _P, c.c_size_t, _I)),
     "llama_synchronize": (None, (_P,)),
+    "llama_token_to_piece": (_I, (_P, _I, _S, _I, _I, c.c_bool)),
     "llama_tokenize": (_I, (_P, _S, _I, _P, _I, c.c_bool, c.c_bool)),
+    "llama_vocab_get_attr": (_I, (_P, _I)),
+    "llama_vocab_get_text": (_S, (_P, _I)),
     "llama_vocab_is_eog": (c.c_bool, (_P, _I)),
     "llama_vocab_n_tokens": (_I, (_P,)),
 }

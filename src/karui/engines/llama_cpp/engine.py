@@ -56,7 +56,7 @@ class LlamaCppEngine(SlotEngine):
             ModelError: It is no GGUF file, a damaged one, of an architecture that llama.cpp does not know or
                 cannot fork, or llama.cpp is not installed.
         """
-        from karui.engines.llama_cpp.file import check_file, gguf_file, read_card, read_tokenizer
+        from karui.engines.llama_cpp.file import check_file, gguf_file, read_card, read_tokenizer, turn_ends
         from karui.engines.llama_cpp.machine import LlamaMachine
         from karui.engines.llama_cpp.model import LlamaModel
         from karui.engines.slots.threads import choose_threads
@@ -66,7 +66,7 @@ class LlamaCppEngine(SlotEngine):
         check_file(file)
         model = LlamaModel(file)
         try:
-            tokenizer = read_tokenizer(file)
+            tokenizer, which = read_tokenizer(file, model)
             machine = LlamaMachine(model, kv)
         except ModelError:
             model.close()
@@ -77,7 +77,7 @@ class LlamaCppEngine(SlotEngine):
             machine,
             tokenizer,
             card,
-            turn_ends=model.turn_ends(),
+            turn_ends=turn_ends(file, model),
             slots=slots,
             rule=rule,
             seed=seed,
@@ -88,6 +88,7 @@ class LlamaCppEngine(SlotEngine):
         )
         engine.threads = chosen
         engine.notes.insert(0, f"llama.cpp, {card.dtype}, {kv} cache, {chosen} thread(s): {why}.")
+        engine.notes.append(which)
         return engine
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from karui.core.engine import ModelCard
 from karui.core.errors import ModelError
+from karui.engines.llama_cpp import binding
 from karui.engines.llama_cpp.model import LlamaModel
 from karui.engines.transformers.card import digest, weight_files
-from karui.engines.transformers.load import load_tokenizer
 
 _MAGIC = b"GGUF"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
@@ -79,27 +79,33 @@ def check_file(path: Path) -> None:
         )
 
 
-def read_tokenizer(path: Path) -> Any:
-    """Returns the tokenizer beside a file, or the one inside it.
+def read_tokenizer(path: Path, model: LlamaModel) -> tuple[Any, str]:
+    """Returns the tokenizer beside a file, or the one inside it, and which it is, in a sentence.
 
-    Beside it lies the very tokenizer of the model that an artifact was made from. The one inside is put
-    together by transformers from the file's metadata.
+    Beside it lies the very tokenizer of the model that an artifact was made from.
 
     Raises:
-        ModelError: There is neither.
+        ModelError: The one beside it cannot be read.
     """
     if any((path.parent / name).is_file() for name in _TOKENIZERS):
-        return load_tokenizer(path.parent)
-    from transformers import AutoTokenizer
+        from karui.engines.transformers.load import load_tokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-    except Exception as error:
-        raise ModelError(
-            f"The tokenizer inside {path} cannot be read.",
-            why=str(error).strip().partition("\n")[0],
-            remedy="Put the model's tokenizer.json and tokenizer_config.json beside the file.",
-        ) from error
+        return load_tokenizer(path.parent), "The tokenizer beside the file is used."
+    from karui.engines.llama_cpp.tokenizer import FileTokenizer
+
+    return FileTokenizer(model), "Tokenizer and chat template are the file's own."
+
+
+def turn_ends(path: Path, model: LlamaModel) -> set[int]:
+    """Returns the tokens that end a turn: an artifact's are its parent's, else llama.cpp says."""
+    if not _is_artifact(path):
+        return model.turn_ends()
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        if (path.parent / name).is_file():
+            end = json.loads((path.parent / name).read_text(encoding="utf-8")).get("eos_token_id")
+            found |= set(end if isinstance(end, list) else [end])
+    return found - {None}
 
 
 def read_card(name: str, path: Path, model: LlamaModel) -> ModelCard:
@@ -163,6 +169,8 @@ def _config(path: Path, metadata: dict[str, str], model: LlamaModel) -> dict[str
 
 def _tied(path: Path) -> bool:
     """Whether the head is the embedding: then the file has no tensor for it."""
-    from gguf import GGUFReader
-
-    return all(t.name != "output.weight" for t in GGUFReader(path).tensors)
+    library = binding.library()
+    file = library.gguf_init_from_file(str(path).encode(), binding.GgufParams(no_alloc=True, context=None))
+    tied = library.gguf_find_tensor(file, b"output.weight") < 0
+    library.gguf_free(file)
+    return bool(tied)

@@ -7,6 +7,9 @@ from typing import Any
 from karui.core.errors import ModelError
 from karui.engines.llama_cpp import binding
 
+_CONTROL, _USER_DEFINED = 1 << 3, 1 << 4
+"""Of llama_token_attr."""
+
 
 class LlamaModel:
     """The weights and the vocabulary in a file.
@@ -69,6 +72,24 @@ class LlamaModel:
         """Returns the tokens that llama.cpp takes for the end of a turn."""
         ends = self._library.llama_vocab_is_eog
         return {token for token in range(self.vocabulary) if ends(self._vocabulary, token)}
+
+    def texts(self) -> list[str]:
+        """Returns every token as the file spells it."""
+        text = self._library.llama_vocab_get_text
+        return [text(self._vocabulary, n).decode(errors="replace") for n in range(self.vocabulary)]
+
+    def added(self) -> dict[int, bool]:
+        """Returns the tokens that are looked for in text before it is cut, and whether each is special."""
+        kinds = self._library.llama_vocab_get_attr
+        found = ((n, kinds(self._vocabulary, n)) for n in range(self.vocabulary))
+        return {n: bool(kind & _CONTROL) for n, kind in found if kind & (_CONTROL | _USER_DEFINED)}
+
+    def piece(self, token: int) -> bytes:
+        """Returns what a token says."""
+        into = c.create_string_buffer(256)
+        show_special = True
+        count = self._library.llama_token_to_piece(self._vocabulary, token, into, 256, 0, show_special)
+        return into.raw[:count]
 
     def tokenize(self, text: str) -> list[int]:
         """Returns text in tokens as llama.cpp cuts it, special tokens read as such, nothing put before it."""
