@@ -194,6 +194,30 @@ def test_the_clock_ends_a_training_and_takes_the_learning_rate_with_it():
     assert running.ended_by == "minutes"
 
 
+def test_measuring_does_not_eat_up_the_time_to_learn():
+    now = [0.0]
+
+    def measure():
+        now[0] += 8.0
+        return {"held_back": 1.0}
+
+    running = Course(steps=10_000, minutes=1.0, on_progress=lambda *_: None, clock=lambda: now[0])
+    running.measure = measure
+    running.begin()
+    made = measured = 0
+    over = False
+    while not over:
+        now[0] += 1.0
+        made += 1
+        running.step(made)
+        before = now[0]
+        over = running.due(made)[2]
+        measured += now[0] > before
+    assert measured == 2  # one on the way, and the last
+    assert made > 45
+    assert running.ended_by == "minutes"
+
+
 def test_time_spent_before_an_interruption_counts(tmp_path):
     first = course(1000, 1.0, [0.0, 0.0, 30.0])
     first.begin()

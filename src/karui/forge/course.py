@@ -15,6 +15,8 @@ STATE = "karui-course.json"
 _LOGS, _MEASURES, _SAVES = 40, 8, 5
 _WARM = 0.05
 _SAVE_SECONDS = 300.0
+_MEASURING = 0.1
+"""Share of a training's time that measuring may take, where time is limited; the last one is always made."""
 
 
 class Course:
@@ -71,6 +73,7 @@ class Course:
         self._last = {"log": 0.0, "measure": 0.0, "save": 0.0, "saved": 0.0}
         self._held: Mapping[str, float] | None = None
         self._stopped = False
+        self._measuring = 0.0
 
     def restore(self, checkpoint: Path) -> None:
         """Goes on from what was written into `checkpoint`."""
@@ -112,8 +115,11 @@ class Course:
         over = self._fraction >= 1.0
         if over and made < self._steps:
             self.ended_by = "minutes"
-        if self.measure and self._falls_due("measure", self._measures):
+        spare = self._limit is None or self._measuring <= _MEASURING * self._seconds
+        if self.measure and (spare or over) and self._falls_due("measure", self._measures):
+            began = self._clock()
             self._held = self.measure()
+            self._measuring += self._agree(self._clock() - began)
         over |= self._stopped
         log = self._falls_due("log", _LOGS) or self._held is not None or over
         late = self._seconds - self._last["saved"] >= _SAVE_SECONDS
