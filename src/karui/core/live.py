@@ -150,8 +150,9 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
         while solve.reply is None:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
-            leaf = tasks.pop(finished).leaf
-            trace = finished.result()
+            leaf = tasks[finished].leaf
+            trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
+            del tasks[finished]
             now = max(now, begun[leaf.id] + trace.time)
             ended(leaf, trace)
             starts, stops = solve.finish(leaf.id, trace.reply)

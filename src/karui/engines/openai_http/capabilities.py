@@ -69,7 +69,7 @@ class Capabilities:
         counting: How generated tokens are counted as they come: "listed", "usage", "chunks" or "".
         usage: Whether streams end with the usage.
         usage_all_along: Whether each of their events has it.
-        seeds: Whether a seed makes what is drawn again; None where it takes none.
+        seeds: Whether a seed makes what is drawn again; None where it takes none, or nothing tells.
         cache: How a prefix cache shows.
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
@@ -196,7 +196,7 @@ class Capabilities:
             ("thinking counted in usage", yes[self.thinking_counted]),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),
             ("usage in streams", "with every event" if self.usage_all_along else yes[self.usage]),
-            ("seeds", "repeat" if self.seeds else "do not repeat" if self.seeds is False else "not taken"),
+            ("a seed repeats a draw", yes[self.seeds]),
             ("prefix cache", f"{self.cache}{block}"),
             ("thinking left out by", self.switch or "nothing"),
             ("reasoning effort", yes[self.effort] + self._because("effort")),

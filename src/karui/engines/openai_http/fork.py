@@ -105,12 +105,17 @@ class Fork:
         said = chunk.thinking + chunk.text  # which field it comes in depends on the server's parser only
         generated = chunk.count or (chunk.usage.completion if chunk.usage else 0)
         self._over = chunk.finish != "length" or not generated
-        if chunk.finish == "stop" and self._boxed and generated:
-            listed = "".join(t.text for t in chunk.tokens)
-            if not chunk.tokens or "}" in chunk.tokens[-1].text:
-                said = listed if chunk.tokens and listed.startswith(said) else said + "}"
-                # An inner brace may have been closed, and not yet the box.
-                self._over = box_end(self._text + said, boxed=True) is not None
+        listed = "".join(t.text for t in chunk.tokens)
+        if chunk.tokens and not listed.startswith(said):
+            # llama.cpp's chat repeats the partial answer in front of what it adds, and sorts both anew.
+            said = listed if chunk.finish == "length" else listed.removesuffix(chunk.tokens[-1].text)
+        elif not chunk.tokens:
+            said = said.removeprefix(self._said + self._parts.suffix + self._text)
+        closed = not chunk.tokens or "}" in chunk.tokens[-1].text
+        if chunk.finish == "stop" and self._boxed and generated and closed:
+            said = listed if chunk.tokens and listed.startswith(said) else said + "}"
+            # An inner brace may have been closed, and not yet the box.
+            self._over = box_end(self._text + said, boxed=True) is not None
         self._text += said
         self._own_ids += chunk.ids or [t.id for t in chunk.tokens if t.id is not None]
         self._logprobs += [t.logprob for t in chunk.tokens if t.logprob is not None]

@@ -64,7 +64,9 @@ class Wording:
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
         messages = messages_of(prompt.user, prompt.system, apart=self.apart)
         body = self._body(prompt)
-        start = Start.UNDECIDED if can.thinking is Thinking.INLINE else Start.THINKING
+        start = Start.THINKING if can.visible else Start.ANSWERING
+        if can.thinking is Thinking.INLINE:
+            start = Start.UNDECIDED
         began = prompt.prefill
         if not prompt.thinking:
             start = Start.ANSWERING
@@ -84,7 +86,7 @@ class Wording:
         body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.top_k:
             body["top_k"] = sampling.top_k
-        if can.seeds is not None:
+        if "seeds" not in can.why:  # where nothing tells whether it counts, it does no harm
             body["seed"] = seed % 2**31  # what every server takes
         if can.usage or can.usage_all_along:
             told = {"continuous_usage_stats": True} if can.usage_all_along else {}

@@ -78,6 +78,7 @@ class Split:
         thinking_tokens: Those of the thinking, once it is over; -1 before.
         first: When its first token came, seconds; 0 before.
         thought: When the first token of the answer came; 0 before.
+        reopened: Whether text for the field of thinking came after the answer had begun.
     """
 
     markers: Markers
@@ -91,6 +92,7 @@ class Split:
     thinking_tokens: int = -1
     first: float = 0.0
     thought: float = 0.0
+    reopened: bool = False
     _begin: int = 0
     _end: int = -1
     _resume: int = 0
@@ -179,6 +181,7 @@ class Split:
             self._signals.append(measure(piece.token, self.listed))
 
     def _hear_fields(self, piece: Piece) -> None:
+        self.reopened |= piece.apart and bool(piece.text) and self._mode is Start.ANSWERING
         if piece.apart or not piece.text or self._mode is Start.ANSWERING:
             return
         if self._mode is Start.THINKING:

@@ -56,6 +56,7 @@ class HttpStream:
         self._received = self._limit = 0
         self._fork: Fork | None = None
         self._tried = 0
+        self._stopped = False
         self._asked = perf_counter()
 
     @property
@@ -65,6 +66,11 @@ class HttpStream:
             return self._usage.prompt
         own = self._opening.prompt_tokens if self._opening else None
         return self._parts.prompts.guess(self._ask.prompt) if own is None else own
+
+    @property
+    def reopened(self) -> bool:
+        """Whether thinking came after the answer had begun."""
+        return self._split is not None and self._split.reopened
 
     @property
     def cached_tokens(self) -> int:
@@ -90,6 +96,8 @@ class HttpStream:
                     return here
             if self._failure is not None:
                 raise self._failure
+            if self._stopped:
+                raise asyncio.CancelledError  # whoever still waits for a stopped stream
             self._news.clear()
             await self._news.wait()
 
@@ -103,6 +111,8 @@ class HttpStream:
 
     def stop(self) -> int:
         """Closes the stream, which ends it on the server; returns the tokens that came, trials included."""
+        self._stopped = True
+        self._news.set()
         if self._reader is not None and not self._reader.done():
             self._reader.cancel()
         self._leave_fork()

@@ -89,6 +89,10 @@ class Asking:
         shown = await self.renderer.render(Prompt(QUESTION), self.markers)
         return {**can.extras, "prompt": list(shown.ids)}
 
+    def within(self, can: Capabilities, tokens: int) -> int:
+        """Returns a limit of tokens that fits into the model's context beside a short question."""
+        return min(tokens, can.context // 2) if can.context else tokens
+
     async def length_behind(self, suffix: str) -> int:
         """Returns the length of a trial suffix by what it adds to a prompt; 0 where nothing can tell."""
         without, behind = await self.prompt_length(QUESTION), await self.prompt_length(QUESTION + suffix)

@@ -66,8 +66,9 @@ def _put(parts: Parts, can: Capabilities) -> None:
 
 async def _find_budget(asking: Asking, parts: Parts) -> BudgetCheck | None:
     whole = await asyncio.gather(*(_think(asking, parts, q, 0) for q in _QUESTIONS))
-    longest = max(range(len(whole)), key=lambda n: whole[n].thinking_tokens)
-    length = whole[longest].thinking_tokens
+    lengths = [trace.thinking_tokens for trace, _ in whole]
+    length = max(lengths)
+    longest = lengths.index(length)
     if length < 24:
         return None
     budget = length // 2
@@ -78,7 +79,7 @@ async def _find_budget(asking: Asking, parts: Parts) -> BudgetCheck | None:
             cut = await _think(asking, parts, _QUESTIONS[longest], budget)
         except Refused:
             continue
-        if cut.thinking_tokens > budget + _SLACK:
+        if cut[0].thinking_tokens > budget + _SLACK:
             continue  # taken and ignored, as most servers do with what they do not know
         fault = _fault(parts, cut, budget) or await _check_more(asking, parts, budget)
         found = fault or f"{field}: stops at the budget, and leaves the answer clean."
@@ -98,8 +99,9 @@ async def _check_more(asking: Asking, parts: Parts, budget: int) -> str:
     return next((f for t, cut in zip(traces, wanted, strict=True) if (f := _fault(parts, t, cut))), "")
 
 
-def _fault(parts: Parts, trace: Trace, budget: int) -> str:
-    """Returns what is wrong with a trace that had a budget, "" for nothing."""
+def _fault(parts: Parts, seen: tuple[Trace, bool], budget: int) -> str:
+    """Returns what is wrong with a trace that had a budget, and perhaps thought again; "" for nothing."""
+    trace, reopened = seen
     markers = parts.wording.markers
     field = parts.can.budget.field if parts.can.budget else ""
     if trace.thinking_tokens > budget + _SLACK:
@@ -108,6 +110,8 @@ def _fault(parts: Parts, trace: Trace, budget: int) -> str:
         return f"{field}: it puts {markers.close} into the answer."
     if markers.open and markers.open in trace.text:
         return f"{field}: it begins to think again after the budget."
+    if reopened:
+        return f"{field}: it sends thinking after the answer has begun."
     if not trace.text.strip() and trace.thinking_tokens >= budget:
         return f"{field}: with a budget of {budget} no answer came."
     return ""
@@ -138,8 +142,10 @@ async def _check_tools(asking: Asking, parts: Parts, field: str, budget: int) ->
     return " Tool calls stay clean."
 
 
-async def _think(asking: Asking, parts: Parts, question: str, budget: int, sample: int = -1) -> Trace:
-    """Lets a question be thought through; greedily without a sample number."""
+async def _think(
+    asking: Asking, parts: Parts, question: str, budget: int, sample: int = -1
+) -> tuple[Trace, bool]:
+    """Lets a question be thought through (greedily without a sample); returns whether it thought again."""
     sampling = Sampling(temperature=0.0 if sample < 0 else 1.0, max_tokens=_MOST)
     stream = HttpStream(parts, Ask(question, Prompt(question, budget=budget), sampling), sample, str)
     try:
@@ -148,7 +154,7 @@ async def _think(asking: Asking, parts: Parts, question: str, budget: int, sampl
     finally:
         stream.stop()
     asking.spent += step.bill.prompt + step.bill.generated
-    return step
+    return step, stream.reopened
 
 
 async def _frees(asking: Asking, parts: Parts) -> bool | None:
@@ -177,12 +183,12 @@ async def _frees(asking: Asking, parts: Parts) -> bool | None:
     finally:
         for stream in streams:
             asking.spent += stream.stop()
+    if busy is None or busy <= idle:
+        asking.why["frees"] = "the streams were over before it could be seen"
+        return None
     for wait in (0.1, 0.2, 0.5, 1.0, 2.0):
         await asyncio.sleep(wait)
         now = await running()
-        if busy is not None and now is not None and busy > idle and now <= idle:
+        if now is not None and now <= idle:
             return True
-    if busy is not None and busy <= idle:
-        asking.why["frees"] = "the streams were over before it could be seen"
-        return None
     return False

@@ -8,7 +8,8 @@ from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing, messages_for
 from karui.engines.openai_http.render import SWITCHES
 
-_DRAWN = 24
+_DRAWN, _EFFORT = 24, 256
+"""Tokens generated to see whether a seed, and an effort, make a difference."""
 
 
 async def find_prefill(asking: Asking, can: Capabilities) -> Capabilities:
@@ -67,45 +68,52 @@ async def find_switch(asking: Asking, can: Capabilities) -> str:
 
 
 async def find_effort(asking: Asking, can: Capabilities) -> bool:
-    """Returns whether the lowest and the highest effort differ in the prompt, or in hidden thinking."""
+    """Returns whether a low and a high effort differ in what the model is shown, or in what it does.
+
+    That a server takes the word proves nothing. It has to answer the same twice at one level, and something
+    else at the other; where thinking is hidden and cannot be repeated, the high level has to think longer
+    than both tries at the low one.
+    """
     if can.raw:
         assert asking.renderer is not None
         if not asking.renderer.takes_effort:
             asking.why["effort"] = "the chat template does not know it"
         return asking.renderer.takes_effort
     seen = []
-    for level in ("low", "high"):
-        body = {"messages": messages_for(QUESTION), "reasoning_effort": level, can.limit: 512}
+    most = asking.within(can, _EFFORT)
+    for level in ("low", "low", "high"):
+        body = {"messages": messages_for(QUESTION), "reasoning_effort": level, can.limit: most}
         try:
-            chunk = await asking.lenient("chat", body | {"temperature": 0.0}, {"temperature"})
+            seen.append(await asking.lenient("chat", body | {"temperature": 0.0}, {"temperature"}))
         except Refused as error:
             asking.why["effort"] = f"refused: {error.why}"
             return False
-        seen.append(chunk.usage)
-    low, high = seen
-    if low is None or high is None:
-        asking.why["effort"] = "taken, and nothing tells whether it changes anything"
-        return False
-    if low.prompt != high.prompt:
+    low, again, high = seen
+    said = [(c.thinking, c.text) for c in seen]
+    if low.usage and high.usage and low.usage.prompt != high.usage.prompt:
         return True
-    if not can.visible and low.thinking is not None and low.thinking != high.thinking:
-        asking.why["effort"] = f"{low.thinking} and {high.thinking} tokens of thinking for low and high"
+    if said[0] == said[1] and said[0] != said[2]:
+        return True
+    counted = [c.usage.thinking or 0 if c.usage else 0 for c in (low, again, high)]
+    if not can.visible and counted[2] > max(counted[:2]):
+        asking.why["effort"] = f"{max(counted[:2])} tokens of thinking at low, {counted[2]} at high"
         return True
     asking.why["effort"] = "taken, and changes nothing"
     return False
 
 
 async def find_seeds(asking: Asking, can: Capabilities) -> bool | None:
-    """Returns whether one seed draws the same again and others something else; None if none is taken."""
+    """Returns whether one seed draws the same again and others something else; None where nothing tells."""
     body = await asking.question(can) | {can.limit: _DRAWN, "temperature": 1.5}
     try:
         drawn = await asyncio.gather(
             *(asking.said(can.route, {**body, "seed": seed}) for seed in (11, 11, 12, 13))
         )
-    except Refused:
+    except Refused as error:
+        asking.why["seeds"] = f"refused: {error.why}"
         return None
     texts = [c.thinking + c.text for c in drawn]
-    return texts[0] == texts[1] and len(set(texts)) > 1
+    return texts[0] == texts[1] if len(set(texts)) > 1 else None
 
 
 async def find_temperature(asking: Asking, can: Capabilities) -> bool | None:

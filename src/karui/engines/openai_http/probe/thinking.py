@@ -28,7 +28,7 @@ async def find_thinking(asking: Asking, can: Capabilities) -> Capabilities:
         seen = shown.text.rpartition(QUESTION)[2] + chunk.text
     found: dict[str, Any] = {}
     if can.chat:
-        body = {"messages": messages_for(QUESTION), can.limit: _WHOLE, "temperature": 0.0}
+        body = {"messages": messages_for(QUESTION), can.limit: asking.within(can, _WHOLE), "temperature": 0.0}
         chunk = await asking.lenient("chat", body, {"temperature"})
         found = {
             "thinking": _place(chunk),

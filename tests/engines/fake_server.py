@@ -1,0 +1,510 @@
+"""A small server with OpenAI's API and a made-up model, on a real socket, that can fail in every known way.
+
+The model thinks in steps: "So, step 1: the sum is 3." and so on, one after the other, with a blank line
+between; the answer it gives is right from step `RIGHT_FROM` on, and off by one before. How many there are
+depends on the question and, above temperature 0, on the seed. It goes on from any prefix of what it would say
+and answers as soon as its thinking is closed, as a real model would.
+"""
+
+import asyncio
+import json
+import math
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+
+RIGHT_FROM = 3
+END = "<|end|>"
+_PIECES = re.compile(r"<\|?/?\w+\|?>|\\boxed|\n\n|\n| ?[A-Za-z]{1,6}| ?\d|.", re.DOTALL)
+
+
+@dataclass
+class Behaviour:
+    """What the server does. The defaults are those of a good one."""
+
+    completions: bool = True
+    chat: bool = True
+    served: tuple = ("toy",)
+    key: str = ""
+    context: int = 4096
+    top: int = 20  # most log-probabilities it lists; 0 refuses them
+    ids: bool = True
+    template: str = "tokenize"  # or "apply-template", ""
+    prefill: str = "continues"  # or "closes", "drops", "refuses"
+    thinking: str = "reasoning"  # or "reasoning_content", "inline", "opened", "hidden"
+    usage: bool = True
+    continuous: bool = True
+    per_event: int = 1
+    cached: str = "details"  # or "" where it does not say
+    caches: bool = True
+    block: int = 16
+    seeds: bool = True
+    strict: bool = False  # refuses parameters that OpenAI does not have
+    max_completion: bool = False  # refuses max_tokens
+    scales: bool = False  # log-probabilities after temperature
+    effort: str = ""  # "prompt", "hidden" or "" (ignored)
+    switch: bool = True
+    budget: str = ""  # "works", "ignored", "marker", "reopens", "tools" or "" (refused)
+    delay: float = 0.0  # seconds a token
+    echo: bool = False  # chat repeats the partial answer, as llama.cpp's does
+    faults: list = field(default_factory=list)  # what the next requests meet, in turn
+    metrics: bool = True
+
+
+_OPENAI = set(
+    "model messages prompt max_tokens max_completion_tokens temperature top_p seed stop stream "
+    "stream_options logprobs top_logprobs n tools tool_choice reasoning_effort logit_bias".split()
+)
+
+
+def pieces(text):
+    return _PIECES.findall(text)
+
+
+def template(messages, *, kwargs):
+    text = "".join(f"<|{m['role']}|>{m['content']}{END}" for m in messages)
+    if kwargs.get("reasoning_effort"):
+        text = f"<|effort|>{kwargs['reasoning_effort']}{text}"
+    closed = "<think>\n\n</think>\n\n" if kwargs.get("enable_thinking") is False else ""
+    return f"{text}<|assistant|>{closed}"
+
+
+class Model:
+    """What is said after a prompt."""
+
+    def steps(self, question, seed, effort=""):
+        if effort:
+            return 3 if effort == "low" else 9
+        return 4 + int(sha256(f"{question}{seed}".encode()).hexdigest(), 16) % 5
+
+    def right(self, question):
+        return sum(map(int, re.findall(r"\d+", question)))
+
+    def whole(self, question, seed, effort=""):
+        word = ("So", "Well", "Then", "Hmm", "Right", "Next")[seed % 6]
+        count = self.steps(question, seed, effort)
+        lines = [f"{word}, step {n}: the sum is {self.said(question, n)}." for n in range(1, count + 1)]
+        return (
+            "<think>\n"
+            + "\n\n".join(lines)
+            + "\n</think>\n\n\\boxed{"
+            + str(self.right(question))
+            + "}"
+            + END
+        )
+
+    def said(self, question, step):
+        return self.right(question) + (step < RIGHT_FROM)
+
+    def after(self, prompt, seed):
+        """Returns the text that follows a prompt."""
+        turn, began = prompt.rpartition("<|assistant|>")[::2]
+        question = turn.rpartition("<|user|>")[2].removesuffix(END)
+        if "</think>" in began:
+            steps = began.count("step ")
+            answer = f"\\boxed{{{self.said(question, steps)}}}"
+            tail = began.rpartition("</think>")[2].lstrip("\n")
+            return (answer.removeprefix(tail)) + END
+        effort = re.search(r"<\|effort\|>([a-z]+)", prompt)
+        whole = self.whole(question, seed, effort[1] if effort else "")
+        if whole.startswith(began):
+            return whole[len(began) :]
+        return " and so on" * 40 + END
+
+
+class Fake:
+    """The server's state: what it does, what it was asked, and how busy it is."""
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        self.model = Model()
+        self.ids = {}
+        self.names = []
+        self.requests = []
+        self.running = 0
+        self.aborted = 0
+        self.hits = 0
+        self.generated = 0
+        self.seen = set()
+        self.url = ""
+
+    def number(self, piece):
+        if piece not in self.ids:
+            self.ids[piece] = len(self.names)
+            self.names.append(piece)
+        return self.ids[piece]
+
+    def numbers(self, text):
+        return [self.number(p) for p in pieces(text)]
+
+    def text(self, ids):
+        return "".join(self.names[i] for i in ids)
+
+    # Routes.
+
+    async def models(self, request):
+        if (refused := self.unknown_key(request)) is not None:
+            return refused
+        data = [
+            {"id": m, "object": "model", "max_model_len": self.behaviour.context}
+            for m in self.behaviour.served
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def metrics(self, request):
+        if not self.behaviour.metrics:
+            return PlainTextResponse("no", 404)
+        block = f'vllm:cache_config_info{{block_size="{self.behaviour.block}"}} 1.0\n'
+        hits = f'vllm:prefix_cache_hits_total{{model_name="toy"}} {float(self.hits)}\n'
+        return PlainTextResponse(
+            f'vllm:num_requests_running{{model_name="toy"}} {float(self.running)}\n{hits}{block}'
+        )
+
+    async def tokenize(self, request):
+        body = await request.json()
+        if "messages" in body and self.behaviour.template == "tokenize":
+            text = self.shown(body["messages"], body.get("chat_template_kwargs"))
+        elif "prompt" in body and self.behaviour.template == "tokenize":
+            text = body["prompt"]
+        elif "content" in body and self.behaviour.template == "apply-template":
+            text = body["content"]
+        else:
+            return fault(404, "Not Found")
+        return JSONResponse({"tokens": self.numbers(text)})
+
+    async def detokenize(self, request):
+        if self.behaviour.template != "tokenize":
+            return fault(404, "Not Found")
+        return JSONResponse({"prompt": self.text((await request.json())["tokens"])})
+
+    async def apply_template(self, request):
+        if self.behaviour.template != "apply-template":
+            return fault(404, "Not Found")
+        body = await request.json()
+        return JSONResponse({"prompt": self.shown(body["messages"], body.get("chat_template_kwargs"))})
+
+    async def completions(self, request):
+        return await self.answer(request, chat=False)
+
+    async def chat(self, request):
+        return await self.answer(request, chat=True)
+
+    def unknown_key(self, request):
+        if self.behaviour.key and request.headers.get("authorization") != f"Bearer {self.behaviour.key}":
+            return fault(401, "Incorrect API key provided", kind="invalid_request_error")
+        return None
+
+    async def answer(self, request, *, chat):
+        does = self.behaviour
+        try:
+            body = await request.json()
+        except ValueError:
+            return fault(400, "no JSON")
+        self.requests.append(body)
+        met = does.faults.pop(0) if does.faults else None
+        if isinstance(met, tuple):
+            return PlainTextResponse(met[1], met[0], headers=met[2] if len(met) > 2 else {})
+        if (refused := self.refuses(request, body, chat=chat)) is not None:
+            return refused
+        prompt, begun = self.prompt(body, chat=chat)
+        if prompt is None:
+            return fault(400, "continue_final_message is not supported")
+        return await self.reply(request, body, prompt, begun, chat=chat, met=met)
+
+    def refuses(self, request, body, *, chat):  # noqa: PLR0911 - a list of reasons
+        does = self.behaviour
+        if (refused := self.unknown_key(request)) is not None:
+            return refused
+        if not (does.chat if chat else does.completions):
+            return fault(404, "Not Found")
+        if body.get("model") not in does.served:
+            return fault(404, f"The model `{body.get('model')}` does not exist.", kind="NotFoundError")
+        if does.strict and (unknown := sorted(set(body) - _OPENAI)):
+            return fault(400, f"Unrecognized request argument supplied: {unknown[0]}")
+        if does.max_completion and "max_tokens" in body:
+            return fault(400, "Unsupported parameter: max_tokens. Use max_completion_tokens.")
+        wanted = body.get("top_logprobs") if chat else body.get("logprobs")
+        if (wanted or body.get("logprobs")) and int(wanted or 1) > does.top:
+            return fault(400, f"logprobs must be at most {does.top}")
+        if does.budget == "" and "thinking_token_budget" in body:
+            return fault(400, "thinking_token_budget is not configured")
+        return None
+
+    def prompt(self, body, *, chat):
+        """Returns the text that the model is shown, and what of it was a partial answer."""
+        if not chat:
+            shown = body["prompt"]
+            return (shown if isinstance(shown, str) else self.text(shown)), ""
+        messages = body["messages"]
+        kwargs = dict(body.get("chat_template_kwargs") or {})
+        if body.get("reasoning_effort"):
+            kwargs["reasoning_effort"] = body["reasoning_effort"]
+        if messages[-1]["role"] != "assistant":
+            return self.shown(messages, kwargs), ""
+        began = messages[-1]["content"]
+        if self.behaviour.prefill == "refuses":
+            return None, ""
+        if self.behaviour.prefill == "closes":
+            return self.shown(messages, kwargs), ""
+        if self.behaviour.prefill == "drops":
+            began = began.rpartition("</think>")[2] if "</think>" in began else ""
+        return self.shown(messages[:-1], {}) + began, began
+
+    def shown(self, messages, kwargs):
+        known = {
+            "enable_thinking": self.behaviour.switch,
+            "reasoning_effort": self.behaviour.effort == "prompt",
+        }
+        return template(messages, kwargs={k: v for k, v in (kwargs or {}).items() if known.get(k)})
+
+    async def reply(self, request, body, prompt, begun, *, chat, met):
+        does = self.behaviour
+        limit = body.get("max_tokens") or body.get("max_completion_tokens") or 16
+        length = len(pieces(prompt))
+        if does.context and length + limit > does.context:
+            return fault(400, f"maximum context length is {does.context} tokens")
+        warm = body.get("temperature", 1.0) > 0
+        seed = body.get("seed", len(self.requests)) if warm else 0
+        seed = seed if does.seeds or not warm else len(self.requests)
+        text = self.budgeted(self.model.after(prompt, seed), body, chat=chat)
+        if does.effort == "hidden" and body.get("reasoning_effort") == "low":
+            text = self.model.whole("1", 0)
+        tokens = pieces(text)
+        finish = "stop" if len(tokens) <= limit else "length"
+        tokens = tokens[:limit]
+        tokens, stopped = self.cut(tokens, body.get("stop") or ())
+        finish = "stop" if stopped else finish
+        told = self.usage(prompt, tokens, begun, body)
+        if not body.get("stream"):
+            await asyncio.sleep(does.delay)
+            self.generated += len(tokens)
+            shown = tokens[:-1] if stopped else tokens
+            choice = self.part(
+                body, tokens, shown, chat=chat, began=begun, state=self.parsing(prompt), whole=True
+            )
+            choice["finish_reason"] = finish
+            if chat and body.get("tools"):
+                choice["message"] = {"role": "assistant", "content": None, "tool_calls": [self.call()]}
+            answer = {"object": "chat.completion" if chat else "text_completion", "choices": [choice]}
+            return JSONResponse(answer | ({"usage": told} if does.usage else {}))
+        events = self.events(body, prompt, tokens, finish, told, begun, chat=chat, met=met)
+        return StreamingResponse(events, media_type="text/event-stream")
+
+    def budgeted(self, text, body, *, chat):
+        budget = body.get("thinking_token_budget")
+        if not budget or self.behaviour.budget in {"", "ignored"} or "</think>" not in text:
+            return text
+        thinking = pieces(text.partition("</think>")[0])
+        if len(thinking) < budget:
+            return text
+        cut = "".join(thinking[: budget - 1])
+        answer = f"</think>\n\n\\boxed{{{7}}}"
+        if self.behaviour.budget == "marker":
+            answer += "</think>"
+        if self.behaviour.budget == "reopens":
+            answer += "<think>\nlet me see"
+        return cut + answer + END
+
+    def call(self):
+        spoilt = self.behaviour.budget == "tools"
+        arguments = '</think>{"number": 15}' if spoilt else '{"number": 15}'
+        return {"id": "c", "type": "function", "function": {"name": "answer", "arguments": arguments}}
+
+    def cut(self, tokens, stops):
+        said = ""
+        for n, token in enumerate(tokens):
+            said += token
+            if any(stop in said for stop in stops):
+                return tokens[: n + 1], True
+        return tokens, False
+
+    def usage(self, prompt, tokens, begun, body):
+        does = self.behaviour
+        shown = pieces(prompt)
+        prefix, cached = "", 0
+        for n in range(does.block, len(shown), does.block):
+            prefix = "".join(shown[:n])
+            if does.caches and prefix in self.seen:
+                cached = n
+        for n in range(does.block, len(shown) + 1, does.block):
+            self.seen.add("".join(shown[:n]))
+        self.hits += cached
+        told = {"prompt_tokens": len(shown), "completion_tokens": len(tokens), "total_tokens": 0}
+        if does.cached:
+            told["prompt_tokens_details"] = {"cached_tokens": cached}
+        if does.thinking in {"reasoning", "hidden"}:
+            said = "".join(tokens)
+            thought = len(pieces(said.partition("</think>")[0])) - 1 if "<think>" in said else 0
+            told["completion_tokens_details"] = {"reasoning_tokens": max(0, thought)}
+        return told
+
+    async def events(self, body, prompt, tokens, finish, told, begun, *, chat, met):  # noqa: C901 - a list of faults
+        does = self.behaviour
+        options = body.get("stream_options") or {}
+        self.running += 1
+        done = 0
+        state = self.parsing(prompt)
+        try:
+            if chat:
+                yield event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+            for at in range(0, len(tokens), does.per_event):
+                group = tokens[at : at + does.per_event]
+                if does.delay:
+                    await asyncio.sleep(does.delay * len(group))
+                if met == "hangs" and at > 3:
+                    await asyncio.sleep(60)
+                if met == "breaks" and at > 3:
+                    raise ConnectionResetError
+                if met == "error" and at > 3:
+                    yield event(
+                        {"error": {"message": "the engine died", "type": "InternalServerError", "code": 500}}
+                    )
+                    return
+                if met == "garbage" and at > 3:
+                    yield "data: {nonsense\n\n"
+                if met == "ends" and at > 3:
+                    return
+                done += len(group)
+                self.generated += len(group)
+                choice = self.part(body, group, group, chat=chat, began=begun, state=state, whole=False)
+                data = {"choices": [choice]}
+                if options.get("continuous_usage_stats") and does.continuous:
+                    data["usage"] = {"prompt_tokens": told["prompt_tokens"], "completion_tokens": done}
+                yield event(data)
+            yield event(
+                {"choices": [{("delta" if chat else "text"): {} if chat else "", "finish_reason": finish}]}
+            )
+            if options.get("include_usage") and does.usage:
+                yield event({"choices": [], "usage": told})
+            yield "data: [DONE]\n\n"
+        except asyncio.CancelledError:
+            self.aborted += 1
+            raise
+        finally:
+            self.running -= 1
+
+    def parsing(self, prompt):
+        """Returns what a parser of thinking starts from."""
+        return {"thinks": "</think>" not in prompt.rpartition("<|assistant|>")[2], "said": False}
+
+    def part(self, body, tokens, shown, *, chat, began, state, whole):
+        """Returns a choice that holds some tokens, and updates `state` (whether it still thinks)."""
+        does = self.behaviour
+        says = "".join(t for t in shown if t != END)
+        ids = (
+            {"token_ids": [self.number(t) for t in tokens]}
+            if does.ids and body.get("return_token_ids")
+            else {}
+        )
+        listed = self.listing(body, tokens, chat=chat)
+        if not chat:
+            return {"text": says, "index": 0, "logprobs": listed, "finish_reason": None, **ids}
+        message = (
+            self.sorted(tokens if whole else shown, shown, state, began) if does.thinking != "inline" else {}
+        )
+        if does.thinking == "inline":
+            message = {"content": (began if does.echo else "") + says}
+        message = {"role": "assistant", **message}
+        return {("message" if whole else "delta"): message, "index": 0, "logprobs": listed, **ids}
+
+    def sorted(self, tokens, shown, state, began):
+        """Returns thinking and answer apart, as a parser does; behind closed thinking all is answer."""
+        does = self.behaviour
+        thinks = state["thinks"]
+        thought = answer = ""
+        for token in shown:
+            if thinks and (
+                token == "<think>" or (token == "\n" and not state["said"] and does.thinking == "opened")
+            ):
+                continue  # a template that opens the thinking has the line break, too
+            state["said"] = True
+            if token == "</think>" and thinks:
+                thinks = False
+                answer += "</think>" if does.thinking == "opened" else ""
+            elif token != END:
+                thought, answer = (thought + token, answer) if thinks else (thought, answer + token)
+        state["thinks"] = thinks
+        if does.thinking == "opened":
+            return {"content": thought + answer}
+        if does.thinking == "hidden":
+            return {"content": answer}
+        return {"content": answer or None, does.thinking: thought or None}
+
+    def listing(self, body, tokens, *, chat):
+        wanted = body.get("top_logprobs") if chat else body.get("logprobs")
+        if not wanted:
+            return None
+        made = []
+        for token in tokens:
+            sure = 0.5 + int(sha256(token.encode()).hexdigest(), 16) % 400 / 1000
+            likely = [(token, math.log(sure))]
+            rest = 1 - sure
+            for n in range(int(wanted) - 1):
+                rest /= 2
+                likely.append((f"~{n}", math.log(rest)))
+            if self.behaviour.scales and body.get("temperature", 1.0) > 0:
+                likely = [(t, p / body.get("temperature", 1.0)) for t, p in likely]
+            made.append(likely)
+        if chat:
+            return {
+                "content": [
+                    {
+                        "token": likely[0][0],
+                        "logprob": likely[0][1],
+                        "bytes": list(likely[0][0].encode()),
+                        "top_logprobs": [
+                            {"token": t, "logprob": p, "bytes": list(t.encode())} for t, p in likely
+                        ],
+                    }
+                    for likely in made
+                ]
+            }
+        return {
+            "tokens": list(tokens),
+            "token_logprobs": [likely[0][1] for likely in made],
+            "top_logprobs": [dict(likely) for likely in made],
+        }
+
+
+def event(data):
+    return f"data: {json.dumps(data)}\n\n"
+
+
+def fault(status, message, kind="BadRequestError"):
+    return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
+
+
+@contextmanager
+def serving(behaviour=None, **changes):
+    """Serves in a thread, on a free port of this machine; gives the `Fake`."""
+    fake = Fake(replace(behaviour or Behaviour(), **changes))
+    app = Starlette(
+        routes=[
+            Route("/v1/models", fake.models),
+            Route("/metrics", fake.metrics),
+            Route("/tokenize", fake.tokenize, methods=["POST"]),
+            Route("/detokenize", fake.detokenize, methods=["POST"]),
+            Route("/apply-template", fake.apply_template, methods=["POST"]),
+            Route("/v1/completions", fake.completions, methods=["POST"]),
+            Route("/v1/chat/completions", fake.chat, methods=["POST"]),
+        ]
+    )
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    fake.url = f"http://127.0.0.1:{port}/v1"
+    try:
+        yield fake
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(5)
