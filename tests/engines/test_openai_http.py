@@ -531,8 +531,9 @@ def test_stopping_frees_the_server():
         await engine.close()
         return generated
 
-    with serving(delay=0.02) as fake:
+    with serving() as fake:
         engine = connect(fake)
+        fake.behaviour.delay = 0.02
         fake.aborted = 0
         generated = asyncio.run(main(engine, fake))
         assert fake.running == 0
