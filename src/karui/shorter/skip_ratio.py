@@ -13,8 +13,8 @@ class SkipRatio(Technique):
     """Names the share of the thinking to keep in the words that token-skip trained the model on.
 
     One training serves every ratio: each is a plan of its own (`token-skip + skip-ratio:ratio=0.5`) with a
-    recording of its own. It trades away the thinking left out, the more the smaller the ratio. On a model
-    that was not trained by token-skip it is just a strange sentence.
+    recording of its own. It trades away the thinking left out, the more the smaller the ratio. Not for a
+    model that token-skip did not train: there it is just a strange sentence.
 
     Xia et al., "TokenSkip: Controllable Chain-of-Thought Compression in LLMs", arXiv 2502.12067.
     """

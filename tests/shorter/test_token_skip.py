@@ -1,0 +1,228 @@
+"""TokenSkip: which tokens go, what is taught at which ratio, and that the ratio is heard."""
+
+import importlib.util
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
+
+from karui import catalog
+from karui.core.ask import Ask, Prompt
+from karui.core.errors import InputError, ModelError, PlanError
+from karui.core.trace import NO_SIGNALS
+from karui.engines.transformers.load import load_tokenizer
+from karui.shorter._control import ensure_room, skip_prompt
+from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise
+from karui.shorter._training import Training
+
+_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
+hand = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(hand)
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory):
+    return hand.save_parent(tmp_path_factory.mktemp("parent") / "model")
+
+
+@pytest.fixture(scope="module")
+def recording(parent):
+    return hand.recording_of(parent)
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """Catches the lessons instead of learning them."""
+    caught = []
+
+    def catch(self, folder, forge, lessons, **notes):
+        caught.append((lessons, notes))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "train", catch)
+    return caught
+
+
+def lessons_of(spec, parent, recording, root, taught):
+    with pytest.raises(KeyboardInterrupt):
+        hand.made(spec, parent, recording, root)
+    return taught[-1]
+
+
+def positions(importance, ratio, first=(), fixed=()):
+    """Returns what is kept of tokens of this importance."""
+    marked = [np.isin(np.arange(len(importance)), list(which)) for which in (first, fixed)]
+    return kept(np.array(importance, np.float32), *marked, ratio).tolist()
+
+
+def test_the_most_important_tokens_stay_in_their_order():
+    assert positions([1, 5, 3, 4, 2], 0.6) == [1, 2, 3]
+    assert positions([1, 5, 3, 4, 2], 1.0) == [0, 1, 2, 3, 4]
+    assert positions([1, 1, 1, 1], 0.5) == [0, 1]  # ties go to the earlier
+
+
+def test_numbers_go_last_and_markers_never():
+    assert positions([9, 9, 0, 0, 9], 0.4, first=(2, 3)) == [2, 3]
+    assert positions([9, 9, 1, 2, 9], 0.2, first=(2, 3)) == [3]
+    assert positions([9, 9, 0, 0, 0], 0.0, fixed=(0, 4)) == [0, 4]
+    assert positions([0, 7, 8, 9, 0], 0.6, fixed=(0, 4)) == [0, 3, 4]
+
+
+def test_ratios_go_from_the_lowest_to_one_in_steps_of_a_tenth():
+    skip = catalog.technique("token-skip")
+    assert skip(lowest=0.5).ratios == [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
+    assert skip(lowest=0.95).ratios == [1.0, 0.95]
+    with pytest.raises(PlanError, match="lowest"):
+        skip(lowest=1.0)
+
+
+def test_each_trace_is_taught_at_the_ratio_that_its_prompt_names(parent, recording, tmp_path, taught):
+    found, notes = lessons_of("token-skip:lowest=0.4", parent, recording, tmp_path, taught)
+    tokenizer = load_tokenizer(parent)
+    close = tokenizer.convert_tokens_to_ids("</think>")
+    whole = {len(t.signals) for q in recording.questions for t in q.traces[:2]}
+    seen = Counter()
+    for lesson in found.examples:
+        prompt = tokenizer.decode(lesson.prompt_ids)
+        named = prompt.partition("Thinking: ")[2].partition("%")[0]
+        ratio = int(named) / 100 if named else 1.0
+        seen[ratio] += 1
+        thought = lesson.reply_ids[: lesson.reply_ids.index(close) + 1]
+        assert any(len(thought) == round(ratio * length) for length in whole)
+        assert tokenizer.decode(thought[:1]) == "<think>"
+        assert tokenizer.decode(lesson.reply_ids).endswith(f"\\boxed{{{lesson.question[1:]}}}<|im_end|>")
+        assert ("Thinking: " in prompt) == (ratio < 1)
+    assert sorted(seen) == sorted(notes["ratios"])
+    assert max(seen.values()) - min(seen.values()) <= 1
+
+
+def test_what_the_model_was_sure_to_say_goes_first(parent, recording):
+    trace = recording.questions[5].traces[1]
+    weights = surprise(trace)
+    assert weights[0] == 0.0 < weights[-1] == 2.0
+    assert surprise(replace(trace, signals=NO_SIGNALS)) is None
+
+
+def test_a_recording_without_log_probabilities_needs_an_importance_model(parent, recording, tmp_path, taught):
+    mute = hand.changed(recording, signals=NO_SIGNALS)
+    with pytest.raises(InputError, match="how important"):
+        hand.made("token-skip", parent, mute, tmp_path)
+    found, _ = lessons_of(f"token-skip:importance={parent}", parent, mute, tmp_path, taught)
+    assert len(found.examples) == 24
+
+
+def test_traces_in_other_tokens_than_recorded_are_left_out(parent, recording, tmp_path, taught):
+    first = recording.questions[0]
+    odd = replace(first.traces[0], thinking_tokens=first.traces[0].thinking_tokens + 1)
+    questions = (replace(first, traces=(odd, *first.traces[1:])), *recording.questions[1:])
+    found, _ = lessons_of("token-skip", parent, replace(recording, questions=questions), tmp_path, taught)
+    assert found.dropped["importance unknown"] == 1
+    assert len(found.examples) == 23
+
+
+def test_spans_are_where_the_tokens_lie(parent):
+    tokenizer = load_tokenizer(parent)
+    ids = tokenizer.encode("<think>\nSo 45 + 3.\n</think>", add_special_tokens=False)
+    text, spans = spans_of(tokenizer, ids)
+    assert "".join(text[a:b] for a, b in spans) == text
+    digits = has_digit(tokenizer, ids)
+    assert [text[a:b].strip() for (a, b), digit in zip(spans, digits, strict=True) if digit] == [
+        "4",
+        "5",
+        "3",
+    ]
+    assert of_markers(tokenizer, ids, "<think>", "</think>").nonzero()[0].tolist() == [0, len(ids) - 1]
+
+
+def test_a_language_model_judges_by_its_surprise(parent):
+    tokenizer = load_tokenizer(parent)
+    text = "So 12 + 3 = 15."
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    judge = Judge(str(parent), "cpu")
+    _, spans = spans_of(tokenizer, ids)
+    found = judge.importance(text, spans)
+    with torch.no_grad():
+        logits = judge._model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    wanted = [0.0, *(-logits[i, ids[i + 1]].item() for i in range(len(ids) - 1))]
+    assert found == pytest.approx(wanted, rel=1e-4)
+
+
+def bert(tokenizer, **values):
+    """Returns the config of a tiny encoder."""
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        **values,
+    )
+
+
+def test_a_classifier_judges_by_its_last_class_in_its_own_tokens(parent, tmp_path):
+    own = hand.tiny.make_tokenizer(merges=5)
+    model = BertForTokenClassification(bert(own, max_position_embeddings=24, num_labels=2)).eval()
+    model.save_pretrained(tmp_path)
+    own.save_pretrained(tmp_path)
+    text = "So the answer is 12. " * 4  # several windows
+    tokenizer = load_tokenizer(parent)
+    _, spans = spans_of(tokenizer, tokenizer.encode(text, add_special_tokens=False))
+    found = Judge(str(tmp_path), "cpu").importance(text, spans)
+    assert len(found) == len(spans)
+    assert ((found > 0) & (found < 1)).all()
+    first = own(text, truncation=True, max_length=24, return_offsets_mapping=True)
+    with torch.no_grad():
+        keeps = model(torch.tensor([first["input_ids"]])).logits[0].softmax(-1)[:, 1].tolist()
+    of_character = [k for (a, b), k in zip(first["offset_mapping"], keeps, strict=True) for _ in range(a, b)]
+    start, end = spans[1]
+    assert found[1] == pytest.approx(np.mean(of_character[start:end]), rel=1e-4)
+
+
+def test_a_model_that_can_judge_nothing_is_refused(tmp_path):
+    own = hand.tiny.make_tokenizer()
+    BertForMaskedLM(bert(own)).save_pretrained(tmp_path)
+    own.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot judge(.|\n)*BertForMaskedLM"):
+        Judge(str(tmp_path), "cpu")
+
+
+class Reads:
+    """A tokenizer of whole words, as far as it knows them."""
+
+    def __init__(self, words, unknown=0):
+        self.words, self.unk_token_id = ["?", *words], unknown
+
+    def encode(self, text, add_special_tokens):
+        known = (self.words.index(w) if w in self.words else 0 for w in text.split())
+        return list(known) if self.unk_token_id is not None else [i for i in known if i]
+
+
+def test_a_tokenizer_without_room_for_the_control_prompt_is_refused():
+    asked = [skip_prompt(Prompt("Why?"), r).user for r in (1.0, 0.5)]
+    ensure_room(Reads(["Why?", "Thinking:", "50%"]), asked)
+    with pytest.raises(ModelError, match=r"no room for the control prompt(.|\n)*no tokens for some"):
+        ensure_room(Reads(["Why?", "Thinking:"]), asked)
+    with pytest.raises(ModelError, match="same tokens"):
+        ensure_room(Reads(["Why?"], unknown=None), asked)
+
+
+def test_such_a_tokenizer_is_refused_before_the_training(parent, recording, tmp_path, monkeypatch):
+    def refuse(tokenizer, wordings):
+        raise ModelError(wordings[-1])
+
+    monkeypatch.setattr("karui.shorter.token_skip.ensure_room", refuse)
+    with pytest.raises(ModelError, match="Thinking: 30%"):
+        hand.made("token-skip", parent, recording, tmp_path)
+
+
+def test_one_training_serves_all_ratios():
+    plans = [catalog.parse(f"token-skip + skip-ratio:ratio={r}") for r in (0.3, 0.5, 1)]
+    assert len({plan.prepared for plan in plans}) == 1
+    users = [plan.rewrite(Ask("q", Prompt("Why?"))).prompt.user for plan in plans]
+    assert users == ["Why?\n\nThinking: 30%", "Why?\n\nThinking: 50%", "Why?"]
+    with pytest.raises(PlanError, match="ratio"):
+        catalog.parse("skip-ratio:ratio=1.5")
