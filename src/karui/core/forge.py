@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from karui.core.question import Task
 from karui.core.recording import Recording
 
 
@@ -40,6 +41,15 @@ class Forge(Protocol):
 
         Raises:
             InputError: None was given; says how to give one.
+        """
+
+    @property
+    def task(self) -> Task:
+        """The recording's questions, with what reads and judges answers that were never recorded.
+
+        Raises:
+            InputError: There is no recording.
+            RecordingMismatch: The questions cannot be loaded again, or are no longer what was recorded.
         """
 
     def progress(self, done: float, total: float, note: str = "") -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from karui.core.errors import InputError, ModelError, StorageError
 from karui.core.plan import Plan
+from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.technique import Technique
 from karui.engines.transformers.card import digest, weight_files
@@ -58,6 +59,7 @@ def make(
     minutes: float | None = None,
     name: str = "",
     on_progress: Callable[[Progress], None] | None = None,
+    task: Task | None = None,
 ) -> Artifact:
     """Makes what the techniques of a plan `prepare`, each from what the one before it made.
 
@@ -75,6 +77,7 @@ def make(
         minutes: What is allowed for training; None is each technique's own default.
         name: What to call the parent; the folder's name where empty.
         on_progress: Is told how far the work is.
+        task: What was recorded, where it cannot be loaded again by the name in the recording's manifest.
 
     Returns:
         The last artifact; `karui.forge.artifact.Artifact.of` its folder gives it again.
@@ -92,7 +95,7 @@ def make(
             "There is nothing to make: none of these techniques makes new weights.",
             remedy="`karui techniques` marks those that do; the others are recorded or replayed.",
         )
-    offer = _Offer(recording, data_digest, device, seed, minutes, on_progress)
+    offer = _Offer(recording, data_digest, device, seed, minutes, on_progress, task)
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
     parent = _parent_of(find_folder(str(model)), name)
@@ -131,6 +134,7 @@ class _Offer:
     seed: int
     minutes: float | None
     on_progress: Callable[[Progress], None] | None
+    task: Task | None
 
     def inputs(self, used: Iterable[str]) -> dict[str, Any]:
         values = {"recording": self.data, "seed": self.seed, "minutes": self.minutes}
@@ -180,6 +184,7 @@ def _made(
             minutes=offer.minutes,
             device=offer.device,
             on_progress=offer.on_progress,
+            task=offer.task,
         )
         try:
             artifact = _worked(technique, parent, place, offer)

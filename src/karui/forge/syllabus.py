@@ -27,6 +27,7 @@ class Setting:
         batch_tokens: Tokens of one optimizer step, on all devices together.
         minutes: Wall time at most, None without limit.
         on_progress: Is told (done, total, words).
+        relief: What to do where memory gives out; empty is to lower `batch_tokens`.
     """
 
     scratch: Path
@@ -36,6 +37,7 @@ class Setting:
     batch_tokens: int
     minutes: float | None = None
     on_progress: Callable[[float, float, str], None] = silent
+    relief: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what no training could run with.
@@ -114,14 +116,14 @@ def lay_out(
         epochs=epochs,
         steps=steps,
         device=setting.device,
-        processes=_processes(setting),
+        processes=processes(setting),
         seed=setting.seed,
     )
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     return Syllabus(learned, held, batches, pad)
 
 
-def _processes(setting: Setting) -> int:
+def processes(setting: Setting) -> int:
     """Returns how many devices learn side by side, as `accelerate launch` or torchrun started them.
 
     What is asked here first is what this process keeps to: a processor, or a GPU.

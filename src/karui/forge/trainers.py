@@ -117,14 +117,15 @@ def check_memory(model: Any, setting: Setting, *, trained: int) -> None:
     )
 
 
-def new_course(syllabus: Syllabus, setting: Setting) -> Course:
-    """Returns the course of a training that begins, or is taken up again."""
+def new_course(syllabus: Syllabus, setting: Setting, **options: Any) -> Course:
+    """Returns the course of a training that begins, or is taken up again; `options` as `Course` has them."""
     return Course(
         steps=syllabus.batches.steps,
         minutes=setting.minutes,
         on_progress=setting.on_progress,
         lead=lead(),
         agree=_agreed,
+        **options,
     )
 
 
@@ -202,7 +203,8 @@ def _memory(setting: Setting) -> Iterator[None]:
         raise ModelError(
             f"The training does not fit into the memory of {setting.device}.",
             why=str(error).strip().partition("\n")[0],
-            remedy=f"Lower batch_tokens (now {setting.batch_tokens}), or train low-rank adapters (lora=16).",
+            remedy=setting.relief
+            or f"Lower batch_tokens (now {setting.batch_tokens}), or train low-rank adapters (lora=16).",
         ) from error
 
 

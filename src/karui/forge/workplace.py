@@ -9,8 +9,10 @@ from time import monotonic
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.forge.artifact import Artifact
+from karui.forge.drills import task_of
 
 _STATE = "state.json"
 _SAVE_SECONDS = 5.0
@@ -63,13 +65,14 @@ class Workplace:
         minutes: float | None,
         device: str,
         on_progress: Callable[[Progress], None] | None,
+        task: Task | None = None,
     ) -> None:
         """Takes up what an earlier try has left in the folder `home`, less its half-written result."""
         self.folder, self.scratch = home / "model", home / "scratch"
         self.device = device
         self.notes: dict[str, Any] = {}
         self._home, self._technique, self._on_progress = home, technique, on_progress
-        self._recording, self._seed, self._minutes = recording, seed, minutes
+        self._recording, self._seed, self._minutes, self._task = recording, seed, minutes, task
         self._used: set[str] = set()
         self._before = 0.0
         with suppress(OSError, ValueError, KeyError):
@@ -93,6 +96,11 @@ class Workplace:
                 remedy="Record the model with `karui record`, and give the folder with --recording.",
             )
         return self._recording
+
+    @property
+    def task(self) -> Task:
+        """The recording's questions, with what judges new answers to them."""
+        return task_of(self.recording, self._task)
 
     @property
     def seed(self) -> int:

@@ -1,0 +1,190 @@
+"""What reinforcement learning practises on: prompts, and what judges the replies to them.
+
+A recording knows the verdict of every answer that it has seen. A model under training gives others, so they
+are judged as they were when it was recorded: by the verifier of the recording's task.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from karui import tasks
+from karui.core.ask import Prompt
+from karui.core.errors import InputError, KaruiError, RecordingMismatch
+from karui.core.question import Question, Task
+from karui.core.recording import Recorded, Recording
+from karui.engines.transformers.answers import answer_after, answer_unsaid, end_pattern
+from karui.engines.transformers.markers import markers_of
+from karui.engines.transformers.prompt import Start, Template
+from karui.engines.transformers.vocabulary import Vocabulary
+
+_LONGEST = 99.0
+"""Percentile of the recorded lengths that replies may reach: a few endless ones would hold up all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One prompt to practise on.
+
+    Attributes:
+        prompt_ids: Its tokens, as the engine feeds them.
+        start: What the model does first.
+        question: The question, with what judges its answers.
+        target: Tokens that the prompt asks for; 0 where it asks for none.
+    """
+
+    prompt_ids: list[int]
+    start: Start
+    question: Question
+    target: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reply, judged.
+
+    Attributes:
+        tokens: All that was written, the end of turn included.
+        right: Whether its answer is.
+        truncated: Whether the token limit cut it; it has no answer then.
+    """
+
+    tokens: int
+    right: bool
+    truncated: bool
+
+
+def drills(asked: Iterable[tuple[Recorded, Prompt, int]], task: Task, tokenizer: Any) -> tuple[Drill, ...]:
+    """Returns questions as prompts to practise on, in their order.
+
+    Args:
+        asked: Recorded questions, what the model is shown, and the tokens that it asks for (0 for none).
+        task: What judges answers to them.
+        tokenizer: Of the model that is trained.
+    """
+    template = Template(tokenizer, markers_of(tokenizer))
+    judged = {question.id: question for question in task.questions}
+    found = []
+    for recorded, prompt, target in asked:
+        text, start = template.render(prompt)
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        found.append(Drill(ids, start, judged[recorded.id], target))
+    return tuple(found)
+
+
+def longest_reply(recording: Recording, drilled: Sequence[Drill], context: int | None) -> int:
+    """Returns how long a reply may be: nearly as long as the longest that was recorded.
+
+    Args:
+        recording: Whose replies count, right or wrong.
+        drilled: Whose longest prompt has to fit into the context as well.
+        context: Of the model, None where it has no limit.
+
+    Raises:
+        InputError: There is no trace.
+    """
+    lengths = [t.thinking_tokens + t.answer_tokens for t in recording.traces()]
+    if not lengths:
+        raise InputError(
+            "There is no trace in the recording to tell how long replies are.",
+            remedy="Record the questions, or say how long a reply may be (max_tokens=…).",
+        )
+    longest = int(np.ceil(np.percentile(lengths, _LONGEST)))
+    if context is None:
+        return longest
+    return max(1, min(longest, context - max(len(d.prompt_ids) for d in drilled)))
+
+
+class Judge:
+    """Reads the tokens of replies as the engine does, and judges their answers.
+
+    Attributes:
+        ends: Tokens that end a reply.
+    """
+
+    def __init__(self, tokenizer: Any, model: Any, *, agreement: bool) -> None:
+        """Reads the vocabulary, and what ends a turn, off a tokenizer and a loaded model.
+
+        Args:
+            tokenizer: As transformers loads it.
+            model: The same.
+            agreement: Whether references are the model's own answers, with which answers have to be equal.
+        """
+        self._agreement = agreement
+        self._markers = markers_of(tokenizer)
+        self._pattern = end_pattern(self._markers)
+        ends = {tokenizer.eos_token_id, Template(tokenizer, self._markers).turn_end()}
+        for config in (model.config, model.generation_config):
+            end = getattr(config, "eos_token_id", None)
+            ends |= set(end) if isinstance(end, list) else {end}
+        self.ends = frozenset(end for end in ends if end is not None)
+        size = model.get_input_embeddings().weight.shape[0]
+        self._vocabulary = Vocabulary(tokenizer, size, self.ends, self._markers.close, self._markers.endings)
+
+    def attempt(self, drill: Drill, tokens: Sequence[int]) -> Attempt:
+        """Returns a reply, judged."""
+        if not tokens or tokens[-1] not in self.ends:
+            return Attempt(len(tokens), right=False, truncated=True)
+        question = drill.question
+        said = self._answer(self._vocabulary.text(tokens[:-1]), drill)
+        answer = question.verifier.read(said) if said else None
+        return Attempt(len(tokens), self._right(question, answer), truncated=False)
+
+    def _right(self, question: Question, answer: str | None) -> bool:
+        if answer is None:
+            return False
+        if self._agreement:
+            return answer == question.reference
+        return question.verifier.verify(question.reference, answer)
+
+    def _answer(self, text: str, drill: Drill) -> str:
+        """Returns what a finished reply says after its thinking, "" where it never came to that."""
+        begin = text.lstrip()
+        thinks = drill.start is Start.THINKING or (
+            drill.start is Start.UNDECIDED and begin.startswith(self._markers.open)
+        )
+        if not thinks:
+            return answer_after(self._markers, text)
+        found = self._pattern.search(text)
+        if not found:
+            return answer_unsaid(self._markers, text, drill.question.verifier.read)
+        return answer_after(self._markers, text[found.start() if self._markers.plain else found.end() :])
+
+
+def task_of(recording: Recording, task: Task | None = None) -> Task:
+    """Returns the task that a recording was made on, with references and verifiers for new answers.
+
+    Args:
+        recording: Whose questions have to be judged.
+        task: The task, where the caller has it; else it is loaded by the name in the manifest.
+
+    Raises:
+        RecordingMismatch: It cannot be loaded, lacks a recorded question, or has another reference for it.
+    """
+    name, agreement = recording.manifest.task, recording.manifest.agreement
+    if task is None:
+        try:
+            task = tasks.load(name, need_reference=not agreement)
+        except KaruiError as error:
+            raise RecordingMismatch(
+                f"The questions of the recording ({name}) cannot be loaded again.",
+                why=f"New answers have to be judged as the recorded ones were. {error.what}",
+                remedy="Run this where the questions were recorded from, or record them again.",
+            ) from error
+    known = {question.id: question for question in task.questions}
+    found = []
+    for recorded in recording.questions:
+        question = known.get(recorded.id)
+        if question is None or (not agreement and question.reference != recorded.reference):
+            what = "are not there any more" if question is None else "have another reference"
+            raise RecordingMismatch(
+                f"Questions of the recording {what} in {name}: {recorded.id}.",
+                why="New answers have to be judged as the recorded ones were.",
+                remedy="Record the questions as they are now, and give that recording.",
+            )
+        found.append(
+            Question(question.id, question.text, recorded.reference, question.verifier, question.kind)
+        )
+    return Task(name, tuple(found), task.instruction, agreement)

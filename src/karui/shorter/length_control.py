@@ -1,0 +1,83 @@
+"""Length control (LCPO): the model learns to think for as long as the prompt says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from karui.core.forge import Forge
+from karui.core.technique import Family, knob, require
+from karui.engines.transformers.load import load_tokenizer
+from karui.forge.drills import Attempt
+from karui.forge.regime import Aim
+from karui.forge.rewards.target_at_most import target_at_most
+from karui.forge.rewards.target_exact import target_exact
+from karui.shorter._control import ensure_room
+from karui.shorter._practice import Practice
+from karui.shorter._target import MODES, target_prompt
+
+_TARGETS = 4
+"""Targets that each question is asked with in the course of a training."""
+_EXACT, _AT_MOST = 1.2, 4.0
+"""Slopes times the highest target: as in the paper, where they are 0.0003 and 0.001 for up to 4,000."""
+_ROOM = 1.25
+"""Tokens that an answer may take, as a multiple of the highest target: overrunning it has to be possible."""
+
+
+@dataclass(frozen=True)
+class LengthControl(Practice):
+    """Trains the model by reinforcement to think for as many tokens as its prompt says, or no more.
+
+    Each question is asked with several targets between `low` and `high`, drawn evenly. One training then
+    serves every target: `length-control + target-length:tokens=150` is a plan of its own, with a recording
+    of its own. It trades away accuracy at targets too small for the question, by design, and some of what
+    the model does when no target is named. Not where one length will do: reinforce-shorter gets further in
+    the same time. Nor for a model so small or a training so short that it does not learn to read numbers:
+    look at asked-for against delivered lengths first. Accuracy on questions held back is watched, with
+    targets as in the training.
+
+    L1 of Aggarwal and Welleck, "L1: Controlling How Long A Reasoning Model Thinks With Reinforcement
+    Learning", arXiv 2503.04697 (LCPO-Exact and LCPO-Max).
+    """
+
+    family: ClassVar[Family] = Family.SHORTER
+
+    mode: str = knob("exact", choices=MODES, help="Whether a target is to be met, or not to be exceeded.")
+    low: int = knob(0, help="Smallest target; 0 is a fifth of the recording's mean.")
+    high: int = knob(0, help="Largest target; 0 is one and a half times the recording's mean.")
+    slope: float = knob(0.0, help="What a token too many costs; 0 is as in the paper, by the largest target.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.mode in MODES, self, f"mode is one of {', '.join(MODES)}")
+        require(self.low >= 0 and self.high >= 0, self, "low and high cannot be below 0")
+        require(not self.high or self.low < self.high, self, "low has to be below high")
+        require(self.slope >= 0, self, "slope cannot be below 0")
+
+    def prepare(self, model: Path, forge: Forge) -> None:
+        recording = forge.recording
+        mean = np.mean([t.thinking_tokens + t.answer_tokens for t in recording.traces()])
+        low, high = self.low or max(1, round(mean / 5)), self.high or round(1.5 * mean)
+        draw = np.random.default_rng([forge.seed, 4])
+        asked = [
+            (question, target_prompt(question.prompt, target, self.mode), target)
+            for question in recording.questions
+            for target in draw.integers(low, high + 1, _TARGETS).tolist()
+        ]
+        wordings = dict.fromkeys(prompt.user for _, prompt, _ in asked[:_TARGETS])
+        ensure_room(load_tokenizer(model), list(wordings))
+        slope = self.slope or (_EXACT if self.mode == "exact" else _AT_MOST) / high
+
+        def reward(tokens: Sequence[int], right: Sequence[bool], target: int) -> list[float]:
+            if self.mode == "exact":
+                return target_exact(tokens, right, target=target, slope=slope)
+            return target_at_most(tokens, right, target=target, slope=slope)
+
+        def kept_to(attempts: Sequence[Attempt], targets: Sequence[int]) -> float:
+            paid = [reward([a.tokens], [a.right], t)[0] for a, t in zip(attempts, targets, strict=True)]
+            return sum(paid) / len(paid)
+
+        forge.note(targets=[low, high], slope=slope)
+        self.practise(model, forge, asked, Aim(reward, kept_to), at_least_tokens=round(_ROOM * high))

@@ -1,0 +1,54 @@
+"""Reinforcement towards brevity: right answers are paid, short right answers more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from karui.core.forge import Forge
+from karui.core.technique import Family, knob, require
+from karui.forge.drills import Attempt
+from karui.forge.regime import Aim
+from karui.forge.rewards.efficient_length import efficient_length
+from karui.forge.rewards.kimi_length import kimi_length
+from karui.shorter._practice import Practice
+
+_FORMS = {"efficient": efficient_length, "kimi": kimi_length}
+
+
+@dataclass(frozen=True)
+class ReinforceShorter(Practice):
+    """Trains the model by reinforcement to give right answers in fewer tokens than it usually takes.
+
+    Every question is answered several times. A right answer is paid more the shorter it is among the right
+    answers to the same question (`form=efficient`), or among all of them (`form=kimi`, which also holds
+    length against wrong ones); so what needs more thinking keeps it. It trades time for that: every step
+    generates whole traces, minutes on a GPU and much longer without one, where `shortest-correct` learns
+    more in the same time. Not for tasks whose verifier can be fooled: the model will find out how. Accuracy
+    on questions held back is watched; the training ends when it falls by more than `margin`, and the
+    shortest weights within it are kept.
+
+    Arora and Zanette, "Training Language Models to Reason Efficiently", arXiv 2502.04463; Kimi Team, "Kimi
+    k1.5: Scaling Reinforcement Learning with LLMs", arXiv 2501.12599.
+    """
+
+    family: ClassVar[Family] = Family.SHORTER
+
+    form: str = knob("efficient", choices=tuple(_FORMS), help="What a length is compared with.")
+    weight: float = knob(0.2, low=0.05, high=0.4, help="Of length beside being right.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.form in _FORMS, self, f"form is one of {', '.join(_FORMS)}")
+        require(0 < self.weight < 1, self, "weight lies between 0 and 1: being right has to count for more")
+
+    def prepare(self, model: Path, forge: Forge) -> None:
+        asked = [(question, question.prompt, 0) for question in forge.recording.questions]
+        self.practise(model, forge, asked, Aim(self._reward, _brevity))
+
+    def _reward(self, tokens: Sequence[int], right: Sequence[bool], _target: int) -> list[float]:
+        return _FORMS[self.form](tokens, right, weight=self.weight)
+
+
+def _brevity(attempts: Sequence[Attempt], _targets: Sequence[int]) -> float:
+    return -sum(a.tokens for a in attempts) / len(attempts)
