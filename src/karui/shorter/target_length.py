@@ -13,9 +13,9 @@ class TargetLength(Technique):
     """Names the number of tokens to think for, in the words that length-control trained the model on.
 
     One training serves every target (`length-control + target-length:tokens=150`). It trades away the
-    thinking beyond the target, and accuracy with it where the question needs more. On a model that was not
-    trained by length-control the number is hardly heeded: token-budget-hint asks such a model in plain words,
-    token-budget enforces.
+    thinking beyond the target, and accuracy with it where the question needs more. Not for a model that
+    length-control did not train, which hardly heeds the number: token-budget-hint asks such a model in
+    plain words, token-budget enforces.
 
     Aggarwal and Welleck, "L1: Controlling How Long A Reasoning Model Thinks With Reinforcement Learning",
     arXiv 2503.04697.
