@@ -31,8 +31,8 @@ def finish(pruned: Parent, forge: Forge, taught: Lessons | None, steps: int) -> 
     """Writes the pruned model to `forge.folder`, in the type that its parent was stored in.
 
     Healing is distillation on the parent's right traces: the loss is KL(parent || pruned) at every token of
-    a reply (see `karui.forge.imitate`), which heals pruned models better than learning the tokens alone
-    ("Minitron", 2407.14679).
+    a reply (see `karui.forge.imitate`). "Minitron" (2407.14679) found it to heal pruned models better than
+    learning the tokens alone; docs/log.md has no comparison at equal length.
 
     Args:
         pruned: Pruned in memory.
