@@ -41,7 +41,7 @@ class TokenSkip(Training):
     importance: str = knob(
         "", help="Folder or Hub name of an importance model; empty: the model's own surprise."
     )
-    numbers: bool = knob(default=True, help="Whether tokens with digits go only after all others.")
+    numbers: bool = knob(default=False, help="Whether tokens with digits go only after all others.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
