@@ -50,7 +50,12 @@ def test_cascades_are_there_for_every_model_beside_and_only_then() -> None:
     assert len({p.id for p in both}) == len(both)
     knobs = [plan.techniques[0].spec for plan in between("small").plans if len(plan.techniques) == 1]
     assert {k["by"] for k in knobs} == {"confidence", "agreement", "entropy"}
-    assert {k["tokens"] for k in knobs} == {25, 71, 200}  # in lengths of the small model's thinking
+    assert {k["tokens"] for k in knobs} == {
+        0,
+        25,
+        71,
+        200,
+    }  # whole, or in lengths of the small model's thinking
     assert len(knobs) == 6 * 3 * 3
     composed = {plan.techniques[1].name() for plan in between("small").plans if len(plan.techniques) == 2}
     assert {"trial-confidence", "token-cap", "trial-stability", "exit-entropy"} <= composed

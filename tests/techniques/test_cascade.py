@@ -63,14 +63,14 @@ def generated(outcome):
 
 
 def test_a_sure_small_model_answers_alone():
-    outcome = play("cascade:threshold=0.8", [trace("7", 100)], [trace("3", 40, end_sure=0.9)])
+    outcome = play("cascade:by=confidence,threshold=0.8", [trace("7", 100)], [trace("3", 40, end_sure=0.9)])
     assert (outcome.answer, outcome.correct) == ("3", False)
     assert generated(outcome) == {"small": 45}
     assert (outcome.time, outcome.busy, outcome.asked) == (45, {"small": 45}, ("small",))
 
 
 def test_an_unsure_one_hands_over_and_both_are_paid():
-    outcome = play("cascade:threshold=0.95", [trace("7", 100)], [trace("3", 40, end_sure=0.9)])
+    outcome = play("cascade:by=confidence,threshold=0.95", [trace("7", 100)], [trace("3", 40, end_sure=0.9)])
     assert (outcome.answer, outcome.correct) == ("7", True)
     assert generated(outcome) == {"small": 45, "main": 105}
     assert outcome.time == 150
@@ -81,7 +81,7 @@ def test_an_unsure_one_hands_over_and_both_are_paid():
 
 def test_without_an_answer_it_escalates_at_any_threshold():
     small = [trace(None, 400, cut=True)]
-    outcome = play("cascade:threshold=0", [trace("7", 100)], small)
+    outcome = play("cascade:by=confidence,threshold=0", [trace("7", 100)], small)
     assert (outcome.answer, outcome.truncated) == ("7", 1)
     assert generated(outcome) == {"small": 400, "main": 105}
 
@@ -95,7 +95,7 @@ def test_the_small_answer_stands_where_the_main_model_has_none():
 @pytest.mark.parametrize(("sure", "asked"), [(SURE, ("small",)), (UNSURE, ("small", "main"))])
 def test_few_tokens_make_the_forced_answer_tell(sure, asked):
     small = [trace("3", 90, at(20, "1"), at(40, "7", sure=sure), at(60, "3"), end_sure=1.0)]
-    outcome = play("cascade:tokens=30", [trace("7", 100)], small)
+    outcome = play("cascade:by=confidence,tokens=30", [trace("7", 100)], small)
     assert outcome.asked == asked
     assert outcome.bills["small"].thinking == 40
     assert outcome.bills["small"].prompt == 10 + 3  # the small model's own suffix was forced
@@ -139,10 +139,10 @@ def test_watchers_of_the_plan_see_both_models():
 def test_flows_nest_both_ways():
     main = [trace("7", 100), trace("7", 100), trace("5", 100)]
     small = [trace("3", 40, end_sure=0.5), trace("7", 40, end_sure=0.99), trace("3", 40, end_sure=0.5)]
-    inside = play("cascade:threshold=0.9 + self-consistency:k=3", main, small)
+    inside = play("cascade:by=confidence,threshold=0.9 + self-consistency:k=3", main, small)
     assert inside.asked == ("small",) * 3 + ("main",) * 3  # 2 of 3 is not enough, so the main model votes
     assert (inside.answer, inside.confidence) == ("7", pytest.approx(2 / 3))
-    outside = play("self-consistency:k=3 + cascade:threshold=0.9", main, small)
+    outside = play("self-consistency:k=3 + cascade:by=confidence,threshold=0.9", main, small)
     assert sorted(outside.asked) == ["main"] * 2 + ["small"] * 3  # each voter hands over by itself
     assert (outside.answer, outside.confidence) == ("7", 1.0)
 
@@ -192,11 +192,11 @@ class SameText:
 
 
 PLANS = (
-    "cascade:threshold=0.9",
+    "cascade:by=confidence,threshold=0.9",
     "cascade:tokens=50 + trial-stability:k=2",
     "cascade:by=agreement,k=4,threshold=0.6",
-    "cascade:threshold=0.6 + first-of:k=4,m=2",
-    "first-of:k=4,m=2 + cascade:threshold=0.95",
+    "cascade:by=confidence,threshold=0.6 + first-of:k=4,m=2",
+    "first-of:k=4,m=2 + cascade:by=confidence,threshold=0.95",
 )
 
 
@@ -233,8 +233,8 @@ def test_threshold_0_is_the_small_model_alone_and_above_1_both_always():
     main = synthetic(30, 4, seed=2, tokens=90, truncated=0.0)
     small = sibling(main, samples=5)
     replay = Replay({"main": main, "small": small}, runs=5)
-    alone = replay.outcomes(catalog.parse("cascade:threshold=0"))
-    both = replay.outcomes(catalog.parse("cascade:threshold=1.01"))
+    alone = replay.outcomes(catalog.parse("cascade:by=confidence,threshold=0"))
+    both = replay.outcomes(catalog.parse("cascade:by=confidence,threshold=1.01"))
     bare = Replay({"main": small}, runs=5)
     rows = zip(small.questions, alone.correct, alone.generated("small"), strict=True)
     for question, correct, tokens in rows:
@@ -276,7 +276,7 @@ def test_it_refuses_to_run_without_the_model_it_asks():
 
 
 def test_abilities_are_asked_of_the_model_that_is_believed():
-    plan = catalog.parse("cascade:tokens=50")
+    plan = catalog.parse("cascade:by=confidence,tokens=50")
     main = synthetic(4, 4)
     small = sibling(main)
     mute = replace(main, manifest=replace(main.manifest, abilities=frozenset()))
@@ -364,7 +364,7 @@ def test_parameters_that_make_no_sense_are_refused():
 
 def test_every_way_to_doubt_is_searched_with_every_budget():
     knobs = catalog.technique("cascade").knobs()
-    assert list(knobs)[:3] == ["threshold", "tokens", "by"]  # the order in which the space spends its points
+    assert list(knobs)[:3] == ["threshold", "by", "tokens"]  # the order in which the space spends its points
     plans = [
         catalog.parse(f"cascade:by={by},threshold={t}")
         for by, t in product(knobs["by"][1].choices, knobs["threshold"][1].choices)

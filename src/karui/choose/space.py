@@ -72,12 +72,14 @@ def space(
         lengths = (beside or {}).items()
         return [v for name, own in lengths for v in one(technique, between, length=own, model=name)]
 
-    singles = [(v,) for t in replayable for v in grid(t, alone, BETWEEN)]
     pairs = [
         pair
         for outer, inner in product(flows, exits)
         for pair in product(grid(outer, paired, BETWEEN_PAIRED), grid(inner, paired, ()))
     ]
+    # What a pair is made of is there alone as well: only then is it known what each part saves.
+    parts = {part: None for pair in pairs for part in pair}
+    singles = [(v,) for v in (*(v for t in replayable for v in grid(t, alone, BETWEEN)), *parts)]
     plans, refused = {}, {}
     for chosen in [(), *singles, *pairs]:
         try:

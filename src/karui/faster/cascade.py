@@ -21,10 +21,10 @@ class Cascade(Technique):
     question then waits for one after the other. Both models are kept in memory. What tells doubt is to be
     chosen on one's own questions:
 
+    * `entropy` is exp(-mean entropy) of the small model's thinking, which costs nothing more.
+    * `agreement` is the share of `k` traces of the small model that came to one answer.
     * `confidence` is the answer's own. After whole thinking it says little, since the answer only repeats
       what was thought; give the small model few `tokens`, and the answer forced there tells much.
-    * `agreement` is the share of `k` traces of the small model that came to one answer.
-    * `entropy` is exp(-mean entropy) of the small model's thinking, which costs nothing more.
 
     Not for two models of about the same price: two small answers cost as much as one large. Not where a
     slow answer is worse than a wrong one.
@@ -45,7 +45,10 @@ class Cascade(Technique):
     family: ClassVar[Family] = Family.FASTER
 
     threshold: float = knob(
-        0.9, choices=(0.9, 0.97, 0.6, 0.99, 0.94, 0.0), help="Escalate below this; 0 only without an answer."
+        0.9, choices=(0.93, 0.97, 0.9, 0.99, 0.6, 0.0), help="Escalate below this; 0 only without an answer."
+    )
+    by: str = knob(
+        "entropy", choices=("entropy", "agreement", "confidence"), help="What tells that it is unsure."
     )
     tokens: int = knob(
         0,
@@ -55,10 +58,7 @@ class Cascade(Technique):
         per_length=True,
         help="Thinking tokens of the small model; 0 lets it finish.",
     )
-    by: str = knob(
-        "confidence", choices=("confidence", "agreement", "entropy"), help="What tells that it is unsure."
-    )
-    k: int = knob(3, low=2, high=8, log=True, of_recorded=True, help="Its traces, by agreement.")
+    k: int = knob(2, low=2, high=8, log=True, of_recorded=True, help="Its traces, by agreement.")
     model: str = knob("small", help="Its name: of an engine, or of a recording beside the main one.")
 
     def __post_init__(self) -> None:
