@@ -1,0 +1,75 @@
+"""`karui poc --version`: lighter versions are made, weighed, raced, recorded, and shown in the report."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from karui.cli.lighter import VERSIONS, version_plans
+from karui.core.errors import InputError, UnknownName
+
+KARUI = [str(Path(sys.executable).with_name("karui"))]
+
+
+def test_a_version_makes_new_weights_and_does_nothing_else():
+    assert [p.label for p in version_plans(["prune-depth:layers=3"], "cpu")] == ["prune-depth(layers=3.0)"]
+    with pytest.raises(InputError, match="makes no new weights"):
+        version_plans(["token-cap:tokens=100"], "cpu")
+    with pytest.raises(InputError, match="does more than that"):
+        version_plans(["prune-depth:layers=3 + token-cap:tokens=100"], "cpu")
+    with pytest.raises(UnknownName, match="prune-depth"):
+        version_plans(["prune-dept"], "cpu")
+
+
+@pytest.mark.parametrize("device", VERSIONS)
+def test_what_is_tried_without_being_named_can_be_made(device):
+    assert len(version_plans([], device)) == len(VERSIONS[device])
+
+
+def test_versions_go_all_the_way_to_the_report(tmp_path):
+    # Two blocks of twelve are left at most: fast, and wrong; the race and the table are what is tested.
+    pruned = [word for n in (9, 10, 11) for word in ("--version", f"prune-depth:layers={n}")]
+    refused = ["--version", "prune-depth:layers=12"]
+    short = [
+        "--limit",
+        "24",
+        "--samples",
+        "1",
+        "--max-tokens",
+        "420",
+        "--accept-truncation",
+        "--no-confirm",
+        "--at-once",
+        "7",
+    ]
+    done = subprocess.run(
+        [*KARUI, "poc", "--questions", "mini:test", *pruned, *refused, *short, "--out", "poc"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "latency on this machine is made small" in done.stderr
+    assert "prune-depth(layers=12.0) is left out: " in done.stderr
+    study = json.loads((tmp_path / "poc" / "study.json").read_text())
+    base, *versions = study["models"]
+    assert base["label"] == ""
+    assert [v["label"] for v in versions] == [f"prune-depth(layers={n}.0)" for n in (9, 10, 11, 12)]
+    lightest = versions[2]
+    assert (
+        lightest["weight"]["disk_bytes"] < versions[0]["weight"]["disk_bytes"] < base["weight"]["disk_bytes"]
+    )
+    assert lightest["weight"]["flops_per_token"] < 0.3 * base["weight"]["flops_per_token"]
+    assert lightest["made"]["notes"]["layers"] == 1
+    assert versions[3]["weight"] is None
+    assert "It would take out 12" in versions[3]["refused"]
+    raced = study["screening"]
+    assert {s["name"] for s in raced["standings"]} == {v["label"] for v in versions[:3]}
+    assert raced["asked"] == sum(s["questions"] for s in raced["standings"])
+    kept = {s["name"] for s in raced["standings"] if s["kept"]}
+    assert kept == {v["label"] for v in versions if v["measurement"]}
+    page = (tmp_path / "poc" / "report.html").read_text()
+    assert all(v["label"] in page for v in versions)
