@@ -56,7 +56,7 @@ def test_cascades_are_there_for_every_model_beside_and_only_then() -> None:
         71,
         200,
     }  # whole, or in lengths of the small model's thinking
-    assert len(knobs) == 6 * 3 * 3
+    assert len(knobs) == 6 * 3 * 3 + 3 * 3  # alone, and as in pairs
     composed = {plan.techniques[1].name() for plan in between("small").plans if len(plan.techniques) == 2}
     assert {"trial-confidence", "token-cap", "trial-stability", "exit-entropy"} <= composed
 
