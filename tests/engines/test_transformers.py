@@ -80,7 +80,7 @@ def same(a, b):
 
 def generate(engine, asked, limit, **options):
     """What transformers' own generate writes, as tokens."""
-    model, tokenizer = engine._server.batch._network.model, engine._tokenizer
+    model, tokenizer = engine._server.batch.machine._network.model, engine._tokenizer
     text, _ = engine._template.render(asked.prompt)
     ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
     model.set_attn_implementation("sdpa")
@@ -167,13 +167,13 @@ def test_signals_are_those_of_a_plain_forward(text):
     ids = engine._tokenizer.encode(prompt, add_special_tokens=False)
     tokens = batch._tokens[0, : trace.thinking_tokens].tolist()  # its slot, still unchanged
     with torch.inference_mode():
-        model = batch._network.model
+        model = batch.machine._network.model
         logits = model(input_ids=torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1].clone()
     if text:
         logits = torch.from_numpy(logits.numpy())  # an inference tensor may not be changed
         for i, row in enumerate(logits):
             tail = np.array(tokens[max(0, i - batch.bans.memory) : i], dtype=np.int64)
-            row[batch.bans.after(batch.bans.add(("wait",)), tail, torch.device("cpu"))] = -1e9
+            row[batch.bans.after(batch.bans.add(("wait",)), tail)] = -1e9
     logp = logits.log_softmax(-1)
     chosen = logp[torch.arange(len(tokens)), tokens]
     entropy = -(logp.exp() * logp).sum(-1)
@@ -201,10 +201,10 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
     for here, peek, trial in seen:
         given = torch.tensor([ids + tokens[: here.tokens] + suffix])
         with torch.inference_mode():
-            out = batch._network.model.generate(
+            out = batch.machine._network.model.generate(
                 given, max_new_tokens=trial.tokens, do_sample=False, pad_token_id=0, eos_token_id=-1
             )[0, given.shape[1] :].tolist()
-            logp = batch._network.model(input_ids=given).logits[0, -1].log_softmax(-1)
+            logp = batch.machine._network.model(input_ids=given).logits[0, -1].log_softmax(-1)
         assert trial.text == "\\boxed{" + batch.vocabulary.text(out)[: len(trial.text) - len("\\boxed{")]
         assert peek.token == batch.vocabulary.text(out[:1])
         assert peek.probability == pytest.approx(float(logp.max().exp()), abs=1e-3)
@@ -394,7 +394,7 @@ def test_a_banned_word_is_stopped_however_it_is_cut_up():
 
     def stopped(before, token):
         tail = np.array([vocabulary.texts.index(c) for c in before][-bans.memory :], dtype=np.int64)
-        return vocabulary.texts.index(token) in bans.after(key, tail, torch.device("cpu")).tolist()
+        return vocabulary.texts.index(token) in bans.after(key, tail).tolist()
 
     assert stopped("so wai", "t")
     assert stopped("WAI", "T")

@@ -14,9 +14,9 @@ from transformers import BertConfig, BertModel, MambaConfig, MambaForCausalLM, P
 
 from karui.core.ask import Prompt
 from karui.core.errors import ModelError
+from karui.engines.slots.threads import choose_threads
 from karui.engines.transformers import TransformersEngine, find_markers
 from karui.engines.transformers.card import digest
-from karui.engines.transformers.load import choose_threads
 from karui.engines.transformers.prompt import Start, Template
 from karui.engines.transformers.sampling import draw
 from karui.engines.transformers.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
@@ -282,10 +282,13 @@ def test_settings_that_do_not_exist_are_refused(folder, options):
 
 def test_threads_as_asked_or_as_the_environment_says(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert choose_threads(None, lambda: None) == (torch.get_num_threads(), "OMP_NUM_THREADS")
-    assert choose_threads(1, lambda: None) == (1, "as asked")
+    assert choose_threads(None, lambda: None, torch.set_num_threads) == (
+        torch.get_num_threads(),
+        "OMP_NUM_THREADS",
+    )
+    assert choose_threads(1, lambda: None, torch.set_num_threads) == (1, "as asked")
     monkeypatch.delenv("OMP_NUM_THREADS")
-    count, why = choose_threads(None, lambda: None)
+    count, why = choose_threads(None, lambda: None, torch.set_num_threads)
     assert count >= 1
     assert "measured" in why
     torch.set_num_threads(1)

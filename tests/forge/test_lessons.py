@@ -14,9 +14,9 @@ from karui.core.bill import Bill
 from karui.core.errors import InputError
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import NO_SIGNALS, End, Trace
+from karui.engines.slots.settle import Settle
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.load import load_tokenizer
-from karui.engines.transformers.settle import Settle
 from karui.forge.lessons import IGNORED, calibration_ids, lessons
 from karui.forge.transcript import Transcript
 from karui.recording.record import record

@@ -41,7 +41,7 @@ def import_for(model: str) -> None:
     from karui.engines.llama_cpp import gguf_file
 
     if gguf_file(model):
-        from transformers import AutoTokenizer  # noqa: F401
+        from transformers import AutoTokenizer
 
         from karui.engines.llama_cpp.binding import library
 

@@ -77,6 +77,7 @@ class LlamaCppEngine(SlotEngine):
             machine,
             tokenizer,
             card,
+            model_type=str(card.config.get("model_type", "")),
             turn_ends=turn_ends(file, model),
             slots=slots,
             rule=rule,

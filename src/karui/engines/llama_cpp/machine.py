@@ -194,8 +194,9 @@ class LlamaMachine:
     def _between(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Returns the slots at rest between those that run, where computing them costs less than a cut."""
         low, high = int(slots.min()), int(slots.max())
-        idle = np.setdiff1d(np.arange(low, high + 1), slots)
-        return idle if len(idle) <= len(slots) else idle[:0]
+        if not 0 < high + 1 - low - len(slots) <= len(slots):
+            return slots[:0]
+        return np.setdiff1d(np.arange(low, high + 1), slots)
 
     def _cut(self, slot: int, length: int) -> None:
         """Takes back what lies past a length."""

@@ -41,6 +41,7 @@ class SlotEngine:
         tokenizer: Any,
         card: ModelCard,
         *,
+        model_type: str = "",
         turn_ends: Iterable[int | None] = (),
         slots: int = 32,
         rule: CheckpointRule = RULE,
@@ -56,6 +57,7 @@ class SlotEngine:
             machine: Model and cache.
             tokenizer: A transformers tokenizer.
             card: The model's.
+            model_type: As in its configuration; it only gives the markers' family its name.
             turn_ends: Tokens that end the model's turn, besides those the tokenizer and its template know.
             slots: Streams that generate side by side.
             rule: Where streams stop.
@@ -70,7 +72,6 @@ class SlotEngine:
         """
         self.card, self.rule, self.seed = card, rule, seed
         self._tokenizer = tokenizer
-        model_type = str(card.config.get("model_type", ""))
         self.markers = markers or markers_of(tokenizer, model_type=model_type, endings=endings)
         self._template = Template(tokenizer, self.markers)
         self.suffix = self.markers.suffix if suffix is None else suffix

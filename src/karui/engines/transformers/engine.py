@@ -1,33 +1,18 @@
 """The transformers engine: any causal language model from a folder or the Hub, on a CPU or a GPU."""
 
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from karui.core.ability import Ability
-from karui.core.ask import Ask
-from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
-from karui.core.errors import EngineError, ModelError
-from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, markers_of
-
-if TYPE_CHECKING:
-    from karui.engines.transformers.stream import TransformersStream
-
-_RULE = CheckpointRule()
+from karui.core.engine import CheckpointRule, ModelCard
+from karui.engines.slots.engine import RULE, SlotEngine
+from karui.engines.slots.threads import choose_threads
+from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers
 
 
-class TransformersEngine:
-    """Runs one model in this process. Make one with `load`.
+class TransformersEngine(SlotEngine):
+    """Runs one model in this process with torch. Make one with `load`.
 
     Attributes:
-        card: The model.
-        abilities: What it can do.
-        rule: Where its streams stop.
-        suffix: The trial suffix.
-        suffix_tokens: Its length.
-        markers: Where thinking begins and ends, and how that was found.
-        seed: What trace seeds are made from.
         threads: torch's threads.
-        notes: How device, dtype, threads and markers were chosen, one sentence each.
     """
 
     def __init__(
@@ -38,7 +23,7 @@ class TransformersEngine:
         *,
         threads: int | None = None,
         slots: int = 32,
-        rule: CheckpointRule = _RULE,
+        rule: CheckpointRule = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
@@ -46,51 +31,35 @@ class TransformersEngine:
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes a model and a tokenizer that are loaded already; otherwise as `load`."""
-        from karui.engines.transformers.batch import Batch
-        from karui.engines.transformers.load import choose_threads
-        from karui.engines.transformers.network import Network
-        from karui.engines.transformers.prompt import Template
-        from karui.engines.transformers.settle import Settle
-        from karui.engines.transformers.stream import Server
-        from karui.engines.transformers.vocabulary import Vocabulary
+        import torch
 
-        self.card, self.rule, self.seed = card, rule, seed
-        self._tokenizer = tokenizer
-        self.markers = markers or markers_of(tokenizer, model_type=model.config.model_type, endings=endings)
-        self._template = Template(tokenizer, self.markers)
-        self.suffix = self.markers.suffix if suffix is None else suffix
-        suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
-        if not suffix_ids:
-            raise ModelError("The trial suffix is empty.", remedy="Give a text that makes the model answer.")
-        self.suffix_tokens = len(suffix_ids)
+        from karui.engines.transformers.lanes import Lanes
+        from karui.engines.transformers.network import Network
+
         network = Network(model, slots)
-        ends = {tokenizer.eos_token_id, self._template.turn_end()}
+        ends: set[int | None] = set()
         for config in (model.config, model.generation_config):
             end = getattr(config, "eos_token_id", None)
             ends |= set(end) if isinstance(end, list) else {end}
-        vocabulary = Vocabulary(
+        super().__init__(
+            Lanes(network),
             tokenizer,
-            network.vocabulary,
-            (e for e in ends if e is not None),
-            self.markers.close,
-            tuple(e.casefold() for e in self.markers.endings),
+            card,
+            model_type=model.config.model_type,
+            turn_ends=ends,
+            slots=slots,
+            rule=rule,
+            seed=seed,
+            trial_tokens=trial_tokens,
+            suffix=suffix,
+            markers=markers,
+            endings=endings,
         )
         if network.device.type == "cpu":
-            self.threads, why = choose_threads(threads, network.rehearse)
+            self.threads, why = choose_threads(threads, network.rehearse, torch.set_num_threads)
         else:
             self.threads, why = 1, "the GPU does the work"
-        self.notes = [
-            f"{network.device.type}, {card.dtype}, {self.threads} thread(s): {why}.",
-            self.markers.found_how,
-            *self._template.notes,
-        ]
-        settle = Settle.by(self.markers, self.suffix, self.suffix_tokens)
-        self._server = Server(Batch(network, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
-        self._numbers = count()
-        lacking = {Ability.BUDGET}
-        lacking |= set() if self._template.can_switch else {Ability.THINKING_SWITCH}
-        lacking |= set() if self._template.takes_effort else {Ability.EFFORT}
-        self.abilities = frozenset(Ability) - lacking
+        self.notes.insert(0, f"{network.device.type}, {card.dtype}, {self.threads} thread(s): {why}.")
 
     @classmethod
     def load(
@@ -102,7 +71,7 @@ class TransformersEngine:
         dtype: str = "auto",
         threads: int | None = None,
         slots: int = 32,
-        rule: CheckpointRule = _RULE,
+        rule: CheckpointRule = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
@@ -152,44 +121,3 @@ class TransformersEngine:
         )
         engine.notes.insert(0, f"{dtype}: {why}.")
         return engine
-
-    def open(self, ask: Ask, sample: int, read: Reader) -> "TransformersStream":
-        """Starts a stream; nothing is computed before its first `advance`.
-
-        A trace ends, truncated, where the model's context is full, even if more tokens were asked for.
-
-        Raises:
-            EngineError: The prompt alone fills the context.
-        """
-        from karui.engines.transformers.prompt import Start
-        from karui.engines.transformers.row import Row
-        from karui.engines.transformers.stream import TransformersStream
-
-        text, start = self._template.render(ask.prompt)
-        batch = self._server.batch
-        prompt = self._tokenizer.encode(text, add_special_tokens=False)
-        room = batch.context - len(prompt)
-        if not prompt or room < 1:
-            raise EngineError(
-                f"The prompt of question {ask.question!r} is {len(prompt)} tokens long.",
-                why=f"{self.card.name} has room for {batch.context}, less the answer.",
-                remedy="Shorten the question, or use a model with a longer context.",
-            )
-        row = Row(
-            number=next(self._numbers),
-            ask=ask,
-            sample=sample,
-            read=read,
-            prompt=prompt,
-            start=start,
-            seed=trace_seed(self.seed, ask.question, sample),
-            limit=min(ask.sampling.max_tokens, room),
-            banned=batch.bans.add(ask.prompt.banned),
-            writer=batch.vocabulary.writer(),
-            thinking=0 if start is Start.ANSWERING else -1,
-        )
-        return TransformersStream(self._server, row)
-
-    async def close(self) -> None:
-        """Frees the model; whoever still awaits a stream is cancelled."""
-        self._server.close()
