@@ -28,6 +28,7 @@ from karui.measure.flops import Shape
 from karui.recording.record import record
 from karui.recording.replay import Replay
 from karui.smaller.gguf import Gguf
+from karui.smaller.kv_cache import KvCache
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
 tiny = importlib.util.module_from_spec(_spec)
@@ -328,6 +329,13 @@ def test_what_is_no_model_is_refused_clearly(folders, tmp_path):
 def test_options_that_cannot_be_had(options, says, folders):
     with pytest.raises(ModelError, match=says):
         engines.load(str(folders["q8_0"]), threads=1, **options)
+
+
+def test_other_engines_refuse_a_type_of_cache(parent):
+    for model in (str(parent), "http://127.0.0.1:9/v1#name"):
+        with pytest.raises(ModelError, match="KV cache of q8_0") as raised:
+            engines.load(model, **KvCache().configure({}))
+        assert "gguf" in raised.value.remedy
 
 
 def test_without_the_binding_or_with_another_one(folders, monkeypatch):

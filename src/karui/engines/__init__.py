@@ -3,6 +3,7 @@
 from typing import Any
 
 from karui.core.engine import Engine
+from karui.core.errors import ModelError
 
 _LOCAL = frozenset({"device", "dtype", "threads", "slots"})
 
@@ -23,6 +24,7 @@ def load(model: str, **options: Any) -> Engine:
     if model.startswith(("http://", "https://")):
         from karui.engines.openai_http import HttpEngine
 
+        _refuse_kv("A server decides about its KV cache itself", options)
         return HttpEngine.load(model, **{k: v for k, v in options.items() if k not in _LOCAL})
     from karui.engines.llama_cpp import LlamaCppEngine, gguf_file
 
@@ -30,6 +32,7 @@ def load(model: str, **options: Any) -> Engine:
         return LlamaCppEngine.load(model, **options)
     from karui.engines.transformers import TransformersEngine
 
+    _refuse_kv("The transformers engine keeps its KV cache in the type it computes in", options)
     return TransformersEngine.load(model, **options)
 
 
@@ -49,3 +52,12 @@ def import_for(model: str) -> None:
         return
     import torch  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+
+def _refuse_kv(why: str, options: dict[str, Any]) -> None:
+    if "kv" in options:
+        raise ModelError(
+            f"A KV cache of {options['kv']} cannot be had here.",
+            why=f"{why}.",
+            remedy="Put gguf before kv-cache in the plan: llama.cpp keeps its cache in any of its types.",
+        )
