@@ -2,14 +2,12 @@
 
 import json
 import logging
-import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from karui.core.errors import ModelError
+from karui.engines.transformers import packed
 from karui.engines.transformers.card import weight_files
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -123,6 +121,8 @@ def load_tokenizer(folder: Path) -> Any:
 def load_model(folder: Path, device: str, dtype: str) -> Any:
     """Returns the model in a folder, ready to generate.
 
+    Packed weights stay packed where something multiplies them so: see `packed`.
+
     Raises:
         ModelError: It is no causal language model, or its weights cannot be read.
     """
@@ -134,10 +134,15 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     disable_progress_bar()
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, output_loading_info=True
-        )
-        model = model.to(device).eval()
+        with packed.without_bars(folder):
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                output_loading_info=True,
+                **packed.loading(folder, device),
+            )
+            model = packed.use_kernels(model.to(device).eval())
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"{folder} does not fit into the memory of {device}.",
@@ -158,6 +163,31 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
             remedy="Copy the whole folder; an encoder or a bare body without a head cannot generate.",
         )
     return model
+
+
+def outline(folder: Path) -> Any:
+    """Returns the model of a folder without its weights: layers and shapes, from its config alone.
+
+    Of a packed model, as it was before packing.
+
+    Raises:
+        ModelError: It is no causal language model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except Exception as error:
+        raise ModelError(
+            f"{folder} is no causal language model.",
+            why=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
+            remedy="karui runs decoder-only text models that AutoModelForCausalLM loads.",
+        ) from error
 
 
 def choose_device(device: str) -> str:
@@ -207,43 +237,3 @@ def choose_dtype(dtype: str, device: str) -> tuple[str, str]:
     if device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):  # noqa: SLF001
         return "bfloat16", "the processor has instructions for it"
     return "float32", "the processor has no instructions for bfloat16"
-
-
-def choose_threads(threads: int | None, step: Callable[[], object]) -> tuple[int, str]:
-    """Sets the number of torch's threads, and returns it and why.
-
-    More threads than idle cores spin and wait for each other, up to ten times slower than one; so None takes
-    what `step` is fastest with right now, trying one thread, two, half of the cores and all of them, for
-    under a second in all, or two steps each where a step is slow. It goes on to a larger number only while
-    the last one was at least 15% faster: on a busy machine the next could take seconds a step.
-
-    Args:
-        threads: As asked; None goes by OMP_NUM_THREADS, or measures.
-        step: Does what the model will do most.
-    """
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(max(1, threads))
-        return torch.get_num_threads(), "as asked"
-    if os.environ.get("OMP_NUM_THREADS", "").isdecimal():
-        return torch.get_num_threads(), "OMP_NUM_THREADS"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found: dict[int, float] = {}
-    best = 1
-    for count in sorted({1, 2, max(1, cores // 2), cores} & set(range(1, cores + 1))):
-        torch.set_num_threads(count)
-        step()  # wakes the threads
-        times: list[float] = []
-        until = perf_counter() + 0.2
-        while not times or (perf_counter() < until and len(times) < 30):
-            began = perf_counter()
-            step()
-            times.append(perf_counter() - began)
-        found[count] = sorted(times)[len(times) // 2]
-        if count > best and found[count] * 1.15 > found[best]:
-            break
-        best = count
-    torch.set_num_threads(best)
-    shown = ", ".join(f"{n}: {t * 1000:.1f} ms" for n, t in found.items())
-    return best, f"measured, a step takes with threads {shown}"
