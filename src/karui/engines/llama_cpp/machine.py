@@ -7,8 +7,8 @@ two, so such slots are given a token to compute that is taken back at once.
 Flash attention is off unless the cache is quantized, which cannot be read without it. Off, weights in Q8_0,
 Q4_0 and Q6_K give a row the same logits to the last bit, whatever runs beside it and on however many threads:
 a live run repeats its recording. (With it, long rows differed with the number of threads, and prompts with
-what was read beside them.) F32 and F16 differ in the last bits between one row and several, and Q4_K_M was seen
-to differ now and then: there a draw close to the edge can fall otherwise.
+what was read beside them.) F32 and F16 differ in the last bits between one row and several, and Q4_K_M was
+seen to differ now and then: there a draw close to the edge can fall otherwise.
 """
 
 import ctypes as c
