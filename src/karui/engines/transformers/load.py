@@ -130,8 +130,11 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
-    # transformers draws a progress bar and reports on every load; here only what is wrong matters.
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    # transformers draws a progress bar and reports on every load; torchao, which it imports where it is
+    # installed, warns of kernels for other GPUs, and torch of how torchao is written. Only what is wrong
+    # with this model matters here.
+    for library in ("transformers", "torchao", "torch.utils._pytree"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     disable_progress_bar()
     try:
         with packed.without_bars(folder):
