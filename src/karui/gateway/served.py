@@ -1,0 +1,83 @@
+"""What the gateway knows of one request when it is done: the one record that everything else reads.
+
+History keeps it, metrics count it, the guard tests it, the monitor shows it. It holds no prompt, no answer.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Why(StrEnum):
+    """Why a request was answered otherwise than by its plan."""
+
+    NONE = ""
+    """It was not."""
+    UPSTREAM = "upstream error"
+    TIMEOUT = "time-out"
+    BREAKER = "circuit open"
+    UNSURE = "low confidence"
+    GUARD = "guard tripped"
+    STALE = "upstream changed"
+    STAGE = "stage"
+    """The stage of the roll-out gave this request to full thinking; not a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request, served or failed.
+
+    Attributes:
+        id: Of the request.
+        at: When it came, seconds since the epoch.
+        plan: Label of the plan that was asked for.
+        model: As the client named it.
+        ran: "plan" or "full": what answered in the end.
+        why: Why that was not the plan.
+        shadow: Whether nobody saw the answer: a plan run silently beside full thinking.
+        canary: Whether it was one of the operator's own questions, with a known answer.
+        correct: Of a canary; None else.
+        status: HTTP status of the reply; 499 where the client had gone.
+        prompt_tokens: As the upstream counts them.
+        thinking_tokens: Of the trace that answered.
+        answer_tokens: Likewise.
+        extra_tokens: karui's own: trials, further traces of a vote, what a cut threw away.
+        full_tokens: What full thinking takes on average by the recording: an estimate; 0 where unknown.
+        first_token_seconds: From the request's arrival; NaN where none came.
+        first_answer_seconds: To the first token after the thinking; NaN likewise.
+        seconds: To the end.
+        confidence: Of the answer; None where there is none.
+        trial_agreement: Share of the trials that said what was answered; None without trials.
+        truncated: Whether the token limit cut it.
+    """
+
+    id: str
+    at: float
+    plan: str
+    model: str
+    ran: str
+    why: Why = Why.NONE
+    shadow: bool = False
+    canary: bool = False
+    correct: bool | None = None
+    status: int = 200
+    prompt_tokens: int = 0
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    extra_tokens: int = 0
+    full_tokens: float = 0.0
+    first_token_seconds: float = float("nan")
+    first_answer_seconds: float = float("nan")
+    seconds: float = 0.0
+    confidence: float | None = None
+    trial_agreement: float | None = None
+    truncated: bool = False
+
+    @property
+    def generated(self) -> int:
+        """Everything generated for it."""
+        return self.thinking_tokens + self.answer_tokens + self.extra_tokens
+
+    @property
+    def saved(self) -> float:
+        """Tokens saved against full thinking, an estimate; negative where it cost more."""
+        return self.full_tokens - self.generated if self.full_tokens and self.ran == "plan" else 0.0
