@@ -16,8 +16,9 @@ class Fp8(Technique):
 
     For GPUs with FP8 units (Ada, Hopper, Blackwell), in vLLM and in karui's own engine: half the memory of
     bfloat16, and products up to twice as fast where they are large enough. Needs no calibration and trades
-    away next to nothing: its steps are relative, so outliers do no harm. Elsewhere weights are unpacked when
-    they are first used, which saves disk and nothing else, and is measured so.
+    away next to nothing: its steps are relative, so outliers do no harm. Not for processors and older
+    GPUs: there weights are unpacked when they are first used, which saves disk and nothing else, and is
+    measured so.
 
     llm-compressor's `FP8_DYNAMIC` (a scale a row of weights and a token). Micikevicius et al., "FP8 Formats
     for Deep Learning", arXiv 2209.05433; Kurtic et al., arXiv 2411.02355, find it lossless at every size.

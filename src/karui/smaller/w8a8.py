@@ -15,7 +15,8 @@ class W8A8(Technique):
     """Packs linear layers into int8 for vLLM, outliers among activations smoothed into the weights.
 
     What int8-dynamic does, in compressed-tensors' format: vLLM runs it with integer kernels on GPUs and CPUs;
-    karui's own engine does on a CPU, and on a GPU unpacks it. Trades away little at any size of model. Plain
+    karui's own engine does on a CPU, and on a GPU unpacks it. Trades away little at any size of model. Not
+    where llama.cpp serves: it does not read this format. Plain
     rounding (`smooth=0`) needs no calibration and is enough for small models, whose activations have few
     outliers.
 
