@@ -144,24 +144,26 @@ def _weigh(
             n: await tokens_per_second(engine, asks, at_once=n, tokens=tokens, rounds=rounds) for n in at_once
         }
         grown.append(_resident() - before)
+        held.append((getattr(engine, "loaded_bytes", None), getattr(engine, "kv_value_bytes", 2.0)))
         await engine.close()
         return speed
 
     grown: list[int] = []
+    held: list[tuple[int | None, float]] = []
     speed = asyncio.run(measure(engine))
     card = engine.card
     try:
         shape = Shape.from_config(card.config) if card.config else None
     except InputError:
         shape = None
-    value_bytes = getattr(engine, "kv_value_bytes", 2.0)
+    loaded_bytes, value_bytes = held[0]
     return Weight(
         model=card.name,
         engine=type(engine).__module__.split(".")[2],
         dtype=card.dtype,
         parameters=card.parameters,
         disk_bytes=card.weight_bytes or weights_on_disk(Path(model)),
-        loaded_bytes=getattr(engine, "loaded_bytes", None),
+        loaded_bytes=loaded_bytes,
         resident_bytes=grown[0],
         kv_bytes_per_token=None if shape is None else kv_bytes_per_token(shape, value_bytes),
         flops_per_token=None if shape is None else decode(shape, 512, 1),

@@ -5,6 +5,7 @@ from typing import Any
 
 from karui.core.errors import ModelError
 from karui.core.forge import Forge
+from karui.engines.transformers.load import quiet
 from karui.forge.student import stored_dtype
 from karui.smaller._formats import Layers
 
@@ -24,12 +25,11 @@ def pack(model: Path, forge: Forge, layers: Layers, config: Any) -> None:
     Raises:
         ModelError: A layer was left out.
     """
+    quiet()
     import torch
     from torchao.utils import TorchAOBaseTensor
     from transformers import AutoModelForCausalLM, TorchAoConfig
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     forge.progress(0, 1, "packing")
     packed = AutoModelForCausalLM.from_pretrained(
         model,

@@ -118,6 +118,19 @@ def load_tokenizer(folder: Path) -> Any:
         ) from error
 
 
+def quiet() -> None:
+    """Keeps libraries from reporting what is not wrong with the model at hand.
+
+    transformers draws a progress bar and reports on every load; torchao, which it imports where it is
+    installed, warns of kernels for other GPUs, and torch of how torchao is written.
+    """
+    for library in ("transformers", "torchao", "torch.utils._pytree"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
 def load_model(folder: Path, device: str, dtype: str) -> Any:
     """Returns the model in a folder, ready to generate.
 
@@ -128,14 +141,8 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     """
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
 
-    # transformers draws a progress bar and reports on every load; torchao, which it imports where it is
-    # installed, warns of kernels for other GPUs, and torch of how torchao is written. Only what is wrong
-    # with this model matters here.
-    for library in ("transformers", "torchao", "torch.utils._pytree"):
-        logging.getLogger(library).setLevel(logging.ERROR)
-    disable_progress_bar()
+    quiet()
     try:
         with packed.without_bars(folder):
             model, found = AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,210 @@
+"""Smaller, on karui-mini and a CPU: int8, llama.cpp, karui-micro, cascades; memory, speed, certified losses.
+
+Losses are of 1,000 test questions, full thinking of karui-mini with 8 traces each against 4 of every other
+model, kept in bench/data/smaller and recorded by
+
+    karui record --model MODEL --questions mini:test --samples 4 --max-tokens 1024 --compact --out FOLDER
+
+for the artifacts of `karui make int8-weights` and `karui make gguf:type=q8_0`, and for karui-micro, which has
+a pilot too. Four certificates share the 5%: int8, Q8_0, the cascade, and the composed plan that choosing
+among everything comes to. Speeds are measured here, each model in a process of its own, in rounds that
+take turns.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _figures import ROOT, Figures, arguments
+from numpy.typing import NDArray
+
+from karui import catalog, engines, tasks
+from karui.choose.betting import upper_bound
+from karui.choose.confirm import confirm
+from karui.choose.evidence import Evidence, gather
+from karui.choose.groups import Sources, groups_of
+from karui.choose.select import choose
+from karui.choose.sequence import share
+from karui.cli.steps import space_of
+from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.choice import Choice, Rule
+from karui.core.outcome import Outcomes
+from karui.core.plan import Plan
+from karui.core.recording import Recording
+from karui.forge.making import make
+from karui.measure.footing import Axis, Footing
+from karui.models import place
+from karui.recording.replay import Replay
+from karui.recording.store import load
+from karui.recording.weigh import Weight, weigh
+
+MARGIN, ALPHA = 0.02, share(0.05, 4)
+MINI = ROOT / "src" / "karui" / "models" / "mini"
+DATA = ROOT / "bench" / "data" / "smaller"
+SAMPLING = Sampling(0.6, 0.95, max_tokens=1024)
+RULE = Rule(MARGIN, ALPHA, Axis.FLOPS.value, pilot="shipped pilot recording")
+
+
+def loss_to(whole: Outcomes, recording: Recording) -> NDArray[np.float64]:
+    """Returns full thinking's accuracy on each question less that of another model's recording."""
+    style = catalog.plan_from_spec(recording.manifest.style)
+    return whole.accuracy - Replay({"main": recording}).outcomes(style).accuracy
+
+
+def certified(figures: Figures, name: str, d: NDArray[np.float64]) -> None:
+    """Prints an estimated loss and the bound that is certified for it."""
+    figures.shown(f"{name}: loss, estimate", 100 * float(d.mean()), "points", 2)
+    figures.at_most(f"{name}: loss, certified", 100 * upper_bound(d, ALPHA), 100 * MARGIN, "points", 2)
+
+
+def weighed(
+    models: Mapping[str, tuple[str, dict[str, Any]]], *, rounds: int, tokens: int
+) -> dict[str, Weight]:
+    """Weighs models in turns, and keeps of each the round with the fastest single stream."""
+    task = tasks.load("mini:pilot", limit=32)
+    asks = [Ask(q.id, Prompt(task.prompt(q)), SAMPLING) for q in task.questions]
+    best: dict[str, Weight] = {}
+    for _ in range(rounds):
+        for name, (folder, options) in models.items():
+            found = weigh(folder, asks, name=name, at_once=(1, 8), tokens=tokens, rounds=2, **options)
+            if name not in best or found.speed[1] > best[name].speed[1]:
+                best[name] = found
+    return best
+
+
+def replayed(options: Any) -> tuple[Evidence, Recording]:
+    """Returns every plan over mini and micro, replayed on the pilot and on the test questions."""
+    main, small = load(MINI / "recording"), load(DATA / "micro")
+    pilots = [load(MINI / "pilot"), load(DATA / "micro-pilot")]
+    density: dict[str, Sequence[int]] = {}
+    runs = 10
+    if options.quick:
+        keep = {q.id for q in main.questions[:60]}
+        main, small = main.subset(keep), small.subset(keep)
+        pilots = [p.subset({q.id for q in p.questions[:40]}) for p in pilots]
+        density, runs = {"alone": (1,), "paired": (1,)}, 1
+    groups, test_part = groups_of(
+        Sources(main, beside={"small": small}, pilots=pilots),
+        partial(space_of, **density),
+        partial(space_of, between=True, **density),
+    )
+    return gather(groups, runs=runs, processes=2), test_part
+
+
+def only(evidence: Evidence, wanted: Any) -> Evidence:
+    """Returns the evidence on the baseline and the plans that are wanted."""
+
+    def kept(found: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
+        return {k: o for k, o in found.items() if k == evidence.baseline or wanted(o.plan)}
+
+    return replace(evidence, pilot=kept(evidence.pilot), test=kept(evidence.test))
+
+
+def chosen(figures: Figures, name: str, choice: Choice, evidence: Evidence, target: float) -> None:
+    """Prints what choosing came to: FLOPs against the baseline, and the certified bound."""
+    figures.note(f"{name}: {choice.label if choice.spec else 'nothing certified'}")
+    whole, plan = evidence.test[evidence.baseline], evidence.test[choice.plan]
+    flops = Footing().measure(Axis.FLOPS, [whole, plan])
+    ratio = float(flops(plan).mean() / flops(whole).mean())
+    figures.at_most(f"{name}: FLOPs per question", ratio if choice.spec else 1.0, target, "×", 3)
+    certified(figures, name, whole.accuracy - plan.accuracy)
+
+
+def speeds(figures: Figures, options: Any) -> None:
+    """Prints memory and tokens per second."""
+    root = options.artifacts
+    int8, q8 = (
+        make([catalog.parse(text).techniques[0]], MINI, root, device="cpu", name="karui-mini")
+        for text in ("int8-weights", "gguf:type=q8_0")
+    )
+    mini, micro = str(MINI), place("karui-micro")
+    wide: dict[str, Any] = {"device": "cpu", "threads": options.threads, "dtype": "float32"}
+    thin = {**wide, "dtype": "bfloat16"}
+    models = {
+        "fp32": (mini, wide),
+        "int8": (str(int8.folder), wide),
+        "Q8_0 on llama.cpp": (str(q8.folder), {"threads": options.threads}),
+        "karui-micro, fp32": (micro, wide),
+        "bf16": (mini, thin),
+        "karui-micro, bf16": (micro, thin),
+    }
+    if options.quick:
+        models = {
+            n: m for n, m in models.items() if n in {"fp32", "int8", "Q8_0 on llama.cpp", "karui-micro, fp32"}
+        }
+    found = weighed(
+        models, rounds=1 if options.quick else options.rounds, tokens=32 if options.quick else 256
+    )
+    figures.extra["weights"] = {name: w.as_dict() for name, w in found.items()}
+    base = found["fp32"]
+    for name, w in found.items():
+        loaded = f"{w.loaded_bytes / 2**20:.1f} MiB loaded, " if w.loaded_bytes else ""
+        rates = ", ".join(f"{rate:,.0f} tokens/s at {n}" for n, rate in w.speed.items())
+        figures.note(f"{name}: {loaded}process +{w.resident_bytes / 2**20:.0f} MiB, {rates}")
+    memory = (found["int8"].loaded_bytes or 0) / (base.loaded_bytes or 1)
+    figures.at_most("int8: weights in memory against fp32", memory, 0.3, "×", 3)
+    figures.at_least(
+        "int8: tokens/s at batch 1 against fp32", found["int8"].speed[1] / base.speed[1], 1.3, "×", 2
+    )
+    small = found["karui-micro, fp32"]
+    figures.at_most("karui-micro: parameters", small.parameters / base.parameters, 0.25, "×", 4)
+    ratio = small.speed[1] / base.speed[1]
+    figures.at_least("karui-micro: tokens/s at batch 1, fp32", ratio, 2.5, "×", 2)
+    if not options.quick:
+        ratio = found["karui-micro, bf16"].speed[1] / found["bf16"].speed[1]
+        figures.shown("karui-micro: tokens/s at batch 1, bf16", ratio, "×", 2)
+    q8_rate = found["Q8_0 on llama.cpp"].speed[1]
+    figures.at_least(
+        "Q8_0: tokens/s at batch 1 against transformers fp32", q8_rate / base.speed[1], 3.0, "×", 2
+    )
+
+
+def confirmed(figures: Figures, choice: Choice, questions: int) -> None:
+    """Runs the composed plan live on questions that nothing was chosen on."""
+    loaded = {
+        name: engines.load(place(model), name=model, device="cpu", slots=32)
+        for name, model in (("main", "karui-mini"), ("small", "karui-micro"))
+    }
+    plan = catalog.plan_from_spec(choice.spec) if choice.spec else Plan()
+    task = tasks.load("mini:confirm", limit=questions)
+    work = confirm(plan, task, loaded, RULE, sampling=SAMPLING)
+    base, live, found = asyncio.run(work)
+    flops = Footing().measure(Axis.FLOPS, [base, live])
+    ratio = float(flops(live).mean() / flops(base).mean())
+    figures.shown(f"composed, live on {found.questions} questions: FLOPs", ratio, "×", 3)
+    figures.shown("composed, live: loss, estimate", 100 * found.loss, "points", 2)
+    figures.at_most("composed, live: loss, lower bound", 100 * found.low, 100 * MARGIN, "points", 2)
+
+
+def main() -> int:
+    """Runs the bench and returns its exit code."""
+    parser = arguments(__doc__)
+    parser.add_argument("--threads", type=int, default=1, help="threads of every engine")
+    parser.add_argument("--rounds", type=int, default=3, help="times that all models are weighed in turn")
+    parser.add_argument("--artifacts", type=Path, default=ROOT / "runs" / "bench-smaller", help="made once")
+    options = parser.parse_args()
+    figures = Figures("smaller", options)
+    speeds(figures, options)
+
+    whole = Replay({"main": load(MINI / "recording")}).outcomes(Plan())
+    certified(figures, "int8", loss_to(whole, load(DATA / "int8")))
+    certified(figures, "Q8_0", loss_to(whole, load(DATA / "q8_0")))
+    micro = load(DATA / "micro")
+    figures.shown("karui-micro: loss, estimate", 100 * float(loss_to(whole, micro).mean()), "points", 2)
+
+    evidence, test_part = replayed(options)
+    cascades = only(evidence, lambda p: [t.name() for t in p.techniques] == ["cascade"])
+    chosen(figures, "cascade", choose(cascades, test_part, RULE, Footing()), evidence, 0.5)
+    composed = choose(evidence, test_part, RULE, Footing())
+    chosen(figures, "composed", composed, evidence, 0.2)
+    confirmed(figures, composed, 12 if options.quick else 400)
+    return figures.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
