@@ -172,13 +172,13 @@ def test_entropy_is_exact_where_everything_is_listed():
 @pytest.mark.parametrize(
     ("behaviour", "found"),
     [
-        ({}, {"route": "completions", "raw_logprobs": 20, "ids": True, "counting": "listed", "agrees": True}),
+        ({}, {"route": "completions", "logprobs": 20, "ids": True, "counting": "listed", "agrees": True}),
         ({}, {"cache": Cache.REPORTED, "cache_block": 16, "seeds": True, "switch": "enable_thinking"}),
         ({}, {"effort": False, "budget": None, "before_temperature": True}),
         ({"template": "apply-template"}, {"route": "completions", "template": "apply-template"}),
         (
             {"template": ""},
-            {"route": "chat", "prefill": True, "chat_logprobs": 20, "thinking": Thinking.FIELD},
+            {"route": "chat", "prefill": True, "logprobs": 20, "thinking": Thinking.FIELD},
         ),
         ({"completions": False}, {"route": "chat", "thinking_field": "reasoning", "thinking_counted": True}),
         ({"completions": False, "thinking": "reasoning_content"}, {"thinking_field": "reasoning_content"}),
@@ -188,8 +188,8 @@ def test_entropy_is_exact_where_everything_is_listed():
         ({"completions": False, "prefill": "closes"}, {"prefill": False}),
         ({"completions": False, "prefill": "drops"}, {"prefill": False}),
         ({"completions": False, "prefill": "refuses"}, {"prefill": False}),
-        ({"top": 5}, {"raw_logprobs": 5}),
-        ({"top": 0}, {"raw_logprobs": 0, "counting": "listed"}),
+        ({"top": 5}, {"logprobs": 5}),
+        ({"top": 0}, {"logprobs": 0, "counting": "listed"}),
         ({"top": 0, "ids": False}, {"counting": "usage"}),
         ({"top": 0, "ids": False, "continuous": False}, {"counting": "chunks"}),
         ({"top": 0, "ids": False, "continuous": False, "per_event": 3}, {"counting": ""}),

@@ -9,7 +9,7 @@ def probe(
     route: str = typer.Option("", help="completions or chat, instead of what is found best."),
     json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
-    """Find out what an OpenAI-compatible server can do, by trying it; an API key is read from KARUI_API_KEY."""
+    """Find out what a server with OpenAI's API can do; a key for it is read from KARUI_API_KEY."""
     from dataclasses import asdict
     from json import dumps
 

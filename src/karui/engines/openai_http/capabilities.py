@@ -55,8 +55,7 @@ class Capabilities:
         chat: Whether it answers messages.
         limit: What it calls the limit of tokens.
         extras: Parameters beyond OpenAI's that it takes, with the values that keep it from adding its own.
-        raw_logprobs: How many of the likeliest tokens completions list; 0 for none.
-        chat_logprobs: How many chat lists.
+        logprobs: How many of the likeliest tokens it lists, the way the engine goes; 0 for none.
         before_temperature: Whether they are those of the model itself; None where it could not be told.
         ids: Whether it tells the tokens' numbers.
         template: Where karui has the chat template from: "folder", "tokenize", "apply-template" or "".
@@ -88,8 +87,7 @@ class Capabilities:
     chat: bool = False
     limit: str = "max_tokens"
     extras: Mapping[str, Any] = field(default_factory=dict)
-    raw_logprobs: int = 0
-    chat_logprobs: int = 0
+    logprobs: int = 0
     before_temperature: bool | None = None
     ids: bool = False
     template: str = ""
@@ -118,11 +116,6 @@ class Capabilities:
         return self.route == "completions"
 
     @property
-    def logprobs(self) -> int:
-        """How many of the likeliest tokens are listed on the way the engine goes."""
-        return self.raw_logprobs if self.raw else self.chat_logprobs
-
-    @property
     def visible(self) -> bool:
         """Whether the text of the thinking can be read."""
         return self.thinking in {Thinking.FIELD, Thinking.INLINE, Thinking.OPENED, Thinking.PLAIN}
@@ -133,7 +126,7 @@ class Capabilities:
         found = {Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all."}
         hidden = "" if self.visible else f"The thinking cannot be read: {self.thinking}."
         trials = hidden or self._no_trials()
-        unlisted = "" if self.logprobs else self.why.get("logprobs", "It lists no log-probabilities.")
+        unlisted = "" if self.logprobs else self.why.get("logprobs", "it lists no log-probabilities")
         reasons = {
             Ability.TEXT: hidden,
             Ability.TRIALS: trials,
@@ -169,7 +162,7 @@ class Capabilities:
     def rows(self) -> list[tuple[str, str]]:
         """Returns what was found, for people: a name and a finding."""
         yes = {True: "yes", False: "no", None: "not told"}
-        listed = f"{self.raw_logprobs} in completions, {self.chat_logprobs} in chat"
+        listed = str(self.logprobs or "none") + self._because("logprobs")
         if self.before_temperature is False:
             listed += "; after temperature"
         counted = {"listed": "each token is listed", "usage": "usage with every event"}

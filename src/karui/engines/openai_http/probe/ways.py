@@ -82,11 +82,11 @@ async def find_listings(asking: Asking, can: Capabilities) -> Capabilities:
         try:
             chunk = await asking.said(can.route, body | listing(can, top))
         except Refused as error:
-            asking.why["logprobs"] = f"It lists no log-probabilities: {error.why}"
+            asking.why["logprobs"] = f"it lists no log-probabilities: {error.why}"
             continue
         most = max((len(t.top) for t in chunk.tokens), default=0)
         if most >= top:
-            found["raw_logprobs" if can.raw else "chat_logprobs"] = top
+            found["logprobs"] = top
             found["ids"] = can.ids or any(t.id is not None for t in chunk.tokens)
             asking.why.pop("logprobs", None)
             break
