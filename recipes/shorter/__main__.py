@@ -2,8 +2,8 @@
 
 Questions, a recording to learn from, trainings and merges, recordings of what was made, parcels to carry
 home; each stage reads what the one before it wrote below ``--work``, so ``--stages`` can split the work
-between machines (only ``record``, ``train`` and ``evaluate`` want a GPU). What can run side by side does,
-each in a process of its own; one that is cut off leaves what it reached, and the same command goes on.
+between machines (``questions`` and ``pack`` want no GPU). What can run side by side does, each in a
+process of its own; one that is cut off leaves what it reached, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ import tarfile
 import time
 from pathlib import Path
 from shutil import copytree, rmtree
+from typing import TYPE_CHECKING
 
-from recipes.shorter.models import RECORDINGS, STEPS, Made, models
+from recipes.shorter.models import MARGIN, RECORDINGS, STEPS, Made, models
 
-STAGES = ("questions", "record", "train", "evaluate", "pack")
+if TYPE_CHECKING:
+    from karui.core.recording import Recording
+
+STAGES = ("questions", "record", "train", "choose", "merge", "evaluate", "pack")
 MINI = Path("src/karui/models/mini")
 NAME = "karui-mini"
 PARCEL_BYTES = 15 * 1024**2
@@ -97,12 +101,54 @@ def _record(given: argparse.Namespace) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    """Make every model, those that do not need another one first."""
+    """Make every model that needs no other one."""
     if given.part:
         _make(given, next(made for made in models(given.work, given.steps) if made.name == given.part))
+    else:
+        _side_by_side(given, "train", [made.name for made in _wanted(given) if not made.after])
+
+
+def _merge(given: argparse.Namespace) -> None:
+    """Make the models that need one that was chosen; there is little to do for each."""
+    for made in _wanted(given):
+        if made.after and (given.work / "models" / made.after).exists():
+            _make(given, made)
+
+
+def _choose(given: argparse.Namespace) -> None:
+    """Record the variants on the pilot questions, and take of each model the one that thinks least.
+
+    Only among those that are not clearly worse than karui-mini there. The test questions choose nothing.
+    """
+    from karui.recording import store
+    from recipes.shorter.record import NONE, make_recording, task_of
+
+    place, folder = given.work / "models", given.work / "pilot"
+    trained = [made for made in _wanted(given) if not made.after and (place / made.name).exists()]
+    asked = [made for made in trained if made.name != made.of]
+    if given.part:
+        make_recording(
+            place / given.part,
+            given.part,
+            task_of(MINI / "questions" / "pilot.jsonl", "mini:pilot", given.tests),
+            folder / given.part,
+            samples=2,
+            rule=NONE,
+            slots=given.slots,
+            seconds=given.evaluate_seconds,
+        )
         return
-    for later in (False, True):
-        _side_by_side(given, "train", [made.name for made in _wanted(given) if bool(made.after) == later])
+    _side_by_side(given, "choose", [made.name for made in asked])
+    whole = store.load(MINI / "pilot", signals=False)
+    least = _weighed(whole.subset({q.id for q in whole.questions[: given.tests]}))[1] - MARGIN
+    found = {made.name: _weighed(store.load(folder / made.name)) for made in asked}
+    for of in dict.fromkeys(made.of for made in asked):
+        rivals = {made.name: found[made.name] for made in asked if made.of == of}
+        good = {name: row for name, row in rivals.items() if row[1] >= least}
+        best = min(good, key=lambda n: good[n][2]) if good else max(rivals, key=lambda n: rivals[n][1])
+        print(f"{of}: {best} of {rivals}; at least {least:.3f} right was wanted", flush=True)
+        rmtree(place / of, ignore_errors=True)
+        copytree(place / best, place / of)
 
 
 def _make(given: argparse.Namespace, made: Made) -> None:
@@ -140,7 +186,7 @@ def _evaluate(given: argparse.Namespace) -> None:
     from karui.recording import store
     from recipes.shorter.record import NONE, make_recording, task_of
 
-    names = {made.name for made in _wanted(given)}
+    names = {made.of for made in _wanted(given) if (given.work / "models" / made.of).exists()}
     wanted = {shown.name: shown for shown in RECORDINGS if shown.model in names}
     if not given.part:
         # The long ones first: what is short fills up the end.
@@ -171,16 +217,18 @@ def _summary(given: argparse.Namespace, names: list[str]) -> None:
         (NAME, MINI / "recording"),
         *((name, given.work / "recordings" / name) for name in names),
     ):
-        recording = store.load(folder, signals=False)
-        found = [
-            (q.kind, q.correct(t.answer), t.thinking_tokens) for q in recording.questions for t in q.traces
-        ]
-        if found:
-            right, tokens = (sum(row[i] for row in found) / len(found) for i in (1, 2))
+        if (folder / store.MANIFEST).exists():
+            traces, right, tokens = _weighed(store.load(folder, signals=False))
             print(
-                f"{name:24} {len(found):6} traces, {right:.2%} right, {tokens:6.1f} thinking tokens",
-                flush=True,
+                f"{name:24} {traces:6} traces, {right:.2%} right, {tokens:6.1f} thinking tokens", flush=True
             )
+
+
+def _weighed(recording: Recording) -> tuple[int, float, float]:
+    """Return how many traces there are, the share that is right, and the mean thinking tokens."""
+    found = [(q.correct(t.answer), t.thinking_tokens) for q in recording.questions for t in q.traces]
+    count = max(1, len(found))
+    return len(found), sum(right for right, _ in found) / count, sum(tokens for _, tokens in found) / count
 
 
 def _pack(given: argparse.Namespace) -> None:
@@ -191,7 +239,7 @@ def _pack(given: argparse.Namespace) -> None:
     out = given.out or given.work
     whole = given.work / "parcel.tar"
     with tarfile.open(whole, "w") as tar:
-        for folder in ("recording", "recordings"):
+        for folder in ("recording", "pilot", "recordings"):
             if (given.work / folder).exists():
                 tar.add(given.work / folder, folder)
         for place in sorted((given.work / "models").glob("*/karui-artifact.json")):
@@ -250,6 +298,8 @@ _STAGES = {
     "questions": _questions,
     "record": _record,
     "train": _train,
+    "choose": _choose,
+    "merge": _merge,
     "evaluate": _evaluate,
     "pack": _pack,
 }

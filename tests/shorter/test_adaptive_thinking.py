@@ -73,7 +73,7 @@ def test_who_has_to_be_surer_thinks_more_often(taught):
 
 def test_thoughts_can_be_all_or_cut_where_they_settled(taught):
     assert len(taught("adaptive-thinking:thoughts=all")[0]) == 6 + 12
-    replies = taught("adaptive-thinking:thoughts=settled")[0]
+    replies = taught("adaptive-thinking:thoughts=settled,patience=1")[0]
     assert "<think>\nHmm, 1 + 5 less 1.\n\nSo the answer is 5.\n</think>\n\n\\boxed{5}<|im_end|>" in replies
     with pytest.raises(PlanError, match="thoughts"):
         taught("adaptive-thinking:thoughts=some")

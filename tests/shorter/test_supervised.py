@@ -71,7 +71,7 @@ def test_all_right_traces_are_the_control(taught):
 
 
 def test_a_trace_is_cut_where_its_answer_settled(taught):
-    replies, _, notes = taught("cut-to-convergence:confidence=0.98")
+    replies, _, notes = taught("cut-to-convergence:confidence=0.98,patience=1")
     first = "<think>\nHmm, 1 + 5 less 1.\n\nSo the answer is 5."
     assert f"{first}\n</think>\n\n\\boxed{{5}}<|im_end|>" in replies
     assert "<think>\nIt is 5.\n</think>\n\n\\boxed{5}<|im_end|>" in replies  # known at its end only
@@ -80,7 +80,7 @@ def test_a_trace_is_cut_where_its_answer_settled(taught):
 
 
 def test_without_confidence_a_lucky_trial_is_enough(taught):
-    replies, _, _ = taught("cut-to-convergence:confidence=0")
+    replies, _, _ = taught("cut-to-convergence:confidence=0,patience=1")
     assert "<think>\nHmm, 1 + 5 less 1.\n</think>\n\n\\boxed{5}<|im_end|>" in replies
     replies, _, notes = taught("cut-to-convergence:confidence=0,patience=3")
     assert not any(reply.startswith("<think>\nHmm") and "Wait" not in reply for reply in replies)

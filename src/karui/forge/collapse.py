@@ -1,11 +1,13 @@
 """Watching a training for collapse: accuracy on questions held back, and the best weights so far.
 
 A reward that pays for brevity can be had by giving up. What is held back shows it: the training ends when
-accuracy has fallen by more than a margin, and what is kept are the best weights within the margin.
+accuracy has fallen by more than a margin, and what is kept are the best weights within the margin. Some
+dozens of answers tell accuracy only roughly, so that one standard error is allowed on top.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,12 @@ class Collapse:
     """Measures a model under training, stops it in time, and keeps its best weights in a folder."""
 
     def __init__(
-        self, course: Course, scratch: Path, measure: Callable[[], Mapping[str, float]], margin: float
+        self,
+        course: Course,
+        scratch: Path,
+        measure: Callable[[], Mapping[str, float]],
+        margin: float,
+        held: int,
     ) -> None:
         """Takes what was kept before an interruption.
 
@@ -29,8 +36,9 @@ class Collapse:
             measure: Returns `held_accuracy` and `held_score`, larger being better, among other figures; the
                 same on every process.
             margin: How far accuracy may fall below what it was before the first step.
+            held: Answers that are measured.
         """
-        self._course, self._measure, self._margin = course, measure, margin
+        self._course, self._measure, self._margin, self._held = course, measure, margin, held
         self._weights, self._facts = scratch / _WEIGHTS, scratch / _FACTS
         self.model: Any = None
 
@@ -38,8 +46,9 @@ class Collapse:
         """Measures, keeps the weights where they are the best so far, and stops the course at a collapse."""
         figures = self._measure()
         first = self._course.points[0].figures if self._course.points else figures
-        least = first["held_accuracy"] - self._margin
-        if figures["held_accuracy"] < least:
+        before, now = first["held_accuracy"], figures["held_accuracy"]
+        error = sqrt((before * (1 - before) + now * (1 - now)) / self._held)
+        if before - now > self._margin + error:
             self._course.stop("accuracy")
         elif step == 0 or figures["held_score"] > self.kept["held_score"]:
             self._keep({**figures, "step": step})

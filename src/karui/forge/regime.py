@@ -37,7 +37,7 @@ class Regime:
         beta: Weight of the divergence from the model as it was; 0 does without.
         mask_truncated: Whether nothing is learned from completions that were cut (DAPO's overlong filtering).
         held: Questions held back, half of them at most.
-        margin: How far accuracy on them may fall.
+        margin: How far accuracy on them may fall, beyond one standard error.
         generate: "karui" draws rollouts as `karui.forge.rollout` does, "transformers" by TRL's own loop,
             "vllm" with vLLM in the same process, where it is installed.
         micro_tokens: Of one forward pass on one device; 0 goes by the device.

@@ -120,7 +120,7 @@ def reinforce(
         write = Writing(model, judge, regime, setting, count)
         trainer = _trainer(model, tokenizer, learned, judge, aim, regime, course, setting, syllabus, write)
         collapse = Collapse(
-            course, scratch, lambda: measured(held, judge, aim, write, sampling), regime.margin
+            course, scratch, lambda: measured(held, judge, aim, write, sampling), regime.margin, len(held)
         )
         collapse.model = write.model = trainer.accelerator.unwrap_model(trainer.model)
         write.trainer = trainer

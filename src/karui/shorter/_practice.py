@@ -36,7 +36,9 @@ class Practice(Technique):
     beta: float = knob(0.0, help="Weight of the divergence from the model as it was.")
     mask_truncated: bool = knob(default=False, help="Whether to learn nothing from answers that were cut.")
     held: int = knob(64, help="Questions held back to watch accuracy on, half of them at most.")
-    margin: float = knob(0.05, help="How far accuracy on them may fall before the training ends.")
+    margin: float = knob(
+        0.05, help="How far accuracy on them may fall, beyond chance, before the training ends."
+    )
     generate: str = knob("karui", help="What draws answers: karui, transformers, or vllm where installed.")
     micro_tokens: int = knob(
         0, help="Tokens of one forward pass; 0 goes by the device. Memory grows with it."

@@ -40,12 +40,14 @@ class AdaptiveThinking(Training):
         choices=("all", "shortest", "settled"),
         help="Right traces of the other questions: all, the shortest, or cut where the answer settled.",
     )
-    confidence: float = knob(0.98, help="With thoughts=settled: of the trial at the cut, at least.")
+    patience: int = knob(2, help="With thoughts=settled: equal trials wanted before the cut.")
+    confidence: float = knob(0.98, help="With thoughts=settled: of the first of them, at least.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 < self.sure <= 1, self, "sure lies above 0 and at most at 1")
         require(self.thoughts in {"all", "shortest", "settled"}, self, "thoughts is all, shortest or settled")
+        require(self.patience >= 1, self, "patience has to be at least 1")
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
 
     def prepare(self, model: Path, forge: Forge) -> None:
@@ -83,7 +85,7 @@ class AdaptiveThinking(Training):
             return [min(traces, key=lambda t: t.thinking_tokens + t.answer_tokens)]
         if self.thoughts == "all":
             return list(traces)
-        marks = [settled(t, confidence=self.confidence) for t in traces]
+        marks = [settled(t, patience=self.patience, confidence=self.confidence) for t in traces]
         return [
             t if m is None else cut(t, m, material.suffix, material.markers)
             for t, m in zip(traces, marks, strict=True)

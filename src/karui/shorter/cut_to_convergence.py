@@ -17,8 +17,9 @@ class CutToConvergence(Training):
 
     The recording's trials say where that is; no token is generated for it. A trace whose answer settled only
     at its end is learned whole, so that questions that need length keep it. It trades away re-checking: an
-    answer that is wrong when first reached stays wrong. With `confidence` at 0 the model learns to stop
-    where it was lucky. Not for recordings with checkpoints far apart, whose cuts come late.
+    answer that is wrong when first reached stays wrong. With `confidence` at 0, or only the shortest cuts
+    (`count`), it learns to stop where it was lucky. Not for recordings with checkpoints far apart, whose
+    cuts come late.
 
     Liu and Wang, "Answer Convergence as a Signal for Early Stopping in Reasoning", arXiv 2506.02536, learned
     instead of watched; with `count`, of the shortest cuts only, as in 2502.20122.
@@ -26,7 +27,7 @@ class CutToConvergence(Training):
 
     family: ClassVar[Family] = Family.SHORTER
 
-    patience: int = knob(1, low=1, high=3, help="Equal trials wanted before the cut.")
+    patience: int = knob(2, low=1, high=3, help="Equal trials wanted before the cut.")
     confidence: float = knob(0.98, low=0.9, high=0.99, help="Of the first of them, at least; 0 takes any.")
     count: int = knob(0, help="How many of a question's cut traces, the shortest; 0 takes all.")
 
