@@ -61,6 +61,12 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         """Bytes allocated."""
         return sum(s.numel() * s.element_size() for s in self._stores.values())
 
+    @property
+    def views(self) -> list[list[Tensor]]:
+        """Keys and values of every layer, each [rows, heads, length, size]; `ensure` may replace them."""
+        return self._views
+
+    @torch.inference_mode()
     def ensure(self, rows: int, length: int) -> None:
         """Makes room for so many rows of such a length, keeping what is there."""
         if rows <= self._rows and length <= self._length:

@@ -22,6 +22,7 @@ class TransformersEngine(SlotEngine):
         card: ModelCard,
         *,
         threads: int | None = None,
+        compile: bool = False,  # noqa: A002 - torch's word for it
         slots: int = 32,
         rule: CheckpointRule = RULE,
         seed: int = 0,
@@ -59,6 +60,9 @@ class TransformersEngine(SlotEngine):
             self.threads, why = choose_threads(threads, network.rehearse, torch.set_num_threads)
         else:
             self.threads, why = 1, "the GPU does the work"
+        if compile:
+            seconds = network.compile(card.name)
+            self.notes.insert(0, f"The step was compiled in {seconds:.0f} s.")
         self.notes.insert(0, f"{network.device.type}, {card.dtype}, {self.threads} thread(s): {why}.")
 
     @classmethod
@@ -70,6 +74,7 @@ class TransformersEngine(SlotEngine):
         device: str = "auto",
         dtype: str = "auto",
         threads: int | None = None,
+        compile: bool = False,  # noqa: A002 - torch's word for it
         slots: int = 32,
         rule: CheckpointRule = RULE,
         seed: int = 0,
@@ -86,6 +91,9 @@ class TransformersEngine(SlotEngine):
             device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", …
             dtype: "auto", "float32", "bfloat16" or "float16"; see `load.choose_dtype`.
             threads: torch's threads on a CPU; None goes by OMP_NUM_THREADS, or measures.
+            compile: Whether torch compiles the step of one token a stream: less time a step, for minutes of
+                compiling at a model's first load here (later ones find most of it on disk). Needs a C++
+                compiler. Pays where int8 runs on a CPU, and where a GPU waits for Python.
             slots: Streams that generate side by side. On a GPU 512 and more pay off.
             rule: Where streams stop.
             seed: What trace seeds are made from.
@@ -111,6 +119,7 @@ class TransformersEngine(SlotEngine):
             tokenizer,
             read_card(name or str(name_or_path), folder, model),
             threads=threads,
+            compile=compile,
             slots=slots,
             rule=rule,
             seed=seed,

@@ -1,5 +1,6 @@
 """A causal language model that reads prompts, appends forced text and takes steps in a row cache."""
 
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from karui.core.errors import ModelError
 from karui.engines.transformers import packed
 from karui.engines.transformers.cache import RowCache, rounded
+from karui.engines.transformers.compiled import FIRST_SIZES, CompiledStep, compiling
 
 _ATTENTION = "karui"
 _ROUNDING = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.25}
@@ -101,6 +103,7 @@ class Network:
         self.vocabulary = int(plain.shape[-1])
         self.dtype: torch.dtype = plain.dtype
         self.cache = RowCache(shapes, plain.dtype, self.device, rows)
+        self._compiled: CompiledStep | None = None
         self._check(plain)
 
     def read_prompts(self, rows: list[int], prompts: list[list[int]]) -> None:
@@ -141,18 +144,59 @@ class Network:
             Logits [rows, vocabulary], float32.
         """
         seen = rounded(longest + 1)
-        self.cache.ensure(len(ids), seen)
+        # Compiled, one place more than is seen: torch makes another form of a view that is the whole.
+        self.cache.ensure(len(ids), seen if self._compiled is None else seen + 1)
+        mask = self._mask(positions[:, None], seen)
+        if self._compiled is not None:
+            return self._compiled(ids, positions, mask, self.cache.views)
         self.cache.for_step(len(ids), positions, even, seen)
-        positions = positions[:, None]
         out = self.model(
             input_ids=ids[:, None],
-            attention_mask=self._mask(positions, seen),
-            position_ids=positions,
+            attention_mask=mask,
+            position_ids=positions[:, None],
             past_key_values=self.cache,
             use_cache=True,
         )
         logits: Tensor = out.logits[:, -1].float()
         return logits
+
+    @torch.inference_mode()
+    def compile(self, name: str) -> float:
+        """Compiles the step for every size of batch, and checks it against the uncompiled one.
+
+        What was compiled before on this machine is found again in torch's own cache on disk.
+
+        Args:
+            name: What to call the model in an error.
+
+        Returns:
+            The seconds it took.
+
+        Raises:
+            ModelError: It cannot be compiled here, or then computes something else.
+        """
+        began = perf_counter()
+        compiled = CompiledStep(self.model)
+        most = max(FIRST_SIZES)
+        positions = torch.arange(most, device=self.device) + 70
+        ids = torch.arange(most, device=self.device) + 1
+        # Sizes that are unlike each other, so that torch takes none for another.
+        self.cache.ensure(most + 2, 200)
+        for count in FIRST_SIZES:
+            ours = self.step(ids[:count], positions[:count], 70 + most, None)
+            with compiling(name):
+                self._compiled = compiled
+                theirs = self.step(ids[:count], positions[:count], 70 + most, None)
+                self._compiled = None
+            off = float((ours - theirs).abs().max() / ours.std().clamp(min=1e-6))
+            if not off <= self._allowed:
+                raise ModelError(
+                    f"{name} cannot be compiled here.",
+                    why=f"A batch of {count} is then off by {off:.2g} standard deviations of the logits.",
+                    remedy="Load it without compile.",
+                )
+        self._compiled = compiled
+        return perf_counter() - began
 
     @torch.inference_mode()
     def rehearse(self) -> None:
@@ -162,7 +206,13 @@ class Network:
 
     def close(self) -> None:
         """Lets go of the model and the cache."""
-        del self.model, self._reader, self.cache
+        del self.model, self._reader, self.cache, self._compiled
+
+    @property
+    def _allowed(self) -> float:
+        """How far two ways of computing the same may be apart, in standard deviations of the logits."""
+        rounding = _ROUNDING.get(self.dtype, 0.25)
+        return max(rounding, _STEPS) if packed.rounds_activations(self.model) else rounding
 
     def _mask(self, positions: Tensor, seen: int) -> Any:
         """Returns what each of `positions` [rows, tokens] may attend to, in the form the model takes."""
@@ -213,10 +263,7 @@ class Network:
             ) from error
         theirs = plain[[5, 7]].float()
         off = float((ours - theirs).abs().max() / theirs.std().clamp(min=1e-6))
-        allowed = _ROUNDING.get(self.dtype, 0.25)
-        if packed.rounds_activations(self.model):
-            allowed = max(allowed, _STEPS)
-        if not off <= allowed:
+        if not off <= self._allowed:
             raise _unforkable(
                 self.model.config.model_type,
                 f"rows of unlike lengths run together are off by {off:.2g} standard deviations of the logits",

@@ -148,8 +148,10 @@ class Int8Weights(_Int8Layer):
 
     def multiply(self, rows: Tensor) -> Tensor:
         """As `_Int8Layer` says."""
-        # For many rows converting the weights is the faster way; in float32 the kernel is a plain loop.
-        if rows.dtype == torch.bfloat16 and rows.shape[0] <= _FEW_ROWS:
+        # For many rows converting the weights is the faster way; in float32 the kernel is a plain loop. A
+        # compiled step takes the kernel for any number: a second way would be a third form to compile.
+        few = torch.compiler.is_compiling() or rows.shape[0] <= _FEW_ROWS
+        if few and rows.dtype == torch.bfloat16:
             return torch._weight_int8pack_mm(rows.contiguous(), self.weight, self.scale)  # noqa: SLF001
         return torch.mm(rows, self.weight.t().to(rows.dtype)) * self.scale
 
