@@ -1,7 +1,7 @@
 """What a person at a terminal sees: steps, progress with time left, errors that say what to do."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from textwrap import indent
@@ -35,7 +35,7 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Prints a table to stdout; the first column to the left, numbers to the right."""
     from rich.console import Console
     from rich.table import Table

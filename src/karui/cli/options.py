@@ -32,6 +32,10 @@ Seed: TypeAlias = Annotated[int, typer.Option(help="Everything random comes from
 Device: TypeAlias = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Dtype: TypeAlias = Annotated[str, typer.Option(help="auto, bfloat16 or float32.")]
 Threads: TypeAlias = Annotated[int, typer.Option(help="Threads of the CPU engine; 0 measures which is best.")]
+Compile: TypeAlias = Annotated[
+    bool,
+    typer.Option("--compile", help="Have torch compile the model: a minute the first time, faster steps."),
+]
 Styles: TypeAlias = Annotated[
     list[str],
     typer.Option(

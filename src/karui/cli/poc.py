@@ -63,6 +63,7 @@ def poc(
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
     threads: o.Threads = 0,
+    compiled: o.Compile = False,
     accept_truncation: o.Truncation = False,
     assume: o.Assume = [],  # noqa: B006 - typer reads the default
     lang: o.Lang = "en",
@@ -94,6 +95,7 @@ def poc(
         device,
         dtype,
         threads,
+        compiled,
     )
     if demo:
         task = task_of("mini:test", limit=limit or _MINI_QUESTIONS, seed=seed)

@@ -49,6 +49,7 @@ class Session:
         device: auto, cpu or cuda.
         dtype: auto, bfloat16 or float32.
         threads: 0 measures.
+        compiled: Whether torch compiles the model.
         artifacts: Where new weights are kept, and found again.
         lessons: The recording that they are made from; None will do for techniques that need none.
         minutes: What each training may take; None is its technique's own default.
@@ -62,6 +63,7 @@ class Session:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    compiled: bool = False
     artifacts: Path = Path("artifacts")
     lessons: Recorded | None = None
     minutes: float | None = None
@@ -160,6 +162,7 @@ class Session:
             "device": self.device,
             "dtype": self.dtype,
             "threads": self.threads or None,
+            "compile": self.compiled,
             "slots": self.at_once,
             "seed": self.seed,
         }

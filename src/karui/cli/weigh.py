@@ -17,7 +17,7 @@ def weigh(
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
     threads: o.Threads = 0,
-    compile_: bool = typer.Option(False, "--compile", help="Compile the model first, where the engine can."),
+    compiled: o.Compile = False,
     json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
     """Weigh models one after the other, each in a process of its own: memory, tokens per second."""
@@ -39,9 +39,12 @@ def weigh(
         raise InputError(f"--at-once {at_once} cannot be read.", remedy="Write numbers, such as 1,8,32.")
     task = task_of(questions, limit=max(counts))
     asks = [Ask(q.id, Prompt(task.prompt(q)), Sampling(0.6, 0.95)) for q in task.questions]
-    options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None}
-    if compile_:
-        options["compile"] = True
+    options: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "threads": threads or None,
+        "compile": compiled,
+    }
     found = []
     with Steps() as steps:
         for model in models:

@@ -5,7 +5,7 @@ from typing import Any
 from karui.core.engine import Engine
 from karui.core.errors import ModelError
 
-_LOCAL = frozenset({"device", "dtype", "threads", "slots"})
+_LOCAL = frozenset({"device", "dtype", "threads", "slots", "compile"})
 
 
 def load(model: str, **options: Any) -> Engine:
@@ -15,8 +15,8 @@ def load(model: str, **options: Any) -> Engine:
         model: Where the model is; a GGUF file, or a folder whose only weights are one, runs on llama.cpp;
             `http://HOST:PORT/v1#name` is a model behind a server with OpenAI's API.
         options: As the engine takes them; see `TransformersEngine.load`, `LlamaCppEngine.load` and
-            `HttpEngine.connect`. What a server decides for itself (device, dtype, threads, slots) is not
-            passed on to one.
+            `HttpEngine.connect`. What a server decides for itself (device, dtype, threads, slots, compile) is
+            not passed on to one; nor is `compile` to llama.cpp, which is machine code anyway.
 
     Raises:
         ModelError: There is no such model, it is no model, or it cannot be run here.
@@ -29,7 +29,7 @@ def load(model: str, **options: Any) -> Engine:
     from karui.engines.llama_cpp import LlamaCppEngine, gguf_file
 
     if gguf_file(model):
-        return LlamaCppEngine.load(model, **options)
+        return LlamaCppEngine.load(model, **{k: v for k, v in options.items() if k != "compile"})
     from karui.engines.transformers import TransformersEngine
 
     _refuse_kv("The transformers engine keeps its KV cache in the type it computes in", options)
