@@ -1,0 +1,188 @@
+"""What the recording says that live requests will look like; it lies beside the choice as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from karui.core.ask import Ask
+from karui.core.choice import Choice
+from karui.core.engine import trace_seed
+from karui.core.errors import InputError, StorageError
+from karui.core.outcome import Outcome
+from karui.core.plan import Plan
+from karui.core.recording import Recorded, Recording
+from karui.core.trace import End, Trace
+from karui.core.watch import Checkpoint, Move
+from karui.recording.playback import Playback
+from karui.recording.replay import Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a plan looked like on the recording.
+
+    The three signals are lists with one entry a question, from one run each: the traces of a question are
+    alike, and the drift guard needs values that could be exchanged with those of live questions.
+
+    Attributes:
+        plan: The plan's id.
+        label: For people.
+        thinking: Thinking tokens of the trace that answered; of the first of them where several did.
+        confidence: Of the reply; None where there was none.
+        agreement: Share of the trials that said what was answered; None without trials, and for plans of
+            several traces, whose trials are not told apart.
+        truncated: Share of runs whose trace the token limit cut.
+        full_tokens: Mean tokens of full thinking.
+        full_accuracy: Mean correctness of full thinking.
+        accuracy: Mean correctness of the plan.
+        margin: The loss that was certified, as a share.
+    """
+
+    plan: str
+    label: str
+    thinking: tuple[int, ...]
+    confidence: tuple[float | None, ...]
+    agreement: tuple[float | None, ...]
+    truncated: float
+    full_tokens: float
+    full_accuracy: float
+    accuracy: float
+    margin: float
+
+    def above(self, floor: float) -> "Expectation":
+        """Returns what is left where answers of confidence below `floor` go to full thinking."""
+        kept = [n for n, c in enumerate(self.confidence) if c is None or c >= floor]
+        return replace(
+            self,
+            thinking=tuple(self.thinking[n] for n in kept),
+            confidence=tuple(self.confidence[n] for n in kept),
+            agreement=tuple(self.agreement[n] for n in kept),
+        )
+
+    def confidence_range(self) -> tuple[float, float] | None:
+        """Returns the 5th and the 95th percentile of confidence, None where there is none."""
+        return _range(self.confidence)
+
+    def thinking_range(self) -> tuple[float, float] | None:
+        """Returns the 1st and the 99th percentile of thinking tokens."""
+        return _range(self.thinking, 1, 99)
+
+    def save(self, path: Path) -> None:
+        """Writes it.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written.", why=str(error)) from error
+
+    @staticmethod
+    def load(path: Path) -> "Expectation":
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: It is not there, or is something else.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            lists = {k: tuple(values[k]) for k in ("thinking", "confidence", "agreement")}
+            return Expectation(**{**values, **lists})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path} does not say what to expect of the plan.",
+                why=str(error),
+                remedy="Make it again from the recording and the choice.",
+            ) from error
+
+    @staticmethod
+    def of(
+        recordings: Mapping[str, Recording], plan: Plan, choice: Choice, full: Recording | None = None
+    ) -> "Expectation":
+        """Replays the plan once on every question.
+
+        Args:
+            recordings: As `Replay` takes them; "main" at least.
+            plan: The chosen plan.
+            choice: Whose certified loss the canaries are held to.
+            full: The recording of full thinking, where the plan's main one has other weights or prompts.
+
+        Raises:
+            RecordingMismatch: As `Replay.outcomes`.
+            NotRecorded: Likewise.
+            PlanError: Likewise.
+        """
+        replay = Replay(recordings)
+        replay.refuse(plan)
+        main = recordings["main"]
+        rows = [_row(replay, plan, main, question) for question in main.questions]
+        whole = [(q, t) for q in (full or main).questions for t in q.traces]
+        return Expectation(
+            plan=plan.id,
+            label=plan.label,
+            thinking=tuple(r[0] for r in rows),
+            confidence=tuple(r[1] for r in rows),
+            agreement=tuple(r[2] for r in rows),
+            truncated=float(np.mean([r[3] for r in rows])),
+            full_tokens=float(np.mean([t.tokens for _, t in whole])),
+            full_accuracy=float(np.mean([q.correct(t.answer) for q, t in whole])),
+            accuracy=float(np.mean([r[4] for r in rows])),
+            margin=choice.rule.margin,
+        )
+
+
+def _row(
+    replay: Replay, plan: Plan, main: Recording, question: Recorded
+) -> tuple[int, float | None, float | None, bool, bool]:
+    """Returns thinking, confidence, agreement, whether it was cut, and whether it was right, of one run."""
+    here = {model: replay.questions(model)[question.id] for model in plan.models}
+    chosen = trace_seed(0, question.id, 0) % len(question.traces)
+    if plan.flows:
+        orders = {model: replay.permutations(q, model)[0] for model, q in here.items()}
+    else:
+        orders = {"main": [chosen]}
+    outcome = replay.play(plan, here, orders)
+    answering = next((t for t in outcome.traces if t.answer == outcome.answer), outcome.traces[0])
+    agreement = None
+    if not plan.flows:
+        agreement = _agreement(plan, main, question, question.traces[chosen], outcome)
+    cut = answering.end is End.TRUNCATED
+    return answering.thinking_tokens, outcome.confidence, agreement, cut, outcome.correct
+
+
+def _agreement(
+    plan: Plan, main: Recording, question: Recorded, trace: Trace, outcome: Outcome
+) -> float | None:
+    """Returns the share of the trials a plan made on one trace that said its answer."""
+    seen = _Trials()
+    watchers = plan.watchers(Ask(question.id, question.prompt, main.manifest.sampling))
+    # It stands before the plan's own, for a watcher behind them does not see where they end the trace.
+    ended = Playback([seen, *watchers], trace, main.manifest.suffix_tokens).to_end()
+    said = [c.trial.answer for c in seen.checkpoints if c.trial is not None and not c.final]
+    if not said or ended.answer is None:
+        return None
+    return sum(answer == outcome.answer for answer in said) / len(said)
+
+
+class _Trials:
+    """Looks on, and remembers the checkpoints: after the walk they hold the trials that were made there."""
+
+    def __init__(self) -> None:
+        self.checkpoints: list[Checkpoint] = []
+
+    def see(self, checkpoint: Checkpoint) -> Move:
+        """Remembers it."""
+        self.checkpoints.append(checkpoint)
+        return Move.GO
+
+
+def _range(values: Sequence[float | None], low: float = 5, high: float = 95) -> tuple[float, float] | None:
+    held = [v for v in values if v is not None]
+    if not held:
+        return None
+    a, b = np.percentile(held, [low, high])
+    return float(a), float(b)
