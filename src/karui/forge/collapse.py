@@ -72,6 +72,8 @@ class Collapse:
         from accelerate import PartialState
         from safetensors.torch import save_file
 
+        # Before one process writes down the new best, all must have compared with the old one.
+        PartialState().wait_for_everyone()
         if lead():
             trained = {
                 name: weight.detach().cpu().contiguous()
