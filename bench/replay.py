@@ -77,9 +77,10 @@ def _differences(recording: Recording, plans: list, runs: int) -> int:
 
 
 def _same(a: Outcomes, b: Outcomes) -> bool:
-    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time", "held")
+    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time")
+    by_model = ("bills", "held", "busy")
     return all(np.array_equal(getattr(a, n), getattr(b, n), equal_nan=True) for n in arrays) and all(
-        np.array_equal(a.bills[m], b.bills[m], equal_nan=True) for m in a.bills
+        np.array_equal(getattr(a, n)[m], getattr(b, n)[m], equal_nan=True) for n in by_model for m in a.bills
     )
 
 

@@ -161,3 +161,12 @@ def test_the_example_of_the_contributing_page_conforms(tmp_path, fresh):
     example = next(block for block in page.split("```python\n")[1:] if "class SecondOpinion" in block)
     (tmp_path / "second_opinion.py").write_text(example.partition("```")[0], encoding="utf-8")
     check(catalog.technique(f"{tmp_path}/second_opinion.py:SecondOpinion"))
+
+
+def test_looking_at_every_technique_imports_nothing_heavy():
+    code = (
+        "import sys; from karui import catalog; [catalog.technique(n) for n in catalog.names()]; "
+        "print(sorted({'torch', 'transformers', 'trl', 'torchao', 'llmcompressor'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

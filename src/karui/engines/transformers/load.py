@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import ModelError
-from karui.engines.transformers import packed
 from karui.engines.transformers.card import weight_files
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -141,6 +140,8 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     """
     import torch
     from transformers import AutoModelForCausalLM
+
+    from karui.engines.transformers import packed
 
     quiet()
     try:
