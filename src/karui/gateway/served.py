@@ -18,6 +18,10 @@ class Why(StrEnum):
     UNSURE = "low confidence"
     GUARD = "guard tripped"
     STALE = "upstream changed"
+    UNFIT = "not for a plan"
+    """The request asks for what a plan cannot give, such as tools; full thinking answers it as it is."""
+    ASKED = "asked for"
+    """The client named full thinking, or the upstream's own model; not a fault."""
     STAGE = "stage"
     """The stage of the roll-out gave this request to full thinking; not a fault."""
 
@@ -48,6 +52,10 @@ class Served:
         confidence: Of the answer; None where there is none.
         trial_agreement: Share of the trials that said what was answered; None without trials.
         truncated: Whether the token limit cut it.
+        agrees: Of a plan run silently: whether it said what full thinking said; None where not compared.
+        moves: What the plan did, such as "peek=2,trial=1,answer@312"; "" where it did not run.
+        detail: More of why, in words, such as "tools" or what the upstream said; no prompt, no answer.
+        stage: The roll-out's, when it came.
     """
 
     id: str
@@ -71,6 +79,10 @@ class Served:
     confidence: float | None = None
     trial_agreement: float | None = None
     truncated: bool = False
+    agrees: bool | None = None
+    moves: str = ""
+    detail: str = ""
+    stage: str = ""
 
     @property
     def generated(self) -> int:
