@@ -1,0 +1,223 @@
+"""Writes to an SQLite file from a thread of its own, so that no request ever waits for a disk.
+
+Rows are handed over and written in batches. A file that cannot be written (a full disk, no permission,
+another version's tables) stops nothing: rows wait in memory up to a limit, the oldest are then lost and
+counted, and the writer tries again, more and more rarely. Once it works, what has waited is written.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from threading import Condition, Thread
+
+Steps = tuple[tuple[str, tuple[object, ...]], ...]
+"""Statements with their values that are written together or not at all: one row, for people who count."""
+Work = Callable[[sqlite3.Connection], None]
+Connect = Callable[[Path], sqlite3.Connection]
+
+_BATCH = 1_000
+_BUSY_SECONDS = 5.0
+"""How long another process that writes the same file is waited for."""
+_FIRST_RETRY, _LAST_RETRY = 0.25, 30.0
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens a database for writing: readers never wait, and a crash of this process loses no written row."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+class Writer:
+    """A thread that writes one database.
+
+    Attributes:
+        degraded: "" or why nothing can be written at present, and what waits or is lost.
+        lost: Rows that were never written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        prepare: Work,
+        *,
+        tidy: Work | None = None,
+        tidy_seconds: float = 3600.0,
+        capacity: int = 20_000,
+        connect: Connect = connect,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Starts the thread; the file is opened on it.
+
+        Args:
+            path: The file.
+            prepare: Makes or checks the tables after opening; raises `sqlite3.Error` or `OSError`.
+            tidy: What is done on opening and every `tidy_seconds`, such as deleting what is old.
+            tidy_seconds: See above.
+            capacity: Rows that may wait.
+            connect: Opens the file.
+            told: Called on the thread when trouble begins and ends, with a sentence.
+        """
+        self.degraded, self.lost = "", 0
+        self._path, self._prepare, self._connect, self._told = path, prepare, connect, told
+        self._tidy, self._tidy_seconds, self._tidied = tidy, tidy_seconds, float("-inf")
+        self._capacity = capacity
+        self._rows: deque[Steps] = deque()
+        self._held: list[Steps] = []
+        self._there = Condition()
+        self._closing = self._idle = False
+        self._connection: sqlite3.Connection | None = None
+        self._thread = Thread(target=self._run, name=f"karui writes {path.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, *steps: tuple[str, tuple[object, ...]]) -> None:
+        """Hands over a row; returns at once and never raises."""
+        with self._there:
+            if len(self._rows) + len(self._held) >= self._capacity or self._closing:
+                self.lost += 1
+                if self._closing or not self._rows:
+                    return
+                self._rows.popleft()
+            self._idle = False
+            self._rows.append(steps)
+            self._there.notify_all()
+
+    def flush(self, seconds: float = 5.0) -> bool:
+        """Waits until everything handed over is written, or cannot be; returns whether it is."""
+        with self._there:
+            self._there.wait_for(lambda: self.degraded or (self._idle and not self._rows), seconds)
+            return self._idle and not self._rows
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Writes what waits and ends the thread; what cannot be written is counted as lost."""
+        with self._there:
+            self._closing = True
+            self._there.notify_all()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        pause = _FIRST_RETRY
+        while True:
+            try:
+                self._open()
+                self._write()
+                self._tidy_up()
+            except (sqlite3.Error, OSError) as error:
+                self._fail(error)
+                with self._there:
+                    if self._there.wait_for(lambda: self._closing, pause):
+                        self._give_up()
+                        return
+                pause = min(2 * pause, _LAST_RETRY)
+                continue
+            pause = _FIRST_RETRY
+            if self._next():
+                return
+
+    def _open(self) -> None:
+        if self._connection is None:
+            connection = self._connect(self._path)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def _next(self) -> bool:
+        """Waits for rows or for the time to tidy; returns whether this is the end."""
+        with self._there:
+            if not self._rows:
+                self._idle = True
+                self._there.notify_all()
+                if self._closing:
+                    self._close()
+                    return True
+                self._there.wait_for(lambda: self._rows or self._closing, self._tidy_in())
+            self._take()
+            return False
+
+    def _take(self) -> None:
+        while self._rows and len(self._held) < _BATCH:
+            self._held.append(self._rows.popleft())
+
+    def _write(self) -> None:
+        assert self._connection is not None
+        try:
+            self._transact(self._held)
+        except (sqlite3.OperationalError, OSError):
+            raise
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            if type(error) is sqlite3.DatabaseError:  # the file itself is broken
+                raise
+            self._one_by_one()
+        with self._there:
+            self._held = []
+        if self.degraded:
+            self.degraded = ""
+            self._told(f"{self._path.name} is written again; {self.lost} rows were lost")
+
+    def _one_by_one(self) -> None:
+        """One row that no database would take must not keep the others out."""
+        while self._held:
+            try:
+                self._transact(self._held[:1])
+            except (sqlite3.OperationalError, OSError):
+                raise  # the rest is tried again later
+            except (sqlite3.Error, ValueError, TypeError, OverflowError):
+                self.lost += 1
+            with self._there:
+                self._held = self._held[1:]
+
+    def _transact(self, rows: list[Steps]) -> None:
+        assert self._connection is not None
+        if not rows:
+            return
+        with self._connection:  # commits, or rolls back
+            self._connection.execute("BEGIN IMMEDIATE")
+            for steps in rows:
+                for statement, values in steps:
+                    self._connection.execute(statement, values)
+
+    def _tidy_up(self) -> None:
+        assert self._connection is not None
+        if self._tidy is not None and self._tidy_in() <= 0:
+            self._tidy(self._connection)
+            self._tidied = time.monotonic()
+
+    def _tidy_in(self) -> float:
+        if self._tidy is None:
+            return self._tidy_seconds
+        return self._tidied + self._tidy_seconds - time.monotonic()
+
+    def _fail(self, error: Exception) -> None:
+        self._close()
+        with self._there:
+            waiting = len(self._rows) + len(self._held)
+        first = not self.degraded
+        why = str(error) or type(error).__name__
+        with self._there:
+            self.degraded = (
+                f"{self._path.name} cannot be written: {why} ({waiting} rows wait, {self.lost} are lost)"
+            )
+            self._there.notify_all()
+        if first:
+            self._told(self.degraded)
+
+    def _give_up(self) -> None:
+        """Called with the lock."""
+        unwritten = len(self._rows) + len(self._held)
+        self.lost += unwritten
+        self._rows.clear()
+        self._held = []
+        if unwritten:
+            self._told(f"{self._path.name}: closed with {unwritten} rows that could not be written")
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
