@@ -4,7 +4,20 @@ from collections.abc import Callable
 
 import typer
 
-from karui.cli import choose, import_, make, poc, probe, record, replay, report, tasks, techniques, weigh
+from karui.cli import (
+    choose,
+    explain,
+    import_,
+    make,
+    poc,
+    probe,
+    record,
+    replay,
+    report,
+    tasks,
+    techniques,
+    weigh,
+)
 from karui.cli.console import explained
 
 app = typer.Typer(
@@ -24,6 +37,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "report": (report.report, "Write the report of a finished study."),
     "weigh": (weigh.weigh, "Weigh models: memory and tokens per second on this machine."),
     "probe": (probe.probe, "Find out what a server can do, by trying it."),
+    "explain": (explain.explain, "Think a short answer of the gateway through in full."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
     "techniques": (techniques.techniques, "List the techniques."),
     "tasks": (tasks.tasks, "List the sources of questions."),

@@ -24,6 +24,11 @@ def record(
     compiled: o.Compile = False,
     lessons: o.Lessons = None,
     minutes: o.Minutes = None,
+    from_gateway: Path | None = typer.Option(
+        None,
+        help="The file in which a gateway keeps conversations: their questions are recorded, and compared "
+        "with the full model's own answers.",
+    ),
     compact: bool = typer.Option(False, help="Join the parts into one file at the end, as small as it gets."),
     out: o.Out = Path("recording"),
 ) -> None:
@@ -37,7 +42,9 @@ def record(
     from karui.recording.store import load
 
     plan = Plan(tuple(t for p in style_plans(style) for t in p.techniques))
-    task = task_of(questions, limit=limit, seed=seed)
+    if from_gateway is not None:
+        questions = _asked_of_gateway(from_gateway, out, limit)
+    task = task_of(questions, limit=limit, seed=seed, reference="self" if from_gateway else "given")
     sampling = Sampling(temperature, top_p, max_tokens=max_tokens)
     session = Session(
         model or MINI,
@@ -60,3 +67,19 @@ def record(
     rate = made.recording.manifest.tokens_per_second
     say(f"{len(made.recording.questions)} questions × {samples} traces, {rate:,.0f} tokens/s")
     typer.echo(out)
+
+
+def _asked_of_gateway(kept: Path, out: Path, limit: int) -> str:
+    """Writes what users asked as a questions file beside the recording, and returns its name."""
+    from time import time
+
+    from karui.cli.console import say
+    from karui.gateway.keep import kept_in
+    from karui.gateway.traffic import Traffic
+
+    traffic = Traffic.of(kept_in(kept, time()), limit)
+    path = out.with_name(f"{out.name}-questions.jsonl")
+    traffic.write(path)
+    say(traffic.told())
+    say(f"They stay in {path} and in the recording until you delete both: the gateway's time does not count.")
+    return str(path)

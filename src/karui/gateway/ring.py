@@ -126,6 +126,7 @@ def _totals(rows: Rows, since: float, until: float, ever: Sums, latest: tuple[Se
         truncated=int(column("truncated", runs).sum()),
         compared=int((~np.isnan(column("agrees", shadows))).sum()),
         agreed=int((column("agrees", shadows) == 1).sum()),
+        planned_saved=float(column("saved", planned).sum()),
         would_full=float(column("full", shadows).sum()),
         would_save=float((column("full", shadows) - spent).sum()),
         thinking_tokens=int(column("thinking", client).sum()),

@@ -39,6 +39,8 @@ class Kept:
         cut: Thinking tokens after which the plan ended the thinking; None where the model ended it.
         thinking_tokens: Of the trace that answered.
         moves: What the plan did, such as "peek=2,trial=1,answer@312".
+        redacted: Pieces that were masked before it was written.
+        verifier: Spec of the verifier whose reader finds answers to such questions; "" where not known.
     """
 
     id: str
@@ -52,6 +54,8 @@ class Kept:
     cut: int | None = None
     thinking_tokens: int = 0
     moves: str = ""
+    redacted: int = 0
+    verifier: str = ""
 
 
 class Sink(Protocol):

@@ -109,6 +109,7 @@ class Totals:
         truncated: Of these, cut by the token limit.
         compared: Of the shadow runs, those whose answer could be compared with full thinking's.
         agreed: Of these, those that said the same.
+        planned_saved: Saved by the requests that the plan answered, their share of `saved_tokens`.
         would_full: What full thinking takes for the shadow runs, by the recording's mean.
         would_save: Of these, what the plan would have saved.
         thinking_tokens: Of all requests that clients sent.
@@ -138,6 +139,7 @@ class Totals:
     truncated: int
     compared: int
     agreed: int
+    planned_saved: float
     would_full: float
     would_save: float
     thinking_tokens: int

@@ -1,0 +1,107 @@
+"""The stage of the roll-out, what changed and why, and the last requests."""
+
+from math import isnan
+
+from karui.gateway.monitor import phrases
+from karui.gateway.monitor.view import View
+from karui.gateway.served import Served
+from karui.report.markup import Safe, join, number, table, tag
+
+_STAGES = ("shadow", "5", "25", "100")
+_SHOWN, _MOST = 5, 50
+_REQUESTS = 12
+
+
+def stage(v: View) -> Safe:
+    """Returns the ladder of stages and the log."""
+    w, now = v.words, v.now
+    at = _STAGES.index(now.stage) if now.stage in _STAGES else -1
+    steps = []
+    for place, name in enumerate(_STAGES):
+        label = w("stage_shadow") if name == "shadow" else w("stage_percent", n=name)
+        kind = "now" if place == at else "done" if place < at else ""
+        steps.append(
+            tag("li", tag("span", label), class_=kind or None, aria_current="step" if kind == "now" else None)
+        )
+    before, _, after = w("stage_since", time="\0").partition("\0")
+    since = tag("small", before, v.moment(now.stage_since, day=True), after) if now.stage_since else None
+    if now.stage == _STAGES[-1]:
+        following = w("stage_last")
+    elif now.stage_next:
+        following = w("stage_next", next=phrases.said(w, now.stage_next))
+    else:
+        following = w("stage_ready")
+    return join(
+        tag("h2", w("rollout_head"), since),
+        tag("ol.ladder", *steps),
+        tag("p.note", following),
+        tag("h3", w("log_head")),
+        _log(v),
+    )
+
+
+def _log(v: View) -> Safe:
+    if not v.events:
+        return tag("p.note", v.words("log_none"))
+    rows = [
+        tag(
+            "li",
+            v.moment(e.at, day=True),
+            tag("b", phrases.said(v.words, e.what)),
+            tag("span", phrases.why(v.words, e.why)),
+            tag("small", phrases.said(v.words, e.who)),
+        )
+        for e in v.events[:_MOST]
+    ]
+    earlier = rows[_SHOWN:]
+    more = tag("details", tag("summary", v.words("log_more")), tag("ol.log", *earlier)) if earlier else None
+    return join(tag("ol.log", *rows[:_SHOWN]), more)
+
+
+def latest(v: View) -> Safe:
+    """Returns the last requests, with links to their explanation where conversations are kept."""
+    w, now = v.words, v.now
+    head = tag("h2", w("latest_head"))
+    keeping = w("keeping_on", span=phrases.said(w, now.keeping)) if now.keeping else w("keeping_off")
+    if not v.totals.latest:
+        return join(head, tag("p.note", w("latest_none")), tag("p.note", keeping))
+    names = "time answered tokens saved seconds confidence id".split()
+    made = table(
+        [w(f"col_{name}") for name in names],
+        [_row(v, served) for served in v.totals.latest[:_REQUESTS]],
+        classes="latest",
+        caption=w("latest_head"),
+    )
+    return join(head, made, tag("p.note", keeping))
+
+
+def _row(v: View, s: Served) -> list[object]:
+    w, f = v.words, v.form
+    failed = s.status >= 400
+    ran = w("by_plan") if s.ran == "plan" else w("by_full")
+    marks = [w("mark_shadow")] if s.shadow else [w("mark_canary")] if s.canary else []
+    if s.why.value:
+        marks.append(w.known("why", s.why.value))
+    if s.truncated:
+        marks.append(w("mark_truncated"))
+    if failed:
+        ran = w("mark_gone") if s.status == 499 else w("mark_error", status=s.status)
+    name = tag("code", s.id)
+    if v.now.keeping and not failed and not s.shadow and not s.canary:
+        name = tag("a", name, href=f"/explain/{s.id}?lang={f.lang}")
+    answered = tag(
+        "td",
+        tag("span", ran, class_=f"who {'failed' if failed else s.ran}"),
+        tag("small", " · ".join(marks)) if marks else None,
+    )
+    saved = v.tokens(s.saved) if s.saved else w("no_figure")
+    confidence = w("no_figure") if s.confidence is None else f.decimal(s.confidence, 2)
+    return [
+        tag("td.n", v.moment(s.at)),
+        answered,
+        number(f.integer(s.generated)),
+        number(saved),
+        number(w("no_figure") if isnan(s.seconds) else v.seconds(s.seconds)),
+        number(confidence),
+        tag("td", name),
+    ]
