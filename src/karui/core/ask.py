@@ -20,6 +20,7 @@ class Prompt:
         banned: Words that may not be generated while thinking (suppressed in the logits).
         effort: Level of reasoning effort that the model or its server is told; none where empty.
         budget: Thinking tokens after which the server itself ends the thinking; 0 leaves it alone.
+        before: The turns before the user's message, oldest first: role (user or assistant) and text.
     """
 
     user: str
@@ -29,6 +30,21 @@ class Prompt:
     banned: tuple[str, ...] = ()
     effort: str = ""
     budget: int = 0
+    before: tuple[tuple[str, str], ...] = ()
+
+    def messages(self, *, apart: bool) -> list[dict[str, str]]:
+        """Returns what a chat template is given.
+
+        Args:
+            apart: Whether it takes a system message; else that goes before the first of the user's.
+        """
+        turns = [*self.before, ("user", self.user)]
+        if self.system and apart:
+            turns.insert(0, ("system", self.system))
+        elif self.system:
+            role, text = turns[0]
+            turns[0] = (role, f"{self.system}\n\n{text}")
+        return [{"role": role, "content": text} for role, text in turns]
 
 
 @dataclass(frozen=True, slots=True)

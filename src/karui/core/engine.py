@@ -12,6 +12,8 @@ from karui.core.watch import Checkpoint
 
 Reader: TypeAlias = Callable[[str], str | None]
 """Reads the canonical answer out of an answer's text."""
+Hear: TypeAlias = Callable[[str], None]
+"""Hears thinking as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,19 @@ class ModelCard:
         return asdict(self)
 
 
+def unheard(text: str) -> None:
+    """What a stream tells its thinking to where nobody listens."""
+
+
 class Stream(Protocol):
-    """One generation under way. It generates only while `advance`, `peek` or `trial` is awaited."""
+    """One generation under way. It generates only while `advance`, `peek` or `trial` is awaited.
+
+    Attributes:
+        hear: Whom to tell the text of the thinking as it comes, up to the checkpoint that is waited for. A
+            stream may leave it: the rest is found at the checkpoint. `unheard` at first.
+    """
+
+    hear: Hear
 
     @property
     def prompt_tokens(self) -> int:

@@ -10,7 +10,8 @@
     │   ├── RecordingMismatch    a recording of another model, task or prompt style
     │   └── NotRecorded          replay was asked for what was never taped
     ├── EngineError              an engine that failed while generating
-    │   └── Refused              a server that will not do what it was asked
+    │   ├── Refused              a server that will not do what it was asked
+    │   └── Silent               a server that has said nothing for too long
     └── StorageError             a disk that is full or cannot be written
 
 A failed question is data and stays in the recording; errors are for what stops the work.
@@ -89,6 +90,10 @@ class Refused(EngineError):
     """A server understood a request and will not do it; asking again does not help."""
 
     retry = False
+
+
+class Silent(EngineError):
+    """A server has said nothing for longer than it was given."""
 
 
 class StorageError(KaruiError):

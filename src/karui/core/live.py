@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from time import perf_counter
+from typing import Protocol
 
 from karui.core.ask import Ask
 from karui.core.bill import Bill, Tally
@@ -18,12 +19,40 @@ from karui.core.walk import walk
 from karui.core.watch import Checkpoint, Move
 
 
+class Ear(Protocol):
+    """Hears a question while it is being solved, and changes nothing. What it raises ends the solving."""
+
+    def thinks(self, leaf: Leaf, text: str) -> None:
+        """Hears thinking as it comes, each character once; of what lies behind a cut, nothing."""
+
+    def looks(self, leaf: Leaf, checkpoint: Checkpoint) -> None:
+        """Hears that the watchers are done with a checkpoint, which holds the peek and trial they made."""
+
+    def ends(self, leaf: Leaf, trace: Trace, prompt_tokens: int) -> None:
+        """Hears how a generation ended, and how long its prompt was."""
+
+
+class _Deaf:
+    """Hears nothing."""
+
+    def thinks(self, leaf: Leaf, text: str) -> None: ...
+
+    def looks(self, leaf: Leaf, checkpoint: Checkpoint) -> None: ...
+
+    def ends(self, leaf: Leaf, trace: Trace, prompt_tokens: int) -> None: ...
+
+
+_DEAF = _Deaf()
+
+
 class _Run:
     """One leaf on its engine, and what it cost so far."""
 
-    def __init__(self, plan: Plan, leaf: Leaf, engine: Engine, sample: int, read: Reader) -> None:
+    def __init__(self, plan: Plan, leaf: Leaf, engine: Engine, sample: int, read: Reader, ear: Ear) -> None:
         self.leaf, self.sample = leaf, sample
+        self._ear, self._told = ear, 0
         self._stream = engine.open(leaf.ask, sample, read)
+        self._stream.hear = self._tell
         self._suffix_tokens = engine.suffix_tokens
         self._tally = Tally(0, 0, 0)
         self._walk = walk(plan.watchers(leaf.ask))
@@ -43,6 +72,7 @@ class _Run:
                     return self._arrive(step)
                 self._tally.think(step.tokens - self._tally.thinking)
                 self._thinking += step.text
+                self._tell(self._thinking[self._told :])
                 self._here = step
                 self._signals = step.signals
             elif move is Move.PEEK:
@@ -54,13 +84,27 @@ class _Run:
             try:
                 assert self._here is not None
                 move = self._walk.send(self._here)
+                if move is Move.GO:
+                    self._ear.looks(self.leaf, self._here)
             except StopIteration as end:
                 if end.value is Move.ANSWER:
                     await self._try()
+                assert self._here is not None
+                self._ear.looks(self.leaf, self._here)
                 self._halt()
                 if end.value is Move.ANSWER:
                     return self._cut(End.ANSWERED, self._tally.answered())
                 return self._cut(End.DROPPED, self._tally.dropped())
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt, once known."""
+        return self._stream.prompt_tokens
+
+    def _tell(self, text: str) -> None:
+        if text:
+            self._told += len(text)
+            self._ear.thinks(self.leaf, text)
 
     def stopped(self) -> Trace:
         """Ends the generation from outside; the engine's own count decides what it cost."""
@@ -94,6 +138,7 @@ class _Run:
             self._walk.send(Checkpoint.at_end(index, trace))
         except StopIteration as end:
             if end.value is not Move.DROP:
+                self._tell(trace.thinking[self._told :])
                 return trace.billed(self._tally.finished(trace.answer_tokens), self._tally.time)
         self._here = None
         self._thinking, self._signals = trace.thinking, trace.signals
@@ -113,7 +158,9 @@ class _Run:
         )
 
 
-async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[str, Engine]) -> Outcome:
+async def solve_live(
+    plan: Plan, question: Question, ask: Ask, engines: Mapping[str, Engine], ear: Ear = _DEAF
+) -> Outcome:
     """Solves one question live.
 
     Args:
@@ -121,6 +168,7 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
         question: Its verifier reads and judges; nothing of it reaches a technique.
         ask: The bare ask; the plan rewrites it.
         engines: By the names that asks use; "main" at least.
+        ear: Whoever wants to hear it being solved.
 
     Returns:
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
@@ -130,43 +178,45 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
     started: Counter[str] = Counter()
     tasks: dict[asyncio.Task[Trace], _Run] = {}
     spans: dict[int, Span] = {}
-    error = ""
+    failure: EngineError | None = None
     now = 0  # token-time, moved on by finishing leaves
     begun: dict[int, int] = {}
 
     def begin(leaves: list[Leaf]) -> None:
         for leaf in leaves:
             name = leaf.ask.model
-            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read)
+            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear)
             started[name] += 1
             begun[leaf.id] = now
             tasks[asyncio.ensure_future(run.drive())] = run
 
-    def ended(leaf: Leaf, trace: Trace) -> None:
+    def ended(run: _Run, trace: Trace) -> None:
+        leaf = run.leaf
         spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
+        ear.ends(leaf, trace, run.prompt_tokens)
 
     try:
         begin(solve.start())
         while solve.reply is None:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
-            leaf = tasks[finished].leaf
             trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
-            del tasks[finished]
+            run = tasks.pop(finished)
+            leaf = run.leaf
             now = max(now, begun[leaf.id] + trace.time)
-            ended(leaf, trace)
+            ended(run, trace)
             starts, stops = solve.finish(leaf.id, trace.reply)
-            for task in [t for t, run in tasks.items() if run.leaf in stops]:
+            for task in [t for t, other in tasks.items() if other.leaf in stops]:
                 run = tasks.pop(task)
                 task.cancel()
-                ended(run.leaf, run.stopped())
+                ended(run, run.stopped())
             begin(starts)
-    except EngineError as failure:
-        error = str(failure)
+    except EngineError as error:
+        failure = error
     finally:
         for task, run in tasks.items():
             task.cancel()
-            ended(run.leaf, run.stopped())
+            ended(run, run.stopped())
 
     seconds = perf_counter() - began
     reply = solve.reply
@@ -189,7 +239,8 @@ async def solve_live(plan: Plan, question: Question, ask: Ask, engines: Mapping[
         asked=tuple(s.model for s in by_start),
         seconds=seconds,
         first_answer_seconds=(alone.thought_seconds if alone else 0.0) or seconds,
-        error=error,
+        error=str(failure) if failure else "",
+        failure=failure,
     )
 
 

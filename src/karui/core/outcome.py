@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from karui.core.bill import COUNTS, Bill
 from karui.core.engine import ModelCard
+from karui.core.errors import EngineError
 from karui.core.plan import Plan
 from karui.core.trace import Trace
 
@@ -50,6 +51,7 @@ class Outcome:
         seconds: Wall time from the ask to the reply; 0 when replayed.
         first_answer_seconds: Wall time to the first token of the answer; 0 when replayed.
         error: What the engine said if the question failed; the outcome then counts as not correct.
+        failure: The same as it was raised; None when replayed.
     """
 
     question: str
@@ -67,6 +69,7 @@ class Outcome:
     seconds: float = 0.0
     first_answer_seconds: float = 0.0
     error: str = ""
+    failure: EngineError | None = field(default=None, repr=False, compare=False)
 
     @property
     def answered(self) -> bool:

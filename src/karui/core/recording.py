@@ -36,6 +36,8 @@ class Manifest:
         machine: Where it was made, in words.
         seconds_per_token: Mean wall time of one token of one trace, as recorded; 0 where unknown.
         tokens_per_second: Throughput of the whole recording, all streams together; 0 where unknown.
+        instruction: What the task appends to every question.
+        verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         format: Version of this format.
     """
 
@@ -56,6 +58,8 @@ class Manifest:
     machine: str = ""
     seconds_per_token: float = 0.0
     tokens_per_second: float = 0.0
+    instruction: str = ""
+    verifier: str = ""
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

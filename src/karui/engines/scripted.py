@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.engine import CheckpointRule, ModelCard, Reader
+from karui.core.engine import CheckpointRule, Hear, ModelCard, Reader, unheard
 from karui.core.errors import EngineError, NotRecorded
 from karui.core.recording import Recording
 from karui.core.trace import Mark, Peek, Trace, Trial
@@ -64,6 +64,7 @@ class ScriptedStream:
 
     def __init__(self, trace: Trace, loop: VirtualLoop, suffers: bool) -> None:
         """Begins now; one that `suffers` fails where its first checkpoint or its end would be."""
+        self.hear: Hear = unheard
         self.prompt_tokens = trace.bill.prompt
         self.cached_tokens = trace.bill.cached
         self._trace, self._loop, self._suffers = trace, loop, suffers

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from karui.core.ask import Ask
+from karui.core.ask import Ask, Sampling
 from karui.core.choice import Choice
-from karui.core.engine import trace_seed
+from karui.core.engine import CheckpointRule, trace_seed
 from karui.core.errors import InputError, StorageError
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
@@ -18,6 +19,39 @@ from karui.core.trace import End, Trace
 from karui.core.watch import Checkpoint, Move
 from karui.recording.playback import Playback
 from karui.recording.replay import Replay
+
+FILE = "expectation.json"
+"""Its name beside `choice.json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Where a model's streams stop, and how its answers are forced: a plan is served as it was replayed.
+
+    Attributes:
+        rule: Where checkpoints lie.
+        suffix: The trial suffix.
+    """
+
+    rule: CheckpointRule = field(default_factory=CheckpointRule)
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan was certified with, and has to be served with.
+
+    Attributes:
+        verifier: Spec of the verifier whose reader finds the answers.
+        instruction: Appended to every question, of the plan and of full thinking.
+        sampling: How tokens are drawn.
+        footings: By the names that the plan's asks use; "main" at least.
+    """
+
+    verifier: str = "exact"
+    instruction: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    footings: Mapping[str, Footing] = field(default_factory=lambda: {"main": Footing()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +73,9 @@ class Expectation:
         full_accuracy: Mean correctness of full thinking.
         accuracy: Mean correctness of the plan.
         margin: The loss that was certified, as a share.
+        same: Share of runs that said what full thinking said in another trace of the question (in the same
+            one where there is but one); what a plan run silently beside full thinking is compared with.
+        terms: What it was certified with.
     """
 
     plan: str
@@ -51,6 +88,8 @@ class Expectation:
     full_accuracy: float
     accuracy: float
     margin: float
+    same: float = 1.0
+    terms: Terms = field(default_factory=Terms)
 
     def above(self, floor: float) -> "Expectation":
         """Returns what is left where answers of confidence below `floor` go to full thinking."""
@@ -91,17 +130,21 @@ class Expectation:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             lists = {k: tuple(values[k]) for k in ("thinking", "confidence", "agreement")}
-            return Expectation(**{**values, **lists})
+            return Expectation(**{**values, **lists, "terms": _terms(values["terms"])})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path} does not say what to expect of the plan.",
                 why=str(error),
-                remedy="Make it again from the recording and the choice.",
+                remedy="`karui choose` and `karui poc` write it beside choice.json: make the choice again.",
             ) from error
 
     @staticmethod
     def of(
-        recordings: Mapping[str, Recording], plan: Plan, choice: Choice, full: Recording | None = None
+        recordings: Mapping[str, Recording],
+        plan: Plan,
+        choice: Choice,
+        full: Recording | None = None,
+        terms: Terms | None = None,
     ) -> "Expectation":
         """Replays the plan once on every question.
 
@@ -110,6 +153,7 @@ class Expectation:
             plan: The chosen plan.
             choice: Whose certified loss the canaries are held to.
             full: The recording of full thinking, where the plan's main one has other weights or prompts.
+            terms: What the plan was certified with; None takes it from the recordings.
 
         Raises:
             RecordingMismatch: As `Replay.outcomes`.
@@ -121,24 +165,68 @@ class Expectation:
         main = recordings["main"]
         rows = [_row(replay, plan, main, question) for question in main.questions]
         whole = [(q, t) for q in (full or main).questions for t in q.traces]
+        thought = {q.id: q.traces for q in (full or main).questions}
+        asked = zip(rows, main.questions, strict=True)
+        same = [_other(row, thought.get(q.id, q.traces)) == row.answer for row, q in asked]
         return Expectation(
             plan=plan.id,
             label=plan.label,
-            thinking=tuple(r[0] for r in rows),
-            confidence=tuple(r[1] for r in rows),
-            agreement=tuple(r[2] for r in rows),
-            truncated=float(np.mean([r[3] for r in rows])),
+            thinking=tuple(r.thinking for r in rows),
+            confidence=tuple(r.confidence for r in rows),
+            agreement=tuple(r.agreement for r in rows),
+            truncated=float(np.mean([r.truncated for r in rows])),
             full_tokens=float(np.mean([t.tokens for _, t in whole])),
             full_accuracy=float(np.mean([q.correct(t.answer) for q, t in whole])),
-            accuracy=float(np.mean([r[4] for r in rows])),
+            accuracy=float(np.mean([r.correct for r in rows])),
             margin=choice.rule.margin,
+            same=float(np.mean(same)),
+            terms=terms or terms_of(recordings),
         )
 
 
-def _row(
-    replay: Replay, plan: Plan, main: Recording, question: Recorded
-) -> tuple[int, float | None, float | None, bool, bool]:
-    """Returns thinking, confidence, agreement, whether it was cut, and whether it was right, of one run."""
+def terms_of(recordings: Mapping[str, Recording], verifier: str = "", instruction: str = "") -> Terms:
+    """Returns what recordings were made with.
+
+    Args:
+        recordings: By the names that the plan's asks use; "main" at least.
+        verifier: Of the main one's task, where its manifest does not say.
+        instruction: Likewise.
+    """
+    manifest = recordings["main"].manifest
+    return Terms(
+        manifest.verifier or verifier,
+        manifest.instruction if manifest.verifier else instruction,
+        manifest.sampling,
+        {name: Footing(r.manifest.rule, r.manifest.suffix) for name, r in recordings.items()},
+    )
+
+
+def _terms(values: Mapping[str, Any]) -> Terms:
+    footings = {
+        name: Footing(CheckpointRule(**f["rule"]), f["suffix"]) for name, f in values["footings"].items()
+    }
+    return Terms(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
+
+
+class _Row(NamedTuple):
+    """One run of one question; `chosen` is the trace it began with."""
+
+    thinking: int
+    confidence: float | None
+    agreement: float | None
+    truncated: bool
+    correct: bool
+    answer: str | None
+    chosen: int
+
+
+def _other(row: _Row, traces: Sequence[Trace]) -> str | None:
+    """Returns what full thinking said in another trace than the run began with."""
+    return traces[(row.chosen + 1) % len(traces)].answer
+
+
+def _row(replay: Replay, plan: Plan, main: Recording, question: Recorded) -> _Row:
+    """Plays one run."""
     here = {model: replay.questions(model)[question.id] for model in plan.models}
     chosen = trace_seed(0, question.id, 0) % len(question.traces)
     if plan.flows:
@@ -151,7 +239,8 @@ def _row(
     if not plan.flows:
         agreement = _agreement(plan, main, question, question.traces[chosen], outcome)
     cut = answering.end is End.TRUNCATED
-    return answering.thinking_tokens, outcome.confidence, agreement, cut, outcome.correct
+    thinking = answering.thinking_tokens
+    return _Row(thinking, outcome.confidence, agreement, cut, outcome.correct, outcome.answer, chosen)
 
 
 def _agreement(

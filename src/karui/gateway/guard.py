@@ -205,6 +205,11 @@ class Guard:
         return self._phase is not Phase.WATCHING and at >= self._probe_at
 
     @property
+    def phase(self) -> Phase:
+        """What it lets happen."""
+        return self._phase
+
+    @property
     def state(self) -> State:
         """What the monitor and the metrics show."""
         tests: dict[str, Ranks | Rate] = {**self._ranks, **self._rates}

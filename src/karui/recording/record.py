@@ -4,6 +4,7 @@ Traces go to disk as they finish and are forgotten; killed at any moment, the wo
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -75,6 +76,8 @@ def manifest_of(
         abilities=engine.abilities,
         versions=versions(),
         machine=machine(),
+        instruction=task.instruction,
+        verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
     )
 
 

@@ -303,7 +303,7 @@ def _questions_text(questions: Iterable[Recorded]) -> str:
 
 def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
     """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
-    return {k: v for k, v in asdict(prompt).items() if v or k not in {"effort", "budget"}}
+    return {k: v for k, v in asdict(prompt).items() if v or k not in {"effort", "budget", "before"}}
 
 
 def _read_text(file: Path) -> str:
@@ -319,6 +319,7 @@ def _read_questions(path: Path) -> list[Recorded]:
             values = json.loads(line)
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
+            prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
             questions.append(
                 Recorded(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})
             )

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from karui.core.errors import EngineError, KaruiError
+from karui.core.errors import EngineError, KaruiError, Silent
 from karui.engines.openai_http.faults import explain, read_fault
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Client:
         import httpx
 
         if isinstance(error, httpx.TimeoutException):
-            return EngineError(
+            return Silent(
                 f"{self.url} has been silent for {self._patience.silence_seconds:g} seconds.",
                 remedy="It hangs, or has more to do than it can; use fewer streams side by side.",
             )

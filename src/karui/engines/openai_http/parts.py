@@ -1,6 +1,7 @@
 """What the streams of one engine share."""
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from karui.core.ask import Prompt
@@ -9,13 +10,15 @@ from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.client import Client
 from karui.engines.openai_http.requests import Wording
 
+_KEPT = 1024
+
 
 class Prompts:
     """Lengths of prompts as servers tell them, for when one has to be known before it is told."""
 
     def __init__(self) -> None:
         """Knows none."""
-        self._known: dict[Prompt, int] = {}
+        self._known: OrderedDict[Prompt, int] = OrderedDict()
         self._tokens = self._characters = 0
 
     def learn(self, prompt: Prompt, tokens: int) -> None:
@@ -23,7 +26,9 @@ class Prompts:
         if prompt not in self._known:
             self._known[prompt] = tokens
             self._tokens += tokens
-            self._characters += len(prompt.system) + len(prompt.user) + len(prompt.prefill)
+            self._characters += _length(prompt)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
 
     def knows(self, prompt: Prompt) -> bool:
         """Whether a prompt's length has been told."""
@@ -33,8 +38,12 @@ class Prompts:
         """Returns a prompt's length, or that of as many characters of those known; 0 where none is."""
         if prompt in self._known or not self._characters:
             return self._known.get(prompt, 0)
-        characters = len(prompt.system) + len(prompt.user) + len(prompt.prefill)
-        return round(characters * self._tokens / self._characters)
+        return round(_length(prompt) * self._tokens / self._characters)
+
+
+def _length(prompt: Prompt) -> int:
+    """Returns the characters that a prompt consists of."""
+    return sum(map(len, (prompt.system, prompt.user, prompt.prefill, *(text for _, text in prompt.before))))
 
 
 @dataclass

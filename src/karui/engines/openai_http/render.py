@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from karui.core.ask import Prompt
@@ -13,7 +13,9 @@ from karui.engines.transformers.prompt import Start, Template, begin
 
 SWITCHES = ("enable_thinking", "thinking")
 """What chat templates call the switch that leaves the thinking out."""
-_KEPT = 4096
+_KEPT = 1024
+_HI = Prompt("Hi")
+_SYSTEM = "KARUI-SYSTEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +114,21 @@ class ServerRenderer:
         for source in ("tokenize", "apply-template"):
             made = cls(client, model, source)
             try:
-                usual = await made._template("Hi", "", {})
+                usual = await made._template(_HI, {})
                 await made.tokenize("Hi")
             except (EngineError, KeyError, TypeError, ValueError):
                 continue
             try:
-                made._system = "KARUI-SYSTEM" in (await made._template("Hi", "KARUI-SYSTEM", {}))[0]
+                made._system = (
+                    "KARUI-SYSTEM" in (await made._template(replace(_HI, system="KARUI-SYSTEM"), {}))[0]
+                )
             except EngineError:
                 made._system = False  # some templates raise an error of their own
             for name in SWITCHES:
-                if (await made._template("Hi", "", {name: False})) != usual:
+                if (await made._template(_HI, {name: False})) != usual:
                     made.switch = name
                     break
-            levels = {
-                await made._template("Hi", "", {"reasoning_effort": level}) for level in ("low", "high")
-            }
+            levels = {await made._template(_HI, {"reasoning_effort": level}) for level in ("low", "high")}
             made.takes_effort = len(levels) > 1
             return made
         return None
@@ -140,7 +142,7 @@ class ServerRenderer:
                 switches[self.switch] = False
             if prompt.effort:
                 switches["reasoning_effort"] = prompt.effort
-            made, ids = await self._template(prompt.user, prompt.system, switches)
+            made, ids = await self._template(prompt, switches)
             text, start = begin(made, prompt, markers, switched=bool(self.switch))
             if text.startswith(made):
                 ids += await self.tokenize(text.removeprefix(made)) if text != made else ()
@@ -159,10 +161,8 @@ class ServerRenderer:
             body = {"content": text, "add_special": False, "parse_special": True}
         return _numbers((await self._ask("tokenize", body))["tokens"])
 
-    async def _template(
-        self, user: str, system: str, switches: dict[str, Any]
-    ) -> tuple[str, tuple[int, ...]]:
-        messages = messages_of(user, system, apart=self._system)
+    async def _template(self, prompt: Prompt, switches: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
+        messages = prompt.messages(apart=self._system)
         body: dict[str, Any] = {"messages": messages, "add_generation_prompt": True}
         if switches:
             body["chat_template_kwargs"] = switches
@@ -176,14 +176,6 @@ class ServerRenderer:
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return await self._client.post(f"{self._client.root}/{path}", body)
-
-
-def messages_of(user: str, system: str, *, apart: bool) -> list[dict[str, str]]:
-    """Returns the messages; a system message goes before the question where the template takes none."""
-    if system and not apart:
-        return [{"role": "user", "content": f"{system}\n\n{user}"}]
-    first = [{"role": "system", "content": system}] if system else []
-    return [*first, {"role": "user", "content": user}]
 
 
 def _numbers(values: Any) -> tuple[int, ...]:

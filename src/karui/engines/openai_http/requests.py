@@ -5,7 +5,7 @@ from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
-from karui.engines.openai_http.render import Renderer, Shown, messages_of
+from karui.engines.openai_http.render import Renderer, Shown
 from karui.engines.transformers.markers import Markers
 from karui.engines.transformers.prompt import Start
 
@@ -62,7 +62,7 @@ class Wording:
             assert self.renderer is not None
             shown = await self.renderer.render(prompt, self.markers)
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
-        messages = messages_of(prompt.user, prompt.system, apart=self.apart)
+        messages = prompt.messages(apart=self.apart)
         body = self._body(prompt)
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:

@@ -143,6 +143,13 @@ class Split:
             return ""
         return self.text[self._begin : self._end if self._end >= 0 else len(self.text)]
 
+    def sure(self, told: int) -> str:
+        """Returns the thinking behind its first `told` characters that no marker can take back any more."""
+        if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
+            return ""
+        begin = self._begin + self._line_to_skip
+        return self.text[begin + told : self._end if self._end >= 0 else self._shown_end]
+
     @property
     def said(self) -> str:
         """Everything written so far, the opening marker included: what a trial goes on from."""
@@ -218,9 +225,7 @@ class Split:
 
     def _checkpoint(self) -> Checkpoint:
         self._skip_line()
-        # What may be the beginning of a marker is not shown before it turned out not to be.
-        held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
-        stop = max(self._shown, len(self.text) - held)
+        stop = max(self._shown, self._shown_end)
         text, self._shown = self.text[self._shown : stop], stop
         here = Checkpoint(self._checkpoints, self.written, text, self.measured(self.written))
         self._checkpoints += 1
@@ -233,8 +238,18 @@ class Split:
         if self.thinking_tokens < 0:
             self.thinking_tokens = 0 if self._mode is Start.UNDECIDED else self.written
 
-    def _skip_line(self) -> None:
-        """Leaves out the line break after an opening marker that the model wrote itself."""
+    @property
+    def _shown_end(self) -> int:
+        """Where what may be shown ends: the beginning of a marker is not, before it turned out to be none."""
+        held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
+        return len(self.text) - held
+
+    @property
+    def _line_to_skip(self) -> bool:
+        """Whether a line break follows an opening marker that the model wrote itself."""
         opened = self._begin or (self.fields and not self._shown)
-        if opened and self._shown == self._begin and self.text.startswith("\n", self._begin):
+        return bool(opened) and self._shown == self._begin and self.text.startswith("\n", self._begin)
+
+    def _skip_line(self) -> None:
+        if self._line_to_skip:
             self._begin = self._shown = self._begin + 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from karui.core.ask import Ask
 from karui.core.bill import Tally
-from karui.core.engine import Reader, trace_seed
+from karui.core.engine import Hear, Reader, trace_seed, unheard
 from karui.core.errors import EngineError, Refused
 from karui.core.trace import End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
@@ -45,6 +45,8 @@ class HttpStream:
 
     def __init__(self, parts: "Parts", ask: Ask, sample: int, read: Reader) -> None:
         """Takes what is asked; nothing is sent yet."""
+        self.hear: Hear = unheard
+        self._told = 0
         self._parts, self._ask, self._sample, self._read = parts, ask, sample, read
         self._opening: Opening | None = None
         self._split: Split | None = None
@@ -89,6 +91,9 @@ class HttpStream:
                 arrival = self._arrived.popleft()
                 full = split.written + arrival.piece.tokens >= self._limit
                 here = split.take(arrival.piece, last=bool(arrival.finish) or full)
+                if self.hear is not unheard and (fresh := split.sure(self._told)):
+                    self._told += len(fresh)
+                    self.hear(fresh)
                 if arrival.finish:
                     await self._ended()
                     return self._trace(arrival)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from karui.core.engine import Hear, unheard
 from karui.core.errors import EngineError, KaruiError
 from karui.core.trace import Peek, Trace, Trial
 from karui.core.watch import Checkpoint
@@ -103,6 +104,7 @@ class SlotStream:
 
     def __init__(self, server: Server, row: Row) -> None:
         """Takes a row that has not begun."""
+        self.hear: Hear = unheard
         self._server, self._row = server, row
 
     @property

@@ -37,10 +37,10 @@ class Template:
         self._system = True
         if not self._plain_text:
             self._system = self._takes_system()
-            usual = self._apply("Hi", "", {})
+            usual = self._apply(Prompt("Hi"), {})
             names = ("enable_thinking", "thinking")
-            self.switch = next((n for n in names if self._apply("Hi", "", {n: False}) != usual), "")
-            levels = {self._apply("Hi", "", {"reasoning_effort": level}) for level in ("low", "high")}
+            self.switch = next((n for n in names if self._apply(Prompt("Hi"), {n: False}) != usual), "")
+            levels = {self._apply(Prompt("Hi"), {"reasoning_effort": level}) for level in ("low", "high")}
             self.takes_effort = len(levels) > 1
 
     @property
@@ -55,7 +55,7 @@ class Template:
             switches[self.switch] = False
         if prompt.effort:
             switches["reasoning_effort"] = prompt.effort
-        text = self._apply(prompt.user, prompt.system, switches)
+        text = self._apply(prompt, switches)
         return begin(text, prompt, self._markers, switched=bool(self.switch))
 
     def turn_end(self) -> int | None:
@@ -77,19 +77,15 @@ class Template:
 
     def _takes_system(self) -> bool:
         try:
-            return "KARUI-SYSTEM" in self._apply("Hi", "KARUI-SYSTEM", {})
+            return "KARUI-SYSTEM" in self._apply(Prompt("Hi", "KARUI-SYSTEM"), {})
         except Exception:  # noqa: BLE001 - some templates raise an error of their own
             self.notes.append("The chat template has no system message: it is put before the question.")
             return False
 
-    def _apply(self, user: str, system: str, switches: dict[str, Any]) -> str:
+    def _apply(self, prompt: Prompt, switches: dict[str, Any]) -> str:
+        messages = prompt.messages(apart=self._system)
         if self._plain_text:
-            return f"{system}\n\n{user}\n" if system else f"{user}\n"
-        messages = [{"role": "user", "content": user}]
-        if system and self._system:
-            messages.insert(0, {"role": "system", "content": system})
-        elif system:
-            messages[0]["content"] = f"{system}\n\n{user}"
+            return "\n\n".join(m["content"] for m in messages) + "\n"
         return str(
             self._tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, **switches

@@ -1,0 +1,179 @@
+"""A server behind the gateway: requests passed on to it, and its replies as they come.
+
+Connections are closed when the one who asked leaves, which ends the generation on the server.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import time
+from urllib.parse import urlsplit
+
+import httpx
+
+from karui.engines.openai_http.faults import read_fault
+from karui.gateway.breaker import Breaker, BreakerRule
+from karui.gateway.limits import Bounds
+from karui.gateway.served import Why
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
+"""The client's headers that go on to the server."""
+_LONGEST_EVENT = 16 * 2**20
+
+
+class Failed(Exception):
+    """A server that did not do its part, before anything of its reply was used.
+
+    Attributes:
+        why: The reason, as in the record.
+        detail: In words.
+        status: What it answered with; 0 where it did not.
+        body: Of its error, "" where there was none.
+        retry_after: Seconds after which asking again may help, where known.
+    """
+
+    def __init__(
+        self, why: Why, detail: str, *, status: int = 0, body: bytes = b"", retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.why, self.detail, self.status, self.body = why, detail, status, body
+        self.retry_after = retry_after
+
+
+@dataclass
+class Upstream:
+    """One server with OpenAI's API.
+
+    Attributes:
+        url: Where its paths begin.
+        model: The model's name there.
+        served: All names that it goes by, and those of other models there.
+        key: Sent as a bearer token; never shown.
+        bounds: How long it may take.
+        breaker: Whether it is to be left alone.
+    """
+
+    url: str
+    model: str
+    served: frozenset[str] = frozenset()
+    key: str = field(default="", repr=False)
+    bounds: Bounds = field(default_factory=Bounds)
+    breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
+    _http: httpx.AsyncClient | None = None
+
+    @asynccontextmanager
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """Sends a request and gives the reply, its body still to be read; leaving ends it on the server.
+
+        Raises:
+            Failed: It could not be reached, is left alone, was silent, or broke; or it answered with a
+                status that says it failed or is busy.
+        """
+        if not self.breaker.enter(time()):
+            wait = max(1.0, self.breaker.tries_at - time())
+            raise Failed(Why.BREAKER, self.breaker.why, retry_after=wait)
+        well: bool | None = None
+        why = ""
+        try:
+            onward = {k: headers[k] for k in _ONWARD if k in headers}
+            request = self._client().build_request("POST", f"{self.url}/{path}", content=body, headers=onward)
+            response = await self._client().send(request, stream=True)
+            try:
+                if response.status_code >= 500 or response.status_code == 429:
+                    raise _refused(response.status_code, await response.aread(), response.headers)
+                yield response
+                well = True
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            well, why = False, f"{self.url} was silent for too long"
+            raise Failed(Why.TIMEOUT, why) from error
+        except httpx.HTTPError as error:
+            well, why = False, f"{self.url} broke: {type(error).__name__} {error}".rstrip()
+            raise Failed(Why.UPSTREAM, why) from error
+        except Failed as failed:
+            well, why = (None if failed.status == 429 else False), failed.detail
+            raise
+        finally:
+            self.breaker.leave(time(), well=well, why=why)
+
+    async def get(self, path: str) -> object:
+        """Returns what is at a path; None where there is nothing to be had."""
+        try:
+            response = await self._client().get(f"{self.url}/{path}")
+            found: object = response.json() if response.status_code == 200 else None
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            bounds = self.bounds
+            told = {"authorization": f"Bearer {self.key}"} if self.key else {}
+            self._http = httpx.AsyncClient(
+                headers={"content-type": "application/json", "accept-encoding": "identity", **told},
+                timeout=httpx.Timeout(bounds.silence_seconds, connect=bounds.connect_seconds, pool=None),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=bounds.at_once),
+                trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+            )
+        return self._http
+
+
+async def events_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yields the events of a stream as they come, each as it is, its blank line included.
+
+    Raises:
+        Failed: Something that is no event.
+    """
+    rest = b""
+    async for data in response.aiter_raw():
+        rest += data
+        while True:
+            ends = [(at + len(mark), at) for mark in (b"\n\n", b"\r\n\r\n") if (at := rest.find(mark)) >= 0]
+            if not ends:
+                break
+            end = min(ends)[0]
+            event, rest = rest[:end], rest[end:]
+            yield event
+        if len(rest) > _LONGEST_EVENT:
+            raise Failed(Why.UPSTREAM, "the stream holds something that is no event")
+    if rest.strip():
+        yield rest + b"\n\n"
+
+
+def data_of(event: bytes) -> dict[str, object] | None:
+    """Returns what an event holds; None for a comment and for the end of the stream.
+
+    Raises:
+        Failed: It is no JSON object.
+    """
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    text = b"\n".join(lines)
+    if not text or text == b"[DONE]":
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Failed(Why.UPSTREAM, "the stream holds something that is no JSON") from error
+    if not isinstance(found, dict):
+        raise Failed(Why.UPSTREAM, "the stream holds an event that is no object")
+    return found
+
+
+def _refused(status: int, body: bytes, headers: Mapping[str, str]) -> Failed:
+    fault = read_fault(body.decode(errors="replace"))
+    after = headers.get("retry-after", "")
+    return Failed(
+        Why.UPSTREAM,
+        f"the upstream answered {status}: {fault.message}",
+        status=status,
+        body=body,
+        retry_after=float(after) if after.isdecimal() else None,
+    )

@@ -1,0 +1,1 @@
+"""OpenAI's API on the wire: requests read, replies and streams written."""
