@@ -31,6 +31,7 @@ def choose(
 ) -> None:
     """Choose from recordings; writes choice.json, study.json and the report."""
     from karui.cli.console import Steps
+    from karui.cli.expecting import expected
     from karui.cli.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
     from karui.cli.summary import say_between, summary
     from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
@@ -53,7 +54,7 @@ def choose(
         evidence, test_part = evidence_of(main, styles, first, wishes, steps.at, beside=further, pilots=rest)
     choice = decide(evidence, test_part, [main, *styles], first, wishes, beside=further, pilots=rest)
     study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further)
-    pages = publish(choice, study, out, lang)
+    pages = publish(choice, study, out, lang, expected(choice, main, styles, further))
     summary(choice, study)
     say_between(evidence, wishes)
     for page in pages:

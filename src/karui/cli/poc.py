@@ -161,6 +161,7 @@ def _run(job: _Job, wishes: "Wishes") -> None:
     from dataclasses import replace
 
     from karui.cli.console import Steps, say
+    from karui.cli.expecting import expected
     from karui.cli.lighter import lighten, screening_of
     from karui.cli.session import shipped
     from karui.cli.steps import decide, evidence_of, publish, study_of
@@ -185,8 +186,9 @@ def _run(job: _Job, wishes: "Wishes") -> None:
         wishes = fair(wishes, [r.recording for r in (main, *further.values())])
         lighter = None
         if job.versions:
-            axis = Axis(wishes.rule.minimize)
-            lighter = lighten(session, task, main, job.versions, axis, wishes.footing, out, steps)
+            lighter = lighten(
+                session, task, main, job.versions, Axis(wishes.rule.minimize), wishes.footing, out, steps
+            )
             styled += lighter.recorded.values()
         steps.begin("Replaying every plan")
         evidence, test_part = evidence_of(main, styled, pilot, wishes, steps.at, beside=further)
@@ -212,7 +214,7 @@ def _run(job: _Job, wishes: "Wishes") -> None:
         if lighter is not None:
             models = lighter.models(evidence, wishes.footing)
             study = replace(study, models=models, screening=screening_of(lighter))
-        pages = publish(choice, study, out, job.lang)
+        pages = publish(choice, study, out, job.lang, expected(choice, main, styled, further))
     summary(choice, study)
     say_between(evidence, wishes)
     say_models(study)

@@ -21,6 +21,8 @@ from karui.core.choice import Choice, Rule
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
+from karui.gateway.expectation import FILE as EXPECTATION
+from karui.gateway.expectation import Expectation
 from karui.measure.footing import Footing
 from karui.measure.measurement import compare, measure
 from karui.recording import store
@@ -217,8 +219,10 @@ def study_of(
     )
 
 
-def publish(choice: Choice, study: Study, out: Path, lang: str) -> list[Path]:
-    """Writes choice.json, study.json and the report; returns the report's files.
+def publish(
+    choice: Choice, study: Study, out: Path, lang: str, expectation: Expectation | None = None
+) -> list[Path]:
+    """Writes choice.json, what to expect of it, study.json and the report; returns the report's files.
 
     Raises:
         StorageError: They cannot be written.
@@ -226,6 +230,9 @@ def publish(choice: Choice, study: Study, out: Path, lang: str) -> list[Path]:
     text = json.dumps(plain(choice.as_dict()), indent=1, ensure_ascii=False) + "\n"
     make_folder(out)
     write_file(out / "choice.json", text.encode())
+    (out / EXPECTATION).unlink(missing_ok=True)  # one of an earlier choice says nothing of this one
+    if expectation is not None:
+        expectation.save(out / EXPECTATION)
     study.save(out / "study.json")
     return write(study, out, lang=lang)
 

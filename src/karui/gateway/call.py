@@ -10,9 +10,9 @@ from karui.gateway.account import Account
 from karui.gateway.fit import Dialogue
 from karui.gateway.planned import Ran
 from karui.gateway.wire.line import Line
-from karui.gateway.wire.reply import completion, error_object
-from karui.gateway.wire.request import Asked, Wrong
-from karui.gateway.wire.sse import Speaker, event
+from karui.gateway.wire.reply import completion
+from karui.gateway.wire.request import Asked
+from karui.gateway.wire.sse import Speaker
 
 
 class Said(str):
@@ -97,14 +97,6 @@ class Call:
             karui=karui,
         )
         await self.line.whole(body)
-
-    async def refuse(self, wrong: Wrong) -> None:
-        """Sends an error, in whatever form the reply still allows."""
-        self.account.note(status=wrong.status, detail=self.account.served.detail or wrong.message)
-        if not self.line.status:
-            await self.line.refuse(wrong)
-        elif not self.line.ended:
-            await self.line.end(event(error_object(wrong)))
 
 
 class Full(Protocol):

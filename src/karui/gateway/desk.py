@@ -1,4 +1,4 @@
-"""The desk: the one place that every request goes through, and that closes its record.
+"""The desk: what answers a request.
 
 A request's way is decided in this order: the name that the client gave the model, whether a plan can run it,
 whether the upstream is the model that was chosen for, the guard, the circuit breaker, the stage. What answers
@@ -6,10 +6,8 @@ otherwise than the plan is decided before the first byte of an answer; from then
 ends with an error, and never begins anew.
 """
 
-import asyncio
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from time import time
 from typing import Any
 
@@ -20,19 +18,16 @@ from karui.gateway.expectation import Expectation
 from karui.gateway.fallback import Deed, Table
 from karui.gateway.fit import fit
 from karui.gateway.inside import failed
-from karui.gateway.limits import Bounds
 from karui.gateway.planned import Runner
 from karui.gateway.rolling import Rolling
-from karui.gateway.served import Served, Why
+from karui.gateway.served import Why
 from karui.gateway.silent import Silent, doubt_of
-from karui.gateway.sinks import Keeper, Kept, Sink
 from karui.gateway.upstream import Failed, Upstream
 from karui.gateway.wire.request import Wrong
 
 PLAN, FULL = "karui/plan", "karui/full"
 """Names of models that clients ask for; the plan also goes by its id."""
 _AGAIN = "\n\n[karui: {why}; thinking again, in full]\n\n"
-_log = logging.getLogger("karui.gateway")
 
 
 @dataclass
@@ -50,10 +45,7 @@ class Desk:
         rolling: The guard and the stage.
         silent: Runs the plan where nobody sees it.
         upstream: The served model's server; None where it runs in this process.
-        bounds: The limits.
         names: Further names by which clients may ask for the plan.
-        sinks: Who wants each record.
-        keeper: Who keeps what is said; None keeps nothing.
         floor: Confidence below which the plan's answer is not given.
         any_sampling: Whether clients may change temperature and top_p under the plan.
     """
@@ -68,10 +60,7 @@ class Desk:
     rolling: Rolling
     silent: Silent
     upstream: Upstream | None
-    bounds: Bounds = field(default_factory=Bounds)
     names: frozenset[str] = frozenset()
-    sinks: Sequence[Sink] = ()
-    keeper: Keeper | None = None
     floor: float = 0.0
     any_sampling: bool = False
 
@@ -79,31 +68,13 @@ class Desk:
         self.plan_names = frozenset({PLAN, f"karui/{self.plan.id}", *self.names})
         self.effort = next((str(t.spec["level"]) for t in self.plan.techniques if "level" in t.spec), "")
 
-    async def serve(self, call: Call) -> None:
-        """Answers a request, once, and closes its record, once."""
-        account = call.account
-        account.note(full_tokens=self.expectation.full_tokens, stage=self.rolling.stage.value)
-        account.wants_text = self.keeper is not None
-        call.line.headers["x-karui-request-id"] = account.served.id
-        try:
-            async with asyncio.timeout(self.bounds.request_seconds):
-                await self._answer(call)
-        except Wrong as wrong:
-            await call.refuse(wrong)
-        except Failed as failure:
-            await call.refuse(_told(failure))
-        except TimeoutError:
-            await call.refuse(Wrong(504, f"No answer within {self.bounds.request_seconds:g} seconds."))
-        except asyncio.CancelledError:
-            account.note(status=499)
-            raise
-        except Exception:
-            _log.exception("request %s failed in the gateway itself", account.served.id)
-            await call.refuse(Wrong(500, "The gateway failed; its log says more.", code="internal"))
-        finally:
-            self._close(call)
+    async def answer(self, call: Call) -> None:
+        """Answers a request.
 
-    async def _answer(self, call: Call) -> None:
+        Raises:
+            Wrong: It is to be answered with an error.
+            Failed: What should have answered has failed, and so has what could have instead.
+        """
         asked, account = call.asked, call.account
         own = self.upstream.served if self.upstream is not None else frozenset()
         dialogue = fit(asked, self.expectation.terms.sampling, self.effort, any_sampling=self.any_sampling)
@@ -189,9 +160,7 @@ class Desk:
         self._fall_headers(call, why, detail)
         deed = self.table.deeds[why]
         if deed is Deed.REFUSE:
-            raise Wrong(
-                503, f"{why}: {detail}".rstrip(": "), code=why.value.replace(" ", "_"), retry_after=10
-            )
+            raise told(Failed(why, detail))
         await self._fully(call, self.server if deed is Deed.SERVER and self.server is not None else self.full)
 
     async def _fully(self, call: Call, full: Full) -> None:
@@ -237,20 +206,6 @@ class Desk:
         call.line.headers["x-karui-tokens-saved"] = f"{round(served.saved)} (estimate)"
         return told
 
-    def _close(self, call: Call) -> None:
-        """Closes the record and tells it to whoever wants it."""
-        served = call.account.close()
-        self.tell(served)
-        self.silent.answered(call)
-        if self.keeper is not None and served.status < 400:
-            self.keeper.keep(_kept(call, served))
-
-    def tell(self, served: Served) -> None:
-        """Tells a finished record to whoever wants it."""
-        self.rolling.see(served)
-        for sink in self.sinks:
-            sink.see(served)
-
 
 def _key(call: Call) -> str:
     """Returns what decides on which side of a stage a request falls: the same caller, the same side."""
@@ -258,28 +213,13 @@ def _key(call: Call) -> str:
     return str(given or call.asked.body.get("messages"))
 
 
-def _told(failure: Failed) -> Wrong:
-    status = {Why.TIMEOUT: 504, Why.BREAKER: 503}.get(failure.why, 429 if failure.status == 429 else 502)
+def told(failure: Failed) -> Wrong:
+    """Returns a failure as it is told to a client."""
+    usual = 503 if failure.why in {Why.BREAKER, Why.GUARD, Why.STALE} else 502
+    status = {Why.TIMEOUT: 504}.get(failure.why, 429 if failure.status == 429 else usual)
     return Wrong(
         status,
-        failure.detail or failure.why.value,
+        f"{failure.why}: {failure.detail}".rstrip(": "),
         code=failure.why.value.replace(" ", "_"),
         retry_after=failure.retry_after or (10 if status == 503 else None),
-    )
-
-
-def _kept(call: Call, served: Served) -> Kept:
-    body = call.asked.body
-    return Kept(
-        id=served.id,
-        at=served.at,
-        plan=served.plan if served.ran == "plan" else "",
-        model=served.model,
-        messages=tuple(dict(m) for m in body.get("messages", ())),
-        params={k: v for k, v in body.items() if k not in {"messages", "model"}},
-        thinking=call.account.thinking,
-        answer=call.account.answer,
-        cut=call.account.cut,
-        thinking_tokens=served.thinking_tokens,
-        moves=served.moves,
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -30,11 +30,13 @@ class Passer:
     Attributes:
         upstream: The server.
         instruction: Appended to the user's last message, so that full thinking is asked what the plan is
-            asked; "" passes requests on as they are.
+            asked; "" appends nothing.
+        usual: Fields that a request gets where it does not have them, for the same reason.
     """
 
     upstream: Upstream
     instruction: str = ""
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
     async def answer(self, call: Call) -> None:
         """Passes a request on and its reply back.
@@ -85,6 +87,9 @@ class Passer:
         """Returns the body for the server: as it came, where nothing has to be changed."""
         asked = call.asked
         body = dict(asked.body)
+        if asked.limit is None:
+            body |= {k: v for k, v in self.usual.items() if k.startswith("max_")}
+        body |= {k: v for k, v in self.usual.items() if body.get(k) is None and not k.startswith("max_")}
         if asked.model not in self.upstream.served:
             body["model"] = self.upstream.model
         if self.instruction and asked.chat:

@@ -1,9 +1,10 @@
 """The plan where nobody sees it: beside full thinking, to compare and to probe; and on the canaries."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from karui.core.ask import Prompt
 from karui.core.errors import KaruiError
@@ -99,8 +100,8 @@ class Silent:
             "full_tokens": e.full_tokens,
         }
 
-    def _start(self, work: "asyncio._CoroutineLike[None]") -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -108,9 +109,8 @@ class Silent:
         ran = await self._run(account, dialogue, None)
         answer = await said
         if ran is not None and answer:
-            account.note(
-                agrees=ran.canonical is not None and self.runner.verifier.read(answer) == ran.canonical
-            )
+            read = self.runner.verifier.read(answer)
+            account.note(agrees=read is not None and read == ran.canonical)
         self.tell(account.close())
 
     async def _judge(self, account: Account, question: Question) -> None:

@@ -50,6 +50,7 @@ class Upstream:
         url: Where its paths begin.
         model: The model's name there.
         served: All names that it goes by, and those of other models there.
+        limit: What it calls the limit of tokens.
         key: Sent as a bearer token; never shown.
         bounds: How long it may take.
         breaker: Whether it is to be left alone.
@@ -61,6 +62,7 @@ class Upstream:
     key: str = field(default="", repr=False)
     bounds: Bounds = field(default_factory=Bounds)
     breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
+    limit: str = "max_tokens"
     _http: httpx.AsyncClient | None = None
 
     @asynccontextmanager

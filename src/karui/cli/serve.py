@@ -1,0 +1,84 @@
+"""`karui serve`: the choice behind OpenAI's API, guarded, with a fallback."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    choice: Path = typer.Argument(help="choice.json of `karui choose` or `karui poc`, or its folder."),
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings; options win.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="The model's server, http://HOST:PORT/v1#model; else in this process.")
+    ] = None,
+    fallback: Annotated[
+        str | None, typer.Option(help="full, or another server: http://HOST:PORT/v1#model.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="shadow, 5, 25 or 100 percent of the requests.")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Likewise (8321); 0 takes a free one.")] = None,
+    folder: Annotated[
+        str | None, typer.Option(help="Folder or Hub name with the upstream's tokenizer and chat template.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None, typer.Option(help="A further model of the plan, as name=http://… or name=FOLDER.")
+    ] = None,
+    same_model: Annotated[
+        bool | None, typer.Option("--same-model", help="The upstream's model is the chosen one, renamed.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A further model name that means the plan (repeatable).")
+    ] = None,
+    canaries: Annotated[
+        str | None, typer.Option(help="A questions file with answers, sent at a low rate.")
+    ] = None,
+    history: Annotated[str | None, typer.Option(help="File of the history; empty keeps none.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder to run in this process (default: the choice's).")
+    ] = None,
+    at_once: Annotated[int | None, typer.Option(help="Streams side by side in this process.")] = None,
+) -> None:
+    """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
+    from karui.cli.console import say, table
+    from karui.cli.serving import inside
+    from karui.gateway.chosen import Chosen
+    from karui.gateway.gateway import assemble
+    from karui.gateway.serve import check, connect, listen, run
+    from karui.gateway.settings import Settings
+
+    pairs = dict(word.partition("=")[::2] for word in beside) if beside else None
+    settings = Settings.read(
+        config,
+        {
+            "upstream": upstream,
+            "fallback": fallback,
+            "stage": stage,
+            "host": host,
+            "port": port,
+            "folder": folder,
+            "beside": pairs,
+            "same_model": same_model,
+            "names": tuple(name) if name else None,
+            "canaries": canaries,
+            "history": history,
+        },
+    )
+    chosen = Chosen.load(choice)
+    taken = listen(settings.host, settings.port)
+    try:
+        if settings.upstream:
+            engines = connect(settings, chosen)
+        else:
+            engines = inside(chosen, model or "", settings.beside, at_once or 32)
+        check(settings, chosen, engines)
+        gateway = assemble(settings, chosen, engines)
+        where = f"http://{settings.host}:{taken.getsockname()[1]}"
+        table(("setting", "value"), settings.rows())
+        say()
+        table(("when", "what answers then"), gateway.front.desk.table.rows())
+        say()
+        say(f"Plan: {chosen.expectation.label} ({chosen.choice.verdict}), stage {gateway.rolling.stage}")
+        run(gateway, taken, lambda: say(f"Serving at {where}/v1 (models karui/plan, karui/full)"))
+    finally:
+        taken.close()

@@ -1,0 +1,47 @@
+"""Engines in the gateway's own process: small models, demonstrations, machines without a model server."""
+
+from collections.abc import Mapping
+
+from karui.cli.session import Session
+from karui.core.engine import Engine
+from karui.core.errors import InputError
+from karui.gateway.chosen import Chosen
+
+
+def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) -> dict[str, Engine]:
+    """Loads the models that a plan asks.
+
+    Args:
+        chosen: The choice.
+        model: Folder or name of the main one; "" takes the choice's.
+        beside: Likewise, of further ones, by the names that the plan asks for.
+        at_once: Streams side by side.
+
+    Raises:
+        KaruiError: A model cannot be loaded, or is not named.
+    """
+    card = chosen.choice.model
+    session = Session(
+        model or str(card["name"]),
+        chosen.expectation.terms.sampling,
+        1,
+        at_once=at_once,
+        dtype=str(card.get("dtype") or "auto"),
+    )
+    engines = {"main": session.engine_of(chosen.plan)}
+    for name in chosen.plan.models:
+        if name == "main":
+            continue
+        known = str(chosen.choice.beside.get(name, {}).get("name", ""))
+        if not (beside.get(name) or known):
+            raise InputError(f"The plan asks a further model, {name!r}: --beside {name}=FOLDER names it.")
+        engines[name] = session.beside(beside.get(name) or known).engine
+    for name, engine in engines.items():
+        footing = chosen.expectation.terms.footings.get(name)
+        if footing is not None and (engine.rule, engine.suffix) != (footing.rule, footing.suffix):
+            raise InputError(
+                f"The engine of {engine.card.name} stops or tries elsewhere than its recording did.",
+                why=f"There {footing.rule} and {footing.suffix!r}; here {engine.rule}, {engine.suffix!r}.",
+                remedy="Record again on this engine, and choose again.",
+            )
+    return engines

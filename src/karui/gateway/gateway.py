@@ -1,0 +1,254 @@
+"""The gateway put together: from settings, a choice and engines to something that answers requests."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+
+from karui import tasks
+from karui.core.engine import Engine
+from karui.core.question import Question
+from karui.engines.openai_http import HttpEngine
+from karui.engines.openai_http.engine import KEY
+from karui.gateway.breaker import Breaker
+from karui.gateway.canary import Canaries
+from karui.gateway.chosen import Chosen
+from karui.gateway.desk import Desk
+from karui.gateway.expectation import Terms
+from karui.gateway.fallback import Table
+from karui.gateway.front import Front
+from karui.gateway.guard import Guard, Phase
+from karui.gateway.history import History
+from karui.gateway.inside import Inside
+from karui.gateway.metrics import Metrics
+from karui.gateway.passing import Passer
+from karui.gateway.planned import Runner
+from karui.gateway.rolling import Rolling
+from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Settings
+from karui.gateway.silent import Silent
+from karui.gateway.sinks import Sink
+from karui.gateway.stage import Rollout, Stage
+from karui.gateway.stale import Identity
+from karui.gateway.state import Now
+from karui.gateway.telemetry import Telemetry
+from karui.gateway.upstream import Upstream
+
+_TEND_SECONDS, _LOOK_SECONDS = 1.0, 30.0
+_RESUME_DAYS = 7.0
+"""How far back records are read after a restart."""
+
+
+@dataclass
+class Gateway:
+    """Everything that a running gateway consists of.
+
+    Attributes:
+        settings: What the operator decided.
+        chosen: The choice being served.
+        engines: By the names that the plan's asks use.
+        front: Lets requests in.
+        history: Keeps their records.
+        metrics: Counts them.
+        upstream: The model's server; None in this process.
+        server: The fallback server; None where there is none.
+        identity: What the upstream said of its model.
+        canaries: The operator's own questions; None without.
+        operator_key: That changes of stage and guard have to give.
+    """
+
+    settings: Settings
+    chosen: Chosen
+    engines: Mapping[str, Engine]
+    front: Front
+    history: History
+    metrics: Metrics
+    upstream: Upstream | None = None
+    server: Upstream | None = None
+    identity: Identity | None = None
+    canaries: Canaries | None = None
+    operator_key: str = field(default="", repr=False)
+    started_at: float = field(default_factory=time)
+    _tending: "asyncio.Task[None] | None" = None
+
+    @property
+    def rolling(self) -> Rolling:
+        """What decides whether the plan serves."""
+        return self.front.desk.rolling
+
+    async def start(self) -> None:
+        """Begins what is done from time to time."""
+        self._tending = asyncio.ensure_future(self._tend())
+
+    async def close(self) -> None:
+        """Ends everything that is under way, and keeps what is known."""
+        if self._tending is not None:
+            self._tending.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._tending
+        await self.front.desk.silent.close()
+        for upstream in (self.upstream, self.server):
+            if upstream is not None:
+                await upstream.close()
+        for engine in self.engines.values():
+            await engine.close()
+        self.history.close()
+
+    def now(self) -> Now:
+        """Returns the gateway's state."""
+        at, rolling, e = time(), self.rolling, self.chosen.expectation
+        breaker = self.upstream.breaker if self.upstream is not None else Breaker()
+        silent = self.front.desk.silent
+        degraded = [self.history.degraded] if self.history.degraded else []
+        if silent.left_out:
+            degraded.append(
+                f"{silent.left_out} silent runs were left out, for {silent.at_once} were under way."
+            )
+        settings = self.settings
+        return Now(
+            at=at,
+            started_at=self.started_at,
+            plan=e.label,
+            plan_id=e.plan,
+            decision=self.chosen.choice.decision,
+            model=str(self.chosen.choice.model.get("name", "")),
+            upstream=settings.upstream,
+            fallback="" if settings.fallback == "full" else settings.fallback,
+            stage=rolling.stage.value,
+            stage_since=rolling.rollout.since,
+            stage_next=rolling.missing(at),
+            guard=rolling.guard.state,
+            breaker=breaker.circuit.value,
+            breaker_why=breaker.why,
+            stale=rolling.stale,
+            in_flight=self.front.room.in_flight,
+            queued=self.front.room.queued,
+            at_once=settings.limits.at_once,
+            table=self.front.desk.table.rows(),
+            thinking_range=e.thinking_range(),
+            confidence_range=e.confidence_range(),
+            truncated=e.truncated,
+            full_tokens=e.full_tokens,
+            margin=e.margin,
+            price=settings.price,
+            keeping=f"{settings.keep_hours:g} hours" if settings.keep_hours else "",
+            degraded=(self.history.degraded,) if self.history.degraded else (),
+        )
+
+    async def _tend(self) -> None:
+        """Sends canaries when they are due, and looks whether the upstream is still the same."""
+        asked = looked = time()
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            at = time()
+            if self.canaries is not None:
+                may = self.rolling.guard.phase is Phase.WATCHING or self.rolling.guard.wants_probe(at)
+                for question in self.canaries.due(asked, at) if may else ():
+                    self.front.desk.silent.canary(question)
+                asked = at
+            if at - looked >= _LOOK_SECONDS:
+                looked = at
+                await self.look()
+
+    async def look(self) -> None:
+        """Looks whether the upstream still serves the model that was chosen for."""
+        if self.upstream is not None and self.identity is not None:
+            self.rolling.mark_stale(self.identity.listed(await self.upstream.get("models")), time())
+
+
+def assemble(
+    settings: Settings, chosen: Chosen, engines: Mapping[str, Engine], sinks: Sequence[Sink] = ()
+) -> Gateway:
+    """Puts a gateway together.
+
+    Args:
+        settings: What the operator decided.
+        chosen: The choice, checked.
+        engines: By the names that the plan's asks use; behind the upstream, or in this process.
+        sinks: Further ones who want each record.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    e, terms, bounds = chosen.expectation, chosen.expectation.terms, settings.limits
+    upstream = server = identity = None
+    main = engines["main"]
+    runner = Runner(engines, tasks.verifier(terms.verifier), terms.instruction)
+    if isinstance(main, HttpEngine):
+        upstream = Upstream(
+            settings.upstream.partition("#")[0].rstrip("/"),
+            main.can.model,
+            frozenset({main.can.model}),
+            os.environ.get(KEY, ""),
+            bounds,
+            Breaker(settings.breaker),
+        )
+        upstream.limit = main.can.limit
+        identity = Identity(main.can.model)
+    if settings.fallback != "full":
+        address, _, model = settings.fallback.partition("#")
+        key = os.environ.get(FALLBACK_KEY, "")
+        server = Upstream(address.rstrip("/"), model, frozenset(), key, bounds, Breaker(settings.breaker))
+    history = History(Path(settings.history) if settings.history else None)
+    wanted = Stage.of(settings.stage) if settings.stage else None
+    at = time()
+    rolling = Rolling(
+        Guard(e, settings.guard),
+        Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
+        history,
+        upstream.breaker if upstream is not None else None,
+    )
+    rolling.resume(history.since(at - _RESUME_DAYS * 86400), history.events(200), stage=wanted)
+    silent = Silent(chosen.plan, e, runner, bounds.silent, floor=settings.guard.floor)
+    desk = Desk(
+        plan=chosen.plan,
+        expectation=e,
+        runner=runner,
+        full=_full(upstream, terms) if upstream else Inside(runner),
+        through=Passer(upstream) if upstream else Inside(runner),
+        server=_full(server, terms) if server else None,
+        table=Table.of(settings.table, server=server is not None),
+        rolling=rolling,
+        silent=silent,
+        upstream=upstream,
+        names=frozenset(settings.names),
+        floor=settings.guard.floor,
+        any_sampling=settings.any_sampling,
+    )
+    front = Front(desk, bounds, os.environ.get(CLIENT_KEY, ""))
+    gateway = Gateway(
+        settings,
+        chosen,
+        engines,
+        front,
+        history,
+        Metrics(),
+        upstream,
+        server,
+        identity,
+        _canaries(settings),
+        os.environ.get(OPERATOR_KEY, ""),
+    )
+    gateway.metrics = Metrics(gateway.now, lambda: history.lost)
+    telemetry = Telemetry.found()
+    front.sinks = [history, gateway.metrics, *([telemetry] if telemetry else []), *sinks]
+    silent.tell = front.tell
+    return gateway
+
+
+def _full(upstream: Upstream, terms: Terms) -> Passer:
+    """Returns full thinking by a server, asked as it was when the plan was compared with it."""
+    drawn = terms.sampling
+    usual = {"temperature": drawn.temperature, "top_p": drawn.top_p, upstream.limit: drawn.max_tokens}
+    return Passer(upstream, terms.instruction, usual | ({"top_k": drawn.top_k} if drawn.top_k else {}))
+
+
+def _canaries(settings: Settings) -> Canaries | None:
+    if not settings.canaries:
+        return None
+    task = tasks.load(settings.canaries)
+    tasks.ensure_sound(task)
+    asked: list[Question] = list(task.questions)
+    return Canaries(asked, settings.canaries_per_hour)

@@ -1,0 +1,150 @@
+"""Settings: what an operator decides, from a TOML file and from options; options win.
+
+    upstream = "http://127.0.0.1:8000/v1#my-model"
+    fallback = "full"
+    stage = "5"
+
+    [limits]
+    at_once = 64
+
+Everything is shown when the gateway starts. Keys come from the environment only and are never shown.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from karui.core.errors import InputError, UnknownName
+from karui.gateway.breaker import BreakerRule
+from karui.gateway.guard import Limits
+from karui.gateway.limits import Bounds
+from karui.gateway.stage import StageRule
+from karui.gateway.state import Price
+
+CLIENT_KEY, OPERATOR_KEY = "KARUI_SERVE_KEY", "KARUI_OPERATOR_KEY"
+"""Environment variables: what clients have to give, and what changes of stage and guard have to."""
+FALLBACK_KEY = "KARUI_FALLBACK_KEY"
+"""Likewise: the key for the fallback server; the upstream's is KARUI_API_KEY."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides.
+
+    Attributes:
+        upstream: The served model's server, http://HOST:PORT/v1#model; "" runs it in this process.
+        fallback: "full", or the address of another server.
+        beside: Servers of the further models that the plan asks, by the names it asks for.
+        stage: shadow, 5, 25 or 100; "" goes on where the history says, at first with shadow.
+        host: Where to listen.
+        port: Likewise; 0 takes a free one.
+        folder: Folder or Hub name with the upstream model's tokenizer and chat template.
+        route: completions or chat, instead of what is found best.
+        same_model: Whether the upstream serves the chosen model although its name says otherwise.
+        names: Further names of models by which clients may ask for the plan.
+        any_sampling: Whether clients may change temperature and top_p under the plan.
+        history: The file of the history; "" keeps it in memory only.
+        canaries: A questions file with answers, sent at a low rate; "" sends none.
+        canaries_per_hour: How many.
+        keep_hours: How long what is said is kept, for `karui explain`; 0 keeps nothing.
+        limits: What protects the gateway.
+        guard: When the plan is taken back.
+        breaker: When the upstream is left alone.
+        rollout: When a stage is followed by the next.
+        table: What is done instead of the plan, by reason; see `fallback.Table`.
+        price: What tokens or machines cost, for the monitor.
+    """
+
+    upstream: str = ""
+    fallback: str = "full"
+    beside: Mapping[str, str] = field(default_factory=dict)
+    stage: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8321
+    folder: str = ""
+    route: str = ""
+    same_model: bool = False
+    names: tuple[str, ...] = ()
+    any_sampling: bool = False
+    history: str = "karui-history.sqlite3"
+    canaries: str = ""
+    canaries_per_hour: float = 6.0
+    keep_hours: float = 0.0
+    limits: Bounds = field(default_factory=Bounds)
+    guard: Limits = field(default_factory=Limits)
+    breaker: BreakerRule = field(default_factory=BreakerRule)
+    rollout: StageRule = field(default_factory=StageRule)
+    table: Mapping[str, str] = field(default_factory=dict)
+    price: Price = field(default_factory=Price)
+
+    @staticmethod
+    def read(path: Path | None, options: Mapping[str, Any]) -> "Settings":
+        """Reads a file, if there is one, and puts the options over it.
+
+        Args:
+            path: The file.
+            options: By name; None was not given.
+
+        Raises:
+            InputError: The file cannot be read, or holds something that is no setting.
+        """
+        values: dict[str, Any] = {}
+        if path is not None:
+            try:
+                values = tomllib.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise InputError(f"{path} cannot be read as TOML.", why=str(error)) from error
+        values |= {name: value for name, value in options.items() if value is not None}
+        made: Settings = _made(Settings, values, "")
+        return made
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Returns every setting and its value, in words."""
+        return list(_rows(self, ""))
+
+
+def _made(kind: type, values: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]
+    made = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UnknownName("setting", f"{where}{name}", [f"{where}{k}" for k in known])
+        made[name] = _read(hints[name], value, f"{where}{name}")
+    return kind(**made)
+
+
+def _read(kind: Any, value: Any, name: str) -> Any:
+    wanted = str(getattr(kind, "__name__", kind))
+    if is_dataclass(kind):
+        if isinstance(value, Mapping):
+            return _made(kind, value, f"{name}.")  # type: ignore[arg-type]  # a class, not one of its objects
+        wanted = "a table"
+    elif kind == tuple[str, ...]:
+        if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+            return tuple(value)
+        wanted = "a list of texts"
+    elif kind == Mapping[str, str]:
+        if isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values()):
+            return dict(value)
+        wanted = "a table of texts"
+    elif kind in {float, float | None}:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif type(value) is kind:
+        return value
+    raise InputError(f"The setting {name} = {value!r} has to be {wanted}.")
+
+
+def _rows(settings: Any, where: str) -> Any:
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        if is_dataclass(value):
+            yield from _rows(value, f"{where}{f.name}.")
+        elif isinstance(value, Mapping):
+            yield from ((f"{where}{f.name}.{key}", str(word)) for key, word in value.items())
+        else:
+            told = ", ".join(value) if isinstance(value, tuple) else str(value)
+            yield f"{where}{f.name}", told or "-"

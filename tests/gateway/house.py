@@ -1,0 +1,143 @@
+"""A gateway on a real socket, before the fake server of the engines' tests."""
+
+import threading
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from openai import OpenAI
+
+from karui import catalog
+from karui.core.ask import Sampling
+from karui.core.choice import Choice, Rule, Tested
+from karui.core.engine import CheckpointRule
+from karui.gateway.app import app
+from karui.gateway.chosen import Chosen
+from karui.gateway.expectation import Expectation, Footing, Terms
+from karui.gateway.gateway import assemble
+from karui.gateway.limits import Bounds
+from karui.gateway.serve import check, connect
+from karui.gateway.settings import Settings
+
+RULE = CheckpointRule(every=24, least=8)
+SHORT = "trial-stability:k=2"
+QUESTION = "What is 3 and 4?"
+SUFFIX = "\n</think>\n\n\\boxed{"
+
+
+def one_tested(text):
+    plan = catalog.parse(text)
+    return Tested(plan.id, plan.label, plan.spec, 0.01, "certified", 0.0, -0.01, 0.01, 0.5)
+
+
+def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expected):
+    """A choice of the fake server's model, as if it had been made."""
+    plan = catalog.parse(text)
+    choice = Choice(
+        model={"name": model, "digest": ""},
+        task="toy",
+        task_digest="0",
+        agreement=False,
+        rule=Rule(),
+        spec=plan.spec,
+        plan=plan.id,
+        label=plan.label,
+        decision="adopt",
+        verdict="certified",
+        questions=200,
+        pilot_questions=50,
+        traces=2.0,
+        fewest=150,
+        tested=(one_tested(text), *map(one_tested, others)),
+        rejected=(),
+        space=100,
+    )
+    lengths = tuple(range(40, 140))
+    values = {
+        "thinking": lengths,
+        "confidence": tuple(0.5 + n / 250 for n in range(100)),
+        "agreement": (1.0,) * 100,
+        "truncated": 0.01,
+        "full_tokens": 120.0,
+        "full_accuracy": 0.95,
+        "accuracy": 0.95,
+        "margin": 0.02,
+        "terms": Terms(
+            "numeric",
+            "",
+            Sampling(0.0, 1.0, max_tokens=400),
+            {name: Footing(RULE, suffix) for name in ("main", *beside)},
+        ),
+        **expected,
+    }
+    return Chosen(choice, plan, Expectation(plan.id, plan.label, **values))
+
+
+def settings(fake, **changes):
+    values = {"upstream": fake.url, "history": "", "stage": "100", "port": 0, **changes}
+    limits = Bounds(connect_seconds=2, silence_seconds=2, request_seconds=20, drain_seconds=5)
+    return Settings(**{"limits": limits, **values})
+
+
+class Records(list):
+    """A sink that remembers."""
+
+    def see(self, served):
+        self.append(served)
+
+    def of_clients(self):
+        return [s for s in self if not s.shadow and not s.canary]
+
+
+class House:
+    """A gateway that is up."""
+
+    def __init__(self, gateway, records, url):
+        self.gateway, self.records, self.url = gateway, records, url
+        self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=20)
+
+    def ask(self, text=QUESTION, *, model="karui/plan", **more):
+        """Returns the reply and its headers."""
+        raw = self.client.chat.completions.with_raw_response.create(
+            model=model, messages=[{"role": "user", "content": text}], **more
+        )
+        return raw.parse(), raw.headers
+
+    def stream(self, text=QUESTION, *, model="karui/plan", **more):
+        """Returns thinking, answer and the chunks of a streamed reply."""
+        chunks = list(
+            self.client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": text}], stream=True, **more
+            )
+        )
+        deltas = [c.choices[0].delta for c in chunks if c.choices]
+        thinking = "".join(getattr(d, "reasoning", None) or "" for d in deltas)
+        return thinking, "".join(d.content or "" for d in deltas), chunks
+
+
+@contextmanager
+def opened(fake, choice=None, *, engines=None, **changes):
+    """Serves a choice before a fake server, in a thread."""
+    choice, wanted = choice or chosen(), settings(fake, **changes)
+    engines = engines or connect(wanted, choice)
+    check(wanted, choice, engines)
+    records = Records()
+    gateway = assemble(wanted, choice, engines, [records])
+    server = uvicorn.Server(
+        uvicorn.Config(app(gateway), host="127.0.0.1", port=0, log_level="critical", lifespan="on")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.005)
+    house = House(gateway, records, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+    house.server = server
+    try:
+        yield house
+    finally:
+        house.http.close()
+        house.client.close()
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive(), "the gateway did not stop"
