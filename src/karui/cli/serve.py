@@ -34,6 +34,9 @@ def serve(
         str | None, typer.Option(help="A questions file with answers, sent at a low rate.")
     ] = None,
     history: Annotated[str | None, typer.Option(help="File of the history; empty keeps none.")] = None,
+    keep_hours: Annotated[
+        float | None, typer.Option(help="Keep what is said for so long, masked, for `karui explain`.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Model folder to run in this process (default: the choice's).")
     ] = None,
@@ -62,6 +65,7 @@ def serve(
             "names": tuple(name) if name else None,
             "canaries": canaries,
             "history": history,
+            "keep_hours": keep_hours,
         },
     )
     chosen = Chosen.load(choice)

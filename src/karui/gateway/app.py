@@ -1,27 +1,21 @@
 """The routes: OpenAI's, and the gateway's own."""
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
-from time import time
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from karui.core.errors import KaruiError
 from karui.gateway.breaker import Circuit
 from karui.gateway.desk import FULL, PLAN
+from karui.gateway.doors import for_client, refused
 from karui.gateway.gateway import Gateway
-from karui.gateway.limits import same_key
 from karui.gateway.metrics import CONTENT_TYPE
-from karui.gateway.wire.reply import error_object
+from karui.gateway.pages import Pages
 from karui.gateway.wire.request import Wrong
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class _Completions:
@@ -44,8 +38,8 @@ class _Routes:
     async def models(self, request: Request) -> Response:
         """Lists the models that clients may ask for."""
         gateway = self._gateway
-        if (wrong := _unknown_client(gateway, request)) is not None:
-            return wrong
+        if (wrong := for_client(gateway, request)) is not None:
+            return refused(wrong)
         plans = gateway.front.desk.plan_names
         own = gateway.upstream.served if gateway.upstream is not None else frozenset()
         owners = {PLAN: "karui", FULL: "karui", **dict.fromkeys(sorted(plans - {PLAN}), "karui")}
@@ -76,29 +70,10 @@ class _Routes:
         """Gives Prometheus what it wants."""
         return Response(self._gateway.metrics.text(), media_type=CONTENT_TYPE)
 
-    async def state(self, request: Request) -> Response:
-        """Says everything that the monitor shows."""
-        return JSONResponse(asdict(self._gateway.now()))
-
-    async def command(self, request: Request) -> Response:
-        """Does what the operator wants: advance, a stage to go back to, trip, or reset."""
-        gateway = self._gateway
-        if (wrong := _unknown_operator(gateway, request)) is not None:
-            return wrong
-        try:
-            told = await request.json()
-            what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
-            gateway.rolling.command(what, who, why, time())
-        except KaruiError as error:
-            return _error(Wrong(409, str(error)))
-        except (ValueError, AttributeError, ClientDisconnect):
-            return _error(Wrong(400, 'The body has to be {"what": …, "who": …, "why": …}.'))
-        return JSONResponse({"stage": gateway.rolling.stage, "guard": gateway.rolling.guard.phase})
-
 
 def app(gateway: Gateway) -> Starlette:
     """Returns the ASGI application of a gateway."""
-    routes = _Routes(gateway)
+    routes, pages = _Routes(gateway), Pages(gateway)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -113,8 +88,11 @@ def app(gateway: Gateway) -> Starlette:
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
-            Route("/api/state", routes.state),
-            Route("/api/command", routes.command, methods=["POST"]),
+            Route("/", pages.monitor),
+            Route("/api/state", pages.state),
+            Route("/api/command", pages.command, methods=["POST"]),
+            Route("/explain/{id}", pages.explanation, methods=["GET"]),
+            Route("/explain/{id}", pages.explain, methods=["POST"]),
         ],
         exception_handlers={404: _nothing, 405: _nothing},
         lifespan=life,
@@ -122,42 +100,4 @@ def app(gateway: Gateway) -> Starlette:
 
 
 async def _nothing(request: Request, error: Exception) -> Response:
-    return _error(Wrong(getattr(error, "status_code", 404), f"There is nothing here: {request.method}."))
-
-
-def _error(wrong: Wrong) -> Response:
-    headers = {"www-authenticate": "Basic realm=karui"} if wrong.status == 401 else None
-    return JSONResponse(error_object(wrong), status_code=wrong.status, headers=headers)
-
-
-def _unknown_client(gateway: Gateway, request: Request) -> Response | None:
-    key = gateway.front.key
-    if key and not same_key(_given(request), key):
-        return _error(Wrong(401, "The API key is missing or wrong.", code="invalid_api_key"))
-    return None
-
-
-def _unknown_operator(gateway: Gateway, request: Request) -> Response | None:
-    """Returns an error for whoever is not the operator: without a key, that is whoever is on this machine."""
-    key = gateway.operator_key
-    if key:
-        known = same_key(_given(request), key)
-    else:
-        here = request.client is not None and request.client.host in _LOOPBACK
-        known = here and not any(h in request.headers for h in ("x-forwarded-for", "forwarded", "x-real-ip"))
-    if known:
-        return None
-    return _error(
-        Wrong(401, "This is for the operator: give KARUI_OPERATOR_KEY as the key.", code="operator")
-    )
-
-
-def _given(request: Request) -> str:
-    """Returns the key of a request: a bearer token, or the password that a browser asks for."""
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    if kind.casefold() == "basic":
-        try:
-            return base64.b64decode(value).decode().partition(":")[2]
-        except ValueError:
-            return ""
-    return value.strip()
+    return refused(Wrong(getattr(error, "status_code", 404), f"There is nothing here: {request.method}."))

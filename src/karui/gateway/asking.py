@@ -8,6 +8,8 @@ from karui.core.errors import EngineError, InputError
 
 CLIENT_KEY = "KARUI_SERVE_KEY"
 """Environment variable with the gateway's key."""
+OPERATOR_KEY = "KARUI_OPERATOR_KEY"
+"""Environment variable with the operator's key."""
 _SECONDS = 3600.0
 """Full thinking may take its time; the gateway has limits of its own."""
 
@@ -19,14 +21,57 @@ def explanation(url: str, request: str) -> dict[str, Any]:
         InputError: The gateway keeps nothing under this id, or the key is wrong.
         EngineError: It does not answer, or full thinking failed.
     """
+    path = f"/explain/{quote(request.removeprefix('chatcmpl-'), safe='')}"
+    status, said = _asked("POST", url, path, os.environ.get(CLIENT_KEY, ""), None)
+    if status < 400 and isinstance(said, dict):
+        said.pop("shown", None)
+        return said
+    message = _message(status, said)
+    if status in {401, 403}:
+        raise InputError(message, remedy=f"Put the gateway's key into the environment as {CLIENT_KEY}.")
+    if status == 404:
+        raise InputError(message, remedy="Keeping is turned on with `karui serve --keep-hours 24`.")
+    raise EngineError(f"The gateway could not explain {request}.", why=message)
+
+
+def command(url: str, what: str, who: str, why: str) -> None:
+    """Has a gateway do what the operator wants.
+
+    Raises:
+        InputError: It cannot be done, or the key is wrong.
+        EngineError: The gateway does not answer.
+    """
+    told = {"what": what, "who": who, "why": why}
+    reply, said = _asked("POST", url, "/api/command", os.environ.get(OPERATOR_KEY, ""), told)
+    if reply >= 400:
+        message, _, reason = _message(reply, said).partition("\n")
+        remedy = f"Put the operator's key into the environment as {OPERATOR_KEY}." if reply == 401 else reason
+        raise InputError(message, remedy=remedy)
+
+
+def state(url: str) -> dict[str, Any]:
+    """Returns a gateway's state, as `Now` has it.
+
+    Raises:
+        EngineError: The gateway does not answer.
+        InputError: What answers is no gateway.
+    """
+    _, said = _asked("GET", url, "/api/state", "", None)
+    now = said.get("now") if isinstance(said, dict) else None
+    if not isinstance(now, dict):
+        raise InputError(f"What answers at {url} is no gateway of karui.")
+    return now
+
+
+def _asked(method: str, url: str, path: str, key: str, told: Any) -> tuple[int, Any]:
+    """Returns status and content of a gateway's reply."""
     import httpx
 
-    address = f"{url.rstrip('/')}/explain/{quote(request.removeprefix('chatcmpl-'), safe='')}"
-    key = os.environ.get(CLIENT_KEY, "")
     headers = {"authorization": f"Bearer {key}"} if key else {}
+    timeout = httpx.Timeout(_SECONDS, connect=10.0)
     try:
-        reply = httpx.post(address, headers=headers, timeout=httpx.Timeout(_SECONDS, connect=10.0))
-        said = reply.json()
+        reply = httpx.request(method, f"{url.rstrip('/')}{path}", headers=headers, json=told, timeout=timeout)
+        return reply.status_code, reply.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise EngineError(
             f"The gateway at {url} does not answer.",
@@ -37,13 +82,8 @@ def explanation(url: str, request: str) -> dict[str, Any]:
         raise InputError(
             f"What answers at {url} is no gateway of karui.", why=f"Status {reply.status_code}."
         ) from error
-    if reply.is_success and isinstance(said, dict):
-        said.pop("shown", None)
-        return said
+
+
+def _message(status: int, said: Any) -> str:
     told = said.get("error") if isinstance(said, dict) else None
-    message = str(told.get("message")) if isinstance(told, dict) else f"Status {reply.status_code}."
-    if reply.status_code in {401, 403}:
-        raise InputError(message, remedy=f"Put the gateway's key into the environment as {CLIENT_KEY}.")
-    if reply.status_code == 404:
-        raise InputError(message, remedy="Keeping is turned on with `karui serve --keep-hours 24`.")
-    raise EngineError(f"The gateway could not explain {request}.", why=message)
+    return str(told.get("message")) if isinstance(told, dict) else f"Status {status}."

@@ -23,9 +23,11 @@ from karui.gateway.front import Front
 from karui.gateway.guard import Guard, Phase
 from karui.gateway.history import History
 from karui.gateway.inside import Inside
+from karui.gateway.keep import Keep
 from karui.gateway.metrics import Metrics
 from karui.gateway.passing import Passer
 from karui.gateway.planned import Runner
+from karui.gateway.redact import Redactor
 from karui.gateway.rolling import Rolling
 from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Settings
 from karui.gateway.silent import Silent
@@ -51,6 +53,7 @@ class Gateway:
         engines: By the names that the plan's asks use.
         front: Lets requests in.
         history: Keeps their records.
+        keep: Keeps what is said, where the operator wants it.
         metrics: Counts them.
         upstream: The model's server; None in this process.
         server: The fallback server; None where there is none.
@@ -64,6 +67,7 @@ class Gateway:
     engines: Mapping[str, Engine]
     front: Front
     history: History
+    keep: Keep
     metrics: Metrics
     upstream: Upstream | None = None
     server: Upstream | None = None
@@ -94,6 +98,7 @@ class Gateway:
                 await upstream.close()
         for engine in self.engines.values():
             await engine.close()
+        self.keep.close()
         self.history.close()
 
     def now(self) -> Now:
@@ -134,7 +139,7 @@ class Gateway:
             margin=e.margin,
             price=settings.price,
             keeping=f"{settings.keep_hours:g} hours" if settings.keep_hours else "",
-            degraded=(self.history.degraded,) if self.history.degraded else (),
+            degraded=tuple(filter(None, (self.history.degraded, self.keep.degraded))),
         )
 
     async def _tend(self) -> None:
@@ -217,13 +222,20 @@ def assemble(
         floor=settings.guard.floor,
         any_sampling=settings.any_sampling,
     )
-    front = Front(desk, bounds, os.environ.get(CLIENT_KEY, ""))
+    keep = Keep(
+        Path(settings.keep),
+        settings.keep_hours * 3600,
+        Redactor(settings.redact),
+        verifier=terms.verifier,
+    )
+    front = Front(desk, bounds, os.environ.get(CLIENT_KEY, ""), keeper=keep if keep.on else None)
     gateway = Gateway(
         settings,
         chosen,
         engines,
         front,
         history,
+        keep,
         Metrics(),
         upstream,
         server,

@@ -49,6 +49,8 @@ class Settings:
         canaries: A questions file with answers, sent at a low rate; "" sends none.
         canaries_per_hour: How many.
         keep_hours: How long what is said is kept, for `karui explain`; 0 keeps nothing.
+        keep: The file that it is kept in.
+        redact: The operator's own patterns of what is masked in it, by name.
         limits: What protects the gateway.
         guard: When the plan is taken back.
         breaker: When the upstream is left alone.
@@ -72,6 +74,8 @@ class Settings:
     canaries: str = ""
     canaries_per_hour: float = 6.0
     keep_hours: float = 0.0
+    keep: str = "karui-kept.sqlite3"
+    redact: Mapping[str, str] = field(default_factory=dict)
     limits: Bounds = field(default_factory=Bounds)
     guard: Limits = field(default_factory=Limits)
     breaker: BreakerRule = field(default_factory=BreakerRule)
