@@ -130,5 +130,5 @@ def test_the_page_marks_the_cut():
     made = Explanation.of(kept(redacted=2), Thought(FULL, "42", 21), number)
     assert "✂" in explained.short(made.kept, "en")
     assert f"{SHORT}<mark>" in explained.full(made, "en")
-    assert "2 pieces were masked" in explained.page("r1", made.kept, "en")
+    assert "Masked before this was kept: 2." in explained.page("r1", made.kept, "en")
     assert "Nothing is kept under r1." in explained.page("r1", None, "en")

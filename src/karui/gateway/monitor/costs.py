@@ -59,6 +59,12 @@ class Costs:
         return Costs(seconds, would, hour, full, saved, ever, thousand, room)
 
 
+def times(v: View, ratio: float | None) -> str:
+    """Returns how many times as many requests."""
+    w = v.words
+    return w("no_figure") if ratio is None else w("room_value", ratio=v.form.decimal(ratio, 1))
+
+
 def panel(v: View) -> Safe:
     """Returns the section."""
     w, price, c = v.words, v.now.price, Costs.of(v)
@@ -78,11 +84,10 @@ def panel(v: View) -> Safe:
         ]
         stated = w("price_token", price=money(price.per_million))
     elif price.per_machine_hour is not None:
-        ratio = "–" if c.room is None else v.form.decimal(c.room, 1) + ("" if v.form.lang == "ja" else "×")
         rows = [
             (w("row_machine"), money(c.hour)),
             (w("row_thousand"), money(c.thousand)),
-            (w("row_room"), tag("strong", w("room_value", ratio=ratio) if c.room is not None else ratio)),
+            (w("row_room"), tag("strong", times(v, c.room))),
         ]
         stated = w("price_machine", price=money(price.per_machine_hour))
     else:

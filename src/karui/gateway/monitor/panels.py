@@ -28,7 +28,9 @@ def thinking(v: View) -> Safe:
         (w("row_own"), t.window.own_tokens),
         (w("row_saved"), t.window.saved_tokens),
     )
-    cells = [tag("div", tag("dt", name), tag("dd.n", v.tokens(count))) for name, count in rows]
+    cells = [tag("div", tag("dt", name), tag("dd.n", v.tokens(count))) for name, count in rows[:-1]]
+    gain = "dd.n.gain" if t.window.saved_tokens > 0 else "dd.n"
+    cells.append(tag("div", tag("dt", rows[-1][0]), tag(gain, v.tokens(rows[-1][1]))))
     return join(
         tag("h2", w("thinking_head"), tag("small", w("last", span=v.window))),
         legend,

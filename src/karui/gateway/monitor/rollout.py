@@ -94,7 +94,7 @@ def _row(v: View, s: Served) -> list[object]:
         tag("span", ran, class_=f"who {'failed' if failed else s.ran}"),
         tag("small", " · ".join(marks)) if marks else None,
     )
-    saved = v.tokens(s.saved) if s.saved else w("no_figure")
+    saved = v.tokens(s.saved) if s.saved and not (s.shadow or s.canary) else w("no_figure")
     confidence = w("no_figure") if s.confidence is None else f.decimal(s.confidence, 2)
     return [
         tag("td.n", v.moment(s.at)),

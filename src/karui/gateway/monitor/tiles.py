@@ -1,7 +1,7 @@
 """The four figures that a manager looks at."""
 
 from karui.gateway.monitor import charts
-from karui.gateway.monitor.costs import Costs
+from karui.gateway.monitor.costs import Costs, times
 from karui.gateway.monitor.view import View
 from karui.report.markup import Safe, join, tag
 
@@ -80,19 +80,12 @@ def _ever(v: View) -> Safe:
         )
     if price.per_machine_hour is not None:
         hour = v.form.money(price.per_machine_hour, price.currency)
-        value = w("room_value", ratio=_times(v, costs.room))
+        value = times(v, costs.room)
         return _tile(
             "money", w("tile_room"), value, w("tile_room_note", hour=hour), mark=estimate, kind="gain"
         )
     value = w("tile_tokens_unit", n=v.tokens(v.totals.ever.saved_tokens))
     return _tile("money", w("tile_tokens"), value, w("tile_tokens_note"), mark=estimate, kind="gain")
-
-
-def _times(v: View, ratio: float | None) -> str:
-    if ratio is None:
-        return v.words("no_figure")
-    shown = v.form.decimal(ratio, 1)
-    return shown if v.form.lang == "ja" else f"{shown}×"
 
 
 def _lived(v: View) -> float:

@@ -101,7 +101,7 @@ TEXT: dict[str, str] = {
     "row_extra": "Trials and waste of cuts",
     "row_own": "Silent runs and canaries",
     "row_saved": "Saved against full thinking",
-    "saved_note": "Against {full} tokens, what full thinking took on average in the recording.",
+    "saved_note": "Against {full} tokens, what full thinking (nothing cut) took on average in the recording.",
     # Waiting
     "waiting_head": "How long users wait",
     "row_first_token": "First token",
@@ -117,8 +117,8 @@ TEXT: dict[str, str] = {
     "alike_note": "Band: the recording. Line and dot: now (5th to 95th percentile, median).",
     "row_confidence": "Confidence",
     "row_length": "Thinking length",
-    "row_truncated": "Cut by the token limit",
-    "truncated_value": "{now} now, {then} in the recording",
+    "row_truncated": "Cut by the limit",
+    "truncated_value": "{now} (recording {then})",
     "range_value": "{low} to {high}",
     "no_confidence": "this plan gives none",
     # Guard
@@ -225,7 +225,7 @@ TEXT: dict[str, str] = {
     "row_machine": "The machine, an hour",
     "row_thousand": "1,000 requests, now",
     "row_room": "Requests on the same machine",
-    "room_value": "{ratio} as many",
+    "room_value": "{ratio}× as many",
     "price_token": "Price as stated: {price} per million generated tokens. Prompts are not counted.",
     "price_machine": (
         "Price as stated: {price} per machine-hour. A machine costs the same whether busy or idle."
@@ -285,7 +285,7 @@ TEXT: dict[str, str] = {
     "explain_failed": "It could not be thought through: {reason}",
     "explain_agree": "Both say the same.",
     "explain_differ": "The two answers differ. Look at which is right, and tell whoever owns the plan.",
-    "explain_redacted": "{n} pieces were masked before this was kept; the full thinking sees the masks too.",
+    "explain_redacted": "Masked before this was kept: {n}. The full thinking sees the masks too.",
     "explain_missing": "Nothing is kept under {id}.",
     "explain_missing_why": (
         "Conversations are kept only where the operator turned keeping on, and only for the stated time."
