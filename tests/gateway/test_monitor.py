@@ -155,7 +155,7 @@ def test_live_numbers_change(opened, site, tmp_path, lang):
     site.at = replace(site.at, guard=guard(Phase.TRIPPED, "thinking", evidence=900.0, probe_at=time.time()))
     made.locator(".signal.red").wait_for()
     says(made, ".signal h1", Words(lang)("tripped"))
-    made.wait_for_function("document.title.startsWith('✕')")
+    made.wait_for_function("() => document.title.startsWith('✕')")
     made.screenshot(path=str(tmp_path / f"{lang}-after.png"), full_page=True)
 
 
