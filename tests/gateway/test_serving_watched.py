@@ -99,7 +99,10 @@ def test_figures_metrics_and_history_agree(url, folder):
     planned = ("karui/plan", "plan")
     assert samples["karui:e2e_request_latency_seconds_count", *planned] == 3
     generated = samples["karui:generation_tokens_total", *planned]
-    assert generated + samples["karui:generation_tokens_total", "karui/full", "full"] == window["generated_tokens"]
+    assert (
+        generated + samples["karui:generation_tokens_total", "karui/full", "full"]
+        == window["generated_tokens"]
+    )
     assert 0 < generated < 3 * 290
     until = time.monotonic() + 10
     while len(records := History(folder / "history.sqlite3").since(0.0)) < 4 and time.monotonic() < until:
@@ -140,7 +143,9 @@ def test_a_short_answer_is_explained(url, folder, task):
 def test_the_page_lives_in_a_browser(url, chromium, task, tmp_path):
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=str(chromium), args=["--no-sandbox", "--disable-gpu"]
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         said = []
         page.on("console", lambda message: said.append(message.text))

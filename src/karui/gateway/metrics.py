@@ -142,6 +142,7 @@ class _Gauges(Collector):
         plain = (
             ("num_requests_running", "Requests being answered.", now.in_flight),
             ("num_requests_waiting", "Requests waiting for a place.", now.queued),
+            ("silent_runs_left_out", "Silent runs left out, as enough were under way.", now.left_out),
             ("start_time_seconds", "When the gateway came up, since the epoch.", now.started_at),
             ("stage_percent", "Share of requests that the plan answers; 0 in shadow.", _percent(now.stage)),
             ("stale", "1 where the upstream is not the model that was chosen for.", bool(now.stale)),

@@ -43,6 +43,7 @@ class Now:
         in_flight: Requests being answered.
         queued: Requests waiting for a place.
         at_once: Places.
+        left_out: Silent runs that were left out since the start, as enough were under way.
         table: What is done on which fallback reason: pairs of `Why` value and words.
         thinking_range: 1st and 99th percentile of the plan's thinking tokens in the recording.
         confidence_range: 5th and 95th percentile of confidence there; None without.
@@ -72,6 +73,7 @@ class Now:
     in_flight: int = 0
     queued: int = 0
     at_once: int = 0
+    left_out: int = 0
     table: tuple[tuple[str, str], ...] = ()
     thinking_range: tuple[float, float] | None = None
     confidence_range: tuple[float, float] | None = None

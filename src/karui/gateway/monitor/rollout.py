@@ -35,6 +35,7 @@ def stage(v: View) -> Safe:
         tag("h2", w("rollout_head"), since),
         tag("ol.ladder", *steps),
         tag("p.note", following),
+        tag("p.note", w("left_out", n=v.form.integer(now.left_out))) if now.left_out else None,
         tag("h3", w("log_head")),
         _log(v),
     )

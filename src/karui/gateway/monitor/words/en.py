@@ -175,6 +175,7 @@ TEXT: dict[str, str] = {
     "stage_since": "since {time}",
     "stage_next": "Until the next stage: {next}.",
     "stage_ready": "The rule holds: the next stage may begin.",
+    "left_out": "Silent runs left out because enough were under way: {n}.",
     "stage_last": "All requests go to the plan.",
     "log_head": "Log",
     "log_none": "Nothing has changed yet.",
@@ -230,7 +231,7 @@ TEXT: dict[str, str] = {
     "price_machine": (
         "Price as stated: {price} per machine-hour. A machine costs the same whether busy or idle."
     ),
-    "price_none": "No price is stated. Start karui serve with a price to see money here.",
+    "price_none": "No price is stated. To see money here: karui serve --price-output 1.2 --currency EUR",
     "estimate_note": (
         "An estimate: what full thinking would have taken is its mean in the recording. Silent runs "
         "and canaries "

@@ -177,6 +177,7 @@ TEXT: dict[str, str] = {
     "stage_since": "{time}から",
     "stage_next": "次の段階まで：{next}",
     "stage_ready": "条件を満たしました。次の段階へ進めます。",
+    "left_out": "同時実行数の上限により見送ったシャドー実行：{n}件",
     "stage_last": "全リクエストにプランを適用しています。",
     "log_head": "変更履歴",
     "log_none": "変更はまだありません。",
@@ -228,7 +229,7 @@ TEXT: dict[str, str] = {
     "room_value": "{ratio}倍",
     "price_token": "単価（入力値）：生成100万トークンあたり{price}。プロンプトは含みません。",
     "price_machine": "単価（入力値）：サーバー1時間あたり{price}。稼働率にかかわらず同額です。",
-    "price_none": "単価が未設定です。karui serve の起動時に単価を指定すると、金額が表示されます。",
+    "price_none": "単価が未設定です。金額を表示するには：karui serve --price-output 180 --currency JPY",
     "estimate_note": (
         "推定値です。フル思考の場合の使用量には記録時の平均を使い、シャドー実行とカナリアの使用量は差"
         "し引いています。"
