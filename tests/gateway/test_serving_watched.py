@@ -67,8 +67,8 @@ def url(folder, task):
         stage="100",
         history=str(folder / "history.sqlite3"),
         keep_hours=24.0,
-        keep_file=str(folder / "kept.sqlite3"),
-        mask={"heron": "heron"},
+        keep=str(folder / "kept.sqlite3"),
+        redact={"heron": "heron"},
         price=Price(per_million=2.0, currency="EUR"),
     )
     choice = chosen(PLAN, model="karui-mini", terms=terms, full_tokens=290.0)

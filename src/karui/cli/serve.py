@@ -37,6 +37,13 @@ def serve(
     keep_hours: Annotated[
         float | None, typer.Option(help="Keep what is said for so long, masked, for `karui explain`.")
     ] = None,
+    price_output: Annotated[
+        float | None, typer.Option(help="Price of a million generated tokens, for the monitor.")
+    ] = None,
+    price_machine_hour: Annotated[
+        float | None, typer.Option(help="Instead: price of an hour of the model's machine.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Of the price: EUR, JPY …")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model folder to run in this process (default: the choice's).")
     ] = None,
@@ -51,6 +58,8 @@ def serve(
     from karui.gateway.settings import Settings
 
     pairs = dict(word.partition("=")[::2] for word in beside) if beside else None
+    stated = {"per_million": price_output, "per_machine_hour": price_machine_hour, "currency": currency}
+    price = {key: value for key, value in stated.items() if value is not None}
     settings = Settings.read(
         config,
         {
@@ -66,6 +75,7 @@ def serve(
             "canaries": canaries,
             "history": history,
             "keep_hours": keep_hours,
+            "price": price or None,
         },
     )
     chosen = Chosen.load(choice)
@@ -83,6 +93,11 @@ def serve(
         table(("when", "what answers then"), gateway.front.desk.table.rows())
         say()
         say(f"Plan: {chosen.expectation.label} ({chosen.choice.verdict}), stage {gateway.rolling.stage}")
-        run(gateway, taken, lambda: say(f"Serving at {where}/v1 (models karui/plan, karui/full)"))
+
+        def ready() -> None:
+            say(f"Serving at {where}/v1 (models karui/plan, karui/full)")
+            say(f"Monitor at {where}/")
+
+        run(gateway, taken, ready)
     finally:
         taken.close()

@@ -105,12 +105,6 @@ class Gateway:
         """Returns the gateway's state."""
         at, rolling, e = time(), self.rolling, self.chosen.expectation
         breaker = self.upstream.breaker if self.upstream is not None else Breaker()
-        silent = self.front.desk.silent
-        degraded = [self.history.degraded] if self.history.degraded else []
-        if silent.left_out:
-            degraded.append(
-                f"{silent.left_out} silent runs were left out, for {silent.at_once} were under way."
-            )
         settings = self.settings
         return Now(
             at=at,
@@ -131,6 +125,7 @@ class Gateway:
             in_flight=self.front.room.in_flight,
             queued=self.front.room.queued,
             at_once=settings.limits.at_once,
+            left_out=self.front.desk.silent.left_out,
             table=self.front.desk.table.rows(),
             thinking_range=e.thinking_range(),
             confidence_range=e.confidence_range(),

@@ -1,28 +1,45 @@
 """What people look at: the monitor, and a short answer beside its full thinking."""
 
 import asyncio
-from time import time
+from collections.abc import Callable
+from time import monotonic, time
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
+from karui.gateway.account import Account
+from karui.gateway.desk import FULL
 from karui.gateway.doors import for_operator, for_reader, refused
 from karui.gateway.explain import Explainer, Thought
 from karui.gateway.fit import fit
 from karui.gateway.gateway import Gateway
 from karui.gateway.inside import failed
 from karui.gateway.monitor import explained
-from karui.gateway.monitor.page import NAMES, figures, page
+from karui.gateway.monitor.page import figures, page
+from karui.gateway.monitor.words import LANGUAGES, language
 from karui.gateway.planned import Ran
-from karui.gateway.sinks import Kept
+from karui.gateway.served import Why
+from karui.gateway.sinks import Event, Kept
+from karui.gateway.state import Now
+from karui.gateway.totals import Totals
 from karui.gateway.upstream import Failed
 from karui.gateway.wire.reply import dumped
 from karui.gateway.wire.request import Wrong, read_request
 
+T = TypeVar("T")
 _WINDOW_SECONDS = 3600.0
 """What the monitor sums up."""
+_FRESH_SECONDS = 1.0
+"""For how long figures are shown to everyone who looks, before they are calculated anew."""
+_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
 
 
 class Pages:
@@ -32,33 +49,48 @@ class Pages:
         """Takes the gateway."""
         self._gateway = gateway
         self._explainer = Explainer(gateway.keep, self._think, gateway.front.desk.runner.verifier.read)
+        self._told: dict[str | None, tuple[float, dict[str, Any]]] = {}
 
     async def monitor(self, request: Request) -> Response:
         """Shows the monitor."""
-        history = self._gateway.history
-        totals = history.totals(time() - _WINDOW_SECONDS)
-        return HTMLResponse(page(self._gateway.now(), totals, history.events(), _language(request)))
+        lang = _language(request)
+        return HTMLResponse(
+            await self._seen(lambda now, seen, changed: page(now, seen, changed, lang)), headers=_HEADERS
+        )
 
     async def state(self, request: Request) -> Response:
         """Says what the monitor shows; with a language, the page's parts too."""
-        history, told = self._gateway.history, request.query_params.get("lang")
-        lang = told if told in NAMES else None
-        totals = history.totals(time() - _WINDOW_SECONDS)
-        return JSONResponse(figures(self._gateway.now(), totals, history.events(), lang))
+        asked = request.query_params.get("lang")
+        lang = asked if asked in LANGUAGES else None
+        at, told = self._told.get(lang, (0.0, {}))
+        if not told or monotonic() - at > _FRESH_SECONDS:
+            told = await self._seen(lambda now, seen, changed: figures(now, seen, changed, lang))
+            self._told[lang] = (monotonic(), told)
+        return JSONResponse(told, headers=_HEADERS)
+
+    async def _seen(self, make: Callable[[Now, Totals, list[Event]], T]) -> T:
+        """Makes something of all figures, on a thread: adding up an hour must hold no request up."""
+        now, history = self._gateway.now(), self._gateway.history
+
+        def made() -> T:
+            return make(now, history.totals(time() - _WINDOW_SECONDS), history.events())
+
+        return await asyncio.to_thread(made)
 
     async def explanation(self, request: Request) -> Response:
         """Shows a kept answer; its script asks for the full thinking."""
         if (wrong := for_reader(self._gateway, request)) is not None:
             return refused(wrong)
-        name = request.path_params["id"]
+        name = _name(request)
         kept = await asyncio.to_thread(self._gateway.keep.get, name)
-        return HTMLResponse(explained.page(name, kept, _language(request)), status_code=200 if kept else 404)
+        text = explained.page(name, kept, _language(request))
+        return HTMLResponse(text, status_code=200 if kept else 404, headers=_HEADERS)
 
     async def explain(self, request: Request) -> Response:
         """Thinks a kept question through in full."""
         if (wrong := for_reader(self._gateway, request)) is not None:
             return refused(wrong)
-        name = request.path_params["id"]
+        name = _name(request)
         try:
             found = await self._explainer.explain(name)
         except Wrong as error:
@@ -68,13 +100,16 @@ class Pages:
         except KaruiError as error:
             return refused(Wrong(502, str(error)))
         if found is None:
-            return refused(Wrong(404, f"Nothing is kept under {name[:64]}."))
-        return JSONResponse(explained.shown(found, _language(request)))
+            return refused(Wrong(404, f"Nothing is kept under {name[:64]}.", code="not_kept"))
+        return JSONResponse(explained.shown(found, _language(request)), headers=_HEADERS)
 
     async def command(self, request: Request) -> Response:
         """Does what the operator wants: advance, a stage to go back to, trip, or reset."""
         if (wrong := for_operator(self._gateway, request)) is not None:
             return refused(wrong)
+        # Another site's page in this machine's browser could send plain text, but not JSON unasked.
+        if "json" not in request.headers.get("content-type", ""):
+            return refused(Wrong(415, "The body has to be application/json."))
         rolling = self._gateway.rolling
         try:
             told = await request.json()
@@ -87,23 +122,34 @@ class Pages:
         return JSONResponse({"stage": rolling.stage, "guard": rolling.guard.phase})
 
     async def _think(self, kept: Kept) -> Thought:
-        desk = self._gateway.front.desk
+        """Thinks in full, in a place among the others, and has it counted: it costs what it costs."""
+        front = self._gateway.front
+        desk = front.desk
         body = {**kept.params, "model": "karui/full", "messages": list(kept.messages), "stream": False}
         body.pop("stream_options", None)
         asked = read_request(dumped(body), chat=True)
         dialogue = fit(asked, desk.expectation.terms.sampling, desk.effort, any_sampling=True)
         if isinstance(dialogue, str):
             raise Wrong(409, f"What was asked cannot be thought through again: {dialogue}.")
-        async for piece in desk.runner.run(Plan(), kept.id, dialogue):
-            if isinstance(piece, Ran):
-                if piece.failure is not None:
-                    raise failed(piece)
-                return Thought(piece.thinking, piece.answer, piece.usage.thinking)
+        account = Account(f"{kept.id}-explained", FULL, why=Why.ASKED, stage=desk.rolling.stage.value)
+        try:
+            async with front.room.place():
+                async for piece in desk.runner.run(Plan(), kept.id, dialogue):
+                    account.came(answer=isinstance(piece, Ran))
+                    if isinstance(piece, Ran):
+                        account.counted(piece.usage)
+                        if piece.failure is not None:
+                            account.note(status=502)
+                            raise failed(piece)
+                        return Thought(piece.thinking, piece.answer, piece.usage.thinking)
+        finally:
+            front.tell(account.close())
         raise AssertionError("a run ends with what it came to")
 
 
+def _name(request: Request) -> str:
+    return str(request.path_params["id"]).removeprefix("chatcmpl-")
+
+
 def _language(request: Request) -> str:
-    """Returns the language asked for, else the first that the browser wants and the page has."""
-    told = request.query_params.get("lang", "")
-    wanted = [w.strip()[:2] for w in request.headers.get("accept-language", "").split(",")]
-    return next((lang for lang in (told, *wanted) if lang in NAMES), "en")
+    return language(request.query_params.get("lang"), request.headers.get("accept-language"))

@@ -100,7 +100,12 @@ class Settings:
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise InputError(f"{path} cannot be read as TOML.", why=str(error)) from error
-        values |= {name: value for name, value in options.items() if value is not None}
+        for name, value in options.items():
+            told = values.get(name)
+            if isinstance(value, Mapping) and isinstance(told, Mapping):
+                values[name] = {**told, **value}
+            elif value is not None:
+                values[name] = value
         made: Settings = _made(Settings, values, "")
         return made
 
