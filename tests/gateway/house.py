@@ -1,6 +1,7 @@
 """A gateway on a real socket, before the fake server of the engines' tests."""
 
 import threading
+import time
 from contextlib import contextmanager
 
 import httpx
@@ -89,6 +90,14 @@ class Records(list):
         return [s for s in self if not s.shadow and not s.canary]
 
 
+def until(holds, seconds=10):
+    """Waits until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.005)
+
+
 class House:
     """A gateway that is up."""
 
@@ -97,20 +106,31 @@ class House:
         self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20)
         self.http = httpx.Client(base_url=url, timeout=20)
 
+    @contextmanager
+    def recorded(self, requests=1):
+        """Waits for the records of the requests made in it: they are closed just after the reply is sent."""
+        wanted = len(self.records.of_clients()) + requests
+        try:
+            yield
+        finally:
+            until(lambda: len(self.records.of_clients()) >= wanted)
+
     def ask(self, text=QUESTION, *, model="karui/plan", **more):
         """Returns the reply and its headers."""
-        raw = self.client.chat.completions.with_raw_response.create(
-            model=model, messages=[{"role": "user", "content": text}], **more
-        )
-        return raw.parse(), raw.headers
+        with self.recorded():
+            raw = self.client.chat.completions.with_raw_response.create(
+                model=model, messages=[{"role": "user", "content": text}], **more
+            )
+            return raw.parse(), raw.headers
 
     def stream(self, text=QUESTION, *, model="karui/plan", **more):
         """Returns thinking, answer and the chunks of a streamed reply."""
-        chunks = list(
-            self.client.chat.completions.create(
-                model=model, messages=[{"role": "user", "content": text}], stream=True, **more
+        with self.recorded():
+            chunks = list(
+                self.client.chat.completions.create(
+                    model=model, messages=[{"role": "user", "content": text}], stream=True, **more
+                )
             )
-        )
         deltas = [c.choices[0].delta for c in chunks if c.choices]
         thinking = "".join(getattr(d, "reasoning", None) or "" for d in deltas)
         return thinking, "".join(d.content or "" for d in deltas), chunks

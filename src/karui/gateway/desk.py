@@ -6,6 +6,7 @@ otherwise than the plan is decided before the first byte of an answer; from then
 ends with an error, and never begins anew.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
@@ -25,6 +26,7 @@ from karui.gateway.silent import Silent, doubt_of
 from karui.gateway.upstream import Failed, Upstream
 from karui.gateway.wire.request import Wrong
 
+_log = logging.getLogger("karui.gateway")
 PLAN, FULL = "karui/plan", "karui/full"
 """Names of models that clients ask for; the plan also goes by its id."""
 _AGAIN = "\n\n[karui: {why}; thinking again, in full]\n\n"
@@ -139,6 +141,9 @@ class Desk:
             well, fault, why = False, failure.detail, failure.why
         except KaruiError as error:
             well, fault, why = False, error.what, Why.UPSTREAM
+        except Exception:  # noqa: BLE001 - a technique may be anybody's; full thinking can still answer
+            _log.exception("the plan failed on request %s", account.served.id)
+            fault, why = "the plan itself failed", Why.UPSTREAM
         finally:
             if breaker is not None:
                 breaker.leave(time(), well=well, why=fault)

@@ -91,7 +91,10 @@ def read_request(data: bytes, *, chat: bool) -> Asked:
 
 def _read_json(data: bytes) -> Any:
     try:
-        return json.loads(data, parse_constant=_no_number)
+        body = json.loads(data, parse_constant=_no_number)
+        if b"\\u" in data:  # half a pair of surrogates is no text, though JSON can spell it
+            json.dumps(body, ensure_ascii=False).encode()
+        return body
     except (ValueError, RecursionError) as error:
         raise Wrong(400, f"The body is no JSON: {str(error) or type(error).__name__}.") from error
 
