@@ -94,9 +94,9 @@ def _read_json(data: bytes) -> Any:
         body = json.loads(data, parse_constant=_no_number)
         if b"\\u" in data:  # half a pair of surrogates is no text, though JSON can spell it
             json.dumps(body, ensure_ascii=False).encode()
-        return body
     except (ValueError, RecursionError) as error:
         raise Wrong(400, f"The body is no JSON: {str(error) or type(error).__name__}.") from error
+    return body
 
 
 def _no_number(text: str) -> Any:
