@@ -86,6 +86,14 @@ class Records(list):
     def see(self, served):
         self.append(served)
 
+    def wait(self, count):
+        """Returns the records as soon as there are so many: one is closed after its reply is out."""
+        for _ in range(1000):
+            if len(self) >= count:
+                break
+            threading.Event().wait(0.005)
+        return self
+
     def of_clients(self):
         return [s for s in self if not s.shadow and not s.canary]
 

@@ -48,4 +48,4 @@ def test_every_request_leaves_one_record(house):
     house.ask()
     house.stream()
     house.ask(model="toy")
-    assert [s.ran for s in house.records[before:]] == ["plan", "plan", "full"]
+    assert [s.ran for s in house.records.wait(before + 3)[before:]] == ["plan", "plan", "full"]

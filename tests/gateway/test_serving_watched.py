@@ -87,7 +87,10 @@ def ask(url, text, model="karui/plan"):
 
 
 def test_figures_metrics_and_history_agree(url, folder):
-    told = httpx.get(f"{url}/api/state").json()
+    until = time.monotonic() + 10
+    while (told := httpx.get(f"{url}/api/state").json())["totals"]["window"]["requests"] < 4:
+        assert time.monotonic() < until  # a record is closed after its reply is out
+        time.sleep(0.2)
     window = told["totals"]["window"]
     assert (window["requests"], window["planned"], told["totals"]["full"]) == (4, 3, 1)
     assert told["light"]["colour"] == "green"
