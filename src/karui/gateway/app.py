@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from karui.gateway.breaker import Circuit
+from karui.gateway.description import description
 from karui.gateway.desk import FULL, PLAN
 from karui.gateway.doors import for_client, refused
 from karui.gateway.gateway import Gateway
@@ -70,6 +71,10 @@ class _Routes:
         """Gives Prometheus what it wants."""
         return Response(self._gateway.metrics.text(), media_type=CONTENT_TYPE)
 
+    async def described(self, request: Request) -> Response:
+        """Gives the OpenAPI description."""
+        return JSONResponse(description())
+
 
 def app(gateway: Gateway) -> Starlette:
     """Returns the ASGI application of a gateway."""
@@ -88,6 +93,7 @@ def app(gateway: Gateway) -> Starlette:
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
+            Route("/openapi.json", routes.described),
             Route("/", pages.monitor),
             Route("/api/state", pages.state),
             Route("/api/command", pages.command, methods=["POST"]),
