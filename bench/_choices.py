@@ -1,0 +1,53 @@
+"""Choices to serve: that of `karui choose` on the shipped recording, and made-up ones.
+
+    karui choose src/karui/models/mini/recording --pilot src/karui/models/mini/pilot --out FOLDER
+
+takes minutes and always says the same, so bench/data/mini-choice keeps the two files of it that are served.
+"""
+
+import json
+from pathlib import Path
+
+from _figures import ROOT
+
+from karui import catalog
+from karui.cli.expecting import expected
+from karui.cli.steps import Recorded
+from karui.core.choice import Choice, Rule
+from karui.gateway.expectation import FILE
+from karui.recording.store import load
+
+MINI = ROOT / "src" / "karui" / "models" / "mini"
+CHOSEN = ROOT / "bench" / "data" / "mini-choice"
+
+
+def made_up(words: str, folder: Path) -> Path:
+    """Writes a choice of any plan over karui-mini, without evidence; returns its file."""
+    plan, recorded = catalog.parse(words), Recorded(MINI / "recording", load(MINI / "recording"))
+    manifest = recorded.recording.manifest
+    choice = Choice(
+        model=manifest.model.as_dict(),
+        task=manifest.task,
+        task_digest=manifest.task_digest,
+        agreement=False,
+        rule=Rule(),
+        spec=plan.spec,
+        plan=plan.id,
+        label=plan.label,
+        decision="pilot",
+        verdict="promising",
+        questions=len(recorded.recording.questions),
+        pilot_questions=0,
+        traces=1.0,
+        fewest=149,
+        tested=(),
+        rejected=(),
+        space=1,
+    )
+    expectation = expected(choice, recorded, [], {})
+    assert expectation is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    expectation.save(folder / FILE)
+    path = folder / "choice.json"
+    path.write_text(json.dumps(choice.as_dict(), indent=1), encoding="utf-8")
+    return path

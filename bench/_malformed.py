@@ -1,0 +1,118 @@
+"""Malformed requests: thousands of ways to be wrong, the same ones every time."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+Request = dict[str, Any]
+_ODD: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1e308, 2**70, 0.5, "", "x", "\u0000", "\ud800", "漢字" * 50, [], [[]], {},
+    {"a": {}}, [None], [1, "two"], {"role": "user"}, "data: [DONE]\n\n", "karui/plan", "</think>",
+)  # fmt: skip
+_FIELDS = (
+    "model messages stream stream_options n temperature top_p seed max_tokens max_completion_tokens stop "
+    "tools tool_choice logprobs top_logprobs response_format user metadata reasoning_effort logit_bias "
+    "prompt frequency_penalty x"
+).split()
+_PATHS = ("/v1/chat/completions", "/v1/completions")
+
+
+def malformed(count: int, seed: int = 5) -> list[Request]:
+    """Returns requests, nearly all of which are wrong somewhere."""
+    draw = random.Random(seed)
+    kinds: tuple[Callable[[random.Random], Request], ...] = (
+        _odd_field, _odd_field, _odd_message, _cut_off, _noise,
+        _not_an_object, _deep, _odd_route, _odd_header,
+    )  # fmt: skip
+    return [draw.choice(kinds)(draw) for _ in range(count)]
+
+
+def _sound(draw: random.Random) -> Request:
+    path = draw.choice(_PATHS)
+    body: dict[str, Any] = {"model": draw.choice(("karui/plan", "karui/full")), "stream": draw.random() < 0.5}
+    if "chat" in path:
+        body["messages"] = [{"role": "user", "content": "2 + 2?"}]
+    else:
+        body["prompt"] = "2 + 2 ="
+    return {"path": path, "body": body}
+
+
+def _odd_field(draw: random.Random) -> Request:
+    """Gives one to three fields a value that they may not have."""
+    request = _sound(draw)
+    for _ in range(draw.randint(1, 3)):
+        request["body"][draw.choice(_FIELDS)] = draw.choice(_ODD)
+    return request
+
+
+def _odd_message(draw: random.Random) -> Request:
+    """Gives a message an odd role, content or shape."""
+    request = _sound(draw)
+    message: Any = {"role": draw.choice(("user", "tool", "nobody", 3, None)), "content": draw.choice(_ODD)}
+    request["body"]["messages"] = draw.choice(([message], [message, draw.choice(_ODD)], [draw.choice(_ODD)]))
+    return request
+
+
+def _cut_off(draw: random.Random) -> Request:
+    """Ends in the middle."""
+    text = json.dumps(_sound(draw)["body"])
+    return {"path": draw.choice(_PATHS), "raw": text[: draw.randint(0, len(text) - 1)]}
+
+
+def _noise(draw: random.Random) -> Request:
+    """Sends bytes that are no text, let alone JSON."""
+    return {"path": draw.choice(_PATHS), "raw": draw.randbytes(draw.randint(1, 300)).decode("latin-1")}
+
+
+def _not_an_object(draw: random.Random) -> Request:
+    """Sends JSON that is no object, or no number that JSON knows."""
+    raw = draw.choice(
+        ("[]", "null", "3", '"text"', "NaN", '{"model": NaN}', "[" * 10, '{"a":1}{"b":2}', "{}")
+    )
+    return {"path": draw.choice(_PATHS), "raw": raw}
+
+
+def _deep(draw: random.Random) -> Request:
+    """Nests too deeply, or repeats a key."""
+    depth = draw.choice((50, 5_000, 50_000))
+    raw = draw.choice(
+        ('{"model":' + "[" * depth + "]" * depth + "}", '{"model":"karui/plan","model":1,"messages":[]}')
+    )
+    return {"path": draw.choice(_PATHS), "raw": raw}
+
+
+def _odd_route(draw: random.Random) -> Request:
+    """Asks what is not there, or in a way that is not offered."""
+    path = draw.choice(
+        (
+            "/v1/chat/completions",
+            "/v1/",
+            "/v1/models/x",
+            "/%00",
+            "/api/state",
+            "/v1/completions?a=b",
+            "/nothing",
+        )
+    )
+    return {
+        **_sound(draw),
+        "path": path,
+        "method": draw.choice(("GET", "PUT", "DELETE", "PATCH", "POST", "OPTIONS")),
+    }
+
+
+def _odd_header(draw: random.Random) -> Request:
+    """Says something odd about itself."""
+    headers = draw.choice(
+        (
+            {"content-type": "text/plain"},
+            {"content-type": "multipart/form-data"},
+            {"authorization": "Bearer " + "x" * 5000},
+            {"x-karui-key": "\x7f\xff"},
+            {"accept": "text/html"},
+            {"content-encoding": "gzip"},
+            {"expect": "100-continue"},
+        )
+    )
+    return {**_sound(draw), "headers": headers}

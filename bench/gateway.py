@@ -1,0 +1,58 @@
+"""The gateway: what it adds, what it saves live, what it does in trouble, whether it notices a bad model.
+
+    python bench/gateway.py [--quick] [--out bench/results/gateway.json] [--only PART,PART]
+
+Everything runs on this machine and stops by itself: the upstreams (a paced one without a model, and
+karui-mini on vLLM for CPUs, which `make vllm` installs), the gateway as `karui serve` runs it, LiteLLM's
+proxy (`make litellm`) for comparison, and a load generator, each in a process of its own. What needs vLLM
+or LiteLLM is left out with a word where they are not. Timings want an idle machine; the load before the
+start is printed.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from _drift import drift
+from _faults import faults
+from _figures import ROOT, Figures, arguments
+from _overhead import overhead
+from _savings import savings
+
+PARTS = ("overhead", "faults", "savings", "drift")
+
+
+def found(given: str, usual: str) -> Path | None:
+    """Returns a program, where it is."""
+    path = Path(given) if given else ROOT / usual
+    return path if path.exists() else None
+
+
+def main() -> int:
+    """Runs the bench and returns its exit code."""
+    parser = arguments(__doc__)
+    parser.add_argument("--only", default=",".join(PARTS), help="some of its parts")
+    parser.add_argument("--vllm", default=os.environ.get("KARUI_VLLM", ""), help="the program vllm")
+    parser.add_argument("--litellm", default=os.environ.get("KARUI_LITELLM", ""), help="the program litellm")
+    options = parser.parse_args()
+    figures = Figures("gateway", options)
+    vllm = found(options.vllm, ".venv-vllm/bin/vllm")
+    litellm = None if options.quick else found(options.litellm, ".venv-litellm/bin/litellm")
+    figures.note(f"load before the start {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory(prefix="karui-bench-") as where:
+        folder = Path(where)
+        parts: dict[str, Callable[[], None]] = {
+            "overhead": lambda: overhead(figures, folder, litellm),
+            "faults": lambda: faults(figures, folder),
+            "savings": lambda: savings(figures, folder, vllm),
+            "drift": lambda: drift(figures, folder, vllm),
+        }
+        for name in options.only.split(","):
+            parts[name]()
+    return figures.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
