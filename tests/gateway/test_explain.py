@@ -1,7 +1,10 @@
 import asyncio
+import socket
 
 import pytest
 
+from karui.core.errors import EngineError
+from karui.gateway.asking import explanation
 from karui.gateway.explain import Explainer, Explanation, Thought
 from karui.gateway.keep import Keep
 from karui.gateway.monitor import explained
@@ -112,6 +115,15 @@ def test_one_who_leaves_does_not_stop_it_for_others(keep):
         return await stays
 
     assert asyncio.run(ask()).full.answer == "42"
+
+
+def test_a_gateway_that_is_not_there_or_is_none_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(EngineError, match="does not answer"):
+        explanation(nobody, "r1")
+    with pytest.raises(EngineError, match="does not answer"):
+        explanation("not an address", "r1")
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])

@@ -6,7 +6,8 @@ from string import Formatter
 
 import pytest
 
-from karui.gateway.guard import Phase
+from karui.gateway.fallback import Table
+from karui.gateway.guard import Guard, Phase
 from karui.gateway.history import History
 from karui.gateway.monitor.costs import Costs
 from karui.gateway.monitor.light import light
@@ -14,9 +15,12 @@ from karui.gateway.monitor.page import figures, page
 from karui.gateway.monitor.phrases import _SHAPES, reason, said, why
 from karui.gateway.monitor.view import View, short
 from karui.gateway.monitor.words import LANGUAGES, Words, en, ja, language
+from karui.gateway.rolling import Rolling
 from karui.gateway.served import Why
 from karui.gateway.sinks import Event
+from karui.gateway.stage import Rollout, Stage, StageRule
 from karui.gateway.state import Price
+from tests.gateway.house import chosen
 from tests.gateway.made import guard, now, served
 
 
@@ -143,6 +147,30 @@ def test_what_the_history_says_of_itself_is_known(tmp_path):
     history.close()
     for sentence in (history.degraded, *(e.why for e in history.events())):
         assert said(Words("ja"), sentence) != sentence
+
+
+def test_what_the_roll_out_and_the_fallback_table_say_is_known():
+    rule = StageRule(requests=3, hours=1.0)
+    sentences = [done for _, done in (*Table.of({}, server=False).rows(), *Table.of({}, server=True).rows())]
+    for stage in Stage:
+        rollout = Rollout(stage, 1000.0, rule, 0.95)
+        rollout.see(served(stage=stage, shadow=stage is Stage.SHADOW, agrees=False))
+        sentences += [rollout.missing(1001.0, watching=well) for well in (True, False)]
+        sentences.append(rollout.back(stage, 1001.0, "operator aoi", "the rest is over").what)
+    watch = Guard(chosen().expectation)
+    journal = []
+    rolling = Rolling(watch, Rollout(Stage.QUARTER, 0.0, rule, 0.95), type("J", (), {"note": journal.append}))
+    rolling.mark_stale("m is no longer served", 1.0)
+    rolling.mark_stale("", 2.0)
+    rolling.command("trip", "aoi", "thinking", 3.0)
+    rolling.command("reset", "aoi", "the rest is over", 4.0)
+    for n in range(3):
+        rolling.see(served(n, at=5000.0 + n, plan="other", stage="25"))
+    sentences += [text for event in journal for text in (event.what, event.who, why(Words("ja"), event.why))]
+    assert len(journal) >= 4
+    for sentence in filter(None, sentences):
+        told = why(Words("ja"), sentence)
+        assert any(ord(c) > 0x3000 for c in told), sentence
 
 
 @pytest.mark.parametrize(

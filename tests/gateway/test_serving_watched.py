@@ -1,5 +1,6 @@
 """A gateway with karui-mini in its own process: real requests, and everything that watches them."""
 
+import json
 import socket
 import threading
 import time
@@ -9,8 +10,10 @@ import httpx
 import pytest
 import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from karui import engines, tasks
+from karui.cli.main import app as cli
 from karui.core.ask import Sampling
 from karui.gateway.app import app
 from karui.gateway.asking import explanation
@@ -139,6 +142,11 @@ def test_a_short_answer_is_explained(url, folder, task):
     assert found["same"]
     assert found["full"]["thinking"][: found["cut_chars"]] == message["reasoning"]
     assert {k.id for k in kept_in(folder / "kept.sqlite3", time.time())} >= {name}
+    run = CliRunner().invoke(cli, ["explain", name, "--url", url, "--lang", "ja"])
+    assert run.exit_code == 0, run.output
+    assert Words("ja")("explain_agree" if found["agree"] else "explain_differ") in run.output
+    told = CliRunner().invoke(cli, ["explain", f"chatcmpl-{name}", "--url", url, "--json"])
+    assert json.loads(told.output) == found
     assert httpx.get(f"{url}/explain/none").status_code == 404
     assert httpx.post(f"{url}/explain/none").json()["error"]["code"] == "not_kept"
 

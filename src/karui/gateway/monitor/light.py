@@ -29,12 +29,14 @@ class Light:
         state: Which rule decided.
         headline: What is.
         action: What to do.
+        at: A time that `action` names in the gateway's time zone, seconds since the epoch; 0 where none.
     """
 
     colour: Colour
     state: str
     headline: str
     action: str
+    at: float = 0.0
 
 
 def light(v: View) -> Light:
@@ -44,7 +46,8 @@ def light(v: View) -> Light:
             if found := rule(v):
                 state, values = found
                 action = f"{values.pop('action', state)}_do"
-                return Light(colour, state, v.words(state, **values), v.words(action, **values))
+                at = v.now.guard.probe_at if "time" in values else 0.0
+                return Light(colour, state, v.words(state, **values), v.words(action, **values), at)
     raise AssertionError("the last green rule always holds")
 
 

@@ -148,11 +148,11 @@ def _light(v: View, found: Light) -> Safe:
         role="img",
         aria_label=w(f"colour_{found.colour}"),
     )
-    said = tag(
-        "div",
-        tag("h1", found.headline),
-        tag("p", tag("b", w("do")), " ", found.action),
-    )
+    action: Safe | str = found.action
+    if found.at:  # shown in the reader's own time zone, as every time on the page
+        before, _, after = found.action.partition(v.clock(found.at))
+        action = join(before, v.moment(found.at), after)
+    said = tag("div", tag("h1", found.headline), tag("p", tag("b", w("do")), " ", action))
     return tag("div", sign, said, class_=f"signal {found.colour}", role="status", data_state=found.state)
 
 
