@@ -46,7 +46,7 @@ CASES = [
     ("yellow", "degraded", now(degraded=("the disk is full.",)), WELL),
     ("yellow", "probing", now(guard=guard(Phase.PROBING, "canaries", probed=7)), WELL),
     ("yellow", "half_open", now(breaker="half-open"), WELL),
-    ("yellow", "signs", now(guard=guard(evidence=100.0)), WELL),
+    ("yellow", "signs", now(guard=guard(evidence=300.0)), WELL),
     (
         "yellow",
         "shaky",
@@ -73,7 +73,8 @@ def test_the_light_says_what_is_and_what_to_do(colour, state, at, seen, lang):
     assert f'class="signal {colour}"' in text
 
 
-def test_few_requests_light_nothing():
+def test_little_evidence_and_few_requests_light_nothing():
+    assert light(View.of(now(guard=guard(evidence=200.0)), WELL, (), "en")).state == "partly"
     assert (
         light(View.of(now(), totals([served(n, status=502) for n in range(5)]), (), "en")).state == "partly"
     )

@@ -100,7 +100,8 @@ def browser(chromium):
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setattr("karui.gateway.monitor.page.POLL_SECONDS", 0.4)
     made = Site()
     yield made
     made.close()
@@ -203,9 +204,9 @@ def test_it_asks_only_while_it_is_looked_at(opened, site):
     made.on("request", lambda request: counted.append(request.url))
     hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s})"
     made.evaluate(hide % "true")
-    made.wait_for_timeout(2600)
+    made.wait_for_timeout(600)
     quiet = len(counted)
-    made.wait_for_timeout(2600)
+    made.wait_for_timeout(1000)
     assert len(counted) == quiet
     made.evaluate(hide % "false")
     with made.expect_request("**/api/state*"):

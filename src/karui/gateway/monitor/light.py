@@ -16,8 +16,9 @@ FEWEST = 20
 """Requests below which a share of them lights nothing."""
 FAILING, SHAKY = 0.05, 0.01
 """Shares of failed requests, and of requests that met an error or a time-out, that light red and yellow."""
-SIGNS = 0.5
-"""How far towards its end, on the scale of its logarithm, a guard test's evidence lights yellow."""
+SIGNS = 1 / 3
+"""Share of the evidence that trips the guard, which lights yellow: traffic that is well gets there with three
+times the guard's own chance of a false alarm at most, by the same inequality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _half_open(v: View) -> Found:
 
 def _signs(v: View) -> Found:
     worst = max(v.now.guard.sights, key=progress, default=None)
-    if worst is None or progress(worst) < SIGNS:
+    if worst is None or not suspicious(worst):
         return None
     return "signs", {
         "test": v.words.known("test", worst.name),
@@ -169,6 +170,11 @@ _YELLOW: tuple[Rule, ...] = (
 )
 _GREEN: tuple[Rule, ...] = (_ready, _shadow, _partly, _well)
 _RULES: tuple[tuple[Colour, tuple[Rule, ...]], ...] = (("red", _RED), ("yellow", _YELLOW), ("green", _GREEN))
+
+
+def suspicious(sight: Sight) -> bool:
+    """Returns whether a test's evidence is near to what trips the guard."""
+    return sight.evidence >= SIGNS * sight.needed
 
 
 def progress(sight: Sight) -> float:

@@ -20,6 +20,7 @@ from karui.gateway.state import Now
 from karui.gateway.totals import Totals
 from karui.report.markup import Safe, data, join, tag
 
+POLL_SECONDS = 2.0
 NAMES = {"en": "English", "ja": "日本語"}
 _SIGNS = {
     "green": "M5 12.5l4.5 4.5L19 7.5",
@@ -61,7 +62,7 @@ def page(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> str:
         tag("footer", w("footer", version=__version__)),
     )
     lost = tag("p", w("contact_lost", time="{time}"), id="contact", role="alert", hidden=True)
-    told = data("monitor-data", {"lang": lang, "state": f"/api/state?lang={lang}", "seconds": 2})
+    told = data("monitor-data", {"lang": lang, "state": f"/api/state?lang={lang}", "seconds": POLL_SECONDS})
     return document(w("title", model=now.model), lang, join(lost, body, told), "monitor.js")
 
 

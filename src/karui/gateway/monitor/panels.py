@@ -2,7 +2,7 @@
 
 from karui.gateway.guard import Phase
 from karui.gateway.monitor import charts, phrases
-from karui.gateway.monitor.light import progress
+from karui.gateway.monitor.light import progress, suspicious
 from karui.gateway.monitor.view import View
 from karui.gateway.served import Why
 from karui.gateway.totals import Spread
@@ -118,7 +118,7 @@ def guard(v: View) -> Safe:
     for sight in g.sights:
         evidence = w("guard_evidence", value=_evidence(v, sight.evidence), needed=f.integer(sight.needed))
         far = progress(sight)
-        kind = "ill" if far >= 1 else "odd" if far >= 0.5 else ""
+        kind = "ill" if far >= 1 else "odd" if suspicious(sight) else ""
         rows.append(
             tag(
                 "div.fact",
