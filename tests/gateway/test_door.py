@@ -159,7 +159,7 @@ def test_commands_from_elsewhere_need_a_key(house):
     through = {"x-forwarded-for": "10.0.0.9"}
     assert house.http.post("/api/command", json=told, headers=through).status_code == 401
     assert house.http.post("/api/command", json={"what": "trip"}).status_code == 409  # no reason
-    assert house.http.post("/api/command", content=b"[]").status_code == 400
+    assert house.http.post("/api/command", json=[]).status_code == 400
 
 
 def test_a_full_house_says_when_to_come_back():

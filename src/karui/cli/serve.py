@@ -1,9 +1,12 @@
 """`karui serve`: the choice behind OpenAI's API, guarded, with a fallback."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from karui.gateway.gateway import Gateway
 
 
 def serve(
@@ -44,12 +47,17 @@ def serve(
         float | None, typer.Option(help="Instead: price of an hour of the model's machine.")
     ] = None,
     currency: Annotated[str | None, typer.Option(help="Of the price: EUR, JPY …")] = None,
+    rehearse_fallback: Annotated[
+        bool, typer.Option("--rehearse-fallback", help="Make every fallback happen once, and end.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="Model folder to run in this process (default: the choice's).")
     ] = None,
     at_once: Annotated[int | None, typer.Option(help="Streams side by side in this process.")] = None,
 ) -> None:
     """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
+    from dataclasses import replace
+
     from karui.cli.console import say, table
     from karui.cli.serving import inside
     from karui.gateway.chosen import Chosen
@@ -78,6 +86,8 @@ def serve(
             "price": price or None,
         },
     )
+    if rehearse_fallback:
+        settings = replace(settings, history="", keep_hours=0.0)
     chosen = Chosen.load(choice)
     taken = listen(settings.host, settings.port)
     try:
@@ -88,6 +98,9 @@ def serve(
         check(settings, chosen, engines)
         gateway = assemble(settings, chosen, engines)
         where = f"http://{settings.host}:{taken.getsockname()[1]}"
+        if rehearse_fallback:
+            _rehearse(gateway)
+            return
         table(("setting", "value"), settings.rows())
         say()
         table(("when", "what answers then"), gateway.front.desk.table.rows())
@@ -101,3 +114,36 @@ def serve(
         run(gateway, taken, ready)
     finally:
         taken.close()
+
+
+def _rehearse(gateway: "Gateway") -> None:
+    """Shows what answers for each reason, and exits with 1 where that is not what was decided."""
+    import asyncio
+
+    from karui.cli.console import say, table
+    from karui.gateway.rehearse import Rehearsed, rehearse
+
+    async def rehearsed() -> list[Rehearsed]:
+        try:
+            return await rehearse(gateway)
+        finally:
+            await gateway.close()
+
+    found = asyncio.run(rehearsed())
+    rows = [
+        (
+            r.why.value,
+            r.wanted.value,
+            "cannot happen: the plan's answers carry no confidence" if r.never else r.told,
+            f"{r.status}",
+            f"{r.seconds:.2f} s",
+            "yes" if r.well else "NO",
+        )
+        for r in found
+    ]
+    table(("made to happen", "decided", "what the client is told", "status", "took", "as decided"), rows)
+    lost = sum(not r.well for r in found)
+    say()
+    say(f"{lost} of {len(found)} did not go as decided." if lost else "Every fallback went as decided.")
+    if lost:
+        raise typer.Exit(1)

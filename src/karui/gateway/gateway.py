@@ -29,6 +29,7 @@ from karui.gateway.passing import Passer
 from karui.gateway.planned import Runner
 from karui.gateway.redact import Redactor
 from karui.gateway.rolling import Rolling
+from karui.gateway.served import Served
 from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Settings
 from karui.gateway.silent import Silent
 from karui.gateway.sinks import Sink
@@ -152,6 +153,11 @@ class Gateway:
                 looked = at
                 await self.look()
 
+    def see(self, served: Served) -> None:
+        """Looks whether the upstream's last reply was still the same model's."""
+        if self.upstream is not None and self.identity is not None:
+            self.rolling.mark_stale(self.identity.replied(self.upstream.fingerprint), served.at)
+
     async def look(self) -> None:
         """Looks whether the upstream still serves the model that was chosen for."""
         if self.upstream is not None and self.identity is not None:
@@ -240,7 +246,7 @@ def assemble(
     )
     gateway.metrics = Metrics(gateway.now, lambda: history.lost)
     telemetry = Telemetry.found()
-    front.sinks = [history, gateway.metrics, *([telemetry] if telemetry else []), *sinks]
+    front.sinks = [gateway, history, gateway.metrics, *([telemetry] if telemetry else []), *sinks]
     silent.tell = front.tell
     return gateway
 

@@ -47,10 +47,12 @@ class Passer:
         line = call.line
         try:
             async with self._post(call) as response:
+                tap = Tap(call.account)
                 if "text/event-stream" in response.headers.get("content-type", ""):
-                    await _relay_stream(response, call)
+                    await _relay_stream(response, call, tap)
                 else:
-                    await _relay_whole(response, call)
+                    await _relay_whole(response, call, tap)
+                self.upstream.fingerprint = tap.fingerprint or self.upstream.fingerprint
         except Failed:
             if not line.ended:
                 raise
@@ -103,19 +105,18 @@ def _kept(response: httpx.Response) -> dict[str, str]:
     return {k: response.headers[k] for k in _KEPT_HEADERS if k in response.headers}
 
 
-async def _relay_whole(response: httpx.Response, call: Call) -> None:
+async def _relay_whole(response: httpx.Response, call: Call, tap: "Tap") -> None:
     line, account = call.line, call.account
     data = await response.aread()
     if response.status_code < 400:
-        Tap(account).whole(data)
+        tap.whole(data)
     account.note(status=response.status_code)
     await line.begin(response.status_code, {**_kept(response), "content-length": str(len(data))})
     await line.end(data)
 
 
-async def _relay_stream(response: httpx.Response, call: Call) -> None:
+async def _relay_stream(response: httpx.Response, call: Call, tap: "Tap") -> None:
     asked, line, account = call.asked, call.line, call.account
-    tap = Tap(account)
     try:
         async for raw in events_of(response):
             data = data_of(raw)
@@ -152,7 +153,7 @@ class Tap:
 
     Attributes:
         finish: Why it ended; "" before.
-        usage: Its tokens, once it has ended.
+        fingerprint: What it says of the server's version and configuration.
     """
 
     def __init__(self, account: Account) -> None:
@@ -160,7 +161,7 @@ class Tap:
         self._account = account
         self._thoughts = self._pieces = 0
         self._chunk = Chunk()
-        self.finish = ""
+        self.finish = self.fingerprint = ""
 
     def take(self, data: Mapping[str, Any]) -> Chunk:
         """Reads one event of a stream."""
@@ -174,6 +175,7 @@ class Tap:
             account.thinking += chunk.thinking
             account.answer += chunk.text
         self.finish = chunk.finish or self.finish
+        self.fingerprint = chunk.fingerprint or self.fingerprint
         if chunk.usage is not None:
             self._chunk = chunk
         return chunk
@@ -195,7 +197,7 @@ class Tap:
         account.came(answer=True)
         account.thinking, account.answer = chunk.thinking, chunk.text
         self._thoughts, self._pieces = len(chunk.thinking), len(chunk.thinking) + len(chunk.text)
-        self._chunk, self.finish = chunk, chunk.finish
+        self._chunk, self.finish, self.fingerprint = chunk, chunk.finish, chunk.fingerprint
         self.close()
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from karui.core.ask import Prompt
 from karui.core.errors import KaruiError
@@ -80,7 +81,7 @@ class Silent:
         if len(self._tasks) >= self.at_once:
             self.left_out += 1
             return
-        account = Account(f"canary-{question.id}", "karui/plan", **self._known(canary=True))
+        account = Account(f"canary-{uuid4().hex}", "karui/plan", **self._known(canary=True))
         self._start(self._judge(account, question))
 
     async def close(self) -> None:

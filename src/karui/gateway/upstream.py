@@ -54,6 +54,7 @@ class Upstream:
         key: Sent as a bearer token; never shown.
         bounds: How long it may take.
         breaker: Whether it is to be left alone.
+        fingerprint: What its last reply said of its version and configuration; "" where none does.
     """
 
     url: str
@@ -63,6 +64,7 @@ class Upstream:
     bounds: Bounds = field(default_factory=Bounds)
     breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
     limit: str = "max_tokens"
+    fingerprint: str = ""
     _http: httpx.AsyncClient | None = None
 
     @asynccontextmanager
