@@ -7,7 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$tools/hadolint" Dockerfile && echo "Dockerfile: hadolint finds nothing"
-KARUI_MODEL=/m KARUI_CHOICE=/c KARUI_SERVE_KEY=k "$tools/docker-compose" --file compose.yaml config --quiet &&
+export KARUI_CHOICE=/c KARUI_SERVE_KEY=k KARUI_OPERATOR_KEY=o
+KARUI_MODEL=/m "$tools/docker-compose" --file compose.yaml config --quiet &&
   echo "compose.yaml: read by Docker's own reader"
 if KARUI_MODEL='' "$tools/docker-compose" --file compose.yaml config --quiet 2>/dev/null; then
   echo "compose.yaml: comes up without a model" && exit 1
