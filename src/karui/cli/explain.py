@@ -25,10 +25,14 @@ def explain(
     _print(found, lang)
 
 
+_NARROWEST = 100
+"""Columns below which two texts side by side cannot be read; a pipe gets as many."""
+
+
 def _print(found: dict[str, object], lang: str) -> None:
-    from rich.columns import Columns
     from rich.console import Console
     from rich.panel import Panel
+    from rich.table import Table
     from rich.text import Text
 
     from karui.gateway.monitor.words import Words
@@ -50,15 +54,19 @@ def _print(found: dict[str, object], lang: str) -> None:
         whole.append(f"\n✂ {w('explain_same_cut')}\n", style="bold green")
         whole.append(thought[cut:], style="dim")
     whole.append(f"\n\n{w('explain_answer')}: {full['answer']}", style="bold")
-    width = max((console.width - 1) // 2, 40)
     sides = [
-        Panel(text, title=f"{w(name)} · {w('explain_tokens', n=tokens)}", width=width)
+        Panel(text, title=f"{w(name)} · {w('explain_tokens', n=tokens)}")
         for text, name, tokens in (
             (short, "explain_short", kept["thinking_tokens"]),
             (whole, "explain_full", full["thinking_tokens"]),
         )
     ]
-    console.print(Columns(sides))
+    side_by_side = Table.grid(expand=True)
+    for _ in sides:
+        side_by_side.add_column(ratio=1)
+    side_by_side.add_row(*sides)
+    console.width = max(console.width, _NARROWEST)
+    console.print(side_by_side)
     if not found["same"] and cut is not None:
         console.print(w("explain_anew"))
     console.print(w("explain_agree" if found["agree"] else "explain_differ"))

@@ -190,8 +190,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _expire(connection: sqlite3.Connection, now: float) -> int:
     ended = connection.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount
-    if ended:  # the log beside the file still holds what was written: it is folded in and cut off
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    # The log beside the file still holds what was written: it is folded in and cut off. Always, for a reader
+    # may have been in the way the last time.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return ended
 
 

@@ -17,6 +17,8 @@ _COLUMNS = (
 _AT = {name: place for place, name in enumerate(_COLUMNS)}
 _LATEST = 20
 _BARS = 60
+_SHORTEST = 60.0
+"""Seconds that a window is at least."""
 _GONE = 499
 """The client had gone before its reply: neither served nor failed."""
 
@@ -57,6 +59,8 @@ class Ring:
             ever, latest = self._ever, tuple(reversed(self._latest))
         if overflown:  # what is no longer remembered cannot be part of the window
             since = max(since, float(rows[:, 0].min()))
+        if ever.began:  # an hour of which there were five minutes is shown as five minutes
+            since = max(since, min(ever.began, until - _SHORTEST))
         at = rows[:, 0]
         return _totals(rows[(at >= since) & (at <= until)], since, until, ever, latest)
 

@@ -95,7 +95,7 @@ class Totals:
 
     Attributes:
         since: Where the window begins, seconds since the epoch; later than was asked for where more came than
-            memory holds.
+            memory holds, or where nothing came before.
         until: Where it ends.
         window: The sums of the window.
         ever: The sums since the beginning.
