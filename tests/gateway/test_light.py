@@ -161,6 +161,10 @@ def test_what_the_roll_out_and_the_fallback_table_say_is_known():
     watch = Guard(chosen().expectation)
     journal = []
     rolling = Rolling(watch, Rollout(Stage.QUARTER, 0.0, rule, 0.95), type("J", (), {"note": journal.append}))
+    rolling.resume([], [], stage=Stage.QUARTER)
+    assert (journal[0].what, journal[0].who) == ("stage 25", "operator, by option")
+    rolling.resume([], journal, stage=None)
+    assert len(journal) == 1
     rolling.mark_stale("m is no longer served", 1.0)
     rolling.mark_stale("", 2.0)
     rolling.command("trip", "aoi", "thinking", 3.0)

@@ -84,6 +84,9 @@ class Rolling:
         if stage is None and stages:
             last = stages[-1]
             self.rollout.stage, self.rollout.since = Stage.of(last.what.removeprefix("stage ")), last.at
+        elif not stages or stages[-1].what != f"stage {self.stage}":
+            who = "operator, by option" if stage is not None else "rule"
+            self._note(Event(self.rollout.since, f"stage {self.stage}", who, "set at the start"))
         since = 0.0
         if set_by_hand:
             event = set_by_hand[-1]

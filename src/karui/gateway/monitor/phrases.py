@@ -30,6 +30,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"breaker", "who_breaker"),
         (r"upstream", "who_upstream"),
         (r"operator (.+)", "who_operator"),
+        (r"operator, by option", "who_option"),
+        (r"set at the start", "why_start"),
         (r"the rule holds after (\d+) requests", "why_rule"),
         (r"the rest is over", "why_rest"),
         (r"(\d+) of (\d+) probes were as recorded", "why_probes"),

@@ -5,6 +5,8 @@ from karui.gateway.monitor.costs import Costs, times
 from karui.gateway.monitor.view import View
 from karui.report.markup import Safe, join, tag
 
+_SHORTENED = 1_000_000
+
 
 def tiles(v: View) -> Safe:
     """Returns requests, tokens saved, the wait for the answer, and what is saved so far."""
@@ -39,7 +41,9 @@ def _requests(v: View) -> Safe:
     if v.now.queued:
         note = w("tile_waiting_note", **values, queued=v.form.integer(v.now.queued))
     aside = charts.spark([float(b.requests) for b in t.bars])
-    return _tile("requests", w("tile_requests"), v.tokens(t.window.requests), note, aside=aside)
+    count = t.window.requests
+    value = v.form.integer(count) if count < _SHORTENED else v.tokens(count)
+    return _tile("requests", w("tile_requests"), value, note, aside=aside)
 
 
 def _saved(v: View) -> Safe:

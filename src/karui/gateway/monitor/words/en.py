@@ -203,6 +203,8 @@ TEXT: dict[str, str] = {
     "who_breaker": "by the circuit breaker",
     "who_upstream": "seen at the server",
     "who_operator": "by {v1}",
+    "who_option": "by option",
+    "why_start": "Set when the gateway was started.",
     "why_rule": "The rule holds after {v1} requests.",
     "why_rest": "The rest after the fall is over.",
     "why_probes": "{v1} of {v2} silent runs were as in the recording.",

@@ -204,6 +204,8 @@ TEXT: dict[str, str] = {
     "who_breaker": "サーキットブレーカー",
     "who_upstream": "モデルサーバーで検出",
     "who_operator": "操作者：{v1}",
+    "who_option": "起動オプション",
+    "why_start": "起動時に設定しました。",
     "why_rule": "{v1}件の時点で条件を満たしました。",
     "why_rest": "待機時間が終わりました。",
     "why_probes": "{v2}件中{v1}件が記録時と同じ傾向でした。",
