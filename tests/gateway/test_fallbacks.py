@@ -6,6 +6,7 @@ import time
 import openai
 import pytest
 
+from karui.core.errors import InputError
 from karui.gateway.guard import Limits
 from karui.gateway.served import Why
 from karui.gateway.stage import Stage, StageRule
@@ -213,3 +214,18 @@ def test_shadow_compares_silently():
         assert {s.ran for s in silent} == {"plan"}
         assert house.gateway.rolling.stage == "5"  # by the rule
         assert house.gateway.history.events()[0].who == "rule"
+
+
+def test_what_the_upstream_refuses_is_the_clients_to_hear(house):
+    with pytest.raises(openai.BadRequestError, match="maximum context length") as raised:
+        house.ask("word " * 5000)
+    served = house.records.of_clients()[-1]
+    assert (served.why, served.status) == (Why.UNFIT, 400)
+    assert "not for a plan" in raised.value.response.headers["x-karui-fallback"]
+    assert house.gateway.upstream.breaker.circuit == "closed"
+    assert house.gateway.upstream.breaker._failed == 0
+
+
+def test_a_fallback_without_its_model_is_refused():
+    with serving() as fake, pytest.raises(InputError, match="Which model"):
+        opened(fake, fallback="http://127.0.0.1:9").__enter__()

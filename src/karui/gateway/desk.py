@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-from karui.core.errors import KaruiError
+from karui.core.errors import KaruiError, Refused
 from karui.core.plan import Plan
 from karui.gateway.call import Call, Full
 from karui.gateway.expectation import Expectation
@@ -134,7 +134,7 @@ class Desk:
         call.line.headers["x-karui-ran"] = "plan"
         try:
             ran = await call.hear(self.runner.run(self.plan, account.served.id, call.dialogue))
-            if ran.failure is not None:
+            if ran.failure is not None and not isinstance(ran.failure, Refused):
                 raise failed(ran)
             well = True
         except Failed as failure:
@@ -149,6 +149,11 @@ class Desk:
                 breaker.leave(time(), well=well, why=fault)
         if not well:
             await self._instead(call, why, fault)
+            return
+        if ran.failure is not None:  # the server works, and will say itself what it does not like
+            account.fell(Why.UNFIT, ran.failure.what)
+            self._fall_headers(call, Why.UNFIT, ran.failure.what)
+            await self._fully(call, self.full)
             return
         account.note(confidence=ran.confidence, trial_agreement=ran.agreement, moves=ran.moves)
         if doubt := doubt_of(ran, self.floor):

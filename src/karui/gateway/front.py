@@ -116,7 +116,7 @@ class Front:
                 self._check_key(headers)
                 raw = await heard
                 asked = read_request(raw, chat=chat)
-                account.note(model=asked.model, full_tokens=desk.expectation.full_tokens)
+                account.note(model=asked.model[:200], full_tokens=desk.expectation.full_tokens)
                 call = Call(asked, raw, headers, line, account)
                 async with self.room.place():
                     await desk.answer(call)

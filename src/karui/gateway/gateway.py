@@ -10,9 +10,10 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine
+from karui.core.errors import InputError
 from karui.core.question import Question
 from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.engine import KEY
+from karui.engines.openai_http.engine import KEY, split_address
 from karui.gateway.breaker import Breaker
 from karui.gateway.canary import Canaries
 from karui.gateway.chosen import Chosen
@@ -41,6 +42,7 @@ from karui.gateway.upstream import Upstream
 
 _TEND_SECONDS, _LOOK_SECONDS = 1.0, 30.0
 _RESUME_DAYS = 7.0
+_RESUME_REQUESTS = 50_000
 """How far back records are read after a restart."""
 
 
@@ -184,7 +186,7 @@ def assemble(
     runner = Runner(engines, tasks.verifier(terms.verifier), terms.instruction)
     if isinstance(main, HttpEngine):
         upstream = Upstream(
-            settings.upstream.partition("#")[0].rstrip("/"),
+            split_address(settings.upstream)[0].rstrip("/"),
             main.can.model,
             frozenset({main.can.model}),
             os.environ.get(KEY, ""),
@@ -194,7 +196,12 @@ def assemble(
         upstream.limit = main.can.limit
         identity = Identity(main.can.model)
     if settings.fallback != "full":
-        address, _, model = settings.fallback.partition("#")
+        address, model = split_address(settings.fallback)
+        if not model:
+            raise InputError(
+                f"Which model of {settings.fallback} is the fallback?",
+                remedy="Name it behind a #: http://HOST:PORT/v1#model.",
+            )
         key = os.environ.get(FALLBACK_KEY, "")
         server = Upstream(address.rstrip("/"), model, frozenset(), key, bounds, Breaker(settings.breaker))
     history = History(Path(settings.history) if settings.history else None)
@@ -206,7 +213,8 @@ def assemble(
         history,
         upstream.breaker if upstream is not None else None,
     )
-    rolling.resume(history.since(at - _RESUME_DAYS * 86400), history.events(200), stage=wanted)
+    records = history.since(at - _RESUME_DAYS * 86400, _RESUME_REQUESTS)
+    rolling.resume(records, history.events(200), stage=wanted)
     silent = Silent(chosen.plan, e, runner, bounds.silent, floor=settings.guard.floor)
     desk = Desk(
         plan=chosen.plan,

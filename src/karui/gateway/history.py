@@ -33,6 +33,10 @@ _RING = 20_000
 _FIELDS = fields(Served)
 _NAMES = tuple(f.name for f in _FIELDS)
 _INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
+_LAST = (
+    "SELECT * FROM served WHERE rowid IN"
+    " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
+)
 _SUMS = tuple(f.name for f in fields(Sums))
 _ADDED = tuple(name for name in _SUMS if name != "began")
 _SUM = (
@@ -97,12 +101,17 @@ class History:
             row = (event.at, event.what, event.who, event.why)
             self._writer.put(("INSERT INTO events (at, what, who, why) VALUES (?, ?, ?, ?)", row))
 
-    def since(self, at: float) -> list[Served]:
-        """Returns what the file holds from a time on, oldest first; empty where there is no file to read."""
+    def since(self, at: float, limit: int = -1) -> list[Served]:
+        """Returns what the file holds from a time on, oldest first; empty where there is no file to read.
+
+        Args:
+            at: Seconds since the epoch.
+            limit: Only the last so many; -1 for all.
+        """
         if self._writer is None:
             return []
         self._writer.flush()
-        return self._rows("SELECT * FROM served WHERE at >= ? ORDER BY at, rowid", (at,))
+        return self._rows(_LAST, (at, limit))
 
     def events(self, limit: int = 50) -> list[Event]:
         """Returns the last changes, newest first."""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from karui.core.ask import Prompt
-from karui.core.errors import KaruiError
+from karui.core.errors import KaruiError, Refused
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.gateway.account import Account
@@ -136,7 +136,9 @@ class Silent:
             if ran.failure is not None:
                 raise failed(ran)
         except Failed as failure:
-            account.note(status=502, why=failure.why, detail=failure.detail)
+            refused = ran is not None and isinstance(ran.failure, Refused)
+            known = {"status": 400, "why": Why.NONE} if refused else {"status": 502, "why": failure.why}
+            account.note(**known, detail=failure.detail)
             return None
         except KaruiError as error:
             account.note(status=502, why=Why.UPSTREAM, detail=error.what)

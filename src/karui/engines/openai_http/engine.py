@@ -90,7 +90,7 @@ class HttpEngine:
         """
         from karui.engines.openai_http.probe import Asking, check_budget, find_capabilities
 
-        url, model = _split(address)
+        url, model = split_address(address)
         client = Client(url, key=os.environ.get(KEY, "") if key is None else key, patience=patience)
         try:
             asking = Asking(client, model, folder)
@@ -128,8 +128,12 @@ class HttpEngine:
         await self._parts.client.close()
 
 
-def _split(address: str) -> tuple[str, str]:
-    """Returns an address without the model's name, and that name."""
+def split_address(address: str) -> tuple[str, str]:
+    """Returns where a server's API begins, and the name of the model there; "" where none is named.
+
+    Raises:
+        InputError: It is no address, or holds a key.
+    """
     url, _, model = address.partition("#")
     found = urlsplit(url)
     if found.scheme not in {"http", "https"} or not found.hostname:
