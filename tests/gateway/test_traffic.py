@@ -78,3 +78,4 @@ def test_record_takes_what_the_gateway_kept(tmp_path):
     assert len(rows) == 2
     recording = load(out)
     assert {q.id for q in recording.questions} == {row["id"] for row in rows}
+    assert recording.manifest.agreement
