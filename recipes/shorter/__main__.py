@@ -1,9 +1,9 @@
-"""Teach karui-mini to think in fewer tokens, by supervised training: ``python -m recipes.shorter``.
+"""Teach karui-mini to think in fewer tokens: ``python -m recipes.shorter``.
 
-Questions, a recording to learn from, trainings and merges, recordings of what was made, parcels to carry
-home; each stage reads what the one before it wrote below ``--work``, so ``--stages`` can split the work
-between machines (``questions`` and ``pack`` want no GPU). What can run side by side does, each in a
-process of its own; one that is cut off leaves what it reached, and the same command goes on.
+Questions, a recording to learn from, trainings, merges and reinforcement, recordings of what was made,
+parcels to carry home; each stage reads what the one before it wrote below ``--work``, so ``--stages`` can
+split the work between machines (``questions`` and ``pack`` want no GPU). What can run side by side does, each
+in a process of its own; one that is cut off leaves what it reached, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from pathlib import Path
 from shutil import copytree, rmtree
 from typing import TYPE_CHECKING
 
-from recipes.shorter.models import MARGIN, RECORDINGS, STEPS, Made, models
+from recipes.shorter.models import MARGIN, MINUTES, RECORDINGS, STEPS, Made, Shown, models
 
 if TYPE_CHECKING:
+    from karui.core.question import Task
     from karui.core.recording import Recording
 
-STAGES = ("questions", "record", "train", "choose", "merge", "evaluate", "pack")
+STAGES = ("questions", "record", "train", "choose", "merge", "reinforce", "evaluate", "pack")
 MINI = Path("src/karui/models/mini")
+KEPT = Path("bench/data/shorter/adapters")
 NAME = "karui-mini"
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 PARCEL_BYTES = 15 * 1024**2
 
 
@@ -44,28 +47,36 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="recipes.shorter", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/shorter"), help="folder of all that is made")
-    parser.add_argument("--stages", default=",".join(STAGES), help="comma-separated, from: %(default)s")
+    parser.add_argument(
+        "--stages", default=",".join(STAGES), help="comma-separated, from: %(default)s, unpack"
+    )
     parser.add_argument("--out", type=Path, help="folder of the parcels; below --work if not given")
     parser.add_argument("--count", type=int, default=1320, help="questions to learn from")
     parser.add_argument("--samples", type=int, default=4, help="traces of each of them")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of every training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of every supervised training")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of every training by reinforcement")
+    parser.add_argument("--tiny", action="store_true", help="small batches: only rehearse, on a CPU")
     parser.add_argument("--tests", type=int, help="test questions; all if not given")
     parser.add_argument("--processes", type=int, default=8, help="side by side")
-    parser.add_argument("--slots", type=int, default=512, help="streams side by side in one process")
+    parser.add_argument("--slots", type=int, default=256, help="streams side by side in one process")
     parser.add_argument("--record-seconds", type=float, default=120.0, help="limit of that stage")
-    parser.add_argument("--evaluate-seconds", type=float, default=180.0, help="limit of that stage")
+    parser.add_argument("--evaluate-seconds", type=float, default=300.0, help="limit of that stage")
     parser.add_argument("--only", default="", help="comma-separated names of models")
     parser.add_argument("--part", default="", help="one part of the stage; processes are started with it")
     given = parser.parse_args()
     given.stages = given.stages.split(",")
-    if unknown := set(given.stages) - set(STAGES):
+    if unknown := set(given.stages) - {*STAGES, "unpack"}:
         parser.error(f"unknown stages: {', '.join(sorted(unknown))}")
     return given
 
 
 def _wanted(given: argparse.Namespace) -> list[Made]:
     only = set(filter(None, given.only.split(",")))
-    return [made for made in models(given.work, given.steps) if not only or made.name in only]
+    return [made for made in _models(given) if not only or made.name in only]
+
+
+def _models(given: argparse.Namespace) -> list[Made]:
+    return models(given.work, given.steps, given.minutes, tiny=given.tiny)
 
 
 def _questions(given: argparse.Namespace) -> None:
@@ -103,15 +114,30 @@ def _record(given: argparse.Namespace) -> None:
 def _train(given: argparse.Namespace) -> None:
     """Make every model that needs no other one."""
     if given.part:
-        _make(given, next(made for made in models(given.work, given.steps) if made.name == given.part))
+        _make(given, next(made for made in _models(given) if made.name == given.part))
     else:
-        _side_by_side(given, "train", [made.name for made in _wanted(given) if not made.after])
+        wanted = [made.name for made in _wanted(given) if not made.after and made.minutes is None]
+        _side_by_side(given, "train", wanted)
+
+
+def _reinforce(given: argparse.Namespace) -> None:
+    """Train by reinforcement: karui-mini, and models that were made of it."""
+    if given.part:
+        _train(given)
+    else:
+        place = given.work / "models"
+        wanted = [
+            made.name
+            for made in _wanted(given)
+            if made.minutes is not None and (not made.parent or (place / made.parent).exists())
+        ]
+        _side_by_side(given, "reinforce", wanted)
 
 
 def _merge(given: argparse.Namespace) -> None:
     """Make the models that need one that was chosen; there is little to do for each."""
     for made in _wanted(given):
-        if made.after and (given.work / "models" / made.after).exists():
+        if made.after and made.minutes is None and (given.work / "models" / made.after).exists():
             _make(given, made)
 
 
@@ -124,7 +150,7 @@ def _choose(given: argparse.Namespace) -> None:
     from recipes.shorter.record import NONE, make_recording, task_of
 
     place, folder = given.work / "models", given.work / "pilot"
-    trained = [made for made in _wanted(given) if not made.after and (place / made.name).exists()]
+    trained = [made for made in _wanted(given) if (place / made.name).exists()]
     asked = [made for made in trained if made.name != made.of]
     if given.part:
         make_recording(
@@ -156,6 +182,7 @@ def _make(given: argparse.Namespace, made: Made) -> None:
     from karui.forge.making import make
     from karui.forge.workplace import Progress
     from karui.recording import store
+    from recipes.shorter.record import task_of
 
     shown = [0.0]
 
@@ -167,46 +194,71 @@ def _make(given: argparse.Namespace, made: Made) -> None:
     folder = given.work / "recording"
     artifact = make(
         catalog.parse(made.plan),
-        MINI,
+        given.work / "models" / made.parent if made.parent else MINI,
         given.work / "artifacts",
-        recording=store.load(folder),
+        recording=store.load(folder, signals=made.minutes is None),
         data_digest=store.digest(folder),
+        minutes=made.minutes,
         name=NAME,
         on_progress=progressed,
+        task=task_of(given.work / "questions.jsonl", "mini:shorter", given.count),
     )
     place = given.work / "models" / made.name
     rmtree(place, ignore_errors=True)
     copytree(artifact.folder, place)
-    print(f"{made.name}: {artifact.seconds:.0f} s, {artifact.notes.get('lessons')}", flush=True)
+    learned = artifact.notes.get("lessons") or artifact.notes.get("kept")
+    print(f"{made.name}: {artifact.seconds:.0f} s, {learned}", flush=True)
 
 
 def _evaluate(given: argparse.Namespace) -> None:
-    """Record what was made on karui-mini's test questions."""
-    from karui.core.engine import CheckpointRule
+    """Record what was made on karui-mini's test questions; long recordings in several parts."""
     from karui.recording import store
-    from recipes.shorter.record import NONE, make_recording, task_of
+    from recipes.shorter.record import join
 
     names = {made.of for made in _wanted(given) if (given.work / "models" / made.of).exists()}
-    wanted = {shown.name: shown for shown in RECORDINGS if shown.model in names}
-    if not given.part:
-        # The long ones first: what is short fills up the end.
-        _side_by_side(given, "evaluate", list(wanted))
-        _summary(given, list(wanted))
+    wanted = [shown for shown in RECORDINGS if shown.model in names]
+    if given.part:
+        name, number = given.part.split("@")
+        _evaluate_part(given, next(shown for shown in wanted if shown.name == name), int(number))
         return
-    shown, folder = wanted[given.part], given.work / "recordings" / given.part
-    recording = make_recording(
+    parts = [(shown, number) for shown in wanted for number in range(shown.samples)]
+    _side_by_side(given, "evaluate", [f"{s.name}@{n}" for s, n in parts], given.evaluate_seconds)
+    for shown in wanted:
+        folders = [given.work / "parts" / f"{shown.name}@{number}" for number in range(shown.samples)]
+        whole = given.work / "recordings" / shown.name
+        loaded = [store.load(folder) for folder in folders if (folder / store.MANIFEST).exists()]
+        # What was cut off lacks the long traces: a recording of the others would tell a wrong length.
+        if len(loaded) == shown.samples and not any(store.missing(part) for part in loaded):
+            join(folders, _tests(given, shown), whole)
+            store.compact(whole)
+        else:
+            print(f"{shown.name} is not whole: the same command goes on with it", flush=True)
+    _summary(given, [shown.name for shown in wanted])
+
+
+def _evaluate_part(given: argparse.Namespace, shown: Shown, number: int) -> None:
+    """Record one of as many parts as there are samples: processes then have about the same to do."""
+    from karui.core.engine import CheckpointRule
+    from recipes.shorter.record import NONE, make_recording, part_of
+
+    make_recording(
         given.work / "models" / shown.model,
         shown.model,
-        task_of(MINI / "questions" / "test.jsonl", "mini:test", given.tests),
-        folder,
+        part_of(_tests(given, shown), number, shown.samples),
+        given.work / "parts" / f"{shown.name}@{number}",
         style=shown.style,
         samples=shown.samples,
         rule=CheckpointRule() if shown.trials else NONE,
         slots=given.slots,
         seconds=given.evaluate_seconds,
     )
-    if any(recording.traces()):
-        store.compact(folder)
+
+
+def _tests(given: argparse.Namespace, shown: Shown) -> Task:
+    from recipes.shorter.record import task_of
+
+    most = min(filter(None, (given.tests, shown.questions)), default=None)
+    return task_of(MINI / "questions" / "test.jsonl", "mini:test", most)
 
 
 def _summary(given: argparse.Namespace, names: list[str]) -> None:
@@ -232,21 +284,29 @@ def _weighed(recording: Recording) -> tuple[int, float, float]:
 
 
 def _pack(given: argparse.Namespace) -> None:
-    """Pack adapters, manifests and recordings into parcels that are small enough to be carried.
+    """Pack what was made into parcels that are small enough to be carried.
 
-    Join them again with ``cat parcel.* | tar x``.
+    Adapters, or the difference from what a model was made of; manifests and recordings. Join them again
+    with ``cat parcel.* | tar x``.
     """
-    out = given.out or given.work
+    from recipes.shorter.packing import pack
+
+    out, place = given.out or given.work, given.work / "models"
     whole = given.work / "parcel.tar"
     with tarfile.open(whole, "w") as tar:
-        for folder in ("recording", "pilot", "recordings"):
+        for folder in ("recording", "pilot", "recordings") if not given.only else ("pilot", "recordings"):
             if (given.work / folder).exists():
                 tar.add(given.work / folder, folder)
-        for place in sorted((given.work / "models").glob("*/karui-artifact.json")):
-            for path in (place, place.parent / "adapter" / "adapter_config.json",
-                         place.parent / "adapter" / "adapter_model.safetensors"):  # fmt: skip
+        for made in _wanted(given):
+            folder = place / made.name
+            manifest = folder / "karui-artifact.json"
+            for path in (manifest, *(folder / "adapter" / name for name in ADAPTER)):
                 if path.exists():
                     tar.add(path, path.relative_to(given.work))
+            if made.minutes is not None and manifest.exists():
+                packed = given.work / f"{made.name}.xz"
+                pack(folder, place / made.parent if made.parent else MINI, packed)
+                tar.add(packed, f"models/{packed.name}")
     data = whole.read_bytes()
     for number, at in enumerate(range(0, len(data), PARCEL_BYTES)):
         (out / f"parcel.{number:02d}").write_bytes(data[at : at + PARCEL_BYTES])
@@ -254,8 +314,27 @@ def _pack(given: argparse.Namespace) -> None:
     print(json.dumps({"bytes": len(data), "parcels": -(-len(data) // PARCEL_BYTES)}), flush=True)
 
 
-def _side_by_side(given: argparse.Namespace, stage: str, parts: list[str]) -> None:
-    """Start this program once for each part, so many at a time; say which ones failed."""
+def _unpack(given: argparse.Namespace) -> None:
+    """Make the models again whose adapters are kept in the repository."""
+    from recipes.shorter.adapters import merge_again
+
+    for kept in sorted(KEPT.iterdir()):
+        made = merge_again(kept, MINI, given.work / "models" / kept.name)
+        print(f"{made.folder}: {made.name}", flush=True)
+
+
+def _side_by_side(
+    given: argparse.Namespace, stage: str, parts: list[str], seconds: float | None = None
+) -> None:
+    """Start this program once for each part, so many at a time; say which ones failed.
+
+    Args:
+        given: The command line.
+        stage: Which one.
+        parts: Of it.
+        seconds: After which no more are started, and those that record come to an end.
+    """
+    begun = time.monotonic()
     command = [
         sys.executable,
         "-m",
@@ -269,8 +348,14 @@ def _side_by_side(given: argparse.Namespace, stage: str, parts: list[str]) -> No
     waiting, running, failed = list(parts), {}, []
     while waiting or running:
         while waiting and len(running) < given.processes:
-            part = waiting.pop(0)
-            running[part] = subprocess.Popen([*command, part], env=environment)
+            part, left = waiting.pop(0), []
+            if seconds is not None:
+                rest = seconds - (time.monotonic() - begun)
+                if rest <= 0:
+                    failed.append(part)
+                    continue
+                left = ["--evaluate-seconds", f"{rest:.0f}"]
+            running[part] = subprocess.Popen([*command, part, *left], env=environment)
         time.sleep(0.2)
         for part, process in list(running.items()):
             if process.poll() is not None:
@@ -300,8 +385,10 @@ _STAGES = {
     "train": _train,
     "choose": _choose,
     "merge": _merge,
+    "reinforce": _reinforce,
     "evaluate": _evaluate,
     "pack": _pack,
+    "unpack": _unpack,
 }
 
 if __name__ == "__main__":

@@ -8,6 +8,12 @@ from pathlib import Path
 STEPS, BATCH_TOKENS, RATE, RANK = 160, 8192, 2e-3, 16
 """The same for all trainings, so that plain-sft is a control for each of them."""
 
+PAID = "questions=64,group=16,updates=4,steps=4000,held=320,margin=0.01,micro_tokens=65536,learning_rate=1e-4"
+"""How reinforcement goes: a rollout takes as long as its longest answer, so it has many. The weights kept are
+the best of those that are not measurably less accurate than at the beginning."""
+TINY = "questions=2,group=4,updates=1,steps=4,held=8,learning_rate=1e-4"
+MINUTES = 1.8
+
 MARGIN = 0.01
 """How far below karui-mini a variant may be on the pilot questions, to be chosen for its few tokens."""
 
@@ -20,13 +26,17 @@ class Made:
         name: Its folder below `models`.
         plan: The techniques that make it of karui-mini.
         of: What it is a variant of; its own name where there are no others.
-        after: What has to be chosen first.
+        after: What has to be made or chosen first.
+        parent: Which of the models it is made of; empty is karui-mini.
+        minutes: Of a training by reinforcement; None is no such training.
     """
 
     name: str
     plan: str
     of: str
     after: str = ""
+    parent: str = ""
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,12 +48,14 @@ class Shown:
         samples: Traces of each question.
         style: What is added to the prompt, as a plan.
         trials: Whether answers are tried on the way, so that early exits can be replayed over it.
+        questions: How many of them; all where it is None.
     """
 
     model: str
     samples: int = 4
     style: str = ""
-    trials: bool = True
+    trials: bool = False
+    questions: int | None = None
 
     @property
     def name(self) -> str:
@@ -51,15 +63,20 @@ class Shown:
         return self.model + ("-" + self.style.rpartition("=")[2].replace(".", "") if self.style else "")
 
 
-def models(work: Path, steps: int = STEPS) -> list[Made]:
+def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bool = False) -> list[Made]:
     """Return the models, those that others are made of first.
 
     Args:
         work: Where `models` lies: a merge names the other model by its folder.
-        steps: Of every training.
+        steps: Of every supervised training.
+        minutes: Of every training by reinforcement.
+        tiny: Whether it is only rehearsed, with batches that suit a CPU.
     """
-    how = f"lora={RANK},steps={steps},batch_tokens={BATCH_TOKENS},learning_rate={RATE}"
-    cut, adaptive = "cut-to-convergence", "adaptive-thinking"
+    batch, paid = (1024, TINY) if tiny else (BATCH_TOKENS, PAID)
+    how = f"lora={RANK},steps={steps},batch_tokens={batch},learning_rate={RATE}"
+    cut, adaptive, brief, control = (
+        "cut-to-convergence", "adaptive-thinking", "reinforce-shorter", "length-control",
+    )  # fmt: skip
     variants = [
         Made("shortest-correct", f"shortest-correct:{how}", "shortest-correct"),
         *(Made(f"{cut}-{n}", f"{cut}:patience={n},{how}", cut) for n in (1, 2, 3)),
@@ -68,25 +85,40 @@ def models(work: Path, steps: int = STEPS) -> list[Made]:
             for n in (1, 2)
         ),
         Made("token-skip", f"token-skip:{how}", "token-skip"),
+        Made("length-labels", f"length-labels:{how}", "length-labels"),
         Made("plain-sft", f"plain-sft:{how}", "plain-sft"),
     ]
     merges = [
         Made(f"merge-{r}", f"merge:short={work / 'models' / cut},ratio=0.{r}", f"merge-{r}", after=cut)
         for r in (4, 7)
     ]
-    return [*variants, *merges]
+    reinforced = [
+        Made(brief, f"{brief}:{paid}", brief, minutes=minutes),
+        # The shortest cuts, right or wrong: what was cut too short is what reinforcement gives back.
+        Made(f"cut-{brief}", f"{brief}:{paid}", f"cut-{brief}", f"{cut}-1", f"{cut}-1", minutes),
+        Made(
+            control, f"{control}:low=50,high=350,{paid}", control, "length-labels", "length-labels", minutes
+        ),
+    ]
+    return [*variants, *merges, *reinforced]
 
+
+RATIOS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+TARGETS = (60, 100, 150, 200, 250, 300)
 
 RECORDINGS = [
-    Shown("shortest-correct"),
-    Shown("cut-to-convergence"),
-    Shown("adaptive-thinking"),
+    Shown("cut-to-convergence", trials=True),
+    Shown("adaptive-thinking", trials=True),
     Shown("merge-7"),
+    Shown("reinforce-shorter", trials=True),
+    Shown("cut-reinforce-shorter", trials=True),
+    Shown("shortest-correct", samples=2),
     Shown("merge-4", samples=1),
     Shown("plain-sft", samples=1),
-    Shown("token-skip", samples=2, style="skip-ratio:ratio=0.5"),
+    *(Shown("token-skip", 1, f"skip-ratio:ratio={ratio}", questions=500) for ratio in RATIOS),
     *(
-        Shown("token-skip", samples=1, style=f"skip-ratio:ratio={ratio}", trials=False)
-        for ratio in (0.3, 0.4, 0.6, 0.7, 0.8, 0.9)
+        Shown(name, 1, f"target-length:tokens={tokens}", questions=500)
+        for name in ("length-labels", "length-control")
+        for tokens in TARGETS
     ),
 ]

@@ -17,6 +17,7 @@ from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import EngineError, ModelError
 from karui.core.trace import SIGNAL_UNIT, End, Trace
 from karui.engines.transformers import TransformersEngine
+from karui.engines.transformers.network import Network
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
 tiny = importlib.util.module_from_spec(_spec)
@@ -481,6 +482,16 @@ def test_a_failing_step_is_an_engine_error_and_leaves_no_row():
     assert engine._server.batch.held == 0
     engine._server.batch._forward = works
     assert isinstance(asyncio.run(follow(engine, ask("q")))[0], Trace)
+
+
+def test_no_room_for_the_cache_is_not_the_models_fault(monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate.")
+
+    monkeypatch.setattr(Network, "read_prompts", fail)
+    with pytest.raises(ModelError, match="does not fit") as caught:
+        make()
+    assert "fewer slots" in str(caught.value)
 
 
 def test_a_model_whose_rows_cannot_run_together_is_refused():

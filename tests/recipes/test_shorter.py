@@ -1,5 +1,6 @@
 """The recipe of the models that think shorter: its questions, its plans, and recordings made in parts."""
 
+import importlib.util
 import json
 import tarfile
 from argparse import Namespace
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from karui import catalog, tasks
 from karui.core.recording import Recording
@@ -16,6 +18,7 @@ from recipes.micro.__main__ import held_out
 from recipes.mini.kinds import KINDS
 from recipes.mini.questions import fingerprint
 from recipes.shorter import __main__ as recipe
+from recipes.shorter.adapters import keep, merge_again
 from recipes.shorter.models import RECORDINGS, STEPS, models
 from recipes.shorter.questions import UNSEEN, draw, write
 from recipes.shorter.record import join, part_of, task_of
@@ -50,10 +53,11 @@ def test_every_plan_can_be_read_and_needs_only_what_is_made_before(tmp_path):
     for made in models(tmp_path):
         plan = catalog.parse(made.plan)
         assert plan.prepared == plan.techniques
-        assert not made.after or made.after in seen
+        assert {made.after, made.parent} - {""} <= seen
         seen |= {made.name, made.of}
         (technique,) = plan.techniques
-        assert getattr(technique, "steps", STEPS) == STEPS  # or the control would be none
+        if made.minutes is None:
+            assert getattr(technique, "steps", STEPS) == STEPS  # or the control would be none
     for shown in RECORDINGS:
         assert shown.model in seen
         assert catalog.parse(shown.style).recorded == catalog.parse(shown.style).techniques
@@ -86,7 +90,7 @@ def test_a_recording_made_in_parts_is_the_whole_one(tmp_path):
 
 def test_parcels_hold_adapters_and_recordings_but_no_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "PARCEL_BYTES", 4096)
-    place = tmp_path / "models" / "cut"
+    place = tmp_path / "models" / "shortest-correct"
     (place / "adapter").mkdir(parents=True)
     for name in ("karui-artifact.json", "model.safetensors", "adapter/adapter_config.json"):
         (place / name).write_text(name * 50)
@@ -94,7 +98,8 @@ def test_parcels_hold_adapters_and_recordings_but_no_weights(tmp_path, monkeypat
     (tmp_path / "recordings" / "cut").mkdir(parents=True)
     (tmp_path / "recordings" / "cut" / "manifest.json").write_text(json.dumps({}))
     (tmp_path / "out").mkdir()
-    recipe._pack(Namespace(work=tmp_path, out=tmp_path / "out"))
+    given = Namespace(work=tmp_path, out=tmp_path / "out", only="", steps=2, minutes=1.0, tiny=True)
+    recipe._pack(given)
     parcels = sorted((tmp_path / "out").iterdir())
     assert len(parcels) > 1
     (tmp_path / "whole.tar").write_bytes(b"".join(p.read_bytes() for p in parcels))
@@ -102,12 +107,35 @@ def test_parcels_hold_adapters_and_recordings_but_no_weights(tmp_path, monkeypat
         names = {m.name for m in tar.getmembers() if m.isfile()}
     assert names == {
         "recordings/cut/manifest.json",
-        "models/cut/karui-artifact.json",
-        "models/cut/adapter/adapter_config.json",
-        "models/cut/adapter/adapter_model.safetensors",
+        "models/shortest-correct/karui-artifact.json",
+        "models/shortest-correct/adapter/adapter_config.json",
+        "models/shortest-correct/adapter/adapter_model.safetensors",
     }
 
 
 @pytest.mark.parametrize("given", [["--stages", "record,train"], ["--stages=record"]])
 def test_a_part_is_told_everything_but_the_stages(given):
     assert recipe._passed_on(["--work", "w", *given, "--slots", "8"]) == ["--work", "w", "--slots", "8"]
+
+
+def test_a_kept_adapter_makes_the_model_again(tmp_path):
+    spec = importlib.util.spec_from_file_location(
+        "hand_made", Path(__file__).parents[1] / "shorter" / "hand_made.py"
+    )
+    hand = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hand)
+    parent = hand.save_parent(tmp_path / "parent")
+    made = hand.made(
+        "plain-sft:lora=4,steps=2,batch_tokens=600,learning_rate=0.01",
+        parent,
+        hand.recording_of(parent),
+        tmp_path / "made",
+    )
+    keep(made.folder, tmp_path / "kept")
+    again = merge_again(tmp_path / "kept", parent, tmp_path / "again")
+    first, second, base = (load_file(f / "model.safetensors") for f in (made.folder, again.folder, parent))
+    moved = max(float((first[n] - base[n]).abs().max()) for n in base)
+    off = max(float((first[n] - second[n]).abs().max()) for n in base)
+    assert 0 < off < moved / 100
+    assert again.notes["recorded_digest"] == made.digest != again.digest
+    assert again.techniques == made.techniques

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -19,7 +20,14 @@ hand = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(hand)
 
 TRAIN = "batch_tokens=600,learning_rate=0.01"
-TRAINED = ("shortest-correct", "cut-to-convergence", "token-skip", "adaptive-thinking", "plain-sft")
+TRAINED = (
+    "shortest-correct",
+    "cut-to-convergence",
+    "token-skip",
+    "adaptive-thinking",
+    "length-labels",
+    "plain-sft",
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +101,20 @@ def test_the_shortest_cuts_are_taught_if_wanted(taught):
     assert lessons.dropped["not selected"] == 12
 
 
+def test_a_prompt_says_how_long_its_trace_is(taught, parent):
+    replies, lessons, notes = taught("length-labels")
+    decode = load_tokenizer(parent).decode
+    assert len(replies) == 24
+    for lesson in lessons.examples:
+        assert f"Think for {len(lesson.reply_ids)} tokens." in decode(lesson.prompt_ids)
+    lengths = [len(lesson.reply_ids) for lesson in lessons.examples]
+    assert notes["targets"] == [round(x) for x in np.percentile(lengths, (5, 95))]
+    # Some are whole, some are cut where the answer had settled, none before that.
+    assert 0 < sum("Wait, let me check." in reply for reply in replies) < 12
+    assert sum(reply.startswith("<think>\nHmm") for reply in replies) == 12
+    assert not any(reply.startswith("<think>\nHmm,\n</think>") for reply in replies)
+
+
 def test_the_very_tokens_of_a_cut_are_those_the_model_would_write(taught, parent):
     _, lessons, _ = taught("cut-to-convergence")
     tokenizer = load_tokenizer(parent)
@@ -124,7 +146,9 @@ def test_too_few_right_traces_are_refused(name, parent, recording, tmp_path):
     assert not list(tmp_path.glob("*-*"))
 
 
-@pytest.mark.parametrize("spec", ["cut-to-convergence", "adaptive-thinking:thoughts=settled"])
+@pytest.mark.parametrize(
+    "spec", ["cut-to-convergence", "adaptive-thinking:thoughts=settled", "length-labels"]
+)
 def test_a_recording_without_trials_is_refused(spec, parent, recording, tmp_path):
     with pytest.raises(InputError, match="needs trials"):
         hand.made(spec, parent, hand.changed(recording, marks=()), tmp_path)

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 from karui import catalog
 from karui.core.ask import Ask, Prompt
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.core.trace import NO_SIGNALS
+from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Signals
 from karui.engines.transformers.load import load_tokenizer
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise
@@ -103,8 +103,23 @@ def test_each_trace_is_taught_at_the_ratio_that_its_prompt_names(parent, recordi
 def test_what_the_model_was_sure_to_say_goes_first(parent, recording):
     trace = recording.questions[5].traces[1]
     weights = surprise(trace)
-    assert weights[0] == 0.0 < weights[-1] == 2.0
+    assert weights.tolist() == pytest.approx((-trace.signals.logprob).tolist(), abs=SIGNAL_UNIT)
+    assert weights[0] < 0.01 < weights[-1]
     assert surprise(replace(trace, signals=NO_SIGNALS)) is None
+
+
+def test_of_tokens_that_were_all_sure_the_less_peaked_stay(recording):
+    trace = recording.questions[5].traces[1]
+    count = trace.thinking_tokens
+    peaked = np.where(np.arange(count) % 2 == 0, 20.0, 10.0)
+    logprob = np.zeros(count)
+    logprob[4] = -SIGNAL_UNIT
+    told = replace(trace, signals=Signals.of(logprob, logprob, peaked))
+    stay = kept(surprise(told), np.zeros(count, np.bool_), np.zeros(count, np.bool_), 0.5)
+    # Not the first half: the surprising one, and then every second of all, to the end.
+    assert 4 in stay
+    assert np.isin(stay, [4, *range(1, count, 2)]).all()
+    assert stay[-1] >= count - 4
 
 
 def test_a_recording_without_log_probabilities_needs_an_importance_model(parent, recording, tmp_path, taught):

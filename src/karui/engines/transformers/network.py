@@ -257,6 +257,12 @@ class Network:
             ids = torch.tensor([_PROBE[5], _PROBE[7]], device=self.device)
             positions = torch.tensor([5, 7], device=self.device)
             ours = self.step(ids, positions, 7, None)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                "The engine's cache does not fit into the memory of the device.",
+                why=str(error).partition("\n")[0],
+                remedy="Use fewer slots, or end what else runs on the device.",
+            ) from error
         except (RuntimeError, TypeError, ValueError, KeyError, IndexError) as error:
             raise _unforkable(
                 self.model.config.model_type, f"its forward fails on a prepared cache: {error}"

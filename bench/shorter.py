@@ -1,0 +1,209 @@
+"""Shorter by training, on karui-mini: tokens, certified losses, a frontier, lengths asked for and delivered.
+
+The models were trained once on a GPU (`python -m recipes.shorter`; recipes/shorter/README.md) on 5,280 traces
+of karui-mini about questions of eleven of its thirteen kinds, and recorded on its 1,000 test questions. Those
+recordings lie in bench/data/shorter; everything is computed from them here, without a GPU. A loss is full
+thinking's accuracy on a question less the model's; five certificates were planned for before the first run
+(three models that train on cut traces or merge, two by reinforcement), and share the 5%.
+
+A model composes with what is replayed: every early exit of `EXITS` (where trials were recorded) with every
+vote of `VOTES`. The frontier of a set of plans are those that no other one beats in tokens and accuracy. The
+composed frontier (of the three certified models) dominates the untrained model's where, for every plan on the
+latter, it has one with no more tokens and no less accuracy. Both are estimates on the same questions; a plan
+takes at most 4 traces.
+
+A short training on a CPU, on a few right traces of the shipped pilot, shows that the code still learns.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from _figures import ROOT, Figures, arguments
+
+from karui import catalog
+from karui.choose.betting import upper_bound
+from karui.choose.sequence import share
+from karui.core.plan import Plan
+from karui.core.recording import Recording
+from karui.forge.making import make
+from karui.recording.replay import Replay, replay_all
+from karui.recording.store import load
+
+MARGIN, ALPHA = 0.02, share(0.05, 5)
+MINI = ROOT / "src" / "karui" / "models" / "mini"
+DATA = ROOT / "bench" / "data" / "shorter"
+CERTIFIED = ("adaptive-thinking", "cut-to-convergence", "merge-7")
+COMPARED = ("shortest-correct", "plain-sft")
+UNSEEN, LONG = ("stories", "weekday"), ("long_sum", "swaps")
+EXITS = (
+    "",
+    *(f"trial-stability:k={k}" for k in (2, 3)),
+    *(f"trial-confidence:threshold={t}" for t in (0.9, 0.95, 0.99)),
+)
+VOTES = ("", *(f"adaptive-consistency:k=4,threshold={t}" for t in (0.8, 0.9, 0.95)))
+ASKED = {"token-skip": ("skip-ratio", "ratio"), "length-control": ("target-length", "tokens")}
+LEARNED = "shortest-correct:lora=8,steps={steps},batch_tokens=1024,learning_rate=0.002"
+
+
+class Point(NamedTuple):
+    """A plan with its mean tokens and its accuracy."""
+
+    label: str
+    tokens: float
+    accuracy: float
+
+
+def own(recording: Recording) -> Plan:
+    """Returns the plan that a recording was made with: the techniques that made its model."""
+    return catalog.plan_from_spec(recording.manifest.style)
+
+
+def thinking(recording: Recording) -> np.ndarray:
+    """Returns the mean thinking tokens of each question."""
+    return np.array([np.mean([t.thinking_tokens for t in q.traces]) for q in recording.questions])
+
+
+def of_kinds(recording: Recording, values: np.ndarray, kinds: Sequence[str]) -> float:
+    """Returns the mean of what is known of each question over those of some kinds."""
+    return float(values[[q.kind in kinds for q in recording.questions]].mean())
+
+
+def described(figures: Figures, name: str, model: Recording, whole: Recording) -> None:
+    """Prints tokens, loss, and what became of the kinds that were not trained on or need length."""
+    full, found = Replay({"main": whole}).outcomes(Plan()), Replay({"main": model}).outcomes(own(model))
+    spent, before = thinking(model), thinking(whole)
+    ratio = float(spent.mean() / before.mean())
+    if name in CERTIFIED:
+        figures.at_most(f"{name}: thinking tokens", ratio, 0.5, "×", 3)
+    else:
+        figures.shown(f"{name}: thinking tokens", ratio, "×", 3)
+    d = full.accuracy - found.accuracy
+    figures.shown(f"{name}: loss, estimate", 100 * float(d.mean()), "points", 2)
+    if name in CERTIFIED:
+        figures.at_most(f"{name}: loss, certified", 100 * upper_bound(d, ALPHA), 100 * MARGIN, "points", 2)
+    for label, kinds in (("kinds not trained on", UNSEEN), ("kinds that need length", LONG)):
+        right = [100 * of_kinds(whole, o.accuracy, kinds) for o in (found, full)]
+        tokens = of_kinds(whole, spent, kinds) / of_kinds(whole, before, kinds)
+        figures.shown(f"{name}: accuracy on {label}", right[0], "%", 1)
+        figures.note(f"untrained {right[1]:.1f}%; {tokens:.2f}× the thinking tokens")
+
+
+def played(recording: Recording, runs: int) -> list[Point]:
+    """Returns every exit with every vote, over one model's recording."""
+    made = own(recording).techniques
+    tried = any(mark.trial for trace in recording.traces() for mark in trace.marks)
+    plans = [
+        Plan((*catalog.parse(vote).techniques, *made, *catalog.parse(leave).techniques))
+        for leave in (EXITS if tried else EXITS[:1])
+        for vote in VOTES
+    ]
+    found = replay_all(Replay({"main": recording}, runs=runs), plans, processes=2)
+    return [Point(o.plan.label, float(o.tokens.mean()), float(o.accuracy.mean())) for o in found]
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """Returns those that no other one beats, from few tokens to many."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.tokens, -p.accuracy)):
+        if not best or point.accuracy > best[-1].accuracy:
+            best.append(point)
+    return best
+
+
+def compared(figures: Figures, whole: Recording, trained: Sequence[Recording], runs: int) -> None:
+    """Prints how much of the untrained model's frontier the composed one dominates, and by how much."""
+    before = frontier(played(whole, runs))
+    composed = frontier([point for recording in trained for point in played(recording, runs)])
+    figures.extra["frontier"] = {
+        "untrained": [p._asdict() for p in before],
+        "composed": [p._asdict() for p in composed],
+    }
+    shares, beaten = [], 0
+    for point in before:
+        as_good = [p for p in composed if p.accuracy >= point.accuracy]
+        beaten += any(p.tokens <= point.tokens for p in as_good)
+        if as_good:
+            shares.append(as_good[0].tokens / point.tokens)
+            figures.note(f"{shares[-1]:.3f}× for {point.accuracy:.2%} or more: {as_good[0].label}")
+        else:
+            figures.note(f"nothing composed reaches {point.accuracy:.2%}: {point.label}")
+    figures.at_least("composed frontier: dominated plans", 100 * beaten / len(before), 100, "%", 1)
+    if shares:
+        figures.shown("composed frontier: tokens at equal accuracy, mean", float(np.mean(shares)), "×", 3)
+    figures.shown("untrained frontier: best accuracy", 100 * before[-1].accuracy, "%", 2)
+    figures.shown("composed frontier: best accuracy", 100 * composed[-1].accuracy, "%", 2)
+
+
+def delivered(figures: Figures, name: str, whole: Recording) -> None:
+    """Prints the correlation of lengths asked for and delivered, over kinds and over single traces.
+
+    A ratio is compared with the share of the untrained model's mean on that kind (or question), a number of
+    tokens with the tokens written. Where nothing was recorded the figure is missed.
+    """
+    asking, knob = ASKED[name]
+    usual = {q.id: np.mean([t.thinking_tokens for t in q.traces]) for q in whole.questions}
+    single: list[tuple[float, float]] = []
+    cells: list[tuple[float, float]] = []
+    for folder in sorted(DATA.glob(f"{name}-*")):
+        recording = load(folder, signals=False)
+        asked = float(next(s[knob] for s in recording.manifest.style if s["technique"] == asking))
+        kinds: dict[str, list[tuple[float, float]]] = {}
+        for q in recording.questions:
+            for t in q.traces:
+                whole_tokens = usual[q.id] if asking == "skip-ratio" else 1.0
+                own_tokens = t.thinking_tokens + (0 if asking == "skip-ratio" else t.answer_tokens)
+                kinds.setdefault(q.kind, []).append((own_tokens, whole_tokens))
+                single.append((asked, own_tokens / whole_tokens))
+        for pairs in kinds.values():
+            spent, base = np.mean(pairs, axis=0)
+            cells.append((asked, float(spent / base)))
+    if not cells:
+        figures.note(f"{name} was not recorded")
+    of_cells = float(np.corrcoef(np.array(cells).T)[0, 1]) if cells else float("nan")
+    figures.at_least(f"{name}: asked for against delivered, by kind", of_cells, 0.8, "", 2)
+    if single:
+        trace_wise = float(np.corrcoef(np.array(single).T)[0, 1])
+        figures.shown(f"{name}: asked for against delivered, by trace", trace_wise, "", 2)
+
+
+def learned(figures: Figures, steps: int) -> None:
+    """Trains a small adapter on a CPU, and prints what it did to the loss on what it learns."""
+    pilot = load(MINI / "pilot")
+    some = pilot.subset({q.id for q in pilot.questions[:24]})
+    with tempfile.TemporaryDirectory() as root:
+        plan = catalog.parse(LEARNED.format(steps=steps))
+        made = make(plan, MINI, Path(root), recording=some, device="cpu", name="karui-mini")
+    held = [p["held_back"] for p in made.notes["curve"]["points"] if p["held_back"] is not None]
+    figures.shown("reduced training on a CPU: seconds", made.seconds, "s", 1)
+    figures.at_most(
+        "reduced training on a CPU: loss held back, after ÷ before", held[-1] / held[0], 1, "×", 3
+    )
+
+
+def main() -> int:
+    """Runs the bench and returns its exit code."""
+    options = arguments(__doc__).parse_args()
+    figures = Figures("shorter", options)
+    whole = load(MINI / "recording", signals=False)
+    models = {name: load(DATA / name, signals=False) for name in (*CERTIFIED, *COMPARED)}
+    if options.quick:
+        keep = {q.id for q in whole.questions[:60]}
+        whole, models = whole.subset(keep), {name: m.subset(keep) for name, m in models.items()}
+    ratios = []
+    for name, model in models.items():
+        described(figures, name, model, whole)
+        ratios.append(float(thinking(model).mean() / thinking(whole).mean()))
+    figures.at_most("the best of the certified: thinking tokens", min(ratios[: len(CERTIFIED)]), 0.35, "×", 3)
+    compared(figures, whole, [models[name] for name in CERTIFIED], 1 if options.quick else 10)
+    for name in ASKED:
+        delivered(figures, name, load(MINI / "recording", signals=False))
+    learned(figures, 4 if options.quick else 12)
+    return figures.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Length labels: the model learns its right traces under prompts that say how long each of them is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from karui.core.forge import Forge
+from karui.core.technique import Family
+from karui.core.trace import Trace
+from karui.shorter._control import ensure_room
+from karui.shorter._material import Material
+from karui.shorter._settled import cut, ensure_trials, settled
+from karui.shorter._target import target_prompt
+from karui.shorter._training import Training
+
+
+@dataclass(frozen=True)
+class LengthLabels(Training):
+    """Trains the model on its right traces, each under a prompt that asks for the very tokens it has.
+
+    So that short lengths are learned too, a trace is cut at one of the checkpoints at which its answer had
+    settled, or left whole, drawn evenly. It is asked with target-length afterwards, as length-control is,
+    and is the start that length-control needs where the model is too small or the time too short to find
+    out by reward alone what the number means (`length-labels + length-control`). It trades away accuracy at
+    targets too small for the question. Not for recordings without trials: they say nothing about where a
+    trace could have ended.
+
+    Goals named in hindsight: Andrychowicz et al., "Hindsight Experience Replay", arXiv 1707.01495, and Zhang
+    et al., "The Wisdom of Hindsight Makes Language Models Better Instruction Followers", arXiv 2302.05206;
+    the prompt is that of L1, arXiv 2503.04697.
+    """
+
+    family: ClassVar[Family] = Family.SHORTER
+
+    def prepare(self, model: Path, forge: Forge) -> None:
+        material = Material.of(model, forge.recording)
+        ensure_trials((t for _, traces in material.right for t in traces), self.name())
+        draw = np.random.default_rng([forge.seed, 5])
+        labels = []
+        for question, traces in material.right:
+            for trace in traces:
+                shown = _shown(trace, material, draw)
+                reply = material.transcript.reply(question.prompt, shown).ids
+                labels.append(len(reply))
+                material.add(question, reply, target_prompt(question.prompt, len(reply), "exact"))
+        asked = material.right[0][0].prompt
+        ensure_room(material.tokenizer, [target_prompt(asked, n, "exact").user for n in sorted(set(labels))])
+        low, high = np.percentile(labels, (5, 95)).round().astype(int).tolist()
+        self.train(model, forge, material.taught(), targets=[low, high])
+
+
+def _shown(trace: Trace, material: Material, draw: np.random.Generator) -> Trace:
+    """Returns the trace, whole or cut where its answer had settled."""
+    first = settled(trace)
+    marks = [m for m in trace.marks if m.trial and first and m.tokens >= first.tokens]
+    place = int(draw.integers(len(marks) + 1))
+    whole = place == len(marks)
+    return trace if whole else cut(trace, marks[place], material.suffix, material.markers)
