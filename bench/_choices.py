@@ -23,6 +23,9 @@ CHOSEN = ROOT / "bench" / "data" / "mini-choice"
 
 def made_up(words: str, folder: Path) -> Path:
     """Writes a choice of any plan over karui-mini, without evidence; returns its file."""
+    path = folder / "choice.json"
+    if path.exists():
+        return path
     plan, recorded = catalog.parse(words), Recorded(MINI / "recording", load(MINI / "recording"))
     manifest = recorded.recording.manifest
     choice = Choice(
@@ -48,6 +51,5 @@ def made_up(words: str, folder: Path) -> Path:
     assert expectation is not None
     folder.mkdir(parents=True, exist_ok=True)
     expectation.save(folder / FILE)
-    path = folder / "choice.json"
     path.write_text(json.dumps(choice.as_dict(), indent=1), encoding="utf-8")
     return path

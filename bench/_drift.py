@@ -1,9 +1,9 @@
 """A model that went bad behind the gateway, and one that did not.
 
 * Healthy: 10,000 requests through the gateway's own routes and desk, with an engine that plays recorded
-  traces (generating them anew would take the better part of an hour on two cores). The traces are those of
-  bench/data/mini-16, other questions than those of the recording that the expectation was made from; 5,120
-  traces, so most are played twice.
+  traces (generating them anew would take the better part of an hour on two cores). They are those of
+  karui-mini's pilot recording, of other questions than the expectation was made from: 300 questions, 8
+  traces each, so that each trace is played four or five times.
 * Poisoned: karui-mini with noise on its weights, on vLLM under the name of the right one. Nothing but its
   answers says so. The fallback is a server of its own, so that replies show which of the two they came
   from.
@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 from _choices import CHOSEN, MINI
-from _figures import ROOT, Figures
+from _figures import Figures
 from _replayed import ReplayedEngine
 from _savings import Asking
 from _servers import gateway, load, upstream, vllm
@@ -46,7 +46,7 @@ def drift(figures: Figures, folder: Path, binary: Path | None) -> None:
 
 
 async def _healthy(figures: Figures) -> None:
-    recording = load_recording(ROOT / "bench" / "data" / "mini-16")
+    recording = load_recording(MINI / "pilot")
     count = 300 if figures.quick else HEALTHY
     prompts = [q.prompt.user for q in recording.questions]
     draw = random.Random(3)

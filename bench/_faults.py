@@ -26,11 +26,11 @@ SETTINGS = """
 [limits]
 at_once = 64
 queue = 256
-silence_seconds = 2.0
+silence_seconds = 1.0
 connect_seconds = 2.0
 request_seconds = 20.0
 [breaker]
-rest_seconds = 1.0
+rest_seconds = 0.5
 [rollout]
 by_itself = false
 """
@@ -55,21 +55,19 @@ def faults(figures: Figures, folder: Path) -> None:
         _upstream_faults(figures, ours)
         _killed(figures, ours, paced)
     with upstream() as paced, gateway(choice, f"{paced.url}/v1", folder, *options, settings=SETTINGS) as ours:
-        load(ours.url, malformed(200, seed=1), 16)
-        _settle(ours, paced)
+        _touch(ours)
         before = ours.held()
         _vanishing(figures, ours, paced)
         _malformed(figures, ours)
         _fuzzed(figures, ours, folder)
-        _settle(ours, paced)
         _leaks(figures, ours, paced, before)
 
 
 def _upstream_faults(figures: Figures, ours: Gateway) -> None:
     """Every fault, streaming and not, passed through and under a plan, among requests that have none."""
-    each = 2 if figures.quick else 8
+    each = 1 if figures.quick else 8
     for fault in FAULTS:
-        first = {"slow": 4.0, "freezes": 0.5}.get(fault, 0.01)
+        first = {"slow": 2.0, "freezes": 0.3}.get(fault, 0.01)
         asked = [
             asking(model, stream=stream, first=first, gap=0.005, tokens=16, fault=fault)
             for _ in range(each)
@@ -87,7 +85,7 @@ def _recover(ours: Gateway) -> None:
         load(ours.url, [asking("karui/plan", stream=False, tokens=2) for _ in range(4)], 1)
         if ours.now()["breaker"] == "closed":
             return
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 def _killed(figures: Figures, ours: Gateway, paced: Paced) -> None:
@@ -151,7 +149,7 @@ def _fuzzed(figures: Figures, ours: Gateway, folder: Path) -> None:
 
     Each reply has to be one that the description names, in the shape it says, and no status of 500 or more.
     """
-    phases, examples = ("fuzzing", 10) if figures.quick else ("coverage,fuzzing", 300)
+    phases, examples = ("fuzzing", 10) if figures.quick else ("coverage,fuzzing", 150)
     report = folder / "schemathesis.json"
     command = [
         Path(sys.executable).with_name("schemathesis"),
@@ -206,12 +204,22 @@ def _settle(ours: Gateway, paced: Paced) -> None:
         time.sleep(0.2)
     # Idle connections to the upstream are kept for 5 s, and let go when the next request comes.
     time.sleep(5.2)
+    _touch(ours)
+
+
+def _touch(ours: Gateway) -> None:
+    """Sends one request each way, and lets it be written down."""
     load(ours.url, [asking(model, stream=False, tokens=2) for model in ("karui/full", "karui/plan")], 1)
     time.sleep(0.5)
 
 
 def _leaks(figures: Figures, ours: Gateway, paced: Paced, before: dict[str, int]) -> None:
-    after = ours.held()
+    for _ in range(3):
+        _settle(ours, paced)
+        after = ours.held()
+        # What a pool lets go a moment too late for one look is gone at the next; a leak is not.
+        if after["connections"] <= before["connections"] and after["tasks"] <= before["tasks"]:
+            break
     figures.at_most("afterwards: requests the upstream still works on", paced.open(), 0, digits=0)
     figures.at_most("afterwards: requests under way", after["requests"], 0, digits=0)
     for what in ("tasks", "connections", "files"):

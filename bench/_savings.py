@@ -1,6 +1,6 @@
 """What the chosen plan saves live: karui-mini on vLLM on the CPU, behind the gateway, under load.
 
-1, 8, 32 and 64 clients send questions of karui-mini's test set that the choice was not made on; each
+1, 8, 32 and 64 clients send questions of mini:confirm, on which the choice was not made; each
 question is asked three times, with the same seed: of full thinking, of vLLM's own thinking budget at the
 number where the best fixed cut loses 2 points (by replay), and of the plan. All go through the gateway; the
 plan's trials are requests to vLLM like any other. Goodput is how many replies a second had ended within
@@ -25,7 +25,7 @@ from karui.recording.replay import Replay
 from karui.recording.store import load as load_recording
 
 LIMIT = 8.0
-ASKED = {1: 6, 8: 32, 32: 96, 64: 128}  # questions by the number of clients
+ASKED = {1: 5, 8: 24, 32: 96, 64: 96}  # questions by the number of clients
 WAYS = ("full", "budget", "plan")
 NAMES = {"full": "full thinking", "budget": "a plain budget", "plan": "the chosen plan"}
 SEED = 20261125  # of the selection of questions; the choice was made with others
@@ -66,12 +66,12 @@ class Asking:
     def __init__(self, budget: int) -> None:
         self.sampling = Expectation.load(CHOSEN / FILE).terms.sampling
         self.budget = budget
-        taken = {q.prompt.user for q in load_recording(MINI / "recording").questions}
-        self.task = tasks.load("mini:test", limit=1200, seed=SEED)
-        self.questions = [q for q in self.task.questions if self.task.prompt(q) not in taken]
+        self.task = tasks.load("mini:confirm", limit=400, seed=SEED)
+        self.questions = list(self.task.questions)
 
     def take(self, count: int) -> list[Question]:
-        """Returns questions that were not asked before."""
+        """Returns questions that were not asked before, as long as there are some."""
+        assert count <= len(self.questions), "no question is left that was not asked"
         taken, self.questions = self.questions[:count], self.questions[count:]
         return taken
 
