@@ -22,7 +22,7 @@ from karui.measure.intervals import Interval, mean_interval, paired_difference, 
 if TYPE_CHECKING:
     from karui.core.recording import Recording
 
-STAGES = ("record", "train", "evaluate", "compare", "pack")
+STAGES = ("unpack", "record", "train", "evaluate", "compare", "pack")
 NAME = "Qwen2.5-Coder-1.5B-Instruct"
 HOW = "lora=16,batch_tokens=12288"
 """The same for every training, so that plain-sft is a control for shortest-correct."""
@@ -42,6 +42,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="recipes.qwen", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="its folder")
+    parser.add_argument("--gguf", type=Path, help="a GGUF file to make that folder of, if it is not there")
     parser.add_argument(
         "--train", type=Path, default=Path("gsm8k/train.jsonl"), help="questions to learn from"
     )
@@ -63,6 +64,14 @@ def _arguments() -> argparse.Namespace:
     if unknown := set(given.stages) - set(STAGES):
         parser.error(f"unknown stages: {', '.join(sorted(unknown))}")
     return given
+
+
+def _unpack(given: argparse.Namespace) -> None:
+    """Make the model's folder of a GGUF file, if one was given and the folder is not there."""
+    if given.gguf and not given.model.exists():
+        from recipes.qwen.unpack import unpack
+
+        unpack(given.gguf, given.model)
 
 
 def _record(given: argparse.Namespace) -> None:
@@ -204,6 +213,7 @@ def _halve(source: Path, target: Path) -> None:
 
 
 _STAGES = {
+    "unpack": _unpack,
     "record": _record,
     "train": _train,
     "evaluate": _evaluate,

@@ -1,6 +1,8 @@
 """The recipe for Qwen on GSM8K: its plans, its figures, its parcels."""
 
+import importlib.util
 import json
+import sys
 import tarfile
 from argparse import Namespace
 from dataclasses import replace
@@ -9,14 +11,21 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
 from karui import catalog
 from karui.core.bill import Bill
 from karui.core.recording import Recording
 from karui.core.trace import End
+from karui.forge.making import make
 from karui.recording import store
+from karui.smaller.gguf import Gguf
 from recipes.qwen import __main__ as recipe
 from recipes.qwen.record import Wanted
+
+_spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parents[1] / "engines" / "tiny.py")
+tiny = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tiny)
 
 MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"
 
@@ -88,3 +97,41 @@ def test_parcels_hold_what_was_measured_and_the_adapter_but_no_weights(tmp_path,
     adapter = load_file(tmp_path / "home" / "models" / "sc" / "adapter" / "adapter_model.safetensors")
     assert adapter["a"].dtype == torch.bfloat16
     assert adapter["a"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_gguf_file_becomes_the_folder_it_was_made_of(tmp_path):
+    tokenizer = tiny.make_tokenizer()
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+    )
+    torch.manual_seed(0)
+    model = Qwen2ForCausalLM(config).bfloat16()
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    made = make([Gguf("bf16")], tmp_path / "model", tmp_path / "artifacts", name="tiny")
+    (file,) = made.folder.glob("*.gguf")
+    given = Namespace(gguf=file, model=tmp_path / "unpacked")
+    recipe._unpack(given)
+    again = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.bfloat16)
+    ids = torch.arange(5, 40)[None]
+    assert again.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in model.state_dict().items())
+    # Numbers of the configuration are float32 in the file.
+    assert torch.allclose(again(ids).logits, model(ids).logits, atol=0.01)
+    assert AutoTokenizer.from_pretrained(given.model).encode("3 + 4 = 7") == tokenizer.encode("3 + 4 = 7")
+    # What is there already is left alone.
+    (given.model / "config.json").write_text("mine")
+    recipe._unpack(given)
+    assert (given.model / "config.json").read_text() == "mine"
+
+
+def test_a_file_cannot_be_unpacked_without_its_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(ImportError):
+        recipe._unpack(Namespace(gguf=tmp_path / "model.gguf", model=tmp_path / "model"))
