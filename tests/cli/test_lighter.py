@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from karui.cli.lighter import VERSIONS, version_plans
+from karui.cli.lighter import VERSIONS, lightest, version_plans
 from karui.core.errors import InputError, UnknownName
 
 KARUI = [str(Path(sys.executable).with_name("karui"))]
 
 
 def test_a_version_makes_new_weights_and_does_nothing_else():
-    assert [p.label for p in version_plans(["prune-depth:layers=3"], "cpu")] == ["prune-depth(layers=3.0)"]
+    assert [p.label for p in version_plans(["prune-depth:layers=3"])] == ["prune-depth(layers=3.0)"]
     with pytest.raises(InputError, match="makes no new weights"):
-        version_plans(["token-cap:tokens=100"], "cpu")
+        version_plans(["token-cap:tokens=100"])
     with pytest.raises(InputError, match="does more than that"):
-        version_plans(["prune-depth:layers=3 + token-cap:tokens=100"], "cpu")
+        version_plans(["prune-depth:layers=3 + token-cap:tokens=100"])
     with pytest.raises(UnknownName, match="prune-depth"):
-        version_plans(["prune-dept"], "cpu")
+        version_plans(["prune-dept"])
 
 
 @pytest.mark.parametrize("device", VERSIONS)
 def test_what_is_tried_without_being_named_can_be_made(device):
-    assert len(version_plans([], device)) == len(VERSIONS[device])
+    assert len(version_plans(lightest(device))) == len(VERSIONS[device])
 
 
 def test_versions_go_all_the_way_to_the_report(tmp_path):

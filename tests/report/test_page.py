@@ -39,6 +39,8 @@ def opened(browser, study, folder, lang="en", width=1280, **options):
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_it_fits_screen_phone_and_paper(browser, study_of, tmp_path, decision, lang):
     study = study_of(decision, agreement=decision == "pilot")
+    if decision == "adopt":  # with as much as there can be to ask for
+        study = replace(study, assumptions={**study.assumptions, "making_hours": 0.42})
     with opened(browser, study, tmp_path, lang) as page:
         assert page.locator("#decision").is_visible()
         for name, width in (("desktop", 1280), ("tablet", 800), ("phone", 390)):
@@ -79,17 +81,40 @@ CASES = (
 )
 
 
+MADE = (
+    {},
+    {"making_hours": 0.0, "one_off": 0.0},
+    {"making_hours": 12.5, "machine_price_per_hour": 3.0, "one_off": 0.0, "price_output": 9.5},
+    {"making_hours": 0.021, "questions_per_month": 1234.0, "one_off": 0.0},
+    {"making_hours": None},
+    {"machine_tokens_per_second": 31.0, "peak_questions_per_second": 0.1},
+)
+"""The same where new weights were made, which cost something too."""
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_page_calculates_as_python_does(browser, study, tmp_path, lang):
+@pytest.mark.parametrize("made", [False, True])
+def test_the_page_calculates_as_python_does(browser, study, tmp_path, lang, made):
+    if made:
+        study = replace(study, assumptions={**study.assumptions, "making_hours": 0.42})
     context = Context.of(study, lang)
     with opened(browser, study, tmp_path, lang) as page:
         page.locator('input[name="mode"][value="machine"]').check(force=True)
-        for case in CASES:
+        for case in MADE if made else CASES:
             values = {**study.assumptions, **case}
             # What is left empty is None, not its default.
             assumed = replace(Assumptions.of(values), **{k: v for k, v in case.items() if v is None})
             expected = replace(context, assumed=assumed)
             fields = {**assumed.numbers, "currency": assumed.currency}
+            if not made:
+                assert fields.pop("making_hours") is None
+                assert page.locator("#a-making_hours").count() == 0
+            elif assumed.making_hours is None:
+                # The field is there and empty, which asks for it; without new weights it would not be there.
+                page.fill("#a-making_hours", "")
+                assert page.locator('.result[data-mode="token"] .hint').is_visible() is False
+                assert page.locator('.result[data-mode="token"] [data-out="monthly"]').text_content() == "–"
+                continue
             for name, value in fields.items():
                 page.eval_on_selector(
                     f"#a-{name}",

@@ -1,4 +1,4 @@
-"""Lighter versions of the model within a study: made, weighed, screened, and the best of them recorded."""
+"""Versions of the model within a study: made, weighed, screened, and the best of them recorded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,11 +13,13 @@ from karui.choose.halving import RUNGS, Look, Screening, halve
 from karui.cli.console import Steps, say
 from karui.cli.session import Session, making
 from karui.cli.steps import Recorded
+from karui.cli.training import share
 from karui.core.ask import Ask, Prompt
 from karui.core.errors import InputError, KaruiError
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.core.technique import Family
 from karui.forge.artifact import Artifact
 from karui.measure.footing import Axis, Footing
 from karui.measure.measurement import compare, measure
@@ -33,12 +35,12 @@ VERSIONS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Version:
-    """One lighter version of the model.
+    """One version of the model.
 
     Attributes:
         plan: The techniques that make it.
         artifact: What they made; None where they could not.
-        weight: Weighed on this machine; None likewise.
+        weight: Weighed on this machine; None where it could not be, or has the weights' old format.
         refused: Why it could not be made or run, "" if it could.
     """
 
@@ -50,16 +52,18 @@ class Version:
 
 @dataclass(frozen=True)
 class Lighter:
-    """What looking for lighter versions came to.
+    """What looking for lighter and shorter-thinking versions came to.
 
     Attributes:
-        base: The model as it came, weighed.
+        name: The model's.
+        base: The model as it came, weighed; None where no version has other weights than it in kind.
         versions: All that were tried.
-        screening: The race among those that run.
+        screening: The races among those that run.
         recorded: Recordings of those that were kept, by plan id.
     """
 
-    base: Weight
+    name: str
+    base: Weight | None
     versions: tuple[Version, ...]
     screening: Screening
     recorded: Mapping[str, Recorded]
@@ -69,9 +73,9 @@ class Lighter:
         whole = evidence.test[evidence.baseline]
         rows: list[dict[str, Any]] = [
             {
-                "name": self.base.model,
+                "name": self.name,
                 "label": "",
-                "weight": self.base.as_dict(),
+                "weight": self.base.as_dict() if self.base else None,
                 "made": None,
                 "measurement": measure(whole, footing).as_dict(),
                 "comparison": None,
@@ -81,7 +85,7 @@ class Lighter:
             found = evidence.test.get(version.plan.id)
             rows.append(
                 {
-                    "name": self.base.model,
+                    "name": self.name,
                     "label": version.plan.label,
                     "weight": version.weight.as_dict() if version.weight else None,
                     "made": _made(version.artifact),
@@ -93,14 +97,14 @@ class Lighter:
         return rows
 
 
-def version_plans(names: Sequence[str], device: str) -> list[Plan]:
-    """Returns the plans of the versions to try: those named, else what fits the device.
+def version_plans(names: Sequence[str]) -> list[Plan]:
+    """Returns the plans of the versions to try.
 
     Raises:
         UnknownName: There is no such technique.
-        InputError: One makes no lighter version.
+        InputError: One makes no version of the model.
     """
-    plans = [catalog.parse(name) for name in names or VERSIONS["cpu" if device == "cpu" else "cuda"]]
+    plans = [catalog.parse(name) for name in names]
     for plan in plans:
         if not plan.prepared or plan.recorded != plan.techniques:
             raise InputError(
@@ -108,6 +112,16 @@ def version_plans(names: Sequence[str], device: str) -> list[Plan]:
                 remedy="Name techniques that `karui make` takes; the rest of the space is replayed anyway.",
             )
     return plans
+
+
+def lightest(device: str) -> Sequence[str]:
+    """Returns the versions that need no training and run on a device, as plans are written."""
+    return VERSIONS["cpu" if device == "cpu" else "cuda"]
+
+
+def weighs(plan: Plan) -> bool:
+    """Whether a plan's weights take other seconds and bytes than the model's as it came."""
+    return any(t.family is Family.SMALLER for t in plan.techniques)
 
 
 def lighten(
@@ -120,37 +134,70 @@ def lighten(
     out: Path,
     steps: Steps,
     *,
+    lessons: Recorded | None = None,
+    minutes: float | None = None,
     keep: int = 2,
 ) -> Lighter:
     """Makes versions of the session's model, weighs and screens them, and records the best.
 
-    Calibration, training and screening see the quarter of the questions that a choice without a pilot sets
-    aside: none of them is a test question.
+    Screening sees the quarter of the questions that a choice without a pilot sets aside, and so do
+    calibration and training where there are no lessons: none of them is a test question. Versions with
+    other weights in kind race among themselves, those that only think shorter among themselves; where both
+    have a winner, the two together are a version as well.
 
     Args:
         session: Of the model as it came.
-        task: The questions that were recorded.
+        task: The questions that are judged by.
         main: Their recording.
         plans: The versions.
         axis: What is to be made small.
         footing: What that is measured on.
         out: Artifacts and recordings go below it.
         steps: Shows progress.
-        keep: Versions recorded in full, at most.
+        lessons: What is learned from and calibrated on, none of it in `main`; None is the pilot part.
+        minutes: For all trainings together; None is each technique's own default.
+        keep: Versions of each kind recorded in full, at most.
     """
     pilot, _ = split(main.recording)
-    session.artifacts, session.lessons = out / "artifacts", Recorded(main.path, pilot)
+    session.artifacts, session.lessons = out / "artifacts", lessons or Recorded(main.path, pilot)
+    session.minutes = None if minutes is None else share(minutes, plans)
     asks = [Ask(q.id, Prompt(task.prompt(q)), session.sampling) for q in task.questions[: max(AT_ONCE)]]
-    steps.begin("Weighing the model as it came")
-    base = _weighed(session, Plan(), asks)
+    session.free(Plan())  # it would lie beside every training, and is loaded again where it is needed
+    base = None
+    if axis is Axis.LATENCY or any(map(weighs, plans)):
+        steps.begin("Weighing the model as it came")
+        base = _weighed(session, Plan(), asks)
     versions = [_version(session, plan, asks, steps) for plan in plans]
-    screening = _screen(session, task, pilot, base, versions, axis, footing, out, steps, keep)
+    race = _Race(session, task, pilot, base, axis, footing, out, steps)
+    kinds = [[v for v in versions if not v.refused and weighs(v.plan) is heavy] for heavy in (True, False)]
+    screened = [race.run(running, keep) for running in kinds if running]
+    kept = [next(v for v in versions if v.plan.label == name) for s in screened for name in s.kept]
+    if (both := _both(kept)) is not None:
+        versions.append(_version(session, both, asks, steps))
+        kept += [v for v in versions[-1:] if not v.refused]
     recorded = {}
-    for number, name in enumerate(screening.kept, 1):
-        plan = next(v.plan for v in versions if v.plan.label == name)
-        recorded[plan.id] = session.record(task, out / f"version-{number}", steps, f"Recording {name}", plan)
+    for number, version in enumerate(kept, 1):
+        plan, label = version.plan, f"Recording {version.plan.label}"
+        recorded[plan.id] = session.record(task, out / f"version-{number}", steps, label, plan)
         session.free(plan)
-    return Lighter(base, tuple(versions), screening, recorded)
+    return Lighter(session.model, base, tuple(versions), _together(screened), recorded)
+
+
+def _both(kept: Sequence[Version]) -> Plan | None:
+    """Returns the best version that thinks shorter, in the best format; None where one of them is missing."""
+    formats = [v.plan for v in kept if weighs(v.plan)]
+    thinkers = [v.plan for v in kept if not weighs(v.plan)]
+    if not formats or not thinkers:
+        return None
+    return Plan((*thinkers[0].techniques, *formats[0].techniques))
+
+
+def _together(screened: Sequence[Screening]) -> Screening:
+    return Screening(
+        tuple(standing for s in screened for standing in s.standings),
+        sum(s.asked for s in screened),
+        sum(s.spared for s in screened),
+    )
 
 
 def _version(session: Session, plan: Plan, asks: Sequence[Ask], steps: Steps) -> Version:
@@ -158,6 +205,8 @@ def _version(session: Session, plan: Plan, asks: Sequence[Ask], steps: Steps) ->
     artifact = None
     try:
         artifact = session.artifact(plan, making(steps))
+        if not weighs(plan):
+            return Version(plan, artifact)
         steps.begin(f"Weighing {plan.label}")
         return Version(plan, artifact, _weighed(session, plan, asks))
     except KaruiError as error:
@@ -171,52 +220,66 @@ def _weighed(session: Session, plan: Plan, asks: Sequence[Ask]) -> Weight:
     return weigh(folder, asks, at_once=[n for n in AT_ONCE if n <= session.at_once], **options)
 
 
-def _screen(
-    session: Session,
-    task: Task,
-    pilot: Recording,
-    base: Weight,
-    versions: Sequence[Version],
-    axis: Axis,
-    footing: Footing,
-    out: Path,
-    steps: Steps,
-    keep: int,
-) -> Screening:
-    questions = {q.id: q for q in task.questions}
-    few = pilot.questions[: RUNGS[-1]]
-    rungs = sorted({min(n, len(few)) for n in RUNGS})
-    running = {v.plan.label: v for v in versions if v.weight is not None}
-    once = replace(session, samples=1)
+@dataclass(frozen=True)
+class _Race:
+    """What races among versions have in common."""
 
-    def look(recording: Recording, weight: Weight | None) -> Look:
+    session: Session
+    task: Task
+    pilot: Recording
+    base: Weight | None
+    axis: Axis
+    footing: Footing
+    out: Path
+    steps: Steps
+
+    def run(self, running: Sequence[Version], keep: int) -> Screening:
+        """Races versions against each other until `keep` are left."""
+        questions = {q.id: q for q in self.task.questions}
+        few = self.pilot.questions[: RUNGS[-1]]
+        named = {v.plan.label: v for v in running}
+        once = replace(self.session, samples=1)
+
+        def ask(name: str, first: int, last: int) -> Look:
+            version = named[name]
+            some = replace(self.task, questions=tuple(questions[q.id] for q in few[first:last]))
+            folder = self.out / "screening" / f"{version.plan.id}-{first}"
+            found = once.record(some, folder, self.steps, f"Screening {name}", version.plan)
+            self.session.free(version.plan)  # several models at once would not fit on every GPU
+            return self._look(found.recording, version.weight or self.base)
+
+        before = self._look(Recording(self.pilot.manifest, few), self.base)
+        return halve(
+            list(named),
+            ask,
+            before,
+            keep=keep,
+            full=self.session.samples * len(self.task.questions),
+            rungs=sorted({min(n, len(few)) for n in RUNGS}),
+        )
+
+    def _look(self, recording: Recording, weight: Weight | None) -> Look:
+        """Returns verdicts and costs; a version that was not weighed takes the seconds of the base."""
         outcomes = Replay({"main": recording}).outcomes(catalog.plan_from_spec(recording.manifest.style))
-        assert weight is not None
-        if axis is Axis.LATENCY:
+        if self.axis is Axis.LATENCY:
+            assert weight is not None
             # A rung has too few streams to fill the engine: the seconds a token took there say little.
             cost = np.nanmean(outcomes.time, axis=1, dtype=np.float64) / weight.speed[min(weight.speed)]
         else:
-            cost = footing.measure(axis, [outcomes])(outcomes)
+            cost = self.footing.measure(self.axis, [outcomes])(outcomes)
         return Look(outcomes.accuracy, np.asarray(cost, dtype=np.float64))
-
-    def ask(name: str, first: int, last: int) -> Look:
-        version = running[name]
-        some = replace(task, questions=tuple(questions[q.id] for q in few[first:last]))
-        folder = out / "screening" / f"{version.plan.id}-{first}"
-        found = once.record(some, folder, steps, f"Screening {name}", version.plan)
-        return look(found.recording, version.weight)
-
-    before = look(Recording(pilot.manifest, few), base)
-    full = session.samples * len(task.questions)
-    return halve(list(running), ask, before, keep=keep, full=full, rungs=rungs)
 
 
 def _made(artifact: Artifact | None) -> dict[str, Any] | None:
     if artifact is None:
         return None
     return {
+        "key": artifact.key,
         "seconds": artifact.seconds,
-        "peak_bytes": artifact.peak_resident_bytes,
+        "minutes": artifact.minutes,
+        "peak_bytes": artifact.peak_gpu_bytes or artifact.peak_resident_bytes,
+        "device": artifact.device,
+        "machine": artifact.machine,
         "notes": dict(artifact.notes),
     }
 

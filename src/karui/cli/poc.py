@@ -11,6 +11,8 @@ from karui.cli import options as o
 
 if TYPE_CHECKING:
     from karui.cli.console import Steps
+    from karui.cli.lighter import Lighter
+    from karui.cli.parts import Parts
     from karui.cli.session import Session
     from karui.cli.steps import Recorded
     from karui.cli.wishes import Wishes
@@ -23,7 +25,7 @@ _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
 _MINI_STYLES = ("no-thinking",)
 """Recorded beside full thinking: the control that shows what thinking buys."""
-_INCLUDED = ("smaller",)
+_INCLUDED = ("smaller", "shorter-training")
 _LENGTHY = ("long_sum", "swaps")
 """Kinds of mini's questions that need their whole thinking: the demonstration's other side."""
 _HELD_BACK = 0.2
@@ -42,10 +44,21 @@ def poc(
     style: o.Styles = [],  # noqa: B006 - typer reads the default
     technique: o.Own = [],  # noqa: B006 - typer reads the default
     include: list[str] = typer.Option(
-        [], help="smaller: also make lighter versions of the model, screen them, and record the best."
+        [],
+        help="smaller: also make lighter versions of the model; shorter-training: train versions that think "
+        "shorter. They are screened, and the best recorded. Repeatable.",
     ),
     version: list[str] = typer.Option(
-        [], help='A lighter version to try (repeatable), such as "gguf:type=q4_k_m"; else what fits here.'
+        [],
+        help='A version to try (repeatable), such as "gguf:type=q4_k_m" or "shortest-correct:lora=8"; else '
+        "a few that fit here.",
+    ),
+    train_minutes: float = typer.Option(10.0, min=0.01, help="Minutes for all trainings together."),
+    train_on: Path | None = typer.Option(
+        None, help="A recording of the model on other questions to train on; else a part is set aside."
+    ),
+    sibling: str = typer.Option(
+        "", help="A model of the same shapes that thinks shorter, to merge with: a folder or Hub name."
     ),
     small: str = typer.Option("", help="A smaller model for cascades: a folder, Hub name or karui-micro."),
     reference: Literal["given", "self"] = typer.Option(
@@ -71,8 +84,10 @@ def poc(
 ) -> None:
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
     from karui.cli.console import say
-    from karui.cli.lighter import version_plans
-    from karui.cli.session import MINI, Session, hold_back, style_plans, task_of
+    from karui.cli.lighter import lightest, version_plans, weighs
+    from karui.cli.parts import brought_along, ensure_parts
+    from karui.cli.session import MINI, Session, embedded, hold_back, style_plans, task_of
+    from karui.cli.training import trained, training_names
     from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
     from karui.core.ask import Sampling
     from karui.core.errors import UnknownName
@@ -111,22 +126,41 @@ def poc(
     for named in include:
         if named not in _INCLUDED:
             raise UnknownName("kind of technique to include", named, list(_INCLUDED))
-    lighter = version_plans(version, session.device_here) if include or version else []
-    if lighter and not wishes.named:
-        say("No axis was named: latency on this machine is made small (--minimize says otherwise).")
+    shorter = "shorter-training" in include
+    names = list(version)
+    if "smaller" in include and not version:
+        names += lightest(session.device_here)
+    if shorter and not version:
+        names += training_names(train_minutes, session.device_here, sibling)
+    versions = version_plans(names)
+    learning = shorter or any(map(trained, versions))
+    lessons = None
+    if learning:
+        # In the demonstration nothing else needs the shipped pilot: it is of karui-mini as it came.
+        path = train_on or (embedded("pilot") if demo else None)
+        lessons = brought_along(path, [task, held]) if path else None
+        kept = len(held.questions) if confirm else 0
+        ensure_parts(len(task.questions), kept, brought=lessons is not None)
+    if any(map(weighs, versions)):
+        if not wishes.named:
+            say("No axis was named: latency on this machine is made small (--minimize says otherwise).")
+        wishes = on_this_machine(wishes)
     _run(
         _Job(
             session=session,
             task=task,
             held=held if confirm and held.questions else None,
             styles=styles,
-            versions=lighter,
+            versions=versions,
             small=session.beside(small) if small else None,
+            learning=learning,
+            lessons=lessons,
+            minutes=train_minutes if learning else None,
             out=out,
             lang=lang,
             demo=demo,
         ),
-        on_this_machine(wishes) if lighter else wishes,
+        wishes,
     )
 
 
@@ -139,8 +173,11 @@ class _Job:
         task: Questions to record.
         held: Questions for the live confirmation; None if there is to be none.
         styles: Prompts to record beside full thinking.
-        versions: Lighter versions to try.
+        versions: Versions of the model to try.
         small: Of the small model that cascades ask first; None if there is none.
+        learning: Whether some version is trained, so that questions are set aside for it.
+        lessons: A recording of other questions to train on; None sets a part of these aside.
+        minutes: For all trainings together; None where there are none.
         out: Everything goes below it.
         lang: Of the report.
         demo: Whether it is the demonstration on karui-mini.
@@ -152,6 +189,9 @@ class _Job:
     styles: "Sequence[Plan]"
     versions: "Sequence[Plan]"
     small: "Session | None"
+    learning: bool
+    lessons: "Recorded | None"
+    minutes: float | None
     out: Path
     lang: str
     demo: bool
@@ -162,39 +202,24 @@ def _run(job: _Job, wishes: "Wishes") -> None:
 
     from karui.cli.console import Steps, say
     from karui.cli.expecting import expected
-    from karui.cli.lighter import lighten, screening_of
+    from karui.cli.lighter import screening_of
+    from karui.cli.parts import with_versions
     from karui.cli.session import shipped
     from karui.cli.steps import decide, evidence_of, publish, study_of
     from karui.cli.summary import DECISIONS, say_between, say_models, say_overthinking, summary
-    from karui.cli.wishes import fair
-    from karui.measure.footing import Axis
 
-    session, task, out = job.session, job.task, job.out
+    out = job.out
     # The shipped pilot is one of karui-mini as it came: it says nothing of other weights.
     alone = not job.versions and job.small is None
     with Steps() as steps:
         pilot = shipped("pilot") if job.demo and alone else None
-        main = session.record(task, out / "recording", steps, "Recording full thinking")
-        styled: list[Recorded] = [
-            session.record(task, out / f"recording-{n}", steps, f"Recording {plan.label}", plan)
-            for n, plan in enumerate(job.styles, 1)
-        ]
-        further = {}
-        if job.small is not None:
-            label = f"Recording {job.small.model}"
-            further["small"] = job.small.record(task, out / "recording-small", steps, label)
-        wishes = fair(wishes, [r.recording for r in (main, *further.values())])
-        lighter = None
-        if job.versions:
-            lighter = lighten(
-                session, task, main, job.versions, Axis(wishes.rule.minimize), wishes.footing, out, steps
-            )
-            styled += lighter.recorded.values()
+        found = _gather(job, wishes, steps)
+        wishes, main, further = found.wishes, found.main, found.further
         steps.begin("Replaying every plan")
-        evidence, test_part = evidence_of(main, styled, pilot, wishes, steps.at, beside=further)
+        evidence, test_part = evidence_of(main, found.styled, pilot, wishes, steps.at, beside=further)
         if pilot is not None:
             wishes = replace(wishes, rule=replace(wishes.rule, pilot="shipped pilot recording"))
-        choice = decide(evidence, test_part, [main, *styled], pilot, wishes, beside=further)
+        choice = decide(evidence, test_part, [main, *found.styled], pilot, wishes, beside=further)
         live = None
         if job.held is not None and choice.spec:
             steps.begin("Confirming the choice live")
@@ -211,10 +236,10 @@ def _run(job: _Job, wishes: "Wishes") -> None:
             commands=_commands(out),
             beside=further,
         )
-        if lighter is not None:
-            models = lighter.models(evidence, wishes.footing)
-            study = replace(study, models=models, screening=screening_of(lighter))
-        pages = publish(choice, study, out, job.lang, expected(choice, main, styled, further))
+        if found.lighter is not None:
+            models = found.lighter.models(evidence, wishes.footing)
+            study = with_versions(study, models, screening_of(found.lighter), found.parts)
+        pages = publish(choice, study, out, job.lang, expected(choice, main, found.styled, further))
     summary(choice, study)
     say_between(evidence, wishes)
     say_models(study)
@@ -229,6 +254,69 @@ def _run(job: _Job, wishes: "Wishes") -> None:
         typer.echo(page)
     if choice.withdrawn:
         raise typer.Exit(3)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """What one run recorded, and what it made for it.
+
+    Attributes:
+        main: Of the model as it came, on the questions that are judged by.
+        styled: With other prompts, or of versions of it.
+        further: Of further models, by the names that plans ask for.
+        parts: How the questions were divided, where versions were trained.
+        lighter: The versions; None where there are none.
+        wishes: With the axis that is fair between these models.
+    """
+
+    main: "Recorded"
+    styled: "list[Recorded]"
+    further: "dict[str, Recorded]"
+    parts: "Parts | None"
+    lighter: "Lighter | None"
+    wishes: "Wishes"
+
+
+def _gather(job: _Job, wishes: "Wishes", steps: "Steps") -> _Gathered:
+    """Records the model, its styles and its versions."""
+    from karui.cli.console import say
+    from karui.cli.lighter import lighten
+    from karui.cli.parts import of, part
+    from karui.cli.wishes import fair
+    from karui.measure.footing import Axis
+
+    session, task, out = job.session, job.task, job.out
+    main = session.record(task, out / "recording", steps, "Recording full thinking")
+    parts = None
+    if job.learning:
+        parts = part(main, job.lessons, len(job.held.questions) if job.held else 0)
+        say(f"   {parts}")
+        main, task = parts.judged, of(task, parts.judged.recording)
+    styled = [
+        session.record(task, out / f"recording-{n}", steps, f"Recording {plan.label}", plan)
+        for n, plan in enumerate(job.styles, 1)
+    ]
+    further = {}
+    if job.small is not None:
+        label = f"Recording {job.small.model}"
+        further["small"] = job.small.record(task, out / "recording-small", steps, label)
+    wishes = fair(wishes, [r.recording for r in (main, *further.values())])
+    lighter = None
+    if job.versions:
+        lighter = lighten(
+            session,
+            task,
+            main,
+            job.versions,
+            Axis(wishes.rule.minimize),
+            wishes.footing,
+            out,
+            steps,
+            lessons=parts.trained if parts else None,
+            minutes=job.minutes,
+        )
+        styled += lighter.recorded.values()
+    return _Gathered(main, styled, further, parts, lighter, wishes)
 
 
 def _demonstrated(job: _Job, wishes: "Wishes", steps: "Steps") -> "tuple[dict[str, Any], Choice]":

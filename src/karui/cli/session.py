@@ -68,6 +68,7 @@ class Session:
     lessons: Recorded | None = None
     minutes: float | None = None
     _engines: dict[str, Engine] = field(default_factory=dict)
+    _loaded: set[str] = field(default_factory=set)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def __post_init__(self) -> None:
@@ -145,9 +146,12 @@ class Session:
         key = self._engine_key(plan)
         if key in self._engines:
             return self._engines[key]
-        folder, options = self.loading(plan, making(steps) if steps else None)
-        if steps is not None:
-            steps.begin("Loading the model")
+        # What was loaded before is only loaded again, which is no step of its own.
+        shown = steps if key not in self._loaded else None
+        folder, options = self.loading(plan, making(shown) if shown else None)
+        if shown is not None:
+            shown.begin("Loading the model")
+        self._loaded.add(key)
         engine = engines.load(folder, **options)
         self._engines[key] = engine
         return engine
@@ -177,7 +181,7 @@ class Session:
 
     def beside(self, model: str) -> "Session":
         """Returns a session of another model with everything else alike, on the same event loop."""
-        return replace(self, model=model, lessons=None, _engines={})
+        return replace(self, model=model, lessons=None, _engines={}, _loaded=set())
 
     def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""

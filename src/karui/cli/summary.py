@@ -87,7 +87,8 @@ def summary(choice: Choice, study: Study) -> None:
 def say_between(evidence: Evidence, wishes: Wishes) -> None:
     """Prints what has to be known where models of different weights are compared, and which lack a pilot."""
     cards = [c for o in evidence.test.values() for c in o.models.values()]
-    if len({card.digest or card.name for card in cards}) > 1:
+    # A version that was trained has the shape of its parent: a token of each costs the same.
+    if len({shape_of(card) or card.digest or card.name for card in cards}) > 1:
         axis = wishes.rule.minimize
         if not wishes.named:
             why = "the fair measure between models" if axis == "flops" else "FLOPs of one model are unknown"

@@ -25,7 +25,9 @@ from karui.forge.trainers import (
 ADAPTER = "adapter"
 """Folder inside the artifact that keeps a low-rank adapter beside the weights it was merged into."""
 
-_WIDTH, _RATE, _RATE_LORA, _RATE_MOST = 4096, 1e-4, 2e-4, 1e-3
+_WIDTH, _RATE, _RATE_MOST = 4096, 1e-4, 1e-3
+_LORA = 2
+"""How much higher the rate of low-rank adapters is, at its most as well."""
 
 
 def usual_rate(model: Any, *, lora: int | None = None) -> float:
@@ -35,7 +37,8 @@ def usual_rate(model: Any, *, lora: int | None = None) -> float:
     of 4096 is common for models that lost layers (Minitron, 2407.14679), twice that for low-rank adapters.
     """
     width = int(model.config.get_text_config().hidden_size)
-    return min(_RATE_MOST, _RATE * _WIDTH / width) if lora is None else _RATE_LORA
+    rate = min(_RATE_MOST, _RATE * _WIDTH / width)
+    return rate if lora is None else _LORA * rate
 
 
 def fine_tune(

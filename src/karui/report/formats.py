@@ -1,9 +1,10 @@
 """Numbers as people of each language write them. `static/savings.js` formats money by the same rules."""
 
 from decimal import ROUND_HALF_UP, Decimal
-from math import floor, isfinite, log10
+from math import ceil, floor, isfinite, log10
 
 MINUS, DASH = "\u2212", "\u2013"
+DAYS_PER_MONTH = 365 / 12
 
 
 class Format:
@@ -113,6 +114,24 @@ class Format:
             )
         last = f"{latest:,.1f}"
         return first + unit if first == last else first + self.to + last + unit
+
+    def earned_back(self, soonest: float | None, latest: float | None, per_month: float) -> str:
+        """A payback in questions and days: after 1,200 to 1,500 questions (0.4 to 0.5 days).
+
+        Args:
+            soonest: Months; None is never.
+            latest: The same.
+            per_month: Questions.
+        """
+        if soonest is None:
+            return self.months(soonest, latest)
+        ends = [soonest] if latest is None else [soonest, latest]
+        asked = list(dict.fromkeys(f"{ceil(three_digits(m * per_month)):,}" for m in ends))
+        lasted = list(dict.fromkeys(f"{m * DAYS_PER_MONTH:,.1f}" for m in ends))
+        questions, days = self.to.join(asked), self.to.join(lasted)
+        if self.lang == "ja":
+            return f"{'最短' if latest is None else ''}{questions}問（{days}日）"
+        return f"{'at least ' if latest is None else ''}{questions} questions ({days} days)"
 
     def date(self, iso: str) -> str:
         """2026-11-24 is 24 November 2026."""

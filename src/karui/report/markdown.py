@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import models, phrases, shipped, statement, tables, tested
+from karui.report import learning, models, phrases, shipped, statement, tables, tested
 from karui.report.context import Context
 from karui.report.derive import Board
 from karui.report.money import results
 from karui.report.reproduce import digests, made_with, versions
-from karui.report.savings import MACHINE_FIELDS, MODES, TOKEN_FIELDS
+from karui.report.savings import MODES
 
 
 def markdown(c: Context) -> str:
@@ -28,6 +28,7 @@ def markdown(c: Context) -> str:
         f"## {w('table')}",
         _rows(c, c.board),
         _models(c),
+        _learning(c),
         _live(c),
         f"## {w('tested')}",
         _tested(c),
@@ -67,8 +68,8 @@ def _savings(c: Context) -> str:
     if c.usage is None or c.decision.name == "withdrawn":
         return ""
     lines = [f"## {w('savings' if c.decision.name == 'adopt' else 'savings_would')}"]
-    for mode, names in zip(MODES, (TOKEN_FIELDS, MACHINE_FIELDS), strict=True):
-        found = results(c, mode)
+    for mode in MODES:
+        found, names = results(c, mode), c.assumed.asked(mode)
         values = c.assumed.numbers
         given = [
             f"{w(n)} {values[n]:,.10g}" + ("" if n in c.assumed.stated else " *")
@@ -76,6 +77,8 @@ def _savings(c: Context) -> str:
             if values[n] is not None
         ]
         shown = f"{found['monthly']} {w('per_month')}; {w('payback')}: {found['payback']}"
+        if "earned_back" in found:
+            shown += f"; {w('earned_back')}: {found['earned_back']}"
         if "machines" in found:
             shown += f"; {found['machines']}"
         missing = len(given) < len(names)
@@ -144,6 +147,16 @@ def _models(c: Context) -> str:
         )
     lines = [line for line in (*models.fastest(c, entries), models.screening(c)) if line]
     return "\n\n".join([f"## {w('models')}", grid(head, rows), *lines])
+
+
+def _learning(c: Context) -> str:
+    entries = learning.taught(c.study)
+    if not entries:
+        return ""
+    rows = [[code(entry["label"]), *learning.facts(c, entry)] for entry in entries]
+    return "\n\n".join(
+        [f"## {c.words('learning')}", " ".join(learning.notes(c)), grid(learning.head(c), rows)]
+    )
 
 
 def _live(c: Context) -> str:

@@ -5,14 +5,7 @@ from typing import Any
 from karui.measure.cost import Saving
 from karui.report.context import Context
 from karui.report.markup import Safe, data, tag
-from karui.report.savings import (
-    MACHINE_FIELDS,
-    MODES,
-    TOKEN_FIELDS,
-    machine_counts,
-    save_per_machine,
-    save_per_token,
-)
+from karui.report.savings import MODES, machine_counts, save_per_machine, save_per_token
 from karui.report.study import plain
 
 UNITS = {
@@ -25,7 +18,11 @@ UNITS = {
     "peak_questions_per_second": "unit_per_second",
     "machine_tokens_per_second": "unit_tokens_per_second",
     "hours": "unit_hours_per_month",
+    "making_hours": "unit_hours",
 }
+
+_MEASURED = {"machine_tokens_per_second", "making_hours"}
+"""Numbers that the run itself measured, unless the user stated others."""
 
 
 def panel(c: Context) -> Safe:
@@ -61,7 +58,7 @@ def panel(c: Context) -> Safe:
 
 
 def results(c: Context, mode: str) -> dict[str, str]:
-    """Returns the texts of one mode's results: monthly, payback, first_year, machines and whether missing."""
+    """Returns the texts of one mode's results: monthly, payback, first_year, and others where they apply."""
     assert c.usage is not None
     found = (save_per_token if mode == "token" else save_per_machine)(c.usage, c.assumed)
     counts = machine_counts(c.usage, c.assumed) if mode == "machine" else None
@@ -94,14 +91,25 @@ def script_data(c: Context) -> dict[str, Any]:
 def _texts(c: Context, found: Saving | None) -> dict[str, str]:
     form = c.form
     if found is None:
-        return dict.fromkeys(("monthly", "payback", "first_year"), form.money(None, ""))
+        named = (
+            "monthly",
+            "payback",
+            "first_year",
+            *(["earned_back"] if c.assumed.making_hours is not None else []),
+        )
+        return dict.fromkeys(named, form.money(None, ""))
     soonest, latest = (None if m == float("inf") else m for m in found.payback_months)
-    payback = c.words("payback_at_once") if soonest == 0 and latest == 0 else form.months(soonest, latest)
-    return {
+    at_once = soonest == 0 and latest == 0
+    shown = {
         "monthly": form.money_range(*found.monthly, found.currency),
-        "payback": payback,
+        "payback": c.words("payback_at_once") if at_once else form.months(soonest, latest),
         "first_year": form.money_range(*found.first_year, found.currency),
     }
+    if c.assumed.making_hours is not None:
+        volume = c.assumed.questions_per_month
+        assert volume is not None
+        shown["earned_back"] = shown["payback"] if at_once else form.earned_back(soonest, latest, volume)
+    return shown
 
 
 def _results(c: Context, mode: str, *, shown: bool) -> Safe:
@@ -110,6 +118,8 @@ def _results(c: Context, mode: str, *, shown: bool) -> Safe:
     assert c.usage is not None
     missing = texts["monthly"] == c.form.money(None, "")
     lines = [("payback", w("payback")), ("first_year", w("first_year"))]
+    if "earned_back" in texts:
+        lines.insert(0, ("earned_back", w("earned_back")))
     if mode == "machine":
         lines.append(("machines", w("machines_needed")))
     rows = [
@@ -136,10 +146,8 @@ def _results(c: Context, mode: str, *, shown: bool) -> Safe:
 def _fields(c: Context, mode: str) -> Safe:
     w, given = c.words, c.assumed
     rows = [_field(c, "currency", given.currency, "", MODES)]
-    for name in dict.fromkeys((*TOKEN_FIELDS, *MACHINE_FIELDS)):
-        modes = tuple(
-            m for m, names in zip(MODES, (TOKEN_FIELDS, MACHINE_FIELDS), strict=True) if name in names
-        )
+    for name in dict.fromkeys(name for m in MODES for name in given.asked(m)):
+        modes = tuple(m for m in MODES if name in given.asked(m))
         rows.append(_field(c, name, given.numbers[name], w(UNITS[name]), modes))
     return tag("div.fields", *(row for row in rows), data_current=mode)
 
@@ -148,7 +156,7 @@ def _field(c: Context, name: str, value: str | float | None, unit: str, modes: t
     text = isinstance(value, str)
     if name in c.assumed.stated:
         origin = "stated"
-    elif name == "machine_tokens_per_second" and value is not None:
+    elif name in _MEASURED and value is not None:
         origin = "measured"
     else:
         origin = "assumption"

@@ -5,7 +5,18 @@ from hashlib import sha256
 from importlib.resources import files
 
 from karui import __version__
-from karui.report import interaction, kinds, models, picture, reproduce, shipped, tables, tested, traces
+from karui.report import (
+    interaction,
+    kinds,
+    learning,
+    models,
+    picture,
+    reproduce,
+    shipped,
+    tables,
+    tested,
+    traces,
+)
 from karui.report.context import Context
 from karui.report.head import head
 from karui.report.markup import Safe, join, tag
@@ -46,6 +57,7 @@ def evidence(c: Context) -> Safe:
         ("picture", picture.section(c)),
         ("table", tables.section(c)),
         ("models", models.section(c)),
+        ("learning", learning.section(c)),
         ("interaction", interaction.section(c)),
         ("kinds", kinds.section(c)),
         ("traces", traces.section(c)),

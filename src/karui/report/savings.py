@@ -39,6 +39,8 @@ class Assumptions:
         machine_tokens_per_second: Throughput of one machine, all streams together, as recorded.
         one_off: What introducing the plan costs once: recording, engineering.
         hours: Hours a month that a machine is paid for.
+        making_hours: Hours of a machine that making the new weights took, all versions that were tried; None
+            where the plan needs no new weights, and then nothing asks for it.
         stated: Names of those the user stated; the others are defaults and marked so.
         mode: Which calculation the page opens with.
     """
@@ -53,6 +55,7 @@ class Assumptions:
     machine_tokens_per_second: float | None = None
     one_off: float | None = 0.0
     hours: float | None = HOURS_PER_MONTH
+    making_hours: float | None = None
     stated: tuple[str, ...] = ()
     mode: str = "token"
 
@@ -71,6 +74,16 @@ class Assumptions:
         """The numeric ones, by name."""
         return {k: v for k, v in asdict(self).items() if k not in {"currency", "stated", "mode"}}
 
+    @property
+    def making(self) -> float:
+        """What making the weights costs once."""
+        return (self.making_hours or 0.0) * (self.machine_price_per_hour or 0.0)
+
+    def asked(self, mode: str) -> tuple[str, ...]:
+        """Names of the numbers that a mode of calculation is made from."""
+        names = dict(zip(MODES, (TOKEN_FIELDS, MACHINE_FIELDS), strict=True))[mode]
+        return names if self.making_hours is None else tuple(dict.fromkeys((*names, *_MAKING_FIELDS)))
+
 
 TOKEN_FIELDS = ("price_prompt", "price_cached", "price_output", "questions_per_month", "one_off")
 MACHINE_FIELDS = (
@@ -80,6 +93,8 @@ MACHINE_FIELDS = (
     "hours",
     "one_off",
 )
+_MAKING_FIELDS = ("making_hours", "machine_price_per_hour", "questions_per_month")
+"""What both modes ask for besides, where new weights were made: their cost, and when it is earned back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +135,9 @@ class Usage:
 
 def save_per_token(usage: Usage, assumed: Assumptions) -> Saving | None:
     """Returns what a plan saves on a metered API; None where a price or the volume is unknown or unusable."""
-    found = [getattr(assumed, name) for name in TOKEN_FIELDS]
-    if any(value is None for value in found):
+    if any(getattr(assumed, name) is None for name in assumed.asked("token")):
         return None
-    prompt, cached, output, volume, one_off = found
+    prompt, cached, output, volume, one_off = (getattr(assumed, name) for name in TOKEN_FIELDS)
     try:
         return token_saving(
             TokenPrices(prompt, cached, output, assumed.currency),
@@ -133,7 +147,7 @@ def save_per_token(usage: Usage, assumed: Assumptions) -> Saving | None:
             cached=usage.cached,
             generated=usage.generated,
             prompt_ratio=usage.prompt_ratio,
-            one_off=one_off,
+            one_off=one_off + assumed.making,
         )
     except InputError:
         return None
@@ -141,17 +155,16 @@ def save_per_token(usage: Usage, assumed: Assumptions) -> Saving | None:
 
 def save_per_machine(usage: Usage, assumed: Assumptions) -> Saving | None:
     """Returns what a plan saves in whole machines; None where a number is unknown or unusable."""
-    found = [getattr(assumed, name) for name in MACHINE_FIELDS]
-    if any(value is None for value in found):
+    if any(getattr(assumed, name) is None for name in assumed.asked("machine")):
         return None
-    price, peak, _, hours, one_off = found
+    price, peak, _, hours, one_off = (getattr(assumed, name) for name in MACHINE_FIELDS)
     throughputs = _throughputs(usage, assumed)
     if throughputs is None:
         return None
     try:
         # `MachinePrice` is for all hours of a month; fewer hours make each of them count for less.
         scaled = MachinePrice(price * hours / HOURS_PER_MONTH, assumed.currency)
-        return machine_saving(scaled, peak, throughputs[0], throughputs[1], one_off=one_off)
+        return machine_saving(scaled, peak, throughputs[0], throughputs[1], one_off=one_off + assumed.making)
     except InputError:
         return None
 

@@ -40,11 +40,14 @@ class Study:
         commands: What to type to make the study again.
         baselines_extra: Further plans to compare with, of the same shape as `plans`; such as self-consistency
             with 16 traces.
-        models: The model as it came first, then every lighter version of it: a list of {"name", "label": its
-            techniques or "", "weight": `Weight.as_dict()` or None, "made": {"seconds", "peak_bytes", "notes"}
-            or None, "measurement" and "comparison" of full thinking with it, None where it was not recorded,
-            "refused": why it could not be made or run, "" or missing if it could}.
+        models: The model as it came first, then every version of it: a list of {"name", "label": its
+            techniques or "", "weight": `Weight.as_dict()` or None, "made" or None, "measurement" and
+            "comparison" of full thinking with it, None where it was not recorded, "refused": why it could not
+            be made or run, "" or missing if it could}. "made" is {"key" of the artifact, "seconds", "minutes"
+            allowed, "peak_bytes", "device", "machine", "notes"}.
         screening: `Screening` as a dictionary; None where no version was screened.
+        parts: Where versions were trained, how many questions were for what: {"train", "pilot", "test",
+            "confirm", "brought": whether those to train on came with a recording of their own}; else None.
         interactions: What two techniques save: a list of {"a", "b": labels, "axes": {axis: {"a", "b", "both":
             ratios to the baseline}}, "loss": {"a", "b", "both"}}.
         format: Version of this format.
@@ -63,6 +66,7 @@ class Study:
     baselines_extra: Sequence[Mapping[str, Any]] = ()
     models: Sequence[Mapping[str, Any]] = ()
     screening: Mapping[str, Any] | None = None
+    parts: Mapping[str, Any] | None = None
     interactions: Sequence[Mapping[str, Any]] = ()
     format: int = FORMAT
 

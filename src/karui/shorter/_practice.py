@@ -118,4 +118,4 @@ class Practice(Technique):
             minutes=forge.minutes,
             on_progress=forge.progress,
         )
-        forge.note(curve=curve.as_dict(), kept=kept)
+        forge.note(curve=curve.as_dict(), kept=kept, margin=self.margin)

@@ -32,6 +32,17 @@
     return number(soonest) === number(latest) ? number(soonest) + unit : number(soonest) + to + number(latest) + unit;
   };
 
+  const earnedBack = ([soonest, latest], volume) => {
+    if (soonest === 0 && latest === 0) return words.payback_at_once;
+    if (!isFinite(soonest)) return months([soonest, latest]);
+    const ends = isFinite(latest) ? [soonest, latest] : [soonest];
+    const unique = (texts) => [...new Set(texts)].join(to);
+    const asked = unique(ends.map((m) => Math.ceil(Number((m * volume).toPrecision(3))).toLocaleString("en-US")));
+    const days = unique(ends.map((m) => (m * 365 / 12).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })));
+    const least = ends.length === 1 ? (lang === "ja" ? "\u6700\u77ed" : "at least ") : "";
+    return lang === "ja" ? `${least}${asked}\u554f\uff08${days}\u65e5\uff09` : `${least}${asked} questions (${days} days)`;
+  };
+
   // null where the field is empty, NaN where it is no number of at least 0.
   const read = (name) => {
     const text = inputs[name].value.normalize("NFKC").replace(/[,\s_]/g, "");
@@ -39,10 +50,11 @@
     const value = Number(text);
     return isFinite(value) && value >= 0 ? value : NaN;
   };
-  const saving = (low, high, oneOff) => {
-    const back = (m) => (m > 0 ? oneOff / m : Infinity);
-    return { monthly: [low, high], payback: [back(high), back(low)], year: [12 * low - oneOff, 12 * high - oneOff] };
+  const saving = (low, high, once) => {
+    const back = (m) => (m > 0 ? once / m : Infinity);
+    return { monthly: [low, high], payback: [back(high), back(low)], year: [12 * low - once, 12 * high - once] };
   };
+  const oneOff = (a) => a.one_off + (a.making_hours || 0) * (a.machine_price_per_hour || 0);
   const perToken = (a) => {
     const thousand = (prompt, cached, generated) =>
       ((prompt - cached) * a.price_prompt + cached * a.price_cached + generated * a.price_output) / 1000;
@@ -50,14 +62,14 @@
     const before = thousand(usage.prompt, usage.cached, usage.generated);
     const after = usage.ratio.map((x) => thousand(usage.prompt * r, usage.cached * r, usage.generated * x));
     const volume = a.questions_per_month / 1000;
-    return saving((before - after[1]) * volume, (before - after[0]) * volume, a.one_off);
+    return saving((before - after[1]) * volume, (before - after[0]) * volume, oneOff(a));
   };
   const perMachine = (a) => {
     const today = a.machine_tokens_per_second / usage.generated;
     const machines = (throughput) => Math.max(1, Math.ceil(a.peak_questions_per_second / throughput - 1e-9));
     const before = machines(today), [fewest, most] = usage.ratio.map((x) => machines(today / x));
     const month = a.machine_price_per_hour * a.hours;
-    return { ...saving(month * (before - most), month * (before - fewest), a.one_off), machines: [before, fewest, most] };
+    return { ...saving(month * (before - most), month * (before - fewest), oneOff(a)), machines: [before, fewest, most] };
   };
 
   const calculations = { token: perToken, machine: perMachine };
@@ -73,10 +85,11 @@
       const hint = box.querySelector('[data-out="hint"]');
       hint.hidden = !(missing || bad);
       hint.textContent = bad ? words.impossible : words.enter_missing;
-      if (missing || bad) { for (const name of ["monthly", "payback", "first_year", "machines"]) out(name, dash); delete box.dataset.monthly; continue; }
+      if (missing || bad) { for (const name of ["monthly", "payback", "earned_back", "first_year", "machines"]) out(name, dash); delete box.dataset.monthly; continue; }
       const found = calculations[mode](figures);
       out("monthly", money(found.monthly, currency));
       out("payback", months(found.payback));
+      out("earned_back", earnedBack(found.payback, figures.questions_per_month));
       out("first_year", money(found.year, currency));
       // Whole figures for whoever checks the page against the JSON report.
       box.dataset.monthly = JSON.stringify(found.monthly);

@@ -63,4 +63,59 @@ MODELS: dict[str, tuple[str, str]] = {
     "alone": ("{plan} alone", "{plan}のみ"),
     "together": ("Both together", "両方"),
     "if_independent": ("If independent", "独立なら"),
+    "learning": ("What was trained, and how it learned", "学習した内容と学習曲線"),
+    "learning_note": (
+        (
+            "Accuracy and tokens are those of answers to questions held back from the training itself, drawn "
+            "as in the recording; they are few, so that a curve shows the direction and the table of plans "
+            "the result."
+        ),
+        (
+            "正答率とトークン数は、学習から除いた少数の問題に回答させた値です（生成条件は記録時と同じ）。"
+            "曲線は傾向を見るためのもので、結果は評価対象の一覧をご覧ください。"
+        ),
+    ),
+    "parts": (
+        (
+            "{train} of the questions were trained on. The versions were screened on {pilot} others, "
+            "certified on {test} others, and {confirm} were kept for the live confirmation: no question "
+            "served twice."
+        ),
+        (
+            "問題のうち{train}問を学習に使い、別の{pilot}問で絞り込み、別の{test}問で検証しました。さらに"
+            "{confirm}問を実機確認用に残しています。複数の用途に使った問題はありません。"
+        ),
+    ),
+    "parts_brought": (
+        (
+            "{train} questions of another recording were trained on. The versions were screened on {pilot} "
+            "of the user's questions, certified on {test} others, and {confirm} were kept for the live "
+            "confirmation: no question served twice."
+        ),
+        (
+            "学習には別の記録の{train}問を使い、利用者の問題のうち{pilot}問で絞り込み、別の{test}問で検証しま"
+            "した。さらに{confirm}問を実機確認用に残しています。複数の用途に使った問題はありません。"
+        ),
+    ),
+    "version": ("Version", "モデル"),
+    "learned_from": ("Learned from", "学習に使った例"),
+    "training_steps": ("Steps", "学習ステップ数"),
+    "training_took": ("Took", "作成時間"),
+    "training_memory": ("Memory at most", "最大メモリ"),
+    "ended_steps": ("all", "完了"),
+    "ended_minutes": ("time was up", "時間切れ"),
+    "ended_accuracy": ("accuracy fell", "正答率の低下で終了"),
+    "curve_accuracy": ("{Accuracy}, held back", "{Accuracy}（学習外）"),
+    "curve_tokens": ("Tokens an answer", "回答あたりトークン数"),
+    "curve_truncated": ("Truncated", "打ち切りの割合"),
+    "curve_reward": ("Reward", "報酬"),
+    "curve_loss": ("Loss, nats a token", "損失（トークンあたり）"),
+    "curve_steps": ("{n} steps", "{n}ステップ"),
+    "curve_held": ("questions held back", "学習から除いた問題"),
+    "curve_learned": ("while training", "学習中"),
+    "curve_kept": ("weights kept", "採用した重み"),
+    "curve_least": ("limit at which training ends (reinforcement)", "学習を打ち切る限度（強化学習）"),
+    "kept_step": ("The weights of step {n} were kept.", "{n}ステップ目の重みを採用しました。"),
+    "resumed_step": ("Resumed at step {n}.", "{n}ステップ目から再開しました。"),
+    "unwatched": ("{Accuracy} was not watched: {why}", "{Accuracy}は測定していません：{why}"),
 }

@@ -1,0 +1,58 @@
+"""A tiny model that has learned its answers by heart, so that a whole study with training takes seconds."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from karui import tasks
+from karui.core.ask import Prompt
+from karui.engines.transformers.load import load_tokenizer
+from karui.engines.transformers.markers import markers_of
+from karui.engines.transformers.prompt import Template
+from karui.forge.lessons import Lesson
+from karui.forge.sft import fine_tune
+
+_tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
+_spec = importlib.util.spec_from_file_location("tiny", _tiny)
+tiny = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tiny)
+
+QUESTIONS = 80
+
+
+def save(folder):
+    """Writes `model` and `questions.jsonl` into a folder: the model answers right, with a long thought."""
+    rows = [{"id": f"q{n}", "question": f"{n}?", "answer": str(n)} for n in range(QUESTIONS)]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    kind = {"template": tiny.QWEN3, "tie_word_embeddings": True, "hidden_size": 64, "intermediate_size": 128}
+    tiny.save(folder / "start", **kind)
+    tokenizer = load_tokenizer(folder / "start")
+    template = Template(tokenizer, markers_of(tokenizer))
+    task = tasks.load(str(folder / "questions.jsonl"))
+
+    def lesson(question, thought):
+        prompt, _ = template.render(Prompt(task.prompt(question)))
+        answer = question.reference
+        reply = f"<think>\n{thought.format(answer)}</think>\n\n\\boxed{{{answer}}}<|im_end|>"
+        encode = tokenizer.encode
+        return Lesson(
+            encode(prompt, add_special_tokens=False), encode(reply, add_special_tokens=False), question.id
+        )
+
+    # Long enough for a checkpoint, at which an answer is tried.
+    short = "It is {0}.\n\n" + "So {0}.\n\n" * 4
+    thoughts = (short, short + "Wait, {0}.\n\n" * 4)
+    taught = [lesson(q, thought) for q in task.questions for thought in thoughts]
+    (folder / "scratch").mkdir()
+    curve = fine_tune(
+        tiny.make_model(tokenizer, **{k: v for k, v in kind.items() if k != "template"}),
+        tokenizer,
+        taught,
+        out=folder / "model",
+        scratch=folder / "scratch",
+        steps=220,
+        learning_rate=1e-2,
+        batch_tokens=2000,
+        held_back=0.0,
+    )
+    assert curve.points[-1].loss < 0.5
