@@ -117,7 +117,11 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
     for version in versions:
         assert version["refused"] == "", version
         assert version["made"]["minutes"] == pytest.approx(0.2 / 4)
-        assert version["made"]["notes"]["curve"]["points"][0]["step"] == 0
+        first, *_, last = version["made"]["notes"]["curve"]["points"]
+        assert (first["step"], "unwatched" in version["made"]["notes"]) == (0, False)
+        for point in (first, last):  # answers to a question held back, drawn four times
+            assert 4 * point["figures"]["held_accuracy"] in range(5)
+            assert point["figures"]["held_tokens"] > 1
     # Each was asked the eight first pilot questions, and the better half two more.
     raced = study["screening"]
     assert sorted(s["questions"] for s in raced["standings"]) == [8, 8, 10, 10]
@@ -132,3 +136,4 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
         assert {q.id for q in found.questions} == {q.id for q in judged.questions}
     page = (tmp_path / "poc" / "report.html").read_text()
     assert all(v["label"] in page for v in versions)
+    assert page.count("<figure") == 4

@@ -174,6 +174,12 @@ def test_the_control_takes_the_same_number_of_steps(parent, recording, tmp_path)
     assert not (made.folder / "adapter").exists()
 
 
+def test_what_cannot_be_watched_is_trained_all_the_same_and_told(parent, recording, tmp_path):
+    made = hand.made(f"plain-sft:lora=0,steps=2,{TRAIN}", parent, recording, tmp_path, watch=True)
+    assert made.notes["unwatched"] == "The questions of the recording (t) cannot be loaded again."
+    assert "figures" not in made.notes["curve"]["points"][0]
+
+
 def test_an_interrupted_training_goes_on_and_ends_where_it_would_have(parent, recording, tmp_path):
     spec = f"cut-to-convergence:lora=4,epochs=8,{TRAIN}"
 

@@ -21,7 +21,10 @@ def make(
     json: bool = typer.Option(False, "--json", help="For programs."),
     out: o.Out = Path("artifacts"),
 ) -> None:
-    """Make an artifact: a model folder with its lineage. Made once; interrupted, it goes on where it was."""
+    """Make an artifact: a model folder with its lineage. Made once; interrupted, it goes on where it was.
+
+    On several devices: accelerate launch -m karui make …, or torchrun --nproc-per-node 2 -m karui make …
+    """
     from json import dumps
 
     from karui import catalog
@@ -30,6 +33,7 @@ def make(
     from karui.cli.steps import Recorded
     from karui.core.ask import Sampling
     from karui.core.errors import InputError
+    from karui.forge import team
     from karui.recording.store import load
 
     whole = catalog.parse(plan)
@@ -42,6 +46,9 @@ def make(
     session = Session(
         model or MINI, Sampling(), 1, seed, device=device, artifacts=out, lessons=learned, minutes=minutes
     )
+    if not team.first():  # started by a launcher of several: the first process speaks for all
+        session.artifact(whole)
+        return
     with Steps() as steps:
         show = making(steps)
         ends: list[Progress] = []

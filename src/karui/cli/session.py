@@ -135,6 +135,7 @@ class Session:
             minutes=self.minutes,
             name=self.model,
             on_progress=on_progress,
+            watch=True,
         )
 
     def engine_of(self, plan: Plan, steps: Steps | None = None) -> Engine:

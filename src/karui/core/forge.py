@@ -18,11 +18,14 @@ class Forge(Protocol):
         folder: Write the new model here, as an ordinary model folder with its tokenizer. It exists, empty.
         scratch: Checkpoints to resume from. It exists; after an interruption with what was left in it.
         device: "cpu", or a GPU as torch names it.
+        watch: Whether a supervised training answers questions held back, too: what its curve shows of
+            accuracy and tokens takes time, and leaves the result as it is.
     """
 
     folder: Path
     scratch: Path
     device: str
+    watch: bool
 
     # Looking at one of the next three makes the artifact depend on it; what is not looked at is not part of
     # the key by which it is found again.

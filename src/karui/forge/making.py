@@ -5,6 +5,9 @@ Below `root`, for every artifact:
     prune-depth-3fa85f64c2d1/     the artifact, under its key; it appears in one step, when it is whole
     .prune-depth-9b1c.../         while it is made: `model` (what will be renamed), `scratch`, `state.json`
     .prune-depth-9b1c....lock     held by the process that makes it
+
+Where `accelerate launch` or torchrun started several processes, the first one does all this, and the others
+compute along (see `team`).
 """
 
 import os
@@ -24,6 +27,7 @@ from karui.core.recording import Recording
 from karui.core.technique import Technique
 from karui.engines.transformers.card import digest, weight_files
 from karui.engines.transformers.load import choose_device, find_folder
+from karui.forge import team
 from karui.forge.artifact import MANIFEST, Artifact, key_of
 from karui.forge.checks import check_parent, check_recording, check_room
 from karui.forge.lock import locked
@@ -60,6 +64,7 @@ def make(
     name: str = "",
     on_progress: Callable[[Progress], None] | None = None,
     task: Task | None = None,
+    watch: bool = False,
 ) -> Artifact:
     """Makes what the techniques of a plan `prepare`, each from what the one before it made.
 
@@ -78,6 +83,7 @@ def make(
         name: What to call the parent; the folder's name where empty.
         on_progress: Is told how far the work is.
         task: What was recorded, where it cannot be loaded again by the name in the recording's manifest.
+        watch: Whether supervised training answers questions held back, too, for its curve: it takes time.
 
     Returns:
         The last artifact; `karui.forge.artifact.Artifact.of` its folder gives it again.
@@ -95,7 +101,7 @@ def make(
             "There is nothing to make: none of these techniques makes new weights.",
             remedy="`karui techniques` marks those that do; the others are recorded or replayed.",
         )
-    offer = _Offer(recording, data_digest, device, seed, minutes, on_progress, task)
+    offer = _Offer(recording, data_digest, device, seed, minutes, on_progress, task, watch)
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
     parent = _parent_of(find_folder(str(model)), name)
@@ -135,6 +141,7 @@ class _Offer:
     minutes: float | None
     on_progress: Callable[[Progress], None] | None
     task: Task | None
+    watch: bool
 
     def inputs(self, used: Iterable[str]) -> dict[str, Any]:
         values = {"recording": self.data, "seed": self.seed, "minutes": self.minutes}
@@ -168,24 +175,19 @@ def _made(
         check_recording(offer.recording, parent.folder, {parent.digest, *parent.lineage})
     offer = replace(offer, device=choose_device(offer.device))
     check_room(parent.folder, root, offer.device, technique)
+    if not team.first():
+        return _joined(technique, parent, root, offer)
     home = _home(technique, parent, root, offer)
     with writing(root), locked(_lock(home), str(technique)):
         # Another process may have made it between the look and the lock.
         if found := _found(technique, parent, root, offer):
+            team.meet(offer.device)
             return found
         rmtree(home / "model", ignore_errors=True)
         (home / "model").mkdir(parents=True)
         (home / "scratch").mkdir(exist_ok=True)
-        place = Workplace(
-            home,
-            str(technique),
-            recording=offer.recording,
-            seed=offer.seed,
-            minutes=offer.minutes,
-            device=offer.device,
-            on_progress=offer.on_progress,
-            task=offer.task,
-        )
+        team.meet(offer.device)
+        place = _workplace(home, technique, offer)
         try:
             artifact = _worked(technique, parent, place, offer)
         except BaseException:
@@ -193,13 +195,45 @@ def _made(
             raise
         artifact = _publish(artifact, root / f"{_stem(technique)}-{artifact.key}")
         rmtree(home, ignore_errors=True)
+    team.meet(offer.device)
     return artifact
+
+
+def _joined(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer) -> Artifact:
+    """Computes along with the first process, which writes; returns what it made."""
+    team.meet(offer.device)
+    if found := _found(technique, parent, root, offer):
+        return found
+    place = _workplace(_home(technique, parent, root, offer), technique, offer)
+    place.folder.mkdir(exist_ok=True)
+    with out_of_memory(str(technique)):
+        technique.prepare(parent.folder, place)
+    team.meet(offer.device)
+    team.meet(offer.device)
+    made = _found(technique, parent, root, offer)
+    assert made is not None
+    return made
+
+
+def _workplace(home: Path, technique: Technique, offer: _Offer) -> Workplace:
+    return Workplace(
+        home,
+        str(technique),
+        recording=offer.recording,
+        seed=offer.seed,
+        minutes=offer.minutes,
+        device=offer.device,
+        on_progress=offer.on_progress,
+        task=offer.task,
+        watch=offer.watch,
+    )
 
 
 def _worked(technique: Technique, parent: Artifact | _Plain, place: Workplace, offer: _Offer) -> Artifact:
     """Lets the technique work, and returns its result with its manifest, still in the workplace."""
     with Peak() as peak, out_of_memory(str(technique)):
         technique.prepare(parent.folder, place)
+    team.meet(offer.device)
     folder = place.folder
     _complete(folder, parent.folder, technique)
     artifact = Artifact(

@@ -21,6 +21,7 @@ from karui.forge.trainers import (
     save,
     unchanged,
 )
+from karui.forge.watching import Watch
 
 ADAPTER = "adapter"
 """Folder inside the artifact that keeps a low-rank adapter beside the weights it was merged into."""
@@ -58,6 +59,7 @@ def fine_tune(
     lora: int | None = None,
     held_back: float = 0.05,
     on_progress: Callable[[float, float, str], None] = silent,
+    watch: Watch | None = None,
 ) -> Curve:
     """Trains `model` in place on the lessons' replies, writes it to `out`, and returns the learning curve.
 
@@ -83,6 +85,7 @@ def fine_tune(
             every weight.
         held_back: Share of the questions that are measured on instead of learned from, at most 64 lessons.
         on_progress: Is told (done, total, words).
+        watch: Answers the questions held back, for the curve; None measures the loss alone.
 
     Raises:
         InputError: No lessons, or a setting that cannot be.
@@ -97,9 +100,13 @@ def fine_tune(
     if lora is None or setting.on_cpu:
         model.float()
     course = new_course(syllabus, setting)
+    if watch is not None:
+        watch.begin(syllabus.held, model, setting)
     with unchanged(model):
         trainer = _trainer(model, tokenizer, course, arguments(setting, syllabus, total), lora, syllabus)
-        curve = run(trainer, course, setting, syllabus)
+        if watch is not None:
+            watch.model = trainer.accelerator.unwrap_model(trainer.model)
+        curve = run(trainer, course, setting, syllabus, watch.look if watch else dict)
     if lora is not None:
         if out is not None and lead():
             trainer.model.save_pretrained(out / ADAPTER)

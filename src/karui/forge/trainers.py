@@ -6,7 +6,7 @@ training is interrupted and taken up, limited by the clock, and spread over devi
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from math import isnan
@@ -129,8 +129,21 @@ def new_course(syllabus: Syllabus, setting: Setting, **options: Any) -> Course:
     )
 
 
-def run(trainer: Any, course: Course, setting: Setting, syllabus: Syllabus) -> Curve:
+def run(
+    trainer: Any,
+    course: Course,
+    setting: Setting,
+    syllabus: Syllabus,
+    look: Callable[[], Mapping[str, float]] = dict,
+) -> Curve:
     """Trains, from the last whole checkpoint in `scratch` on, and returns the curve.
+
+    Args:
+        trainer: Made.
+        course: Its clock and its curve.
+        setting: Where it runs.
+        syllabus: What is learned.
+        look: Returns further figures of the part held back, beside its loss.
 
     Raises:
         ModelError: The memory gave out, or the loss is no longer a number; says which knob helps.
@@ -142,7 +155,8 @@ def run(trainer: Any, course: Course, setting: Setting, syllabus: Syllabus) -> C
     held, batches = syllabus.held, syllabus.batches
     if held:
         course.measure = lambda: {
-            "held_back": held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16)
+            "held_back": held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16),
+            **look(),
         }
     checkpoint = last_checkpoint(setting.scratch)
     if checkpoint is not None:

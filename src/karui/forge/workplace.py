@@ -11,6 +11,7 @@ from typing import Any
 from karui.core.errors import InputError
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.forge import team
 from karui.forge.artifact import Artifact
 from karui.forge.drills import task_of
 
@@ -51,6 +52,7 @@ class Workplace:
         folder: Where the new model is written; empty at the beginning of every try.
         scratch: What a try leaves to the next one.
         device: Where to compute.
+        watch: Whether to answer questions held back while training, for the curve.
         notes: What the technique noted.
         resumed: Whether an earlier try left something in `scratch`.
     """
@@ -66,10 +68,13 @@ class Workplace:
         device: str,
         on_progress: Callable[[Progress], None] | None,
         task: Task | None = None,
+        watch: bool = False,
     ) -> None:
         """Takes up what an earlier try has left in the folder `home`, less its half-written result."""
-        self.folder, self.scratch = home / "model", home / "scratch"
-        self.device = device
+        # What other processes than the first write is thrown away.
+        self.folder = home / ("model" if team.first() else f"aside-{team.rank()}")
+        self.scratch = home / "scratch"
+        self.device, self.watch = device, watch
         self.notes: dict[str, Any] = {}
         self._home, self._technique, self._on_progress = home, technique, on_progress
         self._recording, self._seed, self._minutes, self._task = recording, seed, minutes, task
@@ -144,6 +149,8 @@ class Workplace:
     def save(self) -> None:
         """Writes down what has to outlive this process."""
         self._saved = monotonic()
+        if not team.first():
+            return
         text = json.dumps({"used": self.used, "seconds": round(self.seconds, 1)})
         (self._home / _STATE).write_text(text)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from karui.core.ask import Sampling
 from karui.engines.transformers.load import choose_dtype
@@ -66,10 +66,20 @@ class Writing:
         return found
 
 
+class Answers(Protocol):
+    """What draws answers to questions held back."""
+
+    def held(self, prompts: list[list[int]], sampling: Sampling) -> list[list[int]]:
+        """Returns replies to prompts."""
+
+
 def measured(
-    held: Sequence[Drill], judge: Judge, aim: Aim, write: Writing, sampling: Sampling
+    held: Sequence[Drill], judge: Judge, aim: Aim | None, write: Answers, sampling: Sampling
 ) -> Mapping[str, float]:
-    """Returns how the model does on the questions held back; each process asks its share of them."""
+    """Returns how the model does on the questions held back; each process asks its share of them.
+
+    Without an aim there is no score among the figures.
+    """
     import torch
     from accelerate import PartialState
 
@@ -79,7 +89,7 @@ def measured(
     if share:
         replies = write.held([d.prompt_ids for d in share], sampling)
         attempts = [judge.attempt(d, reply) for d, reply in zip(share, replies, strict=True)]
-        score = aim.score(attempts, [d.target for d in share])
+        score = aim.score(attempts, [d.target for d in share]) if aim else 0.0
         sums += torch.tensor(
             [
                 len(share),
@@ -94,4 +104,5 @@ def measured(
         torch.distributed.all_reduce(sums)
     count, *rest = sums.tolist()
     names = ("held_accuracy", "held_tokens", "held_truncated", "held_score")
-    return dict(zip(names, (value / count for value in rest), strict=True))
+    found = dict(zip(names, (value / count for value in rest), strict=True))
+    return found if aim else {name: found[name] for name in names[:-1]}

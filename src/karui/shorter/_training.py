@@ -10,6 +10,7 @@ from karui.engines.transformers.load import load_model, load_tokenizer
 from karui.forge.lessons import Lessons
 from karui.forge.sft import fine_tune
 from karui.forge.student import stored_dtype
+from karui.forge.watching import watch_of
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class Training(Technique):
             ModelError: The training does not fit into memory, or comes apart; says which knob helps.
         """
         forge.note(lessons=taught.notes, **notes)
+        model, tokenizer = load_model(folder, "cpu", stored_dtype(folder)), load_tokenizer(folder)
         curve = fine_tune(
-            load_model(folder, "cpu", stored_dtype(folder)),
-            load_tokenizer(folder),
+            model,
+            tokenizer,
             taught.examples,
             out=forge.folder,
             scratch=forge.scratch,
@@ -60,5 +62,6 @@ class Training(Technique):
             minutes=forge.minutes,
             lora=self.lora or None,
             on_progress=forge.progress,
+            watch=watch_of(forge, tokenizer, model),
         )
         forge.note(curve=curve.as_dict())

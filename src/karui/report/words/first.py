@@ -189,7 +189,7 @@ FIRST: dict[str, tuple[str, str]] = {
     "per_month": ("per month", "1か月あたり"),
     "payback": ("Payback", "投資回収"),
     "payback_at_once": ("at once (no one-off cost)", "即時（初期費用なし）"),
-    "earned_back": ("Making it is earned back after", "モデル作成費の回収まで"),
+    "earned_back": ("Making is earned back after", "モデル作成費の回収まで"),
     "first_year": ("First year, less one-off costs", "初年度（初期費用を差引）"),
     "machines_needed": ("Machines at the peak", "ピーク時のサーバー台数"),
     "machines_value": ("{before} today, {after} with the plan", "現状{before}台 → {after}台"),

@@ -1,0 +1,108 @@
+"""`karui make` under a launcher: several processes make one artifact, and the first one writes it."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from karui.engines.transformers.load import load_model
+from karui.forge.artifact import Artifact
+from karui.recording.store import save
+
+SHORTER = Path(__file__).parents[1] / "shorter"
+
+
+def module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+hand, material = (module(name, SHORTER / f"{name}.py") for name in ("hand_made", "rl_material"))
+
+SUPERVISED = "shortest-correct:lora=4,steps=6,batch_tokens=300,learning_rate=0.01"
+REINFORCED = "reinforce-shorter:steps=4,questions=4,group=4,learning_rate=0.01,held=4,margin=0.99"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a tiny model and two recordings: to learn by heart from, and to practise on."""
+    place = tmp_path_factory.mktemp("place")
+    parent = hand.save_parent(place / "model")
+    save(hand.recording_of(parent), place / SUPERVISED.partition(":")[0])
+    practised = material.make_recording(parent, material.make_task(place / "task"), tokens=16)
+    save(practised, place / REINFORCED.partition(":")[0])
+    return place
+
+
+def words(place, plan, out):
+    return [
+        "make",
+        plan,
+        "--model",
+        place / "model",
+        "--recording",
+        place / plan.partition(":")[0],
+        "--out",
+        out,
+    ]
+
+
+def surroundings():
+    source = str(Path(__file__).parents[2] / "src")
+    return {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.mark.parametrize("plan", [SUPERVISED, REINFORCED])
+def test_two_processes_make_one_artifact(place, tmp_path, plan):
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node=2",
+        "--standalone",
+        "-m",
+        "karui",
+    ]
+    asked = [*launch, *map(str, words(place, plan, tmp_path / "out"))]
+    done = subprocess.run(asked, check=False, capture_output=True, text=True, timeout=400, env=surroundings())
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder,) = (tmp_path / "out").iterdir()  # nothing else is left, hidden or not
+    made = Artifact.of(folder)
+    assert done.stdout.count(str(folder)) == 1  # one process speaks
+    assert made.notes["curve"]["points"][-1]["step"] == int(plan.partition("steps=")[2].partition(",")[0])
+    load_model(folder, "cpu", "float32")
+
+
+@pytest.mark.parametrize(
+    "plan", [SUPERVISED.replace("steps=6", "steps=4000"), REINFORCED.replace("steps=4", "steps=400")]
+)
+def test_a_killed_training_leaves_nothing_and_goes_on(place, tmp_path, plan):
+    out = tmp_path / "out"
+    asked = [sys.executable, "-m", "karui", *map(str, words(place, plan, out)), "--minutes", "0.15"]
+    job = subprocess.Popen(
+        asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings()
+    )
+    until = time.monotonic() + 200
+    while not list(out.glob(".*/scratch/checkpoint-*/karui-course.json")):
+        assert job.poll() is None, job.communicate()[1][-3000:]
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(job.pid, signal.SIGKILL)
+    job.communicate()
+    assert not [p for p in out.iterdir() if not p.name.startswith(".")]
+    done = subprocess.run([*asked, "--json"], check=False, capture_output=True, text=True, env=surroundings())
+    assert done.returncode == 0, done.stderr[-3000:]
+    (made,) = json.loads(done.stdout)
+    curve = made["notes"]["curve"]
+    assert made["notes"]["resumed"] is True
+    assert 0 < curve["resumed"] <= curve["points"][-1]["step"]
+    assert [p["step"] for p in curve["points"]] == sorted({p["step"] for p in curve["points"]})
+    assert [p.name for p in out.iterdir()] == [Path(made["folder"]).name]
