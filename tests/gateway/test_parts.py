@@ -204,7 +204,7 @@ def test_an_upstream_that_changes_its_model_is_found_and_forgiven():
         look = house.gateway.look
 
         def looked():
-            house.gateway.upstream._http = None  # its connections belong to the gateway's own loop
+            house.gateway.upstream.close()  # its connections belong to the gateway's own loop
             portal.run_until_complete(look())
 
         looked()
@@ -214,7 +214,7 @@ def test_an_upstream_that_changes_its_model_is_found_and_forgiven():
         fake.behaviour.served = ("toy",)
         looked()
         assert house.gateway.rolling.against(0) == (Why.NONE, "")
-        house.gateway.upstream._http = None
+        house.gateway.upstream.close()
         portal.close()
 
 

@@ -98,7 +98,7 @@ class Gateway:
         await self.front.desk.silent.close()
         for upstream in (self.upstream, self.server):
             if upstream is not None:
-                await upstream.close()
+                upstream.close()
         for engine in self.engines.values():
             await engine.close()
         self.keep.close()

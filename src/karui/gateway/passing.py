@@ -6,11 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from karui.engines.openai_http.wire import Chunk, read_chunk
 from karui.gateway.account import Account
 from karui.gateway.call import Call, Pieces, Said
+from karui.gateway.http import Broken, Reply
 from karui.gateway.planned import Ran
 from karui.gateway.served import Why
 from karui.gateway.upstream import Failed, Upstream, data_of, events_of
@@ -65,8 +64,8 @@ class Passer:
         """
         tap = Tap(call.account)
         async with self._post(call) as response:
-            if response.status_code >= 400:
-                raise Failed(Why.UPSTREAM, f"the upstream answered {response.status_code}")
+            if response.status >= 400:
+                raise Failed(Why.UPSTREAM, f"the upstream answered {response.status}")
             async for raw in events_of(response):
                 data = data_of(raw)
                 if data is None:
@@ -82,7 +81,7 @@ class Passer:
             raise Failed(Why.UPSTREAM, "the upstream ended its stream early")
         yield Ran("", "", tap.finish, tap.usage)
 
-    def _post(self, call: Call) -> AbstractAsyncContextManager[httpx.Response]:
+    def _post(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         return self.upstream.post(PATHS[call.asked.chat], self._body(call), call.headers)
 
     def _body(self, call: Call) -> bytes:
@@ -101,21 +100,21 @@ class Passer:
         return call.raw if body == asked.body else json.dumps(body).encode()
 
 
-def _kept(response: httpx.Response) -> dict[str, str]:
+def _kept(response: Reply) -> dict[str, str]:
     return {k: response.headers[k] for k in _KEPT_HEADERS if k in response.headers}
 
 
-async def _relay_whole(response: httpx.Response, call: Call, tap: "Tap") -> None:
+async def _relay_whole(response: Reply, call: Call, tap: "Tap") -> None:
     line, account = call.line, call.account
-    data = await response.aread()
-    if response.status_code < 400:
+    data = await response.read()
+    if response.status < 400:
         tap.whole(data)
-    account.note(status=response.status_code)
-    await line.begin(response.status_code, {**_kept(response), "content-length": str(len(data))})
+    account.note(status=response.status)
+    await line.begin(response.status, {**_kept(response), "content-length": str(len(data))})
     await line.end(data)
 
 
-async def _relay_stream(response: httpx.Response, call: Call, tap: "Tap") -> None:
+async def _relay_stream(response: Reply, call: Call, tap: "Tap") -> None:
     asked, line, account = call.asked, call.line, call.account
     try:
         async for raw in events_of(response):
@@ -133,12 +132,12 @@ async def _relay_stream(response: httpx.Response, call: Call, tap: "Tap") -> Non
             if hidden:
                 continue
             if not line.status:
-                await line.begin(response.status_code, {**HEADERS, **_kept(response)})
+                await line.begin(response.status, {**HEADERS, **_kept(response)})
             await line.write(raw)
         if not tap.finish:
             raise Failed(Why.UPSTREAM, "the upstream ended its stream early")
         tap.close()
-    except (httpx.HTTPError, Failed) as error:
+    except (Broken, TimeoutError, Failed) as error:
         if not line.status:
             raise
         account.note(status=502, detail=f"{type(error).__name__} {error}".strip())

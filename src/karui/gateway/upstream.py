@@ -8,16 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time
-from urllib.parse import urlsplit
-
-import httpx
 
 from karui.engines.openai_http.faults import read_fault
 from karui.gateway.breaker import Breaker, BreakerRule
+from karui.gateway.http import Broken, Pool, Reply
 from karui.gateway.limits import Bounds
 from karui.gateway.served import Why
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
 """The client's headers that go on to the server."""
 _LONGEST_EVENT = 16 * 2**20
@@ -65,10 +62,16 @@ class Upstream:
     breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
     limit: str = "max_tokens"
     fingerprint: str = ""
-    _http: httpx.AsyncClient | None = None
+
+    def __post_init__(self) -> None:
+        """Makes room for connections; none is made yet."""
+        told = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        headers = {"content-type": "application/json", "accept": "*/*", "user-agent": "karui", **told}
+        bounds = self.bounds
+        self._pool = Pool(self.url, headers, bounds.connect_seconds, bounds.silence_seconds)
 
     @asynccontextmanager
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
         """Sends a request and gives the reply, its body still to be read; leaving ends it on the server.
 
         Raises:
@@ -80,22 +83,18 @@ class Upstream:
             raise Failed(Why.BREAKER, self.breaker.why, retry_after=wait)
         well: bool | None = None
         why = ""
+        onward = {k: headers[k] for k in _ONWARD if k in headers}
         try:
-            onward = {k: headers[k] for k in _ONWARD if k in headers}
-            request = self._client().build_request("POST", f"{self.url}/{path}", content=body, headers=onward)
-            response = await self._client().send(request, stream=True)
-            try:
-                if response.status_code >= 500 or response.status_code == 429:
-                    raise _refused(response.status_code, await response.aread(), response.headers)
-                yield response
+            async with self._pool.request("POST", path, body, onward) as reply:
+                if reply.status >= 500 or reply.status == 429:
+                    raise _refused(reply.status, await reply.read(), reply.headers)
+                yield reply
                 well = True
-            finally:
-                await response.aclose()
-        except httpx.TimeoutException as error:
+        except TimeoutError as error:
             well, why = False, f"{self.url} was silent for too long"
             raise Failed(Why.TIMEOUT, why) from error
-        except httpx.HTTPError as error:
-            well, why = False, f"{self.url} broke: {type(error).__name__} {error}".rstrip()
+        except Broken as error:
+            well, why = False, f"{self.url} broke: {error}"
             raise Failed(Why.UPSTREAM, why) from error
         except Failed as failed:
             well, why = (None if failed.status == 429 else False), failed.detail
@@ -106,38 +105,26 @@ class Upstream:
     async def get(self, path: str) -> object:
         """Returns what is at a path; None where there is nothing to be had."""
         try:
-            response = await self._client().get(f"{self.url}/{path}")
-            found: object = response.json() if response.status_code == 200 else None
-        except (httpx.HTTPError, ValueError):
+            async with self._pool.request("GET", path) as reply:
+                data = await reply.read()
+            found: object = json.loads(data) if reply.status == 200 else None
+        except (Broken, TimeoutError, ValueError):
             return None
         return found
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Closes every connection."""
-        if self._http is not None:
-            await self._http.aclose()
-
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            bounds = self.bounds
-            told = {"authorization": f"Bearer {self.key}"} if self.key else {}
-            self._http = httpx.AsyncClient(
-                headers={"content-type": "application/json", "accept-encoding": "identity", **told},
-                timeout=httpx.Timeout(bounds.silence_seconds, connect=bounds.connect_seconds, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=bounds.at_once),
-                trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
-            )
-        return self._http
+        self._pool.close()
 
 
-async def events_of(response: httpx.Response) -> AsyncIterator[bytes]:
+async def events_of(reply: Reply) -> AsyncIterator[bytes]:
     """Yields the events of a stream as they come, each as it is, its blank line included.
 
     Raises:
         Failed: Something that is no event.
     """
     rest = b""
-    async for data in response.aiter_raw():
+    async for data in reply.pieces():
         rest += data
         while True:
             ends = [(at + len(mark), at) for mark in (b"\n\n", b"\r\n\r\n") if (at := rest.find(mark)) >= 0]
