@@ -286,7 +286,7 @@ def _weighed(recording: Recording) -> tuple[int, float, float]:
 def _pack(given: argparse.Namespace) -> None:
     """Pack what was made into parcels that are small enough to be carried.
 
-    Adapters, or the difference from what a model was made of; manifests and recordings. Join them again
+    Adapters, or the difference from karui-mini; manifests and recordings. Join them again
     with ``cat parcel.* | tar x``.
     """
     from recipes.shorter.packing import pack
@@ -305,7 +305,7 @@ def _pack(given: argparse.Namespace) -> None:
                     tar.add(path, path.relative_to(given.work))
             if made.minutes is not None and manifest.exists():
                 packed = given.work / f"{made.name}.xz"
-                pack(folder, place / made.parent if made.parent else MINI, packed)
+                pack(folder, MINI, packed)
                 tar.add(packed, f"models/{packed.name}")
     data = whole.read_bytes()
     for number, at in enumerate(range(0, len(data), PARCEL_BYTES)):
