@@ -12,6 +12,7 @@
 import asyncio
 import random
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from _replayed import ReplayedEngine
 from _savings import Asking
 from _servers import gateway, load, upstream, vllm
 
+from karui.core.question import Question
 from karui.gateway.app import app
 from karui.gateway.chosen import Chosen
 from karui.gateway.gateway import assemble
@@ -31,7 +33,11 @@ from karui.recording.store import load as load_recording
 
 HEALTHY, AT_ONCE = 10_000, 16
 WITHIN = 200  # requests that a poisoned model may answer before traffic falls back
-NOISES = (0.15, 0.08)  # standard deviations, as shares of each matrix's own
+CLIENTS, SECONDS = 8, 240.0
+NOISES = {0.4: True, 0.3: False}
+"""Standard deviation of the noise, as a share of each matrix's own, and whether it has a target. By a trial
+with 32 questions the first leaves a fifth of the answers right, the second nine in ten: how soon that is
+found is only shown."""
 
 
 def drift(figures: Figures, folder: Path, binary: Path | None) -> None:
@@ -41,8 +47,8 @@ def drift(figures: Figures, folder: Path, binary: Path | None) -> None:
         why = "with --quick" if figures.quick else "`make vllm` was not run (or name one with --vllm)"
         figures.note(f"a poisoned model on vLLM: left out, {why}")
         return
-    for noise in NOISES:
-        _poisoned(figures, folder, binary, noise)
+    for noise, judged in NOISES.items():
+        _poisoned(figures, folder, binary, noise, judged=judged)
 
 
 async def _healthy(figures: Figures) -> None:
@@ -96,10 +102,11 @@ def poison(folder: Path, noise: float) -> Path:
     return made
 
 
-def _poisoned(figures: Figures, folder: Path, binary: Path, noise: float) -> None:
+def _poisoned(figures: Figures, folder: Path, binary: Path, noise: float, *, judged: bool) -> None:
     asking = Asking(0)
-    questions = asking.take(2 * WITHIN)
-    asked = asking.requests(questions, "plan")
+    left = asking.take(2 * WITHIN)
+    again = left[:20]
+    options = ("--stage", "100", "--fallback")
     with (
         upstream() as other,
         vllm(binary, poison(folder, noise), folder / f"vllm-{noise}.log") as target,
@@ -107,31 +114,28 @@ def _poisoned(figures: Figures, folder: Path, binary: Path, noise: float) -> Non
             CHOSEN / "choice.json",
             f"{target}/v1#karui-mini",
             folder,
-            "--stage",
-            "100",
-            "--fallback",
+            *options,
             f"{other.url}/v1#paced",
         ) as ours,
     ):
         name = f"poisoned by {noise:g}"
-        results: list[dict[str, Any]] = []
-        while asked and not (results and _fell(results[-1])):
-            part, asked = asked[:40], asked[40:]
-            results += load(ours.url, part, 8, seconds=240)["results"]
+        seen: list[tuple[Question, dict[str, Any]]] = []
+        deadline = time.monotonic() + SECONDS
+        while left and time.monotonic() < deadline and not any(_fell(reply) for _, reply in seen):
+            part, left = left[:24], left[24:]
+            found = load(ours.url, asking.requests(part, "plan"), CLIENTS, seconds=SECONDS)
+            seen += [(part[reply["number"]], reply) for reply in found["results"]]
         guard = ours.now()["guard"]
-        by_plan = [q for q, r in zip(questions, results, strict=False) if not _fell(r)]
-        right = [
-            q.verifier.verify(q.reference, q.verifier.read(r["text"]) or "")
-            for q, r in zip(questions, results, strict=False)
-            if not _fell(r)
-        ]
+        by_plan = [(q, reply) for q, reply in seen if not _fell(reply)]
+        right = [q.verifier.verify(q.reference, q.verifier.read(r["text"]) or "") for q, r in by_plan]
         figures.note(f"{name}: the guard is {guard['phase']}: {guard['reason'] or 'nothing found'}")
-        figures.shown(
-            f"{name}: right, while the plan answered", 100 * sum(right) / max(1, len(right)), "%", 1
-        )
-        reached = len(by_plan) if any(map(_fell, results)) else float("inf")
+        figures.shown(f"{name}: right, while the plan answered", 100 * sum(right) / len(right), "%", 1)
+        reached = len(by_plan) if len(by_plan) < len(seen) else float("inf")
+        if not judged:
+            figures.shown(f"{name}: requests until traffic fell back", reached, digits=0)
+            return
         figures.at_most(f"{name}: requests until traffic fell back", reached, WITHIN, digits=0)
-        after = load(ours.url, asking.requests(questions[:20], "plan"), 4)["results"]
+        after = load(ours.url, asking.requests(again, "plan"), 4)["results"]
         fell = sum(_fell(r) and "word word" in r["text"] for r in after)
         figures.at_least(f"{name}: of 20 more, answered by the fallback", fell, 20, digits=0)
 

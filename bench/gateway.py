@@ -10,6 +10,7 @@ start is printed.
 """
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -37,6 +38,8 @@ def main() -> int:
     parser.add_argument("--vllm", default=os.environ.get("KARUI_VLLM", ""), help="the program vllm")
     parser.add_argument("--litellm", default=os.environ.get("KARUI_LITELLM", ""), help="the program litellm")
     options = parser.parse_args()
+    # Whoever stops the bench stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     figures = Figures("gateway", options)
     vllm = found(options.vllm, ".venv-vllm/bin/vllm")
     litellm = None if options.quick else found(options.litellm, ".venv-litellm/bin/litellm")
