@@ -143,6 +143,10 @@ def test_keys(monkeypatch):
             house.client.models.list()
         house.client.api_key = "sk-client"
         assert house.ask()[1]["x-karui-ran"] == "plan"
+        for given in ("bearer sk-client", "Bearer sk-client", "Basic OnNrLWNsaWVudA=="):
+            assert house.http.get("/v1/models", headers={"authorization": given}).status_code == 200
+        for given in ("sk-client", "Bearer", "Basic ???", "Bearer sk-clienT"):
+            assert house.http.get("/v1/models", headers={"authorization": given}).status_code == 401
         command = {"what": "trip", "who": "me", "why": "x"}
         for key, status in (("none", 401), ("sk-client", 401), ("sk-operator", 200)):
             told = {"authorization": f"Bearer {key}"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
+from karui.core.ask import Ask, Prompt
 from karui.core.errors import KaruiError, Refused
 from karui.core.plan import Plan
 from karui.gateway.call import Call, Full
@@ -68,7 +69,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.plan_names = frozenset({PLAN, f"karui/{self.plan.id}", *self.names})
-        self.effort = next((str(t.spec["level"]) for t in self.plan.techniques if "level" in t.spec), "")
+        self.effort = self.plan.rewrite(Ask("", Prompt(""))).prompt.effort
 
     async def answer(self, call: Call) -> None:
         """Answers a request.

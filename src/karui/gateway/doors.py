@@ -1,12 +1,10 @@
 """Who may do what: clients have a key, the operator has another, and without keys only this machine may."""
 
-import base64
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from karui.gateway.gateway import Gateway
-from karui.gateway.limits import same_key
+from karui.gateway.limits import key_in, same_key
 from karui.gateway.settings import CLIENT_KEY, OPERATOR_KEY
 from karui.gateway.wire.reply import error_object
 from karui.gateway.wire.request import Wrong
@@ -54,11 +52,4 @@ def _has(request: Request, key: str, other: str = "") -> bool:
 
 
 def _given(request: Request) -> str:
-    """Returns the key of a request: a bearer token, or the password that a browser asks for."""
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    if kind.casefold() == "basic":
-        try:
-            return base64.b64decode(value).decode().partition(":")[2]
-        except ValueError:
-            return ""
-    return value.strip()
+    return key_in(request.headers.get("authorization", ""))

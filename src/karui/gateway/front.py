@@ -13,7 +13,7 @@ from uuid import uuid4
 from karui.gateway.account import Account
 from karui.gateway.call import Call
 from karui.gateway.desk import Desk, told
-from karui.gateway.limits import Bounds, Room, same_key
+from karui.gateway.limits import Bounds, Room, key_in, same_key
 from karui.gateway.served import Served
 from karui.gateway.sinks import Keeper, Kept, Sink
 from karui.gateway.upstream import Failed
@@ -138,8 +138,7 @@ class Front:
             self._close(account, call)
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
-        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if self.key and not same_key(given, self.key):
+        if self.key and not same_key(key_in(headers.get("authorization", "")), self.key):
             raise Wrong(401, "The API key is missing or wrong.", code="invalid_api_key")
 
     def _close(self, account: Account, call: Call | None) -> None:

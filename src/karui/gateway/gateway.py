@@ -193,7 +193,7 @@ def assemble(
             bounds,
             Breaker(settings.breaker),
         )
-        upstream.limit = main.can.limit
+        upstream.limit, upstream.usage = main.can.limit, main.can.usage
         identity = Identity(main.can.model)
     if settings.fallback != "full":
         address, model = split_address(settings.fallback)

@@ -1,6 +1,7 @@
 """What protects the gateway: keys, places, a bounded queue, sizes and times."""
 
 import asyncio
+import base64
 import hmac
 from collections import deque
 from collections.abc import AsyncIterator
@@ -125,6 +126,17 @@ class Room:
             code="busy",
             retry_after=ahead * self._seconds / self._bounds.at_once,
         )
+
+
+def key_in(authorization: str) -> str:
+    """Returns the key in an Authorization header: a bearer token, or the password of a browser."""
+    kind, _, value = authorization.partition(" ")
+    if kind.casefold() == "basic":
+        try:
+            return base64.b64decode(value).decode().partition(":")[2]
+        except ValueError:
+            return ""
+    return value.strip()
 
 
 def same_key(given: str, key: str) -> bool:

@@ -48,6 +48,7 @@ class Upstream:
         model: The model's name there.
         served: All names that it goes by, and those of other models there.
         limit: What it calls the limit of tokens.
+        usage: Whether its streams end with the usage, where they are asked for it.
         key: Sent as a bearer token; never shown.
         bounds: How long it may take.
         breaker: Whether it is to be left alone.
@@ -61,6 +62,7 @@ class Upstream:
     bounds: Bounds = field(default_factory=Bounds)
     breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
     limit: str = "max_tokens"
+    usage: bool = True
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
