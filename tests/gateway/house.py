@@ -76,7 +76,7 @@ def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expect
 
 def settings(fake, **changes):
     values = {"upstream": fake.url, "history": "", "stage": "100", "port": 0, **changes}
-    limits = Bounds(connect_seconds=2, silence_seconds=2, request_seconds=20, drain_seconds=5)
+    limits = Bounds(connect_seconds=10, silence_seconds=15, request_seconds=60, drain_seconds=5)
     return Settings(**{"limits": limits, **values})
 
 
@@ -98,7 +98,7 @@ class Records(list):
         return [s for s in self if not s.shadow and not s.canary]
 
 
-def until(holds, seconds=10):
+def until(holds, seconds=30):
     """Waits until something holds."""
     end = time.monotonic() + seconds
     while not holds():
@@ -111,8 +111,8 @@ class House:
 
     def __init__(self, gateway, records, url):
         self.gateway, self.records, self.url = gateway, records, url
-        self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20)
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=60)
 
     @contextmanager
     def recorded(self, requests=1):

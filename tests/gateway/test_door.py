@@ -20,7 +20,7 @@ GOOD = {"model": "karui/plan", "messages": [{"role": "user", "content": QUESTION
 
 @pytest.fixture(scope="module")
 def house():
-    with serving() as fake, opened(fake, limits=Bounds(body_bytes=20_000, silence_seconds=5)) as found:
+    with serving() as fake, opened(fake, limits=Bounds(body_bytes=20_000, silence_seconds=15)) as found:
         found.fake = fake
         yield found
 
@@ -167,7 +167,7 @@ def test_commands_from_elsewhere_need_a_key(house):
 
 
 def test_a_full_house_says_when_to_come_back():
-    limits = Bounds(at_once=1, queue=1, silence_seconds=5)
+    limits = Bounds(at_once=1, queue=1, silence_seconds=15)
     with serving() as fake, opened(fake, limits=limits) as house:
         fake.behaviour.delay = 0.02
         held = [threading.Thread(target=house.ask) for _ in range(2)]

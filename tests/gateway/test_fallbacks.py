@@ -8,6 +8,7 @@ import pytest
 
 from karui.core.errors import InputError
 from karui.gateway.guard import Limits
+from karui.gateway.limits import Bounds
 from karui.gateway.served import Why
 from karui.gateway.stage import Stage, StageRule
 from tests.engines.fake_server import serving
@@ -20,7 +21,7 @@ CALM = Limits(alpha=1e-30)  # so many failures would trip the guard
 
 @pytest.fixture(scope="module")
 def house():
-    with serving() as fake, opened(fake, guard=CALM) as found:
+    with serving() as fake, opened(fake, guard=CALM, limits=Bounds(silence_seconds=3)) as found:
         found.fake = fake
         yield found
 

@@ -95,9 +95,8 @@ class Passer:
             body["model"] = self.upstream.model
         if self.instruction and asked.chat:
             body["messages"] = _instructed(asked.messages, self.instruction)
-        if (
-            asked.stream and not asked.usage and self.upstream.usage
-        ):  # the record needs it; the client does not see it
+        # The record needs the usage; a client that did not ask for it does not see it.
+        if asked.stream and not asked.usage and self.upstream.usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
         return call.raw if body == asked.body else json.dumps(body).encode()
 
