@@ -130,7 +130,6 @@ def vllm(binary: Path, folder: Path, log: Path, *, cache: bool = True) -> Iterat
     )
     command = [binary, "serve", folder, "--host", "127.0.0.1", "--port", port, *flags.split()]
     health = f"http://127.0.0.1:{port}/health"
-    # A core is left to the gateway and to the clients; vLLM binds its threads to the cores it is given.
     with server(command, health, log, seconds=420, env={"VLLM_CPU_KVCACHE_SPACE": "1"}):
         yield f"http://127.0.0.1:{port}"
 
