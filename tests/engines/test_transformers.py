@@ -244,7 +244,8 @@ def feed(engine, tokens):
     def step(active, before):
         at = batch.written[active]
         out = [tokens[i] if i < len(tokens) else eos for i in at.tolist()]
-        return np.array(out), np.full((3, len(out)), -0.5, np.float32)
+        signals = np.full((3, len(out), 1), -0.5, np.float32)
+        return np.array(out)[:, None], signals, np.ones(len(out), np.int64)
 
     batch._forward = step
 

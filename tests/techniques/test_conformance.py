@@ -36,8 +36,8 @@ EXITS = (
 )
 
 
-# best-of-scored and merge have a parameter to give: see below, and tests/shorter/test_merge.py
-@pytest.mark.parametrize("name", sorted({*catalog.names()} - {"best-of-scored", "merge"}))
+# These have a parameter to give: see below, and tests/shorter/test_merge.py
+@pytest.mark.parametrize("name", sorted({*catalog.names()} - {"best-of-scored", "draft-model", "merge"}))
 def test_technique(name):
     check(catalog.technique(name))
 
@@ -46,6 +46,8 @@ def test_technique_with_a_parameter_to_give(tmp_path):
     (tmp_path / "own.py").write_text(SCORER)
     kind = catalog.technique("best-of-scored")
     check(kind, *(kind(scorer=f"{tmp_path}/own.py:score", k=k) for k in (1, 8)))
+    kind = catalog.technique("draft-model")
+    check(kind, kind(model="small"), kind(model="small", tokens=2, rows=1))
 
 
 @pytest.mark.parametrize(("vote", "early"), list(product(VOTES, EXITS)))

@@ -1,10 +1,14 @@
 """`karui weigh`: what models take in memory and give in speed, on this machine."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.core.plan import Plan
 
 
 def weigh(
@@ -18,6 +22,9 @@ def weigh(
     dtype: o.Dtype = "auto",
     threads: o.Threads = 0,
     compiled: o.Compile = False,
+    configure: list[str] = typer.Option(
+        [], help='Weigh each model once more with this: kv-cache, prompt-lookup, "draft-model:model=…".'
+    ),
     json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
     """Weigh models one after the other, each in a process of its own: memory, tokens per second."""
@@ -27,6 +34,7 @@ def weigh(
     from karui.cli.session import task_of
     from karui.core.ask import Ask, Prompt, Sampling
     from karui.core.errors import InputError
+    from karui.core.plan import Plan
     from karui.models import place
     from karui.recording.weigh import weigh as weighed
     from karui.report.formats import Format
@@ -45,11 +53,15 @@ def weigh(
         "threads": threads or None,
         "compile": compiled,
     }
+    plans = [Plan(), *map(_configuring, configure)]
     found = []
     with Steps() as steps:
         for model in models:
-            steps.begin(f"Weighing {model}")
-            found.append(weighed(place(model), asks, name=model, at_once=counts, tokens=tokens, **options))
+            for plan in plans:
+                name = f"{model}, {plan.label}" if plan.techniques else model
+                steps.begin(f"Weighing {name}")
+                given = plan.configure(options)
+                found.append(weighed(place(model), asks, name=name, at_once=counts, tokens=tokens, **given))
     if json:
         typer.echo(dumps([w.as_dict() for w in found], indent=1))
         return
@@ -69,3 +81,30 @@ def weigh(
     ]
     heads = ("model", "engine", "parameters", "on disk", "loaded", "process", "KV a token")
     table((*heads, *(f"tokens/s at {n}" for n in counts)), rows)
+    guessing = [w for w in found if w.speculated]
+    if guessing:
+        typer.echo()
+        table(
+            ("tokens guessed ahead", *(f"stood, and tokens a forward, at {n}" for n in counts)),
+            [(w.model, *(_guessed(w.speculated[n]) for n in counts)) for w in guessing],
+        )
+
+
+def _configuring(text: str) -> "Plan":
+    """Returns the plan of techniques that change how a model is loaded, and nothing else."""
+    from karui.catalog import parse
+    from karui.core.errors import InputError
+
+    plan = parse(text)
+    if not plan.techniques or not all(t.changes("configure") for t in plan.techniques):
+        raise InputError(
+            f"--configure {text} does not change how a model is loaded.",
+            remedy="Name techniques that do: kv-cache, prompt-lookup, draft-model.",
+        )
+    return plan
+
+
+def _guessed(shares: Mapping[str, float]) -> str:
+    if shares["tokens_per_forward"] == 1:
+        return "–"
+    return f"{shares['acceptance']:.0%}, {shares['tokens_per_forward']:.2f}"

@@ -25,10 +25,21 @@ def load(model: str, **options: Any) -> Engine:
         from karui.engines.openai_http import HttpEngine
 
         _refuse_kv("A server decides about its KV cache itself", options)
+        _refuse_guesses(
+            "A server speculates by itself",
+            "Start it so: vllm serve MODEL --speculative-config "
+            """'{"method": "ngram", "num_speculative_tokens": 8, "prompt_lookup_max": 8}'.""",
+            options,
+        )
         return HttpEngine.load(model, **{k: v for k, v in options.items() if k not in _LOCAL})
     from karui.engines.llama_cpp import LlamaCppEngine, gguf_file
 
     if gguf_file(model):
+        _refuse_guesses(
+            "Speculative decoding is a part of the transformers engine",
+            "Give it a folder with safetensors.",
+            options,
+        )
         return LlamaCppEngine.load(model, **{k: v for k, v in options.items() if k != "compile"})
     from karui.engines.transformers import TransformersEngine
 
@@ -61,3 +72,8 @@ def _refuse_kv(why: str, options: dict[str, Any]) -> None:
             why=f"{why}.",
             remedy="Put gguf before kv-cache in the plan: llama.cpp keeps its cache in any of its types.",
         )
+
+
+def _refuse_guesses(why: str, remedy: str, options: dict[str, Any]) -> None:
+    if "speculate" in options:
+        raise ModelError("Nothing can be guessed ahead here.", why=f"{why}.", remedy=remedy)

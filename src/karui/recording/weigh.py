@@ -6,7 +6,7 @@ Each model is weighed in a process of its own, one after the other, so that its 
 import asyncio
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -47,6 +47,9 @@ class Weight:
         load_seconds: From a folder to an engine ready to generate.
         machine: In words.
         options: What the engine was loaded with.
+        speculated: By streams side by side, where tokens were guessed ahead: `acceptance` (share of the
+            guesses that stood), `tokens_per_forward` of a stream, `positions_per_token` that the model
+            computed and `drafted_per_token` that a draft model did.
     """
 
     model: str
@@ -62,10 +65,15 @@ class Weight:
     load_seconds: float
     machine: str
     options: Mapping[str, Any]
+    speculated: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns a JSON-able dictionary."""
-        return {**asdict(self), "speed": {str(n): rate for n, rate in self.speed.items()}}
+        by_streams = {
+            name: {str(n): figure for n, figure in getattr(self, name).items()}
+            for name in ("speed", "speculated")
+        }
+        return {**asdict(self), **by_streams}
 
 
 def weigh(
@@ -140,14 +148,18 @@ def _weigh(
     seconds = perf_counter() - began
 
     async def measure(engine: Engine) -> dict[int, float]:
-        speed = {
-            n: await tokens_per_second(engine, asks, at_once=n, tokens=tokens, rounds=rounds) for n in at_once
-        }
+        speed = {}
+        for n in at_once:
+            before_this = getattr(engine, "speculated", None)
+            speed[n] = await tokens_per_second(engine, asks, at_once=n, tokens=tokens, rounds=rounds)
+            if before_this is not None:
+                guessed[n] = engine.speculated.since(before_this).shares  # type: ignore[attr-defined]
         grown.append(_resident() - before)
         held.append((getattr(engine, "loaded_bytes", None), getattr(engine, "kv_value_bytes", 2.0)))
         await engine.close()
         return speed
 
+    guessed: dict[int, Mapping[str, float]] = {}
     grown: list[int] = []
     held: list[tuple[int | None, float]] = []
     speed = asyncio.run(measure(engine))
@@ -171,6 +183,7 @@ def _weigh(
         load_seconds=seconds,
         machine=machine(),
         options=options,
+        speculated=guessed,
     )
 
 

@@ -1,6 +1,7 @@
 """The slot loop: every row that waits for something takes one step, all together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import heappop, heappush
 from time import perf_counter
 
@@ -11,6 +12,7 @@ from karui.core.engine import CheckpointRule
 from karui.engines.slots.bans import Bans
 from karui.engines.slots.machine import Draws, Machine
 from karui.engines.slots.row import Fork, Mode, Row, Want
+from karui.engines.slots.speculation import Speculation
 from karui.engines.transformers.vocabulary import (
     BLANK_LINE,
     CLOSE,
@@ -56,6 +58,8 @@ class Batch:
         self.bans = Bans(vocabulary)
         self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
         self._settle = settle
+        self._speculation = machine if isinstance(machine, Speculation) else None
+        self._ahead = self._speculation.most if self._speculation else 0
         self._fresh: list[Row] = []
         self._forking: list[Row] = []
         self._patience = 0
@@ -162,7 +166,7 @@ class Batch:
     # The step.
 
     def step(self, *, overflow: bool = False) -> list[tuple[Row, object]]:
-        """Lets every waiting row generate one token.
+        """Lets every waiting row generate one token, and what was rightly guessed to follow it.
 
         Args:
             overflow: Whether to open more rows than there are slots: the only way on where every row that
@@ -176,16 +180,9 @@ class Batch:
         if not len(active):
             return []
         before = self._pending[active]
-        tokens, signals = self._forward(active, before)
-        written, mode = self.written[active], self.mode[active]
-        self._tokens[active, written] = tokens
-        self._signals[active, :, written] = signals.T
-        self._pending[active] = tokens
-        self._length[active] += 1
-        written += 1
-        self.written[active] = written
+        tokens, signals, counts = self._forward(active, before)
+        happened = self._take(active, before, tokens, signals, counts)
         now = perf_counter()
-        happened = self._happened(active, before, tokens, written, mode)
         results = []
         for slot in active[happened].tolist():
             row = self._rows[slot]
@@ -204,6 +201,48 @@ class Batch:
         now = flags[self._pending[slot]]
         ended = now & BLANK_LINE or (now & STARTS_LINE and flags[before] & ENDS_LINE)
         return self._rule.due(written - int(self._mark[slot]), bool(ended))
+
+    def _take(
+        self,
+        active: NDArray[np.int64],
+        before: NDArray[np.int64],
+        tokens: NDArray[np.int64],
+        signals: NDArray[np.float32],
+        counts: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Writes what was drawn to the rows, each up to where something happens; returns where it did.
+
+        What stands behind that is drawn again: by then the row may think, answer or try under other rules.
+
+        Args:
+            active: The rows' slots.
+            before: The token before the first one.
+            tokens: [rows, places].
+            signals: [3, rows, places].
+            counts: Of each row, how many tokens stand.
+        """
+        happened = np.zeros(len(active), bool)
+        going = np.arange(len(active))
+        taken = place = 0
+        while len(going):
+            slots, new = active[going], tokens[going, place]
+            written = self.written[slots]
+            self._tokens[slots, written] = new
+            self._signals[slots, :, written] = signals[:, going, place].T
+            self._pending[slots] = new
+            self._length[slots] += 1
+            written += 1
+            self.written[slots] = written
+            here = self._happened(slots, before, new, written, self.mode[slots])
+            happened[going] = here
+            taken += len(going)
+            place += 1
+            goes_on = ~here & (counts[going] > place)
+            going, before = going[goes_on], new[goes_on]
+        if self._speculation is not None:
+            rows, places = tokens.shape
+            self._speculation.count(rows, places, taken)
+        return happened
 
     def _happened(
         self,
@@ -234,33 +273,53 @@ class Batch:
 
     def _forward(
         self, active: NDArray[np.int64], before: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Returns the next token of each row and its signals [3, rows]."""
-        written = self.written[active]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+        """Returns the next tokens of each row [rows, places], their signals, and how many tokens stand."""
+        written, lengths = self.written[active], self._length[active]
         settings = self._settings[active]
         settings[self.mode[active] == Mode.TRYING, 0] = 0.0
+        ahead = np.arange(1 + self._ahead)
         draws = Draws(
-            uniforms=self._uniforms[active, written],
+            uniforms=self._uniforms[active[:, None], written[:, None] + ahead],
             temperature=settings[:, 0],
             top_p=settings[:, 1],
             top_k=settings[:, 2],
-            banned=self._banned(active, settings[:, 3]) if settings[:, 3].any() else (),
         )
-        return self.machine.step(active, before, self._length[active], draws)
+        given = before[:, None]
+        if self._speculation is not None:
+            room = self.alarm[active] - written - 1
+            guesses, counts = self._speculation.propose(active, before, lengths, room, draws)
+            given = np.concatenate((given, guesses), 1)
+        places = given.shape[1]
+        draws = draws.flat(places)
+        if settings[:, 3].any():
+            draws = replace(draws, banned=self._banned(active, settings[:, 3], given[:, 1:]))
+        if places > 1:
+            assert self._speculation is not None
+            return self._speculation.verify(active, given, lengths, counts, draws)
+        tokens, signals = self.machine.step(active, before, lengths, draws)
+        return tokens[:, None], signals[:, :, None], np.ones(len(active), np.int64)
 
     def _banned(
-        self, active: NDArray[np.int64], lists: NDArray[np.float64]
+        self, active: NDArray[np.int64], lists: NDArray[np.float64], guesses: NDArray[np.int64]
     ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
-        """Returns the rows that think under a ban, together with those that may not say the same now."""
+        """Returns the places of rows that think under a ban, together with those that may not say the same.
+
+        A place is numbered row × places + place; a row's places follow its guesses [rows, places - 1].
+        """
         mode = self.mode[active]
         rows = np.flatnonzero((lists > 0) & ((mode == Mode.THINKING) | (mode == Mode.UNDECIDED)))
         together: dict[int, tuple[list[int], NDArray[np.int64]]] = {}
+        places = guesses.shape[1] + 1
         for row in rows.tolist():
             slot = int(active[row])
             written = int(self.written[slot])
-            tail = self._tokens[slot, max(0, written - self.bans.memory) : written]
-            banned = self.bans.after(int(lists[row]), tail)
-            together.setdefault(id(banned), ([], banned))[0].append(row)
+            said = self._tokens[slot, max(0, written - self.bans.memory) : written]
+            said = np.concatenate((said, guesses[row]))
+            for place in range(places):
+                tail = said[: len(said) - places + 1 + place][-self.bans.memory :]
+                banned = self.bans.after(int(lists[row]), tail)
+                together.setdefault(id(banned), ([], banned))[0].append(row * places + place)
         return tuple((np.array(alike), banned) for alike, banned in together.values() if len(banned))
 
     # Where rows begin.
@@ -295,7 +354,7 @@ class Batch:
         self._rows[slot] = row
         sampling = row.ask.sampling
         self.machine.place(slot)
-        self._grow_columns(row.limit + self.trial_tokens + 1)
+        self._grow_columns(row.limit + self.trial_tokens + 1 + self._ahead)
         self.mode[slot] = Mode(int(row.start))
         self.alarm[slot] = row.limit
         self.written[slot] = self._mark[slot] = 0

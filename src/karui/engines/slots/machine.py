@@ -1,6 +1,6 @@
 """What the slot loop asks of an engine: a model, and a cache with a row for every slot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,19 @@ class Draws:
     top_p: NDArray[np.float64]
     top_k: NDArray[np.float64]
     banned: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...] = ()
+
+    def at(self, place: int) -> "Draws":
+        """Returns one place of several: where `uniforms` are [rows, places]."""
+        return replace(self, uniforms=self.uniforms[:, place])
+
+    def flat(self, places: int) -> "Draws":
+        """Returns the first of several places for [rows × places]: where `uniforms` are [rows, places]."""
+        return Draws(
+            self.uniforms[:, :places].ravel(),
+            np.repeat(self.temperature, places),
+            np.repeat(self.top_p, places),
+            np.repeat(self.top_k, places),
+        )
 
 
 class Machine(Protocol):
@@ -83,3 +96,22 @@ class Machine(Protocol):
 
     def close(self) -> None:
         """Lets go of the model and its cache."""
+
+
+class Verifier(Machine, Protocol):
+    """A machine that can also look several tokens ahead, for speculative decoding."""
+
+    def verify(
+        self, slots: NDArray[np.int64], tokens: NDArray[np.int64], lengths: NDArray[np.int64], draws: Draws
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Appends several tokens to each row, and draws what follows each of them.
+
+        Args:
+            slots: The rows.
+            tokens: [rows, places].
+            lengths: Where the first token of each row goes.
+            draws: For [rows × places], row by row.
+
+        Returns:
+            As `step`, for [rows × places].
+        """

@@ -54,7 +54,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self._positions: Tensor | None = None
         self._front: Tensor | None = None
         self._even: int | None = None
-        self._count = self._seen = 0
+        self._count = self._width = self._seen = 0
 
     @property
     def bytes(self) -> int:
@@ -109,19 +109,19 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         """The next forward appends several tokens to some rows, anywhere, at positions [rows, tokens]."""
         self._mode, self._where, self._positions, self._seen = "more", rows, positions, seen
 
-    def for_step(self, count: int, positions: Tensor, even: int | None, seen: int) -> None:
-        """The next forward appends one token to each of the first `count` rows.
+    def for_step(self, positions: Tensor, even: int | None, seen: int) -> None:
+        """The next forward appends tokens to each of the first rows.
 
         Args:
-            count: How many rows.
-            positions: Where, [count].
-            even: The position, if it is the same everywhere.
+            positions: Where, [rows, tokens].
+            even: The position, if it is the same everywhere, of the only token or the first.
             seen: The length attention sees.
         """
-        self._mode, self._count, self._positions, self._seen = "step", count, positions, seen
+        self._mode, self._positions, self._seen = "step", positions, seen
+        self._count, self._width = positions.shape
         self._where = None
         self._even = even
-        self._front = torch.arange(count, device=self._device)
+        self._front = torch.arange(self._count, device=self._device)[:, None]
 
     def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Stores a layer's new keys and values; returns all that this forward attends to."""
@@ -129,9 +129,9 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         for view, new in zip(self._views[layer], (keys, values), strict=True):
             if self._mode == "step":
                 if self._even is not None:
-                    view[: self._count, :, self._even] = new[:, :, 0]
+                    view[: self._count, :, self._even : self._even + self._width] = new
                 else:
-                    view[self._front, :, self._positions] = new[:, :, 0]
+                    view[self._front, :, self._positions] = new.transpose(1, 2)
                 found.append(view[: self._count, :, :seen])
             elif self._mode == "more":
                 assert self._where is not None

@@ -1,9 +1,14 @@
 """The transformers engine: any causal language model from a folder or the Hub, on a CPU or a GPU."""
 
+from dataclasses import replace
 from typing import Any
 
 from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.errors import ModelError
+from karui.engines.slots.draft import Draft
 from karui.engines.slots.engine import RULE, SlotEngine
+from karui.engines.slots.lookup import Lookup
+from karui.engines.slots.speculation import Proposer, Speculate, Speculated, Speculation
 from karui.engines.slots.threads import choose_threads
 from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers
 
@@ -30,8 +35,10 @@ class TransformersEngine(SlotEngine):
         suffix: str | None = None,
         markers: Markers | None = None,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
+        speculate: Speculate | None = None,
+        draft: Any = None,
     ) -> None:
-        """Takes a model and a tokenizer that are loaded already; otherwise as `load`."""
+        """Takes a model and a tokenizer that are loaded already, and a draft model; otherwise as `load`."""
         import torch
 
         from karui.engines.transformers.lanes import Lanes
@@ -42,8 +49,12 @@ class TransformersEngine(SlotEngine):
         for config in (model.config, model.generation_config):
             end = getattr(config, "eos_token_id", None)
             ends |= set(end) if isinstance(end, list) else {end}
+        self._speculation: Speculation | None = None
+        if speculate is not None:
+            proposer = _proposer(speculate, draft, slots)
+            self._speculation = Speculation(Lanes(network), proposer, rows=speculate.rows)
         super().__init__(
-            Lanes(network),
+            self._speculation or Lanes(network),
             tokenizer,
             card,
             model_type=model.config.model_type,
@@ -65,6 +76,11 @@ class TransformersEngine(SlotEngine):
             self.notes.insert(0, f"The step was compiled in {seconds:.0f} s.")
         self.notes.insert(0, f"{network.device.type}, {card.dtype}, {self.threads} thread(s): {why}.")
 
+    @property
+    def speculated(self) -> Speculated | None:
+        """What speculation came to so far, None where there is none."""
+        return replace(self._speculation.found) if self._speculation else None
+
     @classmethod
     def load(
         cls,
@@ -82,6 +98,7 @@ class TransformersEngine(SlotEngine):
         suffix: str | None = None,
         markers: Markers | None = None,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
+        speculate: Speculate | None = None,
     ) -> "TransformersEngine":
         """Loads a model.
 
@@ -101,9 +118,11 @@ class TransformersEngine(SlotEngine):
             suffix: The trial suffix; None takes the markers' own.
             markers: Where thinking begins and ends; None finds them.
             endings: What ends the thinking of a model without markers.
+            speculate: How to guess tokens ahead; None guesses none.
 
         Raises:
-            ModelError: It cannot be found, is no causal language model, or cannot run here.
+            ModelError: It cannot be found, is no causal language model, or cannot run here; or the draft
+                model has other tokens.
         """
         from karui.engines.transformers import load
 
@@ -112,6 +131,9 @@ class TransformersEngine(SlotEngine):
         dtype, why = load.choose_dtype(dtype, device)
         tokenizer = load.load_tokenizer(folder)
         model = load.load_model(folder, device, dtype)
+        draft = None
+        if speculate is not None and speculate.model:
+            draft = _load_draft(speculate.model, tokenizer, device, dtype)
         from karui.engines.transformers.card import read_card
 
         engine = cls(
@@ -127,6 +149,31 @@ class TransformersEngine(SlotEngine):
             suffix=suffix,
             markers=markers,
             endings=endings,
+            speculate=speculate,
+            draft=draft,
         )
         engine.notes.insert(0, f"{dtype}: {why}.")
         return engine
+
+
+def _proposer(speculate: Speculate, draft: Any, slots: int) -> Proposer:
+    if draft is None:
+        return Lookup(speculate.tokens, speculate.match)
+    from karui.engines.transformers.lanes import Lanes
+    from karui.engines.transformers.network import Network
+
+    return Draft(Lanes(Network(draft, slots)), speculate.tokens)
+
+
+def _load_draft(name: str, tokenizer: Any, device: str, dtype: str) -> Any:
+    from karui.engines.transformers import load
+    from karui.models import place
+
+    folder = load.find_folder(place(name))
+    if load.load_tokenizer(folder).get_vocab() != tokenizer.get_vocab():
+        raise ModelError(
+            f"{name} cannot be the draft model here.",
+            why="Its tokens are others, so that what it proposes would mean something else.",
+            remedy="Take a smaller model of the same family, or prompt-lookup, which needs no model.",
+        )
+    return load.load_model(folder, device, dtype)

@@ -14,7 +14,7 @@ from karui.engines.transformers.sampling import BANNED, draw
 
 
 class Lanes:
-    """A `karui.engines.slots.machine.Machine` over a network."""
+    """A `karui.engines.slots.machine.Verifier` over a network."""
 
     def __init__(self, network: Network) -> None:
         """Takes the network, with an empty cache."""
@@ -81,20 +81,27 @@ class Lanes:
         self._network.read_more(self._place[slots].tolist(), lengths, texts)
         self._length[slots] = np.add(lengths, len(texts[0]))
 
-    @torch.inference_mode()
     def step(
         self, slots: NDArray[np.int64], tokens: NDArray[np.int64], lengths: NDArray[np.int64], draws: Draws
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Appends a token to each row, and draws the next; as `Machine.step`."""
+        return self.verify(slots, tokens[:, None], lengths, draws)
+
+    @torch.inference_mode()
+    def verify(
+        self, slots: NDArray[np.int64], tokens: NDArray[np.int64], lengths: NDArray[np.int64], draws: Draws
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Appends tokens to each row, and draws what follows each of them; as `Verifier.verify`."""
         self._length[slots] = lengths
         self._arrange(slots)
-        device = self._network.device
+        device, places = self._network.device, tokens.shape[1]
         # Rows of the cache have an order of their own: everything goes in that and comes back in ours.
-        there = np.argsort(self._place[slots])
+        order = np.argsort(self._place[slots])
+        there = (order[:, None] * places + np.arange(places)).ravel()
         longest = int(lengths.max())
         even = longest if longest == int(lengths.min()) else None
-        packed = torch.from_numpy(np.stack((tokens[there], lengths[there]))).to(device)
-        logits = self._network.step(packed[0], packed[1], longest, even)
+        ids = torch.from_numpy(np.column_stack((lengths, tokens))[order]).to(device)
+        logits = self._network.step(ids[:, 1:], ids[:, 0], longest, even)
         back = np.empty_like(there)
         back[there] = np.arange(len(there))
         for rows, banned in draws.banned:
@@ -110,7 +117,7 @@ class Lanes:
             knobs[3].long() if draws.top_k.any() else None,
             greedy=not draws.temperature.any(),
         )
-        self._length[slots] += 1
+        self._length[slots] += places
         # One copy from the device. Token numbers up to 2^24 are exact in float32; no vocabulary is longer.
         out = torch.cat((drawn[None].float(), signals)).cpu().numpy()[:, back]
         return out[0].astype(np.int64), out[1:]
