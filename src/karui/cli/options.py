@@ -6,7 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 Model: TypeAlias = Annotated[
-    str, typer.Option(help="Model folder or Hub name; the embedded karui-mini by default.")
+    str,
+    typer.Option(
+        help="Model folder, Hub name, or a server with OpenAI's API: http://HOST:PORT/v1#NAME (see `karui "
+        "probe`); the embedded karui-mini by default."
+    ),
 ]
 Questions: TypeAlias = Annotated[
     str, typer.Option("--questions", "--task", help="Your own .jsonl/.csv file, or a name of `karui tasks`.")

@@ -155,6 +155,8 @@ class Capabilities:
         )
 
     def _no_budget(self) -> str:
+        if self.budget is None and "budget" in self.why:
+            return f"It was {self.why['budget']}; karui's own cut (token-budget) is used."
         if self.budget is None:
             return "It takes no thinking budget of its own; karui's own cut (token-budget) is used."
         return "" if self.budget.works else f"{self.budget.found} karui's own cut (token-budget) is used."
@@ -193,7 +195,10 @@ class Capabilities:
             ("prefix cache", f"{self.cache}{block}"),
             ("thinking left out by", self.switch or "nothing"),
             ("reasoning effort", yes[self.effort] + self._because("effort")),
-            ("thinking budget of its own", self.budget.found if self.budget else "no such parameter"),
+            (
+                "thinking budget of its own",
+                self.budget.found if self.budget else self.why.get("budget", "no such parameter"),
+            ),
             ("a closed stream frees it", yes[self.frees] + self._because("frees")),
             ("spent finding out", f"{self.spent} tokens"),
         ]

@@ -52,10 +52,15 @@ _TOOL: dict[str, Any] = {
 async def check_budget(asking: Asking, parts: Parts) -> None:
     """Tries a thinking budget and a cancelled stream, and puts what came of it into `parts`."""
     can = parts.can
-    budget = await _find_budget(asking, parts) if can.visible and can.counting else None
+    budget = None
+    if can.visible and can.counting:
+        budget = await _find_budget(asking, parts)
+    else:
+        asking.why["budget"] = "not tried: the tokens of its thinking cannot be counted as they come"
     _put(parts, replace(can, budget=budget))
     frees = await _frees(asking, parts)
-    _put(parts, replace(parts.can, frees=frees, spent=asking.spent))
+    # Why something could not be seen is found out up to the end.
+    _put(parts, replace(parts.can, frees=frees, spent=asking.spent, why=dict(asking.why)))
 
 
 def _put(parts: Parts, can: Capabilities) -> None:
