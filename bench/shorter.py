@@ -168,8 +168,8 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
             spent, base = np.mean(pairs, axis=0)
             cells.append((asked, float(spent / base)))
     if not cells:
-        figures.note(f"{name} was not recorded")
-    of_cells = float(np.corrcoef(np.array(cells).T)[0, 1]) if cells else float("nan")
+        figures.note(f"{name} was not recorded, which counts as no correlation")
+    of_cells = float(np.corrcoef(np.array(cells).T)[0, 1]) if cells else 0.0
     figures.at_least(f"{name}: asked for against delivered, by kind", of_cells, 0.8, "", 2)
     if single:
         trace_wise = float(np.corrcoef(np.array(single).T)[0, 1])
