@@ -137,3 +137,20 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
     page = (tmp_path / "poc" / "report.html").read_text()
     assert all(v["label"] in page for v in versions)
     assert page.count("<figure") == 4
+
+
+def test_the_weights_of_a_plan_are_those_of_its_longest_version():
+    from types import SimpleNamespace
+
+    from karui.choose.halving import Screening
+    from karui.cli.lighter import Lighter, Version
+
+    names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")
+    made = [SimpleNamespace(folder=Path(name)) for name in names[:-1]]
+    pairs = zip(plans(*names), [*made, None], strict=True)
+    lighter = Lighter("m", None, tuple(Version(p, a) for p, a in pairs), Screening((), 0), {})
+    whole = lighter.versions[2].plan.label
+    assert whole.startswith("shortest-correct")
+    assert lighter.weights(whole) == lighter.weights(f"{whole} + token-cap(tokens=9)") == Path(names[2])
+    assert lighter.weights(lighter.versions[0].plan.label) == Path(names[0])
+    assert lighter.weights("full thinking") is lighter.weights(lighter.versions[3].plan.label) is None

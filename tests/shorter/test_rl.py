@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from karui import catalog, tasks
 from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.errors import InputError, PlanError, RecordingMismatch
+from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch
 from karui.core.question import Task
 from karui.engines.transformers.load import load_model, load_tokenizer
 from karui.forge.collapse import Collapse
@@ -155,6 +155,22 @@ def test_what_cannot_be_is_refused(parent, recording, tmp_path):
         trained("reinforce-shorter:questions=3,group=3,updates=2", parent, recording, tmp_path)
     with pytest.raises(InputError, match="1 questions to practise on"):
         trained("reinforce-shorter", parent, recording.subset({"q1"}), tmp_path)
+
+
+def test_running_out_of_memory_names_the_knobs_and_loses_nothing(parent, recording, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+
+    monkeypatch.setattr("trl.GRPOTrainer.compute_loss", full)
+    with pytest.raises(ModelError, match=r"Lower group \(now 8\) or questions \(now 4\), or train low-rank"):
+        trained(f"reinforce-shorter:steps=2,{FAST}", parent, recording, tmp_path)
+    assert not list(tmp_path.glob("reinforce-*"))
+
+
+def test_vllm_is_asked_for_where_it_is(parent, recording, tmp_path, monkeypatch):
+    monkeypatch.setattr("karui.shorter._practice.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="generate=vllm needs vLLM"):
+        trained(f"reinforce-shorter:steps=2,generate=vllm,{FAST}", parent, recording, tmp_path)
 
 
 def test_new_answers_are_judged_by_the_recordings_task(parent, recording, tmp_path):

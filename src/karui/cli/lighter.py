@@ -68,6 +68,12 @@ class Lighter:
     screening: Screening
     recorded: Mapping[str, Recorded]
 
+    def weights(self, label: str) -> Path | None:
+        """Returns the folder of the weights that a plan runs on; None where it is the model as it came."""
+        made = [v for v in self.versions if v.artifact and f"{label} + ".startswith(f"{v.plan.label} + ")]
+        best = max(made, key=lambda v: len(v.plan.techniques), default=None)
+        return best.artifact.folder if best and best.artifact else None
+
     def models(self, evidence: Evidence, footing: Footing) -> list[dict[str, Any]]:
         """Returns the rows of the report's table of models, the model as it came first."""
         whole = evidence.test[evidence.baseline]
@@ -275,6 +281,7 @@ def _made(artifact: Artifact | None) -> dict[str, Any] | None:
         return None
     return {
         "key": artifact.key,
+        "folder": str(artifact.folder),
         "seconds": artifact.seconds,
         "minutes": artifact.minutes,
         "peak_bytes": artifact.peak_gpu_bytes or artifact.peak_resident_bytes,

@@ -1,7 +1,8 @@
 """`karui make`: new weights from a model."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -105,8 +106,23 @@ def _show(ends: "list[Progress]", parent: Path, recording: Path | None) -> None:
         assert end.artifact is not None
         say(f"{end.technique}:")
         for name, value in end.artifact.notes.items():
-            say(f"  {name.replace('_', ' ')}: {value}")
+            shown = _learned(value) if name == "curve" else value
+            say(f"  {name.replace('_', ' ')}: {shown}")
     say("Next, see what it can still do:")
     learned = f" --questions {read_manifest(recording).task}" if recording else ""
     say(f"  karui record --model {quote(str(last.folder))}{learned} --out recording-{last.folder.name}")
     typer.echo(last.folder)
+
+
+def _learned(curve: "Mapping[str, Any]") -> str:
+    """Returns a learning curve in a line: steps, and what was watched on questions held back."""
+    points = curve["points"]
+    ended = {"minutes": ", when time was up", "accuracy": ", when accuracy fell"}.get(curve["ended_by"], "")
+    told = [f"{points[-1]['step']} steps{ended}"]
+    held: list[tuple[str, list[float]]] = [
+        (name, [p["figures"][f"held_{name}"] for p in points if f"held_{name}" in p.get("figures", {})])
+        for name in ("accuracy", "tokens")
+    ]
+    held.append(("loss", [p["held_back"] for p in points if p.get("held_back") is not None]))
+    told += [f"{name} {values[0]:.4g} -> {values[-1]:.4g}" for name, values in held if values]
+    return ", ".join(told) + (" (on questions held back)" if len(told) > 1 else "")

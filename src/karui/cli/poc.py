@@ -249,6 +249,8 @@ def _run(job: _Job, wishes: "Wishes") -> None:
             f"Where length is needed ({' and '.join(_LENGTHY)}, {lengthy.questions} questions of the shipped "
             f"recording): {DECISIONS[lengthy.decision].lower()} [replayed; {out / 'needs-length'}]"
         )
+    if choice.spec and found.lighter is not None and (weights := found.lighter.weights(choice.label)):
+        say(f"Its weights: {weights}")
     say()
     for page in pages:
         typer.echo(page)

@@ -124,6 +124,8 @@ def say_models(study: Study) -> None:
             )
         )
     table(("version", "weights", *(f"tokens/s at {n}" for n in counts), "accuracy", "loss", "thinking"), rows)
+    took = {e["made"]["key"]: e["made"]["seconds"] for e in study.models if e["made"]}
+    say(f"  making all of them took {form.seconds(sum(took.values()))}, each artifact counted once")
     if (raced := study.screening) and raced["asked"]:
         say(f"  screening took {raced['asked']} traces and spared {raced['spared']:,}")
 

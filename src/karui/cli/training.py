@@ -10,8 +10,8 @@ _HOW = "epochs=3,batch_tokens=4096"
 
 TRAININGS = (
     f"shortest-correct:{_HOW}",
-    f"cut-to-convergence:{_HOW}",
-    f"adaptive-thinking:{_HOW}",
+    f"cut-to-convergence:patience=3,{_HOW}",
+    f"adaptive-thinking:thoughts=settled,{_HOW}",
     f"token-skip:{_HOW} + skip-ratio:ratio=0.5",
 )
 """What is tried where the user names nothing: it learns in minutes from what was recorded anyway."""

@@ -43,8 +43,8 @@ class Study:
         models: The model as it came first, then every version of it: a list of {"name", "label": its
             techniques or "", "weight": `Weight.as_dict()` or None, "made" or None, "measurement" and
             "comparison" of full thinking with it, None where it was not recorded, "refused": why it could not
-            be made or run, "" or missing if it could}. "made" is {"key" of the artifact, "seconds", "minutes"
-            allowed, "peak_bytes", "device", "machine", "notes"}.
+            be made or run, "" or missing if it could}. "made" is {"key" and "folder" of the artifact,
+            "seconds", "minutes" allowed, "peak_bytes", "device", "machine", "notes"}.
         screening: `Screening` as a dictionary; None where no version was screened.
         parts: Where versions were trained, how many questions were for what: {"train", "pilot", "test",
             "confirm", "brought": whether those to train on came with a recording of their own}; else None.

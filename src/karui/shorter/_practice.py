@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from karui.core.ask import Prompt
+from karui.core.errors import InputError
 from karui.core.forge import Forge
 from karui.core.recording import Recorded
 from karui.core.technique import Technique, knob, require
@@ -80,7 +82,9 @@ class Practice(Technique):
             InputError: Too few questions, or numbers that do not share out evenly.
             ModelError: The training does not fit into memory, or comes apart; says which knob helps.
             RecordingMismatch: New answers cannot be judged.
+            InputError: Answers are to be drawn by vLLM, and it is not installed.
         """
+        _ensure_generator(self.generate)
         recording, task = forge.recording, forge.task
         tokenizer = load_tokenizer(folder)
         model = load_model(folder, "cpu", stored_dtype(folder))
@@ -119,3 +123,12 @@ class Practice(Technique):
             on_progress=forge.progress,
         )
         forge.note(curve=curve.as_dict(), kept=kept, margin=self.margin)
+
+
+def _ensure_generator(name: str) -> None:
+    if name == "vllm" and find_spec("vllm") is None:
+        raise InputError(
+            "generate=vllm needs vLLM, which is not installed here.",
+            why="TRL runs it in the process that trains.",
+            remedy="Install a version of vLLM that this TRL supports, or leave generate=karui.",
+        )
