@@ -1,7 +1,5 @@
 """What becomes known of one request while it is answered; closed exactly once, into its record."""
 
-from dataclasses import replace
-from math import isnan
 from time import perf_counter, time
 from typing import Any
 
@@ -13,7 +11,8 @@ class Account:
     """One request's record in the making.
 
     Attributes:
-        served: The record as far as it is known.
+        id: Of the request.
+        at: When it came, seconds since the epoch.
         thinking: Text of the thinking, where somebody wants it.
         answer: Text of the answer, likewise.
         wants_text: Whether somebody does.
@@ -23,26 +22,32 @@ class Account:
     def __init__(self, id: str, model: str, **known: Any) -> None:  # noqa: A002 - the record's name for it
         """Opens it; the clock starts now."""
         self._began = perf_counter()
-        self.served = Served(id=id, at=time(), model=model, **{"plan": "", "ran": "full", **known})
+        self.id, self.at = id, time()
+        self._known: dict[str, Any] = {"plan": "", "ran": "full", **known, "model": model}
         self.thinking = self.answer = ""
         self.wants_text = False
         self.cut: int | None = None
 
+    @property
+    def served(self) -> Served:
+        """The record as far as it is known."""
+        return Served(id=self.id, at=self.at, **self._known)
+
     def note(self, **known: Any) -> None:
         """Takes what has become known."""
-        self.served = replace(self.served, **known)
+        self._known.update(known)
 
     def fell(self, why: Why, detail: str = "") -> None:
-        """Takes why something else than the plan answers; the first fault is the one that is told."""
+        """Takes why something else than the plan answers."""
         self.note(ran="full", why=why, detail=detail)
 
     def came(self, *, answer: bool) -> None:
         """Marks the time of a token; only the first of the request and the first of the answer count."""
-        seconds = perf_counter() - self._began
-        if isnan(self.served.first_token_seconds):
-            self.note(first_token_seconds=seconds)
-        if answer and isnan(self.served.first_answer_seconds):
-            self.note(first_answer_seconds=seconds)
+        known = self._known
+        if "first_token_seconds" not in known:
+            known["first_token_seconds"] = perf_counter() - self._began
+        if answer and "first_answer_seconds" not in known:
+            known["first_answer_seconds"] = perf_counter() - self._began
 
     def counted(self, usage: Usage) -> None:
         """Takes the usage of what answered; what karui spent before, it keeps."""
@@ -50,7 +55,7 @@ class Account:
             prompt_tokens=usage.prompt,
             thinking_tokens=usage.thinking,
             answer_tokens=usage.completion - usage.thinking,
-            extra_tokens=self.served.extra_tokens + usage.extra,
+            extra_tokens=self._known.get("extra_tokens", 0) + usage.extra,
         )
 
     def close(self) -> Served:

@@ -56,7 +56,7 @@ class Call:
     @property
     def id(self) -> str:
         """The completion's, as clients see it."""
-        return f"chatcmpl-{self.account.served.id}"
+        return f"chatcmpl-{self.account.id}"
 
     async def hear(self, pieces: Pieces) -> Ran:
         """Takes what is thought and said as it comes, and passes it on where the client wants a stream."""

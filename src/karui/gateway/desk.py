@@ -105,7 +105,7 @@ class Desk:
 
     async def _by_stage(self, call: Call) -> None:
         """Answers a request that the plan can run: by the plan, if nothing speaks against it."""
-        account, at = call.account, call.account.served.at
+        account, at = call.account, call.account.at
         account.note(plan=self.expectation.label)
         call.line.headers["x-karui-plan"] = f"{self.plan.id} {self.expectation.label}"
         why, detail = self.rolling.against(at)
@@ -134,7 +134,7 @@ class Desk:
         account.note(ran="plan")
         call.line.headers["x-karui-ran"] = "plan"
         try:
-            ran = await call.hear(self.runner.run(self.plan, account.served.id, call.dialogue))
+            ran = await call.hear(self.runner.run(self.plan, account.id, call.dialogue))
             if ran.failure is not None and not isinstance(ran.failure, Refused):
                 raise failed(ran)
             well = True
@@ -143,7 +143,7 @@ class Desk:
         except KaruiError as error:
             well, fault, why = False, error.what, Why.UPSTREAM
         except Exception:  # noqa: BLE001 - a technique may be anybody's; full thinking can still answer
-            _log.exception("the plan failed on request %s", account.served.id)
+            _log.exception("the plan failed on request %s", account.id)
             fault, why = "the plan itself failed", Why.UPSTREAM
         finally:
             if breaker is not None:

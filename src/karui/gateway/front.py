@@ -109,7 +109,7 @@ class Front:
         desk = self.desk
         account = Account(uuid4().hex, "", stage=desk.rolling.stage.value)
         account.wants_text = self.keeper is not None
-        line.headers["x-karui-request-id"] = account.served.id
+        line.headers["x-karui-request-id"] = account.id
         call: Call | None = None
         try:
             async with asyncio.timeout(self.bounds.request_seconds):
@@ -131,7 +131,7 @@ class Front:
             account.note(status=499)
             raise
         except Exception:  # noqa: BLE001 - it is logged, and the request answered
-            _log.exception("request %s failed in the gateway itself", account.served.id)
+            _log.exception("request %s failed in the gateway itself", account.id)
             said = "The gateway itself failed; its log says more."
             await _refuse(account, line, Wrong(500, said, code="internal"))
         finally:

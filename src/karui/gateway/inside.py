@@ -47,7 +47,7 @@ class Inside:
                 f"This gateway runs its model itself and cannot do this: {call.unfit}.",
                 code="unsupported",
             )
-        return self.runner.run(FULL, call.account.served.id, call.dialogue)
+        return self.runner.run(FULL, call.account.id, call.dialogue)
 
 
 def failed(ran: Ran) -> Failed:

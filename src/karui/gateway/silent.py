@@ -71,7 +71,7 @@ class Silent:
 
     def answered(self, call: Call) -> None:
         """Takes what full thinking has said in the end."""
-        said = self._waiting.pop(call.account.served.id, None)
+        said = self._waiting.pop(call.account.id, None)
         if said is not None and not said.done():
             well = call.account.served.status < 400 and call.account.served.ran == "full"
             said.set_result(call.account.answer if well else None)
@@ -125,7 +125,7 @@ class Silent:
         """Runs the plan and notes what came of it; returns None where it failed."""
         ran: Ran | None = None
         try:
-            run = self.runner.run(self.plan, account.served.id, dialogue, question)
+            run = self.runner.run(self.plan, account.id, dialogue, question)
             async with aclosing(run) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Ran):
