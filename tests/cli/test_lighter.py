@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from karui.cli.lighter import VERSIONS, lightest, version_plans
+from karui.cli.versions import VERSIONS, lightest, version_plans
 from karui.core.errors import InputError, UnknownName
 
 KARUI = [str(Path(sys.executable).with_name("karui"))]

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from karui import tasks
 from karui.choose.evidence import split
+from karui.cli.main import app
 from karui.cli.parts import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
 from karui.cli.steps import Recorded
 from karui.cli.training import RATIOS, REINFORCED, TRAININGS, share, trained, training_names
+from karui.cli.versions import version_plans
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.recording.store import load, save
@@ -28,8 +31,6 @@ KARUI = [str(Path(sys.executable).with_name("karui"))]
 
 
 def plans(*names):
-    from karui.cli.lighter import version_plans
-
     return version_plans(names)
 
 
@@ -99,6 +100,26 @@ def test_too_few_questions_cost_no_token(tmp_path):
     assert done.returncode == 2
     assert "too few to train and to judge" in done.stderr
     assert not (tmp_path / "poc").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--train-on", "runs/x"), "no version is trained"),
+        (("--sibling", "x"), 'Name them where you name versions: --version "merge:short=x'),
+        (
+            ("--include", "shorter-training", "--sibling", "x", "--version", "plain-sft"),
+            "--sibling adds merges",
+        ),
+        (("--include", "shorter"), "Did you mean 'shorter-training'?"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["poc", "--questions", "mini:test", "--limit", "80", *words])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_training_goes_all_the_way_to_the_report(tmp_path):

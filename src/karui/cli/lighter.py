@@ -14,23 +14,17 @@ from karui.cli.console import Steps, say
 from karui.cli.session import Session, making
 from karui.cli.steps import Recorded
 from karui.cli.training import share
+from karui.cli.versions import weighs
 from karui.core.ask import Ask, Prompt
-from karui.core.errors import InputError, KaruiError
+from karui.core.errors import KaruiError
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.core.technique import Family
 from karui.forge.artifact import Artifact
 from karui.measure.footing import Axis, Footing
 from karui.measure.measurement import compare, measure
 from karui.recording.replay import Replay
 from karui.recording.weigh import AT_ONCE, Weight, weigh
-
-VERSIONS: Mapping[str, Sequence[str]] = {
-    "cpu": ("int8-weights", "int8-dynamic", "gguf:type=q8_0", "gguf:type=q4_k_m", "prune-depth:layers=0.1"),
-    "cuda": ("int8-weights", "int8-dynamic", "prune-depth:layers=0.1"),
-}
-"""What is tried where the user names nothing, by device: what needs no training and runs here at once."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +95,6 @@ class Lighter:
                 }
             )
         return rows
-
-
-def version_plans(names: Sequence[str]) -> list[Plan]:
-    """Returns the plans of the versions to try.
-
-    Raises:
-        UnknownName: There is no such technique.
-        InputError: One makes no version of the model.
-    """
-    plans = [catalog.parse(name) for name in names]
-    for plan in plans:
-        if not plan.prepared or plan.recorded != plan.techniques:
-            raise InputError(
-                f"--version {plan.label} makes no new weights, or does more than that.",
-                remedy="Name techniques that `karui make` takes; the rest of the space is replayed anyway.",
-            )
-    return plans
-
-
-def lightest(device: str) -> Sequence[str]:
-    """Returns the versions that need no training and run on a device, as plans are written."""
-    return VERSIONS["cpu" if device == "cpu" else "cuda"]
-
-
-def weighs(plan: Plan) -> bool:
-    """Whether a plan's weights take other seconds and bytes than the model's as it came."""
-    return any(t.family is Family.SMALLER for t in plan.techniques)
 
 
 def lighten(

@@ -25,7 +25,6 @@ _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
 _MINI_STYLES = ("no-thinking",)
 """Recorded beside full thinking: the control that shows what thinking buys."""
-_INCLUDED = ("smaller", "shorter-training")
 _LENGTHY = ("long_sum", "swaps")
 """Kinds of mini's questions that need their whole thinking: the demonstration's other side."""
 _HELD_BACK = 0.2
@@ -84,13 +83,13 @@ def poc(
 ) -> None:
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
     from karui.cli.console import say
-    from karui.cli.lighter import lightest, version_plans, weighs
     from karui.cli.parts import brought_along, ensure_parts
     from karui.cli.session import MINI, Session, embedded, hold_back, style_plans, task_of
-    from karui.cli.training import trained, training_names
+    from karui.cli.training import trained
+    from karui.cli.versions import versions_of, weighs
     from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
     from karui.core.ask import Sampling
-    from karui.core.errors import UnknownName
+    from karui.core.errors import InputError
 
     demo = not model and not questions
     wishes = Wishes(
@@ -123,17 +122,12 @@ def poc(
     if estimate:
         _estimate(session, task, wishes)
         return
-    for named in include:
-        if named not in _INCLUDED:
-            raise UnknownName("kind of technique to include", named, list(_INCLUDED))
-    shorter = "shorter-training" in include
-    names = list(version)
-    if "smaller" in include and not version:
-        names += lightest(session.device_here)
-    if shorter and not version:
-        names += training_names(train_minutes, session.device_here, sibling)
-    versions = version_plans(names)
-    learning = shorter or any(map(trained, versions))
+    versions = versions_of(session, include, version, train_minutes, sibling)
+    learning = "shorter-training" in include or any(map(trained, versions))
+    if train_on and not learning:
+        raise InputError(
+            f"--train-on {train_on}: no version is trained.", remedy="Add --include shorter-training."
+        )
     lessons = None
     if learning:
         # In the demonstration nothing else needs the shipped pilot: it is of karui-mini as it came.
