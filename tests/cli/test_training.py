@@ -175,3 +175,20 @@ def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     assert lighter.weights(whole) == lighter.weights(f"{whole} + token-cap(tokens=9)") == Path(names[2])
     assert lighter.weights(lighter.versions[0].plan.label) == Path(names[0])
     assert lighter.weights("full thinking") is lighter.weights(lighter.versions[3].plan.label) is None
+
+
+def test_the_best_of_each_kind_go_together():
+    from karui.cli.lighter import Version, _both
+    from karui.cli.versions import weighs
+
+    skip, cut, int8, gguf = map(
+        Version,
+        plans("token-skip + skip-ratio:ratio=0.5", "cut-to-convergence", "int8-weights", "gguf:type=q8_0"),
+    )
+    assert [weighs(v.plan) for v in (skip, cut, int8, gguf)] == [False, False, True, True]
+    both = _both([int8, gguf, skip, cut])
+    assert both.label == f"{skip.plan.label} + {int8.plan.label}"
+    assert [t.name() for t in both.prepared] == ["token-skip", "int8-weights"]
+    assert weighs(both)
+    assert both.recorded == both.techniques  # it is recorded as a whole, as any version is
+    assert _both([int8, gguf]) is _both([skip]) is None
