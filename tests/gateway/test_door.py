@@ -3,10 +3,12 @@
 import json
 import socket
 import threading
+from dataclasses import replace
 
 import openai
 import pytest
 
+from karui.core.engine import ModelCard
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.gateway.chosen import Chosen
 from karui.gateway.limits import Bounds
@@ -278,3 +280,15 @@ def test_a_choice_from_its_files(tmp_path):
     (tmp_path / "choice.json").write_text("{")
     with pytest.raises(InputError, match="is no choice"):
         Chosen.load(tmp_path)
+
+
+def test_weights_of_ones_own_are_known_by_what_they_were_made_from():
+    choice = chosen("int8-weights + trial-stability:k=2")
+    object.__setattr__(choice.choice, "model", {"name": "toy", "digest": "parent"})
+    made = ModelCard("toy, int8", digest="child")
+    choice.check_model(made, "", same=False, origin="parent")
+    for origin in ("", "another"):
+        with pytest.raises(ModelError, match="not for 'toy, int8'"):
+            choice.check_model(made, "", same=False, origin=origin)
+    with pytest.raises(ModelError, match="not for 'toy, int8'"):
+        choice.check_model(replace(made, digest="parent"), "", same=False)  # the parent itself is not it

@@ -59,7 +59,7 @@ def serve(
     from dataclasses import replace
 
     from karui.cli.console import say, table
-    from karui.cli.serving import inside
+    from karui.cli.serving import inside, origin_of
     from karui.gateway.chosen import Chosen
     from karui.gateway.gateway import assemble
     from karui.gateway.serve import check, connect, listen, run
@@ -95,7 +95,7 @@ def serve(
             engines = connect(settings, chosen)
         else:
             engines = inside(chosen, model or "", settings.beside, at_once or 32)
-        check(settings, chosen, engines)
+        check(settings, chosen, engines, origin_of(chosen, model or ""))
         gateway = assemble(settings, chosen, engines)
         where = f"http://{settings.host}:{taken.getsockname()[1]}"
         if rehearse_fallback:

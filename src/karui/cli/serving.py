@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from karui.cli.session import Session
 from karui.core.engine import Engine
 from karui.core.errors import InputError
+from karui.forge.artifact import Artifact
 from karui.gateway.chosen import Chosen
+
+
+def origin_of(chosen: Chosen, model: str) -> str:
+    """Returns the digest of the model that the plan's own techniques made a folder's model from.
+
+    "" where the folder is no artifact, or one that other techniques made.
+    """
+    made = Artifact.of(model) if model and chosen.plan.prepared else None
+    wanted = [t.spec for t in chosen.plan.prepared]
+    return made.lineage[0] if made and [dict(t) for t in made.techniques] == wanted else ""
 
 
 def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) -> dict[str, Engine]:
@@ -21,6 +32,12 @@ def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) 
         KaruiError: A model cannot be loaded, or is not named.
     """
     card = chosen.choice.model
+    if chosen.plan.prepared and not model:
+        made = ", ".join(map(str, chosen.plan.prepared))
+        raise InputError(
+            f"The plan runs on weights that {made} made.",
+            remedy="Name their folder with --model; `karui poc` says where it is.",
+        )
     session = Session(
         model or str(card["name"]),
         chosen.expectation.terms.sampling,

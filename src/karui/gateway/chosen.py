@@ -66,19 +66,21 @@ class Chosen:
             )
         return Chosen(choice, catalog.plan_from_spec(choice.spec), expectation)
 
-    def check_model(self, card: ModelCard, served: str, *, same: bool) -> None:
+    def check_model(self, card: ModelCard, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.
 
         Args:
             card: Of the engine's model.
             served: What its server calls it; "" in this process.
             same: Whether the operator says that it is the same.
+            origin: Digest of the model that the plan's own techniques made this one from; "" where none did.
 
         Raises:
             ModelError: Names both.
         """
         chosen = self.choice.model
-        if same or (card.digest and card.digest == chosen.get("digest")):
+        found = origin if self.plan.prepared else card.digest
+        if same or (found and found == chosen.get("digest")):
             return
         wanted = str(chosen.get("name", ""))
         # A technique with weights of its own makes another model, which no card in the choice describes.

@@ -50,8 +50,14 @@ def connect(settings: Settings, chosen: Chosen) -> dict[str, Engine]:
     return engines
 
 
-def check(settings: Settings, chosen: Chosen, engines: Mapping[str, Engine]) -> None:
+def check(settings: Settings, chosen: Chosen, engines: Mapping[str, Engine], origin: str = "") -> None:
     """Refuses engines of another model, or that cannot run the plan.
+
+    Args:
+        settings: What the operator decided.
+        chosen: The choice.
+        engines: By the names that the plan's asks use.
+        origin: Digest of the model that the plan's own techniques made the main one from; "" where none did.
 
     Raises:
         ModelError: Names both models.
@@ -59,7 +65,7 @@ def check(settings: Settings, chosen: Chosen, engines: Mapping[str, Engine]) -> 
     """
     main = engines["main"]
     served = main.can.model if isinstance(main, HttpEngine) else ""
-    chosen.check_model(main.card, served, same=settings.same_model)
+    chosen.check_model(main.card, served, same=settings.same_model, origin=origin)
     chosen.check_abilities(engines)
 
 
