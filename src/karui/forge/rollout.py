@@ -152,7 +152,7 @@ class Sampler:
     def _step(self, ids: Tensor, positions: Tensor, longest: int) -> Tensor:
         if self._graphs is not None:
             return self._graphs.step(ids, positions, longest)
-        return self._network.step(ids, positions, longest, None)
+        return self._network.step(ids[:, None], positions, longest, None)
 
     def _draw(self, logits: Tensor, sampling: Sampling, drawn: torch.Generator) -> Tensor:
         rows = len(logits)
@@ -216,11 +216,11 @@ class _Graphs:
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(2):
-                self._network.step(given, places, seen - 1, None)
+                self._network.step(given[:, None], places, seen - 1, None)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
-            logits = self._network.step(given, places, seen - 1, None)
+            logits = self._network.step(given[:, None], places, seen - 1, None)
         self._pool = graph.pool()
         return graph, given, places, logits
 
