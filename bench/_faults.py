@@ -55,6 +55,8 @@ def faults(figures: Figures, folder: Path) -> None:
         _upstream_faults(figures, ours)
         _killed(figures, ours, paced)
     with upstream() as paced, gateway(choice, f"{paced.url}/v1", folder, *options, settings=SETTINGS) as ours:
+        # The gateway keeps connections to the upstream that it needed at once: as many as it ever will, now.
+        load(ours.url, [asking("karui/full", stream=True, first=0.5, tokens=2) for _ in range(64)], 32)
         _touch(ours)
         before = ours.held()
         _vanishing(figures, ours, paced)
@@ -202,7 +204,7 @@ def _settle(ours: Gateway, paced: Paced) -> None:
     deadline = time.monotonic() + 15
     while (paced.open() or ours.held()["requests"]) and time.monotonic() < deadline:
         time.sleep(0.2)
-    # Idle connections to the upstream are kept for 5 s, and let go when the next request comes.
+    # The plan's engine keeps idle connections for 5 s, and lets them go when the next request comes.
     time.sleep(5.2)
     _touch(ours)
 
