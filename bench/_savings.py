@@ -36,6 +36,7 @@ class Seen:
     """What one way came to: a value a question."""
 
     tokens: list[float]
+    own: list[float]
     seconds: list[float]
     answered: list[float]
     right: list[float]
@@ -98,7 +99,7 @@ class Asking:
 def ask(url: str, asking: Asking, questions: list[Question], way: str, clients: int) -> Seen:
     """Asks every question one way."""
     found = load(url, asking.requests(questions, way), clients, seconds=240)
-    seen = Seen([], [], [], [], found["wall"], 0, 0)
+    seen = Seen([], [], [], [], [], found["wall"], 0, 0)
     for question, reply in zip(questions, found["results"], strict=False):
         usage = reply["usage"] or {}
         if reply["form"] != "stream" or not usage:
@@ -106,6 +107,7 @@ def ask(url: str, asking: Asking, questions: list[Question], way: str, clients: 
             continue
         extra = (usage.get("karui") or {}).get("extra_tokens", 0)
         seen.tokens.append(usage["completion_tokens"] + extra)
+        seen.own.append(extra)
         seen.seconds.append(reply["seconds"])
         seen.answered.append(reply["answer"] or reply["seconds"])
         answer = question.verifier.read(reply["text"])
@@ -152,6 +154,8 @@ def _level(figures: Figures, cache: bool, clients: int, seen: dict[str, Seen]) -
         first = float(np.quantile(seen[way].answered, 0.95))
         figures.shown(f"{where}: {NAMES[way]}, p95 to the first answer token", first, "s", 2)
     full, plan = seen["full"], seen["plan"]
+    own = float(np.mean(plan.own))
+    figures.shown(f"{where}: the plan's trials, and what ran past a cut, a request", own, "tokens", 1)
     tokens = float(np.mean(plan.tokens) / np.mean(full.tokens))
     latency = float(np.median(plan.seconds) / np.median(full.seconds))
     if clients == 32 and cache:
