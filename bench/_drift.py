@@ -33,7 +33,7 @@ from karui.recording.store import load as load_recording
 
 HEALTHY, AT_ONCE = 10_000, 16
 WITHIN = 200  # requests that a poisoned model may answer before traffic falls back
-CLIENTS, SECONDS = 8, 240.0
+CLIENTS, SECONDS = 8, 120.0
 NOISES = {0.4: True, 0.3: False}
 """Standard deviation of the noise, as a share of each matrix's own, and whether it has a target. By a trial
 with 32 questions the first leaves a fifth of the answers right, the second nine in ten: how soon that is

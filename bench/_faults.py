@@ -151,7 +151,7 @@ def _fuzzed(figures: Figures, ours: Gateway, folder: Path) -> None:
 
     Each reply has to be one that the description names, in the shape it says, and no status of 500 or more.
     """
-    phases, examples = ("fuzzing", 10) if figures.quick else ("coverage,fuzzing", 150)
+    phases, examples = ("fuzzing", 10) if figures.quick else ("coverage,fuzzing", 100)
     report = folder / "schemathesis.json"
     command = [
         Path(sys.executable).with_name("schemathesis"),

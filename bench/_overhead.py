@@ -85,7 +85,7 @@ def ways(target: str, through: str, model: str, count: int, rounds: int) -> tupl
 
 def overhead(figures: Figures, folder: Path, proxy: Path | None) -> None:
     """Prints the figures."""
-    count, rounds = (64, 1) if figures.quick else (320, 3)
+    count, rounds = (64, 1) if figures.quick else (256, 2)
     choice = made_up(PLAN, folder / "capped")
     with upstream() as paced:
         with gateway(choice, f"{paced.url}/v1", folder, "--stage", "100", "--same-model") as ours:
