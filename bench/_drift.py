@@ -131,6 +131,9 @@ def _poisoned(figures: Figures, folder: Path, binary: Path, noise: float, *, jud
         figures.note(f"{name}: the guard is {guard['phase']}: {guard['reason'] or 'nothing found'}")
         figures.shown(f"{name}: right, while the plan answered", 100 * sum(right) / len(right), "%", 1)
         reached = len(by_plan) if len(by_plan) < len(seen) else float("inf")
+        if not judged and reached == float("inf"):
+            figures.note(f"{name}: nothing found in {len(seen)} requests")
+            return
         if not judged:
             figures.shown(f"{name}: requests until traffic fell back", reached, digits=0)
             return
