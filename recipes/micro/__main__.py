@@ -1,7 +1,8 @@
 """Make karui-micro from karui-mini: ``python -m recipes.micro``.
 
-Questions, training, evaluation, card; each stage reads what the one before it wrote, so ``--stages`` can
-split the work between machines (only training and evaluation want a GPU).
+Questions, training, more training on what was not learnt, evaluation, card; each stage reads what the one
+before it wrote, so ``--stages`` can split the work between machines (only training and evaluation want a
+GPU).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from recipes.micro.practice import practice
 from recipes.mini.questions import SIZES, fingerprint, split, write_train
 from recipes.mini.thought import Question
 
-STAGES = ("questions", "train", "evaluate", "card")
+STAGES = ("questions", "train", "further", "evaluate", "card")
 MODELS = Path("src/karui/models")
 
 
@@ -49,7 +51,7 @@ def main() -> None:
     parser.add_argument("--stages", default=",".join(STAGES), help="comma-separated, from: %(default)s")
     parser.add_argument("--train-questions", type=int, default=300_000)
     parser.add_argument("--steps", type=int, help="training steps")
-    parser.add_argument("--seconds", type=float, help="limit of the training time")
+    parser.add_argument("--seconds", type=float, help="limit of the time of each training")
     parser.add_argument("--samples", type=int, default=8, help="traces per test question in the evaluation")
     parser.add_argument(
         "--tiny", action="store_true", help="rehearse everything on a CPU in a minute; learns nothing"
@@ -71,22 +73,25 @@ def main() -> None:
 def _run(stage: str, given: argparse.Namespace) -> None:
     """Run one stage. Heavy imports wait until a stage needs them."""
     if stage == "questions":
-        drawn = split(26_000 if given.tiny else given.train_questions)["train"]
-        kept = unseen(drawn, held_out(given.teacher))
+        drawn, held = split(26_000 if given.tiny else given.train_questions)["train"], held_out(given.teacher)
+        kept = unseen(drawn, held)
         print(f"{len(kept)} questions, {len(drawn) - len(kept)} held-out ones left out", flush=True)
         write_train(given.work / "train.jsonl.gz", kept)
-    elif stage == "train":
-        from recipes.micro.distil import STUDENT, TeacherModel
+        write_train(given.work / "further.jsonl.gz", practice(kept, held))
+    elif stage in ("train", "further"):
+        from recipes.micro.distil import FURTHER, STUDENT, TeacherModel
         from recipes.mini import train
 
+        wanted = STUDENT if stage == "train" else FURTHER
         changes = {"steps": given.steps, "seconds": given.seconds}
         settings = replace(
-            train.TINY if given.tiny else STUDENT,
+            replace(train.TINY, more=wanted.more) if given.tiny else wanted,
             **{name: value for name, value in changes.items() if value is not None},
         )
         # The student reads and writes with its teacher's tokenizer and chat template.
         teacher = TeacherModel(given.teacher)
-        train.train(settings, given.work / "train.jsonl.gz", given.teacher, given.out, teacher)
+        begin = given.out if stage == "further" else None
+        train.train(settings, given.work / f"{stage}.jsonl.gz", given.teacher, given.out, teacher, begin)
     elif stage == "evaluate":
         from recipes.mini.evaluate import evaluate
 

@@ -34,9 +34,11 @@ has there (cross entropy, {hard:.0%}). No trace sampled from either model was tr
 of its verbosity holds here too: **it was put into the data**.
 
 {steps} steps of {batch} tokens, {tokens:.0f}M tokens in all, from random weights; Muon for the matrices, AdamW for the rest;
-{seconds:.0f} s on one {device}, compiling included; seed {seed}; torch {torch}. The learning rate followed the clock
-where the machine was slower than the schedule, and GPU arithmetic is not exactly repeatable: a second run gives a
-model like this one, not the same bits.
+{seconds:.0f} s on one {device}, compiling included; seed {seed}; torch {torch}. Then {further_steps} steps, {further_tokens:.0f}M tokens,
+{further_seconds:.0f} s more at a smaller rate (seed {further_seed}), on {further_questions} questions of which {weak} come {more:g} times as often as
+their share: of that kind it had been right in 69% until then. The learning rate followed the clock where the machine
+was slower than the schedule, and GPU arithmetic is not exactly repeatable: a second run gives a model like this one,
+not the same bits.
 
 ## Measured on karui-mini's test split
 
@@ -73,7 +75,9 @@ Context 2,048 tokens.
 def write_card(folder: Path, teacher: Path) -> None:
     """Write ``README.md`` from the JSON files in the model's folder and in its teacher's."""
     measured = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    further = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    training = further["before"]
+    [(weak, more)] = further["settings"]["more"].items()
     mini = json.loads((teacher / "evaluation.json").read_text(encoding="utf-8"))
     own, wide, its = measured["overall"], measured["overall_top_p_1"], mini["overall"]
     kinds, budgets = [], []
@@ -107,6 +111,13 @@ def write_card(folder: Path, teacher: Path) -> None:
         seconds=training["seconds"],
         device=training["device"],
         torch=training["torch"],
+        further_steps=f"{further['steps']:,}",
+        further_tokens=further["tokens"] / 1e6,
+        further_seconds=further["seconds"],
+        further_seed=further["settings"]["seed"],
+        further_questions=f"{further['train_questions']:,}",
+        weak=weak,
+        more=more,
         **measured["sampling"] | {"seed": settings["seed"]},
         eval_device=measured["device"],
         accuracy=own["accuracy"],

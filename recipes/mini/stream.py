@@ -6,7 +6,7 @@ take the shards of one seed in turn; the order of the rows does not depend on th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
@@ -58,16 +58,19 @@ def encode(tokenizer, item: Example) -> tuple[list[int], list[int]]:
 class Rows(IterableDataset):
     """Endless packed rows of ``length + 1`` tokens; each row holds whole examples only."""
 
-    def __init__(self, questions: Path, tokenizer: Path, length: int, seed: int) -> None:
+    def __init__(
+        self, questions: Path, tokenizer: Path, length: int, seed: int, more: Mapping[str, float]
+    ) -> None:
         """Remember where things are; each worker loads them itself."""
         self.questions, self.tokenizer, self.length, self.seed = questions, tokenizer, length, seed
+        self.more = more
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield (ids, labels), labels being -100 where nothing is learnt."""
         info = get_worker_info()
         rng = Random(f"{self.seed} {info.id if info else 0}")
         by_kind = read_train(self.questions)
-        names, shares = list(KINDS), [kind.share for kind in KINDS.values()]
+        names, shares = list(KINDS), [kind.share * self.more.get(n, 1.0) for n, kind in KINDS.items()]
         tokenizer = AutoTokenizer.from_pretrained(self.tokenizer).backend_tokenizer
         encoder = _Plain(tokenizer)
         pad = tokenizer.token_to_id("<|endoftext|>")
@@ -105,10 +108,21 @@ class _Plain:
         return self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
 
 
-def loader(questions: Path, tokenizer: Path, length: int, rows: int, workers: int, seed: int) -> DataLoader:
-    """Return batches of ``rows`` packed rows, composed in ``workers`` processes."""
+def loader(
+    questions: Path,
+    tokenizer: Path,
+    length: int,
+    rows: int,
+    workers: int,
+    seed: int,
+    more: Mapping[str, float],
+) -> DataLoader:
+    """Return batches of ``rows`` packed rows, composed in ``workers`` processes.
+
+    ``more`` says how many times as often as its share a kind is to come.
+    """
     return DataLoader(
-        Rows(questions, tokenizer, length, seed),
+        Rows(questions, tokenizer, length, seed, more),
         batch_size=rows,
         num_workers=workers,
         prefetch_factor=8 if workers else None,

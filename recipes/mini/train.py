@@ -1,11 +1,11 @@
-"""Training: a small Qwen3 from random weights, on one GPU, in minutes; with a teacher where one is given."""
+"""Training: a small Qwen3, on one GPU, in minutes; with a teacher, and from another's weights, if wanted."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +22,8 @@ class Settings:
     """What a run is.
 
     `seconds`, counted from the first step on, is a limit for slow machines: there the learning rate falls
-    with the clock. On a machine that makes all `steps` in time it changes nothing.
+    with the clock. On a machine that makes all `steps` in time it changes nothing. `more` says of a kind how
+    many times as often as its share it comes.
     """
 
     hidden: int = 384
@@ -41,6 +42,7 @@ class Settings:
     flat: float = 0.35
     workers: int = 14
     seed: int = 7
+    more: dict[str, float] = field(default_factory=dict)
 
 
 TINY = Settings(
@@ -97,6 +99,12 @@ def build(settings: Settings, tokenizer) -> Qwen3ForCausalLM:
     return model
 
 
+def further(settings: Settings, start: Path) -> Qwen3ForCausalLM:
+    """Return the model of a folder, to be trained further."""
+    torch.manual_seed(settings.seed)
+    return Qwen3ForCausalLM.from_pretrained(start, dtype=torch.float32).train()
+
+
 def rate(progress: float, flat: float) -> float:
     """Return the share of the full learning rate: flat first, then straight down to nothing."""
     return 1.0 if progress < flat else max(0.0, (1 - progress) / (1 - flat))
@@ -129,13 +137,23 @@ def _optimizers(model: Qwen3ForCausalLM, settings: Settings, device: str) -> lis
 
 
 def train(
-    settings: Settings, questions: Path, tokenizer_folder: Path, out: Path, teacher: Teacher | None = None
+    settings: Settings,
+    questions: Path,
+    tokenizer_folder: Path,
+    out: Path,
+    teacher: Teacher | None = None,
+    start: Path | None = None,
 ) -> dict:
-    """Train, save the model in bf16 with its tokenizer under ``out``, and return the log."""
+    """Train, save the model in bf16 with its tokenizer under ``out``, and return the log.
+
+    With a folder to ``start`` from the model begins with its weights, and its log is kept in the new one.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_float32_matmul_precision("high")
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    model = build(settings, tokenizer).to(device)
+    model = build(settings, tokenizer) if start is None else further(settings, start)
+    before = None if start is None else json.loads((start / "training.json").read_text(encoding="utf-8"))
+    model = model.to(device)
     optimizers = _optimizers(model, settings, device)
 
     def loss_of(ids: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor | None) -> torch.Tensor:
@@ -144,7 +162,15 @@ def train(
 
     step_loss = torch.compile(loss_of) if device == "cuda" else loss_of
     batches = iter(
-        loader(questions, tokenizer_folder, settings.length, settings.rows, settings.workers, settings.seed)
+        loader(
+            questions,
+            tokenizer_folder,
+            settings.length,
+            settings.rows,
+            settings.workers,
+            settings.seed,
+            settings.more,
+        )
     )
     started, log, step, progress, running = time.perf_counter(), [], 0, 0.0, 0.0
     while progress < 1.0:
@@ -188,6 +214,7 @@ def train(
         "tokens": step * settings.rows * settings.length,
         "seconds": round(time.perf_counter() - started, 1),
         "log": log,
+        **({"before": before} if before else {}),
     }
     save(model, tokenizer, out)
     (out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")

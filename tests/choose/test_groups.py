@@ -50,7 +50,7 @@ def artifact(recording: Recording) -> Recording:
     return carded(styled(recording, "concise-cot"), digest="artifact", name="made")
 
 
-def few(recordings: object, *, between: bool = False) -> Space:
+def few(recordings: object, pilots: object = None, *, between: bool = False) -> Space:
     """A space of two plans over one model, or of one cascade."""
     style = catalog.plan_from_spec(recordings["main"].manifest.style).techniques  # type: ignore[index]
     words = ["cascade"] if between else ["full thinking", "token-budget:tokens=50"]

@@ -7,7 +7,7 @@ import pytest
 
 from karui import catalog
 from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
-from karui.choose.select import choose
+from karui.choose.select import choose, lined_up
 from karui.choose.space import Space
 from karui.core.choice import Choice, Rule
 from karui.core.errors import PlanError
@@ -98,6 +98,20 @@ def test_confident_mistakes_refuse_a_plan_though_accuracy_holds() -> None:
     choice = chosen(evidence)
     assert choice.spec == []
     assert any("wrong with confidence" in r.reason for r in choice.rejected)
+
+
+def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
+    recording = synthetic(300, 2)
+    pilot, test = split(recording, 0.4)
+    plans = [catalog.parse(w) for w in ("full thinking", "token-budget:tokens=100", "token-cap:tokens=400")]
+    whole = gather([Group({"main": pilot}, {"main": test}, Space(tuple(plans), ()))], runs=1)
+    rule, tests = Rule(0.05, 0.05, "tokens"), len(test.questions)
+    ahead = replace(whole, test={})
+    line = lined_up(ahead, rule, Footing(), tests)
+    assert line
+    only = replace(whole, test={k: o for k, o in whole.test.items() if o.plan in (*line, Plan())})
+    assert choose(only, test, rule, Footing()).as_dict() == choose(whole, test, rule, Footing()).as_dict()
+    assert [t.plan for t in choose(whole, test, rule, Footing()).tested] == [p.id for p in line]
 
 
 def test_a_choice_survives_its_file() -> None:

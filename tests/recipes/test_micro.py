@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from recipes.micro import distil  # noqa: E402
 from recipes.micro.__main__ import held_out, unseen  # noqa: E402
+from recipes.mini.questions import fingerprint  # noqa: E402
 from recipes.mini.stream import IGNORED  # noqa: E402
 from recipes.mini.thought import Question  # noqa: E402
 
@@ -80,3 +81,46 @@ def test_the_student_is_a_quarter_of_its_teacher(teacher):
     with torch.device("meta"):
         student = build(distil.STUDENT, AutoTokenizer.from_pretrained(MINI))
     assert sum(p.numel() for p in student.parameters()) <= 0.25 * teacher.facts["parameters"]
+
+
+def test_what_is_practised_is_new_and_mostly_of_the_weak_kind():
+    from recipes.micro.practice import OTHERS, WEAK, practice
+
+    held = held_out(MINI)
+    other = [Question("products", f"{n} * {n}?", str(n * n), {}) for n in range(OTHERS + 5)]
+    known = Question(WEAK, "an old one", "1", {})
+    found = practice([known, *other], held)
+    weak = [q for q in found if q.kind == WEAK]
+    assert known not in found
+    assert len(found) - len(weak) == OTHERS
+    assert len({q.question for q in weak}) == len(weak) > 50_000
+    assert not {fingerprint(q.question) for q in weak} & held
+
+
+def test_a_kind_comes_as_often_as_is_asked(tmp_path):
+    from transformers import AutoTokenizer
+
+    from recipes.mini.kinds import KINDS
+    from recipes.mini.questions import write_train
+    from recipes.mini.stream import Rows
+
+    drawn = [next(KINDS[kind].draw(3, 1)) for kind in ("weekday", "relations", "swaps")]
+    write_train(tmp_path / "train.jsonl.gz", drawn)
+    nothing = dict.fromkeys(KINDS, 0.0)
+    rows = Rows(tmp_path / "train.jsonl.gz", MINI, 1024, 0, {**nothing, "relations": 1.0})
+    ids, labels = next(iter(rows))
+    text = AutoTokenizer.from_pretrained(MINI).decode(ids)
+    assert text.count(drawn[1].question.split(".")[0]) > 1
+    assert drawn[0].question[:20] not in text
+    assert ids.shape == labels.shape == (1024,)
+
+
+def test_fresh_questions_are_new_to_everyone():
+    pytest.importorskip("reasoning_gym")
+    from recipes.micro.pair import SIZES, draw
+
+    taken = held_out(MINI)
+    first = {name: {fingerprint(q.question) for q in found} for name, found in draw(taken).items()}
+    assert set(first) == set(SIZES)
+    assert not first["fresh"] & first["fresh-confirm"]
+    assert not (first["fresh"] | first["fresh-confirm"]) & taken

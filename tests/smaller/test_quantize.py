@@ -23,7 +23,7 @@ from karui.catalog import parse  # noqa: E402
 from karui.core.ask import Ask, Prompt, Sampling  # noqa: E402
 from karui.core.errors import InputError, ModelError, PlanError  # noqa: E402
 from karui.core.trace import Trace  # noqa: E402
-from karui.engines.transformers import TransformersEngine  # noqa: E402
+from karui.engines.transformers import TransformersEngine, packed  # noqa: E402
 from karui.engines.transformers.card import loaded_bytes, number_format  # noqa: E402
 from karui.engines.transformers.load import load_model, load_tokenizer, outline  # noqa: E402
 from karui.engines.transformers.packed import Int8Both, Int8Weights, rounds_activations  # noqa: E402
@@ -208,6 +208,35 @@ def test_int8_layers_compute_what_their_library_computes(spec, dtype, made):
             # In float32 the last bit; in bfloat16 and in rounded activations one step of the rounding.
             limit = 1e-5 if dtype == "float32" and spec == "int8-weights" else 2e-2
             assert float(off.abs().max()) <= limit * float(layer(rows).abs().max())
+
+
+def test_int4_layers_compute_what_their_library_unpacks(made, monkeypatch):
+    # Loaded so for a GPU. torch has the kernel for a CPU, too, where nothing is: it is slow in float32.
+    folder = made("w4a16:method=rtn").folder
+    theirs = load_model(folder, "cpu", "bfloat16")
+    monkeypatch.setattr(packed, "_int8_kernel", packed._int4_kernel)
+    ours = load_model(folder, "cpu", "bfloat16")
+    ids = list(range(3, 27))
+    assert sum(isinstance(m, packed.Int4Weights) for m in ours.modules()) == 14
+    assert loaded_bytes(ours) < 0.8 * loaded_bytes(theirs)
+    off = logits(ours, ids) - logits(theirs, ids)
+    assert float(off.norm()) < 0.05 * float(logits(theirs, ids).norm())
+    layer, whole = ours.model.layers[0].mlp.down_proj, theirs.model.layers[0].mlp.down_proj
+    rows = torch.randn(2, 5, layer.in_features, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        assert layer(rows).shape == whole(rows).shape
+        assert float((layer(rows) - whole(rows)).abs().max()) <= 2e-2 * float(whole(rows).abs().max())
+
+
+def test_only_what_the_int4_kernel_takes_is_given_to_it(made, monkeypatch):
+    monkeypatch.setattr(packed, "_int8_kernel", packed._int4_kernel)
+    for spec, dtype in (
+        ("w4a16:method=rtn", "float32"),
+        ("w8a8:smooth=0", "bfloat16"),
+        ("int8-weights", "bfloat16"),
+    ):
+        model = load_model(made(spec).folder, "cpu", dtype)
+        assert not any(isinstance(m, packed.Int4Weights) for m in model.modules())
 
 
 def test_the_engine_takes_what_is_at_an_odd_address(made):

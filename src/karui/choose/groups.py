@@ -34,7 +34,7 @@ class Sources:
 def groups_of(
     sources: Sources,
     space_of: Callable[[Mapping[str, Recording]], Space],
-    space_between: Callable[[Mapping[str, Recording]], Space],
+    space_between: Callable[[Mapping[str, Recording], Mapping[str, Recording]], Space],
 ) -> tuple[list[Group], Recording]:
     """Returns the groups of plans, the main recording's first, and the test part of the main recording.
 
@@ -44,7 +44,9 @@ def groups_of(
     Args:
         sources: The recordings.
         space_of: Returns the plans over the recording of one model.
-        space_between: Returns the plans that ask several models, over the recordings of all.
+        space_between: Returns the plans that ask several models, over the recordings of all; thresholds are
+            found on those of the pilot questions, given second. Where there is no pilot of one of the models,
+            nothing is chosen from these plans, and the recordings themselves stand in.
 
     Raises:
         RecordingMismatch: Recordings that do not belong together, or no pilot of the main model.
@@ -71,9 +73,10 @@ def groups_of(
         fitting.update(there)
         if there:
             both = {"main": test, **there}
-            found = space_between(both)
+            pilots = _pilots_beside(pilot, there, sources.pilots)
+            found = space_between(both, pilots or both)
             found = replace(found, refused=(*found.refused, *refused))
-            groups.append(Group(_pilots_beside(pilot, there, sources.pilots), both, found))
+            groups.append(Group(pilots, both, found))
         elif refused:
             groups.append(Group({}, {}, Space((), tuple(refused))))
     if lost := next((name for name in further if name not in fitting), ""):

@@ -86,6 +86,21 @@ def choose(
     )
 
 
+def lined_up(evidence: Evidence, rule: Rule, footing: Footing, tests: int) -> list[Plan]:
+    """Returns the plans that `choose` would test, in order, by the pilot alone.
+
+    Where test questions are many, only these have to be replayed on them.
+
+    Args:
+        evidence: All plans replayed on the pilot; what is known of the test questions is not looked at.
+        rule: Margin, level and axis.
+        footing: What costs are measured on.
+        tests: How many test questions there will be.
+    """
+    cost = footing.measure(Axis(rule.minimize), list(evidence.pilot.values()))
+    return _Pilot.of(evidence, rule, cost).line(rule.margin, tests)
+
+
 @dataclass(frozen=True)
 class _Pilot:
     """What the pilot questions say of every plan; nothing of it reaches a test.

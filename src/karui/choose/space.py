@@ -1,15 +1,16 @@
 """The space of plans: every technique that replays over a recording, its knobs, and pairs of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
+from karui.core.ask import Reply
 from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
-from karui.core.technique import Family, Technique
+from karui.core.technique import Family, Knob, Technique
 
 ALONE = (6, 2)
 """Values tried of a technique's first knob, its second, …; the rest keep their defaults."""
@@ -17,8 +18,15 @@ PAIRED = (3,)
 """The same where two techniques are combined."""
 BETWEEN = (6, 3, 3)
 """The same of a technique between models, alone …"""
-BETWEEN_PAIRED = (3, 3)
+BETWEEN_PAIRED = (4, 3)
 """… and combined."""
+
+
+class Replies(Protocol):
+    """Begins a technique's flow, and says what it is answered; see `Rehearsal.first_replies`."""
+
+    def __call__(self, technique: Technique, under: tuple[Technique, ...] = ()) -> Sequence[Sequence[Reply]]:
+        """Returns the replies to its first asks, a list for each time it was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ def space(
     refuse: Callable[[Plan], None],
     style: tuple[Technique, ...] = (),
     beside: Mapping[str, float] | None = None,
+    replies: Replies | None = None,
     between: bool = False,
     alone: Sequence[int] = ALONE,
     paired: Sequence[int] = PAIRED,
@@ -57,6 +66,8 @@ def space(
         refuse: Raises where a plan cannot be replayed (`Replay.refuse`).
         style: The techniques the recording was made with; they open every plan.
         beside: By name, the models recorded beside the main one, and the mean thinking tokens of each.
+        replies: What a technique's first asks are answered on pilot questions, under techniques that watch
+            (`Rehearsal.first_replies`): knobs that are shares of scores become values there.
         between: Whether to return only the plans that ask several models.
         alone: Values tried of each knob of a technique alone.
         paired: The same of two combined.
@@ -66,16 +77,25 @@ def space(
     exits = [t for t in replayable if not t.changes("flow") and t.family is not Family.CONTROL]
     one = partial(variants, length=length, recorded=recorded)
 
-    def grid(technique: type[Technique], points: Sequence[int], between: Sequence[int]) -> list[Technique]:
+    def grid(
+        technique: type[Technique],
+        points: Sequence[int],
+        between: Sequence[int],
+        under: tuple[Technique, ...] = (),
+    ) -> list[Technique]:
+        known = None if replies is None else partial(replies, under=under)
         if not technique.changes("models"):
-            return list(one(technique, points))
+            return list(one(technique, points, replies=known))
         lengths = (beside or {}).items()
-        return [v for name, own in lengths for v in one(technique, between, length=own, model=name)]
+        return [
+            v for name, own in lengths for v in one(technique, between, length=own, model=name, replies=known)
+        ]
 
     pairs = [
-        pair
+        (above, below)
         for outer, inner in product(flows, exits)
-        for pair in product(grid(outer, paired, BETWEEN_PAIRED), grid(inner, paired, ()))
+        for below in grid(inner, paired, ())
+        for above in grid(outer, paired, BETWEEN_PAIRED, (below,))
     ]
     # What a pair is made of is there alone as well: only then is it known what each part saves.
     parts = {part: None for pair in pairs for part in pair}
@@ -96,25 +116,51 @@ def space(
 
 
 def variants(
-    technique: type[Technique], points: Iterable[int], *, length: float, recorded: int, **given: Any
+    technique: type[Technique],
+    points: Iterable[int],
+    *,
+    length: float,
+    recorded: int,
+    replies: Callable[[Technique], Sequence[Sequence[Reply]]] | None = None,
+    **given: Any,
 ) -> Iterator[Technique]:
     """Yields a technique over the grid of its searched knobs; the others are as given, or at their defaults.
 
-    A technique with a parameter that has no default (a scorer of one's own) yields nothing.
+    A technique with a parameter that has no default (a scorer of one's own) yields nothing. A knob that is a
+    share of scores is at its default where no score is known.
     """
     searched = [
         (name, knob, isinstance(value, int) and not isinstance(value, bool))
         for name, (value, knob) in technique.knobs().items()
         if knob.choices or knob.low is not None
     ]
+    placed = list(zip(points, searched, strict=False))
     grids = [
         [(name, value) for value in knob.grid(n, whole=whole, length=length, recorded=recorded)][: max(n, 1)]
-        for n, (name, knob, whole) in zip(points, searched, strict=False)
+        for n, (name, knob, whole) in placed
+        if not knob.share_below
     ]
+    shares = [(name, knob, n) for n, (name, knob, _) in placed if knob.share_below]
     for values in product(*grids):
         try:
-            yield technique(**dict(values), **given)
+            made = [technique(**dict(values), **given)]
         except TypeError:
             return
         except KaruiError:
             continue  # parameters that contradict each other
+        for name, knob, n in shares:
+            made = [m for each in made for m in _by_share(each, name, knob, n, replies)]
+        yield from made
+
+
+def _by_share(
+    technique: Technique,
+    name: str,
+    knob: Knob,
+    points: int,
+    replies: Callable[[Technique], Sequence[Sequence[Reply]]] | None,
+) -> list[Technique]:
+    """Returns a technique over the grid of a knob whose range is in shares of scores."""
+    score = getattr(technique, knob.share_below)
+    known = [score(group) for group in replies(technique)] if replies else []
+    return [replace(technique, **{name: value}) for value in knob.below(points, known)] or [technique]  # type: ignore[type-var]

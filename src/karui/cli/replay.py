@@ -44,7 +44,7 @@ def replay(
             replayed.refuse(each)
         refused = 0
     else:
-        space = space_of(recordings, technique)
+        space = space_of(recordings, extra=technique)
         plans, refused = list(space.plans), len(space.refused)
     found = {}
     with Steps() as steps:

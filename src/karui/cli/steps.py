@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from karui import catalog
+from karui.choose.calibrate import Rehearsal
 from karui.choose.evidence import Evidence, gather, refuse_truncated
 from karui.choose.examples import examples
 from karui.choose.groups import Sources, groups_of
@@ -75,12 +76,19 @@ def length_of(recording: Recording) -> float:
 
 
 def space_of(
-    recordings: Mapping[str, Recording], extra: Sequence[str] = (), *, between: bool = False, **density: Any
+    recordings: Mapping[str, Recording],
+    pilots: Mapping[str, Recording] | None = None,
+    *,
+    extra: Sequence[str] = (),
+    between: bool = False,
+    **density: Any,
 ) -> Space:
     """Returns the plans to replay over recordings: everything in the catalog, and the user's own.
 
     Args:
         recordings: By the names that plans ask for; "main" at least.
+        pilots: Of other questions by the same models: what decides when a small model hands over is found
+            there. None takes the recordings themselves, which is right where nothing is chosen.
         extra: Techniques of the user's own, by path.
         between: Whether to return only the plans that ask several models.
         density: Values tried of each knob, as `karui.choose.space.space` takes them.
@@ -96,6 +104,7 @@ def space_of(
         refuse=replay.refuse,
         style=style,
         beside={name: length_of(other) for name, other in recordings.items() if name != "main"},
+        replies=Rehearsal(pilots or recordings).first_replies,
         between=between,
         **density,
     )

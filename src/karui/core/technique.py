@@ -1,10 +1,10 @@
 """The technique: one method of one family, with five hooks in the order of time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum, StrEnum
 from inspect import getdoc
-from math import exp, log
+from math import exp, inf, log, nextafter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +38,10 @@ class Knob:
         per_length: Whether the range is in mean thinking lengths of the recording instead of tokens, so
             that one range serves a model that thinks for 200 tokens and one that thinks for 20,000.
         of_recorded: Whether the value counts traces, so that the range ends at what was recorded.
+        share_below: Name of the method whose result the value is compared with, where the range is in shares
+            of asks below the value: what a score is worth differs between models, its order does not. The
+            value is then found where scores are known, on a pilot, and is what the plan holds. The method
+            takes the replies to the first asks that the technique's flow yields.
         help: One line for the command line and the documentation.
     """
 
@@ -47,6 +51,7 @@ class Knob:
     choices: tuple[Any, ...] = ()
     per_length: bool = False
     of_recorded: bool = False
+    share_below: str = ""
     help: str = ""
 
     def grid(
@@ -77,6 +82,28 @@ class Knob:
         rounded = [round(v) if whole else float(f"{v:.4g}") for v in values]
         return sorted(set(rounded))
 
+    def below(self, points: int, scores: Sequence[float]) -> list[float]:
+        """Returns values that the shares of a grid of `points` of these scores lie below, distinct ones.
+
+        A value lies midway between two scores, and is written with four digits, as those of a grid. Equal
+        scores stay together, so a share is met as nearly as they allow.
+        """
+        ordered = sorted(scores)
+        if not ordered:
+            return []
+        cuts = [0] + [i for i in range(1, len(ordered)) if ordered[i - 1] < ordered[i]] + [len(ordered)]
+        found = set()
+        for share in self.grid(points, whole=False):
+            cut = min(cuts, key=lambda c: abs(c - share * len(ordered)))
+            if cut == 0:
+                value = ordered[0]  # nothing is below it
+            elif cut == len(ordered):
+                value = nextafter(ordered[-1], inf)
+            else:
+                value = float(f"{(ordered[cut - 1] + ordered[cut]) / 2:.4g}")
+            found.add(value)
+        return sorted(found)
+
 
 def knob(
     default: Any = MISSING,
@@ -87,15 +114,15 @@ def knob(
     choices: tuple[Any, ...] = (),
     per_length: bool = False,
     of_recorded: bool = False,
+    share_below: str = "",
     help: str = "",  # noqa: A002 - the word every option parser uses
 ) -> Any:
     """Declares a technique's parameter with its search range; a field without a range is never searched.
 
     One without a default has to be given, and its technique is never searched.
     """
-    return field(
-        default=default, metadata={"knob": Knob(low, high, log, choices, per_length, of_recorded, help)}
-    )
+    declared = Knob(low, high, log, choices, per_length, of_recorded, share_below, help)
+    return field(default=default, metadata={"knob": declared})
 
 
 class Technique:

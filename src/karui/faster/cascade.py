@@ -1,6 +1,6 @@
 """Cascade: asks a small model first, and the main one where the small one seems unsure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from typing import ClassVar
@@ -45,7 +45,12 @@ class Cascade(Technique):
     family: ClassVar[Family] = Family.FASTER
 
     threshold: float = knob(
-        0.9, choices=(0.93, 0.97, 0.9, 0.99, 0.6, 0.0), help="Escalate below this; 0 only without an answer."
+        0.9,
+        low=0.02,
+        high=0.4,
+        log=True,
+        share_below="sureness",
+        help="Escalate below this; 0 only without an answer.",
     )
     by: str = knob(
         "entropy", choices=("entropy", "agreement", "confidence"), help="What tells that it is unsure."
@@ -82,23 +87,27 @@ class Cascade(Technique):
             first = first.watched(Budget(self.tokens))
         replies = yield Together((first,) * self._asked)
         assert isinstance(replies, list)
-        tried = vote(replies) if self.by == "agreement" else replies[0]
-        if tried.answer is not None and self._sureness(tried) >= self.threshold:
+        tried = self._tried(replies)
+        if tried.answer is not None and self.sureness(replies) >= self.threshold:
             return tried
         last = yield ask
         assert isinstance(last, Reply)
         return last if last.answer is not None else tried
 
-    @property
-    def _asked(self) -> int:
-        return self.k if self.by == "agreement" else 1
-
-    def _sureness(self, reply: Reply) -> float:
+    def sureness(self, replies: Sequence[Reply]) -> float:
         """Returns how sure the small model is, in [0, 1]; of a vote below this flow, its share."""
+        reply = self._tried(replies)
         if self.by == "entropy" and reply.trace is not None:
             entropy = reply.trace.signals.entropy
             return exp(-float(entropy.mean(dtype="float64"))) if len(entropy) else 0.0
         return reply.confidence or 0.0
+
+    def _tried(self, replies: Sequence[Reply]) -> Reply:
+        return vote(replies) if self.by == "agreement" else replies[0]
+
+    @property
+    def _asked(self) -> int:
+        return self.k if self.by == "agreement" else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def _check_knob(where: str, default: object, knob: Knob) -> None:
     if knob.low is not None and knob.high is not None:
         assert knob.low < knob.high, f"{where} has an empty range."
         assert not knob.log or knob.low > 0, f"{where} has a range in ratios that begins at {knob.low}."
-        if isinstance(default, (int, float)) and not knob.per_length:
+        if isinstance(default, (int, float)) and not knob.per_length and not knob.share_below:
             assert knob.low <= default <= knob.high, f"{where}: the default {default} is outside its range."
     if knob.choices and default is not None:
         assert default in knob.choices, f"{where}: the default {default} is none of its choices."

@@ -1,9 +1,10 @@
-"""Packed weights at run time: kept packed, and multiplied by torch's own int8 kernels where it has them.
+"""Packed weights at run time: kept packed, and multiplied by torch's own kernels where it has them.
 
 torchao's tensors and compressed-tensors' layers are storage formats first. On a CPU the former convert whole
 weights at every step, and the latter unpack them for good at the first one; here the linear layers of both
-hold the same integers and scales as plain tensors, and call the kernel that multiplies them as they are.
-What has no such kernel (4 bits, FP8 on a CPU) is left to its library, and `card.loaded_bytes` tells.
+hold the same integers and scales as plain tensors, and call the kernel that multiplies them as they are: int8
+on a CPU, 4 bits in groups on a GPU. What has no such kernel (4 bits or FP8 on a CPU) is left to its library,
+and `card.loaded_bytes` tells.
 """
 
 import json
@@ -35,14 +36,14 @@ def loading(folder: Path, device: str) -> dict[str, Any]:
 
 
 def use_kernels(model: Any) -> Any:
-    """Lets the int8 layers of a model on a CPU call torch's kernels; returns the model, changed."""
+    """Lets packed layers of a model call torch's kernels; returns the model, changed."""
     if getattr(model.config, "quantization_config", None) is None:
         return model
-    if model.device.type == "cpu":
-        for parent in list(model.modules()):
-            for name, layer in list(parent.named_children()):
-                if isinstance(layer, nn.Linear) and (kernel := _kernel(layer)) is not None:
-                    setattr(parent, name, kernel)
+    kernel_of = {"cpu": _int8_kernel, "cuda": _int4_kernel}.get(model.device.type, _no_kernel)
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.Linear) and (kernel := kernel_of(layer, model.dtype)) is not None:
+                setattr(parent, name, kernel)
     # What is unpacked when it is first used is unpacked now: its time and its memory are those of loading.
     with torch.inference_mode():
         model(torch.zeros((1, 1), dtype=torch.long, device=model.device))
@@ -76,8 +77,32 @@ def rounds_activations(model: Any) -> bool:
     return "Activation" in str(config.get("quant_type", ""))
 
 
-def _kernel(layer: nn.Linear) -> "_Int8Layer | None":
-    """Returns what computes the same as a layer from the same integers, None where there is nothing."""
+def _no_kernel(_: nn.Linear, __: torch.dtype) -> None:
+    """There is none on this kind of device."""
+
+
+def _int4_kernel(layer: nn.Linear, dtype: torch.dtype) -> "Int4Weights | None":
+    """Returns what multiplies 4-bit weights of compressed-tensors as they are, None where nothing does."""
+    packed: Any = getattr(layer, "weight_packed", None)
+    scheme: Any = getattr(layer, "quantization_scheme", None)
+    if packed is None or scheme is None or dtype != torch.bfloat16:
+        return None
+    weights = scheme.weights
+    if (weights.num_bits, weights.type, weights.strategy) != (4, "int", "group") or not weights.symmetric:
+        return None
+    if weights.actorder or scheme.input_activations is not None:
+        return None
+    if weights.group_size not in {32, 64, 128} or layer.out_features % 8 or layer.in_features % 128:
+        return None
+    from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
+
+    integers = unpack_from_int32(packed, 4, torch.Size((layer.out_features, layer.in_features)))
+    scale: Any = layer.weight_scale
+    return Int4Weights(integers, scale.to(dtype), layer.bias)
+
+
+def _int8_kernel(layer: nn.Linear, _: torch.dtype) -> "_Int8Layer | None":
+    """Returns what computes the same as an int8 layer from the same integers, None where there is nothing."""
     weight = getattr(layer, "weight", None)  # 4 bits lie in a tensor of another name
     if weight is None:
         return None
@@ -114,6 +139,44 @@ def _plain_int8(weight: Any) -> bool:
     return inputs is None or (
         inputs.mapping_type.name == "SYMMETRIC" and type(inputs.granularity).__name__ == "PerRow"
     )
+
+
+class Int4Weights(nn.Module):
+    """A linear layer of 4-bit weights in groups, multiplied by torch's kernel without being unpacked.
+
+    On a GPU the kernel wants bfloat16, and widths that 128 divides.
+    """
+
+    packed: Tensor
+    scales: Tensor
+    bias: Tensor | None
+
+    def __init__(self, integers: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        """Packs integers of -8 to 7, [outputs, inputs], with a scale for each group of a row."""
+        super().__init__()
+        self.out_features, self.in_features = integers.shape
+        self.group_size = self.in_features // scale.shape[-1]
+        self._on_cpu = integers.device.type == "cpu"
+        unsigned = integers.to(torch.int32) + 8
+        if self._on_cpu:
+            packed = torch._convert_weight_to_int4pack_for_cpu(unsigned, 1)  # noqa: SLF001
+        else:
+            pairs = (unsigned[:, ::2] << 4 | unsigned[:, 1::2]).to(torch.uint8).contiguous()
+            packed = torch._convert_weight_to_int4pack(pairs, 8)  # noqa: SLF001
+        # [groups, outputs, 2]: the scale, and what is added, which is nothing.
+        scales = torch.stack((scale, torch.zeros_like(scale)), 2).transpose(0, 1).contiguous()
+        self.register_buffer("packed", packed)
+        self.register_buffer("scales", scales)
+        self.register_buffer("bias", None if bias is None else bias.detach())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Returns what a linear layer does."""
+        rows = inputs.reshape(-1, self.in_features).contiguous()
+        multiply = torch._weight_int4pack_mm_for_cpu if self._on_cpu else torch._weight_int4pack_mm  # noqa: SLF001
+        out = multiply(rows, self.packed, self.group_size, self.scales)
+        if self.bias is not None:
+            out = out + self.bias
+        return out.view(*inputs.shape[:-1], self.out_features)
 
 
 class _Int8Layer(nn.Module):
