@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from karui import catalog
+from karui.choose.calibrate import Rehearsal
+from karui.choose.space import variants
 from karui.core.ability import Ability
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.core.engine import CheckpointRule, ModelCard
@@ -365,8 +367,10 @@ def test_parameters_that_make_no_sense_are_refused():
 def test_every_way_to_doubt_is_searched_with_every_budget():
     knobs = catalog.technique("cascade").knobs()
     assert list(knobs)[:3] == ["threshold", "by", "tokens"]  # the order in which the space spends its points
-    plans = [
-        catalog.parse(f"cascade:by={by},threshold={t}")
-        for by, t in product(knobs["by"][1].choices, knobs["threshold"][1].choices)
-    ]
-    assert len({p.id for p in plans}) == 18
+    cascade = catalog.technique("cascade")
+    main = synthetic(20, 4)
+    rehearsal = Rehearsal({"main": main, "small": sibling(main)})
+    found = list(variants(cascade, (4, 3, 3), length=100, recorded=4, replies=rehearsal.first_replies))
+    assert {(t.by, t.tokens) for t in found} >= set(product(knobs["by"][1].choices, (25, 71, 200)))
+    assert len({t.threshold for t in found if t.by == "entropy"}) > 4
+    assert len(set(found)) == len(found)
