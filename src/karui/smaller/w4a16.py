@@ -16,8 +16,9 @@ _METHODS = ("gptq", "awq", "rtn")
 class W4A16(Technique):
     """Packs weights into 4 bits, one scale a group; computes in 16.
 
-    A quarter of bfloat16 on disk, and in memory where kernels unpack as they multiply: vLLM on a GPU, and on
-    a CPU with `--dtype bfloat16` (in float32 vLLM 0.32 fails at its first request there). In transformers, karui's own engine, weights are unpacked when they are first used: it saves disk and
+    A quarter of bfloat16 on disk, and in memory where kernels unpack as they multiply: vLLM on a GPU, and
+    on a CPU with `--dtype bfloat16` (in float32 vLLM 0.32 fails at its first request there). In
+    transformers, karui's own engine, weights are unpacked when they are first used: it saves disk and
     nothing else there, and is measured so. Trades away about a point at 7B and above, more below: small
     models have less to spare, and reasoning multiplies small errors. Not below 3B or so without looking at
     what it costs by kind.
