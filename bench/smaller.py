@@ -17,7 +17,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,12 @@ from karui.core.recording import Recording
 from karui.forge.making import make
 from karui.measure.footing import Axis, Footing
 from karui.models import place
+from karui.recording import store
 from karui.recording.replay import Replay
-from karui.recording.store import load
 from karui.recording.weigh import Weight, weigh
 from karui.tasks.files import load_file
 
+load = cache(store.load)
 MARGIN, ALPHA = 0.02, share(0.05, 4)
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 DATA = ROOT / "bench" / "data" / "smaller"
@@ -237,7 +238,7 @@ def main() -> int:
     everything = work.tested(lambda _: True)
     composed = choose(everything, work.test_part, RULE, Footing())
     chosen(figures, "composed", composed, everything, 0.2)
-    confirmed(figures, composed, 12 if options.quick else None)
+    confirmed(figures, composed, 6 if options.quick else None)
     return figures.close()
 
 

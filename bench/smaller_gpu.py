@@ -20,6 +20,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -104,7 +105,9 @@ def answered_one(name: str, root: str, device: str, questions: int, samples: int
     return [[t.answer, q.correct(t.answer)] for q in recording.questions for t in q.traces]
 
 
-def weighed(names: Sequence[str], root: Path, device: str, tokens: int) -> dict[str, Any]:
+def weighed(
+    names: Sequence[str], root: Path, device: str, sizes: Sequence[int], tokens: int
+) -> dict[str, Any]:
     """Returns memory and tokens per second of karui-mini on karui's engine, one format after the other."""
     import torch
 
@@ -117,9 +120,7 @@ def weighed(names: Sequence[str], root: Path, device: str, tokens: int) -> dict[
         engine = engines.load(str(folder_of(name, root, device)), name=name, device=device, slots=32)
 
         async def measure(engine: Any = engine) -> dict[str, float]:
-            rates = {
-                str(n): await tokens_per_second(engine, asks, at_once=n, tokens=tokens) for n in (1, 8, 32)
-            }
+            rates = {str(n): await tokens_per_second(engine, asks, at_once=n, tokens=tokens) for n in sizes}
             rates["bytes"] = engine.loaded_bytes
             await engine.close()
             return rates
@@ -197,7 +198,7 @@ def timed(
         network = Network(model, max(sizes))
         network.cache.ensure(max(sizes), SEEN + 64)
         for rows in sizes:
-            ids = torch.arange(rows, device=device) + 1
+            ids = torch.arange(rows, device=device)[:, None] + 1
             positions = torch.full((rows,), SEEN - 1, device=device)
 
             def step(ids: Any = ids, positions: Any = positions) -> Any:
@@ -242,14 +243,17 @@ def _plain(step: Callable[[], Any], steps: int) -> float:
 def apart(
     work: Mapping[str, tuple[Any, ...]], function: Callable[..., Any], *, at_once: int, seconds: float
 ) -> dict[str, Any]:
-    """Calls a function in processes of their own; what fails is a line of words instead of a result."""
+    """Calls a function in processes of their own, or in this one if there are none of them.
+
+    What fails is a line of words instead of a result: a format that does not run here is a figure, too.
+    """
     found: dict[str, Any] = {}
-    with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as pool:
-        futures = {name: pool.submit(function, *given) for name, given in work.items()}
-        for name, future in futures.items():
+    with ProcessPoolExecutor(max(1, at_once), mp_context=get_context("spawn")) as pool:
+        futures = {name: pool.submit(function, *given) for name, given in work.items() if at_once}
+        for name, given in work.items():
             try:
-                found[name] = future.result(timeout=seconds)
-            except Exception as error:  # noqa: BLE001 - a format that does not run here is a figure, too
+                found[name] = futures[name].result(timeout=seconds) if at_once else function(*given)
+            except Exception as error:  # noqa: BLE001 - whatever a library throws
                 found[name] = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return found
 
@@ -257,22 +261,23 @@ def apart(
 def run(stage: str, options: Any) -> dict[str, Any]:
     """Runs one stage and returns what it found."""
     device, root, quick = options.device, options.work, options.quick
-    names = [n for n in FORMATS if not quick or n in {PLAIN, "int8-weights", "w4a16, gptq"}]
+    names = [n for n in FORMATS if not quick or n in {PLAIN, "int8-weights"}]
+    several = partial(apart, seconds=options.limit)
     if stage == "make":
         given = {n: (n, str(root), device) for n in names if FORMATS[n]}
-        return apart(given, made_one, at_once=4, seconds=options.limit)
+        return several(given, made_one, at_once=0 if quick else 4)
     if stage == "answers":
-        questions, samples = (4, 1) if quick else (300, 2)
+        questions, samples = (2, 1) if quick else (300, 2)
         asked = {n: (n, str(root), device, questions, samples) for n in names}
-        return apart(asked, answered_one, at_once=5, seconds=options.limit)
+        return several(asked, answered_one, at_once=0 if quick else 5)
     if stage == "speed":
-        work = {"all": (names, root, device, 32 if quick else 128)}
-        found = apart(work, weighed, at_once=1, seconds=options.limit)["all"]
+        work = {"all": (names, root, device, *(((1, 4), 16) if quick else ((1, 8, 32), 128)))}
+        found = several(work, weighed, at_once=0 if quick else 1)["all"]
         return found if isinstance(found, dict) else dict.fromkeys(names, found)
     sizes, steps = ((1, 8, 32), 50) if not quick else ((1, 2), 2)
     shape = TINY if quick else QWEN3_8B
     timing = {k: (k, device, shape, sizes, steps) for k in KERNELS if device == "cuda" or k != "fp8"}
-    return apart(timing, timed, at_once=1, seconds=options.limit)
+    return several(timing, timed, at_once=0 if quick else 1)
 
 
 def shown(figures: Figures, stage: str, found: Mapping[str, Any], plain: Any) -> None:
@@ -290,7 +295,7 @@ def shown(figures: Figures, stage: str, found: Mapping[str, Any], plain: Any) ->
             figures.shown(f"{name}: same answer as {PLAIN}", 100 * same, "%", 1)
         elif stage == "speed":
             figures.shown(f"{name}: loaded", got["bytes"] / 2**20, "MiB", 1)
-            for rows in ("1", "8", "32"):
+            for rows in [r for r in got if r.isdigit()]:
                 figures.shown(f"{name}: karui-mini at {rows}", got[rows], "tokens/s", 0)
         else:
             figures.shown(f"8B shape, {name}: loaded", got["bytes"] / 2**30, "GiB", 2)
@@ -317,6 +322,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.device != "cuda" and not options.quick:
         parser.error("there is no GPU here; --quick rehearses every line on a CPU")
+    if options.quick:
+        options.work = options.work / "quick"
     options.work.mkdir(parents=True, exist_ok=True)
     for stage in options.stages.split(","):
         began = perf_counter()
