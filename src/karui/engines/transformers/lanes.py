@@ -100,8 +100,10 @@ class Lanes:
         there = (order[:, None] * places + np.arange(places)).ravel()
         longest = int(lengths.max())
         even = longest if longest == int(lengths.min()) else None
-        ids = torch.from_numpy(np.column_stack((lengths, tokens))[order]).to(device)
-        logits = self._network.step(ids[:, 1:], ids[:, 0], longest, even)
+        # One copy to the device, and both parts without gaps: a compiled step takes strides for another form.
+        packed = torch.from_numpy(np.concatenate((tokens[order].ravel(), lengths[order]))).to(device)
+        ids, positions = packed[: tokens.size].view(-1, places), packed[tokens.size :]
+        logits = self._network.step(ids, positions, longest, even)
         back = np.empty_like(there)
         back[there] = np.arange(len(there))
         for rows, banned in draws.banned:
