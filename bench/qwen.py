@@ -43,8 +43,8 @@ RECORDED = {PLAIN: "", "int8": "int8-weights", "Q8_0": "gguf:type=q8_0", "Q4_K_M
 """What is recorded, and what makes it of the folder."""
 WHOLE = CheckpointRule(every=1_000_000, least=1_000_000)
 """No checkpoints: accuracy needs whole traces only."""
-OFTEN = CheckpointRule(every=8, least=8)
-"""Speeds are timed from the first checkpoint on, and a stream takes long to get anywhere here."""
+OFTEN = CheckpointRule(every=2, least=2)
+"""Speeds are timed from checkpoint to checkpoint, and a stream takes long to get anywhere here."""
 
 
 def place(name: str, options: Any) -> Path:
