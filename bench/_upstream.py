@@ -118,7 +118,7 @@ class Serving(asyncio.Protocol):
             try:
                 asked = json.loads(body)
                 script = Script.of(asked)
-            except (ValueError, TypeError, AttributeError) as wrong:
+            except (ValueError, TypeError, AttributeError, LookupError) as wrong:
                 self.answer(400, _error(f"bad request: {type(wrong).__name__}", 400))
                 return
             self.generate(asked, script, chat="chat" in path)

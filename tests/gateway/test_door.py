@@ -1,5 +1,6 @@
 """Who gets in, what is turned away, who leaves, and how the gateway ends."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -221,6 +222,25 @@ def test_requests_under_way_finish_when_it_is_told_to_stop():
         assert said
         assert said[0][1] == "\\boxed{8}"
     assert [s.status for s in house.records] == [200]
+
+
+def test_a_token_is_sent_when_it_comes():
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport):
+            accepted = transport.get_extra_info("socket")
+            told.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def accept():
+        nonlocal told
+        loop = asyncio.get_running_loop()
+        told = loop.create_future()
+        with listen("127.0.0.1", 0) as taken:
+            async with await loop.create_server(Accepting, sock=taken):
+                with socket.create_connection(taken.getsockname()):
+                    return await told
+
+    told = None
+    assert asyncio.run(accept())
 
 
 def test_a_port_in_use():

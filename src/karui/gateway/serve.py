@@ -76,7 +76,9 @@ def listen(host: str, port: int) -> socket.socket:
         InputError: It is taken, or is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small pieces at once only where a socket says that it is TCP; else each waits for an
+    # acknowledgement, which a client may put off for 40 ms.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
