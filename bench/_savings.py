@@ -146,6 +146,9 @@ def savings(figures: Figures, folder: Path, binary: Path | None) -> None:
 
 def _level(figures: Figures, cache: bool, clients: int, seen: dict[str, Seen]) -> None:
     where = f"{clients} clients, {'' if cache else 'no '}cache"
+    if not all(seen[way].seconds for way in WAYS):
+        figures.note(f"{where}: nothing to compare, one way had no reply at all")
+        return
     for way in WAYS:
         figures.shown(f"{where}: {NAMES[way]}, goodput", seen[way].goodput, "/s", 2)
         figures.shown(
