@@ -56,7 +56,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tests", type=int, default=400, help="questions to measure on, two traces each")
     parser.add_argument("--steps", type=int, default=60, help="of every training")
     parser.add_argument("--minutes", type=float, help="what a training may take at most")
-    parser.add_argument("--processes", type=int, default=3, help="side by side on one GPU, while recording")
+    parser.add_argument("--processes", type=int, default=3, help="side by side, while recording")
+    parser.add_argument("--gpus", type=int, default=1, help="over which those processes are spread")
     parser.add_argument("--slots", type=int, default=224, help="streams side by side in one process")
     parser.add_argument("--record-seconds", type=float, help="limit for what is learned from")
     given = parser.parse_args()
@@ -80,7 +81,9 @@ def _record(given: argparse.Namespace) -> None:
 
     test = Wanted(given.test, given.tests, 2, given.work / "recordings" / "before")
     train = Wanted(given.train, given.count, given.samples, given.work / "recording", given.record_seconds)
-    made = make_recordings(given.model, NAME, [test, train], processes=given.processes, slots=given.slots)
+    made = make_recordings(
+        given.model, NAME, [test, train], processes=given.processes, slots=given.slots, gpus=given.gpus
+    )
     for recording in made:
         print(f"{recording.manifest.task}: {sum(1 for _ in recording.traces())} traces", flush=True)
 
@@ -125,7 +128,14 @@ def _evaluate(given: argparse.Namespace) -> None:
     for technique in given.techniques:
         wanted = Wanted(given.test, given.tests, 2, given.work / "recordings" / technique)
         folder = given.work / "models" / technique
-        make_recordings(folder, technique, [wanted], processes=given.processes, slots=given.slots)
+        make_recordings(
+            folder, technique, [wanted], processes=given.processes, slots=given.slots, gpus=given.gpus
+        )
+
+
+def _shared(given: argparse.Namespace) -> dict[str, int]:
+    """Return how every recording is spread over the machine."""
+    return {"processes": given.processes, "slots": given.slots, "gpus": given.gpus}
 
 
 def _compare(given: argparse.Namespace) -> None:

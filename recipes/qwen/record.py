@@ -46,7 +46,7 @@ class Wanted:
 
 
 def make_recordings(
-    model: Path, name: str, wanted: Sequence[Wanted], *, processes: int, slots: int
+    model: Path, name: str, wanted: Sequence[Wanted], *, processes: int, slots: int, gpus: int
 ) -> list[Recording]:
     """Record all of them at once, each process a part of each, and return them whole.
 
@@ -58,13 +58,14 @@ def make_recordings(
         wanted: The recordings; streams of the first are opened first.
         processes: How many.
         slots: Streams side by side in each of them.
+        gpus: Over which the processes are spread.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # The cache grows by making a larger one beside it: what it gives back has to fit what comes next.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         jobs = [
-            pool.submit(_record_part, model, name, wanted, number, processes, slots)
+            pool.submit(_record_part, model, name, wanted, number, processes, slots, number % gpus)
             for number in range(processes)
         ]
         for job in jobs:
@@ -80,8 +81,9 @@ def make_recordings(
 
 
 def _record_part(
-    model: Path, name: str, wanted: Sequence[Wanted], number: int, processes: int, slots: int
+    model: Path, name: str, wanted: Sequence[Wanted], number: int, processes: int, slots: int, gpu: int
 ) -> str:
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", f"{gpu}")  # read when CUDA is first asked for anything
     engine = TransformersEngine.load(str(model), name=name, slots=slots, rule=NONE, threads=1)
 
     async def make(one: Wanted) -> str:

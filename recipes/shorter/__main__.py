@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 from recipes.shorter.models import MARGIN, MINUTES, RECORDINGS, STEPS, Made, Shown, models
 
 if TYPE_CHECKING:
+    from karui.core.engine import CheckpointRule
     from karui.core.question import Task
     from karui.core.recording import Recording
 
-STAGES = ("questions", "record", "train", "choose", "merge", "reinforce", "evaluate", "pack")
+STAGES = ("questions", "record", "train", "choose", "merge", "practice", "reinforce", "evaluate", "pack")
 MINI = Path("src/karui/models/mini")
 KEPT = Path("bench/data/shorter/adapters")
 NAME = "karui-mini"
@@ -53,6 +54,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder of the parcels; below --work if not given")
     parser.add_argument("--count", type=int, default=1320, help="questions to learn from")
     parser.add_argument("--samples", type=int, default=4, help="traces of each of them")
+    parser.add_argument(
+        "--practice", type=int, default=6000, help="questions for reinforcement to practise on"
+    )
     parser.add_argument("--steps", type=int, default=STEPS, help="of every supervised training")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of every training by reinforcement")
     parser.add_argument("--tiny", action="store_true", help="small batches: only rehearse, on a CPU")
@@ -88,27 +92,65 @@ def _questions(given: argparse.Namespace) -> None:
 
 
 def _record(given: argparse.Namespace) -> None:
-    """Record karui-mini on the questions, each process a part of them."""
-    from recipes.shorter.record import FINE, join, make_recording, part_of, task_of
+    """Record karui-mini on the questions, with trials, each process a part of them."""
+    from recipes.shorter.record import FINE
 
-    task = task_of(given.work / "questions.jsonl", "mini:shorter", given.count)
-    parts = [given.work / "parts" / f"{n:02d}" for n in range(given.processes)]
+    _record_in_parts(given, "record", given.samples, MINI, FINE)
+
+
+def _practice(given: argparse.Namespace) -> None:
+    """Draw more questions, most of kinds that karui-mini gets wrong, and let a short model answer each once.
+
+    All that reinforcement wants of the answers is how long they are.
+    """
+    from karui.recording import store
+    from recipes.micro.__main__ import held_out
+    from recipes.mini.questions import fingerprint
+    from recipes.shorter.questions import SEED, by_errors, draw, write
+    from recipes.shorter.record import NONE
+
     if not given.part:
-        _side_by_side(given, "record", [f"{n}" for n in range(given.processes)])
-        whole = join(parts, task, given.work / "recording")
+        rows = (given.work / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+        taken = {fingerprint(json.loads(row)["question"]) for row in rows}
+        shares = by_errors(store.load(given.work / "recording", signals=False))
+        drawn = draw(given.practice, held_out(MINI) | taken, shares=shares, name="practice", seed=SEED + 1)
+        write(given.work / "practice.jsonl", drawn)
+    _record_in_parts(given, "practice", 1, given.work / "models" / "adaptive-thinking", NONE)
+
+
+def _record_in_parts(
+    given: argparse.Namespace, stage: str, samples: int, model: Path, rule: CheckpointRule
+) -> None:
+    """Record a model on the questions of a stage, or one part of them; the last one joins the parts."""
+    from recipes.shorter.record import join, make_recording, part_of
+
+    task, folder = _learned_from(given, practised=stage == "practice")
+    parts = [given.work / "parts" / f"{folder.name}-{n:02d}" for n in range(given.processes)]
+    if not given.part:
+        _side_by_side(given, stage, [f"{n}" for n in range(given.processes)])
+        whole = join(parts, task, folder)
         print(f"recorded {sum(1 for _ in whole.traces())} traces, {whole.samples} of each question at least")
         return
     number = int(given.part)
     make_recording(
-        MINI,
+        model,
         NAME,
         part_of(task, number, given.processes),
         parts[number],
-        samples=given.samples,
-        rule=FINE,
+        samples=samples,
+        rule=rule,
         slots=given.slots,
         seconds=given.record_seconds,
     )
+
+
+def _learned_from(given: argparse.Namespace, *, practised: bool) -> tuple[Task, Path]:
+    """Return the questions to learn from, or those to practise on, and where their recording lies."""
+    from recipes.shorter.record import task_of
+
+    if practised:
+        return task_of(given.work / "practice.jsonl", "mini:practice"), given.work / "practised"
+    return task_of(given.work / "questions.jsonl", "mini:shorter"), given.work / "recording"
 
 
 def _train(given: argparse.Namespace) -> None:
@@ -182,7 +224,6 @@ def _make(given: argparse.Namespace, made: Made) -> None:
     from karui.forge.making import make
     from karui.forge.workplace import Progress
     from karui.recording import store
-    from recipes.shorter.record import task_of
 
     shown = [0.0]
 
@@ -191,7 +232,7 @@ def _make(given: argparse.Namespace, made: Made) -> None:
             shown[0] = time.monotonic()
             print(f"{made.name}: {now.done / max(now.total, 1):.0%} {now.note}", flush=True)
 
-    folder = given.work / "recording"
+    task, folder = _learned_from(given, practised=made.practised)
     artifact = make(
         catalog.parse(made.plan),
         given.work / "models" / made.parent if made.parent else MINI,
@@ -201,7 +242,7 @@ def _make(given: argparse.Namespace, made: Made) -> None:
         minutes=made.minutes,
         name=NAME,
         on_progress=progressed,
-        task=task_of(given.work / "questions.jsonl", "mini:shorter", given.count),
+        task=task,
     )
     place = given.work / "models" / made.name
     rmtree(place, ignore_errors=True)
@@ -294,7 +335,9 @@ def _pack(given: argparse.Namespace) -> None:
     out, place = given.out or given.work, given.work / "models"
     whole = given.work / "parcel.tar"
     with tarfile.open(whole, "w") as tar:
-        for folder in ("recording", "pilot", "recordings") if not given.only else ("pilot", "recordings"):
+        for folder in (
+            ("recording", "practised", "pilot", "recordings") if not given.only else ("pilot", "recordings")
+        ):
             if (given.work / folder).exists():
                 tar.add(given.work / folder, folder)
         for made in _wanted(given):
@@ -303,7 +346,8 @@ def _pack(given: argparse.Namespace) -> None:
             for path in (manifest, *(folder / "adapter" / name for name in ADAPTER)):
                 if path.exists():
                     tar.add(path, path.relative_to(given.work))
-            if made.minutes is not None and manifest.exists():
+            merged = bool(made.after) and made.minutes is None  # of what is packed already
+            if manifest.exists() and not merged and not (folder / "adapter").exists():
                 packed = given.work / f"{made.name}.xz"
                 pack(folder, MINI, packed)
                 tar.add(packed, f"models/{packed.name}")
@@ -385,6 +429,7 @@ _STAGES = {
     "train": _train,
     "choose": _choose,
     "merge": _merge,
+    "practice": _practice,
     "reinforce": _reinforce,
     "evaluate": _evaluate,
     "pack": _pack,

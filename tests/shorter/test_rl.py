@@ -82,7 +82,7 @@ def test_a_model_learns_to_be_right_and_brief(parent, recording, tmp_path, form)
 
 
 def test_lengths_follow_the_target_in_the_prompt(parent, recording, tmp_path):
-    spec = f"length-control:steps=30,low=4,high=24,slope=0.1,lora=8,{FAST}"
+    spec = f"length-control:steps=30,low=4,high=24,grid=4,slope=0.1,lora=8,{FAST}"
     made = trained(spec, parent, recording, tmp_path)
     assert made.notes["targets"] == [4, 24]
     assert made.notes["drills"] == 48

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_the_shortest_cuts_are_taught_if_wanted(taught):
 
 
 def test_a_prompt_says_how_long_its_trace_is(taught, parent):
-    replies, lessons, notes = taught("length-labels")
+    replies, lessons, notes = taught("length-labels:grid=1")
     decode = load_tokenizer(parent).decode
     assert len(replies) == 24
     for lesson in lessons.examples:
@@ -113,6 +114,18 @@ def test_a_prompt_says_how_long_its_trace_is(taught, parent):
     assert 0 < sum("Wait, let me check." in reply for reply in replies) < 12
     assert sum(reply.startswith("<think>\nHmm") for reply in replies) == 12
     assert not any(reply.startswith("<think>\nHmm,\n</think>") for reply in replies)
+
+
+def test_a_prompt_says_a_round_number(taught, parent):
+    _, lessons, notes = taught("length-labels:grid=8")
+    decode = load_tokenizer(parent).decode
+    asked = [
+        int(re.search(r"Think for (\d+) tokens", decode(x.prompt_ids)).group(1)) for x in lessons.examples
+    ]
+    assert all(number % 8 == 0 < number for number in asked)
+    for number, lesson in zip(asked, lessons.examples, strict=True):
+        assert abs(number - len(lesson.reply_ids)) <= 4
+    assert notes["targets"][1] <= max(asked)
 
 
 def test_the_very_tokens_of_a_cut_are_those_the_model_would_write(taught, parent):

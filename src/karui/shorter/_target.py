@@ -6,6 +6,13 @@ from karui.core.ask import Prompt
 
 MODES = ("exact", "max")
 
+GRID_HELP = "Numbers in prompts are multiples of this: the rounder, the sooner a small model reads them."
+
+
+def rounded(tokens: int, grid: int) -> int:
+    """Returns the multiple of `grid`, not 0, that is nearest to a number of tokens."""
+    return max(1, round(tokens / grid)) * grid
+
 
 def target_prompt(prompt: Prompt, tokens: int, mode: str) -> Prompt:
     """Returns the prompt that asks for a number of tokens, in the words of L1 (2503.04697).

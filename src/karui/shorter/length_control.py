@@ -16,7 +16,7 @@ from karui.forge.rewards.target_at_most import target_at_most
 from karui.forge.rewards.target_exact import target_exact
 from karui.shorter._control import ensure_room
 from karui.shorter._practice import Practice
-from karui.shorter._target import MODES, target_prompt
+from karui.shorter._target import GRID_HELP, MODES, rounded, target_prompt
 
 _TARGETS = 4
 """Targets that each question is asked with in the course of a training."""
@@ -47,6 +47,7 @@ class LengthControl(Practice):
     mode: str = knob("exact", choices=MODES, help="Whether a target is to be met, or not to be exceeded.")
     low: int = knob(0, help="Smallest target; 0 is a fifth of the recording's mean.")
     high: int = knob(0, help="Largest target; 0 is one and a half times the recording's mean.")
+    grid: int = knob(10, help=GRID_HELP)
     slope: float = knob(0.0, help="What a token too many costs; 0 is as in the paper, by the largest target.")
 
     def __post_init__(self) -> None:
@@ -54,6 +55,7 @@ class LengthControl(Practice):
         require(self.mode in MODES, self, f"mode is one of {', '.join(MODES)}")
         require(self.low >= 0 and self.high >= 0, self, "low and high cannot be below 0")
         require(not self.high or self.low < self.high, self, "low has to be below high")
+        require(self.grid >= 1, self, "grid has to be at least 1")
         require(self.slope >= 0, self, "slope cannot be below 0")
 
     def prepare(self, model: Path, forge: Forge) -> None:
@@ -64,7 +66,7 @@ class LengthControl(Practice):
         asked = [
             (question, target_prompt(question.prompt, target, self.mode), target)
             for question in recording.questions
-            for target in draw.integers(low, high + 1, _TARGETS).tolist()
+            for target in (rounded(n, self.grid) for n in draw.integers(low, high + 1, _TARGETS).tolist())
         ]
         wordings = dict.fromkeys(prompt.user for _, prompt, _ in asked[:_TARGETS])
         ensure_room(load_tokenizer(model), list(wordings))

@@ -7,18 +7,18 @@ from typing import ClassVar
 import numpy as np
 
 from karui.core.forge import Forge
-from karui.core.technique import Family
+from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
 from karui.shorter._control import ensure_room
 from karui.shorter._material import Material
 from karui.shorter._settled import cut, ensure_trials, settled
-from karui.shorter._target import target_prompt
+from karui.shorter._target import GRID_HELP, rounded, target_prompt
 from karui.shorter._training import Training
 
 
 @dataclass(frozen=True)
 class LengthLabels(Training):
-    """Trains the model on its right traces, each under a prompt that asks for the very tokens it has.
+    """Trains the model on its right traces, each under a prompt that asks for the tokens it has, rounded.
 
     So that short lengths are learned too, a trace is cut at one of the checkpoints at which its answer had
     settled, or left whole, drawn evenly. It is asked with target-length afterwards, as length-control is,
@@ -34,6 +34,12 @@ class LengthLabels(Training):
 
     family: ClassVar[Family] = Family.SHORTER
 
+    grid: int = knob(10, help=GRID_HELP)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.grid >= 1, self, "grid has to be at least 1")
+
     def prepare(self, model: Path, forge: Forge) -> None:
         material = Material.of(model, forge.recording)
         ensure_trials((t for _, traces in material.right for t in traces), self.name())
@@ -43,8 +49,8 @@ class LengthLabels(Training):
             for trace in traces:
                 shown = _shown(trace, material, draw)
                 reply = material.transcript.reply(question.prompt, shown).ids
-                labels.append(len(reply))
-                material.add(question, reply, target_prompt(question.prompt, len(reply), "exact"))
+                labels.append(rounded(len(reply), self.grid))
+                material.add(question, reply, target_prompt(question.prompt, labels[-1], "exact"))
         asked = material.right[0][0].prompt
         ensure_room(material.tokenizer, [target_prompt(asked, n, "exact").user for n in sorted(set(labels))])
         low, high = np.percentile(labels, (5, 95)).round().astype(int).tolist()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import ClassVar
 
 from karui.core.forge import Forge
@@ -25,8 +26,9 @@ class ReinforceShorter(Practice):
     length against wrong ones); so what needs more thinking keeps it. It trades time for that: every step
     generates whole traces, minutes on a GPU and much longer without one, where `shortest-correct` learns
     more in the same time. Not for tasks whose verifier can be fooled: the model will find out how. Accuracy
-    on questions held back is watched; the training ends when it falls by more than `margin`, and the
-    shortest weights within it are kept.
+    on questions held back is watched; the training ends when it falls by more than `margin`. Of the weights
+    within it those are kept that earn most there: accuracy less `weight` times the length, as a share of the
+    recording's.
 
     Arora and Zanette, "Training Language Models to Reason Efficiently", arXiv 2502.04463; Kimi Team, "Kimi
     k1.5: Scaling Reinforcement Learning with LLMs", arXiv 2501.12599.
@@ -44,11 +46,12 @@ class ReinforceShorter(Practice):
 
     def prepare(self, model: Path, forge: Forge) -> None:
         asked = [(question, question.prompt, 0) for question in forge.recording.questions]
-        self.practise(model, forge, asked, Aim(self._reward, _brevity))
+        usual = fmean(t.thinking_tokens + t.answer_tokens for t in forge.recording.traces())
+
+        def earned(attempts: Sequence[Attempt], _targets: Sequence[int]) -> float:
+            return fmean(a.right for a in attempts) - self.weight * fmean(a.tokens for a in attempts) / usual
+
+        self.practise(model, forge, asked, Aim(self._reward, earned))
 
     def _reward(self, tokens: Sequence[int], right: Sequence[bool], _target: int) -> list[float]:
         return _FORMS[self.form](tokens, right, weight=self.weight)
-
-
-def _brevity(attempts: Sequence[Attempt], _targets: Sequence[int]) -> float:
-    return -sum(a.tokens for a in attempts) / len(attempts)
