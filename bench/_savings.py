@@ -82,7 +82,7 @@ class Asking:
         for number, question in enumerate(questions):
             body = {
                 "model": "karui/plan" if way == "plan" else "karui/full",
-                "messages": [{"role": "user", "content": self.task.prompt(question)}],
+                "messages": self.task.prompt(question).messages(apart=True),
                 "temperature": self.sampling.temperature,
                 "top_p": self.sampling.top_p,
                 "max_completion_tokens": self.sampling.max_tokens,

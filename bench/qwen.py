@@ -24,7 +24,7 @@ from typing import Any
 from _figures import ROOT, Figures, arguments
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.engine import CheckpointRule
 from karui.core.plan import Plan
 from karui.core.trace import End
@@ -80,7 +80,7 @@ def speeds(figures: Figures, options: Any) -> None:
     task = tasks.load(f"gsm8k:{options.questions}")
     # The shortest: reading 32 long prompts takes this machine longer than what is to be timed.
     short = sorted(task.questions, key=lambda q: len(q.text))[:32]
-    asks = [Ask(q.id, Prompt(task.prompt(q)), SAMPLING) for q in short]
+    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in short]
     wide: dict[str, Any] = {"device": "cpu", "threads": options.threads, "rule": OFTEN}
     models = {
         PLAIN: (place(PLAIN, options), {**wide, "dtype": "float32"}),

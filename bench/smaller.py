@@ -35,7 +35,7 @@ from karui.choose.select import choose, lined_up
 from karui.choose.sequence import share
 from karui.choose.space import Space
 from karui.cli.steps import space_of
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.choice import Choice, Rule
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
@@ -79,7 +79,7 @@ def weighed(
 ) -> dict[str, Weight]:
     """Weighs models in turns, and keeps of each the round with the fastest single stream."""
     task = tasks.load("mini:pilot", limit=32)
-    asks = [Ask(q.id, Prompt(task.prompt(q)), SAMPLING) for q in task.questions]
+    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in task.questions]
     best: dict[str, Weight] = {}
     for _ in range(rounds):
         for name, (folder, options) in models.items():

@@ -29,7 +29,7 @@ from typing import Any
 from _figures import ROOT, Figures, arguments
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.engine import CheckpointRule
 from karui.forge.making import make
 from karui.recording import store
@@ -114,7 +114,7 @@ def weighed(
     from karui.measure.speed import tokens_per_second
 
     task = tasks.load("mini:pilot", limit=32)
-    asks = [Ask(q.id, Prompt(task.prompt(q)), SAMPLING) for q in task.questions]
+    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in task.questions]
     found: dict[str, Any] = {}
     for name in names:
         engine = engines.load(str(folder_of(name, root, device)), name=name, device=device, slots=32)

@@ -24,7 +24,7 @@ from time import perf_counter, process_time
 from _figures import Figures, arguments
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine
 from karui.core.trace import Trace
 from karui.engines.openai_http import HttpEngine
@@ -38,7 +38,7 @@ def asks(count: int, temperature: float, tokens: int) -> list[Ask]:
     """Returns questions of the test set, the same ones whatever runs."""
     task = tasks.load("mini:test", limit=count, seed=7)
     drawn = Sampling(temperature, 0.95 if temperature else 1.0, max_tokens=tokens)
-    return [Ask(q.id, Prompt(task.prompt(q)), drawn) for q in task.questions]
+    return [Ask(q.id, task.prompt(q), drawn) for q in task.questions]
 
 
 def write(

@@ -89,9 +89,10 @@ def _record(given: argparse.Namespace) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    """Make every model."""
+    """Make every model; under a launcher (torchrun), on as many GPUs as it starts processes."""
     from karui import catalog
     from karui.forge.making import make
+    from karui.forge.trainers import lead
     from karui.forge.workplace import Progress
     from karui.recording import store
 
@@ -114,6 +115,8 @@ def _train(given: argparse.Namespace) -> None:
             minutes=given.minutes,
             on_progress=progressed,
         )
+        if not lead():
+            continue
         link = given.work / "models" / technique
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)

@@ -92,7 +92,7 @@ def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bo
             Made(f"{adaptive}-{n}", f"{adaptive}:thoughts=settled,patience={n},{how}", adaptive)
             for n in (1, 2)
         ),
-        Made("token-skip", f"token-skip:{read}", "token-skip"),
+        Made("token-skip", f"token-skip:numbers=true,{read}", "token-skip"),
         Made("length-labels", f"length-labels:grid={GRID},{read}", "length-labels"),
         Made("plain-sft", f"plain-sft:{how}", "plain-sft"),
     ]

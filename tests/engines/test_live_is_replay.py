@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine
 from karui.core.live import run_live
 from karui.core.outcome import Outcome
@@ -55,7 +55,7 @@ def test_live_is_replay(words: str, recorded: tuple[asyncio.Runner, Engine, Task
     runner, engine, task, recording = recorded
     plan = catalog.parse(words) if words else Plan()
     replay = Replay({"main": recording})
-    asked = [(q, Ask(q.id, Prompt(task.prompt(q)), SAMPLING)) for q in task.questions]
+    asked = [(q, Ask(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
 
     async def live() -> dict[str, Outcome]:
         return {o.question: o async for o in run_live(plan, asked, {"main": engine}, at_once=3)}

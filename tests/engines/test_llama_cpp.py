@@ -274,7 +274,7 @@ def test_live_is_replay(tmp_path):
         task = tasks.load("mini:test", limit=3, seed=3)
         recorded = record(engine, task, tmp_path / "recording", sampling=sampling, samples=2, at_once=6)
         recording = runner.run(recorded)
-        asked = [(q, Ask(q.id, Prompt(task.prompt(q)), sampling)) for q in task.questions]
+        asked = [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
         replay = Replay({"main": recording})
         for words in PLANS:
             plan = catalog.parse(words) if words else Plan()

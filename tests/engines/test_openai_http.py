@@ -438,7 +438,7 @@ def test_live_is_replay_where_seeds_hold(behaviour, tmp_path):
         runner.run(record(engine, task(), tmp_path / "r", sampling=SAMPLING, samples=3, at_once=4))
         recording = load(tmp_path / "r")
         replay = Replay({"main": recording})
-        asked = [(q, Ask(q.id, Prompt(task().prompt(q)), SAMPLING)) for q in task().questions]
+        asked = [(q, Ask(q.id, task().prompt(q), SAMPLING)) for q in task().questions]
         for words in PLANS:
             plan = catalog.parse(words) if words else Plan()
 

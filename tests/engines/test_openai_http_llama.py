@@ -70,7 +70,7 @@ def metric(url, name):
 
 
 def asks(task, sampling=SAMPLING):
-    return [(q, Ask(q.id, Prompt(task.prompt(q)), sampling)) for q in task.questions]
+    return [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
 
 
 def test_what_is_found_out(engine):

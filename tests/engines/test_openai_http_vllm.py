@@ -95,7 +95,7 @@ def metric(url, name):
 
 
 def asks(task):
-    return [(q, Ask(q.id, Prompt(task.prompt(q)), SAMPLING)) for q in task.questions]
+    return [(q, Ask(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
 
 
 def test_what_is_found_out(engine):
@@ -139,9 +139,7 @@ def test_it_thinks_what_the_transformers_engine_thinks(engine):
     greedy = Sampling(temperature=0.0, max_tokens=500)
 
     async def think(engine, question):
-        stream = engine.open(
-            Ask(question.id, Prompt(task.prompt(question)), greedy), 0, question.verifier.read
-        )
+        stream = engine.open(Ask(question.id, task.prompt(question), greedy), 0, question.verifier.read)
         trials = []
         while not isinstance(step := await stream.advance(), Trace):
             trials.append((step.tokens, (await stream.trial()).answer))

@@ -244,7 +244,7 @@ def mini(**options):
 
 
 def of_mini(task, temperature):
-    return [Ask(q.id, Prompt(task.prompt(q)), Sampling(temperature, max_tokens=90)) for q in task.questions]
+    return [Ask(q.id, task.prompt(q), Sampling(temperature, max_tokens=90)) for q in task.questions]
 
 
 @pytest.fixture(scope="module")

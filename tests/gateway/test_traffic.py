@@ -10,7 +10,7 @@ from karui.cli.main import app
 from karui.core.errors import InputError
 from karui.gateway.keep import Keep
 from karui.gateway.sinks import Kept
-from karui.gateway.traffic import MORE, SYSTEM, TURNS, TWICE, Traffic
+from karui.gateway.traffic import MORE, TWICE, Traffic
 from karui.recording.store import load
 
 
@@ -32,31 +32,38 @@ KEPT = [
 
 def test_each_question_once_and_what_is_left_out_is_counted():
     traffic = Traffic.of(KEPT)
-    assert [row["question"] for row in traffic.rows] == [
+    assert [row.get("question") for row in traffic.rows] == [
         "What is 6 × 7?",
         "What is\n2 + 2?",
+        None,
+        None,
         "What is 3 + 3?",
     ]
-    assert traffic.left_out == {TWICE: 1, SYSTEM: 1, TURNS: 1, MORE: 1}
+    assert [m["role"] for m in traffic.rows[2]["messages"]] == ["system", "user"]
+    assert traffic.left_out == {TWICE: 1, MORE: 1}
     assert traffic.masked == 1
     assert traffic.told().startswith(
-        "3 different questions from the gateway, 1 with something masked; left out: "
+        "5 different questions from the gateway, 1 with something masked; left out: "
     )
-    assert [row["id"] for row in Traffic.of(KEPT, 2).rows] == ["r1", "r6"]
+    assert [row["id"] for row in Traffic.of(KEPT, 2).rows] == ["r4", "r6"]
 
 
 def test_the_file_is_a_questions_file(tmp_path):
     Traffic.of(KEPT).write(tmp_path / "q.jsonl")
     task = tasks.load(str(tmp_path / "q.jsonl"), need_reference=False)
     assert task.agreement
-    assert [q.id for q in task.questions] == ["r0", "r1", "r6"]
+    assert [q.id for q in task.questions] == ["r0", "r1", "r3", "r4", "r6"]
     assert task.questions[0].verifier.spec == "numeric"
+    asked = [task.prompt(q) for q in task.questions[2:4]]
+    assert asked[0].system == "Be brief."
+    assert asked[1].before == (("user", "a"), ("assistant", "b"))
+    assert asked[1].user.startswith("c\n\n")
 
 
 def test_nothing_to_record_says_why(tmp_path):
     with pytest.raises(InputError) as caught:
-        Traffic.of(KEPT[3:4]).write(tmp_path / "q.jsonl")
-    assert "1 with a system message" in caught.value.why
+        Traffic.of(KEPT[5:6]).write(tmp_path / "q.jsonl")
+    assert "1 with more than text" in caught.value.why
 
 
 def test_record_takes_what_the_gateway_kept(tmp_path):

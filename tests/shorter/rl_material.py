@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from karui import tasks
-from karui.core.ask import Prompt, Sampling
+from karui.core.ask import Sampling
 from karui.core.bill import Bill
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.recording import Manifest, Recorded, Recording
@@ -45,7 +45,7 @@ def make_recording(model, path, tokens=10):
         trace = Trace(
             question.id, 0, End.FINISHED, "So.", "7", "7", None, NO_SIGNALS, (), tokens - 2, 2, Bill(), 0
         )
-        prompt = Prompt(task.prompt(question))
+        prompt = task.prompt(question)
         questions.append(Recorded(question.id, "", question.reference, prompt, (trace,), {"7": False}))
     card = ModelCard("parent", digest(model))
     manifest = Manifest(

@@ -24,6 +24,42 @@ def refused(path, **options):
     return str(caught.value)
 
 
+def test_a_dialogue_is_asked_with_what_came_before(tmp_path):
+    said = [
+        {"role": "system", "content": "You sell tea."},
+        {"role": "user", "content": "One box is 300 yen."},
+        {"role": "assistant", "content": "Noted."},
+        {"role": "user", "content": [{"type": "text", "text": "What are four?"}]},
+    ]
+    first = write(tmp_path / "a.jsonl", {"messages": said, "answer": "1200"}, row(1, system="Be brief."))
+    task = load(first)
+    prompt = task.prompt(task.questions[0])
+    assert (prompt.system, len(prompt.before)) == ("You sell tea.", 2)
+    assert prompt.user.startswith("What are four?\n\n")
+    assert task.prompt(task.questions[1]).system == "Be brief."
+    # What came before decides the answer, and so the digest; after something else it is another question.
+    other = write(tmp_path / "b.jsonl", {"messages": said[1:], "answer": "1200"}, row(1, system="Be brief."))
+    assert load(other).digest != task.digest
+    assert len(load(write(tmp_path / "c.jsonl", row(1), row(1, system="Be brief."))).questions) == 2
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        ("Hi", "no list of messages"),
+        ([], "by turns"),
+        ([{"role": "assistant", "content": "Hi"}], "by turns"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "more than text"),
+        ([{"role": "user", "content": "a", "tool_calls": []}], r"messages\[0\].tool_calls"),
+    ],
+)
+def test_messages_that_are_no_dialogue_of_text_are_named(tmp_path, messages, why):
+    path = write(tmp_path / "own.jsonl", row(1), {"messages": messages, "answer": "2"})
+    with pytest.raises(QuestionsError, match=why) as caught:
+        load(path)
+    assert "line 2" in str(caught.value)
+
+
 def test_rows_become_questions_in_order(tmp_path):
     path = write(
         tmp_path / "own.jsonl", row(1), "", row(2, id="two", kind="easy", verifier="numeric:1%"), row(3)
@@ -36,7 +72,7 @@ def test_rows_become_questions_in_order(tmp_path):
     assert task.questions[1].kind == "easy"
     assert task.questions[2].meta["line"] == 4
     assert not task.agreement
-    assert task.prompt(task.questions[0]).endswith("\\boxed{}.")
+    assert task.prompt(task.questions[0]).user.endswith("\\boxed{}.")
 
 
 def test_numbers_and_objects_are_taken_as_answers(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from karui.choose.betting import lower_bound, upper_bound
 from karui.choose.progress import OnProgress, quiet
 from karui.choose.sequence import contradicted
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.choice import Confirmation, Rule
 from karui.core.engine import Engine
 from karui.core.errors import EngineError
@@ -50,7 +50,7 @@ async def confirm(
     Raises:
         EngineError: More than one question in twenty failed.
     """
-    asked = [(q, Ask(q.id, Prompt(task.prompt(q)), sampling)) for q in task.questions]
+    asked = [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
     rows: list[Outcomes] = []
     done = 0
     for each, asking in ((Plan(), full or engines), (plan, engines)):

@@ -56,7 +56,7 @@ def _asked(recording: Recording) -> tuple[str, str]:
         return "", ""
     asked = {q.id: q for q in task.questions}
     known = [asked[q.id] for q in recording.questions if q.id in asked]
-    words = {q.id: task.prompt(q) for q in known}
+    words = {q.id: task.prompt(q).user for q in known}
     if any(words.get(q.id) != q.prompt.user for q in recording.questions):
         return "", ""
     return Counter(q.verifier.spec for q in known).most_common(1)[0][0], task.instruction

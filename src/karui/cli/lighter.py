@@ -15,7 +15,7 @@ from karui.cli.session import Session, making
 from karui.cli.steps import Recorded
 from karui.cli.training import share
 from karui.cli.versions import weighs
-from karui.core.ask import Ask, Prompt
+from karui.core.ask import Ask
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
 from karui.core.question import Task
@@ -134,7 +134,7 @@ def lighten(
     pilot, _ = split(main.recording)
     session.artifacts, session.lessons = out / "artifacts", lessons or Recorded(main.path, pilot)
     session.minutes = None if minutes is None else share(minutes, plans)
-    asks = [Ask(q.id, Prompt(task.prompt(q)), session.sampling) for q in task.questions[: max(AT_ONCE)]]
+    asks = [Ask(q.id, task.prompt(q), session.sampling) for q in task.questions[: max(AT_ONCE)]]
     session.free(Plan())  # it would lie beside every training, and is loaded again where it is needed
     base = None
     if axis is Axis.LATENCY or any(map(weighs, plans)):

@@ -8,8 +8,10 @@ import typer
 Model: TypeAlias = Annotated[
     str,
     typer.Option(
+        "--model",
+        "--engine",
         help="Model folder, Hub name, or a server with OpenAI's API: http://HOST:PORT/v1#NAME (see `karui "
-        "probe`); the embedded karui-mini by default."
+        "probe`); the embedded karui-mini by default.",
     ),
 ]
 Questions: TypeAlias = Annotated[

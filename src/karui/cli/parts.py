@@ -126,7 +126,7 @@ def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
         RecordingError: It cannot be read.
     """
     found = store.load(path)
-    asked = {task.prompt(q) for task in tasks for q in task.questions}
+    asked = {task.prompt(q).user for task in tasks for q in task.questions}
     if common := [q.id for q in found.questions if q.prompt.user in asked]:
         raise RecordingMismatch(
             f"{len(common)} questions of {path} are among those that are judged by: {', '.join(common[:3])}.",

@@ -32,7 +32,7 @@ def weigh(
 
     from karui.cli.console import Steps, table
     from karui.cli.session import task_of
-    from karui.core.ask import Ask, Prompt, Sampling
+    from karui.core.ask import Ask, Sampling
     from karui.core.errors import InputError
     from karui.core.plan import Plan
     from karui.models import place
@@ -46,7 +46,7 @@ def weigh(
     if not counts or min(counts) < 1:
         raise InputError(f"--at-once {at_once} cannot be read.", remedy="Write numbers, such as 1,8,32.")
     task = task_of(questions, limit=max(counts))
-    asks = [Ask(q.id, Prompt(task.prompt(q)), Sampling(0.6, 0.95)) for q in task.questions]
+    asks = [Ask(q.id, task.prompt(q), Sampling(0.6, 0.95)) for q in task.questions]
     options: dict[str, Any] = {
         "device": device,
         "dtype": dtype,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
+from karui.core.ask import Prompt
+
 
 class Verifier(Protocol):
     """Reads a canonical answer out of a model's text, and compares one with a reference.
@@ -35,6 +37,8 @@ class Question:
         verifier: Reads answers and judges them.
         kind: A label to break results down by; empty if the task has no kinds.
         meta: What a source needs to recreate or verify the question (JSON-able).
+        system: What the system message says; none where empty.
+        before: The turns before the question, oldest first: role (user or assistant) and text.
     """
 
     id: str
@@ -43,6 +47,8 @@ class Question:
     verifier: Verifier
     kind: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    system: str = ""
+    before: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,11 @@ class Task:
         """Digest of everything that decides what is asked and what counts as right."""
         sink = sha256(repr((self.instruction, self.agreement)).encode())
         for q in self.questions:
-            sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec)).encode())
+            around = (q.system, q.before) if q.system or q.before else ()
+            sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec, *around)).encode())
         return sink.hexdigest()[:16]
 
-    def prompt(self, question: Question) -> str:
-        """Returns the user's message: the question and, below it, the instruction."""
-        return f"{question.text}\n\n{self.instruction}" if self.instruction else question.text
+    def prompt(self, question: Question) -> Prompt:
+        """Returns what a model is asked: the question, below it the instruction, and what came before."""
+        user = f"{question.text}\n\n{self.instruction}" if self.instruction else question.text
+        return Prompt(user, question.system, before=question.before)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from karui.core.ask import Prompt, Sampling
+from karui.core.dialogue import prompt_of
 from karui.gateway.wire.request import Asked
 
 
@@ -68,7 +69,7 @@ def fit(asked: Asked, recorded: Sampling, effort: str, *, any_sampling: bool) ->
     top_p = _told(body, "top_p", recorded.top_p)
     if (temperature, top_p) != (recorded.temperature, recorded.top_p) and not any_sampling:
         return f"temperature {temperature:g}, top_p {top_p:g}; certified at {_drawn(recorded)}"
-    prompt = _prompt(asked.messages)
+    prompt = prompt_of(asked.messages)
     if isinstance(prompt, str):
         return prompt
     sampling = Sampling(temperature, top_p, recorded.top_k, asked.limit or recorded.max_tokens)
@@ -82,34 +83,3 @@ def _told(body: Mapping[str, Any], name: str, usual: float) -> float:
 
 def _drawn(sampling: Sampling) -> str:
     return f"{sampling.temperature:g} and {sampling.top_p:g}"
-
-
-def _prompt(messages: list[Mapping[str, Any]]) -> Prompt | str:
-    """Returns the prompt of a dialogue, or the reason why a plan cannot show it to a model."""
-    texts: list[tuple[str, str]] = []
-    for number, message in enumerate(messages):
-        if strange := sorted(k for k, v in message.items() if k not in {"role", "content"} and v is not None):
-            return f"messages[{number}].{strange[0]}"
-        text = _text(message.get("content"))
-        if text is None:
-            return f"messages[{number}].content is more than text"
-        texts.append((str(message["role"]), text))
-    system = ""
-    if texts[0][0] == "system":
-        system = texts.pop(0)[1]
-    roles = [role for role, _ in texts]
-    if roles != [("user", "assistant")[n % 2] for n in range(len(roles))] or not len(roles) % 2:
-        return "turns other than user and assistant by turns, the user's last"
-    return Prompt(texts[-1][1], system, before=tuple(texts[:-1]))
-
-
-def _text(content: Any) -> str | None:
-    """Returns a message's text, None where it is more than that."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list) or not content:
-        return None
-    parts = [p.get("text") for p in content if p.get("type") == "text"]
-    if len(parts) != len(content) or not all(isinstance(p, str) for p in parts):
-        return None
-    return "\n".join(str(p) for p in parts)

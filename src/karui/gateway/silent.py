@@ -115,7 +115,9 @@ class Silent:
         self.tell(account.close())
 
     async def _judge(self, account: Account, question: Question) -> None:
-        dialogue = Dialogue(Prompt(question.text), self.expectation.terms.sampling)
+        dialogue = Dialogue(
+            Prompt(question.text, question.system, before=question.before), self.expectation.terms.sampling
+        )
         ran = await self._run(account, dialogue, question)
         if ran is not None:
             account.note(correct=ran.correct)

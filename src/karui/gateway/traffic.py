@@ -1,26 +1,23 @@
 """Kept traffic as questions for the next recording: what users really ask, without answers.
 
 The full model's own majority answers stand in for references, so that everything measured on these questions
-is agreement with full thinking. A recording asks single questions: conversations of several turns, with a
-system message, or with more than text are left out, and counted.
+is agreement with full thinking. Conversations with more than text, or whose last word is not the user's, are
+left out, and counted.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from karui.core.ask import Prompt
+from karui.core.dialogue import prompt_of
 from karui.core.errors import InputError, StorageError
 from karui.gateway.sinks import Kept
 
-SYSTEM, TURNS, MORE, TWICE = (
-    "with a system message",
-    "of several turns",
-    "with more than text",
-    "asked before",
-)
+MORE, TWICE = "with more than text, or not ending with the user", "asked before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +42,23 @@ class Traffic:
             kept: Oldest first.
             limit: At most this many of the newest; 0 takes all.
         """
-        rows: dict[str, Mapping[str, Any]] = {}
+        rows: dict[Prompt, Mapping[str, Any]] = {}
         masked: set[str] = set()
         left_out: Counter[str] = Counter()
         for conversation in kept:
-            question = _question(conversation)
-            if question in {SYSTEM, TURNS, MORE}:
-                left_out[question] += 1
+            asked = prompt_of(conversation.messages)
+            if isinstance(asked, str) or not asked.user.strip():
+                left_out[MORE] += 1
                 continue
-            if question in rows:
+            asked = replace(asked, user=asked.user.strip())
+            if asked in rows:
                 left_out[TWICE] += 1
                 continue
-            row = {"id": conversation.id, "question": question}
-            rows[question] = row | ({"verifier": conversation.verifier} if conversation.verifier else {})
+            rows[asked] = _row(conversation, asked)
             if conversation.redacted:
-                masked.add(question)
+                masked.add(conversation.id)
         chosen = list(rows.values())[-limit:] if limit else list(rows.values())
-        return Traffic(tuple(chosen), left_out, sum(row["question"] in masked for row in chosen))
+        return Traffic(tuple(chosen), left_out, sum(row["id"] in masked for row in chosen))
 
     def write(self, path: Path) -> None:
         """Writes the questions file.
@@ -94,14 +91,7 @@ class Traffic:
         return f"{said}; left out: {left}" if left else said
 
 
-def _question(kept: Kept) -> str:
-    """Returns the text that was asked, or what kind of conversation it is instead."""
-    roles = [str(m.get("role")) for m in kept.messages]
-    if "system" in roles or "developer" in roles:
-        return SYSTEM
-    if roles != ["user"]:
-        return TURNS
-    content = kept.messages[0].get("content")
-    if isinstance(content, list) and all(isinstance(p, dict) and p.get("type") == "text" for p in content):
-        content = "\n".join(str(p.get("text")) for p in content)
-    return content.strip() if isinstance(content, str) and content.strip() else MORE
+def _row(kept: Kept, asked: Prompt) -> dict[str, Any]:
+    alone = asked == Prompt(asked.user)
+    said = {"question": asked.user} if alone else {"messages": asked.messages(apart=True)}
+    return {"id": kept.id, **said, **({"verifier": kept.verifier} if kept.verifier else {})}

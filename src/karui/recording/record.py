@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
 from karui.core.plan import Plan
@@ -127,7 +127,7 @@ async def record(
         )
     style.check(engine.abilities, f"the engine of {engine.card.name}")
     manifest = manifest_of(engine, task, style=style, sampling=sampling, samples=samples, seed=seed)
-    asks = {q.id: style.rewrite(Ask(q.id, Prompt(task.prompt(q)), sampling)) for q in task.questions}
+    asks = {q.id: style.rewrite(Ask(q.id, task.prompt(q), sampling)) for q in task.questions}
     questions = [Recorded(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions]
     with Writer(folder, manifest, questions) as writer:
         session = _Session(engine, task, asks, writer, samples, on_progress)

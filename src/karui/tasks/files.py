@@ -1,4 +1,7 @@
-"""One's own questions: JSONL, CSV or TSV with `question`, `answer` and, if wanted, `verifier`, `kind`, `id`.
+"""One's own questions: JSONL, CSV or TSV with `question`, `answer` and, if wanted, other columns.
+
+These are `verifier`, `kind`, `id` and `system`, a system message. A row of JSONL may have `messages` instead
+of `question`, as OpenAI's API has them: a system message and earlier turns.
 
 Every broken row is found before anything is spent, and named by its line. Where a row names no verifier one
 is guessed for the whole file from all references; `meta["verifier_guessed"]` says so.
@@ -13,8 +16,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from karui.core.dialogue import prompt_of
 from karui.core.errors import InputError, QuestionsError, UnknownName
 from karui.core.question import Question
 from karui.tasks.numerals import quantity
@@ -23,7 +27,7 @@ from karui.tasks.verifiers.choice import marker
 
 SHOWN_ROWS = 10
 _SUFFIXES = (".jsonl", ".csv", ".tsv")
-_COLUMNS = ("question", "answer", "verifier", "kind", "id")
+_COLUMNS = ("question", "answer", "verifier", "kind", "id", "system")
 # Commands and powers, or an operator beside a lone small letter; AB-12 and 2024-05-03 are codes and dates.
 _MATHEMATICS = re.compile(
     r"\\[a-zA-Z]|\^|\$.+\$|^(?!.*[a-zA-Z]{3})(?=.*(?<![a-zA-Z])[a-z](?![a-zA-Z])).*[-+*/=]"
@@ -41,6 +45,21 @@ class Row(BaseModel):
     verifier: str | None = None
     kind: str = ""
     id: str | None = None
+    system: str = ""
+    before: tuple[tuple[str, str], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_messages(cls, row: dict[str, Any]) -> dict[str, Any]:
+        messages = row.get("messages")
+        if messages is None or "question" in row:
+            return row
+        if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
+            raise ValueError("messages is no list of messages")
+        prompt = prompt_of(messages)
+        if isinstance(prompt, str):
+            raise ValueError(f"messages cannot be asked: {prompt}")  # noqa: TRY004 - pydantic wants this one
+        return {**row, "question": prompt.user, "system": prompt.system, "before": prompt.before}
 
     @field_validator("question")
     @classmethod
@@ -94,7 +113,8 @@ def load_file(path: Path, *, need_reference: bool = True, default: str | None = 
         meta = {"line": line, "source": path.name, "verifier_guessed": not (row.verifier or default)}
         reference = row.answer if need_reference and row.answer else ""
         name = row.id or f"line{line}"
-        questions.append(Question(name, row.question, reference, judge, row.kind or "", meta))
+        asked = Question(name, row.question, reference, judge, row.kind, meta, row.system, row.before)
+        questions.append(asked)
     _raise(path, problems)
     return tuple(questions)
 
@@ -195,16 +215,15 @@ def _valid(path: Path, rows: list[tuple[int, dict[str, Any] | str]]) -> tuple[Ro
         if isinstance(row, str):
             problems.append((line, row))
             continue
-        if "question" not in row:
+        if "question" not in row and "messages" not in row:
             problems.append((line, f"has no column 'question'{_near('question', row)}"))
             continue
         try:
             valid.append((line, Row.model_validate(row)))
         except ValidationError as error:
             first = error.errors()[0]
-            problems.append(
-                (line, f"column {first['loc'][0]!r}: {first['msg'].removeprefix('Value error, ')}")
-            )
+            where = "".join(f"column {column!r}: " for column in first["loc"][:1])
+            problems.append((line, where + first["msg"].removeprefix("Value error, ")))
             continue
         if "answer" not in row and (near := _near("answer", row)):
             problems.append((line, f"has no column 'answer'{near}"))
@@ -225,16 +244,16 @@ def _near(column: str, row: dict[str, Any]) -> str:
 def _doubled(rows: Rows) -> Problems:
     problems: Problems = []
     ids: dict[str, int] = {}
-    texts: dict[str, int] = {}
+    texts: dict[tuple[object, ...], int] = {}
     for line, row in rows:
-        name = row.id or f"line{line}"
+        name, asked = row.id or f"line{line}", (row.system, row.before, row.question)
         if name in ids:
             problems.append((line, f"has the id {name!r} of line {ids[name]}"))
-        elif row.question in texts:
+        elif asked in texts:
             # A question asked twice would count as two pieces of evidence where there is one.
-            problems.append((line, f"asks the same as line {texts[row.question]}"))
+            problems.append((line, f"asks the same as line {texts[asked]}"))
         ids.setdefault(name, line)
-        texts.setdefault(row.question, line)
+        texts.setdefault(asked, line)
     return problems
 
 
