@@ -8,7 +8,7 @@ from pathlib import Path
 STEPS, BATCH_TOKENS, RATE, RANK = 160, 8192, 2e-3, 16
 """The same for all trainings, so that plain-sft is a control for each of them."""
 
-READING_STEPS, READING_RATE = 800, 5e-4
+READING_STEPS, READING_RATE = 600, 5e-4
 """Of what teaches the meaning of a number in the prompt, in all weights: 160 steps of adapters did not."""
 GRID = 50
 """Lengths are asked for in multiples of this."""

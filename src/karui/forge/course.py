@@ -14,6 +14,8 @@ STATE = "karui-course.json"
 
 _LOGS, _MEASURES, _SAVES = 40, 8, 5
 _WARM = 0.05
+_SPOILED = 20
+"""Steps in a row without a usable gradient that end a training: one now and then is a kernel's overflow."""
 _SAVE_SECONDS = 300.0
 _MEASURING = 0.1
 """Share of a training's time that measuring may take, where time is limited; the last one is always made."""
@@ -29,6 +31,7 @@ class Course:
         points: The curve so far.
         resumed: The step at which it was taken up again.
         ended_by: "steps", "minutes", or what stopped it.
+        skipped: Steps that moved no weight, their gradient being no number.
         measure: Returns figures of the part held back by name, `held_back` being the loss; None where nothing
             is held back.
         logged: Names in the trainer's logs of further figures to keep, by the name they are kept under.
@@ -61,6 +64,7 @@ class Course:
         self.points: list[Point] = []
         self.resumed = 0
         self.ended_by = "steps"
+        self.skipped = self._spoiled = 0
         self._steps = steps
         self._limit = minutes * 60 if minutes is not None else None
         self.measure: Callable[[], Mapping[str, float]] | None = None
@@ -79,6 +83,7 @@ class Course:
         """Goes on from what was written into `checkpoint`."""
         values = json.loads((checkpoint / STATE).read_text())
         self.points = [Point(**p) for p in values["points"]]
+        self.skipped = values.get("skipped", 0)
         self._before = values["seconds"]
         self.resumed = values["step"]
         done = self.resumed / max(1, self._steps)
@@ -92,6 +97,17 @@ class Course:
             held = self.measure() if self.measure else {}
             self.points.append(_point(0, 0.0, None, held, 0.0))
             self._began = self._clock()
+
+    def usable(self, *, gradient: bool) -> None:
+        """Takes note of whether the gradient of the step at hand is one.
+
+        Raises:
+            FloatingPointError: It was none too often in a row.
+        """
+        self.skipped += not gradient
+        self._spoiled = 0 if gradient else self._spoiled + 1
+        if self._spoiled >= _SPOILED:
+            raise FloatingPointError(f"{_SPOILED} steps in a row had a gradient that is no number.")
 
     def stop(self, reason: str) -> None:
         """Ends the training after the step at hand."""
@@ -147,7 +163,12 @@ class Course:
     def save(self, checkpoint: Path, made: int) -> None:
         """Writes what `restore` reads."""
         if self._lead:
-            values = {"step": made, "seconds": self._seconds, "points": [asdict(p) for p in self.points]}
+            values = {
+                "step": made,
+                "seconds": self._seconds,
+                "skipped": self.skipped,
+                "points": [asdict(p) for p in self.points],
+            }
             (checkpoint / STATE).write_text(json.dumps(values))
 
     def _move(self, made: int) -> None:
@@ -170,6 +191,7 @@ def _point(
 
 def callback(course: Course) -> Any:
     """Returns the course as a callback of transformers' Trainer."""
+    import torch
     from transformers import TrainerCallback
 
     class Running(TrainerCallback):  # type: ignore[misc]
@@ -177,6 +199,17 @@ def callback(course: Course) -> Any:
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             course.begin()
+
+        def on_pre_optimizer_step(
+            self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
+        ) -> None:
+            trained = [p for p in model.parameters() if p.grad is not None]
+            norms = torch._foreach_norm([p.grad for p in trained])  # noqa: SLF001 - as torch's own clipping does
+            gradient = bool(torch.isfinite(torch.stack(norms)).all())
+            course.usable(gradient=gradient)
+            if not gradient:  # it would make no number of any weight
+                for parameter in trained:
+                    parameter.grad = None
 
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             course.step(state.global_step + 1)

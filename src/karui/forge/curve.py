@@ -42,6 +42,7 @@ class Curve:
         batch_tokens: Mean tokens of an optimizer step.
         ended_by: "steps", "minutes" where the time ran out first, or "accuracy" where it fell too far.
         resumed: Step at which the last interruption was taken up; 0 where there was none.
+        skipped: Steps that moved no weight, their gradient being no number.
     """
 
     points: tuple[Point, ...]
@@ -52,6 +53,7 @@ class Curve:
     batch_tokens: int
     ended_by: str
     resumed: int = 0
+    skipped: int = 0
 
     @property
     def steps(self) -> int:

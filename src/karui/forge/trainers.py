@@ -163,14 +163,13 @@ def run(
         course.restore(checkpoint)
     with warnings.catch_warnings(), _memory(setting):
         warnings.simplefilter("ignore")
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except FloatingPointError as error:
+            raise _apart(course, setting) from error
     last = course.points[-1]
     if any(value is not None and isnan(value) for value in (last.loss, last.held_back)):
-        raise ModelError(
-            "The training came apart: its loss is no longer a number.",
-            why=f"At step {last.step}, with a learning rate of {setting.learning_rate:g} at its peak.",
-            remedy="Lower learning_rate.",
-        )
+        raise _apart(course, setting)
     return Curve(
         tuple(course.points),
         learned=len(syllabus.learned),
@@ -180,6 +179,16 @@ def run(
         batch_tokens=batches.tokens,
         ended_by=course.ended_by,
         resumed=course.resumed,
+        skipped=course.skipped,
+    )
+
+
+def _apart(course: Course, setting: Setting) -> ModelError:
+    step = course.points[-1].step
+    return ModelError(
+        "The training came apart: its loss is no longer a number.",
+        why=f"After step {step}, with a learning rate of {setting.learning_rate:g} at its peak.",
+        remedy="Lower learning_rate.",
     )
 
 

@@ -125,6 +125,8 @@ def _figure(c: Context, entry: Entry) -> Safe:
     said = [c.words("unwatched", why=found["unwatched"])] if found.get("unwatched") else []
     if kept is not None and kept != curve["points"][-1]["step"]:
         said.append(c.words("kept_step", n=c.form.integer(kept)))
+    if curve.get("skipped"):
+        said.append(c.words("skipped_steps", n=c.form.integer(curve["skipped"])))
     if curve.get("resumed"):
         said.append(c.words("resumed_step", n=c.form.integer(curve["resumed"])))
     return tag(

@@ -116,6 +116,10 @@ MODELS: dict[str, tuple[str, str]] = {
     "curve_kept": ("weights kept", "採用した重み"),
     "curve_least": ("limit at which training ends (reinforcement)", "学習を打ち切る限度（強化学習）"),
     "kept_step": ("The weights of step {n} were kept.", "{n}ステップ目の重みを採用しました。"),
+    "skipped_steps": (
+        "{n} steps moved nothing: their gradient was no number.",
+        "{n}ステップは勾配が数値でなかったため、重みを更新しませんでした。",
+    ),
     "resumed_step": ("Resumed at step {n}.", "{n}ステップ目から再開しました。"),
     "unwatched": ("{Accuracy} was not watched: {why}", "{Accuracy}は測定していません：{why}"),
 }
