@@ -125,7 +125,7 @@ def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bo
     return [*variants, *merges, *reinforced]
 
 
-RATIOS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TARGETS = (50, 100, 150, 200, 250, 300, 400)
 
 RECORDINGS = [

@@ -32,19 +32,61 @@ def surprise(trace: Trace) -> NDArray[np.float32] | None:
 
 
 def kept(
-    importance: NDArray[np.float32], first: NDArray[np.bool_], fixed: NDArray[np.bool_], ratio: float
+    importance: NDArray[np.float32],
+    words: NDArray[np.int64],
+    first: NDArray[np.bool_],
+    fixed: NDArray[np.bool_],
+    ratio: float,
 ) -> NDArray[np.int64]:
     """Returns the positions of the tokens to keep, ascending.
 
+    Words stay or go as a whole, by the mean importance of their tokens (2403.12968): half a number is another
+    number.
+
     Args:
         importance: Of each token.
-        first: Which tokens go only after all others are gone.
-        fixed: Which tokens stay in any case.
-        ratio: Share to keep, of all tokens, in [0, 1].
+        words: Number of the word that each token belongs to, from 0 on; see `words_of`.
+        first: Which tokens' words go only after all others are gone.
+        fixed: Which tokens' words stay in any case.
+        ratio: Share to keep, of all tokens, in [0, 1], as nearly as words allow.
     """
-    wanted = max(int(fixed.sum()), round(ratio * len(importance)))
-    order = np.lexsort((-importance, ~first, ~fixed))
-    return np.sort(order[:wanted])
+    sizes = np.bincount(words)
+    means = np.bincount(words, importance) / sizes
+    marked = [np.bincount(words, mark) > 0 for mark in (first, fixed)]
+    order = np.lexsort((-means, ~marked[0], ~marked[1]))
+    middles = np.cumsum(sizes[order]) - sizes[order] / 2
+    stay = np.zeros(len(sizes), np.bool_)
+    stay[order] = marked[1][order] | (middles <= ratio * len(importance))
+    return np.flatnonzero(stay[words])
+
+
+def words_of(text: str, spans: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Returns for each token of a text the number of its word.
+
+    What stands between two blanks is one word, with the blanks before it. Scripts that are written without
+    blanks come token by token.
+
+    Args:
+        text: Of all tokens.
+        spans: Where in it each of them lies.
+    """
+    begins = []
+    before, reached = "", 0
+    for start, end in spans:
+        token = text[start:end]
+        # Tokens that are bytes of one character share its place.
+        begins.append(start >= reached and not _goes_on(before, token))
+        before, reached = token, end
+    return np.cumsum(begins) - 1
+
+
+def _goes_on(before: str, token: str) -> bool:
+    """Whether a token is of the same word as the one before it, "" being none."""
+    if not before or not token:
+        return False
+    if token[0].isspace() or before[-1].isspace():
+        return before.isspace()
+    return before[-1].isascii() and token[0].isascii()
 
 
 class Judge:

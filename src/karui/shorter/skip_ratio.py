@@ -22,7 +22,7 @@ class SkipRatio(Technique):
     family: ClassVar[Family] = Family.SHORTER
     slot: ClassVar[str] = "prompt"
 
-    ratio: float = knob(0.5, low=0.3, high=0.9, help="Share of the thinking tokens to keep.")
+    ratio: float = knob(0.5, low=0.5, high=0.9, help="Share of the thinking tokens to keep.")
 
     def __post_init__(self) -> None:
         require(0 < self.ratio <= 1, self, "ratio lies above 0 and at most at 1")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from karui.core.errors import InputError
 from karui.core.forge import Forge
@@ -13,7 +12,7 @@ from karui.core.recording import Recorded
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
 from karui.shorter._control import ensure_room, skip_prompt
-from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise
+from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise, words_of
 from karui.shorter._material import Material
 from karui.shorter._training import Training
 
@@ -22,7 +21,7 @@ _TENTH = 0.1
 
 @dataclass(frozen=True)
 class TokenSkip(Training):
-    """Trains the model on its right traces without their least important tokens, the share in the prompt.
+    """Trains the model on its right traces without their least important words, the share in the prompt.
 
     Each trace is learned at one ratio between `lowest` and 1, drawn evenly, with the words that skip-ratio
     adds to a prompt (`token-skip + skip-ratio:ratio=0.5`); without them the model thinks as it did. It
@@ -31,17 +30,17 @@ class TokenSkip(Training):
     recorded, or what an importance model says. Not for tasks whose thinking is read by people.
 
     Xia et al., "TokenSkip: Controllable Chain-of-Thought Compression in LLMs", arXiv 2502.12067; surprise as
-    importance: Li et al., "Selective Context", arXiv 2310.06201; importance models, and numbers that stay:
-    Pan et al., "LLMLingua-2", arXiv 2403.12968.
+    importance: Li et al., "Selective Context", arXiv 2310.06201; importance models, numbers that stay
+    and words that go as a whole: Pan et al., "LLMLingua-2", arXiv 2403.12968.
     """
 
     family: ClassVar[Family] = Family.SHORTER
 
-    lowest: float = knob(0.3, low=0.2, high=0.7, help="The smallest ratio that is learned.")
+    lowest: float = knob(0.5, low=0.3, high=0.7, help="The smallest ratio that is learned.")
     importance: str = knob(
         "", help="Folder or Hub name of an importance model; empty: the model's own surprise."
     )
-    numbers: bool = knob(default=False, help="Whether tokens with digits go only after all others.")
+    numbers: bool = knob(default=False, help="Whether words with digits go only after all others.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,15 +86,11 @@ class TokenSkip(Training):
         if not written.exact:
             return None
         thought = written.ids[: trace.thinking_tokens]
-        weights: NDArray[np.float32] | None
-        if judge is None:
-            weights = surprise(trace)
-        else:
-            placed = spans_of(tokenizer, thought)
-            weights = judge.importance(*placed) if placed else None
-        if weights is None:
+        placed = spans_of(tokenizer, thought)
+        weights = judge.importance(*placed) if judge and placed else surprise(trace)
+        if placed is None or weights is None:
             return None
         numbers = has_digit(tokenizer, thought) if self.numbers else np.zeros(len(thought), np.bool_)
         fixed = of_markers(tokenizer, thought, markers.open, markers.close)
-        stay = kept(weights, numbers, fixed, ratio)
+        stay = kept(weights, words_of(*placed), numbers, fixed, ratio)
         return [thought[i] for i in stay.tolist()] + written.ids[trace.thinking_tokens :]
