@@ -36,7 +36,7 @@ from karui.recording.store import load
 MARGIN, ALPHA = 0.02, share(0.05, 5)
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 DATA = ROOT / "bench" / "data" / "shorter"
-CERTIFIED = ("adaptive-thinking", "cut-to-convergence", "merge-7")
+CERTIFIED = ("adaptive-thinking", "cut-to-convergence", "merge-7", "adaptive-reinforce-shorter")
 COMPARED = ("shortest-correct", "plain-sft")
 UNSEEN, LONG = ("stories", "weekday"), ("long_sum", "swaps")
 EXITS = (
@@ -47,7 +47,6 @@ EXITS = (
 VOTES = ("", *(f"adaptive-consistency:k=4,threshold={t}" for t in (0.8, 0.9, 0.95)))
 ASKED = {
     "token-skip": ("skip-ratio", "ratio"),
-    "length-labels": ("target-length", "tokens"),
     "length-control": ("target-length", "tokens"),
 }
 LEARNED = "shortest-correct:lora=8,steps={steps},batch_tokens=1024,learning_rate=0.002"
@@ -147,8 +146,6 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
 
     A ratio is compared with the share of the untrained model's mean on that kind (or question), a number of
     tokens with the tokens written. Where nothing was recorded the figure is missed.
-
-    The weights that length-control kept are those that it began with, length-labels'.
     """
     asking, knob = ASKED[name]
     usual = {q.id: np.mean([t.thinking_tokens for t in q.traces]) for q in whole.questions}

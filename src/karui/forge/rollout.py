@@ -193,7 +193,9 @@ class _Graphs:
     def step(self, ids: Tensor, positions: Tensor, longest: int) -> Tensor:
         """Returns what `Network.step` does, of a step captured for at least so many rows and tokens."""
         if self._bytes != self._network.cache.bytes:  # the cache has grown, and lies elsewhere
+            torch.cuda.synchronize(self._network.device)  # what is thrown away may still be running
             self._captured.clear()
+            self._pool = None  # it goes with the last graph that was captured in it
             self._bytes = self._network.cache.bytes
         rows, seen = _power(len(ids)), rounded(longest + 1)
         if (rows, seen) not in self._captured:
