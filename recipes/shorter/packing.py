@@ -16,9 +16,11 @@ import numpy as np
 from safetensors import safe_open
 
 from karui.engines.transformers.card import digest
-from karui.forge.artifact import MANIFEST, Artifact
+from karui.forge.artifact import Artifact
 
 WEIGHTS = "model.safetensors"
+DESCRIBING = {".json", ".jinja", ".txt"}
+"""Files beside the weights: small, and not always the base's, for a trainer saves them anew."""
 
 
 def pack(folder: Path, base: Path, out: Path) -> None:
@@ -30,9 +32,8 @@ def pack(folder: Path, base: Path, out: Path) -> None:
     # Small steps up and down both get small numbers: 0, -1, 1, -2, … become 0, 1, 2, 3, …
     folded = ((steps << 1) ^ (steps >> 15)).astype(np.uint16)
     planes = folded.view(np.uint8).reshape(-1, 2).T.tobytes()
-    head = json.dumps(
-        {"base": digest(base), "digest": digest(folder), "manifest": (folder / MANIFEST).read_text()}
-    ).encode()
+    files = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir() if p.suffix in DESCRIBING}
+    head = json.dumps({"base": digest(base), "digest": digest(folder), "files": files}).encode()
     out.write_bytes(len(head).to_bytes(8, "little") + head + lzma.compress(planes, preset=1))
 
 
@@ -51,9 +52,9 @@ def unpack(packed: Path, base: Path, folder: Path) -> Artifact:
     folded = np.ascontiguousarray(planes.T).view(np.uint16).ravel()
     steps = ((folded >> 1) ^ (-(folded & 1).astype(np.int16)).view(np.uint16)).view(np.int16)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in base.iterdir():
-        if path.is_file() and path.name not in {"README.md", "evaluation.json", "training.json"}:
-            copyfile(path, folder / path.name)
+    for name, text in head["files"].items():
+        (folder / name).write_text(text, encoding="utf-8")
+    copyfile(base / WEIGHTS, folder / WEIGHTS)
     theirs, at = _bits(base / WEIGHTS), 0
     with (folder / WEIGHTS).open("r+b") as file:
         start, places = _places(folder / WEIGHTS)
@@ -63,7 +64,6 @@ def unpack(packed: Path, base: Path, folder: Path) -> Artifact:
             file.seek(start + places[name])
             file.write(whole.astype("<i2").tobytes())
             at += size
-    (folder / MANIFEST).write_text(head["manifest"], encoding="utf-8")
     if digest(folder) != head["digest"]:
         raise ValueError(f"{packed} did not come out as it went in")
     found = Artifact.of(folder)

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from karui import catalog, tasks
 from karui.core.recording import Recording
+from karui.engines.transformers.load import load_model
 from karui.recording import store
 from recipes.micro.__main__ import held_out
 from recipes.mini.kinds import KINDS
@@ -20,6 +22,7 @@ from recipes.mini.questions import fingerprint
 from recipes.shorter import __main__ as recipe
 from recipes.shorter.adapters import keep, merge_again
 from recipes.shorter.models import RECORDINGS, STEPS, models
+from recipes.shorter.packing import pack, unpack
 from recipes.shorter.questions import UNSEEN, by_errors, draw, write
 from recipes.shorter.record import join, part_of, task_of
 
@@ -130,12 +133,32 @@ def test_a_part_is_told_everything_but_the_stages(given):
     assert recipe._passed_on(["--work", "w", *given, "--slots", "8"]) == ["--work", "w", "--slots", "8"]
 
 
-def test_a_kept_adapter_makes_the_model_again(tmp_path):
+@pytest.fixture
+def hand():
+    """Returns the models and recordings made by hand for the tests of the techniques."""
     spec = importlib.util.spec_from_file_location(
         "hand_made", Path(__file__).parents[1] / "shorter" / "hand_made.py"
     )
-    hand = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hand)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_packed_model_comes_out_as_it_went_in(tmp_path, hand):
+    parent = hand.save_parent(tmp_path / "parent")
+    load_model(parent, "cpu", "bfloat16").save_pretrained(parent)
+    spec = "plain-sft:lora=0,steps=2,batch_tokens=600,learning_rate=0.01"
+    made = hand.made(spec, parent, hand.recording_of(parent), tmp_path / "made")
+    pack(made.folder, parent, tmp_path / "packed.xz")
+    again = unpack(tmp_path / "packed.xz", parent, tmp_path / "again")
+    assert again.digest == made.digest
+    first, second = (load_file(f / "model.safetensors") for f in (made.folder, again.folder))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    with pytest.raises(ValueError, match="another base"):
+        unpack(tmp_path / "packed.xz", made.folder, tmp_path / "other")
+
+
+def test_a_kept_adapter_makes_the_model_again(tmp_path, hand):
     parent = hand.save_parent(tmp_path / "parent")
     made = hand.made(
         "plain-sft:lora=4,steps=2,batch_tokens=600,learning_rate=0.01",

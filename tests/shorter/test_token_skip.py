@@ -16,7 +16,16 @@ from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Signals
 from karui.engines.transformers.load import load_tokenizer
 from karui.shorter._control import ensure_room, skip_prompt
-from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise, words_of
+from karui.shorter._importance import (
+    Judge,
+    Thought,
+    has_digit,
+    kept,
+    of_markers,
+    surprise,
+    usual,
+    words_of,
+)
 from karui.shorter._training import Training
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
@@ -174,8 +183,10 @@ def test_traces_in_other_tokens_than_recorded_are_left_out(parent, recording, tm
 def test_spans_are_where_the_tokens_lie(parent):
     tokenizer = load_tokenizer(parent)
     ids = tokenizer.encode("<think>\nSo 45 + 3.\n</think>", add_special_tokens=False)
-    text, spans = spans_of(tokenizer, ids)
+    thought = Thought.of(tokenizer, ids)
+    text, spans = thought.text, thought.spans
     assert "".join(text[a:b] for a, b in spans) == text
+    assert thought.spelled == ["<think>", "So", "00", "+", "0.", "</think>"]
     digits = has_digit(tokenizer, ids)
     assert [text[a:b].strip() for (a, b), digit in zip(spans, digits, strict=True) if digit] == [
         "4",
@@ -185,12 +196,31 @@ def test_spans_are_where_the_tokens_lie(parent):
     assert of_markers(tokenizer, ids, "<think>", "</think>").nonzero()[0].tolist() == [0, len(ids) - 1]
 
 
+def test_a_word_weighs_the_same_wherever_it_stands(parent):
+    tokenizer = load_tokenizer(parent)
+    first, second = (
+        Thought.of(tokenizer, tokenizer.encode(text, add_special_tokens=False))
+        for text in ("So 12 or so", "So 45")
+    )
+    weights = [np.arange(len(t.ids), dtype=np.float32) for t in (first, second)]
+    found = usual([first, second], weights)
+    of = {}
+    for thought, weighed in zip((first, second), found, strict=True):
+        for number, word in enumerate(thought.spelled):
+            (value,) = set(weighed[thought.words == number].tolist())
+            assert of.setdefault(word, value) == value
+    assert set(of) == {"So", "00", "or", "so"}
+    whole = [w[t.words == 1].mean() for t, w in zip((first, second), weights, strict=True)]
+    assert of["00"] == pytest.approx(np.mean(whole))
+    assert of["or"] == pytest.approx(weights[0][first.words == 2].mean())
+
+
 def test_a_language_model_judges_by_its_surprise(parent):
     tokenizer = load_tokenizer(parent)
     text = "So 12 + 3 = 15."
     ids = tokenizer.encode(text, add_special_tokens=False)
     judge = Judge(str(parent), "cpu")
-    _, spans = spans_of(tokenizer, ids)
+    spans = Thought.of(tokenizer, ids).spans
     found = judge.importance(text, spans)
     with torch.no_grad():
         logits = judge._model(torch.tensor([ids])).logits[0].log_softmax(-1)
@@ -217,7 +247,7 @@ def test_a_classifier_judges_by_its_last_class_in_its_own_tokens(parent, tmp_pat
     own.save_pretrained(tmp_path)
     text = "So the answer is 12. " * 4  # several windows
     tokenizer = load_tokenizer(parent)
-    _, spans = spans_of(tokenizer, tokenizer.encode(text, add_special_tokens=False))
+    spans = Thought.of(tokenizer, tokenizer.encode(text, add_special_tokens=False)).spans
     found = Judge(str(tmp_path), "cpu").importance(text, spans)
     assert len(found) == len(spans)
     assert ((found > 0) & (found < 1)).all()

@@ -1,7 +1,10 @@
 """How important each thinking token is, by the model's own surprise or by an importance model's judgement."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,6 +63,41 @@ def kept(
     return np.flatnonzero(stay[words])
 
 
+@dataclass(frozen=True)
+class Thought:
+    """The thinking of a trace as tokens, and where they lie in its text.
+
+    Attributes:
+        ids: Its tokens.
+        text: What they say.
+        spans: Where in it each of them lies.
+        words: Number of the word of each, from 0 on.
+    """
+
+    ids: list[int]
+    text: str
+    spans: list[tuple[int, int]]
+    words: NDArray[np.int64]
+
+    @staticmethod
+    def of(tokenizer: Any, ids: list[int]) -> "Thought | None":
+        """Returns the thought of these tokens; None where its text reads as other tokens."""
+        text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        if read["input_ids"] != ids:
+            return None
+        spans = [tuple(pair) for pair in read["offset_mapping"]]
+        return Thought(ids, text, spans, words_of(text, spans))
+
+    @cached_property
+    def spelled(self) -> list[str]:
+        """Every word, with 0 for each of its digits."""
+        firsts = np.flatnonzero(np.diff(self.words, prepend=-1)).tolist()
+        starts = [self.spans[first][0] for first in firsts]
+        words = [self.text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(self.text)], strict=True)]
+        return ["".join("0" if c.isdigit() else c for c in word) for word in words]
+
+
 def words_of(text: str, spans: list[tuple[int, int]]) -> NDArray[np.int64]:
     """Returns for each token of a text the number of its word.
 
@@ -87,6 +125,25 @@ def _goes_on(before: str, token: str) -> bool:
     if token[0].isspace() or before[-1].isspace():
         return before.isspace()
     return before[-1].isascii() and token[0].isascii()
+
+
+def usual(thoughts: Sequence[Thought], weights: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Returns the weights of thoughts, every word's being the mean of that word's wherever it stands.
+
+    What is learned is which words to leave out, and that is learned soonest where it is the same ones
+    everywhere. Numbers with as many digits count as one word.
+    """
+    sums: dict[str, float] = defaultdict(float)
+    counts: Counter[str] = Counter()
+    for thought, weight in zip(thoughts, weights, strict=True):
+        means = np.bincount(thought.words, weight) / np.bincount(thought.words)
+        counts.update(thought.spelled)
+        for word, mean in zip(thought.spelled, means.tolist(), strict=True):
+            sums[word] += mean
+    return [
+        np.array([sums[word] / counts[word] for word in thought.spelled], np.float32)[thought.words]
+        for thought in thoughts
+    ]
 
 
 class Judge:
@@ -153,13 +210,6 @@ class Judge:
                 values = [0.0, *(-taken).tolist()]
             for (start, end), value in zip(offsets, values, strict=True):
                 yield start, end, value
-
-
-def spans_of(tokenizer: Any, ids: list[int]) -> tuple[str, list[tuple[int, int]]] | None:
-    """Returns the text of tokens and where in it each of them lies; None where it reads as other tokens."""
-    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return (text, [tuple(pair) for pair in read["offset_mapping"]]) if read["input_ids"] == ids else None
 
 
 def has_digit(tokenizer: Any, ids: list[int]) -> NDArray[np.bool_]:

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from karui.core.errors import InputError
 from karui.core.forge import Forge
-from karui.core.recording import Recorded
 from karui.core.technique import Family, knob, require
-from karui.core.trace import Trace
 from karui.shorter._control import ensure_room, skip_prompt
-from karui.shorter._importance import Judge, has_digit, kept, of_markers, spans_of, surprise, words_of
+from karui.shorter._importance import Judge, Thought, has_digit, kept, of_markers, surprise, usual
 from karui.shorter._material import Material
 from karui.shorter._training import Training
 
@@ -26,8 +25,9 @@ class TokenSkip(Training):
     Each trace is learned at one ratio between `lowest` and 1, drawn evenly, with the words that skip-ratio
     adds to a prompt (`token-skip + skip-ratio:ratio=0.5`); without them the model thinks as it did. It
     trades away what joins the steps: thoughts become telegrams that people read less well, and at low
-    ratios steps are lost that were needed. Importance is how surprised the model was by its own token, as
-    recorded, or what an importance model says. Not for tasks whose thinking is read by people.
+    ratios steps are lost that were needed. Importance is how surprising the model finds a word on average,
+    as recorded, or what an importance model says of it where it stands. Not for tasks whose thinking is read
+    by people.
 
     Xia et al., "TokenSkip: Controllable Chain-of-Thought Compression in LLMs", arXiv 2502.12067; surprise as
     importance: Li et al., "Selective Context", arXiv 2310.06201; importance models, numbers that stay
@@ -55,14 +55,25 @@ class TokenSkip(Training):
         pairs = [(q, t) for q, traces in material.right for t in traces]
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
+        known = []
         for number, ((question, trace), ratio) in enumerate(zip(pairs, dealt, strict=True)):
-            reply = self._skipped(material, judge, question, trace, ratio)
-            if reply is None:
+            written = material.transcript.reply(question.prompt, trace)
+            thought = Thought.of(material.tokenizer, written.ids[: trace.thinking_tokens])
+            weights = None
+            if written.exact and thought:
+                weights = judge.importance(thought.text, thought.spans) if judge else surprise(trace)
+            if thought is None or weights is None:
                 material.dropped["importance unknown"] += 1
             else:
-                material.add(question, reply, skip_prompt(question.prompt, ratio))
+                known.append((question, ratio, thought, weights, written.ids[trace.thinking_tokens :]))
             if judge:
                 forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
+        weighed = [weights for *_, weights, _ in known]
+        if judge is None:
+            weighed = usual([thought for _, _, thought, *_ in known], weighed)
+        for (question, ratio, thought, _, answer), weights in zip(known, weighed, strict=True):
+            reply = self._skipped(material, thought, weights, ratio) + answer
+            material.add(question, reply, skip_prompt(question.prompt, ratio))
         if not material.lessons:
             raise InputError(
                 "Of no right trace is it known how important its tokens are.",
@@ -78,19 +89,10 @@ class TokenSkip(Training):
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
 
     def _skipped(
-        self, material: Material, judge: Judge | None, question: Recorded, trace: Trace, ratio: float
-    ) -> list[int] | None:
-        """Returns the reply's tokens at a ratio; None where their importance is not known."""
-        tokenizer, markers = material.tokenizer, material.markers
-        written = material.transcript.reply(question.prompt, trace)
-        if not written.exact:
-            return None
-        thought = written.ids[: trace.thinking_tokens]
-        placed = spans_of(tokenizer, thought)
-        weights = judge.importance(*placed) if judge and placed else surprise(trace)
-        if placed is None or weights is None:
-            return None
-        numbers = has_digit(tokenizer, thought) if self.numbers else np.zeros(len(thought), np.bool_)
-        fixed = of_markers(tokenizer, thought, markers.open, markers.close)
-        stay = kept(weights, words_of(*placed), numbers, fixed, ratio)
-        return [thought[i] for i in stay.tolist()] + written.ids[trace.thinking_tokens :]
+        self, material: Material, thought: Thought, weights: NDArray[np.float32], ratio: float
+    ) -> list[int]:
+        """Returns the tokens that stay of a thought at a ratio."""
+        tokenizer, markers, ids = material.tokenizer, material.markers, thought.ids
+        numbers = has_digit(tokenizer, ids) if self.numbers else np.zeros(len(ids), np.bool_)
+        fixed = of_markers(tokenizer, ids, markers.open, markers.close)
+        return [ids[i] for i in kept(weights, thought.words, numbers, fixed, ratio).tolist()]
