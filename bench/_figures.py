@@ -105,3 +105,10 @@ class Figures:
             **self.extra,
         }
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def percent(found: Interval) -> Interval:
+    """Returns the same in hundredths."""
+    return Interval(
+        100 * found.value, 100 * found.low, 100 * found.high, found.level, found.method, found.questions
+    )

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _figures import ROOT, Figures, arguments
+from _figures import ROOT, Figures, arguments, percent
 
 from karui import catalog, engines, tasks
 from karui.core.ask import Ask, Sampling
@@ -29,7 +29,7 @@ from karui.core.engine import CheckpointRule
 from karui.core.plan import Plan
 from karui.core.trace import End
 from karui.forge.making import make
-from karui.measure.intervals import Interval, mean_interval, ratio_interval
+from karui.measure.intervals import mean_interval, ratio_interval
 from karui.recording import store
 from karui.recording.record import record
 from karui.recording.replay import Replay
@@ -125,13 +125,6 @@ def losses(figures: Figures) -> None:
             figures.shown(f"{name}: loss", percent(loss), "points")
             tokens = ratio_interval(found.tokens, base.tokens)
             figures.shown(f"{name}: tokens per question", tokens, "×", 2)
-
-
-def percent(found: Interval) -> Interval:
-    """Returns the same in hundredths."""
-    return Interval(
-        100 * found.value, 100 * found.low, 100 * found.high, found.level, found.method, found.questions
-    )
 
 
 def main() -> int:
