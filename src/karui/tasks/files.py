@@ -281,5 +281,5 @@ def _raise(path: Path, problems: Problems) -> None:
         f"{count} of {path.name} cannot be used:",
         why="\n".join(shown) + more,
         remedy="Mend or remove them; nothing has been spent. The columns are question, answer and, if wanted,"
-        " verifier, kind, id.",
+        " verifier, kind, id, system.",
     )
