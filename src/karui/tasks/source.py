@@ -23,7 +23,7 @@ _NAMES = (
     ("mini", "the questions karui-mini was made for; also mini:pilot, mini:test, mini:confirm"),
     ("ja-examples", "43 questions of Japanese business life, with answers"),
     ("gym:NAME", "any data set of reasoning-gym: gym:chain_sum?min_terms=3&size=200&seed=7"),
-    ("FILE.jsonl", "your own questions, JSONL or CSV: question, answer and, if wanted, verifier, kind, id, system"),
+    ("FILE.jsonl", "your own, JSONL or CSV: question, answer; if wanted verifier, kind, id, system"),
 )
 
 
