@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tarfile
 import time
 from pathlib import Path
 from shutil import copytree, rmtree
 from typing import TYPE_CHECKING
 
 from recipes.shorter.models import MARGIN, MINUTES, RECORDINGS, STEPS, Made, Shown, models
+from recipes.shorter.spread import side_by_side
 
 if TYPE_CHECKING:
     from karui.core.engine import CheckpointRule
@@ -30,8 +27,6 @@ STAGES = ("questions", "record", "train", "choose", "merge", "practice", "reinfo
 MINI = Path("src/karui/models/mini")
 KEPT = Path("bench/data/shorter/adapters")
 NAME = "karui-mini"
-ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
-PARCEL_BYTES = 15 * 1024**2
 
 
 def main() -> None:
@@ -127,7 +122,7 @@ def _record_in_parts(
     task, folder = _learned_from(given, practised=stage == "practice")
     parts = [given.work / "parts" / f"{folder.name}-{n:02d}" for n in range(given.processes)]
     if not given.part:
-        _side_by_side(given, stage, [f"{n}" for n in range(given.processes)])
+        side_by_side(given, stage, [f"{n}" for n in range(given.processes)])
         whole = join(parts, task, folder)
         print(f"recorded {sum(1 for _ in whole.traces())} traces, {whole.samples} of each question at least")
         return
@@ -159,7 +154,7 @@ def _train(given: argparse.Namespace) -> None:
         _make(given, next(made for made in _models(given) if made.name == given.part))
     else:
         wanted = [made.name for made in _wanted(given) if not made.after and made.minutes is None]
-        _side_by_side(given, "train", wanted)
+        side_by_side(given, "train", wanted)
 
 
 def _reinforce(given: argparse.Namespace) -> None:
@@ -173,7 +168,7 @@ def _reinforce(given: argparse.Namespace) -> None:
             for made in _wanted(given)
             if made.minutes is not None and (not made.parent or (place / made.parent).exists())
         ]
-        _side_by_side(given, "reinforce", wanted)
+        side_by_side(given, "reinforce", wanted)
 
 
 def _merge(given: argparse.Namespace) -> None:
@@ -206,7 +201,7 @@ def _choose(given: argparse.Namespace) -> None:
             seconds=given.evaluate_seconds,
         )
         return
-    _side_by_side(given, "choose", [made.name for made in asked])
+    side_by_side(given, "choose", [made.name for made in asked])
     whole = store.load(MINI / "pilot", signals=False)
     least = _weighed(whole.subset({q.id for q in whole.questions[: given.tests]}))[1] - MARGIN
     found = {made.name: _weighed(store.load(folder / made.name)) for made in asked}
@@ -263,7 +258,7 @@ def _evaluate(given: argparse.Namespace) -> None:
         _evaluate_part(given, next(shown for shown in wanted if shown.name == name), int(number))
         return
     parts = [(shown, number) for shown in wanted for number in range(shown.samples)]
-    _side_by_side(given, "evaluate", [f"{s.name}@{n}" for s, n in parts], given.evaluate_seconds)
+    side_by_side(given, "evaluate", [f"{s.name}@{n}" for s, n in parts], given.evaluate_seconds)
     for shown in wanted:
         folders = [given.work / "parts" / f"{shown.name}@{number}" for number in range(shown.samples)]
         whole = given.work / "recordings" / shown.name
@@ -325,37 +320,12 @@ def _weighed(recording: Recording) -> tuple[int, float, float]:
 
 
 def _pack(given: argparse.Namespace) -> None:
-    """Pack what was made into parcels that are small enough to be carried.
+    """Pack what was made, and with --only the models that it names."""
+    from recipes.shorter.parcels import pack_parcels
 
-    Adapters, or the difference from karui-mini; manifests and recordings. Join them again
-    with ``cat parcel.* | tar x``.
-    """
-    from recipes.shorter.packing import pack
-
-    out, place = given.out or given.work, given.work / "models"
-    whole = given.work / "parcel.tar"
-    with tarfile.open(whole, "w") as tar:
-        for folder in (
-            ("recording", "practised", "pilot", "recordings") if not given.only else ("pilot", "recordings")
-        ):
-            if (given.work / folder).exists():
-                tar.add(given.work / folder, folder)
-        for made in _wanted(given):
-            folder = place / made.name
-            manifest = folder / "karui-artifact.json"
-            for path in (manifest, *(folder / "adapter" / name for name in ADAPTER)):
-                if path.exists():
-                    tar.add(path, path.relative_to(given.work))
-            merged = bool(made.after) and made.minutes is None  # of what is packed already
-            if manifest.exists() and not merged and not (folder / "adapter").exists():
-                packed = given.work / f"{made.name}.xz"
-                pack(folder, MINI, packed)
-                tar.add(packed, f"models/{packed.name}")
-    data = whole.read_bytes()
-    for number, at in enumerate(range(0, len(data), PARCEL_BYTES)):
-        (out / f"parcel.{number:02d}").write_bytes(data[at : at + PARCEL_BYTES])
-    whole.unlink()
-    print(json.dumps({"bytes": len(data), "parcels": -(-len(data) // PARCEL_BYTES)}), flush=True)
+    learned = () if given.only else ("recording", "practised")
+    folders = (*learned, "pilot", "recordings")
+    pack_parcels(given.work, _wanted(given), folders, MINI, given.out or given.work)
 
 
 def _unpack(given: argparse.Namespace) -> None:
@@ -365,62 +335,6 @@ def _unpack(given: argparse.Namespace) -> None:
     for kept in sorted(KEPT.iterdir()):
         made = merge_again(kept, MINI, given.work / "models" / kept.name)
         print(f"{made.folder}: {made.name}", flush=True)
-
-
-def _side_by_side(
-    given: argparse.Namespace, stage: str, parts: list[str], seconds: float | None = None
-) -> None:
-    """Start this program once for each part, so many at a time; say which ones failed.
-
-    Args:
-        given: The command line.
-        stage: Which one.
-        parts: Of it.
-        seconds: After which no more are started, and those that record come to an end.
-    """
-    begun = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "recipes.shorter",
-        *_passed_on(sys.argv[1:]),
-        "--stages",
-        stage,
-        "--part",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    waiting, running, failed = list(parts), {}, []
-    while waiting or running:
-        while waiting and len(running) < given.processes:
-            part, left = waiting.pop(0), []
-            if seconds is not None:
-                rest = seconds - (time.monotonic() - begun)
-                if rest <= 0:
-                    failed.append(part)
-                    continue
-                left = ["--evaluate-seconds", f"{rest:.0f}"]
-            running[part] = subprocess.Popen([*command, part, *left], env=environment)
-        time.sleep(0.2)
-        for part, process in list(running.items()):
-            if process.poll() is not None:
-                del running[part]
-                if process.returncode:
-                    failed.append(part)
-    if failed:
-        print(f"[{stage}] failed: {', '.join(failed)}", flush=True)
-
-
-def _passed_on(arguments: list[str]) -> list[str]:
-    """Return the arguments without those that say which stages."""
-    kept, skip = [], False
-    for argument in arguments:
-        if skip:
-            skip = False
-        elif argument == "--stages":
-            skip = True
-        elif not argument.startswith("--stages="):
-            kept.append(argument)
-    return kept
 
 
 _STAGES = {

@@ -25,6 +25,7 @@ from recipes.shorter.models import RECORDINGS, STEPS, models
 from recipes.shorter.packing import pack, unpack
 from recipes.shorter.questions import UNSEEN, by_errors, draw, write
 from recipes.shorter.record import join, part_of, task_of
+from recipes.shorter.spread import passed_on
 
 MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"
 
@@ -104,7 +105,7 @@ def test_a_recording_made_in_parts_is_the_whole_one(tmp_path):
 
 
 def test_parcels_hold_adapters_and_recordings_but_no_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe, "PARCEL_BYTES", 4096)
+    monkeypatch.setattr("recipes.shorter.parcels.PARCEL_BYTES", 4096)
     place = tmp_path / "models" / "shortest-correct"
     (place / "adapter").mkdir(parents=True)
     for name in ("karui-artifact.json", "model.safetensors", "adapter/adapter_config.json"):
@@ -130,7 +131,7 @@ def test_parcels_hold_adapters_and_recordings_but_no_weights(tmp_path, monkeypat
 
 @pytest.mark.parametrize("given", [["--stages", "record,train"], ["--stages=record"]])
 def test_a_part_is_told_everything_but_the_stages(given):
-    assert recipe._passed_on(["--work", "w", *given, "--slots", "8"]) == ["--work", "w", "--slots", "8"]
+    assert passed_on(["--work", "w", *given, "--slots", "8"]) == ["--work", "w", "--slots", "8"]
 
 
 @pytest.fixture
