@@ -8,9 +8,9 @@ thinking's accuracy on a question less the model's; five certificates were plann
 
 A model composes with what is replayed: every early exit of `EXITS` (where trials were recorded) with every
 vote of `VOTES`. The frontier of a set of plans are those that no other one beats in tokens and accuracy. The
-composed frontier (of the three certified models) dominates the untrained model's where, for every plan on the
-latter, it has one with no more tokens and no less accuracy. Both are estimates on the same questions; a plan
-takes at most 4 traces.
+composed frontier (of the five certified models) dominates the untrained model's where, for every plan on the
+latter, it has one with no more tokens and no less accuracy. Both are estimates on the same questions; a vote
+takes as many traces as were recorded: 8 of the untrained model and of the reinforced one, 4 of the others.
 
 Qwen2.5-Coder-1.5B-Instruct was trained once by shortest-correct (`python -m recipes.qwen`); what it was
 before and after, on 400 test questions of GSM8K, is shown as intervals.
@@ -41,7 +41,13 @@ MARGIN, ALPHA = 0.02, share(0.05, 5)
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 DATA = ROOT / "bench" / "data" / "shorter"
 QWEN = ROOT / "bench" / "results" / "qwen2.5-coder-1.5b-gsm8k" / "shorter" / "recordings"
-CERTIFIED = ("adaptive-thinking", "cut-to-convergence", "merge-7", "adaptive-reinforce-shorter")
+CERTIFIED = (
+    "adaptive-thinking",
+    "cut-to-convergence",
+    "merge-7",
+    "adaptive-reinforce-shorter",
+    "length-control-100",
+)
 COMPARED = ("shortest-correct", "plain-sft")
 UNSEEN, LONG = ("stories", "weekday"), ("long_sum", "swaps")
 EXITS = (
@@ -49,7 +55,8 @@ EXITS = (
     *(f"trial-stability:k={k}" for k in (2, 3)),
     *(f"trial-confidence:threshold={t}" for t in (0.9, 0.95, 0.99)),
 )
-VOTES = ("", *(f"adaptive-consistency:k=4,threshold={t}" for t in (0.8, 0.9, 0.95)))
+VOTES = {k: [f"adaptive-consistency:k={k},threshold={t}" for t in (0.8, 0.9, 0.95)] for k in (4, 8)}
+"""By the traces of a question that they may take."""
 ASKED = {
     "token-skip": ("skip-ratio", "ratio"),
     "length-control": ("target-length", "tokens"),
@@ -104,10 +111,11 @@ def played(recording: Recording, runs: int) -> list[Point]:
     """Returns every exit with every vote, over one model's recording."""
     made = own(recording).techniques
     tried = any(mark.trial for trace in recording.traces() for mark in trace.marks)
+    votes = ["", *(vote for most in VOTES if most <= recording.samples for vote in VOTES[most])]
     plans = [
         Plan((*catalog.parse(vote).techniques, *made, *catalog.parse(leave).techniques))
         for leave in (EXITS if tried else EXITS[:1])
-        for vote in VOTES
+        for vote in votes
     ]
     found = replay_all(Replay({"main": recording}, runs=runs), plans, processes=2)
     return [Point(o.plan.label, float(o.tokens.mean()), float(o.accuracy.mean())) for o in found]
