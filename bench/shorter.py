@@ -189,15 +189,14 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
 def pretrained(figures: Figures) -> None:
     """Prints what shortest-correct made of Qwen2.5-Coder-1.5B-Instruct."""
     before, after = (load(QWEN / name, signals=False) for name in ("before", "shortest-correct"))
-    right, spent = [], []
-    for recording in (before, after):
-        asked = recording.questions
-        right.append(np.array([np.mean([q.correct(t.answer) for t in q.traces]) for q in asked]))
-        spent.append(np.array([np.mean([t.tokens for t in q.traces]) for q in asked]))
-    figures.shown("Qwen 1.5B, shortest-correct: gain", percent(paired_difference(*right)), "points", 1)
-    figures.shown("Qwen 1.5B, shortest-correct: tokens", ratio_interval(spent[1], spent[0]), "×", 3)
-    count, usual = len(right[0]), spent[0].mean()
-    figures.note(f"{count} questions × {before.samples}; before {right[0].mean():.1%} at {usual:.0f} tokens")
+    was, now = (Replay({"main": recording}).outcomes(own(recording)) for recording in (before, after))
+    gain = percent(paired_difference(was.accuracy, now.accuracy))
+    figures.shown("Qwen 1.5B, shortest-correct: gain", gain, "points", 1)
+    figures.shown("Qwen 1.5B, shortest-correct: tokens", ratio_interval(now.tokens, was.tokens), "×", 3)
+    figures.note(
+        f"{len(was.tokens)} questions × {before.samples}; before {was.accuracy.mean():.1%} at "
+        f"{was.tokens.mean():.0f} tokens"
+    )
 
 
 def learned(figures: Figures, steps: int) -> None:
@@ -218,7 +217,7 @@ def main() -> int:
     """Runs the bench and returns its exit code."""
     options = arguments(__doc__).parse_args()
     figures = Figures("shorter", options)
-    whole = load(MINI / "recording", signals=False)
+    everything = whole = load(MINI / "recording", signals=False)
     models = {name: load(DATA / name, signals=False) for name in (*CERTIFIED, *COMPARED)}
     if options.quick:
         keep = {q.id for q in whole.questions[:60]}
@@ -230,7 +229,7 @@ def main() -> int:
     figures.at_most("the best of the certified: thinking tokens", min(ratios[: len(CERTIFIED)]), 0.35, "×", 3)
     compared(figures, whole, [models[name] for name in CERTIFIED], 1 if options.quick else 10)
     for name in ASKED:
-        delivered(figures, name, load(MINI / "recording", signals=False))
+        delivered(figures, name, everything)
     pretrained(figures)
     learned(figures, 4 if options.quick else 12)
     return figures.close()

@@ -102,6 +102,7 @@ def test_choose_writes_choice_study_and_report(recording: Path, tmp_path: Path) 
         (["record", "--top-p", "2"], "--top-p 2"),
         (["record", "--at-once", "0"], "--at-once 0"),
         (["record", "--model", "."], "is no model folder"),
+        (["record", "--engine", "no/such/engine"], "no/such/engine"),
         (["replay", "RECORDING", "--runs", "0"], "--runs"),
         (["choose", "RECORDING", "--lang", "fr"], "--lang"),
         (["report", "nowhere"], "nowhere"),

@@ -50,6 +50,11 @@ class Question:
     system: str = ""
     before: tuple[tuple[str, str], ...] = ()
 
+    def prompt(self, instruction: str = "") -> Prompt:
+        """Returns what a model is asked: the question, below it the instruction, and what came before."""
+        user = f"{self.text}\n\n{instruction}" if instruction else self.text
+        return Prompt(user, self.system, before=self.before)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -79,6 +84,5 @@ class Task:
         return sink.hexdigest()[:16]
 
     def prompt(self, question: Question) -> Prompt:
-        """Returns what a model is asked: the question, below it the instruction, and what came before."""
-        user = f"{question.text}\n\n{self.instruction}" if self.instruction else question.text
-        return Prompt(user, question.system, before=question.before)
+        """Returns what a model is asked: one of the questions, with the task's instruction."""
+        return question.prompt(self.instruction)

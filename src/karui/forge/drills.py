@@ -5,7 +5,7 @@ are judged as they were when it was recorded: by the verifier of the recording's
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -184,7 +184,5 @@ def task_of(recording: Recording, task: Task | None = None) -> Task:
                 why="New answers have to be judged as the recorded ones were.",
                 remedy="Record the questions as they are now, and give that recording.",
             )
-        found.append(
-            Question(question.id, question.text, recorded.reference, question.verifier, question.kind)
-        )
+        found.append(replace(question, reference=recorded.reference))
     return Task(name, tuple(found), task.instruction, agreement)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from karui.core.ask import Prompt
 from karui.core.errors import KaruiError, Refused
 from karui.core.plan import Plan
 from karui.core.question import Question
@@ -115,9 +114,7 @@ class Silent:
         self.tell(account.close())
 
     async def _judge(self, account: Account, question: Question) -> None:
-        dialogue = Dialogue(
-            Prompt(question.text, question.system, before=question.before), self.expectation.terms.sampling
-        )
+        dialogue = Dialogue(question.prompt(), self.expectation.terms.sampling)
         ran = await self._run(account, dialogue, question)
         if ran is not None:
             account.note(correct=ran.correct)

@@ -55,7 +55,7 @@ class TokenSkip(Training):
         pairs = [(q, t) for q, traces in material.right for t in traces]
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
-        known = []
+        known, weighed = [], []
         for number, ((question, trace), ratio) in enumerate(zip(pairs, dealt, strict=True)):
             written = material.transcript.reply(question.prompt, trace)
             thought = Thought.of(material.tokenizer, written.ids[: trace.thinking_tokens])
@@ -65,13 +65,13 @@ class TokenSkip(Training):
             if thought is None or weights is None:
                 material.dropped["importance unknown"] += 1
             else:
-                known.append((question, ratio, thought, weights, written.ids[trace.thinking_tokens :]))
+                known.append((question, ratio, thought, written.ids[trace.thinking_tokens :]))
+                weighed.append(weights)
             if judge:
                 forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
-        weighed = [weights for *_, weights, _ in known]
         if judge is None:
-            weighed = usual([thought for _, _, thought, *_ in known], weighed)
-        for (question, ratio, thought, _, answer), weights in zip(known, weighed, strict=True):
+            weighed = usual([thought for _, _, thought, _ in known], weighed)
+        for (question, ratio, thought, answer), weights in zip(known, weighed, strict=True):
             reply = self._skipped(material, thought, weights, ratio) + answer
             material.add(question, reply, skip_prompt(question.prompt, ratio))
         if not material.lessons:
