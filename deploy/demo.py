@@ -89,7 +89,7 @@ async def people(address: str, clients: int, seconds: float) -> int:
             body = {
                 # Now and then somebody asks for full thinking, or for what a plan cannot do.
                 "model": draw.choices(("karui/plan", "karui/full"), (9, 1))[0],
-                "messages": [{"role": "user", "content": task.prompt(draw.choice(task.questions))}],
+                "messages": task.prompt(draw.choice(task.questions)).messages(apart=True),
                 "stream": draw.random() < 0.5,
             }
             try:

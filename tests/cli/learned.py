@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from karui import tasks
-from karui.core.ask import Prompt
 from karui.engines.transformers.load import load_tokenizer
 from karui.engines.transformers.markers import markers_of
 from karui.engines.transformers.prompt import Template
@@ -31,7 +30,7 @@ def save(folder):
     task = tasks.load(str(folder / "questions.jsonl"))
 
     def lesson(question, thought):
-        prompt, _ = template.render(Prompt(task.prompt(question)))
+        prompt, _ = template.render(task.prompt(question))
         answer = question.reference
         reply = f"<think>\n{thought.format(answer)}</think>\n\n\\boxed{{{answer}}}<|im_end|>"
         encode = tokenizer.encode
