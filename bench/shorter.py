@@ -7,10 +7,13 @@ thinking's accuracy on a question less the model's; five certificates were plann
 (three models that train on cut traces or merge, two by reinforcement), and share the 5%.
 
 A model composes with what is replayed: every early exit of `EXITS` (where trials were recorded) with every
-vote of `VOTES`. The frontier of a set of plans are those that no other one beats in tokens and accuracy. The
-composed frontier (of the five certified models) dominates the untrained model's where, for every plan on the
-latter, it has one with no more tokens and no less accuracy. Both are estimates on the same questions; a vote
-takes as many traces as were recorded: 8 of the untrained model and of the reinforced one, 4 of the others.
+vote of `VOTES`; and every vote as a cascade that asks the untrained model where the trained one's votes
+disagree. The untrained model has the same exits and votes, and cascades from its own cut thinking to the
+whole. The frontier of a set of plans are those that no other one beats in tokens and accuracy. The composed
+frontier (of the five certified models) dominates the untrained model's where, for every plan on the latter,
+it has one with no more tokens and no less accuracy; how far it comes without cascades is shown too. Both are
+estimates on the same questions; a vote takes as many traces as were recorded: 8 of the untrained model and of
+the reinforced one, 4 of the others.
 
 Qwen2.5-Coder-1.5B-Instruct was trained once by shortest-correct (`python -m recipes.qwen`); what it was
 before and after, on 400 test questions of GSM8K, is shown as intervals.
@@ -20,7 +23,7 @@ A short training on a CPU, on a few right traces of the shipped pilot, shows tha
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +60,10 @@ EXITS = (
 )
 VOTES = {k: [f"adaptive-consistency:k={k},threshold={t}" for t in (0.8, 0.9, 0.95)] for k in (4, 8)}
 """By the traces of a question that they may take."""
+DOUBTS = (0.6, 0.7, 0.8, 0.9)
+"""Shares of votes below which a cascade asks the main model."""
+CUTS = (96, 192)
+"""Thinking tokens after which a cascade of the untrained model alone has it answer first."""
 ASKED = {
     "token-skip": ("skip-ratio", "ratio"),
     "length-control": ("target-length", "tokens"),
@@ -111,13 +118,33 @@ def played(recording: Recording, runs: int) -> list[Point]:
     """Returns every exit with every vote, over one model's recording."""
     made = own(recording).techniques
     tried = any(mark.trial for trace in recording.traces() for mark in trace.marks)
-    votes = ["", *(vote for most in VOTES if most <= recording.samples for vote in VOTES[most])]
     plans = [
         Plan((*catalog.parse(vote).techniques, *made, *catalog.parse(leave).techniques))
         for leave in (EXITS if tried else EXITS[:1])
-        for vote in votes
+        for vote in ("", *votes(recording))
     ]
-    found = replay_all(Replay({"main": recording}, runs=runs), plans, processes=2)
+    return points({"main": recording}, plans, runs)
+
+
+def cascaded(whole: Recording, first: Recording, runs: int, cuts: Sequence[int] = (0,)) -> list[Point]:
+    """Returns every vote of `first` that asks the untrained model where its votes disagree."""
+    plans = [
+        catalog.parse(f"cascade:by=confidence,model=first,tokens={cut},threshold={doubt} + {vote}")
+        for cut in cuts
+        for doubt in DOUBTS
+        for vote in votes(first)
+    ]
+    return points({"main": whole, "first": first}, plans, runs)
+
+
+def votes(recording: Recording) -> list[str]:
+    """Returns the votes for which there are traces enough."""
+    return [vote for most in VOTES if most <= recording.samples for vote in VOTES[most]]
+
+
+def points(recordings: Mapping[str, Recording], plans: Sequence[Plan], runs: int) -> list[Point]:
+    """Returns what plans come to over recordings."""
+    found = replay_all(Replay(recordings, runs=runs), plans, processes=2)
     return [Point(o.plan.label, float(o.tokens.mean()), float(o.accuracy.mean())) for o in found]
 
 
@@ -132,26 +159,35 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 
 def compared(figures: Figures, whole: Recording, trained: Sequence[Recording], runs: int) -> None:
     """Prints how much of the untrained model's frontier the composed one dominates, and by how much."""
-    before = frontier(played(whole, runs))
-    composed = frontier([point for recording in trained for point in played(recording, runs)])
+    before = frontier([*played(whole, runs), *cascaded(whole, whole, runs, CUTS)])
+    alone = [point for recording in trained for point in played(recording, runs)]
+    # Who is asked for a length is shown another prompt: no cascade asks both alike.
+    asked_alike = [r for r in trained if r.questions[0].prompt == whole.questions[0].prompt]
+    composed = frontier([*alone, *(point for r in asked_alike for point in cascaded(whole, r, runs))])
     figures.extra["frontier"] = {
         "untrained": [p._asdict() for p in before],
         "composed": [p._asdict() for p in composed],
     }
-    shares, beaten = [], 0
+    shares = []
     for point in before:
-        as_good = [p for p in composed if p.accuracy >= point.accuracy]
-        beaten += any(p.tokens <= point.tokens for p in as_good)
+        as_good = next((p for p in composed if p.accuracy >= point.accuracy), None)
         if as_good:
-            shares.append(as_good[0].tokens / point.tokens)
-            figures.note(f"{shares[-1]:.3f}× for {point.accuracy:.2%} or more: {as_good[0].label}")
+            shares.append(as_good.tokens / point.tokens)
+            figures.note(f"{shares[-1]:.3f}× for {point.accuracy:.2%} or more: {as_good.label}")
         else:
             figures.note(f"nothing composed reaches {point.accuracy:.2%}: {point.label}")
-    figures.at_least("composed frontier: dominated plans", 100 * beaten / len(before), 100, "%", 1)
+    figures.at_least("composed frontier: dominated plans", dominated(before, composed), 100, "%", 1)
+    figures.shown("without cascades: dominated plans", dominated(before, alone), "%", 1)
     if shares:
         figures.shown("composed frontier: tokens at equal accuracy, mean", float(np.mean(shares)), "×", 3)
     figures.shown("untrained frontier: best accuracy", 100 * before[-1].accuracy, "%", 2)
     figures.shown("composed frontier: best accuracy", 100 * composed[-1].accuracy, "%", 2)
+
+
+def dominated(before: Sequence[Point], after: Sequence[Point]) -> float:
+    """Returns the share of plans, in percent, that another one equals in accuracy and in tokens."""
+    beaten = [any(q.tokens <= p.tokens and q.accuracy >= p.accuracy for q in after) for p in before]
+    return 100 * float(np.mean(beaten))
 
 
 def delivered(figures: Figures, name: str, whole: Recording) -> None:
@@ -184,6 +220,19 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
     if single:
         trace_wise = float(np.corrcoef(np.array(single).T)[0, 1])
         figures.shown(f"{name}: asked for against delivered, by trace", trace_wise, "", 2)
+
+
+def right_at(figures: Figures, name: str) -> None:
+    """Prints how often a model is right at each of the lengths that it was asked for."""
+    for folder in sorted(DATA.glob(f"{name}-*")):
+        recording = load(folder, signals=False)
+        right = 100 * Replay({"main": recording}).outcomes(own(recording)).accuracy
+        unseen, long = (of_kinds(recording, right, kinds) for kinds in (UNSEEN, LONG))
+        figures.shown(f"{folder.name}: accuracy", float(right.mean()), "%", 1)
+        figures.note(
+            f"{thinking(recording).mean():.0f} thinking tokens; {unseen:.1f}% on kinds not trained on, "
+            f"{long:.1f}% on kinds that need length"
+        )
 
 
 def pretrained(figures: Figures) -> None:
@@ -230,6 +279,7 @@ def main() -> int:
     compared(figures, whole, [models[name] for name in CERTIFIED], 1 if options.quick else 10)
     for name in ASKED:
         delivered(figures, name, everything)
+        right_at(figures, name)
     pretrained(figures)
     learned(figures, 4 if options.quick else 12)
     return figures.close()

@@ -8,8 +8,9 @@ from pathlib import Path
 STEPS, BATCH_TOKENS, RATE, RANK = 160, 8192, 2e-3, 16
 """The same for all trainings, so that plain-sft is a control for each of them."""
 
-READING_STEPS, READING_RATE = 600, 5e-4
-"""Of what teaches the meaning of a number in the prompt, in all weights: 160 steps of adapters did not."""
+READING_STEPS, SKIPPING_STEPS, READING_RATE = 600, 1000, 5e-4
+"""Of what teaches the meaning of a number in the prompt, in all weights: 160 steps of adapters did not. After
+600 steps a share of the thinking was not read yet, after 1,000 it was."""
 GRID = 50
 """Lengths are asked for in multiples of this."""
 
@@ -81,7 +82,10 @@ def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bo
     """
     batch, paid = (1024, TINY) if tiny else (BATCH_TOKENS, PAID)
     how = f"lora={RANK},steps={steps},batch_tokens={batch},learning_rate={RATE}"
-    read = f"lora=0,steps={2 if tiny else READING_STEPS},batch_tokens={batch},learning_rate={READING_RATE}"
+    skip, read = (
+        f"lora=0,steps={2 if tiny else count},batch_tokens={batch},learning_rate={READING_RATE}"
+        for count in (SKIPPING_STEPS, READING_STEPS)
+    )
     cut, adaptive, brief, control = (
         "cut-to-convergence", "adaptive-thinking", "reinforce-shorter", "length-control",
     )  # fmt: skip
@@ -92,7 +96,7 @@ def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bo
             Made(f"{adaptive}-{n}", f"{adaptive}:thoughts=settled,patience={n},{how}", adaptive)
             for n in (1, 2)
         ),
-        Made("token-skip", f"token-skip:numbers=true,{read}", "token-skip"),
+        Made("token-skip", f"token-skip:lowest=0.4,{skip}", "token-skip"),
         Made("length-labels", f"length-labels:grid={GRID},{read}", "length-labels"),
         Made("plain-sft", f"plain-sft:{how}", "plain-sft"),
     ]
@@ -125,7 +129,7 @@ def models(work: Path, steps: int = STEPS, minutes: float = MINUTES, *, tiny: bo
     return [*variants, *merges, *reinforced]
 
 
-RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+RATIOS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TARGETS = (50, 150, 200, 250, 300, 400)
 SHORT = 100
 """The length that is recorded whole: about a third of what karui-mini thinks."""

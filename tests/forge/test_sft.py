@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -173,6 +174,18 @@ def test_batches_waste_little_and_see_every_lesson_once_an_epoch():
     shared = plan_batches(lengths, batch_tokens=4096, epochs=9, steps=7, device="cuda", processes=4, seed=1)
     assert shared.steps == 7
     assert len(shared.order) == 7 * shared.rows * shared.passes * 4
+
+
+def test_a_step_sees_short_and_long_lessons():
+    lengths = np.array([10 + (37 * i) % 500 for i in range(400)])
+    laid = plan_batches(
+        lengths.tolist(), batch_tokens=16384, epochs=20, steps=None, device="cpu", processes=1, seed=1
+    )
+    rows = laid.rows * laid.passes
+    assert laid.passes == 8
+    seen = lengths[list(laid.order)]
+    means = [seen[i : i + rows].mean() for i in range(0, len(seen) - rows + 1, rows)]
+    assert np.std(means) < 1.2 * np.std(lengths) / np.sqrt(laid.passes)
 
 
 def course(steps, minutes, seconds):

@@ -197,6 +197,9 @@ def test_vllm_is_asked_for_where_it_is(parent, recording, tmp_path, monkeypatch)
     monkeypatch.setattr("karui.shorter._practice.find_spec", lambda name: None)
     with pytest.raises(InputError, match="generate=vllm needs vLLM"):
         trained(f"reinforce-shorter:steps=2,generate=vllm,{FAST}", parent, recording, tmp_path)
+    monkeypatch.setattr("karui.shorter._practice.find_spec", lambda name: object())
+    with pytest.raises(InputError, match="needs a GPU"):
+        trained(f"reinforce-shorter:steps=2,generate=vllm,{FAST}", parent, recording, tmp_path)
 
 
 def test_new_answers_are_judged_by_the_recordings_task(parent, recording, tmp_path):

@@ -3,6 +3,7 @@
 import importlib.util
 from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,18 @@ from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
 from karui import catalog
 from karui.core.ask import Ask, Prompt
-from karui.core.errors import InputError, ModelError, PlanError
-from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Signals
+from karui.core.errors import ModelError, PlanError
+from karui.core.trace import NO_SIGNALS
 from karui.engines.transformers.load import load_tokenizer
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
     Thought,
+    between_markers,
     has_digit,
     kept,
-    of_markers,
-    surprise,
-    usual,
+    steps_of,
+    thoughts_of,
     words_of,
 )
 from karui.shorter._training import Training
@@ -62,31 +63,30 @@ def lessons_of(spec, parent, recording, root, taught):
     return taught[-1]
 
 
-def positions(importance, ratio, first=(), fixed=(), words=None):
-    """Returns what is kept of tokens of this importance, each a word of its own if nothing is said."""
+def positions(importance, ratio, last=(), units=None):
+    """Returns what is kept of tokens of this importance, each a unit of its own if nothing is said."""
     numbers = np.arange(len(importance))
-    marked = [np.isin(numbers, list(which)) for which in (first, fixed)]
-    return kept(np.array(importance, np.float32), np.array(words or numbers), *marked, ratio).tolist()
+    to_go_last = np.isin(numbers, list(last))
+    return kept(np.array(importance, np.float32), np.array(units or numbers), to_go_last, ratio).tolist()
 
 
-def test_the_most_important_tokens_stay_in_their_order():
-    assert positions([1, 5, 3, 4, 2], 0.6) == [1, 2, 3]
+def test_the_first_and_the_most_important_stay_in_their_order():
+    assert positions([1, 5, 3, 4, 2], 0.6) == [0, 1, 3]
     assert positions([1, 5, 3, 4, 2], 1.0) == [0, 1, 2, 3, 4]
     assert positions([1, 1, 1, 1], 0.5) == [0, 1]  # ties go to the earlier
+    assert positions([1, 5, 3, 4, 2], 0.0) == [0]
 
 
-def test_numbers_go_last_and_markers_never():
-    assert positions([9, 9, 0, 0, 9], 0.4, first=(2, 3)) == [2, 3]
-    assert positions([9, 9, 1, 2, 9], 0.2, first=(2, 3)) == [3]
-    assert positions([9, 9, 0, 0, 0], 0.0, fixed=(0, 4)) == [0, 4]
-    assert positions([0, 7, 8, 9, 0], 0.6, fixed=(0, 4)) == [0, 3, 4]
+def test_numbers_go_last():
+    assert positions([9, 9, 0, 0, 9], 0.6, last=(2, 3)) == [0, 2, 3]
+    assert positions([9, 9, 1, 2, 9], 0.4, last=(2, 3)) == [0, 3]
 
 
-def test_a_word_stays_or_goes_as_a_whole():
-    # Means 2, 4, 3: the middle word first, then the last one; half of what is there are three tokens.
-    assert positions([1, 3, 0, 8, 3, 3], 0.5, words=[0, 0, 1, 1, 2, 2]) == [2, 3, 4, 5]
-    assert positions([1, 3, 0, 8, 3, 3], 0.4, words=[0, 0, 1, 1, 2, 2]) == [2, 3]
-    assert positions([1, 3, 0, 8, 3, 3], 0.5, words=[0, 0, 1, 1, 2, 2], fixed=(0,)) == [0, 1, 2, 3]
+def test_a_unit_stays_or_goes_as_a_whole():
+    # The first stays; of the others the means are 4 and 3: half of what is there are three tokens.
+    assert positions([0, 0, 8, 3, 3], 0.5, units=[0, 1, 1, 2, 2]) == [0, 1, 2]
+    assert positions([0, 0, 8, 3, 3], 0.3, units=[0, 1, 1, 2, 2]) == [0]
+    assert positions([0, 0, 8, 3, 3], 0.8, units=[0, 1, 1, 2, 2]) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,43 @@ def test_a_word_stays_or_goes_as_a_whole():
     ],
 )
 def test_a_word_is_what_stands_between_blanks(tokens, words):
+    assert parts(words_of, tokens) == words
+
+
+@pytest.mark.parametrize(
+    ("tokens", "steps"),
+    [
+        (["\n", "So", " 12", ".\n\n", "Yes", ".", "\n"], ["\nSo 12.\n\n", "Yes.\n"]),
+        (["a", "\n", " \n", "\n", "b", "\n\n", "c"], ["a\n \n\n", "b\n\n", "c"]),
+        (["one. two\n", "three"], ["one. two\nthree"]),
+        (["\n\n", "\n\n", "a"], ["\n\n\n\n", "a"]),
+    ],
+)  # fmt: skip
+def test_a_step_ends_at_a_blank_line(tokens, steps):
+    assert parts(steps_of, tokens) == steps
+
+
+@pytest.mark.parametrize(
+    ("steps", "thoughts"),
+    [
+        (["One.\n\n", "Two.\n\n", "Wait, no.\n\n", "Three."], ["One.\n\nTwo.\n\n", "Wait, no.\n\nThree."]),
+        (["Hmm.\n\n", "So.\n\n", "Oh, no.\n\n", "But.\n"], ["Hmm.\n\nSo.\n\n", "Oh, no.\n\n", "But.\n"]),
+        (["One.\n\n", "Waiting.\n\n", "Two."], ["One.\n\n", "Waiting.\n\n", "Two."]),  # its steps
+        (["4だ。\n\n", "念のため。\n\n", "4。"], ["4だ。\n\n", "念のため。\n\n4。"]),
+    ],
+)  # fmt: skip
+def test_a_thought_begins_where_the_model_turns_round(steps, thoughts):
+    assert parts(thoughts_of, steps) == thoughts
+
+
+def parts(units_of, tokens):
+    """Returns the units that these tokens make, as texts; their numbers go up from 0 by one."""
     ends = np.cumsum([len(t) for t in tokens]).tolist()
     spans = list(zip([0, *ends], ends, strict=False))
-    found = {}
-    for number, token in zip(words_of("".join(tokens), spans).tolist(), tokens, strict=True):
-        found[number] = found.get(number, "") + token
-    assert list(found) == list(range(len(words)))
-    assert list(found.values()) == words
+    numbered = zip(units_of("".join(tokens), spans).tolist(), tokens, strict=True)
+    units = [(n, "".join(t for _, t in pairs)) for n, pairs in groupby(numbered, key=lambda p: p[0])]
+    assert [n for n, _ in units] == list(range(len(units)))
+    return [text for _, text in units]
 
 
 def test_bytes_of_one_character_are_one_word():
@@ -121,7 +151,7 @@ def test_ratios_go_from_the_lowest_to_one_in_steps_of_a_tenth():
 
 
 def test_each_trace_is_taught_at_the_ratio_that_its_prompt_names(parent, recording, tmp_path, taught):
-    found, notes = lessons_of("token-skip:lowest=0.4", parent, recording, tmp_path, taught)
+    found, notes = lessons_of("token-skip:unit=word,lowest=0.4", parent, recording, tmp_path, taught)
     tokenizer = load_tokenizer(parent)
     close = tokenizer.convert_tokens_to_ids("</think>")
     whole = {len(t.signals) for q in recording.questions for t in q.traces[:2]}
@@ -132,7 +162,8 @@ def test_each_trace_is_taught_at_the_ratio_that_its_prompt_names(parent, recordi
         ratio = int(named) / 100 if named else 1.0
         seen[ratio] += 1
         thought = lesson.reply_ids[: lesson.reply_ids.index(close) + 1]
-        assert any(abs(len(thought) - ratio * length) <= 2 for length in whole)  # words have up to 4 tokens
+        # Of what stands between the markers; words have up to 4 tokens.
+        assert any(abs(len(thought) - 2 - ratio * (length - 2)) <= 2 for length in whole)
         assert tokenizer.decode(thought[:1]) == "<think>"
         assert tokenizer.decode(lesson.reply_ids).endswith(f"\\boxed{{{lesson.question[1:]}}}<|im_end|>")
         assert ("Thinking: " in prompt) == (ratio < 1)
@@ -140,34 +171,43 @@ def test_each_trace_is_taught_at_the_ratio_that_its_prompt_names(parent, recordi
     assert max(seen.values()) - min(seen.values()) <= 1
 
 
-def test_what_the_model_was_sure_to_say_goes_first(parent, recording):
-    trace = recording.questions[5].traces[1]
-    weights = surprise(trace)
-    assert weights.tolist() == pytest.approx((-trace.signals.logprob).tolist(), abs=SIGNAL_UNIT)
-    assert weights[0] < 0.01 < weights[-1]
-    assert surprise(replace(trace, signals=NO_SIGNALS)) is None
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("thought", {"hs", "hswy"}),  # the check goes as a whole
+        ("step", {"h", "hs", "hw", "hy", "hsw", "hsy", "hwy", "hswy"}),
+    ],
+)
+def test_whole_thoughts_or_steps_go(unit, shown, parent, recording, tmp_path, taught):
+    found, _ = lessons_of(f"token-skip:unit={unit},lowest=0.3", parent, recording, tmp_path, taught)
+    tokenizer = load_tokenizer(parent)
+    seen = set()
+    for lesson in found.examples:
+        number = lesson.question[1:]
+        long = [
+            f"Hmm, 1 + {number} less 1.",
+            f"So the answer is {number}.",
+            "Wait, let me check.",
+            f"Yes, the answer is {number}.",
+        ]
+        text = tokenizer.decode(lesson.reply_ids)
+        steps = text.partition("<think>")[2].partition("</think>")[0].strip().split("\n\n")
+        assert text.rstrip().endswith(f"\\boxed{{{number}}}<|im_end|>")
+        if steps != [f"It is {number}."]:
+            seen.add("".join("hswy"[long.index(step)] for step in steps))
+    assert seen <= shown
+    assert len(seen) > 1
 
 
-def test_of_tokens_that_were_all_sure_the_less_peaked_stay(recording):
-    trace = recording.questions[5].traces[1]
-    count = trace.thinking_tokens
-    peaked = np.where(np.arange(count) % 2 == 0, 20.0, 10.0)
-    logprob = np.zeros(count)
-    logprob[4] = -SIGNAL_UNIT
-    told = replace(trace, signals=Signals.of(logprob, logprob, peaked))
-    none = np.zeros(count, np.bool_)
-    stay = kept(surprise(told), np.arange(count), none, none, 0.5)
-    # Not the first half: the surprising one, and then every second of all, to the end.
-    assert 4 in stay
-    assert np.isin(stay, [4, *range(1, count, 2)]).all()
-    assert stay[-1] >= count - 4
+def test_nothing_is_left_of_no_thought(parent):
+    skip = catalog.technique("token-skip")()
+    empty = Thought.of(load_tokenizer(parent), [])
+    assert skip._left(load_tokenizer(parent), empty, Judge(str(parent), "cpu"), 0.5) == []
 
 
-def test_a_recording_without_log_probabilities_needs_an_importance_model(parent, recording, tmp_path, taught):
+def test_log_probabilities_need_not_be_recorded(parent, recording, tmp_path, taught):
     mute = hand.changed(recording, signals=NO_SIGNALS)
-    with pytest.raises(InputError, match="how important"):
-        hand.made("token-skip", parent, mute, tmp_path)
-    found, _ = lessons_of(f"token-skip:importance={parent}", parent, mute, tmp_path, taught)
+    found, _ = lessons_of("token-skip", parent, mute, tmp_path, taught)
     assert len(found.examples) == 24
 
 
@@ -176,7 +216,7 @@ def test_traces_in_other_tokens_than_recorded_are_left_out(parent, recording, tm
     odd = replace(first.traces[0], thinking_tokens=first.traces[0].thinking_tokens + 1)
     questions = (replace(first, traces=(odd, *first.traces[1:])), *recording.questions[1:])
     found, _ = lessons_of("token-skip", parent, replace(recording, questions=questions), tmp_path, taught)
-    assert found.dropped["importance unknown"] == 1
+    assert found.dropped["other tokens than recorded"] == 1
     assert len(found.examples) == 23
 
 
@@ -186,33 +226,15 @@ def test_spans_are_where_the_tokens_lie(parent):
     thought = Thought.of(tokenizer, ids)
     text, spans = thought.text, thought.spans
     assert "".join(text[a:b] for a, b in spans) == text
-    assert thought.spelled == ["<think>", "So", "00", "+", "0.", "</think>"]
     digits = has_digit(tokenizer, ids)
     assert [text[a:b].strip() for (a, b), digit in zip(spans, digits, strict=True) if digit] == [
         "4",
         "5",
         "3",
     ]
-    assert of_markers(tokenizer, ids, "<think>", "</think>").nonzero()[0].tolist() == [0, len(ids) - 1]
-
-
-def test_a_word_weighs_the_same_wherever_it_stands(parent):
-    tokenizer = load_tokenizer(parent)
-    first, second = (
-        Thought.of(tokenizer, tokenizer.encode(text, add_special_tokens=False))
-        for text in ("So 12 or so", "So 45")
-    )
-    weights = [np.arange(len(t.ids), dtype=np.float32) for t in (first, second)]
-    found = usual([first, second], weights)
-    of = {}
-    for thought, weighed in zip((first, second), found, strict=True):
-        for number, word in enumerate(thought.spelled):
-            (value,) = set(weighed[thought.words == number].tolist())
-            assert of.setdefault(word, value) == value
-    assert set(of) == {"So", "00", "or", "so"}
-    whole = [w[t.words == 1].mean() for t, w in zip((first, second), weights, strict=True)]
-    assert of["00"] == pytest.approx(np.mean(whole))
-    assert of["or"] == pytest.approx(weights[0][first.words == 2].mean())
+    assert between_markers(tokenizer, ids, "<think>", "</think>") == slice(1, len(ids) - 1)
+    assert between_markers(tokenizer, ids, "", "") == slice(0, len(ids))
+    assert between_markers(tokenizer, ids[1:-1], "<think>", "</think>") == slice(0, len(ids) - 2)
 
 
 def test_a_language_model_judges_by_its_surprise(parent):

@@ -73,9 +73,10 @@ def plan_batches(
 ) -> Batches:
     """Lays out a training so that hardly any padding is computed and every step weighs about the same.
 
-    Lessons are drawn epoch after epoch; within groups of a few batches they are sorted by length, then the
-    batches are drawn again. The order depends on nothing but the arguments: a training that was interrupted
-    finds it again.
+    Lessons are drawn epoch after epoch; within groups of a few batches they are sorted by length into forward
+    passes, and these drawn again. So a step sees short and long lessons: from lessons of one length it would
+    learn that all have to be so long. The order depends on nothing but the arguments: a training that was
+    interrupted finds it again.
 
     Args:
         lengths: Tokens of every lesson.
@@ -96,7 +97,7 @@ def plan_batches(
     order: list[int] = []
     while len(order) < total:
         order += draw.permutation(len(lengths)).tolist()
-    order = _in_groups(order[:total], lengths, batch, draw)
+    order = _in_passes(order[:total], lengths, rows, batch, draw)
     real = padded = 0
     for i in range(0, total, rows):
         row = [lengths[k] for k in order[i : i + rows]]
@@ -105,16 +106,17 @@ def plan_batches(
     return Batches(rows, passes, tuple(order), made, 1 - real / padded, round(real / made))
 
 
-def _in_groups(order: list[int], lengths: Sequence[int], batch: int, draw: np.random.Generator) -> list[int]:
-    """Sorts by length within groups of whole batches; a last batch that is not full stays the last."""
-    sorted_order: list[int] = []
+def _in_passes(
+    order: list[int], lengths: Sequence[int], rows: int, batch: int, draw: np.random.Generator
+) -> list[int]:
+    """Sorts by length into forward passes, within groups of batches; a pass that is not full comes last."""
+    passes: list[int] = []
     for i in range(0, len(order), batch * _GROUP):
         group = sorted(order[i : i + batch * _GROUP], key=lambda k: lengths[k], reverse=True)
-        batches = [group[j : j + batch] for j in range(0, len(group), batch)]
-        whole = [b for b in batches if len(b) == batch]
-        drawn = [whole[k] for k in draw.permutation(len(whole)).tolist()]
-        sorted_order += [k for b in (*drawn, *(b for b in batches if len(b) < batch)) for k in b]
-    return sorted_order
+        whole = len(group) // rows
+        passes += [k for n in draw.permutation(whole).tolist() for k in group[n * rows : (n + 1) * rows]]
+        passes += group[whole * rows :]
+    return passes
 
 
 def dataset(lessons: Sequence[Lesson], order: Sequence[int]) -> Any:

@@ -1,66 +1,51 @@
-"""How important each thinking token is, by the model's own surprise or by an importance model's judgement."""
+"""How important each thinking token is, as a model judges that reads the thought alone."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.errors import ModelError
-from karui.core.trace import SIGNAL_UNIT, Trace
 from karui.engines.transformers.load import find_folder, load_model, load_tokenizer
 
 _JUDGE, _LANGUAGE = "ForTokenClassification", "ForCausalLM"
-_WINDOW = 512
+_WINDOWS = {_JUDGE: 512, _LANGUAGE: 2048}
 """Tokens that an importance model reads at a time, unless its config says fewer."""
-
-
-def surprise(trace: Trace) -> NDArray[np.float32] | None:
-    """Returns each thinking token's self-information in nats, as recorded; None where it was not.
-
-    What the model was sure to say next, it can do without (Selective Context, 2310.06201). A recording rounds
-    it, and most tokens of a sure model come to nothing: of those, the ones whose distribution was less peaked
-    count for more, by less than what rounding left. Else a trace would lose its end instead of its filler.
-    """
-    signals = trace.signals
-    if not 0 < trace.thinking_tokens == len(signals):
-        return None
-    peaked = signals.confidence - signals.confidence.min()
-    nudge = 1 - peaked / max(float(peaked.max()), SIGNAL_UNIT)
-    return np.asarray(-signals.logprob + nudge * (SIGNAL_UNIT / 2), np.float32)
+_BLANK_LINE = re.compile(r"\n\s*\n")
+_TURN = re.compile(
+    r"(wait|hmm|oh|but|however|actually|maybe|alternatively|another|double-check|hold on|let me|let's)\b"
+    r"|待って|いや|でも|しかし|別の|もう一度|念のため",
+    re.IGNORECASE,
+)
+"""What a train of thought begins with that turns to something else, or back."""
 
 
 def kept(
-    importance: NDArray[np.float32],
-    words: NDArray[np.int64],
-    first: NDArray[np.bool_],
-    fixed: NDArray[np.bool_],
-    ratio: float,
+    importance: NDArray[np.float32], units: NDArray[np.int64], last: NDArray[np.bool_], ratio: float
 ) -> NDArray[np.int64]:
     """Returns the positions of the tokens to keep, ascending.
 
-    Words stay or go as a whole, by the mean importance of their tokens (2403.12968): half a number is another
-    number.
+    Units stay or go as a whole, by the mean importance of their tokens: half a number is another number. The
+    first one stays in any case.
 
     Args:
         importance: Of each token.
-        words: Number of the word that each token belongs to, from 0 on; see `words_of`.
-        first: Which tokens' words go only after all others are gone.
-        fixed: Which tokens' words stay in any case.
-        ratio: Share to keep, of all tokens, in [0, 1], as nearly as words allow.
+        units: Number of the unit that each token belongs to, from 0 on.
+        last: Which tokens' units go only after all others are gone.
+        ratio: Share to keep, of all tokens, in [0, 1], as nearly as units allow.
     """
-    sizes = np.bincount(words)
-    means = np.bincount(words, importance) / sizes
-    marked = [np.bincount(words, mark) > 0 for mark in (first, fixed)]
-    order = np.lexsort((-means, ~marked[0], ~marked[1]))
+    sizes = np.bincount(units)
+    means = np.bincount(units, importance) / sizes
+    order = np.lexsort((-means, np.bincount(units, last) == 0, np.arange(len(sizes)) > 0))
     middles = np.cumsum(sizes[order]) - sizes[order] / 2
     stay = np.zeros(len(sizes), np.bool_)
-    stay[order] = marked[1][order] | (middles <= ratio * len(importance))
-    return np.flatnonzero(stay[words])
+    stay[order] = middles <= ratio * len(importance)
+    stay[0] = True
+    return np.flatnonzero(stay[units])
 
 
 @dataclass(frozen=True)
@@ -71,13 +56,11 @@ class Thought:
         ids: Its tokens.
         text: What they say.
         spans: Where in it each of them lies.
-        words: Number of the word of each, from 0 on.
     """
 
     ids: list[int]
     text: str
     spans: list[tuple[int, int]]
-    words: NDArray[np.int64]
 
     @staticmethod
     def of(tokenizer: Any, ids: list[int]) -> "Thought | None":
@@ -86,16 +69,38 @@ class Thought:
         read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         if read["input_ids"] != ids:
             return None
-        spans = [tuple(pair) for pair in read["offset_mapping"]]
-        return Thought(ids, text, spans, words_of(text, spans))
+        return Thought(ids, text, [tuple(pair) for pair in read["offset_mapping"]])
 
-    @cached_property
-    def spelled(self) -> list[str]:
-        """Every word, with 0 for each of its digits."""
-        firsts = np.flatnonzero(np.diff(self.words, prepend=-1)).tolist()
-        starts = [self.spans[first][0] for first in firsts]
-        words = [self.text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(self.text)], strict=True)]
-        return ["".join("0" if c.isdigit() else c for c in word) for word in words]
+
+def thoughts_of(text: str, spans: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Returns for each token of a text the number of its train of thought.
+
+    A step that opens with words like "Wait" or "Alternatively" begins another one, as when models are found
+    to switch thoughts (Wang et al., "Thoughts Are All Over the Place", 2501.18585). A text that is a single
+    one falls into its steps.
+
+    Args:
+        text: Of all tokens.
+        spans: Where in it each of them lies.
+    """
+    begins = [blank.end() for blank in _BLANK_LINE.finditer(text) if _TURN.match(text, blank.end())]
+    return _between(begins, spans) if begins else steps_of(text, spans)
+
+
+def steps_of(text: str, spans: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Returns for each token of a text the number of its step; a blank line ends one.
+
+    Args:
+        text: Of all tokens.
+        spans: Where in it each of them lies.
+    """
+    return _between([blank.end() for blank in _BLANK_LINE.finditer(text)], spans)
+
+
+def _between(begins: list[int], spans: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Returns for each token after how many of these places it lies; one across a place lies before it."""
+    places = np.searchsorted(begins, [start for start, _ in spans], side="right")
+    return np.unique(places, return_inverse=True)[1]
 
 
 def words_of(text: str, spans: list[tuple[int, int]]) -> NDArray[np.int64]:
@@ -127,30 +132,11 @@ def _goes_on(before: str, token: str) -> bool:
     return before[-1].isascii() and token[0].isascii()
 
 
-def usual(thoughts: Sequence[Thought], weights: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """Returns the weights of thoughts, every word's being the mean of that word's wherever it stands.
-
-    What is learned is which words to leave out, and that is learned soonest where it is the same ones
-    everywhere. Numbers with as many digits count as one word.
-    """
-    sums: dict[str, float] = defaultdict(float)
-    counts: Counter[str] = Counter()
-    for thought, weight in zip(thoughts, weights, strict=True):
-        means = np.bincount(thought.words, weight) / np.bincount(thought.words)
-        counts.update(thought.spelled)
-        for word, mean in zip(thought.spelled, means.tolist(), strict=True):
-            sums[word] += mean
-    return [
-        np.array([sums[word] / counts[word] for word in thought.spelled], np.float32)[thought.words]
-        for thought in thoughts
-    ]
-
-
 class Judge:
     """A model that judges how important the tokens of a text are.
 
     A token classifier whose last class means "keep", such as LLMLingua-2's (2403.12968), or a causal language
-    model, whose surprise counts.
+    model, whose surprise counts (Selective Context, 2310.06201): what it did not expect after what it read.
     """
 
     def __init__(self, name: str, device: str) -> None:
@@ -178,7 +164,8 @@ class Judge:
                 why=f"It is a {kinds[0] or 'model of an unknown class'}.",
                 remedy="Give a token classifier (LLMLingua-2's, say) or a causal language model.",
             )
-        self._window = min(_WINDOW, int(config.get("max_position_embeddings") or _WINDOW))
+        most = _WINDOWS[_JUDGE if self._classifies else _LANGUAGE]
+        self._window = min(most, int(config.get("max_position_embeddings") or most))
 
     def importance(self, text: str, spans: list[tuple[int, int]]) -> NDArray[np.float32]:
         """Returns the mean importance of the characters of each span of a text."""
@@ -217,12 +204,8 @@ def has_digit(tokenizer: Any, ids: list[int]) -> NDArray[np.bool_]:
     return np.array([any(c.isdigit() for c in t) for t in tokenizer.convert_ids_to_tokens(ids)], np.bool_)
 
 
-def of_markers(tokenizer: Any, ids: list[int], opening: str, closing: str) -> NDArray[np.bool_]:
-    """Returns which of the thinking's tokens are its markers, the opening one first, the closing one last."""
-    fixed = np.zeros(len(ids), np.bool_)
+def between_markers(tokenizer: Any, ids: list[int], opening: str, closing: str) -> slice:
+    """Returns which of the thinking's tokens lie between its markers, where it has them."""
     begin, end = (tokenizer.encode(m, add_special_tokens=False) if m else [] for m in (opening, closing))
-    if begin and ids[: len(begin)] == begin:
-        fixed[: len(begin)] = True
-    if end and ids[-len(end) :] == end:
-        fixed[-len(end) :] = True
-    return fixed
+    start = len(begin) if begin and ids[: len(begin)] == begin else 0
+    return slice(start, len(ids) - (len(end) if end and ids[-len(end) :] == end else 0))

@@ -82,9 +82,9 @@ class Practice(Technique):
             InputError: Too few questions, or numbers that do not share out evenly.
             ModelError: The training does not fit into memory, or comes apart; says which knob helps.
             RecordingMismatch: New answers cannot be judged.
-            InputError: Answers are to be drawn by vLLM, and it is not installed.
+            InputError: Answers are to be drawn by vLLM, and it is not installed, or runs on a CPU.
         """
-        _ensure_generator(self.generate)
+        _ensure_generator(self.generate, forge.device)
         recording, task = forge.recording, forge.task
         tokenizer = load_tokenizer(folder)
         model = load_model(folder, "cpu", stored_dtype(folder))
@@ -125,10 +125,18 @@ class Practice(Technique):
         forge.note(curve=curve.as_dict(), kept=kept, margin=self.margin)
 
 
-def _ensure_generator(name: str) -> None:
-    if name == "vllm" and find_spec("vllm") is None:
+def _ensure_generator(name: str, device: str) -> None:
+    if name != "vllm":
+        return
+    if find_spec("vllm") is None:
         raise InputError(
             "generate=vllm needs vLLM, which is not installed here.",
             why="TRL runs it in the process that trains.",
             remedy="Install a version of vLLM that this TRL supports, or leave generate=karui.",
+        )
+    if device.startswith("cpu"):
+        raise InputError(
+            "generate=vllm needs a GPU.",
+            why="On a CPU, vLLM packs the weights once; a training gives it new ones at every step.",
+            remedy="Leave generate=karui.",
         )

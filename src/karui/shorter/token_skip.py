@@ -1,85 +1,87 @@
-"""TokenSkip: the model learns to leave out the least important tokens, as many as the prompt says."""
+"""TokenSkip: the model learns to leave out what matters least, as much as the prompt says."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from karui.core.errors import InputError
 from karui.core.forge import Forge
 from karui.core.technique import Family, knob, require
 from karui.shorter._control import ensure_room, skip_prompt
-from karui.shorter._importance import Judge, Thought, has_digit, kept, of_markers, surprise, usual
+from karui.shorter._importance import (
+    Judge,
+    Thought,
+    between_markers,
+    has_digit,
+    kept,
+    steps_of,
+    thoughts_of,
+    words_of,
+)
 from karui.shorter._material import Material
 from karui.shorter._training import Training
 
 _TENTH = 0.1
+_UNITS = {"thought": thoughts_of, "step": steps_of, "word": words_of}
 
 
 @dataclass(frozen=True)
 class TokenSkip(Training):
-    """Trains the model on its right traces without their least important words, the share in the prompt.
+    """Trains the model on its right traces without what matters least in them, the share in the prompt.
 
     Each trace is learned at one ratio between `lowest` and 1, drawn evenly, with the words that skip-ratio
-    adds to a prompt (`token-skip + skip-ratio:ratio=0.5`); without them the model thinks as it did. It
-    trades away what joins the steps: thoughts become telegrams that people read less well, and at low
-    ratios steps are lost that were needed. Importance is how surprising the model finds a word on average,
-    as recorded, or what an importance model says of it where it stands. Not for tasks whose thinking is read
-    by people.
+    adds to a prompt (`token-skip + skip-ratio:ratio=0.5`); without them the model thinks as it did. What goes
+    are whole trains of thought (`unit=thought`), and checks that say nothing new go before what the answer
+    stands on; or single steps; or words, and what is left are telegrams that people read less well and small
+    models cannot reckon with. Importance is how little of it was to be expected from what the thinking had
+    said before: judged by the model itself, which reads it without the question, or by an importance model.
+    Of a trace that is one train of thought the steps are dropped, needed ones too, and answers go wrong. Not
+    for tasks that need every step (`length-control` keeps them), nor where people read the thinking.
 
     Xia et al., "TokenSkip: Controllable Chain-of-Thought Compression in LLMs", arXiv 2502.12067; surprise as
-    importance: Li et al., "Selective Context", arXiv 2310.06201; importance models, numbers that stay
-    and words that go as a whole: Pan et al., "LLMLingua-2", arXiv 2403.12968.
+    importance, of words or of larger units: Li et al., "Selective Context", arXiv 2310.06201; importance
+    models, and numbers that stay: Pan et al., "LLMLingua-2", arXiv 2403.12968.
     """
 
     family: ClassVar[Family] = Family.SHORTER
 
     lowest: float = knob(0.5, low=0.3, high=0.7, help="The smallest ratio that is learned.")
-    importance: str = knob(
-        "", help="Folder or Hub name of an importance model; empty: the model's own surprise."
-    )
-    numbers: bool = knob(default=False, help="Whether words with digits go only after all others.")
+    unit: str = knob("thought", choices=tuple(_UNITS), help="What stays or goes as a whole.")
+    importance: str = knob("", help="Folder or Hub name of an importance model; empty: the model itself.")
+    numbers: bool = knob(default=False, help="Whether units with digits go only after all others.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 < self.lowest < 1, self, "lowest lies between 0 and 1")
+        require(self.unit in _UNITS, self, f"unit is one of {', '.join(_UNITS)}")
 
     def prepare(self, model: Path, forge: Forge) -> None:
         material = Material.of(model, forge.recording)
         ratios = self.ratios
         asked = material.right[0][0].prompt
         ensure_room(material.tokenizer, [skip_prompt(asked, r).user for r in ratios])
-        judge = Judge(self.importance, forge.device) if self.importance else None
+        judge = Judge(self.importance or str(model), forge.device)
         pairs = [(q, t) for q, traces in material.right for t in traces]
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
-        known, weighed = [], []
         for number, ((question, trace), ratio) in enumerate(zip(pairs, dealt, strict=True)):
             written = material.transcript.reply(question.prompt, trace)
-            thought = Thought.of(material.tokenizer, written.ids[: trace.thinking_tokens])
-            weights = None
-            if written.exact and thought:
-                weights = judge.importance(thought.text, thought.spans) if judge else surprise(trace)
-            if thought is None or weights is None:
-                material.dropped["importance unknown"] += 1
-            else:
-                known.append((question, ratio, thought, written.ids[trace.thinking_tokens :]))
-                weighed.append(weights)
-            if judge:
-                forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
-        if judge is None:
-            weighed = usual([thought for _, _, thought, _ in known], weighed)
-        for (question, ratio, thought, answer), weights in zip(known, weighed, strict=True):
-            reply = self._skipped(material, thought, weights, ratio) + answer
-            material.add(question, reply, skip_prompt(question.prompt, ratio))
-        if not material.lessons:
-            raise InputError(
-                "Of no right trace is it known how important its tokens are.",
-                why="The recording holds no log-probabilities of the very tokens.",
-                remedy="Record with an engine that gives them, or name an importance model (importance=…).",
+            inner = between_markers(
+                material.tokenizer,
+                written.ids[: trace.thinking_tokens],
+                material.markers.open,
+                material.markers.close,
             )
+            thought = Thought.of(material.tokenizer, written.ids[inner])
+            if written.exact and thought:
+                left = self._left(material.tokenizer, thought, judge, ratio)
+                reply = [*written.ids[: inner.start], *left, *written.ids[inner.stop :]]
+                material.add(question, reply, skip_prompt(question.prompt, ratio))
+            else:
+                material.dropped["other tokens than recorded"] += 1
+            forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
+        del judge
         self.train(model, forge, material.taught(), ratios=ratios)
 
     @property
@@ -88,11 +90,12 @@ class TokenSkip(Training):
         steps = max(1, round((1 - self.lowest) / _TENTH))
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
 
-    def _skipped(
-        self, material: Material, thought: Thought, weights: NDArray[np.float32], ratio: float
-    ) -> list[int]:
-        """Returns the tokens that stay of a thought at a ratio."""
-        tokenizer, markers, ids = material.tokenizer, material.markers, thought.ids
+    def _left(self, tokenizer: Any, thought: Thought, judge: Judge, ratio: float) -> list[int]:
+        """Returns the tokens that are left of a thought at a ratio."""
+        ids = thought.ids
+        if not ids:
+            return []
+        weights = judge.importance(thought.text, thought.spans)
+        units = _UNITS[self.unit](thought.text, thought.spans)
         numbers = has_digit(tokenizer, ids) if self.numbers else np.zeros(len(ids), np.bool_)
-        fixed = of_markers(tokenizer, ids, markers.open, markers.close)
-        return [ids[i] for i in kept(weights, thought.words, numbers, fixed, ratio).tolist()]
+        return [ids[i] for i in kept(weights, units, numbers, ratio).tolist()]
