@@ -235,6 +235,17 @@ def test_more_questions_are_those_still_missing(study_of):
     assert derived(study_of("adopt"))["decision"]["more"] is None
 
 
+def test_with_too_few_questions_nothing_to_gain_says_so(study_of, tmp_path):
+    study = study_of("nothing")
+    assert derived(study)["decision"]["more"] is None
+    few = replace(study, choice={**study.choice, "questions": 100})
+    assert derived(few)["decision"]["more"] == 149 - 100
+    for folder, found in (("many", study), ("few", few)):
+        html, md, _ = write(found, tmp_path / folder)
+        for text in (visible(html), md.read_text(encoding="utf-8")):
+            assert ("49 more are the least" in text) == (found is few)
+
+
 def test_a_withdrawn_plan_claims_nothing(study_of, tmp_path):
     html, md, _ = write(study_of("withdrawn"), tmp_path)
     assert TABLE["savings_withdrawn"][0] in visible(html)

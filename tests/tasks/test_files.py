@@ -60,6 +60,12 @@ def test_messages_that_are_no_dialogue_of_text_are_named(tmp_path, messages, why
     assert "line 2" in str(caught.value)
 
 
+def test_a_row_with_messages_and_a_question_is_not_guessed_at(tmp_path):
+    said = [{"role": "user", "content": "What are four?"}]
+    with pytest.raises(QuestionsError, match="messages and a question"):
+        load(write(tmp_path / "both.jsonl", row(1) | {"messages": said}))
+
+
 def test_rows_become_questions_in_order(tmp_path):
     path = write(
         tmp_path / "own.jsonl", row(1), "", row(2, id="two", kind="easy", verifier="numeric:1%"), row(3)

@@ -49,6 +49,7 @@ def make(
     )
     if not team.first():  # started by a launcher of several: the first process speaks for all
         session.artifact(whole)
+        team.part()
         return
     with Steps() as steps:
         show = making(steps)
@@ -64,6 +65,7 @@ def make(
         except KeyboardInterrupt:
             say("\nStopped. What was reached is kept; the same command goes on from there.")
             raise typer.Exit(130) from None
+    team.part()
     if json:
         found = [
             {**end.artifact.as_dict(), "folder": str(end.artifact.folder), "reused": end.reused}

@@ -33,3 +33,13 @@ def meet(device: str) -> None:
     from accelerate import PartialState
 
     PartialState(cpu=device.startswith("cpu")).wait_for_everyone()
+
+
+def part() -> None:
+    """Ends what the processes talk through; NCCL complains where the interpreter's end has to do it."""
+    if not several():
+        return
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

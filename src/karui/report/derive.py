@@ -84,7 +84,8 @@ class Decision:
         loss: Estimated loss of the plan in question, None where there is no plan.
         low: One-sided lower bound.
         high: One-sided upper bound.
-        more: Further test questions with which the plan would probably be certified; None where unknown.
+        more: Further test questions with which the plan would probably be certified, or any could where there
+            is nothing to gain; None where unknown.
     """
 
     name: str
@@ -145,7 +146,7 @@ def decide(study: Study) -> Decision:
     found = tested[0] if tested else None
     withdrawn = bool((choice.get("confirmation") or {}).get("withdrawn"))
     more: int | None = None
-    if choice["decision"] in {"collect", "pilot"}:
+    if choice["decision"] != "adopt":
         wanted = [choice.get("fewest") or 0, (found or {}).get("questions_wanted") or 0]
         more = max(0, ceil(max(wanted) - choice["questions"])) or None
     loss, low, high = (found["loss"], found["low"], found["high"]) if found else (None, None, None)

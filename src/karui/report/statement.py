@@ -69,8 +69,8 @@ def next_step(c: Context) -> str:
     name, more = c.decision.name, c.decision.more
     if name == "adopt" and not c.study.choice.get("confirmation"):
         name = "adopt_unconfirmed"
-    if name == "pilot" and more:
-        return c.words("next_pilot_more", more=c.form.integer(more))
+    if name in {"pilot", "nothing"} and more:
+        return c.words(f"next_{name}_more", more=c.form.integer(more))
     return c.words(f"next_{name}")
 
 

@@ -52,8 +52,10 @@ class Row(BaseModel):
     @classmethod
     def _of_messages(cls, row: dict[str, Any]) -> dict[str, Any]:
         messages = row.get("messages")
-        if messages is None or "question" in row:
+        if messages is None:
             return row
+        if row.get("question") is not None:
+            raise ValueError("has messages and a question: which of them is to be asked?")
         if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
             raise ValueError("messages is no list of messages")
         prompt = prompt_of(messages)

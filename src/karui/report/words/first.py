@@ -168,6 +168,16 @@ FIRST: dict[str, tuple[str, str]] = {
         "Leave the settings as they are. Repeat the study when the model or the questions change.",
         "設定は変えずに運用を続けてください。モデルや問題の傾向が変わったら再評価してください。",
     ),
+    "next_nothing_more": (
+        (
+            "Leave the settings as they are. These questions are too few to certify any plan: {more} more "
+            "are the least that could."
+        ),
+        (
+            "設定は変えずに運用を続けてください。問題数が少なく、どのプランも保証できません。保証には少なく"
+            "ともあと{more}問が必要です。"
+        ),
+    ),
     "next_withdrawn": (
         (
             "Stay with full thinking. Try no other plan on the same questions: collect new ones and "
