@@ -27,6 +27,7 @@ from karui.shorter._importance import (
     thoughts_of,
     words_of,
 )
+from karui.shorter._material import LEAST
 from karui.shorter._training import Training
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
@@ -203,6 +204,14 @@ def test_nothing_is_left_of_no_thought(parent):
     skip = catalog.technique("token-skip")()
     empty = Thought.of(load_tokenizer(parent), [])
     assert skip._left(load_tokenizer(parent), empty, Judge(str(parent), "cpu"), 0.5) == []
+
+
+def test_judging_ends_with_its_share_of_the_minutes(parent, recording, tmp_path, taught):
+    with pytest.raises(KeyboardInterrupt):
+        hand.made("token-skip", parent, recording, tmp_path, minutes=1e-9)
+    found, _ = taught[-1]
+    assert len(found.examples) == LEAST  # of 24: fewer could not be learned from
+    assert found.dropped["no time to judge them"] == 4
 
 
 def test_log_probabilities_need_not_be_recorded(parent, recording, tmp_path, taught):

@@ -1,13 +1,17 @@
 """TokenSkip: the model learns to leave out what matters least, as much as the prompt says."""
 
+import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from karui.core.forge import Forge
+from karui.core.recording import Recorded
 from karui.core.technique import Family, knob, require
+from karui.core.trace import Trace
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
@@ -19,10 +23,12 @@ from karui.shorter._importance import (
     thoughts_of,
     words_of,
 )
-from karui.shorter._material import Material
+from karui.shorter._material import LEAST, Material
 from karui.shorter._training import Training
 
 _TENTH = 0.1
+_JUDGING = 0.25
+"""What judging may take beside the training, as a share of its minutes."""
 _UNITS = {"thought": thoughts_of, "step": steps_of, "word": words_of}
 
 
@@ -65,21 +71,14 @@ class TokenSkip(Training):
         pairs = [(q, t) for q, traces in material.right for t in traces]
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
-        for number, ((question, trace), ratio) in enumerate(zip(pairs, dealt, strict=True)):
-            written = material.transcript.reply(question.prompt, trace)
-            inner = between_markers(
-                material.tokenizer,
-                written.ids[: trace.thinking_tokens],
-                material.markers.open,
-                material.markers.close,
-            )
-            thought = Thought.of(material.tokenizer, written.ids[inner])
-            if written.exact and thought:
-                left = self._left(material.tokenizer, thought, judge, ratio)
-                reply = [*written.ids[: inner.start], *left, *written.ids[inner.stop :]]
-                material.add(question, reply, skip_prompt(question.prompt, ratio))
-            else:
-                material.dropped["other tokens than recorded"] += 1
+        limit = inf if forge.minutes is None else time.monotonic() + 60 * forge.minutes * _JUDGING
+        order = range(len(pairs)) if limit == inf else draw.permutation(len(pairs)).tolist()
+        for number, place in enumerate(order):
+            if time.monotonic() > limit and len(material.lessons) >= LEAST:
+                material.dropped["no time to judge them"] += len(pairs) - number
+                break
+            question, trace = pairs[place]
+            self._teach(material, question, trace, dealt[place], judge)
             forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
         del judge
         self.train(model, forge, material.taught(), ratios=ratios)
@@ -89,6 +88,21 @@ class TokenSkip(Training):
         """The ratios that are learned, in steps of a tenth up to 1."""
         steps = max(1, round((1 - self.lowest) / _TENTH))
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
+
+    def _teach(
+        self, material: Material, question: Recorded, trace: Trace, ratio: float, judge: Judge
+    ) -> None:
+        """Adds the lesson of a trace at a ratio."""
+        tokenizer, markers = material.tokenizer, material.markers
+        written = material.transcript.reply(question.prompt, trace)
+        inner = between_markers(tokenizer, written.ids[: trace.thinking_tokens], markers.open, markers.close)
+        thought = Thought.of(tokenizer, written.ids[inner])
+        if written.exact and thought:
+            left = self._left(tokenizer, thought, judge, ratio)
+            reply = [*written.ids[: inner.start], *left, *written.ids[inner.stop :]]
+            material.add(question, reply, skip_prompt(question.prompt, ratio))
+        else:
+            material.dropped["other tokens than recorded"] += 1
 
     def _left(self, tokenizer: Any, thought: Thought, judge: Judge, ratio: float) -> list[int]:
         """Returns the tokens that are left of a thought at a ratio."""
