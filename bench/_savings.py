@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from _choices import CHOSEN, MINI
-from _figures import Figures
+from _figures import Figures, percent
 from _servers import gateway, load, vllm
 
 from karui import catalog, tasks
 from karui.core.question import Question
 from karui.gateway.expectation import FILE, Expectation
-from karui.measure.intervals import Interval, paired_difference
+from karui.measure.intervals import paired_difference
 from karui.recording.replay import Replay
 from karui.recording.store import load as load_recording
 
@@ -181,8 +181,6 @@ def _accuracy(figures: Figures, every: dict[str, list[Seen]]) -> None:
     figures.at_least("share of the plan's requests that the plan answered", 100 * by_plan / asked, 99, "%", 1)
     for way in WAYS:
         figures.shown(f"accuracy, {NAMES[way]}", 100 * float(right[way].mean()), "%", 1)
-    loss = paired_difference(right["plan"], right["full"])
-    points = [100 * v for v in (loss.value, loss.low, loss.high)]
-    shown = Interval(*points, loss.level, loss.method, loss.questions)
-    figures.shown(f"the plan's loss of accuracy, {asked} questions", shown, "points", 2)
-    figures.at_most("the plan's loss of accuracy (estimate)", points[0], 2.0, "points", 2)
+    loss = percent(paired_difference(right["plan"], right["full"]))
+    figures.shown(f"the plan's loss of accuracy, {asked} questions", loss, "points", 2)
+    figures.at_most("the plan's loss of accuracy (estimate)", loss.value, 2.0, "points", 2)
