@@ -12,6 +12,7 @@ from karui.core.forge import Forge
 from karui.core.recording import Recorded
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
+from karui.forge import team
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
@@ -71,8 +72,9 @@ class TokenSkip(Training):
         pairs = [(q, t) for q, traces in material.right for t in traces]
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
-        limit = inf if forge.minutes is None else time.monotonic() + 60 * forge.minutes * _JUDGING
-        order = range(len(pairs)) if limit == inf else draw.permutation(len(pairs)).tolist()
+        limit, order = inf, list(range(len(pairs)))
+        if forge.minutes is not None and not team.several():  # several have to judge the same ones
+            limit, order = time.monotonic() + 60 * forge.minutes * _JUDGING, draw.permutation(order).tolist()
         for number, place in enumerate(order):
             if time.monotonic() > limit and len(material.lessons) >= LEAST:
                 material.dropped["no time to judge them"] += len(pairs) - number
