@@ -16,6 +16,7 @@ from karui.core.ask import Ask, Prompt
 from karui.core.errors import ModelError, PlanError
 from karui.core.trace import NO_SIGNALS
 from karui.engines.transformers.load import load_tokenizer
+from karui.forge.workplace import Workplace
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
@@ -212,6 +213,15 @@ def test_judging_ends_with_its_share_of_the_minutes(parent, recording, tmp_path,
     found, _ = taught[-1]
     assert len(found.examples) == LEAST  # of 24: fewer could not be learned from
     assert found.dropped["no time to judge them"] == 4
+
+
+def test_several_processes_judge_the_same_traces(parent, recording, tmp_path, taught, monkeypatch):
+    monkeypatch.setattr("karui.shorter.token_skip.team.several", lambda: True)
+    (tmp_path / "scratch").mkdir()
+    forge = Workplace(tmp_path, "", recording=recording, seed=0, minutes=1e-9, device="cpu", on_progress=None)
+    with pytest.raises(KeyboardInterrupt):
+        catalog.technique("token-skip")().prepare(parent, forge)
+    assert len(taught[-1][0].examples) == 24
 
 
 def test_log_probabilities_need_not_be_recorded(parent, recording, tmp_path, taught):
