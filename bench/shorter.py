@@ -23,7 +23,7 @@ A short training on a CPU, on a few right traces of the shipped pilot, shows tha
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,7 +123,7 @@ def played(recording: Recording, runs: int) -> list[Point]:
         for leave in (EXITS if tried else EXITS[:1])
         for vote in ("", *votes(recording))
     ]
-    return points({"main": recording}, plans, runs)
+    return replayed({"main": recording}, plans, runs)
 
 
 def cascaded(whole: Recording, first: Recording, runs: int, cuts: Sequence[int] = (0,)) -> list[Point]:
@@ -134,7 +134,7 @@ def cascaded(whole: Recording, first: Recording, runs: int, cuts: Sequence[int] 
         for doubt in DOUBTS
         for vote in votes(first)
     ]
-    return points({"main": whole, "first": first}, plans, runs)
+    return replayed({"main": whole, "first": first}, plans, runs)
 
 
 def votes(recording: Recording) -> list[str]:
@@ -142,7 +142,7 @@ def votes(recording: Recording) -> list[str]:
     return [vote for most in VOTES if most <= recording.samples for vote in VOTES[most]]
 
 
-def points(recordings: Mapping[str, Recording], plans: Sequence[Plan], runs: int) -> list[Point]:
+def replayed(recordings: Mapping[str, Recording], plans: Sequence[Plan], runs: int) -> list[Point]:
     """Returns what plans come to over recordings."""
     found = replay_all(Replay(recordings, runs=runs), plans, processes=2)
     return [Point(o.plan.label, float(o.tokens.mean()), float(o.accuracy.mean())) for o in found]
@@ -190,7 +190,7 @@ def dominated(before: Sequence[Point], after: Sequence[Point]) -> float:
     return 100 * float(np.mean(beaten))
 
 
-def delivered(figures: Figures, name: str, whole: Recording) -> None:
+def delivered(figures: Figures, name: str, whole: Recording, recorded: Iterable[Recording]) -> None:
     """Prints the correlation of lengths asked for and delivered, over kinds and over single traces.
 
     A ratio is compared with the share of the untrained model's mean on that kind (or question), a number of
@@ -200,8 +200,7 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
     usual = {q.id: np.mean([t.thinking_tokens for t in q.traces]) for q in whole.questions}
     single: list[tuple[float, float]] = []
     cells: list[tuple[float, float]] = []
-    for folder in sorted(DATA.glob(f"{name}-*")):
-        recording = load(folder, signals=False)
+    for recording in recorded:
         asked = float(next(s[knob] for s in recording.manifest.style if s["technique"] == asking))
         kinds: dict[str, list[tuple[float, float]]] = {}
         for q in recording.questions:
@@ -222,13 +221,12 @@ def delivered(figures: Figures, name: str, whole: Recording) -> None:
         figures.shown(f"{name}: asked for against delivered, by trace", trace_wise, "", 2)
 
 
-def right_at(figures: Figures, name: str) -> None:
+def right_at(figures: Figures, recorded: Mapping[str, Recording]) -> None:
     """Prints how often a model is right at each of the lengths that it was asked for."""
-    for folder in sorted(DATA.glob(f"{name}-*")):
-        recording = load(folder, signals=False)
+    for name, recording in recorded.items():
         right = 100 * Replay({"main": recording}).outcomes(own(recording)).accuracy
         unseen, long = (of_kinds(recording, right, kinds) for kinds in (UNSEEN, LONG))
-        figures.shown(f"{folder.name}: accuracy", float(right.mean()), "%", 1)
+        figures.shown(f"{name}: accuracy", float(right.mean()), "%", 1)
         figures.note(
             f"{thinking(recording).mean():.0f} thinking tokens; {unseen:.1f}% on kinds not trained on, "
             f"{long:.1f}% on kinds that need length"
@@ -278,8 +276,9 @@ def main() -> int:
     figures.at_most("the best of the certified: thinking tokens", min(ratios[: len(CERTIFIED)]), 0.35, "×", 3)
     compared(figures, whole, [models[name] for name in CERTIFIED], 1 if options.quick else 10)
     for name in ASKED:
-        delivered(figures, name, everything)
-        right_at(figures, name)
+        recorded = {p.name: load(p, signals=False) for p in sorted(DATA.glob(f"{name}-*"))}
+        delivered(figures, name, everything, recorded.values())
+        right_at(figures, recorded)
     pretrained(figures)
     learned(figures, 4 if options.quick else 12)
     return figures.close()

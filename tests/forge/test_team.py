@@ -10,8 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from torch import distributed
+from torch.distributed import FileStore
 
 from karui.engines.transformers.load import load_model
+from karui.forge import team
 from karui.forge.artifact import Artifact
 from karui.recording.store import save
 
@@ -79,6 +82,17 @@ def test_two_processes_make_one_artifact(place, tmp_path, plan):
     assert done.stdout.count(str(folder)) == 1  # one process speaks
     assert made.notes["curve"]["points"][-1]["step"] == int(plan.partition("steps=")[2].partition(",")[0])
     load_model(folder, "cpu", "float32")
+
+
+def test_processes_part(monkeypatch, tmp_path):
+    there = {"backend": "gloo", "rank": 0, "world_size": 1, "store": FileStore(str(tmp_path / "store"), 1)}
+    distributed.init_process_group(**there)
+    team.part()  # a single process has parted from nobody
+    assert distributed.is_initialized()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    team.part()
+    assert not distributed.is_initialized()
+    team.part()  # what found its artifact made never met the others
 
 
 @pytest.mark.parametrize(

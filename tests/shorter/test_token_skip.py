@@ -201,6 +201,36 @@ def test_whole_thoughts_or_steps_go(unit, shown, parent, recording, tmp_path, ta
     assert len(seen) > 1
 
 
+class Says:
+    """A judge for which only the last step of the long traces matters; remembers who was asked what."""
+
+    asked = ()
+
+    def __init__(self, name, device):
+        type(self).asked = (name, [])
+
+    def importance(self, text, spans):
+        self.asked[1].append(text)
+        start = text.find("Yes, the answer")
+        return np.array([float(0 <= start <= a) for a, _ in spans], np.float32)
+
+
+@pytest.mark.parametrize("importance", ["", "another"])
+def test_what_the_judge_finds_important_stays(importance, parent, recording, tmp_path, taught, monkeypatch):
+    monkeypatch.setattr("karui.shorter.token_skip.Judge", Says)
+    spec = f"token-skip:unit=step,lowest=0.6,importance={importance}"
+    found, _ = lessons_of(spec, parent, recording, tmp_path, taught)
+    tokenizer = load_tokenizer(parent)
+    shown = [tokenizer.decode(lesson.reply_ids).partition("</think>")[0] for lesson in found.examples]
+    long = [text for text in shown if "Hmm, 1" in text]
+    assert all("Yes, the answer" in text for text in long)
+    assert any("let me check" not in text for text in long)
+    name, texts = Says.asked
+    assert name == (importance or str(parent))  # by default the model judges its own thoughts
+    thoughts = {t.thinking for q in recording.questions for t in q.traces}
+    assert {text.lstrip("\n") for text in texts} <= thoughts  # and no questions with them
+
+
 def test_nothing_is_left_of_no_thought(parent):
     skip = catalog.technique("token-skip")()
     empty = Thought.of(load_tokenizer(parent), [])

@@ -82,7 +82,7 @@ class TokenSkip(Training):
             question, trace = pairs[place]
             self._teach(material, question, trace, dealt[place], judge)
             forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
-        del judge
+        del judge  # a second model on the device, and the training wants its memory
         self.train(model, forge, material.taught(), ratios=ratios)
 
     @property
