@@ -35,7 +35,7 @@ def summary(choice: Choice, study: Study) -> None:
     """Prints the decision, its evidence and the best plans."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
     say()
-    say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; until then, full thinking"))
+    say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
     source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:
