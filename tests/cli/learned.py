@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from karui import tasks
+from karui.engines.chat.markers import markers_of
+from karui.engines.chat.template import Template
 from karui.engines.transformers.load import load_tokenizer
-from karui.engines.transformers.markers import markers_of
-from karui.engines.transformers.prompt import Template
 from karui.forge.lessons import Lesson
 from karui.forge.sft import fine_tune
 

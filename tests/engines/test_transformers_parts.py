@@ -14,12 +14,13 @@ from transformers import BertConfig, BertModel, MambaConfig, MambaForCausalLM, P
 
 from karui.core.ask import Prompt
 from karui.core.errors import ModelError
+from karui.engines.chat.markers import find_markers
+from karui.engines.chat.template import Start, Template
+from karui.engines.chat.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
 from karui.engines.slots.threads import choose_threads
-from karui.engines.transformers import TransformersEngine, find_markers
+from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.card import digest
-from karui.engines.transformers.prompt import Start, Template
 from karui.engines.transformers.sampling import draw
-from karui.engines.transformers.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
 tiny = importlib.util.module_from_spec(_spec)

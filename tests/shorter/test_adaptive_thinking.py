@@ -10,9 +10,9 @@ import torch
 
 from karui.core.ask import Prompt
 from karui.core.errors import ModelError, PlanError
+from karui.engines.chat.markers import markers_of
+from karui.engines.chat.template import Template
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.engines.transformers.markers import markers_of
-from karui.engines.transformers.prompt import Template
 from karui.forge.transcript import Transcript
 from karui.shorter import adaptive_thinking
 from karui.shorter._material import Material

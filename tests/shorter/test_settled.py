@@ -8,7 +8,7 @@ import pytest
 
 from karui.core.bill import Bill
 from karui.core.trace import NO_SIGNALS, End, Mark, Trace
-from karui.engines.transformers.markers import Markers
+from karui.engines.chat.markers import Markers
 from karui.shorter._settled import cut, settled
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))

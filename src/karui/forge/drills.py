@@ -15,10 +15,10 @@ from karui.core.ask import Prompt
 from karui.core.errors import InputError, KaruiError, RecordingMismatch
 from karui.core.question import Question, Task
 from karui.core.recording import Recorded, Recording
-from karui.engines.transformers.answers import answer_after, answer_unsaid, end_pattern
-from karui.engines.transformers.markers import markers_of
-from karui.engines.transformers.prompt import Start, Template
-from karui.engines.transformers.vocabulary import Vocabulary
+from karui.engines.chat.answers import answer_after, answer_unsaid, end_pattern
+from karui.engines.chat.markers import markers_of
+from karui.engines.chat.template import Start, Template
+from karui.engines.chat.vocabulary import Vocabulary
 
 _LONGEST = 99.0
 """Percentile of the recorded lengths that replies may reach: a few endless ones would hold up all others."""

@@ -7,8 +7,8 @@ from typing import Any
 from karui.core.ask import Prompt
 from karui.core.recording import Recording
 from karui.core.trace import End, Trace
-from karui.engines.transformers.markers import markers_of
-from karui.engines.transformers.prompt import Start, Template
+from karui.engines.chat.markers import markers_of
+from karui.engines.chat.template import Start, Template
 
 _BREAKS: tuple[str, ...] = ("\n\n", "\n", "", " ")
 """What may stand between the end of thinking and the answer, which a trace is kept without."""

@@ -11,9 +11,9 @@ from typing import Any
 from karui.core.ask import Sampling
 from karui.core.errors import KaruiError
 from karui.core.forge import Forge
+from karui.engines.chat.markers import markers_of
+from karui.engines.chat.template import Start, Template
 from karui.engines.transformers.load import choose_dtype
-from karui.engines.transformers.markers import markers_of
-from karui.engines.transformers.prompt import Start, Template
 from karui.forge.drills import Drill, Judge, longest_reply
 from karui.forge.lessons import Lesson
 from karui.forge.room import ensure_memory

@@ -9,8 +9,8 @@ from typing import Any
 from karui.core.ask import Prompt
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import Trace
+from karui.engines.chat.markers import Markers, markers_of
 from karui.engines.transformers.load import load_tokenizer
-from karui.engines.transformers.markers import Markers, markers_of
 from karui.forge.lessons import Lesson, Lessons, ensure_enough, unfit
 from karui.forge.transcript import Transcript
 

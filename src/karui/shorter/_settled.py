@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from karui.core.errors import InputError
 from karui.core.trace import NO_SIGNALS, Mark, Trace
-from karui.engines.transformers.markers import BOX, Markers
+from karui.engines.chat.markers import BOX, Markers
 
 CHANGED = -1
 """Number of tokens of a text that no model wrote: not known before it is tokenized."""

@@ -10,8 +10,8 @@ from karui.core.errors import ModelError
 from karui.core.forge import Forge
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
+from karui.engines.chat.markers import BOX
 from karui.engines.transformers.load import choose_dtype, load_model
-from karui.engines.transformers.markers import BOX
 from karui.shorter._material import Material
 from karui.shorter._settled import cut, ensure_trials, settled
 from karui.shorter._training import Training

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from karui.core.engine import CheckpointRule
 from karui.core.errors import ModelError
+from karui.engines.chat.markers import PLAIN_ENDINGS, Markers
 from karui.engines.slots.engine import RULE, SlotEngine
-from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers
 
 
 class LlamaCppEngine(SlotEngine):

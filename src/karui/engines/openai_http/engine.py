@@ -10,11 +10,11 @@ from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import InputError
+from karui.engines.chat.answers import forced_head
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
 from karui.engines.openai_http.stream import HttpStream
-from karui.engines.transformers.answers import forced_head
 
 _RULE = CheckpointRule()
 KEY = "KARUI_API_KEY"

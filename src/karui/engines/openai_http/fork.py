@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from karui.core.engine import Reader
 from karui.core.trace import SIGNAL_UNIT, Peek, Trial
+from karui.engines.chat.answers import as_probability, box_end, mean_probability
 from karui.engines.openai_http.requests import Opening
 from karui.engines.openai_http.signals import entropy
 from karui.engines.openai_http.wire import Chunk, Token, read_chunk
-from karui.engines.transformers.answers import as_probability, box_end, mean_probability
 
 if TYPE_CHECKING:
     from karui.engines.openai_http.parts import Parts

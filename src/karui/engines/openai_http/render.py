@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from karui.core.ask import Prompt
 from karui.core.errors import EngineError
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.template import Start, Template, begin
 from karui.engines.openai_http.client import Client
-from karui.engines.transformers.markers import Markers
-from karui.engines.transformers.prompt import Start, Template, begin
 
 SWITCHES = ("enable_thinking", "thinking")
 """What chat templates call the switch that leaves the thinking out."""
@@ -66,8 +66,8 @@ class FolderRenderer:
         Raises:
             ModelError: There is none in the folder.
         """
+        from karui.engines.chat.markers import markers_of
         from karui.engines.transformers.load import find_folder, load_tokenizer
-        from karui.engines.transformers.markers import markers_of
 
         found = find_folder(folder)
         config = found / "config.json"

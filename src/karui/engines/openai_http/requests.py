@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.template import Start
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
-from karui.engines.transformers.markers import Markers
-from karui.engines.transformers.prompt import Start
 
 PATHS = {"completions": "completions", "chat": "chat/completions"}
 """Where requests go, by way."""

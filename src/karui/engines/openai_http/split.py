@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from karui.core.engine import CheckpointRule
 from karui.core.trace import Signals
 from karui.core.watch import Checkpoint
+from karui.engines.chat.answers import end_pattern, marker_begun
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.template import Start
 from karui.engines.openai_http.signals import measure
 from karui.engines.openai_http.wire import Chunk, Token
-from karui.engines.transformers.answers import end_pattern, marker_begun
-from karui.engines.transformers.markers import Markers
-from karui.engines.transformers.prompt import Start
 
 
 @dataclass(frozen=True, slots=True)

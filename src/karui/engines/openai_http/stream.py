@@ -18,12 +18,12 @@ from karui.core.engine import Hear, Reader, trace_seed, unheard
 from karui.core.errors import EngineError, Refused
 from karui.core.trace import End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
+from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
+from karui.engines.chat.template import Start
 from karui.engines.openai_http.fork import Fork
 from karui.engines.openai_http.requests import Opening, limit_of
 from karui.engines.openai_http.split import Piece, Split, pieces_of
 from karui.engines.openai_http.wire import Chunk, Usage, read_chunk
-from karui.engines.transformers.answers import answer_after, answer_unsaid, mean_probability
-from karui.engines.transformers.prompt import Start
 
 if TYPE_CHECKING:
     from karui.engines.openai_http.parts import Parts

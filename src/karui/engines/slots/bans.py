@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.engines.transformers.vocabulary import Vocabulary
+from karui.engines.chat.vocabulary import Vocabulary
 
 
 class Bans:

@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.engine import CheckpointRule
-from karui.engines.slots.bans import Bans
-from karui.engines.slots.machine import Draws, Machine
-from karui.engines.slots.row import Fork, Mode, Row, Want
-from karui.engines.slots.speculation import Speculation
-from karui.engines.transformers.vocabulary import (
+from karui.engines.chat.vocabulary import (
     BLANK_LINE,
     CLOSE,
     ENDS_LINE,
@@ -22,6 +18,10 @@ from karui.engines.transformers.vocabulary import (
     TURN_END,
     Vocabulary,
 )
+from karui.engines.slots.bans import Bans
+from karui.engines.slots.machine import Draws, Machine
+from karui.engines.slots.row import Fork, Mode, Row, Want
+from karui.engines.slots.speculation import Speculation
 
 _PATIENCE = 4
 """Steps that a few rows wait at most for company before their prompts or suffixes are read."""

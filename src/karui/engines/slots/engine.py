@@ -8,14 +8,14 @@ from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
 from karui.core.errors import EngineError, ModelError
+from karui.engines.chat.markers import PLAIN_ENDINGS, Markers, markers_of
+from karui.engines.chat.template import Start, Template
+from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
 from karui.engines.slots.machine import Machine
 from karui.engines.slots.row import Row
 from karui.engines.slots.settle import Settle
 from karui.engines.slots.stream import Server, SlotStream
-from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers, markers_of
-from karui.engines.transformers.prompt import Start, Template
-from karui.engines.transformers.vocabulary import Vocabulary
 
 RULE = CheckpointRule()
 """Where streams stop unless told otherwise."""

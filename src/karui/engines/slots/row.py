@@ -9,8 +9,8 @@ from typing import Any
 from karui.core.ask import Ask
 from karui.core.engine import Reader
 from karui.core.trace import Peek, Trial
-from karui.engines.transformers.prompt import Start
-from karui.engines.transformers.vocabulary import Writer
+from karui.engines.chat.template import Start
+from karui.engines.chat.vocabulary import Writer
 
 
 class Mode(IntEnum):

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from karui.core.bill import Tally
 from karui.core.trace import End, Peek, Signals, Trace, Trial
 from karui.core.watch import Checkpoint
-from karui.engines.slots.batch import Batch
-from karui.engines.slots.row import Mode, Row, Want
-from karui.engines.transformers.answers import (
+from karui.engines.chat.answers import (
     answer_after,
     answer_unsaid,
     as_probability,
@@ -18,8 +16,10 @@ from karui.engines.transformers.answers import (
     marker_begun,
     mean_probability,
 )
-from karui.engines.transformers.markers import Markers
-from karui.engines.transformers.vocabulary import CLOSE
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.vocabulary import CLOSE
+from karui.engines.slots.batch import Batch
+from karui.engines.slots.row import Mode, Row, Want
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,14 @@
 """Any causal language model, run in this process by transformers and torch.
 
-Importing this package imports neither, nor the engine: other engines read markers, templates and answers with
-modules of this package, and the engine itself stands on what they share.
+Importing this package imports neither: the engine is imported when it is first asked for.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from karui.engines.transformers.markers import Markers, find_markers
-
 if TYPE_CHECKING:
     from karui.engines.transformers.engine import TransformersEngine
 
-__all__ = ["Markers", "TransformersEngine", "find_markers"]
+__all__ = ["TransformersEngine"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,12 @@ from typing import Any
 
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import ModelError
+from karui.engines.chat.markers import PLAIN_ENDINGS, Markers
 from karui.engines.slots.draft import Draft
 from karui.engines.slots.engine import RULE, SlotEngine
 from karui.engines.slots.lookup import Lookup
 from karui.engines.slots.speculation import Proposer, Speculate, Speculated, Speculation
 from karui.engines.slots.threads import choose_threads
-from karui.engines.transformers.markers import PLAIN_ENDINGS, Markers
 
 
 class TransformersEngine(SlotEngine):

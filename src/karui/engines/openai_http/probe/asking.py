@@ -5,12 +5,12 @@ from typing import Any
 
 from karui.core.ask import Prompt
 from karui.core.errors import Refused
+from karui.engines.chat.markers import Markers, find_markers
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.client import Client
 from karui.engines.openai_http.render import FolderRenderer, Renderer
 from karui.engines.openai_http.requests import CONTINUE, PATHS
 from karui.engines.openai_http.wire import Chunk, read_chunk
-from karui.engines.transformers.markers import Markers, find_markers
 
 QUESTION = "A farmer has 13 cows, buys 5 more and sells 3. How many cows does the farmer have now?"
 """Asked of every model: it needs a thought, and little of it."""

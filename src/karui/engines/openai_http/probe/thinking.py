@@ -5,11 +5,11 @@ from typing import Any
 
 from karui.core.ask import Prompt
 from karui.core.errors import EngineError
+from karui.engines.chat.markers import Markers, find_markers, markers_seen
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.probe.asking import QUESTION, Asking, messages_for
 from karui.engines.openai_http.render import FolderRenderer
 from karui.engines.openai_http.wire import Chunk
-from karui.engines.transformers.markers import Markers, find_markers, markers_seen
 
 _BEGINNING, _WHOLE = 16, 512
 """Tokens generated to see how the thinking begins, and, where only chat shows it, how it ends."""

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Any
 
 from karui.core.ask import Prompt
-from karui.engines.transformers.markers import Markers
+from karui.engines.chat.markers import Markers
 
 
 class Start(IntEnum):

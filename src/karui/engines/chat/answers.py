@@ -6,7 +6,7 @@ from math import exp
 import numpy as np
 
 from karui.core.engine import Reader
-from karui.engines.transformers.markers import BOX, Markers
+from karui.engines.chat.markers import BOX, Markers
 
 PROBABILITY_UNIT = 1 / 1024
 """Probabilities are rounded to this, for the reason that signals are: the last bits of float32 depend on what
