@@ -1,13 +1,15 @@
 """A whole reply sorted into thinking and answer, whatever became of its markers on the way.
 
-Markers leak. A budget closes the thinking, and the model thinks on inside the content and closes it a second time;
-a parser puts a marker into the answer; thinking comes in a field of its own after the answer has begun. The rules:
+Markers leak. A budget closes the thinking, and the model thinks on inside the content and closes it a second
+time; a parser puts a marker into the answer; thinking comes in a field of its own after the answer has
+begun. The rules:
 
-* What stands between a pair of markers is thinking, however many pairs there are; what stands outside is the answer.
-* What stands before an end marker that nothing has opened is thinking too, if an answer follows behind it. If none does, it is the
-  answer, and the marker is dropped.
-* A field for thinking is thinking, before, beside and after the content. An end marker inside it begins the answer only where the
-  content has none.
+* What stands between a pair of markers is thinking, however many pairs there are; what stands outside is the
+  answer.
+* What stands before an end marker that nothing has opened is thinking too, if an answer follows behind it.
+  If none does, it is the answer, and the marker is dropped.
+* A field for thinking is thinking, before, beside and after the content. An end marker inside it begins the
+  answer only where the content has none.
 * A marker in quotes or backticks is spoken of, not used; only the first end of thinking always counts.
 """
 
@@ -155,7 +157,12 @@ def _inline(
 def _marked(
     markers: Markers, text: str, begin: int, end: int, start: Start
 ) -> tuple[list[Passage], set[int], bool]:
-    """Cuts text at its markers; returns the passages, those that an unopened end marker ends, and whether one opened later."""
+    """Cuts text at its markers.
+
+    Returns:
+        The passages, which of them an end marker ends that nothing has opened, and whether one was opened
+        after the answer had begun.
+    """
     opening, closing = markers.open.strip(), markers.close.strip()
     pattern = re.compile("|".join(re.escape(m) for m in (closing, opening) if m))
     thinks, closed, reopened = start is Start.THINKING, False, False

@@ -85,7 +85,8 @@ class Client:
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Sends a request and gives its reply as it comes; leaving the context ends it on the server, too.
 
-        The last chunk has `last` where the server marked the end; one that only closes the connection does not.
+        The last chunk has `last` where the server marked the end; one that only closes the connection does
+        not.
 
         Raises:
             EngineError: As `get`; and where the stream breaks, turns silent, or holds an error.
@@ -161,11 +162,11 @@ class Client:
                     raise EngineError(f"{self.url} sent an event of more than {_LONGEST_EVENT >> 20} MiB.")
         except httpx.HTTPError as error:
             raise self._broken(error) from error
-        event = events.end()
-        if event is not None and event.done:
+        left = events.end()
+        if left is not None and left.done:
             yield Chunk(last=True)
-        elif event is not None and event.data and event.data.strip():
-            yield self._read(event)
+        elif left is not None and left.data and left.data.strip():
+            yield self._read(left)
 
     async def _refuse(self, response: "httpx.Response", kind: str) -> None:
         """Says what came instead of a stream: an error with a status that says all is well, or a page."""

@@ -1,10 +1,12 @@
 """What a message says: thinking and answer, out of every field and list of parts that servers put them into.
 
-Thinking text is `reasoning` (vLLM from 0.16, OpenRouter, Ollama), `reasoning_content` (SGLang, older vLLM, llama.cpp,
-DeepSeek, xAI), `thinking`, or a list of parts (`reasoning_details` of OpenRouter, `thinking_blocks` of LiteLLM). The content is a
-text, or a list of parts that are texts or thinking (Mistral, Anthropic, OpenAI's responses).
+Thinking text is `reasoning` (vLLM from 0.16, OpenRouter, Ollama), `reasoning_content` (SGLang, older vLLM,
+llama.cpp, DeepSeek, xAI), `thinking`, or a list of parts (`reasoning_details` of OpenRouter,
+`thinking_blocks` of LiteLLM). The content is a text, or a list of parts that are texts or thinking (Mistral,
+Anthropic, OpenAI's responses).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +18,7 @@ THINKING_FIELDS = (
     "reasoning_details",
     "thinking_blocks",
 )
-"""Where a chat message has the text of its thinking; where several have it, they have the same, and the first counts."""
+"""Where a chat message has its thinking; where several fields have it, the first counts: it is the same."""
 
 Part = tuple[str, bool]
 """A piece of text, and whether the server says that it is thinking."""
@@ -25,6 +27,7 @@ _TEXTS = ("text", "thinking", "reasoning", "content", "summary", "refusal", "val
 _SILENT = ("redacted", "encrypted", "image", "audio", "video", "file", "tool", "function", "signature")
 """Kinds of parts that say nothing, by a word of their type."""
 _DEEPEST = 8
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_message(message: Mapping[str, Any]) -> tuple[tuple[Part, ...], str]:
@@ -79,10 +82,31 @@ def read_parts(content: Any, *, apart: bool = False, depth: int = 0) -> list[Par
         if any(word in kind for word in _SILENT):
             return []
         named = next((n for n in _TEXTS if content.get(n)), "")
-        thinks = apart or any(word in kind for word in ("think", "reason")) or named in {"thinking", "reasoning"}
+        thinks = (
+            apart or any(word in kind for word in ("think", "reason")) or named in {"thinking", "reasoning"}
+        )
         found = read_parts(content.get(named), apart=thinks, depth=depth + 1)
     return found
 
 
 def _joined(value: Any) -> str:
     return "".join(said for said, _ in read_parts(value))
+
+
+def paired(text: str, *, last: bool) -> tuple[str, str]:
+    """Joins halves of characters (surrogates), which JSON can spell and text cannot hold.
+
+    Servers that count in UTF-16 cut characters in two: one half ends an event, the other begins the next.
+
+    Args:
+        text: What came, with the half of the event before it.
+        last: Whether nothing follows, so that a half stays one.
+
+    Returns:
+        The text, and the half at its end that waits for its other one; a lone half shows as U+FFFD.
+    """
+    half = text[-1:] if not last and "\ud800" <= text[-1:] <= "\udbff" else ""
+    said = text.removesuffix(half) if half else text
+    if _HALF.search(said):
+        said = said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return said, half

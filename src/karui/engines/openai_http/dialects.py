@@ -1,4 +1,4 @@
-"""Replies of other APIs than chat completions, put into its shape: Anthropic's messages and OpenAI's responses."""
+"""Replies of other APIs in the shape of chat completions: Anthropic's messages, OpenAI's responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _DELTAS = {
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
-def as_choices(data: Mapping[str, Any]) -> Mapping[str, Any]:
+def as_choices(data: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: PLR0911 - one for each shape
     """Returns a reply or an event in the shape of a chat completion; as it came, where it already has it.
 
     Args:

@@ -1,8 +1,8 @@
 """Server-sent events, read from bytes as the HTML standard says: for karui's client and for its gateway.
 
 Only CR, LF and CRLF end a line. Python's own line reading also breaks at U+2028, U+2029, U+0085 and others,
-which JSON may hold as they are. `httpx-sse` reads lines rightly in its newest version, but it gives no bytes back, and what
-the gateway passes on has to stay as it came.
+which JSON may hold as they are. `httpx-sse` reads lines rightly in its newest version, but it gives no bytes
+back, and what the gateway passes on has to stay as it came.
 """
 
 import re

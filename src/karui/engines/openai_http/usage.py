@@ -1,8 +1,9 @@
 """Tokens as servers count them, under every name and whether thinking is inside the completion or beside it.
 
-OpenAI, vLLM and most others count thinking as a part of the completion. xAI and Google's compatible API count it
-beside: only `total_tokens` has all of it. Anthropic counts a cached prompt beside the rest of the prompt. A count that
-is not told but follows from the total is inferred, and `Usage.inferred` says so.
+OpenAI, vLLM and most others count thinking as a part of the completion. xAI and Google's compatible API
+count it
+beside: only `total_tokens` has all of it. Anthropic counts a cached prompt beside the rest of the prompt. A
+    count that is not told but follows from the total is inferred, and `Usage.inferred` says so.
 """
 
 from collections.abc import Mapping
@@ -77,7 +78,13 @@ def _places(data: Mapping[str, Any]) -> list[Any]:
     choices = data.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
     groq, message, reply = (_mapping(data.get(k)) for k in ("x_groq", "message", "response"))
-    return [data.get("usage"), choice.get("usage"), groq.get("usage"), message.get("usage"), reply.get("usage")]
+    return [
+        data.get("usage"),
+        choice.get("usage"),
+        groq.get("usage"),
+        message.get("usage"),
+        reply.get("usage"),
+    ]
 
 
 def _told(usage: Mapping[str, Any]) -> bool:
@@ -98,30 +105,31 @@ def _prompt(usage: Mapping[str, Any]) -> tuple[int | None, bool]:
 def _settled(
     prompt: int | None, completion: int | None, thinking: int | None, cached: int | None, total: int | None
 ) -> Usage | None:
+    """Returns the usage, with what the total shows where it is more than prompt and completion."""
     if total is not None and prompt is None and completion is not None and total >= completion:
         return Usage(total - completion, completion, cached, thinking, "the prompt: total less completion")
     if total is not None and completion is None and prompt is not None and total >= prompt:
         return Usage(prompt, total - prompt, cached, thinking, "the completion: total less prompt")
     prompt, completion = prompt or 0, completion or 0
     left = total - prompt - completion if total is not None else 0
+    why = ""
     if left > 0 and left == cached and not thinking:
-        return Usage(prompt + left, completion, cached, thinking, "the prompt: its cached part is counted beside it")
-    if left > 0 and left == thinking:
+        prompt += left
+        why = "the prompt: its cached part is counted beside it"
+    elif left > 0 and left == thinking:
+        completion += left
         why = "the completion: thinking is counted beside it, as the total shows"
-        return Usage(prompt, completion + left, cached, thinking, why)
-    if left > 0 and not thinking:
+    elif left > 0 and not thinking:
+        completion, thinking = completion + left, left
         why = "the completion and its thinking: total less prompt, and less what is called the completion"
-        return Usage(prompt, completion + left, cached, left, why)
-    if thinking is not None and thinking > completion:
-        if total is None:
-            why = "the completion: thinking is more than it, so it is counted beside"
-            return Usage(prompt, completion + thinking, cached, thinking, why)
-        if left > 0:
-            why = "the completion: total less prompt; thinking, told as more, is taken as all of it"
-            return Usage(prompt, completion + left, cached, min(thinking, completion + left), why)
-        why = f"the thinking: {thinking} were told, more than the completion"
-        return Usage(prompt, completion, cached, completion, why)
-    return Usage(prompt, completion, cached, thinking)
+    elif thinking is not None and thinking > completion and total is None:
+        completion += thinking
+        why = "the completion: thinking is more than it, so it is counted beside"
+    elif thinking is not None and thinking > completion:
+        completion += max(0, left)
+        why = f"the thinking: {thinking} were told; the total leaves {completion} for all that was generated"
+        thinking = min(thinking, completion)
+    return Usage(prompt, completion, cached, thinking, why)
 
 
 def _of_timings(timings: Mapping[str, Any]) -> Usage | None:

@@ -1,7 +1,8 @@
-"""What servers send, whatever they call it, read into plain values: whole replies and events of streams alike.
+"""What servers send, whatever they call it, read into plain values.
 
-This is the one place where a reply is read: the engine, the probe, the gateway and what it keeps all go through
-`read_chunk`. Texts are in `content.py`, counts in `usage.py`, reasons in `finish.py`.
+This is the one place where a reply is read, whole or in events: the engine, the probe, the gateway and what
+it keeps all go through `read_chunk`. Texts are in `content.py`, counts in `usage.py`, reasons in
+`finish.py`.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from karui.engines.openai_http.content import Part, read_message
+from karui.engines.openai_http.content import Part, paired, read_message
 from karui.engines.openai_http.dialects import as_choices
 from karui.engines.openai_http.finish import read_finish
 from karui.engines.openai_http.usage import Usage, read_usage
@@ -78,8 +79,8 @@ class Chunk:
 def read_chunk(data: Mapping[str, Any]) -> Chunk:
     """Reads a completion or chat completion, whole or in part.
 
-    Of several choices the first is read (`index` 0). What has another shape than expected is passed over, never
-    turned into text.
+    Of several choices the first is read (`index` 0). What has another shape than expected is passed over,
+    never turned into text.
     """
     data = as_choices(data)
     listed = data.get("choices")
@@ -95,6 +96,8 @@ def read_chunk(data: Mapping[str, Any]) -> Chunk:
         field = ""
     else:
         parts, field = read_message(message)
+    if "delta" not in choice:
+        parts = tuple((paired(said, last=True)[0], apart) for said, apart in parts)
     ids = _numbers(choice.get("token_ids"))
     usage = read_usage(data)
     return Chunk(
