@@ -178,6 +178,8 @@ class Trace:
         seconds: Wall time from asking to its end; 0 where not measured.
         first_seconds: Wall time from asking to its first token.
         thought_seconds: Wall time from asking to the first token of its answer.
+        finish: Why it ended, in its server's word ("stop", "length", "abort" …); "" where nothing said so.
+        remark: What a reader should know of how it was read: leaked markers, inferred counts; "" for nothing.
     """
 
     question: str
@@ -196,6 +198,8 @@ class Trace:
     seconds: float = 0.0
     first_seconds: float = 0.0
     thought_seconds: float = 0.0
+    finish: str = ""
+    remark: str = ""
 
     @property
     def reply(self) -> Reply:

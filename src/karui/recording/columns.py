@@ -58,9 +58,13 @@ SCHEMA = pa.schema(
         ("right", pa.list_(pa.string())),
         ("marks", pa.list_(_MARK)),
         *((f"signal_{name}", pa.list_(pa.int16())) for name in SIGNALS),
+        ("finish", pa.string()),
+        ("remark", pa.string()),
     ]
 )
-_PLAIN_COLUMNS = [name for name in SCHEMA.names if name not in ("bill", "right", "marks")]
+_LATER = ("finish", "remark")
+"""Columns that older recordings do not have; "" there."""
+_PLAIN_COLUMNS = [name for name in SCHEMA.names if name not in ("bill", "right", "marks", *_LATER)]
 # Neighbouring signals differ little or are both near 0; split by byte, the upper bytes nearly vanish.
 _SIGNAL_PATHS = {f"signal_{name}.list.element": "BYTE_STREAM_SPLIT" for name in SIGNALS}
 _GROUP = 400
@@ -121,7 +125,9 @@ def read(source: Any, *, signals: bool) -> Iterator[Row]:
     """
     names = [n for n in SCHEMA.names if signals or not n.startswith("signal_")]
     file = pq.ParquetFile(source, pre_buffer=False)
-    if missing := set(names) - set(file.schema_arrow.names):
+    there = set(file.schema_arrow.names)
+    names = [n for n in names if n in there or n not in _LATER]
+    if missing := set(names) - there:
         raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
     for index in range(file.num_row_groups):
         # One thread, nothing read ahead: buffers kept by Arrow's threads outweighed the recording itself.
@@ -142,6 +148,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     columns: dict[str, Any] = {
         n: [getattr(t, n) for t in traces] for n in _PLAIN_COLUMNS if hasattr(Trace, n)
     }
+    columns |= {n: [getattr(t, n) for t in traces] for n in _LATER}
     columns["bill"] = [{name: getattr(t.bill, name) for name in Bill.__slots__} for t in traces]
     columns["right"] = [list(r.right) for r in rows]
     columns["marks"] = [[_mark_fields(m) for m in t.marks] for t in traces]
@@ -189,6 +196,7 @@ def _rows(table: pa.Table, signals: bool) -> Iterator[Row]:
     right, right_at = right_column.flatten().to_pylist(), _offsets(right_column)
     unpacked = [_unpack(_one(table, f"signal_{name}")) for name in SIGNALS] if signals else []
     bills = _one(table, "bill").flatten()
+    later = {n: table[n].to_pylist() for n in _LATER if n in table.column_names}
     plain = (table[n].to_pylist() for n in _PLAIN_COLUMNS if not n.startswith("signal_"))
     for i, (fields, bill) in enumerate(
         zip(zip(*plain, strict=True), zip(*(b.to_pylist() for b in bills), strict=True), strict=True)
@@ -212,6 +220,7 @@ def _rows(table: pa.Table, signals: bool) -> Iterator[Row]:
             seconds=seconds[0],
             first_seconds=seconds[1],
             thought_seconds=seconds[2],
+            **{name: values[i] or "" for name, values in later.items()},
         )
         yield Row(trace, tuple(right[right_at[i] : right_at[i + 1]]))
 

@@ -24,14 +24,29 @@ def as_probability(logprob: float) -> float:
     return round(exp(logprob) / PROBABILITY_UNIT) * PROBABILITY_UNIT
 
 
+_FINAL = re.compile(
+    r"(?:<\|end\|>\s*)?(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
+)
+"""How gpt-oss opens its answer; with a format behind `<|constrain|>` where one was asked for."""
+_FINAL_BEGUN = re.compile(
+    r"<\|end\|>\s*(?:<\|start\|>\s*\w*\s*)?(?:<\|channel\|>\s*\w*[^<]*)?(?:<\|constrain\|>[^<]*)?(?:<\|?\w*\|?)?$"
+)
+LONGEST_END = 96
+"""Characters that the end of thinking takes at most, where a pattern and not a text finds it."""
+
+
 def end_pattern(markers: Markers) -> re.Pattern[str]:
     """Returns what finds the end of thinking."""
+    if markers.family == "gpt-oss":
+        return _FINAL
     ends = markers.endings if markers.plain else (markers.close,)
     return re.compile("|".join(map(re.escape, ends)), re.IGNORECASE if markers.plain else 0)
 
 
 def marker_begun(markers: Markers, text: str) -> int:
     """Returns how many characters at the end of `text` may begin a marker that ends the thinking."""
+    if markers.family == "gpt-oss" and (begun := _FINAL_BEGUN.search(text, max(0, len(text) - LONGEST_END))):
+        return len(text) - begun.start()
     longest = 0
     for marker in markers.endings or (markers.close,):
         sizes = range(min(len(marker) - 1, len(text)), longest, -1)
@@ -51,7 +66,9 @@ def answer_after(markers: Markers, text: str) -> str:
     """Returns the answer in what followed the thinking, without the tags that the model puts around it."""
     text = text.strip()
     if markers.family == "gpt-oss":
-        return text.rpartition("<|message|>")[2]
+        for end in ("<|return|>", "<|end|>"):
+            text = text.removesuffix(end)
+        return text.rpartition("<|message|>")[2].strip()
     if markers.answer and markers.answer in text:
         text = text.partition(markers.answer)[2]
     if markers.answer_close:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from karui.core.errors import EngineError, KaruiError, Silent
-from karui.engines.openai_http.faults import explain, read_fault
+from karui.engines.openai_http.faults import explain, fault_in, read_fault
+from karui.engines.openai_http.sse import Event, Events
+from karui.engines.openai_http.wire import Chunk, read_chunk
 
 if TYPE_CHECKING:
     import httpx
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may pass; 500 is among them because servers under load answer it, too."""
+_LONGEST_EVENT = 16 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -71,12 +74,19 @@ class Client:
         return _content(await self._send("GET", path, None))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Returns the answer to a request, as `get`."""
-        return _content(await self._send("POST", path, body))
+        """Returns the answer to a request, as `get`; an error in it is raised whatever its status is."""
+        response = await self._send("POST", path, body)
+        found = _content(response)
+        if isinstance(found, dict) and (fault := fault_in(found, response.text)) is not None:
+            raise explain(fault.status or 500, fault, self.url)
+        return found
 
     @asynccontextmanager
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
-        """Sends a request and gives its events as they come; leaving the context ends it on the server, too.
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Chunk]]:
+        """Sends a request and gives its reply as it comes; leaving the context ends it on the server, too.
+
+        The last chunk has `last` where the server marked the end; one that only closes the connection does
+        not.
 
         Raises:
             EngineError: As `get`; and where the stream breaks, turns silent, or holds an error.
@@ -133,44 +143,70 @@ class Client:
             await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _events(self, response: "httpx.Response") -> AsyncIterator[Any]:
+    async def _events(self, response: "httpx.Response") -> AsyncIterator[Chunk]:
         import httpx
 
         kind = response.headers.get("content-type", "")
         if "text/event-stream" not in kind:
-            raise EngineError(
-                f"{self.url} did not answer with a stream.",
-                why=f"Its content type is {kind or 'not given'}.",
-                remedy="Check that the address is that of an OpenAI-compatible server.",
-            )
-        data: list[str] = []
+            await self._refuse(response, kind)
+        events = Events()
         try:
-            async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    data.append(line[5:].removeprefix(" "))
-                elif not line and data:
-                    text, data = "\n".join(data), []
-                    if text.strip() == "[DONE]":
+            async for piece in response.aiter_bytes():
+                for event in events.feed(piece):
+                    if event.done:
+                        yield Chunk(last=True)
                         return
-                    yield self._event(text)
+                    if event.data and event.data.strip():
+                        yield self._read(event)
+                if events.waiting > _LONGEST_EVENT:
+                    raise EngineError(f"{self.url} sent an event of more than {_LONGEST_EVENT >> 20} MiB.")
         except httpx.HTTPError as error:
             raise self._broken(error) from error
-        if data and (text := "\n".join(data)).strip() != "[DONE]":
-            yield self._event(text)
+        left = events.end()
+        if left is not None and left.done:
+            yield Chunk(last=True)
+        elif left is not None and left.data and left.data.strip():
+            yield self._read(left)
 
-    def _event(self, text: str) -> Any:
+    async def _refuse(self, response: "httpx.Response", kind: str) -> None:
+        """Says what came instead of a stream: an error with a status that says all is well, or a page."""
+        import httpx
+
         try:
-            event = json.loads(text)
-        except ValueError as error:
+            text = (await response.aread()).decode(errors="replace")
+        except httpx.HTTPError:
+            text = ""
+        raise self._fault(text) or EngineError(
+            f"{self.url} did not answer with a stream.",
+            why=f"Its content type is {kind or 'not given'}.",
+            remedy="Check that the address is that of an OpenAI-compatible server.",
+        )
+
+    def _read(self, event: Event) -> Chunk:
+        text = event.data or ""
+        try:
+            # Control characters inside a text are no JSON, but say what they say.
+            data = json.loads(text, strict=False)
+        except (ValueError, RecursionError) as error:
+            if event.name == "error":
+                raise explain(500, read_fault(text), self.url) from error
             raise EngineError(
                 f"{self.url} sent something unreadable in the middle of a stream.", why=text[:200]
             ) from error
-        if not isinstance(event, dict):
+        if not isinstance(data, dict):
             raise EngineError(f"{self.url} sent an event that is no object.", why=text[:200])
-        if event.get("error") or event.get("object") == "error":
-            fault = read_fault(text)
+        if (fault := read_fault(text) if event.name == "error" else fault_in(data, text)) is not None:
             raise explain(fault.status or 500, fault, self.url)
-        return event
+        return read_chunk(data)
+
+    def _fault(self, text: str) -> KaruiError | None:
+        """Returns the error that a reply of status 200 is, None where it is none."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        fault = fault_in(data, text) if isinstance(data, dict) else None
+        return None if fault is None else explain(fault.status or 500, fault, self.url)
 
     def _client(self) -> "httpx.AsyncClient":
         import httpx
@@ -211,7 +247,7 @@ class Client:
 def _content(response: "httpx.Response") -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.text
 
 

@@ -1,6 +1,7 @@
 """Errors in the shapes that servers give them, and the sentences karui makes of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,9 @@ def read_fault(text: str) -> Fault:
     """
     try:
         body: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Fault(" ".join(text.split())[:400])
-    found = body.get("error", body) if isinstance(body, dict) else body
+    found = (body.get("error") or body) if isinstance(body, dict) else body
     if not isinstance(found, dict):
         return Fault(str(found)[:400])
     message = found.get("message") or found.get("detail") or found
@@ -43,6 +44,25 @@ def read_fault(text: str) -> Fault:
     status = int(code) if code.isdecimal() and 400 <= int(code) < 600 else 0
     kind = found.get("type") or ("" if status else code) or ""
     return Fault(str(message)[:400], str(kind), str(found.get("param") or ""), status)
+
+
+def fault_in(data: Mapping[str, Any], text: str = "") -> Fault | None:
+    """Returns the error that a reply or an event holds; None where it holds none.
+
+    Many servers send `"error": null` with every event; OpenRouter puts errors into the choice.
+
+    Args:
+        data: What a server sent, with a status that says that all is well.
+        text: The same as it came.
+    """
+    choices = data.get("choices")
+    listed = choices if isinstance(choices, list) else []
+    inside = next((c["error"] for c in listed if isinstance(c, dict) and c.get("error")), None)
+    failed = data.get("response") if data.get("type") == "response.failed" else None
+    found = data.get("error") or inside or (failed.get("error") if isinstance(failed, dict) else None)
+    if found:
+        return read_fault(json.dumps({"error": found}))
+    return read_fault(text or json.dumps(data)) if data.get("object") == "error" else None
 
 
 def explain(status: int, fault: Fault, url: str) -> KaruiError:

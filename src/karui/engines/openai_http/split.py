@@ -1,14 +1,16 @@
 """What a stream has written so far: where its thinking ends, and where checkpoints lie in it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from karui.core.engine import CheckpointRule
 from karui.core.trace import Signals
 from karui.core.watch import Checkpoint
-from karui.engines.chat.answers import end_pattern, marker_begun
+from karui.engines.chat.answers import LONGEST_END, end_pattern, marker_begun
 from karui.engines.chat.markers import Markers
+from karui.engines.chat.passages import Sorted, Stretch, sort_reply
 from karui.engines.chat.template import Start
+from karui.engines.openai_http.content import paired
 from karui.engines.openai_http.signals import measure
 from karui.engines.openai_http.wire import Chunk, Token
 
@@ -45,8 +47,7 @@ def pieces_of(chunk: Chunk, tokens: int, at: float) -> list[Piece]:
         tokens: How many tokens it stands for.
         at: When it came.
     """
-    texts = [(chunk.thinking, True)] if chunk.thinking else []
-    texts += [(chunk.text, False)] if chunk.text or not texts else []
+    texts = list(chunk.parts) or [("", bool(chunk.field))]
     listed: list[Token | None] = [*chunk.tokens] or [None] * tokens
     ids: list[int | None] = [*chunk.ids] or [t.id if t else None for t in listed]
     ids += [None] * (len(listed) - len(ids))
@@ -78,7 +79,7 @@ class Split:
         thinking_tokens: Those of the thinking, once it is over; -1 before.
         first: When its first token came, seconds; 0 before.
         thought: When the first token of the answer came; 0 before.
-        reopened: Whether text for the field of thinking came after the answer had begun.
+        leaks: What the server did not keep apart, in words, once the stream has ended.
     """
 
     markers: Markers
@@ -92,7 +93,7 @@ class Split:
     thinking_tokens: int = -1
     first: float = 0.0
     thought: float = 0.0
-    reopened: bool = False
+    leaks: tuple[str, ...] = ()
     _begin: int = 0
     _end: int = -1
     _resume: int = 0
@@ -103,6 +104,17 @@ class Split:
     _mode: Start = Start.UNDECIDED
     _pattern: re.Pattern[str] = field(default_factory=lambda: re.compile(""))
     _signals: list[tuple[float, float, float]] = field(default_factory=list)
+    _stretches: list[Stretch] = field(default_factory=list)
+    _half: str = ""
+    """The first half of a character that a server has cut in two."""
+    _opened: int = 0
+    """Where the text of a field for thinking begins."""
+    _held: tuple[int, int] | None = None
+    """Where a blank content began that may turn out to be the answer's, in characters and in tokens."""
+    _behind: list[tuple[int, int]] = field(default_factory=list)
+    """Characters and tokens so far, after each piece since thinking ended: places of markers in tokens."""
+    _sorted: Sorted | None = None
+    _ranges: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Begins."""
@@ -120,7 +132,11 @@ class Split:
         """
         self._count(piece)
         before = self._mode
+        if self._half or not piece.text.isascii():
+            whole, self._half = paired(self._half + piece.text, last=last)
+            piece = replace(piece, text=whole)
         self.text += piece.text
+        self.fields |= piece.apart and bool(piece.text)
         if self.fields:
             self._hear_fields(piece)
         elif before is Start.UNDECIDED:
@@ -129,8 +145,16 @@ class Split:
             self._close(len(piece.text))
         if before is Start.ANSWERING and not self.thought and piece.tokens:
             self.thought = piece.at
+        if self._mode is Start.ANSWERING:
+            self._behind.append((len(self.text), self.written))
         step_ended = self._steps(piece.text)
-        if last or before is not Start.THINKING or self._mode is not Start.THINKING or not piece.tokens:
+        if (
+            self._held is not None
+            or last
+            or before is not Start.THINKING
+            or self._mode is not Start.THINKING
+            or not piece.tokens
+        ):
             return None
         if not self.rule.due(self.written - self._mark, step_ended):
             return None
@@ -139,6 +163,8 @@ class Split:
     @property
     def thinking(self) -> str:
         """The thinking, markers excluded."""
+        if self._sorted is not None:
+            return self._sorted.thinking
         if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
             return ""
         return self.text[self._begin : self._end if self._end >= 0 else len(self.text)]
@@ -154,7 +180,7 @@ class Split:
     def said(self) -> str:
         """Everything written so far, the opening marker included: what a trial goes on from."""
         if self.fields and self._mode is Start.THINKING:
-            return self.markers.open + self.text
+            return self.markers.open + self.text[self._opened :]
         return self.text
 
     @property
@@ -165,7 +191,7 @@ class Split:
     @property
     def answer(self) -> str:
         """What came after the thinking."""
-        return self.text[self._resume :]
+        return self.text[self._resume :] if self._sorted is None else self._sorted.answer
 
     def signals(self, start: int, stop: int) -> list[tuple[float, float, float]]:
         """Returns log-probability, entropy and confidence of some tokens; empty where nothing was listed."""
@@ -173,8 +199,19 @@ class Split:
 
     def measured(self, tokens: int) -> Signals:
         """Returns the signals of the first tokens."""
-        columns = tuple(zip(*self.signals(0, tokens), strict=True)) or ((), (), ())
-        return Signals.of(*columns)
+        return _columns(self.signals(0, tokens))
+
+    @property
+    def of_thinking(self) -> Signals:
+        """Signals of the thinking's tokens, once the stream has ended."""
+        return _columns([s for begin, end in self._ranges for s in self.signals(begin, end)])
+
+    @property
+    def of_answer(self) -> list[float]:
+        """Log-probabilities of the answer's tokens, once the stream has ended."""
+        ends = [0, *(n for span in self._ranges for n in span), self.written]
+        gaps = zip(ends[::2], ends[1::2], strict=True)
+        return [s[0] for begin, end in gaps for s in self.signals(begin, end)]
 
     def _count(self, piece: Piece) -> None:
         self.written += piece.tokens
@@ -188,14 +225,25 @@ class Split:
             self._signals.append(measure(piece.token, self.listed))
 
     def _hear_fields(self, piece: Piece) -> None:
-        self.reopened |= piece.apart and bool(piece.text) and self._mode is Start.ANSWERING
-        if piece.apart or not piece.text or self._mode is Start.ANSWERING:
+        if not piece.text:
             return
-        if self._mode is Start.THINKING:
-            self.thinking_tokens = self.written - piece.tokens
-        self._end = self._resume = len(self.text) - len(piece.text)
-        self._mode, self.thought = Start.ANSWERING, piece.at
-        self.thinking_tokens = max(0, self.thinking_tokens)
+        begin = len(self.text) - len(piece.text)
+        if not self._stretches or self._stretches[-1].apart is not piece.apart:
+            self._stretches.append(Stretch(begin, piece.apart))
+        if piece.apart:
+            if self._held is not None and self._opened == self._held[0]:
+                self._begin = self._shown = self._opened = begin  # a blank content before the thinking
+            self._held = None
+            if self._mode is Start.UNDECIDED:
+                self._mode = Start.THINKING
+        elif self._mode is not Start.ANSWERING:
+            held = self._held or (begin, self.written - piece.tokens)
+            if not piece.text.strip():
+                self._held = held
+                return
+            self._end = self._resume = held[0]
+            self.thinking_tokens = held[1] if self._mode is Start.THINKING else 0
+            self._mode, self.thought, self._held = Start.ANSWERING, piece.at, None
 
     def _decide(self) -> None:
         said, opening = self.text.lstrip(), self.markers.open
@@ -208,7 +256,7 @@ class Split:
 
     def _close(self, fresh: int) -> None:
         """Looks for the end of thinking in what was written last."""
-        longest = max(map(len, self.markers.endings or (self.markers.close,)))
+        longest = max(LONGEST_END, *map(len, self.markers.endings or (self.markers.close,)))
         found = self._pattern.search(self.text, max(self._begin, len(self.text) - fresh - longest))
         if found:
             self._end = found.start()
@@ -232,11 +280,56 @@ class Split:
         self._mark = self.written
         return here
 
-    def finish(self) -> None:
-        """Settles what was still open when the stream ended."""
+    def finish(self, *, cut: bool) -> None:
+        """Settles what was still open when the stream ended, and sorts a reply whose markers have leaked.
+
+        Args:
+            cut: Whether it ended before the model had ended it.
+        """
         self._skip_line()
         if self.thinking_tokens < 0:
             self.thinking_tokens = 0 if self._mode is Start.UNDECIDED else self.written
+        self._ranges = ((0, self.thinking_tokens),)
+        if self._mode is Start.ANSWERING and self._leaked:
+            self._sort(Start.THINKING if cut and self.fields else self._first)
+
+    @property
+    def _leaked(self) -> bool:
+        """Whether anything stands in the answer, or after it, that does not belong there."""
+        if any(s.apart and s.begin >= self._resume for s in self._stretches):
+            return True
+        marks = (self.markers.open.strip(), self.markers.close.strip())
+        marks = ("<|channel|>", "<|end|>") if self.markers.family == "gpt-oss" else marks
+        return any(m and m in self.text[self._resume :] for m in marks)
+
+    def _sort(self, start: Start) -> None:
+        found = sort_reply(self.markers, self.text[self._begin :], start, self._moved)
+        ranges: list[tuple[int, int]] = []
+        for number, passage in enumerate(found.passages):
+            begin = self._tokens_at(self._begin + passage.begin) if number else 0
+            later = found.passages[number + 1].begin if number + 1 < len(found.passages) else -1
+            end = self.written if later < 0 else self._tokens_at(self._begin + later)
+            if passage.thinking:
+                ranges.append((begin, end))
+        self._sorted, self._ranges, self.leaks = found, tuple(ranges), found.leaks
+        self.thinking_tokens = sum(end - begin for begin, end in ranges)
+
+    @property
+    def _first(self) -> Start:
+        """What stands first in the text behind `_begin`."""
+        return Start.THINKING if self._begin and self.start is Start.UNDECIDED else self.start
+
+    @property
+    def _moved(self) -> tuple[Stretch, ...]:
+        """The stretches, counted from `_begin`."""
+        behind = [s for s in self._stretches if s.begin > self._begin]
+        first = next((s.apart for s in reversed(self._stretches) if s.begin <= self._begin), None)
+        kept = [] if first is None else [Stretch(0, first)]
+        return (*kept, *(Stretch(s.begin - self._begin, s.apart) for s in behind))
+
+    def _tokens_at(self, place: int) -> int:
+        """Returns the tokens written when the text had reached a place behind the first thinking."""
+        return max((n for length, n in self._behind if length <= place), default=self._ranges[0][1])
 
     @property
     def _shown_end(self) -> int:
@@ -247,9 +340,14 @@ class Split:
     @property
     def _line_to_skip(self) -> bool:
         """Whether a line break follows an opening marker that the model wrote itself."""
-        opened = self._begin or (self.fields and not self._shown)
+        opened = self._begin or (self.fields and self._shown == self._opened)
         return bool(opened) and self._shown == self._begin and self.text.startswith("\n", self._begin)
 
     def _skip_line(self) -> None:
         if self._line_to_skip:
             self._begin = self._shown = self._begin + 1
+
+
+def _columns(signals: list[tuple[float, float, float]]) -> Signals:
+    columns = tuple(zip(*signals, strict=True)) or ((), (), ())
+    return Signals.of(*columns)

@@ -20,10 +20,12 @@ from karui.core.trace import End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
 from karui.engines.chat.template import Start
+from karui.engines.openai_http.finish import Ending, ending, is_cut
 from karui.engines.openai_http.fork import Fork
 from karui.engines.openai_http.requests import Opening, limit_of
 from karui.engines.openai_http.split import Piece, Split, pieces_of
-from karui.engines.openai_http.wire import Chunk, Usage, read_chunk
+from karui.engines.openai_http.usage import Usage
+from karui.engines.openai_http.wire import Chunk, read_chunk
 
 if TYPE_CHECKING:
     from karui.engines.openai_http.parts import Parts
@@ -34,10 +36,11 @@ _LATE = 16
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A piece of the stream, and whether the stream ends with it."""
+    """A piece of the stream, whether the stream ends with it, and why; "" where no reason was given."""
 
     piece: Piece
     finish: str = ""
+    last: bool = False
 
 
 class HttpStream:
@@ -70,9 +73,9 @@ class HttpStream:
         return self._parts.prompts.guess(self._ask.prompt) if own is None else own
 
     @property
-    def reopened(self) -> bool:
-        """Whether thinking came after the answer had begun."""
-        return self._split is not None and self._split.reopened
+    def leaks(self) -> tuple[str, ...]:
+        """What the server did not keep apart, in words, once the stream has ended."""
+        return self._split.leaks if self._split is not None else ()
 
     @property
     def cached_tokens(self) -> int:
@@ -90,11 +93,11 @@ class HttpStream:
             while self._arrived:
                 arrival = self._arrived.popleft()
                 full = split.written + arrival.piece.tokens >= self._limit
-                here = split.take(arrival.piece, last=bool(arrival.finish) or full)
+                here = split.take(arrival.piece, last=arrival.last or full)
                 if self.hear is not unheard and (fresh := split.sure(self._told)):
                     self._told += len(fresh)
                     self.hear(fresh)
-                if arrival.finish:
+                if arrival.last:
                     await self._ended()
                     return self._trace(arrival)
                 if here is not None:
@@ -171,27 +174,28 @@ class HttpStream:
 
     async def _read_all(self, path: str, body: dict[str, object]) -> None:
         """Takes the stream as it comes, whether anybody waits for it or not."""
-        finish = ""
+        finish, ended = "", False
         last = Piece("", apart=False, tokens=0)
         try:
-            async with self._parts.client.stream(path, body) as events:
-                async for event in events:
-                    chunk = read_chunk(event)
+            async with self._parts.client.stream(path, body) as chunks:
+                async for chunk in chunks:
                     tokens = self._count(chunk)
-                    self._usage = _merged(self._usage, chunk.usage)
-                    if tokens or chunk.thinking or chunk.text:
+                    if chunk.usage is not None:
+                        self._usage = chunk.usage.after(self._usage)
+                    if tokens or chunk.parts:
                         self._received += tokens
                         at = perf_counter() - self._asked
                         self._arrived.extend(map(Arrival, pieces_of(chunk, tokens, at)))
                         self._news.set()
                     finish = chunk.finish or finish
-            if not finish:
+                    ended = chunk.last
+            if not finish and not ended:
                 raise EngineError(
                     f"{self._parts.client.url} ended a stream before its end.",
                     why="No reason for the end was given.",
                     remedy="The server's log says why; the question is tried again next time.",
                 )
-            self._arrived.append(Arrival(last, finish))
+            self._arrived.append(Arrival(last, finish, last=True))
         except Exception as error:  # noqa: BLE001 - whoever waits for the stream is told
             self._failure = error
         finally:
@@ -203,7 +207,7 @@ class HttpStream:
             return chunk.count
         if self._parts.can.counting == "usage" and chunk.usage is not None:
             return max(0, chunk.usage.completion - self._received)
-        return 1 if chunk.text or chunk.thinking else 0
+        return 1 if chunk.parts else 0
 
     async def _ended(self) -> None:
         """Waits for the reader to let go of the connection, and learns from the usage."""
@@ -230,20 +234,22 @@ class HttpStream:
     def _trace(self, arrival: Arrival) -> Trace:
         split, usage = self._split, self._usage
         assert split is not None
-        split.finish()
+        split.finish(cut=ending(arrival.finish) in {Ending.LIMIT, Ending.CUT})
         written, thinking_tokens = self._written(split)
-        truncated = arrival.finish == "length"
+        answering = split.ended_thinking or split.start is Start.ANSWERING
+        truncated = is_cut(arrival.finish, thinking=not answering and not self._parts.wording.markers.plain)
         text = ""
         if not truncated:
             text = (
                 answer_after(self._parts.wording.markers, split.answer)
-                if split.ended_thinking or split.start is Start.ANSWERING
+                if answering
                 else answer_unsaid(self._parts.wording.markers, split.text, self._read)
             )
-        answered = [s[0] for s in split.signals(split.thinking_tokens, split.written)]
+        answered = split.of_answer
         tally = Tally(self.prompt_tokens, usage.cached or 0 if usage else 0, self._parts.suffix_tokens)
         tally.think(thinking_tokens)
         bill = tally.finished(written - thinking_tokens)
+        remarks = [*split.leaks, f"inferred: {usage.inferred}" if usage and usage.inferred else ""]
         return Trace(
             question=self._ask.question,
             sample=self._sample,
@@ -252,7 +258,7 @@ class HttpStream:
             text=text,
             answer=self._read(text) if text else None,
             confidence=mean_probability(answered) if text and answered else None,
-            signals=split.measured(thinking_tokens),
+            signals=split.of_thinking,
             marks=(),
             thinking_tokens=thinking_tokens,
             answer_tokens=written - thinking_tokens,
@@ -261,6 +267,8 @@ class HttpStream:
             seconds=perf_counter() - self._asked,
             first_seconds=split.first,
             thought_seconds=split.thought,
+            finish=arrival.finish,
+            remark="; ".join(filter(None, remarks)),
         )
 
     def _written(self, split: Split) -> tuple[int, int]:
@@ -284,15 +292,3 @@ class HttpStream:
         """Ends the request of a stream that was forgotten."""
         if self._reader is not None and not self._reader.done() and not self._reader.get_loop().is_closed():
             self._reader.cancel()
-
-
-def _merged(before: Usage | None, now: Usage | None) -> Usage | None:
-    """Returns the newest usage; details that only an earlier one had are kept."""
-    if now is None or before is None:
-        return now or before
-    return Usage(
-        now.prompt,
-        max(now.completion, before.completion),
-        before.cached if now.cached is None else now.cached,
-        before.thinking if now.thinking is None else now.thinking,
-    )

@@ -1,18 +1,20 @@
-"""What servers send, whatever they call it: one table of names that differ, read into plain values.
+"""What servers send, whatever they call it, read into plain values.
 
-Thinking text is `reasoning` (vLLM from 0.16, OpenRouter) or `reasoning_content` (SGLang, older vLLM,
-llama.cpp, DeepSeek). Its tokens are `usage.completion_tokens_details.reasoning_tokens` (OpenAI, newer vLLM)
-or `usage.reasoning_tokens` (SGLang); they are part of the completion tokens, never beside them. Tokens that a
-prefix cache saved are `usage.prompt_tokens_details.cached_tokens`, `usage.prompt_cache_hit_tokens` (DeepSeek)
-or `timings.cache_n` (llama.cpp).
+This is the one place where a reply is read, whole or in events: the engine, the probe, the gateway and what
+it keeps all go through `read_chunk`. Texts are in `content.py`, counts in `usage.py`, reasons in
+`finish.py`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-THINKING_FIELDS = ("reasoning", "reasoning_content")
-"""Where a chat message has the text of its thinking, the newest name first."""
+from karui.engines.openai_http.content import Part, paired, read_message
+from karui.engines.openai_http.dialects import as_choices
+from karui.engines.openai_http.finish import read_finish
+from karui.engines.openai_http.usage import Usage, read_usage
+
 _NEVER = -1000.0
 """Log-probabilities below this stand for "none": vLLM and OpenAI send -9999."""
 
@@ -37,30 +39,14 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens as the server counts them.
-
-    Attributes:
-        prompt: Of the prompt.
-        completion: Generated, thinking included.
-        cached: Of the prompt, saved by a prefix cache; None where it does not say.
-        thinking: Of the completion, thinking; None where it does not say.
-    """
-
-    prompt: int
-    completion: int
-    cached: int | None = None
-    thinking: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Chunk:
     """A whole reply, or a part of one.
 
     Attributes:
-        thinking: Text in a field for thinking.
-        field: That field's name, "" where there was none.
+        thinking: Text that the server says is thinking.
+        field: The field it was in, "" where there was none; "content" for a list of parts.
         text: Text of the completion, or of the message's content.
+        parts: Both in the order in which they came.
         tokens: The tokens it consists of; empty where they are not listed.
         ids: Their numbers; empty where they are not told.
         prompt_ids: The prompt's tokens, where they are told.
@@ -68,11 +54,13 @@ class Chunk:
         finish: "stop", "length" …; "" before the end.
         tool_calls: Arguments of tool calls, joined.
         fingerprint: What the server says of its own version and configuration.
+        last: Whether nothing more of the reply follows, though no reason says so: `[DONE]`, or a usage alone.
     """
 
     thinking: str = ""
     field: str = ""
     text: str = ""
+    parts: tuple[Part, ...] = ()
     tokens: tuple[Token, ...] = ()
     ids: tuple[int, ...] = ()
     prompt_ids: tuple[int, ...] = ()
@@ -80,6 +68,7 @@ class Chunk:
     finish: str = ""
     tool_calls: str = ""
     fingerprint: str = ""
+    last: bool = False
 
     @property
     def count(self) -> int:
@@ -88,50 +77,68 @@ class Chunk:
 
 
 def read_chunk(data: Mapping[str, Any]) -> Chunk:
-    """Reads a completion or chat completion, whole or in part."""
-    choices = data.get("choices") or [{}]
-    choice: Mapping[str, Any] = choices[0] or {}
-    message: Mapping[str, Any] = choice.get("delta") or choice.get("message") or {}
-    field = next((f for f in THINKING_FIELDS if message.get(f)), "")
-    ids = tuple(choice.get("token_ids") or ())
-    calls = message.get("tool_calls") or ()
+    """Reads a completion or chat completion, whole or in part.
+
+    Of several choices the first is read (`index` 0). What has another shape than expected is passed over,
+    never turned into text.
+    """
+    data = as_choices(data)
+    listed = data.get("choices")
+    choice = _choice(listed)
+    message = choice.get("delta")
+    if not isinstance(message, dict):
+        message = choice.get("message")
+    if not isinstance(message, dict):
+        message = {}
+    text = choice.get("text")
+    if isinstance(text, str) and text:
+        parts: tuple[Part, ...] = ((text, False),)
+        field = ""
+    else:
+        parts, field = read_message(message)
+    if "delta" not in choice:
+        parts = tuple((paired(said, last=True)[0], apart) for said, apart in parts)
+    ids = _numbers(choice.get("token_ids"))
+    usage = read_usage(data)
     return Chunk(
-        thinking=str(message.get(field) or "") if field else "",
+        thinking="".join(said for said, apart in parts if apart),
         field=field,
-        text=str(choice.get("text") or message.get("content") or ""),
+        text="".join(said for said, apart in parts if not apart),
+        parts=parts,
         tokens=_tokens(choice.get("logprobs"), ids),
         ids=ids,
-        prompt_ids=tuple(choice.get("prompt_token_ids") or data.get("prompt_token_ids") or ()),
-        usage=_usage(data),
-        finish=str(choice.get("finish_reason") or ""),
-        tool_calls="".join(str((c.get("function") or {}).get("arguments") or "") for c in calls),
+        prompt_ids=_numbers(choice.get("prompt_token_ids") or data.get("prompt_token_ids")),
+        usage=usage,
+        finish=read_finish(choice.get("finish_reason")),
+        tool_calls=_calls(message),
         fingerprint=str(data.get("system_fingerprint") or ""),
+        last=listed == [] and usage is not None,
     )
 
 
-def _usage(data: Mapping[str, Any]) -> Usage | None:
-    usage = data.get("usage")
-    if not usage or usage.get("prompt_tokens") is None:
-        return None
-    told = usage.get("completion_tokens_details") or {}
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    cached = (
-        prompt_details.get("cached_tokens"),
-        usage.get("prompt_cache_hit_tokens"),
-        (data.get("timings") or {}).get("cache_n"),
-    )
-    thinking = (told.get("reasoning_tokens"), usage.get("reasoning_tokens"))
-    return Usage(
-        int(usage["prompt_tokens"]),
-        int(usage.get("completion_tokens") or 0),
-        next((int(n) for n in cached if n is not None), None),
-        next((int(n) for n in thinking if n is not None), None),
-    )
+def _choice(listed: Any) -> Mapping[str, Any]:
+    """Returns the first choice; {} where there is none, or the event belongs to another one."""
+    if not isinstance(listed, list):
+        return {}
+    found = (c for c in listed if isinstance(c, dict) and not c.get("index"))
+    return next(found, {})
+
+
+def _numbers(values: Any) -> tuple[int, ...]:
+    return tuple(v for v in values if isinstance(v, int)) if isinstance(values, list | tuple) else ()
+
+
+def _calls(message: Mapping[str, Any]) -> str:
+    calls = message.get("tool_calls")
+    listed = [*calls] if isinstance(calls, list) else []
+    functions = [c.get("function") for c in listed if isinstance(c, dict)] + [message.get("function_call")]
+    arguments = [f.get("arguments") for f in functions if isinstance(f, dict)]
+    return "".join(a if isinstance(a, str) else json.dumps(a) for a in arguments if a)
 
 
 def _tokens(listed: Any, ids: tuple[int, ...]) -> tuple[Token, ...]:
     """Reads log-probabilities: chat's `content` list, or the columns of completions."""
-    if not listed:
+    if not isinstance(listed, dict) or not listed:
         return ()
     if listed.get("content"):
         return tuple(

@@ -67,7 +67,7 @@ class Asking:
         """Returns the events of a stream."""
         request = {"model": self.model, **body, "stream": True}
         async with self.client.stream(PATHS[way], request) as events:
-            chunks = [read_chunk(event) async for event in events]
+            chunks = [chunk async for chunk in events]
         if told := [c for c in chunks if c.usage is not None]:
             self._counted(told[-1])
         return chunks

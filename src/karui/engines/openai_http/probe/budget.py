@@ -104,19 +104,16 @@ async def _check_more(asking: Asking, parts: Parts, budget: int) -> str:
     return next((f for t, cut in zip(traces, wanted, strict=True) if (f := _fault(parts, t, cut))), "")
 
 
-def _fault(parts: Parts, seen: tuple[Trace, bool], budget: int) -> str:
+def _fault(parts: Parts, seen: tuple[Trace, tuple[str, ...]], budget: int) -> str:
     """Returns what is wrong with a trace that had a budget, and perhaps thought again; "" for nothing."""
-    trace, reopened = seen
+    trace, leaks = seen
     markers = parts.wording.markers
     field = parts.can.budget.field if parts.can.budget else ""
     if trace.thinking_tokens > budget + _SLACK:
         return f"{field}: with a budget of {budget} it thought for {trace.thinking_tokens} tokens."
-    if markers.close and markers.close in trace.text:
-        return f"{field}: it puts {markers.close} into the answer."
-    if markers.open and markers.open in trace.text:
-        return f"{field}: it begins to think again after the budget."
-    if reopened:
-        return f"{field}: it sends thinking after the answer has begun."
+    if leaks:
+        said = leaks[0].replace("a marker of thinking", markers.close or "a marker")
+        return f"{field}: {said}."
     if not trace.text.strip() and trace.thinking_tokens >= budget:
         return f"{field}: with a budget of {budget} no answer came."
     return ""
@@ -149,7 +146,7 @@ async def _check_tools(asking: Asking, parts: Parts, field: str, budget: int) ->
 
 async def _think(
     asking: Asking, parts: Parts, question: str, budget: int, sample: int = -1
-) -> tuple[Trace, bool]:
+) -> tuple[Trace, tuple[str, ...]]:
     """Lets a question be thought through (greedily without a sample); returns whether it thought again."""
     sampling = Sampling(temperature=0.0 if sample < 0 else 1.0, max_tokens=_MOST)
     stream = HttpStream(parts, Ask(question, Prompt(question, budget=budget), sampling), sample, str)
@@ -159,7 +156,7 @@ async def _think(
     finally:
         stream.stop()
     asking.spent += step.bill.prompt + step.bill.generated
-    return step, stream.reopened
+    return step, stream.leaks
 
 
 async def _frees(asking: Asking, parts: Parts) -> bool | None:
