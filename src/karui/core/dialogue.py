@@ -6,7 +6,7 @@ from typing import Any
 from karui.core.ask import Prompt
 
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""What a message calls its thinking: SGLang, DeepSeek and llama.cpp; vLLM and OpenRouter; gpt-oss' template."""
+"""What a message calls its thinking, the most usual name first."""
 
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt | str:

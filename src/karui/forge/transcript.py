@@ -104,7 +104,9 @@ class Transcript:
             _OPENINGS, traces, lambda b, t: (opening + b + t.thinking + close, t.thinking_tokens)
         )
         ends, after = len(self._end), self._markers.answer_close
-        self._breaks = self._ranked(self._breaks, traces, lambda b, t: (b + t.text + after, t.answer_tokens - ends))
+        self._breaks = self._ranked(
+            self._breaks, traces, lambda b, t: (b + t.text + after, t.answer_tokens - ends)
+        )
 
     def _ranked(
         self,

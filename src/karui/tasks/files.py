@@ -62,7 +62,13 @@ class Row(BaseModel):
         prompt = prompt_of(messages)
         if isinstance(prompt, str):
             raise ValueError(f"messages cannot be asked: {prompt}")  # noqa: TRY004 - pydantic wants this one
-        return {**row, "question": prompt.user, "system": prompt.system, "before": prompt.before, "thoughts": prompt.thoughts}
+        return {
+            **row,
+            "question": prompt.user,
+            "system": prompt.system,
+            "before": prompt.before,
+            "thoughts": prompt.thoughts,
+        }
 
     @field_validator("question")
     @classmethod

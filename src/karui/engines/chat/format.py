@@ -1,7 +1,7 @@
 """How a model thinks: what was found out about it, and how."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
 from karui.engines.chat.markers import Markers, Start
@@ -82,6 +82,16 @@ class ThinkingFormat:
     def can_switch(self) -> bool:
         """Whether thinking can be left out, by the template or by closing it at once."""
         return self.off is not None or not self.markers.plain
+
+    def with_markers(self, markers: Markers) -> "ThinkingFormat":
+        """Returns the same, read by markers that the model's own words have shown."""
+        tails = tuple((tail, markers.start(tail)) for tail, _ in self.tails)
+        start = tails[-1][1] if tails else Start.UNDECIDED
+        finding = Finding("thinking", f"{markers.open} … {markers.close}", markers.found_how)
+        others = tuple(f for f in self.findings if f.what != finding.what)
+        return replace(
+            self, markers=markers, by_default=start, start=start, tails=tails, findings=(finding, *others)
+        )
 
     def start_of(self, text: str) -> Start:
         """Returns what the model does next behind a rendered prompt.

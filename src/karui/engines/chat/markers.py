@@ -86,6 +86,7 @@ def plain(why: str, endings: tuple[str, ...] = PLAIN_ENDINGS) -> Markers:
         "",
         "",
         "plain",
-        f"No end-of-thinking marker ({why}): everything before the final answer counts as thinking, up to {ends}.",
+        f"No end-of-thinking marker ({why}): everything before the final answer counts as thinking, "
+        f"up to {ends}.",
         endings,
     )

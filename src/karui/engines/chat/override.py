@@ -108,8 +108,10 @@ def read_override(path: str | Path) -> Override:
 
 
 def _switch(where: str, name: str, said: Any) -> Switch:
-    if not isinstance(said, dict) or set(said) - set(_SWITCH) or not all(
-        isinstance(value, _SWITCH[key]) for key, value in said.items()
+    if (
+        not isinstance(said, dict)
+        or set(said) - set(_SWITCH)
+        or not all(isinstance(value, _SWITCH[key]) for key, value in said.items())
     ):
         raise InputError(
             f"{where}: {name} must be a table with arguments and word (got {said!r}).",

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from karui.engines.chat.answers import end_pattern
-from karui.engines.chat.markers import Markers
-from karui.engines.chat.template import Start
+from karui.engines.chat.markers import Markers, Start
 
 CLOSES_AGAIN = "it thinks on in the content and closes its thinking a second time"
 OPENS_AGAIN = "it begins to think again after its answer"

@@ -8,10 +8,10 @@ from karui.core.ask import Prompt
 from karui.core.errors import EngineError
 from karui.engines.chat import pairs
 from karui.engines.chat.discovery import Discovery, Known, discover
+from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.format import Finding, Message, Raised, Rendering, ThinkingFormat
-from karui.engines.chat.markers import PLAIN_ENDINGS, Markers, Start, plain
+from karui.engines.chat.markers import PLAIN_ENDINGS, Start, plain
 from karui.engines.chat.override import Override
-from karui.engines.chat.response_template import described
 
 FOUND_NOTHING = Override()
 
@@ -118,9 +118,7 @@ def without_template(known: Known) -> ThinkingFormat:
     markers = pairs.in_vocabulary(known.tokens) if known.table else None
     markers = markers or plain("the vocabulary has none, and there is no chat template", known.endings)
     if said := known.override.texts:
-        markers = Markers(
-            **{"open": "", "close": "", "family": "as said", "found_how": "As the user says.", **said}
-        )
+        markers = replace(plain(""), family="as said", found_how="As the user says.", endings=(), **said)
     start = Start.THINKING if markers.plain else Start.UNDECIDED
     return ThinkingFormat(
         markers,

@@ -50,6 +50,9 @@ class Renderer(Protocol):
     def thinking(self) -> ThinkingFormat:
         """How the model thinks, as its template and tokenizer tell."""
 
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
+
     async def render(self, prompt: Prompt) -> Shown:
         """Returns what the model is shown."""
 
@@ -76,6 +79,11 @@ class FolderRenderer:
         self.tokenizer = load_tokenizer(found)
         self.thinking = find_format(self.tokenizer, override=override)
         self._template = ChatTemplate(self.tokenizer, self.thinking)
+
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
+        self.thinking = thinking
+        self._template = ChatTemplate(self.tokenizer, thinking)
 
     async def render(self, prompt: Prompt) -> Shown:
         """Returns what the model is shown."""
@@ -123,6 +131,11 @@ class ServerRenderer:
             await made._discover(Known(await made._source(), override=override))
             return made
         return None
+
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
+        self.thinking = thinking
+        self._kept.clear()
 
     async def render(self, prompt: Prompt) -> Shown:
         """Returns what the model is shown; asked once for each prompt.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from karui.engines.chat.tags import first_tag, openers, tags, whole_tags
+from karui.engines.chat.discovery.tags import first_tag, from_first_tag, openers, tags, whole_tags
 
 QUESTION, THOUGHT, ANSWER, TOOL = "Karui7Question", "Karui3Thought", "Karui9Answer", "karui4tool"
 """What marks the places: words that no template writes by itself."""
@@ -44,6 +44,7 @@ def read_turn(text: str, tails: Sequence[str], bare: Sequence[str]) -> Turn | No
         bare: What stands between question and answer in turns without thinking.
     """
     begun, found, rest = text.partition(QUESTION)[2].partition(THOUGHT)
+    _, begun = from_first_tag(begun)
     between, answered, behind = rest.partition(ANSWER)
     if not found or not between.strip() or WRITTEN_OUT.search(begun):
         return None

@@ -84,8 +84,9 @@ def read_source(template: str) -> Source:
     from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
+        # Looking for variables folds the constants of the tree it is given: it has one of its own.
+        names = meta.find_undeclared_variables(_environment().parse(template)) - _NOT_ABOUT_THINKING
         tree = _environment().parse(template)
-        names = meta.find_undeclared_variables(tree) - _NOT_ABOUT_THINKING
     except (TemplateSyntaxError, RecursionError):
         return Source(usual, readable=False)
     found = [Argument(name, tuple(_compared(tree, name))) for name in sorted(names)]
@@ -102,7 +103,7 @@ def _environment() -> Any:
     class Generation(Extension):
         """Reads the blocks by which transformers marks what an assistant wrote."""
 
-        tags = frozenset({"generation"})
+        tags = {"generation"}  # noqa: RUF012 - as jinja2 declares it
 
         def parse(self, parser: Any) -> Any:
             line = next(parser.stream).lineno
@@ -162,8 +163,14 @@ def _texts(parts: list[Any]) -> Iterator[str]:
     from jinja2 import nodes
 
     for part in parts:
-        values = [part] if isinstance(part, nodes.Const) else part.items if isinstance(part, nodes.List | nodes.Tuple) else []
+        values = (
+            [part]
+            if isinstance(part, nodes.Const)
+            else part.items
+            if isinstance(part, nodes.List | nodes.Tuple)
+            else []
+        )
         for value in values:
-            if isinstance(value, nodes.Const) and isinstance(value.value, str):
-                if re.fullmatch(r"[a-z][a-z_-]{0,20}", value.value):
-                    yield value.value
+            word = value.value if isinstance(value, nodes.Const) else None
+            if isinstance(word, str) and re.fullmatch(r"[a-z][a-z_-]{0,20}", word):
+                yield word

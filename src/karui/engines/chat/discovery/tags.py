@@ -36,6 +36,13 @@ def first_tag(text: str) -> str:
     return found.group() if found else ""
 
 
+def from_first_tag(text: str) -> tuple[str, str]:
+    """Returns what stands before the first tag of a text, and the rest; a text without tags is all rest."""
+    found = _TAG.search(text)
+    at = found.start() if found else 0
+    return text[:at], text[at:]
+
+
 def openers(closer: str) -> list[str]:
     """Returns what would open what `closer` closes, by the ways in which tags come in pairs."""
     found = [closer.replace(end, begin) for end, begin in _OPENERS if end in closer]
@@ -46,7 +53,9 @@ def openers(closer: str) -> list[str]:
 def closers(opener: str) -> list[str]:
     """Returns what would close what `opener` opens; the other direction of `openers`."""
     found = [
-        opener.replace(begin, end) for end, begin in _OPENERS if begin in opener and end not in {"</", "[/", "◁/"}
+        opener.replace(begin, end)
+        for end, begin in _OPENERS
+        if begin in opener and end not in {"</", "[/", "◁/"}
     ]
     found += [c + "/" + opener[1:] for c in "<[◁" if opener.startswith(c) and not opener.startswith(c + "|")]
     return found

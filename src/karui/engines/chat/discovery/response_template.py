@@ -1,7 +1,7 @@
 """Reads a tokenizer's `response_template`: how its maker says that replies are to be taken apart.
 
-transformers has it from 5.13 on, in tokenizer_config.json, as `response_template` with a table of fields, each
-with the text that opens and closes it (https://huggingface.co/docs/transformers/chat_response_parsing).
+transformers has it from 5.13 on, in tokenizer_config.json, as `response_template` with a table of fields,
+each with the text that opens and closes it (https://huggingface.co/docs/transformers/chat_response_parsing).
 """
 
 import re
