@@ -11,6 +11,7 @@ from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import InputError
 from karui.engines.chat.answers import forced_head
+from karui.engines.chat.markers import Markers
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
@@ -44,6 +45,11 @@ class HttpEngine:
             parts.wording.markers.found_how,
             *(f"{a}: {why}" for a, why in self.can.lacking.items()),
         ]
+
+    @property
+    def markers(self) -> Markers:
+        """Where its model's thinking begins and ends, as far as it is known."""
+        return self._parts.wording.markers
 
     @classmethod
     def load(cls, address: str, **options: Any) -> "HttpEngine":
