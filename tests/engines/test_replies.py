@@ -585,6 +585,17 @@ def test_hearing_sorts_what_comes(spans, thinking, answer, known, size):
     assert hearing.sorted.answer.replace("\n\n", "") == answer.strip().replace("\n\n", "")
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("[THINK]", "[/THINK]"), ("<seed:think>", "</seed:think>"), ("◁think▷", "◁/think▷")],
+)
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_hearing_finds_the_markers_of_a_family(opening, closing, size):
+    hearing = Hearing(None)
+    assert heard(hearing, f"{opening}so{closing}42", size=size) == ["so", "42"]
+    assert (hearing.sorted.thinking, hearing.sorted.answer) == ("so", "42")
+
+
 @pytest.mark.parametrize("known", [THINK, None])
 def test_hearing_learns_that_a_template_had_opened_the_thinking(known):
     hearing = Hearing(known)
