@@ -71,6 +71,7 @@ class HttpEngine:
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
+        budget_chats: int = 12,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> "HttpEngine":
         """Connects to a server and finds out what it can do, by trying it.
@@ -87,6 +88,8 @@ class HttpEngine:
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
+            budget_chats: Chats with the server's own thinking budget that have to be clean, one after the
+                other, for it to be offered.
             patience: How long to wait for what.
 
         Raises:
@@ -115,7 +118,7 @@ class HttpEngine:
                 trial_tokens=trial_tokens,
                 seed=seed,
             )
-            await check_budget(asking, parts)
+            await check_budget(asking, parts, chats=budget_chats)
             card = ModelCard(name or address, config=asking.config())
             return cls(parts, card)
         finally:

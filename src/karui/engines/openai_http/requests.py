@@ -6,6 +6,7 @@ from typing import Any
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.engines.chat.markers import Markers
 from karui.engines.chat.template import Start
+from karui.engines.openai_http.budgets import with_budget, without_budget
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
 
@@ -73,7 +74,8 @@ class Wording:
             if can.switch == "prefill":
                 began = self.markers.empty + began
             elif can.switch:
-                body["chat_template_kwargs"] = {can.switch: False}
+                told = body.get("chat_template_kwargs") or {}
+                body["chat_template_kwargs"] = {**told, can.switch: False}
         if began:
             messages.append({"role": "assistant", "content": began})
             body |= CONTINUE
@@ -117,7 +119,8 @@ class Wording:
             else:
                 messages.append({"role": "assistant", "content": said + forced})
             body |= {"messages": messages} | CONTINUE
-        body.pop(can.budget.field if can.budget else "", None)
+        if can.budget is not None:
+            body = without_budget(body, can.budget.field)
         return body | self._listing(can.logprobs) | {"temperature": 0.0, "stream": False}
 
     def _to_begin(self, opening: Opening) -> dict[str, Any]:
@@ -132,7 +135,7 @@ class Wording:
         if prompt.effort and not can.raw:
             body["reasoning_effort"] = prompt.effort
         if prompt.budget and can.budget is not None:
-            body[can.budget.field] = prompt.budget
+            body = with_budget(body, can.budget.field, prompt.budget)
         return body
 
     def _listing(self, count: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Asking:
         why: For what is missing, what the server said or did.
         spent: Tokens it has cost, prompts included.
         fingerprint: What the server says of its version.
+        inferred: Which counts of its usage follow from others only, as it was seen last.
     """
 
     def __init__(self, client: Client, model: str, folder: str = "") -> None:
@@ -39,7 +40,7 @@ class Asking:
         self.renderer: Renderer | None = None
         self.why: dict[str, str] = {}
         self.spent = 0
-        self.fingerprint = ""
+        self.fingerprint = self.inferred = ""
 
     async def said(self, way: str, body: Mapping[str, Any]) -> Chunk:
         """Returns the reply to a request.
@@ -105,6 +106,7 @@ class Asking:
     def _counted(self, chunk: Chunk) -> Chunk:
         if chunk.usage is not None:
             self.spent += chunk.usage.prompt + chunk.usage.completion
+            self.inferred = chunk.usage.inferred or self.inferred
         self.fingerprint = chunk.fingerprint or self.fingerprint
         return chunk
 
