@@ -132,8 +132,10 @@ def _of_fields(
             else:
                 leaks.append(MISPLACED)
             found += inside
-        elif not blank or answered:
-            # A blank content before the thinking is no answer.
+        elif blank and not answered:
+            # A blank content is no answer: before the thinking it is nothing, within it a part of it.
+            found += [Passage(begin, end, thinking=True)] if found else []
+        else:
             inside = _inline(markers, text, begin, end, Start.ANSWERING, leaks)
             found += inside
             answered |= any(not p.thinking and text[p.begin : p.end].strip() for p in inside)

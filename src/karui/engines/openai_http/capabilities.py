@@ -36,11 +36,18 @@ class BudgetCheck:
         field: The parameter.
         works: Whether it stopped at the budget and left everything behind it clean.
         found: What was seen, in a sentence.
+        chats: How many chats it cut and left clean, one after the other.
+        detects: The share of faulty chats that these would have shown with a probability of 95%; 1 for none
+            asked.
+        overshoot: Tokens that it thought at most beyond the budget.
     """
 
     field: str
     works: bool
     found: str
+    chats: int = 0
+    detects: float = 1.0
+    overshoot: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,10 @@ class Capabilities:
         usage: Whether streams end with the usage.
         usage_all_along: Whether each of their events has it.
         seeds: Whether a seed makes what is drawn again; None where it takes none, or nothing tells.
+        seeds_beside: Whether it does so beside other requests, too; None where that could not be seen.
+        several: What the choices of one request with a seed are; "" where that could not be seen.
+        continued: Where the answer to a message continued behind closed thinking comes, whole and streamed.
+        inferred: Which counts of its usage follow from others only; "" where all are told.
         cache: How a prefix cache shows.
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
@@ -100,6 +111,10 @@ class Capabilities:
     usage: bool = False
     usage_all_along: bool = False
     seeds: bool | None = None
+    seeds_beside: bool | None = None
+    several: str = ""
+    continued: str = ""
+    inferred: str = ""
     cache: Cache = Cache.NONE
     cache_block: int = 0
     switch: str = ""
@@ -189,9 +204,13 @@ class Capabilities:
             ("token numbers", yes[self.ids]),
             ("thinking", f"{self.thinking}{f' ({self.thinking_field})' if named else ''}"),
             ("thinking counted in usage", yes[self.thinking_counted]),
+            ("counts that are inferred", self.inferred or "none"),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),
             ("usage in streams", "with every event" if self.usage_all_along else yes[self.usage]),
             ("a seed repeats a draw", yes[self.seeds]),
+            ("... beside other requests", yes[self.seeds_beside]),
+            ("n choices with one seed", self.several or "not told"),
+            ("answer behind closed thinking", self.continued or "not tried"),
             ("prefix cache", f"{self.cache}{block}"),
             ("thinking left out by", self.switch or "nothing"),
             ("reasoning effort", yes[self.effort] + self._because("effort")),

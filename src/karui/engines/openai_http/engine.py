@@ -12,6 +12,7 @@ from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import InputError
 from karui.engines.chat.answers import forced_head
+from karui.engines.chat.markers import Markers
 from karui.engines.chat.override import Override
 from karui.engines.chat.template import FOUND_NOTHING
 from karui.engines.openai_http.client import Client, Patience
@@ -49,6 +50,11 @@ class HttpEngine:
             *(f"{a}: {why}" for a, why in self.can.lacking.items()),
         ]
 
+    @property
+    def markers(self) -> Markers:
+        """Where its model's thinking begins and ends, as far as it is known."""
+        return self._parts.wording.markers
+
     @classmethod
     def load(cls, address: str, **options: Any) -> "HttpEngine":
         """Connects to a server from code that is not asynchronous; see `connect`."""
@@ -70,6 +76,7 @@ class HttpEngine:
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
+        budget_chats: int = 12,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> "HttpEngine":
         """Connects to a server and finds out what it can do, by trying it.
@@ -87,6 +94,8 @@ class HttpEngine:
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
+            budget_chats: Chats with the server's own thinking budget that have to be clean, one after the
+                other, for it to be offered.
             patience: How long to wait for what.
 
         Raises:
@@ -115,7 +124,7 @@ class HttpEngine:
                 trial_tokens=trial_tokens,
                 seed=seed,
             )
-            await check_budget(asking, parts)
+            await check_budget(asking, parts, chats=budget_chats)
             card = ModelCard(name or address, config=asking.config())
             return cls(parts, card)
         finally:

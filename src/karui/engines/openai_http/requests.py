@@ -1,5 +1,6 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from karui.core.ask import Ask, Prompt, Sampling
 from karui.engines.chat.format import Message, ThinkingFormat
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.template import arguments_of, messages_of
+from karui.engines.openai_http.budgets import with_budget, without_budget
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
 
@@ -67,7 +69,7 @@ class Wording:
             assert self.renderer is not None
             shown = await self.renderer.render(prompt)
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
-        body = self._body(prompt) | chat_body(prompt, self.thinking)
+        body = self._body(prompt, chat_body(prompt, self.thinking))
         messages = body.pop("messages")
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
@@ -120,7 +122,8 @@ class Wording:
             else:
                 messages.append({"role": "assistant", "content": said + forced})
             body |= {"messages": messages} | CONTINUE
-        body.pop(can.budget.field if can.budget else "", None)
+        if can.budget is not None:
+            body = without_budget(body, can.budget.field)
         return body | self._listing(can.logprobs) | {"temperature": 0.0, "stream": False}
 
     def _to_begin(self, opening: Opening) -> dict[str, Any]:
@@ -129,11 +132,11 @@ class Wording:
             return opening.body | {"messages": list(opening.messages)}
         return opening.body | {"prompt": list(shown.ids)}
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
         can = self.can
-        body: dict[str, Any] = {"model": can.model, **can.extras}
+        body: dict[str, Any] = {"model": can.model, **can.extras, **(asked or {})}
         if prompt.budget and can.budget is not None:
-            body[can.budget.field] = prompt.budget
+            body = with_budget(body, can.budget.field, prompt.budget)
         return body
 
     def _listing(self, count: int) -> dict[str, Any]:

@@ -164,16 +164,21 @@ class Split:
         """The thinking, markers excluded."""
         if self._sorted is not None:
             return self._sorted.thinking
-        if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
+        if not self._thought:
             return ""
         return self.text[self._begin : self._end if self._end >= 0 else len(self.text)]
 
     def sure(self, told: int) -> str:
         """Returns the thinking behind its first `told` characters that no marker can take back any more."""
-        if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
+        if not self._thought:
             return ""
         begin = self._begin + self._line_to_skip
         return self.text[begin + told : self._end if self._end >= 0 else self._shown_end]
+
+    @property
+    def _thought(self) -> bool:
+        """Whether thinking has begun."""
+        return self._mode is Start.THINKING or (self._mode is Start.ANSWERING and self._end >= 0)
 
     @property
     def said(self) -> str:
@@ -289,12 +294,15 @@ class Split:
         if self.thinking_tokens < 0:
             self.thinking_tokens = 0 if self._mode is Start.UNDECIDED else self.written
         self._ranges = ((0, self.thinking_tokens),)
-        if self._mode is Start.ANSWERING and self._leaked:
+        if self._leaked:
             self._sort(Start.THINKING if cut and self.fields else self._first)
 
     @property
     def _leaked(self) -> bool:
         """Whether anything stands in the answer, or after it, that does not belong there."""
+        if self._mode is not Start.ANSWERING:
+            closing = self.markers.close.strip()
+            return self.fields and bool(closing) and closing in self.text
         if any(s.apart and s.begin >= self._resume for s in self._stretches):
             return True
         marks = (self.markers.open.strip(), self.markers.close.strip())
@@ -312,6 +320,8 @@ class Split:
                 ranges.append((begin, end))
         self._sorted, self._ranges, self.leaks = found, tuple(ranges), found.leaks
         self.thinking_tokens = sum(end - begin for begin, end in ranges)
+        if found.answer:
+            self._mode = Start.ANSWERING
 
     @property
     def _first(self) -> Start:
@@ -333,6 +343,8 @@ class Split:
     @property
     def _shown_end(self) -> int:
         """Where what may be shown ends: the beginning of a marker is not, before it turned out to be none."""
+        if self._held is not None:
+            return self._held[0]
         held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
         return len(self.text) - held
 

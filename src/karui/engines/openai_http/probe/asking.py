@@ -33,6 +33,7 @@ class Asking:
         why: For what is missing, what the server said or did.
         spent: Tokens it has cost, prompts included.
         fingerprint: What the server says of its version.
+        inferred: Which counts of its usage follow from others only, as it was seen last.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Asking:
         self.renderer: Renderer | None = None
         self.why: dict[str, str] = {}
         self.spent = 0
-        self.fingerprint = ""
+        self.fingerprint = self.inferred = ""
 
     @property
     def markers(self) -> Markers:
@@ -120,6 +121,7 @@ class Asking:
     def _counted(self, chunk: Chunk) -> Chunk:
         if chunk.usage is not None:
             self.spent += chunk.usage.prompt + chunk.usage.completion
+            self.inferred = chunk.usage.inferred or self.inferred
         self.fingerprint = chunk.fingerprint or self.fingerprint
         return chunk
 
