@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.engines.chat.hearing import Hearing
 from karui.engines.chat import pairs
+from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import plain
 from karui.engines.chat.passages import (
     CLOSES_AGAIN,

@@ -14,6 +14,14 @@ Model: TypeAlias = Annotated[
         "probe`); the embedded karui-mini by default.",
     ),
 ]
+Thinking: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--thinking",
+        help="A TOML file that says how the model thinks, where karui finds that out wrongly; `karui probe` "
+        "prints what it finds.",
+    ),
+]
 Questions: TypeAlias = Annotated[
     str, typer.Option("--questions", "--task", help="Your own .jsonl/.csv file, or a name of `karui tasks`.")
 ]

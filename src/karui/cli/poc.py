@@ -22,6 +22,7 @@ _HELD_BACK = 0.2
 
 def poc(
     model: o.Model = "",
+    thinking: o.Thinking = None,
     questions: o.Questions = "",
     limit: o.Limit = 0,
     samples: o.Samples = 0,
@@ -80,6 +81,7 @@ def poc(
     from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
     from karui.core.ask import Sampling
     from karui.core.errors import InputError
+    from karui.engines.chat.override import NOTHING_SAID, read_override
 
     demo = not model and not questions
     wishes = Wishes(
@@ -100,6 +102,7 @@ def poc(
         dtype,
         threads,
         compiled,
+        thinking=read_override(thinking) if thinking else NOTHING_SAID,
     )
     if demo:
         task = task_of("mini:test", limit=limit or _MINI_QUESTIONS, seed=seed)

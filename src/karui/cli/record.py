@@ -9,6 +9,7 @@ from karui.cli import options as o
 
 def record(
     model: o.Model = "",
+    thinking: o.Thinking = None,
     questions: o.Questions = "mini",
     limit: o.Limit = 0,
     samples: o.Samples = 4,
@@ -38,6 +39,7 @@ def record(
     from karui.cli.steps import Recorded
     from karui.core.ask import Sampling
     from karui.core.plan import Plan
+    from karui.engines.chat.override import NOTHING_SAID, read_override
     from karui.recording.store import compact as compacted
     from karui.recording.store import load
 
@@ -59,6 +61,7 @@ def record(
         artifacts=out / "artifacts",
         lessons=Recorded(lessons, load(lessons, signals=False)) if lessons else None,
         minutes=minutes,
+        thinking=read_override(thinking) if thinking else NOTHING_SAID,
     )
     with Steps() as steps:
         made = session.record(task, out, steps, f"Recording {session.whole(plan).label}", plan)

@@ -19,6 +19,7 @@ from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.technique import Technique
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.forge.artifact import Artifact
 from karui.forge.making import make
 from karui.forge.workplace import Progress as Making
@@ -53,6 +54,7 @@ class Session:
         artifacts: Where new weights are kept, and found again.
         lessons: The recording that they are made from; None will do for techniques that need none.
         minutes: What each training may take; None is its technique's own default.
+        thinking: What the user says of how the model thinks; the rest is found out.
     """
 
     model: str
@@ -67,6 +69,7 @@ class Session:
     artifacts: Path = Path("artifacts")
     lessons: Recorded | None = None
     minutes: float | None = None
+    thinking: Override = NOTHING_SAID
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
@@ -170,6 +173,7 @@ class Session:
             "compile": self.compiled,
             "slots": self.at_once,
             "seed": self.seed,
+            "thinking": self.thinking,
         }
         return str(made.folder) if made else place(self.model), self.whole(plan).configure(options)
 
@@ -182,7 +186,7 @@ class Session:
 
     def beside(self, model: str) -> "Session":
         """Returns a session of another model with everything else alike, on the same event loop."""
-        return replace(self, model=model, lessons=None, _engines={}, _loaded=set())
+        return replace(self, model=model, lessons=None, thinking=NOTHING_SAID, _engines={}, _loaded=set())
 
     def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""

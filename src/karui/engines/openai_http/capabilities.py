@@ -84,6 +84,7 @@ class Capabilities:
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
         effort: Whether chat's `reasoning_effort` changes anything.
+        told_budget: The chat template's argument for a number of thinking tokens; "" for none.
         budget: Its own thinking budget; None where no such parameter was taken.
         frees: Whether a stream that is closed stops generating; None where it could not be seen.
         route: Which way the engine goes: "completions" or "chat".
@@ -120,6 +121,7 @@ class Capabilities:
     switch: str = ""
     effort: bool = False
     budget: BudgetCheck | None = None
+    told_budget: str = ""
     frees: bool | None = None
     route: str = "chat"
     spent: int = 0
@@ -152,6 +154,7 @@ class Capabilities:
             if self.effort
             else self.why.get("effort", "reasoning_effort changes nothing."),
             Ability.BUDGET: self._no_budget(),
+            Ability.TOLD_BUDGET: "" if self.told_budget else "Its chat template takes no number of tokens.",
         }
         return found | {ability: why for ability, why in reasons.items() if why}
 

@@ -13,8 +13,7 @@ from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import InputError
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
@@ -69,7 +68,7 @@ class HttpEngine:
         *,
         name: str = "",
         folder: str = "",
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         key: str | None = None,
         route: str = "",
         rule: CheckpointRule = _RULE,

@@ -10,9 +10,8 @@ from karui.core.errors import EngineError, Refused
 from karui.engines.chat.discovery import Known, discover
 from karui.engines.chat.format import Raised, Rendering, ThinkingFormat, turns
 from karui.engines.chat.markers import Start, plain
-from karui.engines.chat.override import Override
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.chat.template import (
-    FOUND_NOTHING,
     ChatTemplate,
     arguments_of,
     begin,
@@ -65,7 +64,7 @@ class FolderRenderer:
 
     source = "folder"
 
-    def __init__(self, folder: str, override: Override = FOUND_NOTHING) -> None:
+    def __init__(self, folder: str, override: Override = NOTHING_SAID) -> None:
         """Loads the tokenizer.
 
         Raises:
@@ -114,7 +113,7 @@ class ServerRenderer:
 
     @classmethod
     async def find(
-        cls, client: Client, model: str, override: Override = FOUND_NOTHING
+        cls, client: Client, model: str, override: Override = NOTHING_SAID
     ) -> "ServerRenderer | None":
         """Tries the endpoints out, and finds out through them how the model thinks; None where neither works.
 

@@ -9,8 +9,8 @@ from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
 from karui.core.errors import EngineError, ModelError
 from karui.engines.chat.markers import PLAIN_ENDINGS, Start
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING, ChatTemplate, find_format
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.template import ChatTemplate, find_format
 from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
 from karui.engines.slots.machine import Machine
@@ -49,7 +49,7 @@ class SlotEngine:
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes what is loaded already.
