@@ -39,6 +39,7 @@ def table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Prints a table to stdout; the first column to the left, numbers to the right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     made = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for number, row in enumerate(zip(*rows, strict=True)):
@@ -46,7 +47,7 @@ def table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         made.columns[number].justify = "right" if numeric and number else "left"
         made.columns[number].no_wrap = numeric
     for cells in rows:
-        made.add_row(*cells)
+        made.add_row(*map(Text, cells))  # [THINK] in a cell is no markup
     console = Console()
     console.width = max(console.width, _NARROWEST)
     console.print(made)

@@ -157,6 +157,8 @@ class Session:
             shown.begin("Loading the model")
         self._loaded.add(key)
         engine = engines.load(folder, **options)
+        for note in engine.thinks.get("notes", ()):
+            say(note)
         self._engines[key] = engine
         return engine
 
