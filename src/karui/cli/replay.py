@@ -25,8 +25,9 @@ def replay(
     from karui import catalog
     from karui.cli.console import Steps, say, table
     from karui.cli.steps import beside_of, compared, space_of
-    from karui.cli.summary import row, say_overthinking
+    from karui.cli.summary import row, say_overthinking, say_refused
     from karui.cli.wishes import PROCESSES
+    from karui.core.choice import Rejected
     from karui.core.plan import Plan
     from karui.measure.footing import Footing
     from karui.measure.measurement import measure
@@ -38,25 +39,29 @@ def replay(
     recordings = {"main": read, **{name: r.recording for name, r in beside_of(beside).items()}}
     replayed = Replay(recordings, runs)
     style = catalog.plan_from_spec(read.manifest.style)
+    refused: list[Rejected] = []
     if plan:
         plans = [style, *(Plan((*style.techniques, *catalog.parse(p).techniques)) for p in plan)]
-        for each in plans:
-            replayed.refuse(each)
-        refused = 0
     else:
         space = space_of(recordings, extra=technique)
-        plans, refused = list(space.plans), len(space.refused)
+        plans, refused = list(space.plans), list(space.refused)
     found = {}
     with Steps() as steps:
         steps.begin("Replaying")
-        for outcomes in replay_all(replayed, plans, processes=PROCESSES):
+        replaying = replay_all(replayed, plans, processes=PROCESSES, on_refused=refused.append)
+        for outcomes in replaying:
             found[outcomes.plan.id] = outcomes
             steps.at(len(found), len(plans))
+    if style.id not in found or (plan and len(found) == 1 < len(plans)):
+        # Without the baseline, or of plans named by the user all, nothing is left to show.
+        replayed.outcomes(style if style.id not in found else plans[1])
     footing = Footing()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
     if json:
-        typer.echo(dumps({"baseline": plain(base), "plans": plain(others)}, indent=1, ensure_ascii=False))
+        told = [{"label": r.label, "reason": r.reason} for r in refused]
+        everything = {"baseline": plain(base), "plans": plain(others), "refused": told}
+        typer.echo(dumps(everything, indent=1, ensure_ascii=False))
         return
     between = len(recordings) > 1 and all(p["comparison"]["flops_ratio"] is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
@@ -72,8 +77,7 @@ def replay(
         rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
     table(head, rows)
     say_overthinking(read)
-    if refused:
-        say(f"{refused} plans of the space cannot be replayed over this recording (too few traces, say).")
+    say_refused(refused)
 
 
 def _flops(plan: dict[str, Any]) -> str:

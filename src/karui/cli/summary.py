@@ -1,11 +1,13 @@
 """What the terminal says when a job is done; every figure with where it came from."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from karui.choose.evidence import Evidence
 from karui.cli.console import say, table
 from karui.cli.wishes import Wishes
-from karui.core.choice import Choice
+from karui.core.choice import Choice, Rejected
 from karui.core.recording import Recording
 from karui.measure.fits import FORMATS, SIZES, fits
 from karui.measure.footing import shape_of
@@ -29,6 +31,25 @@ def say_overthinking(recording: Recording) -> None:
             f"The answer settles after {found.settles_at:.0%} of its tokens; the first right "
             f"answer comes after {found.efficiency:.0%} (wrong traces count 0) [{found.traces} traces]"
         )
+
+
+def say_refused(refused: Sequence[Rejected]) -> None:
+    """Prints which plans these recordings cannot replay, by reason: the commonest first."""
+    if not refused:
+        return
+    say()
+    plans = "1 plan" if len(refused) == 1 else f"{len(refused)} plans"
+    say(f"{plans} cannot be replayed over this recording:")
+    by_reason: dict[str, list[str]] = {}
+    for r in refused:
+        # Plans of one kind are refused in sentences that differ only in the plan's name and its numbers.
+        reason = _NUMBER.sub("…", r.reason.replace(r.label, "", 1).strip())
+        by_reason.setdefault(reason, []).append(f"{r.label}: {r.reason.removeprefix(r.label).strip()}")
+    for same in sorted(by_reason.values(), key=len, reverse=True):
+        say(f"  {same[0]}" + (f" (and {len(same) - 1} more)" if len(same) > 1 else ""))
+
+
+_NUMBER = re.compile(r"\d+")
 
 
 def summary(choice: Choice, study: Study) -> None:

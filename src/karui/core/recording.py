@@ -12,6 +12,8 @@ from karui.core.trace import Trace
 
 FORMAT = 1
 """Version of the manifest and of the Parquet columns."""
+_IMPORTED = frozenset({"imported", "scout"})
+"""Engines of recordings that were made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class Manifest:
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
             found; {} in recordings made before it was kept.
+        source: Format of the log that the traces were imported from; "" where karui recorded them.
+        trials: The model that the trials came from, where it is not known to be the one that wrote the texts
+            (`karui trials`); None where trials, if there are any, are the model's own.
         format: Version of this format.
     """
 
@@ -63,6 +68,8 @@ class Manifest:
     instruction: str = ""
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    trials: ModelCard | None = None
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,14 +79,19 @@ class Manifest:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Manifest":
         """Reads what `as_dict` wrote."""
+        abilities = set(map(Ability, values["abilities"]))
+        if "source" not in values and Ability.CONFIDENCE in abilities and values["engine"] not in _IMPORTED:
+            abilities.add(Ability.PEEKS)  # which went by the same name until this field came
+        trials = values.get("trials")
         return Manifest(
             **{
                 **values,
+                "trials": ModelCard(**trials) if trials else None,
                 "model": ModelCard(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
                 "rule": CheckpointRule(**values["rule"]),
-                "abilities": frozenset(map(Ability, values["abilities"])),
+                "abilities": frozenset(abilities),
             }
         )
 
