@@ -23,7 +23,7 @@ def replay(
     from json import dumps
 
     from karui import catalog
-    from karui.cli.console import Steps, say, table
+    from karui.cli.console import Steps, table
     from karui.cli.steps import beside_of, compared, space_of
     from karui.cli.summary import row, say_overthinking, say_refused
     from karui.cli.wishes import PROCESSES
