@@ -11,16 +11,13 @@ from karui.core.bill import Tally
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, Recorded
 from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
+from karui.engines.openai_http.finish import Ending, ending, is_cut, read_finish
 from karui.recording.columns import answers
 from karui.recording.importing.counting import Counter
 from karui.recording.importing.reply import Logged
 from karui.recording.importing.source import Source
 from karui.recording.importing.thinking import Said, apart, only_closes
 
-_WHOLE = frozenset(
-    {"", "stop", "eos", "end_turn", "stop_sequence", "completed", "tool_calls", "function_call"}
-)
-"""Reasons for an end that are not a cut, where the log gives one; "" is a log that gives none."""
 _MOST = 2**31 - 1
 """Counts above this are no counts of tokens."""
 
@@ -129,7 +126,8 @@ class _Facts:
             )
             caveats += [] if how.counter.exact else [Caveat.SPLIT]
         for word, times in self.ends.items():
-            source.notes.append(f"{times} replies were cut: they ended with {word!r} and count as no answer.")
+            what = "were cut, and have no answer" if ending(word) is Ending.CUT else "are taken as whole"
+            source.notes.append(f"{times} replies ended with {word!r}: they {what}.")
         if self.unclosed:
             source.notes.append(f"{self.unclosed} replies never end their thinking: truncated, no answer.")
         if self.assumed:
@@ -245,13 +243,12 @@ def _trace(
     source: Source,
 ) -> Trace | None:
     said = _apart(reply)
-    finish = reply.finish.lower()
-    cut = finish not in _WHOLE
-    if cut and finish not in _LENGTH:
-        facts.ends[reply.finish] += 1
+    finish = read_finish(reply.finish)
+    truncated = is_cut(finish, thinking=not said.closed) or not said.closed
+    if ending(finish) is Ending.CUT or (finish and ending(finish) is Ending.UNTOLD):
+        facts.ends[finish] += 1
     if not said.closed:
         facts.unclosed += 1
-    truncated = cut or not said.closed
     thinking_tokens, answer_tokens = _tokens(reply, said, how, facts)
     marks = _marks(reply, said, thinking_tokens, how, read, facts, source)
     if marks is None:
@@ -280,11 +277,8 @@ def _trace(
         time=tally.time,
         seconds=reply.seconds,
         first_seconds=reply.first_seconds,
+        finish=finish,
     )
-
-
-_LENGTH = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "incomplete"})
-"""What logs call an end at the limit of tokens."""
 
 
 def _apart(reply: Logged) -> Said:
@@ -296,7 +290,7 @@ def _apart(reply: Logged) -> Said:
     thinking = "\n".join(part for part in (reply.thinking, said.thinking) if part.strip())
     # A field for thinking, nothing behind it, and no word of why it ended: it was still thinking.
     silent = bool(thinking.strip()) and not whole.strip() and not reply.finish and reply.answer is None
-    return Said(thinking, said.answer, said.closed and not silent, said.marked)
+    return Said(thinking, said.answer, said.closed and not silent)
 
 
 def _tokens(reply: Logged, said: Said, how: How, facts: _Facts) -> tuple[int, int]:

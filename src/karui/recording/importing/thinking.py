@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
-from karui.engines.chat.answers import answer_after
-from karui.engines.chat.markers import Markers, markers_seen
+from karui.engines.chat.markers import Markers, Start
+from karui.engines.chat.pairs import in_text
+from karui.engines.chat.passages import sort_reply
+
+_TAIL = 200
+"""Characters at the end of a prompt in which it may open the thinking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +18,11 @@ class Said:
         thinking: Its thinking, markers excluded.
         answer: What follows it; "" where the thinking never ended.
         closed: Whether its thinking ended, or there was none.
-        marked: Whether markers of thinking occur in it.
     """
 
     thinking: str
     answer: str
     closed: bool
-    marked: bool
 
 
 def apart(text: str, *, opened: bool = False) -> Said:
@@ -31,37 +33,31 @@ def apart(text: str, *, opened: bool = False) -> Said:
         opened: Whether the prompt had opened the thinking: then it goes up to the closing marker, and without
             one all of the reply is thinking.
     """
-    markers = markers_seen(text)
-    if markers is None or not markers.close:
-        return Said(text.strip(), "", closed=False, marked=False) if opened else Said("", text, True, False)
-    begun = text.lstrip()
-    before, close, rest = text.rpartition(markers.close)
-    if close and not _opens(rest, markers):
-        thinking = before.lstrip().removeprefix(markers.open)
-        # Of several blocks, what stands between them was taken back by thinking on.
-        thinking = thinking.replace(markers.close, "\n").replace(markers.open, "\n")
-        return Said(thinking.strip(), answer_after(markers, rest), closed=True, marked=True)
-    if close or opened or begun.startswith(markers.open):
-        thinking = text.replace(markers.close, "\n").replace(markers.open, "\n")
-        return Said(thinking.strip(), "", closed=False, marked=True)
-    return Said("", text, closed=True, marked=False)  # it only mentions a marker
+    markers = in_text(text, "the reply")
+    if markers is None or markers.plain:
+        return Said(text.strip(), "", closed=False) if opened else Said("", text, closed=True)
+    if not opened and not _begins(text, markers) and markers.close.strip() not in text:
+        return Said("", text, closed=True)  # it only mentions a marker
+    found = sort_reply(markers, text, Start.THINKING if opened else Start.UNDECIDED)
+    said = [p for p in found.passages if text[p.begin : p.end].strip()]
+    ended = not said or not said[-1].thinking or text.rstrip().endswith(markers.close.strip())
+    return Said(found.thinking.strip(), found.answer if ended else "", closed=ended)
 
 
 def only_closes(text: str) -> bool:
     """Whether thinking is closed in a reply that never opened it: its prompt must have."""
-    markers = markers_seen(text)
-    if markers is None or not markers.close or markers.close not in text:
+    markers = in_text(text, "the reply")
+    if markers is None or markers.plain:
         return False
-    return not text.lstrip().startswith(markers.open)
+    return markers.close.strip() in text and markers.open.strip() not in text
 
 
 def left_open(prompt: str) -> bool:
     """Whether a prompt as the model was shown it ends within thinking that it opened."""
-    tail = prompt[-200:]
-    markers = markers_seen(tail)
-    return markers is not None and bool(markers.close) and tail.rstrip().endswith(markers.open)
+    tail = prompt[-_TAIL:].rstrip()
+    markers = in_text(tail, "the prompt")
+    return markers is not None and not markers.plain and tail.endswith(markers.open.strip())
 
 
-def _opens(rest: str, markers: Markers) -> bool:
-    """Whether thinking begins anew behind the end of thinking."""
-    return bool(markers.open) and rest.lstrip().startswith(markers.open)
+def _begins(text: str, markers: Markers) -> bool:
+    return text.lstrip().startswith(markers.open.strip())
