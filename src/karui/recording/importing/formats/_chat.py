@@ -34,7 +34,7 @@ def logged_reply(
         return
     for choice in choices:
         try:
-            chunk = read_chunk({**body, "choices": [choice]})
+            chunk = read_chunk({**body, "choices": [{**choice, "index": 0}]})
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             source.problem(where, f"its response is in no known layout ({type(error).__name__}: {error})")
             return
