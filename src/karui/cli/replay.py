@@ -1,11 +1,14 @@
 """`karui replay`: plans over a recording, without generating a token."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.core.recording import Recording
 
 
 def replay(
@@ -23,9 +26,9 @@ def replay(
     from json import dumps
 
     from karui import catalog
-    from karui.cli.console import Steps, table
+    from karui.cli.console import Steps
     from karui.cli.steps import beside_of, compared, space_of
-    from karui.cli.summary import row, say_overthinking, say_refused
+    from karui.cli.summary import say_caveats, say_overthinking, say_refused
     from karui.cli.wishes import PROCESSES
     from karui.core.choice import Rejected
     from karui.core.plan import Plan
@@ -63,7 +66,20 @@ def replay(
         everything = {"baseline": plain(base), "plans": plain(others), "refused": told}
         typer.echo(dumps(everything, indent=1, ensure_ascii=False))
         return
-    between = len(recordings) > 1 and all(p["comparison"]["flops_ratio"] is not None for p in others)
+    _show(base, others, read, top, between=len(recordings) > 1)
+    say_caveats(read.manifest.as_dict())
+    say_overthinking(read)
+    say_refused(refused)
+
+
+def _show(
+    base: dict[str, Any], others: list[dict[str, Any]], read: "Recording", top: int, *, between: bool
+) -> None:
+    """Prints the baseline and the plans, cheapest first."""
+    from karui.cli.console import table
+    from karui.cli.summary import row
+
+    between = between and all(p["comparison"]["flops_ratio"] is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
         others.sort(key=lambda p: p["comparison"]["flops_ratio"])
     else:
@@ -76,8 +92,6 @@ def replay(
         head = (*head, "FLOPs ×")
         rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
     table(head, rows)
-    say_overthinking(read)
-    say_refused(refused)
 
 
 def _flops(plan: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What the terminal says when a job is done; every figure with where it came from."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karui.choose.evidence import Evidence
@@ -12,7 +12,9 @@ from karui.core.recording import Recording
 from karui.measure.fits import FORMATS, SIZES, fits
 from karui.measure.footing import shape_of
 from karui.measure.overthinking import overthinking
+from karui.report.caveats import caveats
 from karui.report.formats import Format
+from karui.report.language import Words
 from karui.report.study import Study
 
 DECISIONS = {
@@ -52,11 +54,18 @@ def say_refused(refused: Sequence[Rejected]) -> None:
 _NUMBER = re.compile(r"\d+")
 
 
+def say_caveats(manifest: Mapping[str, Any]) -> None:
+    """Prints what has to be known of figures that rest on an imported recording."""
+    for sentence in caveats(manifest, Words("en")):
+        say(f"  Note: {sentence}")
+
+
 def summary(choice: Choice, study: Study) -> None:
     """Prints the decision, its evidence and the best plans."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
+    say_caveats(study.manifest)
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
     source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:
