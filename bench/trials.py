@@ -1,12 +1,12 @@
 """Trials added to texts somebody already has: import, `karui trials`, replay, choose, and what it cost.
 
-    python bench/trials.py --data ../shared/data [--traces 300] [--work FOLDER] [--out bench/results/trials.json]
+    python bench/trials.py --data ../shared/data [--traces 300] [--work FOLDER] [--out FILE]
 
-The texts are long-thinking.jsonl.xz (MIT; DeepSeek-R1 on GSM8K test, from tianyi-lab/MiP-Overthinking): whole
-traces with their thinking, and no trials. karui-mini, which ships with karui, goes on from them at every
-checkpoint. It has never seen such questions, and its context holds 2,048 of its own small tokens: longer traces
-are tried as far as it goes. The figures show that the way runs to its end and what it costs; what karui-mini
-thinks of DeepSeek-R1's texts says nothing about DeepSeek-R1.
+The texts are long-thinking.jsonl.xz (MIT; DeepSeek-R1 on GSM8K test, from tianyi-lab/MiP-Overthinking):
+whole traces with their thinking, and no trials. karui-mini, which ships with karui, goes on from them at
+every checkpoint. It has never seen such questions, and its context holds 2,048 of its own small tokens:
+longer traces are tried as far as it goes. The figures show that the way runs to its end and what it costs;
+what karui-mini thinks of DeepSeek-R1's texts says nothing about DeepSeek-R1.
 
 1. The log is imported: every row, none left out.
 2. The estimate, before a token is spent.

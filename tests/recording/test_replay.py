@@ -452,7 +452,7 @@ def test_outcomes_in_bulk_keep_no_traces():
     assert not replay.play(Plan(), here, {"main": [0]}, keep_traces=False).traces
 
 
-# --- plans that cannot be replayed -----------------------------------------------------------------------------
+# --- plans that cannot be replayed ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,12 @@
 """`karui import`: recordings made elsewhere."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from karui.recording.importing import Imported, Known
 
 
 def import_(
@@ -36,7 +40,7 @@ def import_(
         10, help="Tokens an imported trial is taken to have cost, if not logged."
     ),
 ) -> None:
-    """Import traces recorded elsewhere (logs of other tools, a paper's data) as a recording that can be replayed.
+    """Import traces recorded elsewhere (logs of other tools, a paper's data) as a recording to be replayed.
 
     Known are the logs of lm-eval, inspect_ai, EvalScope, OpenAI's batch API, LiteLLM, Langfuse and vLLM's
     benchmark (--formats lists all); and karui's own layout, one question a line, each with its reference and
@@ -90,20 +94,20 @@ def import_(
     typer.echo(out)
 
 
-def _references(questions: Path) -> "dict[str, importing.Known]":  # noqa: F821 - imported when it is needed
+def _references(questions: Path) -> "dict[str, Known]":
     """Returns the user's own questions by id and by text."""
     from karui import tasks
     from karui.recording.importing import Known
 
     task = tasks.load(str(questions))
-    known = {}
+    known: dict[str, Known] = {}
     for q in task.questions:
         found = Known(q.id, q.prompt(), q.reference, q.kind)
         known |= {q.id: found, q.text.strip(): found}
     return known
 
 
-def _tell(done: "importing.Imported") -> None:  # noqa: F821 - imported when it is needed
+def _tell(done: "Imported") -> None:
     """Says what was read, and everything that was not as it should be."""
     from karui.cli.console import say
     from karui.core.trace import End

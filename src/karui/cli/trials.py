@@ -78,8 +78,8 @@ async def _estimate(read: "Recording", engine: "Engine", assume: list[str]) -> N
     found = await estimate(read, engine)
     _say_lengths(found.textless, found.short)
     say(
-        f"{found.traces} traces, {found.checkpoints:,} checkpoints: {found.prompt:,} tokens to prefill (exact), "
-        f"about {found.trial:,} to generate"
+        f"{found.traces} traces, {found.checkpoints:,} checkpoints: {found.prompt:,} tokens to prefill "
+        f"(exact), about {found.trial:,} to generate"
     )
     prices = dict(word.partition("=")[::2] for word in assume)
     if {"price_prompt", "price_output"} <= prices.keys():

@@ -169,7 +169,7 @@ class Outline:
 
 
 class Retelling(Stream, Protocol):
-    """A stream whose thinking is given, not drawn: it stops at the checkpoints that the engine's rule puts there.
+    """A stream whose thinking is given, not drawn: it stops at the checkpoints that the engine's rule finds.
 
     There it can be peeked and tried as any other. Nothing but trials is generated; the last `advance` returns
     a trace with the counts of an `Outline`, without signals, times and confidence.

@@ -158,9 +158,9 @@ async def add_trials(
 
 def manifest_of(before: Manifest, engine: Engine, *, same_model: bool) -> Manifest:
     """Returns the manifest of a recording with trials of an engine in texts of another model."""
-    caveats = [
-        c for c in before.caveats if c not in {Caveat.WORDS, Caveat.SPLIT, Caveat.TRIAL_COST, Caveat.SHARES}
-    ]
+    # Texts are counted anew, and trials are made: what was to be known of the log's counts is past.
+    counts = {Caveat.WORDS, Caveat.SPLIT, Caveat.TRIAL_COST, Caveat.SHARES}
+    caveats = [c for c in before.caveats if c not in counts]
     return replace(
         before,
         rule=engine.rule,
@@ -178,7 +178,7 @@ def spent(recording: Recording) -> Bill:
     """Returns every token that adding trials to a recording has cost.
 
     Prompt tokens are what was prefilled. Where trials are forks in this process, prompt and text are read
-    once and a suffix for each trial; where they are requests, all that was sent, and what a cache saved of it.
+    once and a suffix for each trial; where they are requests, all that was sent, a cache's share beside it.
     """
     prompt = cached = trial = 0
     for trace in recording.traces():

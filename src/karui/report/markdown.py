@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report.caveats import caveats
 from karui.report import learning, models, phrases, shipped, statement, tables, tested
+from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.derive import Board
 from karui.report.money import results

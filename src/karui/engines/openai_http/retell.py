@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ToldHttpStream:
-    """A stream over a told reply. Servers cannot be held at a checkpoint, and need not be: they write nothing."""
+    """A stream over a told reply. Servers cannot be held at a checkpoint; here they write nothing anyway."""
 
     def __init__(self, parts: "Parts", ask: Ask, sample: int, told: Told, read: Reader) -> None:
         """Takes what is told; nothing is sent yet."""

@@ -32,7 +32,7 @@ class Telling:
             self._waiting.remove(row)
 
     def tell(self) -> list[tuple[Row, Checkpoint]]:
-        """Has all that wait read up to their next checkpoint; returns them with it, in the order of opening."""
+        """Has all that wait read up to their next checkpoint; returns both, in the order of opening."""
         rows, self._waiting = sorted(self._waiting, key=lambda r: r.number), []
         alike: dict[int, list[Row]] = {}
         for row in rows:

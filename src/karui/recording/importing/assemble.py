@@ -113,7 +113,14 @@ class _Facts:
     other_verdicts: int = 0
     judged_twice: int = 0
 
+    def compare(self, told: list[tuple[bool | None, str | None]], verdicts: Mapping[str, bool]) -> None:
+        """Counts where the log's own verdicts differ from the verifier's."""
+        judged = [(c, verdicts[a]) for c, a in told if c is not None and a is not None]
+        self.judged_twice += len(judged)
+        self.other_verdicts += sum(c != v for c, v in judged)
+
     def tell(self, source: Source, how: How, caveats: list[Caveat]) -> None:
+        """Says it all, a sentence each."""
         if self.words:
             source.notes.append(
                 f"The log has no token counts for {self.words} replies: they are counted {how.counter.how}."
@@ -172,47 +179,61 @@ def _recorded(
     known = how.references.get(first.question) if first.question else None
     if known is None and first.prompt is not None:
         known = how.references.get(first.prompt.user.strip())
-    prompt = first.prompt or (known.prompt if known else Prompt(""))
-    if not _in_order(group, source):
-        return None
     references = {r.reference for r in group if r.reference is not None}
     if len(references) > 1:
         source.problem(first.where, f"replies to one question have references {sorted(references)}")
         return None
-    reference = known.reference if known else next(iter(references), None)
+    if not _in_order(group, source):
+        return None
+    group = sorted(group, key=lambda r: -1 if r.sample is None else r.sample)
+    ident = known.id if known else first.question or name
     traces: list[Trace] = []
-    told: dict[str, bool] = {}
-    for number, reply in enumerate(_sorted(group)):
-        trace = _trace(reply, first.question or name, number, how, read, facts, source)
+    for number, reply in enumerate(group):
+        trace = _trace(reply, ident, number, how, read, facts, source)
         if trace is None:
             return None
         traces.append(trace)
+    reference = known.reference if known else next(iter(references), None)
+    verdicts = _verdicts(group, traces, reference, source, how, facts)
+    if verdicts is None:
+        return None
+    prompt = first.prompt or (known.prompt if known else Prompt(""))
+    kind = first.kind or (known.kind if known else "")
+    return Recorded(ident, kind, reference or "", prompt, tuple(traces), verdicts)
+
+
+def _verdicts(
+    group: Sequence[Logged],
+    traces: Sequence[Trace],
+    reference: str | None,
+    source: Source,
+    how: How,
+    facts: _Facts,
+) -> dict[str, bool] | None:
+    """Returns whether each answer is right; None where that cannot be told."""
+    told: dict[str, bool] = {}
+    for reply, trace in zip(group, traces, strict=True):
         if trace.answer is None:
             continue
         if reply.correct is None and reference is None and not how.agreement:
-            source.problems.append(
-                f"{reply.where} has no `correct`, and there is no `reference` to judge it by"
-            )
+            lacks = "has no `correct`, and there is no `reference` to judge it by"
+            source.problems.append(f"{reply.where} {lacks}")
             return None
-        if reply.correct is not None and told.setdefault(trace.answer, reply.correct) != reply.correct:
-            if reference is None or how.believed:
-                source.problems.append(
-                    f"{reply.where} says {trace.answer!r} is {_word(reply.correct)}; one before it disagrees"
-                )
-                return None
+        if reply.correct is None:
+            continue
+        agrees = told.setdefault(trace.answer, reply.correct) == reply.correct
+        if not agrees and (reference is None or how.believed):
+            word = "right" if reply.correct else "wrong"
+            source.problems.append(f"{reply.where} says {trace.answer!r} is {word}; one before it disagrees")
+            return None
     verdicts = {}
     for answer in sorted(set().union(*map(answers, traces))):
+        believed = answer in told and (how.believed or not reference)
         own = _verify(how.verifier, reference, answer) if reference else False
-        verdicts[answer] = told[answer] if answer in told and (how.believed or not reference) else own
+        verdicts[answer] = told[answer] if believed else own
     if reference and not how.believed:
-        both = [(r.correct, t.answer) for r, t in zip(_sorted(group), traces, strict=True)]
-        judged = [(c, verdicts[a]) for c, a in both if c is not None and a is not None]
-        facts.judged_twice += len(judged)
-        facts.other_verdicts += sum(c != v for c, v in judged)
-    kind = first.kind or (known.kind if known else "")
-    ident = known.id if known else first.question or name
-    traces = [replace(t, question=ident) for t in traces] if ident != traces[0].question else traces
-    return Recorded(ident, kind, reference or "", prompt, tuple(traces), verdicts)
+        facts.compare([(r.correct, t.answer) for r, t in zip(group, traces, strict=True)], verdicts)
+    return verdicts
 
 
 def _in_order(group: Sequence[Logged], source: Source) -> bool:
@@ -227,10 +248,6 @@ def _in_order(group: Sequence[Logged], source: Source) -> bool:
             source.problem(reply.where, what)
             return False
     return True
-
-
-def _sorted(group: Sequence[Logged]) -> list[Logged]:
-    return sorted(group, key=lambda r: -1 if r.sample is None else r.sample)
 
 
 def _trace(
@@ -354,7 +371,3 @@ def _shown(prompt: Prompt) -> str:
 
 def _verify(verifier: Verifier | None, reference: str, answer: str) -> bool:
     return verifier.verify(reference, answer) if verifier else answer == reference.strip()
-
-
-def _word(correct: bool) -> str:
-    return "right" if correct else "wrong"

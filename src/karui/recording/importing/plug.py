@@ -171,8 +171,8 @@ def recognised(path: Path) -> str:
     raise InputError(
         f"{path} is in no format that karui knows.",
         why=f"Its columns: {', '.join(sorted(head.keys)[:12])}.",
-        remedy=f"Known formats: {', '.join(adapters())} (--format forces one). The layout of karui's own is in "
-        "the help of `karui import`.",
+        remedy=f"Known formats: {', '.join(adapters())} (--format forces one). karui's own layout is in the "
+        "help of `karui import`.",
     )
 
 

@@ -89,8 +89,8 @@ class Logged:
 def prompt_of(messages: Any) -> Prompt | None:
     """Returns the prompt that chat messages make, the replies behind the last question left out.
 
-    None where there is no user's turn, or a turn is no text (tools, pictures): such a dialogue cannot be asked
-    again.
+    None where there is no user's turn, or a turn is no text (tools, pictures): such a dialogue cannot be
+    asked again.
     """
     if isinstance(messages, str):
         return Prompt(messages) if messages.strip() else None

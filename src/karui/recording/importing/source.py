@@ -12,18 +12,14 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from karui.core.errors import InputError
 
-_PACKED: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": lambda path: gzip.open(path, "rb"),  # type: ignore[dict-item,return-value]
-    ".xz": lambda path: lzma.open(path, "rb"),
-    ".bz2": lambda path: bz2.open(path, "rb"),
-}
+_PACKED: Any = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 _LINES = frozenset({".jsonl", ".ndjson"})
 _HEAD = 1 << 20
 """Bytes looked at to find out what a file is."""
@@ -125,7 +121,7 @@ def text_of(path: Path, problems: list[str]) -> Iterator[str]:
     """
     opener = _PACKED.get(path.suffix.lower())
     try:
-        with opener(path) if opener else path.open("rb") as packed:
+        with opener(path, "rb") if opener else path.open("rb") as packed:
             # newline="\n": a JSON string may hold any of the other characters that Python splits lines at
             yield from io.TextIOWrapper(packed, encoding="utf-8-sig", newline="\n")
     except (EOFError, zlib.error, lzma.LZMAError) as error:
@@ -146,7 +142,7 @@ def head(path: Path) -> bytes:
     """
     opener = _PACKED.get(path.suffix.lower())
     try:
-        with opener(path) if opener else path.open("rb") as packed:
+        with opener(path, "rb") if opener else path.open("rb") as packed:
             return packed.read(_HEAD)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"{path} cannot be read.", why=f"{type(error).__name__}: {error}") from error

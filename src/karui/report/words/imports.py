@@ -3,8 +3,8 @@
 IMPORTS: dict[str, tuple[str, str]] = {
     "caveat_trials_of_another_model": (
         (
-            "Early answers come from {trials} reading texts that {model} wrote. What {model} itself would have "
-            "answered there was not measured: confirm on {model} before you use a plan that stops early."
+            "Early answers come from {trials} reading texts that {model} wrote. What {model} itself would "
+            "have answered there was not measured: confirm on {model} before you use a plan that stops early."
         ),
         (
             "途中の回答は、{model}の書いた文章を{trials}に読ませて得たものです。{model}自身がその時点でどう答え"
@@ -34,8 +34,8 @@ IMPORTS: dict[str, tuple[str, str]] = {
     ),
     "caveat_stops_at_shares_of_a_finished_trace": (
         (
-            "The log stops each trace at shares of its final length. A plan that stops there knows how long the "
-            "trace will become, which nothing knows live: figures of early exits are too good."
+            "The log stops each trace at shares of its final length. A plan that stops there knows how long "
+            "the trace will become, which nothing knows live: figures of early exits are too good."
         ),
         (
             "このログは、完成した思考の長さに対する割合の位置で途中の回答を記録しています。実行時には最終的な長"
@@ -44,8 +44,8 @@ IMPORTS: dict[str, tuple[str, str]] = {
     ),
     "caveat_questions_picked_by_their_outcome": (
         (
-            "The questions of this log were picked by how the model fared on them: figures do not carry over to "
-            "other questions."
+            "The questions of this log were picked by how the model fared on them: figures do not carry over "
+            "to other questions."
         ),
         ("このログの問題は、モデルの解答結果を見て選ばれたものです。値はほかの問題には当てはまりません。"),
     ),

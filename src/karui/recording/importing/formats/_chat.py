@@ -47,7 +47,7 @@ def logged_reply(
             usage.completion if usage and counted else None,
             usage.thinking if usage and counted else None,
         )
-        values = {"counts": counts, "model": str(body.get("model") or "")} | further
+        values: dict[str, Any] = {"counts": counts, "model": str(body.get("model") or "")} | further
         yield Logged(
             where=where if len(choices) == 1 else f"{where}, choice {choice.get('index', 0)}",
             text=chunk.text,

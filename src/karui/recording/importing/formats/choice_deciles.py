@@ -1,7 +1,7 @@
 """Choices asked at every tenth of a finished trace: a row for each of question, run and tenth.
 
-The layout of tobypullan/logit_cot_overthinking (Gemma 4 on MMLU-Pro): the probability of every choice after 0,
-10 … 100% of a trace, with token counts; a question's text stands in its first row only. No text of the
+The layout of tobypullan/logit_cot_overthinking (Gemma 4 on MMLU-Pro): the probability of every choice after
+0, 10 … 100% of a trace, with token counts; a question's text stands in its first row only. No text of the
 thinking is kept.
 """
 
@@ -24,8 +24,8 @@ class ChoiceDeciles(Adapter):
     columns = frozenset(
         "position question_id question options valid_labels answer category source run_seed decile "
         "prefix_token_count trace_token_count is_full_trace choice_logprobs choice_probabilities "
-        "choice_probability_mass non_choice_probability prediction prediction_probability correct sampled_token "
-        "baseline_cohort match_id baseline_trace_token_count".split()
+        "choice_probability_mass non_choice_probability prediction prediction_probability correct "
+        "sampled_token baseline_cohort match_id baseline_trace_token_count".split()
     )
 
     def recognises(self, head: Head) -> bool:

@@ -1,7 +1,7 @@
 """EvalScope (ModelScope): predictions/MODEL/DATASET.jsonl, with reviews/MODEL/DATASET.jsonl beside it.
 
-Predictions hold the replies with their counts; reviews hold the right answers and verdicts. Either file may be
-given: the other one is looked for where EvalScope puts it.
+Predictions hold the replies with their counts; reviews hold the right answers and verdicts. Either file may
+be given: the other one is looked for where EvalScope puts it.
 """
 
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ def _beside(path: Path, part: str) -> Path | None:
 
 
 def _sampling(path: Path) -> dict[str, Any]:
-    """Returns what the run's configuration says of sampling; it is written in YAML, of which this is a part."""
+    """Returns what the run's configuration says of sampling: a few plain lines of a YAML file."""
     run = path.parent.parent.parent
     found: dict[str, Any] = {}
     within = False

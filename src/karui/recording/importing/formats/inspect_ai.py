@@ -134,7 +134,7 @@ def _packed(source: Source) -> tuple[dict[str, Any], Iterator[tuple[str, dict[st
         raise InputError(
             f"{source.path} is no whole .eval log.",
             why=f"{type(error).__name__}: {error}",
-            remedy="An evaluation that was broken off, or a copy cut short: `inspect log recover` may mend it.",
+            remedy="It was broken off, or its copy was cut short: `inspect log recover` may mend it.",
         ) from error
     names = archive.namelist()
     headers = [n for n in ("header.json", "_journal/start.json") if n in names]

@@ -21,8 +21,8 @@ class Langfuse(Adapter):
     """Langfuse: exported observations (generations) or traces."""
 
     columns = frozenset(
-        "id trace_id project_id start_time end_time parent_observation_id type is_root_observation name level "
-        "status_message version environment bookmarked public user_id session_id completion_start_time "
+        "id trace_id project_id start_time end_time parent_observation_id type is_root_observation name "
+        "level status_message version environment bookmarked public user_id session_id completion_start_time "
         "created_at updated_at input output metadata model internal_model_id model_parameters usage_details "
         "cost_details total_cost usage_pricing_tier_name prompt_id prompt_name prompt_version latency "
         "time_to_first_token model_id input_price output_price total_price trace_name tags release timestamp "
@@ -78,17 +78,17 @@ def _replies(where: str, values: dict[str, Any], source: Source) -> Iterator[Log
     if prompt is None or output in (None, "", {}, []):
         source.problem(where, "its input or output holds no text of a chat")
         return
-    metadata = values.get("metadata") if isinstance(values.get("metadata"), dict) else {}
+    metadata = _dictionary(values.get("metadata"))
     began, ended, first = (
         _seconds(values.get(k)) for k in ("start_time", "end_time", "completion_start_time")
     )
-    known = {
+    known: dict[str, Any] = {
         "counts": _counts(values),
         "model": str(values.get("provided_model_name") or values.get("model") or ""),
-        "sampling": sampling_of(values["model_parameters"]) if isinstance(values.get("model_parameters"), dict) else {},
+        "sampling": sampling_of(_dictionary(values.get("model_parameters"))),
         "seconds": max(0.0, ended - began) if began and ended else 0.0,
         "first_seconds": max(0.0, first - began) if began and first else 0.0,
-    }  # fmt: skip
+    }
     message = output[-1] if isinstance(output, list) and isinstance(output[-1], dict) else output
     if isinstance(message, dict) and not message.get("choices"):
         finish = message.get("finish_reason") or metadata.get("finish_reason")
@@ -109,19 +109,22 @@ def _replies(where: str, values: dict[str, Any], source: Source) -> Iterator[Log
 
 def _counts(values: dict[str, Any]) -> Counts:
     """Returns the tokens of an observation; kinds of output that stand beside the output are thinking too."""
-    details = values.get("usage_details") or values.get("usage")
-    usage = dict(details) if isinstance(details, dict) else {}
-    total = usage.get("output", usage.get("completion_tokens", values.get("completion_tokens")))
-    prompt = usage.get("input", usage.get("prompt_tokens", values.get("prompt_tokens")))
-    thinking = usage.get(
-        "output_reasoning_tokens", usage.get("output_reasoning", usage.get("reasoning_tokens"))
-    )
-    prompt, total, thinking = (int(n) if n not in (None, "") else None for n in (prompt, total, thinking))
-    whole = usage.get("total")
-    if None not in (prompt, total, thinking, whole) and prompt + total + thinking == int(whole):
-        total += thinking  # Langfuse's own integrations keep the kinds apart: they add up to the total
-    cached = usage.get("input_cached_tokens", usage.get("cache_read_input_tokens"))
-    return Counts(prompt, int(cached) if cached not in (None, "") else None, total, thinking)
+    usage = _dictionary(values.get("usage_details") or values.get("usage"))
+
+    def told(*names: str) -> int | None:
+        found = next((usage[n] for n in names if usage.get(n) not in {None, ""}), None)
+        found = values.get(names[1]) if found is None and len(names) > 1 else found
+        return int(found) if found not in {None, ""} else None
+
+    prompt, total = told("input", "prompt_tokens"), told("output", "completion_tokens")
+    thinking = told("output_reasoning_tokens", "reasoning_tokens", "output_reasoning")
+    if total is not None and (prompt or 0) + total + (thinking or 0) == told("total"):
+        total += thinking or 0  # Langfuse's own integrations keep the kinds apart: they add up to the total
+    return Counts(prompt, told("input_cached_tokens", "cache_read_input_tokens"), total, thinking)
+
+
+def _dictionary(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _snake(name: str) -> str:

@@ -13,19 +13,19 @@ from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Logged, prompt_of
 from karui.recording.importing.source import Row, Source, parsed
 
-_STANDARD = (
-    "id litellm_call_id trace_id session_id call_type cache_hit stream status status_fields custom_llm_provider "
-    "saved_cache_cost startTime endTime completionStartTime response_time model metadata cache_key "
-    "response_cost cost_breakdown total_tokens prompt_tokens completion_tokens request_tags end_user api_base "
-    "model_group model_id requester_ip_address user_agent messages response model_parameters hidden_params "
-    "model_map_information error_str error_information response_cost_failure_debug_info "
-    "zero_cost_diagnostic guardrail_information standard_built_in_tools_params request_model_access_groups "
-    "autorouter_savings autorouter_savings_estimate autorouter_baseline_observation"
-)
-_SPEND = (
-    "request_id api_key spend billing_agent_id user team_id organization_id project_id agent_id mcp_namespaced_tool_name "
-    "proxy_server_request request_duration_ms created_at updated_at"
-)
+_STANDARD = """
+    id litellm_call_id trace_id session_id call_type cache_hit stream status status_fields
+    custom_llm_provider saved_cache_cost startTime endTime completionStartTime response_time model metadata
+    cache_key response_cost cost_breakdown total_tokens prompt_tokens completion_tokens request_tags end_user
+    api_base model_group model_id requester_ip_address user_agent messages response model_parameters
+    hidden_params model_map_information error_str error_information response_cost_failure_debug_info
+    zero_cost_diagnostic guardrail_information standard_built_in_tools_params request_model_access_groups
+    autorouter_savings autorouter_savings_estimate autorouter_baseline_observation
+"""
+_SPEND = """
+    request_id api_key spend billing_agent_id user team_id organization_id project_id agent_id
+    mcp_namespaced_tool_name proxy_server_request request_duration_ms created_at updated_at
+"""
 
 
 class Litellm(Adapter):
@@ -69,7 +69,8 @@ def _replies(row: Row, source: Source) -> Iterator[Logged]:
     if prompt is None or not isinstance(values.get("response"), dict) or not values["response"]:
         source.problem(row.where, "it keeps no messages or no response (store_prompts_in_spend_logs was off)")
         return
-    metadata = values.get("metadata") if isinstance(values.get("metadata"), dict) else {}
+    found = values.get("metadata")
+    metadata: dict[str, Any] = found if isinstance(found, dict) else {}
     response = dict(values["response"])
     if not response.get("usage"):
         details = metadata.get("usage_object") or {}

@@ -24,7 +24,8 @@ class LmEval(Adapter):
     """lm-evaluation-harness: samples_TASK_TIME.jsonl of --log_samples, its results file beside it."""
 
     columns = frozenset(
-        "arguments doc doc_hash doc_id filter filtered_resps metrics prompt_hash resps target target_hash".split()
+        "arguments doc doc_hash doc_id filter filtered_resps metrics prompt_hash resps target "
+        "target_hash".split()
     )
 
     def recognises(self, head: Head) -> bool:
@@ -132,7 +133,7 @@ def _results(samples: Path) -> dict[str, Any]:
 
 
 def _around(template: str) -> tuple[str, str] | None:
-    """Returns what a chat template puts before and behind one user's message; None where it cannot be told."""
+    """Returns what a chat template puts before and behind a user's message; None where it cannot be told."""
     if not template:
         return None
     try:

@@ -1,4 +1,4 @@
-"""SCOUT data (2602.03845), one file of it: branches of parallel thinking, an answer forced at fixed distances.
+"""SCOUT data (2602.03845), one file of it: branches of thinking, an answer forced at fixed distances.
 
 `karui import scout FOLDER` reads a whole folder, as the published tables have it; this reads one file with a
 verifier of your choice.

@@ -24,10 +24,10 @@ class VllmBench(Adapter):
 
     columns = frozenset(
         "date endpoint_type backend label model_id tokenizer_id num_prompts request_rate burstiness "
-        "max_concurrency duration completed failed total_input_tokens total_output_tokens request_throughput "
-        "request_goodput output_throughput total_token_throughput input_lens output_lens ttfts itls latencies "
-        "start_times queue_times generated_texts errors max_output_tokens_per_s max_concurrent_requests rtfx "
-        "ramp_up_strategy ramp_up_start_rps ramp_up_end_rps".split()
+        "max_concurrency duration completed failed total_input_tokens total_output_tokens "
+        "request_throughput request_goodput output_throughput total_token_throughput input_lens output_lens "
+        "ttfts itls latencies start_times queue_times generated_texts errors max_output_tokens_per_s "
+        "max_concurrent_requests rtfx ramp_up_strategy ramp_up_start_rps ramp_up_end_rps".split()
     )
 
     def recognises(self, head: Head) -> bool:
