@@ -177,7 +177,13 @@ class Fake:
             text = body["content"]
         else:
             return fault(404, "Not Found")
-        return JSONResponse({"tokens": self.numbers(text)})
+        numbers = self.numbers(text)
+        told = {"tokens": numbers}
+        if body.get("return_token_strs"):  # vLLM
+            told["token_strs"] = [self.text([n]) for n in numbers]
+        elif body.get("with_pieces"):  # llama.cpp
+            told["tokens"] = [{"id": n, "piece": self.text([n])} for n in numbers]
+        return JSONResponse(told)
 
     async def detokenize(self, request):
         if self.behaviour.template != "tokenize":

@@ -121,7 +121,7 @@ def test_trial_stability_compares_peeks_first():
     assert (spent(outcome, "trial"), spent(outcome, "answer")) == (3, 4)
     unread = [at(10, None, first="2"), at(20, None, first="2"), at(30, "2"), at(40, "2")]
     assert stopped(play("trial-stability:k=2,peek=true", trace("7", 50, *unread))) == 40
-    assert Ability.CONFIDENCE in catalog.parse("trial-stability:peek=true").needs
+    assert Ability.PEEKS in catalog.parse("trial-stability:peek=true").needs
     assert catalog.parse("trial-stability").needs == {Ability.TRIALS}
 
 

@@ -18,6 +18,7 @@ from karui.cli import (
     stage,
     tasks,
     techniques,
+    trials,
     weigh,
 )
 from karui.cli.console import explained
@@ -43,6 +44,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "probe": (probe.probe, "Find out what a server can do, by trying it."),
     "explain": (explain.explain, "Think a short answer of the gateway through in full."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
+    "trials": (trials.trials, "Add trials to imported texts, so that early exits can be replayed on them."),
     "techniques": (techniques.techniques, "List the techniques."),
     "tasks": (tasks.tasks, "List the sources of questions."),
 }

@@ -1,16 +1,20 @@
 """What the terminal says when a job is done; every figure with where it came from."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karui.choose.evidence import Evidence
 from karui.cli.console import say, table
 from karui.cli.wishes import Wishes
-from karui.core.choice import Choice
+from karui.core.choice import Choice, Rejected
 from karui.core.recording import Recording
 from karui.measure.fits import FORMATS, SIZES, fits
 from karui.measure.footing import shape_of
 from karui.measure.overthinking import overthinking
+from karui.report.caveats import caveats
 from karui.report.formats import Format
+from karui.report.language import Words
 from karui.report.study import Study
 
 DECISIONS = {
@@ -31,11 +35,37 @@ def say_overthinking(recording: Recording) -> None:
         )
 
 
+def say_refused(refused: Sequence[Rejected]) -> None:
+    """Prints which plans these recordings cannot replay, by reason: the commonest first."""
+    if not refused:
+        return
+    say()
+    plans = "1 plan" if len(refused) == 1 else f"{len(refused)} plans"
+    say(f"{plans} cannot be replayed over this recording:")
+    by_reason: dict[str, list[str]] = {}
+    for r in refused:
+        # Plans of one kind are refused in sentences that differ only in the plan's name and its numbers.
+        reason = _NUMBER.sub("…", r.reason.replace(r.label, "", 1).strip())
+        by_reason.setdefault(reason, []).append(f"{r.label}: {r.reason.removeprefix(r.label).strip()}")
+    for same in sorted(by_reason.values(), key=len, reverse=True):
+        say(f"  {same[0]}" + (f" (and {len(same) - 1} more)" if len(same) > 1 else ""))
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def say_caveats(manifest: Mapping[str, Any]) -> None:
+    """Prints what has to be known of figures that rest on an imported recording."""
+    for sentence in caveats(manifest, Words("en")):
+        say(f"  Note: {sentence}")
+
+
 def summary(choice: Choice, study: Study) -> None:
     """Prints the decision, its evidence and the best plans."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
+    say_caveats(study.manifest)
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
     source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from karui.core.ask import Prompt
+from karui.core.engine import ModelCard
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
 from karui.core.recording import FORMAT, Manifest, Recorded, Recording
 from karui.core.trace import Trace
@@ -148,6 +149,7 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
         "trial suffix": (before.suffix, now.suffix),
         "seed": (before.seed, now.seed),
         "abilities": (sorted(before.abilities), sorted(now.abilities)),
+        "model of the trials": (_card(before.trials), _card(now.trials)),
     }
     if before.thinking and now.thinking:
         told = ("on", "off", "open", "close", "answer")
@@ -161,6 +163,11 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
                 why=f"There: {old}. Asked for now: {new}.",
                 remedy="Record into a new folder, or ask for what this one was begun with.",
             )
+
+
+def _card(card: ModelCard | None) -> str:
+    """Returns what tells a model from others: its digest, its name where that is unknown."""
+    return (card.digest or card.name) if card else "the model's own"
 
 
 def save(recording: Recording, path: Path | str, *, level: int = SMALL) -> None:

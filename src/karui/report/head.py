@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from karui.report import statement
+from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.markup import Safe, join, tag
 from karui.report.money import panel
@@ -27,7 +28,8 @@ def head(c: Context) -> Safe:
     practice = tag("section.facts", tag("h2", w("facts")), tag("dl", *facts))
     columns = tag("div.columns", tag("div", _tokens(c), _loss(c), practice), panel(c))
     note = tag("p.agreement", w("agreement_note")) if w.agreement else None
-    return tag("div.first", top, _band(c), note, columns, id="first")
+    known = [tag("p.agreement", text) for text in caveats(c.study.manifest, w)]
+    return tag("div.first", top, _band(c), note, *known, columns, id="first")
 
 
 def _band(c: Context) -> Safe:

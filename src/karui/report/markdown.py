@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from karui import __version__
 from karui.report import learning, models, phrases, shipped, statement, tables, tested
+from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.derive import Board
 from karui.report.money import results
@@ -19,6 +20,7 @@ def markdown(c: Context) -> str:
         f"# {statement.SIGNS[c.decision.name]} {text(statement.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.get("task", ""), date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
+        *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
         f"**{text(statement.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan['measurement']['label'])}"] if c.plan else []),
         statement.rule(c),

@@ -148,6 +148,7 @@ class Capabilities:
             Ability.TEXT: hidden,
             Ability.TRIALS: trials,
             Ability.CONFIDENCE: trials or unlisted,
+            Ability.PEEKS: trials or unlisted,
             Ability.SIGNALS: hidden or unlisted,
             Ability.THINKING_SWITCH: "" if self.switch else "Nothing was found that leaves the thinking out.",
             Ability.EFFORT: ""

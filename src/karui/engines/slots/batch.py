@@ -22,6 +22,7 @@ from karui.engines.slots.bans import Bans
 from karui.engines.slots.machine import Draws, Machine
 from karui.engines.slots.row import Fork, Mode, Row, Want
 from karui.engines.slots.speculation import Speculation
+from karui.engines.slots.telling import Telling
 
 _PATIENCE = 4
 """Steps that a few rows wait at most for company before their prompts or suffixes are read."""
@@ -62,6 +63,7 @@ class Batch:
         self._ahead = self._speculation.most if self._speculation else 0
         self._fresh: list[Row] = []
         self._forking: list[Row] = []
+        self._telling = Telling(self)
         self._patience = 0
         self._rows: list[Row | None] = []
         self._free: list[int] = []
@@ -92,7 +94,7 @@ class Batch:
             self._mark[row.slot] = self.written[row.slot]
             self.mode[row.slot] = Mode.THINKING
             self.alarm[row.slot] = row.limit
-            self._running[row.slot] = True
+            self._go(row)
         elif row.fork is None:
             self._forking.append(row)
         else:
@@ -108,6 +110,7 @@ class Batch:
             return
         self._take_back(row)
         row.generated = int(self.written[slot])
+        self._telling.leave(row)
         if row in self._forking:
             self._forking.remove(row)
         self._running[slot] = False
@@ -123,12 +126,12 @@ class Batch:
     @property
     def busy(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._fresh or self._forking or self._running.any())
+        return bool(self._fresh or self._forking or self._telling or self._running.any())
 
     @property
     def stuck(self) -> bool:
         """Whether rows wait for a slot while every row that holds one rests."""
-        return bool(self._fresh) and not self._forking and not self._running.any()
+        return bool(self._fresh) and not self._forking and not self._telling and not self._running.any()
 
     @property
     def context(self) -> int:
@@ -176,14 +179,14 @@ class Batch:
             The rows whose streams now have what they waited for, in the order of opening.
         """
         self._start_rows(overflow=overflow)
+        results: list[tuple[Row, object]] = [*self._telling.tell()]
         active = np.flatnonzero(self._running)
         if not len(active):
-            return []
+            return results
         before = self._pending[active]
         tokens, signals, counts = self._forward(active, before)
         happened = self._take(active, before, tokens, signals, counts)
         now = perf_counter()
-        results = []
         for slot in active[happened].tolist():
             row = self._rows[slot]
             assert row is not None
@@ -362,7 +365,26 @@ class Batch:
         self._length[slot] = row.cached
         self._settings[slot] = (sampling.temperature, sampling.top_p, sampling.top_k, row.banned)
         self._uniforms[slot, : row.limit] = np.random.default_rng(row.seed).random(row.limit)
-        self._running[slot] = True
+        self._go(row)
+
+    def _go(self, row: Row) -> None:
+        """Lets a row write on; one that is told what it writes waits to be."""
+        if row.told is None:
+            self._running[row.slot] = True
+        else:
+            self._telling.wait(row)
+
+    def give(self, rows: list[Row], texts: list[list[int]]) -> None:
+        """Has rows read texts, all as long as each other, as if they had written them."""
+        slots, count = [r.slot for r in rows], len(texts[0])
+        given = np.column_stack((self._pending[slots], texts))
+        self.machine.append(slots, self._length[slots].tolist(), given[:, :-1].tolist())
+        for row, text in zip(rows, texts, strict=True):
+            written = int(self.written[row.slot])
+            self._tokens[row.slot, written : written + count] = text
+        self._pending[slots] = given[:, -1]
+        self._length[slots] += count
+        self.written[slots] += count
 
     def _read_prompts(self, rows: list[Row]) -> None:
         """Fills the cache of new rows; rows of one prompt share the reading."""
