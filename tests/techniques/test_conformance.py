@@ -33,6 +33,7 @@ EXITS = (
     "trial-stability:k=2,peek=true",
     "exit-entropy:delta=0.1,least=2",
     "random-exit:chance=0.2",
+    "loop-exit",
 )
 
 

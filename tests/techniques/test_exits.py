@@ -201,3 +201,53 @@ def test_the_first_exit_to_decide_wins():
 def test_parameters_that_cannot_run_are_refused(text):
     with pytest.raises(PlanError):
         catalog.parse(text)
+
+
+SAID = "But for the sake of this problem, we will assume the cost is based on what is given. "
+
+
+def looping(sayings, *, answer="7", leaves=""):
+    """A trace with a checkpoint after every saying, which then goes on with `leaves`."""
+    marks = [at(20 * (n + 1), str(n), text=SAID) for n in range(sayings)]
+    if leaves:
+        marks.append(at(20 * (sayings + 1), "5", text=leaves))
+    return trace(answer, 20 * len(marks) + 40, *marks)
+
+
+@pytest.mark.parametrize(("patience", "sayings"), [(0, 4), (2, 6)])
+def test_loop_exit_answers_or_drops_where_a_loop_is_seen(patience, sayings):
+    seen = 20 * (sayings + 1)  # a saying is complete once the next one has begun
+    answered = play(f"loop-exit:patience={patience}", looping(30))
+    assert (ends(answered), stopped(answered)) == ([End.ANSWERED], seen)
+    assert answered.answer == str(sayings)
+    assert spent(answered, "trial") == 0
+    dropped = play(f"loop-exit:then=drop,patience={patience}", looping(30))
+    assert (ends(dropped), stopped(dropped), dropped.answer) == ([End.DROPPED], seen, None)
+    assert spent(dropped, "dropped") == seen
+    assert answered.looped == dropped.looped == 1
+
+
+def test_loop_exit_leaves_alone_what_does_not_loop():
+    for plan in ("loop-exit", "loop-exit:then=drop"):
+        outcome = play(plan, looping(3))
+        assert (ends(outcome), outcome.answer, outcome.looped) == ([End.FINISHED], "7", 0)
+
+
+def test_loop_exit_waits_for_a_trace_that_leaves_its_loop():
+    trace = looping(5, leaves="So there are 3 + 4 of them, and that makes 7. ")
+    assert ends(play("loop-exit", trace)) == [End.ANSWERED]
+    outcome = play("loop-exit:patience=3", trace)
+    assert (ends(outcome), outcome.answer, outcome.looped) == ([End.FINISHED], "7", 1)
+
+
+def test_a_dropped_loop_does_not_vote():
+    wrong, right = looping(20, answer="1"), row("7", "7")
+    assert play("self-consistency:k=3", wrong, wrong, right).answer == "1"
+    assert play("self-consistency:k=3 + loop-exit:then=drop", wrong, wrong, right).answer == "7"
+
+
+def test_loop_exit_needs_the_text_and_trials_only_to_answer():
+    assert catalog.parse("loop-exit").needs == {Ability.TEXT, Ability.TRIALS}
+    assert catalog.parse("loop-exit:then=drop").needs == {Ability.TEXT}
+    with pytest.raises(PlanError, match="answer or drop"):
+        catalog.parse("loop-exit:then=stop")
