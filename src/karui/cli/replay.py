@@ -24,8 +24,8 @@ def replay(
 
     from karui import catalog
     from karui.cli.console import Steps, say, table
-    from karui.cli.steps import beside_of, compared, space_of
-    from karui.cli.summary import row, say_overthinking
+    from karui.cli.steps import beside_of, compared, misbehaving, space_of
+    from karui.cli.summary import say_misbehaviour, say_overthinking
     from karui.cli.wishes import PROCESSES
     from karui.core.plan import Plan
     from karui.measure.footing import Footing
@@ -35,7 +35,8 @@ def replay(
     from karui.report.study import plain
 
     read = load(recording)
-    recordings = {"main": read, **{name: r.recording for name, r in beside_of(beside).items()}}
+    further = beside_of(beside)
+    recordings = {"main": read, **{name: r.recording for name, r in further.items()}}
     replayed = Replay(recordings, runs)
     style = catalog.plan_from_spec(read.manifest.style)
     if plan:
@@ -55,25 +56,37 @@ def replay(
     footing = Footing()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
+    wrongs = misbehaving(read, list(further.values()))
     if json:
-        typer.echo(dumps({"baseline": plain(base), "plans": plain(others)}, indent=1, ensure_ascii=False))
+        found_here = {"baseline": base, "plans": others, "misbehaviour": wrongs}
+        typer.echo(dumps(plain(found_here), indent=1, ensure_ascii=False))
         return
     between = len(recordings) > 1 and all(p["comparison"]["flops_ratio"] is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
         others.sort(key=lambda p: p["comparison"]["flops_ratio"])
     else:
         others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
-    rows: list[tuple[str, ...]] = [row(base["label"], base, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others[: top or None]]
     noun = "agreement" if read.manifest.agreement else "accuracy"
-    head: tuple[str, ...] = ("plan", noun, "loss", "tokens", "×", "truncated")
-    if between:
-        head = (*head, "FLOPs ×")
-        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
-    table(head, rows)
+    table(*_rows(noun, base, others[: top or None], between=between))
+    say_misbehaviour(wrongs)
     say_overthinking(read)
     if refused:
         say(f"{refused} plans of the space cannot be replayed over this recording (too few traces, say).")
+
+
+def _rows(
+    noun: str, base: dict[str, Any], others: list[dict[str, Any]], *, between: bool
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Returns head and rows of the table; `between` adds what the plans compute, against the baseline."""
+    from karui.cli.summary import head, row
+
+    over = head(noun)
+    rows = [row(base["label"], base, None)]
+    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others]
+    if between:
+        over = (*over, "FLOPs ×")
+        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=True))]
+    return over, rows
 
 
 def _flops(plan: dict[str, Any]) -> str:

@@ -224,6 +224,28 @@ def loop_in(text: str) -> Loop | None:
     return LoopDetector().read(text)
 
 
+def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
+    """Returns how many of a trace's thinking tokens lie in a loop, judged by its characters.
+
+    Nobody needed them. What a trace that leaves its loop thinks afterwards is not counted.
+
+    Args:
+        trace: With its text.
+        tokens: Only of the first so many; None is of all.
+    """
+    loop = loop_in(trace.thinking)
+    if loop is None:
+        return 0
+    end = trace.thinking_tokens if tokens is None else min(tokens, trace.thinking_tokens)
+    share = trace.thinking_tokens / len(trace.thinking)
+    return max(0, min(end, round(loop.end * share)) - round(loop.begin * share))
+
+
+def needed_tokens(trace: Trace) -> int:
+    """Returns a trace's thinking tokens without those that lie in a loop."""
+    return trace.thinking_tokens - loop_tokens(trace)
+
+
 def looped(trace: Trace, whole: Trace | None = None) -> bool | None:
     """Returns whether a trace came to loop; None where its text was not kept, so that it is not known.
 

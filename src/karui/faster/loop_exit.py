@@ -21,8 +21,8 @@ class LoopExit(Technique):
 
     A loop is the same passage again and again, also with a number that counts on; what is found and what is
     not stands in `karui.core.loops`. Duan et al., "Circular Reasoning: Understanding Self-Reinforcing Loops
-    in Large Reasoning Models", arXiv 2601.05693, describe such loops and predict them from hidden states; here
-    the text alone is looked at, so that a loop is found only once it is there.
+    in Large Reasoning Models", arXiv 2601.05693, describe such loops and predict them from hidden states;
+    here the text alone is looked at, so that a loop is found only once it is there.
     """
 
     family: ClassVar[Family] = Family.FASTER

@@ -7,10 +7,11 @@ references they become "agreement with the full model" and its like, everywhere.
 
 from karui.report.words.evidence import EVIDENCE
 from karui.report.words.first import FIRST
+from karui.report.words.misbehaviour import MISBEHAVIOUR
 from karui.report.words.models import MODELS
 
-__all__ = ["EVIDENCE", "FIRST", "LANGUAGES", "MODELS", "TABLE"]
+__all__ = ["EVIDENCE", "FIRST", "LANGUAGES", "MISBEHAVIOUR", "MODELS", "TABLE"]
 
 LANGUAGES = ("en", "ja")
 
-TABLE = {**FIRST, **EVIDENCE, **MODELS}
+TABLE = {**FIRST, **EVIDENCE, **MODELS, **MISBEHAVIOUR}
