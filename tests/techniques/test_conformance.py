@@ -34,6 +34,7 @@ EXITS = (
     "exit-entropy:delta=0.1,least=2",
     "random-exit:chance=0.2",
     "loop-exit",
+    "give-up:floor=0.9,after=100",
 )
 
 

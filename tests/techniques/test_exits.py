@@ -251,3 +251,66 @@ def test_loop_exit_needs_the_text_and_trials_only_to_answer():
     assert catalog.parse("loop-exit:then=drop").needs == {Ability.TEXT}
     with pytest.raises(PlanError, match="answer or drop"):
         catalog.parse("loop-exit:then=stop")
+
+
+def unsure(*levels, answer="7"):
+    """A trace with a checkpoint every 10 tokens whose peeks and trials are this sure."""
+    marks = [at(10 * (n + 1), "3", sure=s) for n, s in enumerate(levels)]
+    return trace(answer, 10 * len(levels) + 5, *marks)
+
+
+LATE = "give-up:floor=0.8,after=50,alpha=1"
+
+
+def test_give_up_drops_what_does_not_become_surer():
+    # The threshold at 10, 20 … tokens: 0.03, 0.07, 0.13, 0.25, 0.4, 0.55, 0.67, 0.73.
+    outcome = play(LATE, unsure(*[0.3] * 8))
+    assert (ends(outcome), stopped(outcome), outcome.answer, outcome.correct) == (
+        [End.DROPPED],
+        50,
+        None,
+        False,
+    )
+    assert spent(outcome, "trial") == 5  # one token a look
+    assert spent(outcome, "dropped") == 50
+    assert stopped(play(LATE, unsure(*[0.6] * 8))) == 70
+    assert ends(play(LATE, unsure(*[0.9] * 8))) == [End.FINISHED]
+    assert ends(play(LATE, unsure(0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9))) == [End.FINISHED]
+
+
+def test_give_up_costs_whole_trials_where_these_are_looked_at():
+    outcome = play(f"{LATE},by=trial", unsure(*[0.3] * 8))
+    assert (stopped(outcome), spent(outcome, "trial")) == (50, 5 * 4)
+    unread = trace("7", 85, *(at(10 * (n + 1), None, sure=0.99) for n in range(8)))
+    assert ends(play(f"{LATE},by=trial", unread)) == [
+        End.DROPPED
+    ]  # what cannot be read is no sign of anything
+    assert ends(play(LATE, unread)) == [End.FINISHED]
+
+
+def test_give_up_smooths_and_skips():
+    dip = unsure(0.9, 0.9, 0.9, 0.9, 0.9, 0.3, 0.9, 0.9)
+    assert ends(play(LATE, dip)) == [End.DROPPED]
+    assert ends(play("give-up:floor=0.8,after=50,alpha=0.3", dip)) == [End.FINISHED]
+    assert spent(play(f"{LATE},every=3", unsure(*[0.95] * 8)), "trial") == 2
+
+
+def test_give_up_takes_its_vote_away_and_goes_with_an_upper_threshold():
+    lost = unsure(*[0.3] * 8, answer="1")
+    assert play("self-consistency:k=3", lost, lost, row("7", "7", sure=0.9)).answer == "1"
+    assert play(f"self-consistency:k=3 + {LATE}", lost, lost, row("7", "7", sure=0.9)).answer == "7"
+    both = f"trial-confidence:threshold=0.9 + {LATE}"
+    assert ends(play(both, unsure(0.3, 0.5, 0.95, 0.99))) == [End.ANSWERED]
+    assert ends(play(both, unsure(*[0.3] * 8))) == [End.DROPPED]
+
+
+def test_its_threshold_rises_from_nothing_to_the_floor():
+    give_up = catalog.parse(LATE).techniques[0]
+    levels = [give_up.threshold(n) for n in (0, 25, 50, 75, 100_000)]
+    assert levels == sorted(levels)
+    assert levels[0] < 0.02
+    assert levels[2] == pytest.approx(0.4)
+    assert levels[-1] == pytest.approx(0.8)
+    for wrong in ("floor=0", "floor=1.1", "after=0", "width=0", "by=luck", "every=0", "alpha=0"):
+        with pytest.raises(PlanError):
+            catalog.parse(f"give-up:{wrong}")
