@@ -27,13 +27,13 @@ MISBEHAVIOUR: dict[str, tuple[str, str]] = {
         (
             "Full thinking of every model and format on the same questions; differences to the first row are "
             "paired by question, ranges are {level} intervals. A loop is the same passage again and "
-            "again: what comes after its beginning counts nowhere as thinking that was needed. Compressed "
-            "models tend to lose answers more often."
+            "again: what lies in it counts nowhere as thinking that was needed. Quantized models have been "
+            "reported to lose right answers more often (arXiv 2606.00206)."
         ),
         (
             "各モデルに同じ問題を最後まで思考させた結果です。差は先頭行との比較（問題ごとの対応あり）、範囲は{level}"
-            "信頼区間です。ループは同じ文章の繰り返しで、始まった後の部分は必要な思考として数えません。圧縮し"
-            "たモデルほど、途中の答えを逃しやすい傾向があります。"
+            "信頼区間です。ループは同じ文章の繰り返しで、その部分は必要な思考として数えません。量子化"
+            "したモデルは途中の答えを逃しやすいと報告されています（arXiv 2606.00206）。"
         ),
     ),
     "looped": ("In a loop", "ループ"),
