@@ -132,12 +132,16 @@ def _models(c: Context) -> str:
     w, form, entries = c.words, c.form, c.study.models
     if len(entries) < 2:
         return ""
-    head = [w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("thinking_tokens")]
+    head = [
+        *(w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("lost")),
+        w("thinking_tokens"),
+    ]
     rows = []
     for entry in entries:
         weight, m = entry.get("weight") or {}, entry.get("measurement")
         loss = (entry.get("comparison") or {}).get("loss")
         speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in weight.get("speed", {}).items())
+        lost = misbehaviour.of(c, str(entry["name"]), str(entry["label"])).get("lost")
         said = models.remark(c, entry, entries[0])
         rows.append(
             [
@@ -146,6 +150,7 @@ def _models(c: Context) -> str:
                 speed or "–",
                 form.percent(m["accuracy"]["value"]) if m else "–",
                 form.points(loss["value"]) if loss else "–",
+                form.percent(lost["value"]) if lost else "–",
                 form.integer(m["bill"]["thinking"]) if m else "–",
             ]
         )
