@@ -105,7 +105,7 @@ def test_what_is_found_out(engine):
     assert (can.cache, can.cache_block, can.counting) == (Cache.REPORTED, 128, "listed")
     assert (can.seeds, can.frees, can.before_temperature, can.switch) == (True, True, True, "enable_thinking")
     assert can.budget.field == "thinking_token_budget"
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.EFFORT}
+    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.PENALTY, Ability.EFFORT}
 
 
 @pytest.mark.parametrize("route", ["completions", "chat"])

@@ -33,7 +33,7 @@ def choose(
     from karui.cli.console import Steps
     from karui.cli.expecting import expected
     from karui.cli.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
-    from karui.cli.summary import say_between, summary
+    from karui.cli.summary import say_between, say_misbehaviour, summary
     from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
     from karui.recording.store import load
 
@@ -53,9 +53,10 @@ def choose(
         steps.begin("Replaying every plan")
         evidence, test_part = evidence_of(main, styles, first, wishes, steps.at, beside=further, pilots=rest)
     choice = decide(evidence, test_part, [main, *styles], first, wishes, beside=further, pilots=rest)
-    study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further)
+    study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further, styles=styles)
     pages = publish(choice, study, out, lang, expected(choice, main, styles, further))
     summary(choice, study)
+    say_misbehaviour(study.misbehaviour)
     say_between(evidence, wishes)
     for page in pages:
         typer.echo(page)

@@ -43,7 +43,7 @@ def table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
     made = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for number, row in enumerate(zip(*rows, strict=True)):
-        numeric = all(not cell or cell[0] in "0123456789+-−–.×" for cell in row)
+        numeric = all(cell in {"", "n/a"} or cell[0] in "0123456789+-−–.×" for cell in row)
         made.columns[number].justify = "right" if numeric and number else "left"
         made.columns[number].no_wrap = numeric
     for cells in rows:

@@ -17,7 +17,7 @@ from karui.cli.lighter import Lighter, lighten, screening_of
 from karui.cli.parts import Parts, of, part, with_versions
 from karui.cli.session import Session, shipped
 from karui.cli.steps import Recorded, decide, evidence_of, publish, shipped_study, study_of
-from karui.cli.summary import DECISIONS, say_between, say_models, say_overthinking, summary
+from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
 from karui.cli.wishes import Wishes, fair
 from karui.core.choice import Choice
 from karui.core.outcome import Outcomes
@@ -95,6 +95,7 @@ def run(job: Job, wishes: Wishes) -> None:
             shipped=beside,
             commands=_commands(out),
             beside=further,
+            styles=found.styled,
         )
         if found.lighter is not None:
             models = found.lighter.models(evidence, wishes.footing)
@@ -103,6 +104,7 @@ def run(job: Job, wishes: Wishes) -> None:
     summary(choice, study)
     say_between(evidence, wishes)
     say_models(study)
+    say_misbehaviour(study.misbehaviour)
     say_overthinking(test_part)
     if lengthy is not None:
         say(

@@ -12,7 +12,7 @@ from karui import catalog
 from karui.choose.calibrate import Rehearsal
 from karui.choose.evidence import Evidence, gather, refuse_truncated
 from karui.choose.examples import examples
-from karui.choose.groups import Sources, groups_of
+from karui.choose.groups import Sources, groups_of, same_questions
 from karui.choose.interactions import interactions
 from karui.choose.power import fewest_questions
 from karui.choose.select import choose
@@ -20,12 +20,14 @@ from karui.choose.space import Space, space
 from karui.cli.wishes import Wishes
 from karui.core.choice import Choice, Rule
 from karui.core.errors import InputError
+from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.gateway.expectation import FILE as EXPECTATION
 from karui.gateway.expectation import Expectation
 from karui.measure.footing import Footing
 from karui.measure.measurement import compare, measure
+from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
 from karui.recording.files import make_folder
 from karui.recording.files import write as write_file
@@ -70,8 +72,8 @@ def beside_of(words: Sequence[str], kinds: Sequence[str] = ()) -> dict[str, Reco
 
 
 def length_of(recording: Recording) -> float:
-    """Returns the mean thinking tokens of a recording's traces."""
-    lengths = [t.thinking_tokens for t in recording.traces()]
+    """Returns the mean thinking tokens of a recording's traces, less those in loops: nobody needed them."""
+    lengths = [needed_tokens(t) for t in recording.traces()]
     return sum(lengths) / max(1, len(lengths))
 
 
@@ -190,6 +192,7 @@ def study_of(
     shipped: Mapping[str, Any] | None = None,
     commands: Sequence[str] = (),
     beside: Mapping[str, Recorded] | None = None,
+    styles: Sequence[Recorded] = (),
 ) -> Study:
     """Returns everything a report is made from.
 
@@ -202,6 +205,7 @@ def study_of(
         shipped: The replay of a recording that ships with karui.
         commands: What makes the study again.
         beside: Recordings of further models, by the names that plans ask for.
+        styles: Recordings with other prompts, or of other versions of the model.
     """
     manifest = test_part.manifest
     footing = wishes.footing
@@ -225,6 +229,7 @@ def study_of(
         },
         commands=list(commands),
         interactions=[i.as_dict() for i in interactions(evidence, wishes.rule, footing, shown.id)],
+        misbehaviour=misbehaving(test_part, [*styles, *(beside or {}).values()]),
     )
 
 
@@ -254,6 +259,14 @@ def compared(outcomes: Mapping[str, Outcomes], baseline: str, footing: Footing) 
         for key, o in outcomes.items()
         if key != baseline
     ]
+
+
+def misbehaving(first: Recording, others: Sequence[Recorded] = ()) -> list[dict[str, Any]]:
+    """Returns how full thinking goes wrong, as a study keeps it: of one model, and of others beside it."""
+    recordings = [first, *(o.recording for o in others)]
+    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in recordings]
+    rows = misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions)
+    return [row.as_dict() for row in rows]
 
 
 def confirmed(live: tuple[Outcomes, Outcomes, int], footing: Footing) -> dict[str, Any]:

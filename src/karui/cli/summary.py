@@ -101,7 +101,7 @@ def summary(choice: Choice, study: Study) -> None:
     say()
     rows = [row("full thinking", study.baseline, None)]
     rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in _best(study, choice)]
-    table(("plan", noun, "loss", "tokens", "×", "truncated"), rows)
+    table(head(noun), rows)
     say(f"  {_fixed_cut(study, choice)} [{source}]")
     if study.shipped is not None:
         kept = {p["measurement"]["plan"]: p for p in study.shipped["plans"]}
@@ -160,6 +160,51 @@ def say_models(study: Study) -> None:
         say(f"  screening took {raced['asked']} traces and spared {raced['spared']:,}")
 
 
+def say_misbehaviour(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints how full thinking goes wrong, by model and format: cut, in a loop, right earlier and lost it."""
+    if not rows:
+        return
+
+    def share(of: Mapping[str, Any] | None) -> str:
+        return (
+            "n/a"
+            if of is None
+            else f"{100 * of['value']:.1f}% ({100 * of['low']:.1f}-{100 * of['high']:.1f})"
+        )
+
+    say()
+    cells = []
+    for row in rows:
+        rise, of_wrong = row["lost_rise"], row["lost_of_wrong"]
+        cells.append(
+            (
+                row["label"] or f"{row['name']} (as it came)",
+                share(row["accuracy"]),
+                f"{100 * row['truncated']:.1f}%",
+                share(row["looped"]),
+                share(row["lost"]),
+                "" if rise is None else f"{_shown(rise['value']):+.1f}",
+                "n/a" if of_wrong is None else f"{100 * of_wrong:.0f}%",
+            )
+        )
+    head = (
+        "full thinking of",
+        "right",
+        "truncated",
+        "loops",
+        "right earlier, lost it",
+        "more",
+        "of the wrong",
+    )
+    table(head, cells)
+    if all(row["lost"] is None for row in rows):
+        say("  right earlier, and lost it: n/a, no trials were recorded")
+    else:
+        say(
+            "  lost it: the right answer was found while thinking, and another one, or none, given in the end"
+        )
+
+
 def say_fits(recording: Recording, streams: int) -> None:
     """Prints which sizes and formats of model fit into this machine's memory."""
     import psutil
@@ -210,8 +255,13 @@ def _best(study: Study, choice: Choice) -> list[Any]:
     return shown
 
 
+def head(noun: str) -> tuple[str, ...]:
+    """Returns what stands over the rows of plans; `noun` is what accuracy is called."""
+    return ("plan", noun, "loss", "tokens", "×", "truncated", "loops", "no answer")
+
+
 def row(label: str, measured: Any, compared: Any) -> tuple[str, ...]:
-    """Returns a plan as a row of the table: label, accuracy, loss, tokens, their ratio, truncated share."""
+    """Returns a plan as a row of a table whose head is `head`."""
     a = measured["accuracy"]
     return (
         label,
@@ -220,6 +270,8 @@ def row(label: str, measured: Any, compared: Any) -> tuple[str, ...]:
         f"{measured['tokens']['value']:.0f}",
         "" if compared is None else f"{compared['token_ratio']['value']:.2f}×",
         f"{100 * measured['truncated']:.1f}%",
+        "n/a" if measured["looped"] is None else f"{100 * measured['looped']:.1f}%",
+        f"{100 * (1 - measured['answered']):.1f}%",
     )
 
 

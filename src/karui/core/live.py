@@ -10,6 +10,7 @@ from karui.core.ask import Ask
 from karui.core.bill import Bill, Tally
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
+from karui.core.loops import count_looped
 from karui.core.outcome import Account, Outcome, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
@@ -235,6 +236,7 @@ async def solve_live(
         busy=busy,
         started=len(by_start),
         truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
+        looped=count_looped((s.trace, None) for s in by_start),
         traces=tuple(s.trace for s in by_start),
         asked=tuple(s.model for s in by_start),
         seconds=seconds,

@@ -311,7 +311,7 @@ def _questions_text(questions: Iterable[Recorded]) -> str:
     return "".join(lines)
 
 
-_LATER = frozenset({"effort", "budget", "told_budget", "before", "thoughts"})
+_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
 """Fields of prompts that came after the first recordings."""
 
 
@@ -333,6 +333,7 @@ def _read_questions(path: Path) -> list[Recorded]:
             values = json.loads(line)
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
+            prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
             prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(

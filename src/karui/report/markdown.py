@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import learning, models, phrases, shipped, statement, tables, tested
+from karui.report import learning, misbehaviour, models, phrases, shipped, statement, tables, tested
 from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.derive import Board
@@ -30,6 +30,7 @@ def markdown(c: Context) -> str:
         f"## {w('table')}",
         _rows(c, c.board),
         _models(c),
+        _misbehaviour(c),
         _learning(c),
         _live(c),
         f"## {w('tested')}",
@@ -98,6 +99,7 @@ def _rows(c: Context, board: Board) -> str:
         w("Accuracy"),
         w("loss"),
         w("truncated"),
+        w("looped"),
         w("confident_wrong"),
         w("tokens"),
         w("flops"),
@@ -115,9 +117,11 @@ def _rows(c: Context, board: Board) -> str:
         rows.append(
             [
                 " · ".join([w(f"family_{r.group}"), name, *said]),
-                f"{form.percent(accuracy['value'])} ({form.percents(accuracy['low'], accuracy['high'])})",
+                f"{form.percent(accuracy['value'])} ({form.percents(accuracy['low'], accuracy['high'])})"
+                + (f"; {silent}" if (silent := misbehaviour.abstains(c, m)) else ""),
                 f"{form.points(loss['value'])}" if loss else "–",
                 form.percent(m.get("truncated")),
+                form.percent(m.get("looped")),
                 form.percent(m.get("confident_wrong")),
                 form.integer(r.tokens) + (f" ({form.ratio(ratio['value'])})" if ratio else ""),
                 form.scaled(m.get("flops")),
@@ -130,12 +134,16 @@ def _models(c: Context) -> str:
     w, form, entries = c.words, c.form, c.study.models
     if len(entries) < 2:
         return ""
-    head = [w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("thinking_tokens")]
+    head = [
+        *(w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("lost")),
+        w("thinking_tokens"),
+    ]
     rows = []
     for entry in entries:
         weight, m = entry.get("weight") or {}, entry.get("measurement")
         loss = (entry.get("comparison") or {}).get("loss")
         speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in weight.get("speed", {}).items())
+        lost = misbehaviour.of(c, str(entry["name"]), str(entry["label"])).get("lost")
         said = models.remark(c, entry, entries[0])
         rows.append(
             [
@@ -144,11 +152,21 @@ def _models(c: Context) -> str:
                 speed or "–",
                 form.percent(m["accuracy"]["value"]) if m else "–",
                 form.points(loss["value"]) if loss else "–",
+                form.percent(lost["value"]) if lost else "–",
                 form.integer(m["bill"]["thinking"]) if m else "–",
             ]
         )
     lines = [line for line in (*models.fastest(c, entries), models.screening(c)) if line]
     return "\n\n".join([f"## {w('models')}", grid(head, rows), *lines])
+
+
+def _misbehaviour(c: Context) -> str:
+    if not c.study.misbehaviour:
+        return ""
+    head, rows = misbehaviour.rows(c)
+    w = c.words
+    table = grid(head, [[code(first), *rest] for first, *rest in rows])
+    return "\n\n".join([f"## {w('misbehaviour')}", w("misbehaviour_lead"), table, misbehaviour.note(c)])
 
 
 def _learning(c: Context) -> str:

@@ -149,6 +149,7 @@ class SlotEngine:
             seed=trace_seed(self.seed, ask.question, sample),
             limit=min(ask.sampling.max_tokens, room),
             banned=batch.bans.add(ask.prompt.banned),
+            penalties=batch.penalties.add(ask.prompt.penalties),
             writer=batch.vocabulary.writer(),
             thinking=0 if start is Start.ANSWERING else -1,
         )
