@@ -81,6 +81,20 @@ Truncation: TypeAlias = Annotated[
     bool,
     typer.Option("--accept-truncation", help="Choose although over 5% of the baseline was cut by the limit."),
 ]
+NoThinking: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--accept-no-thinking",
+        help="Go on although the full thinking is empty; the report says so in its first line.",
+    ),
+]
+MinAccuracy: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="Accuracy of full thinking, in percent, below which the decision is to fix the baseline; "
+        "0 switches all checks of the baseline off."
+    ),
+]
 Assume: TypeAlias = Annotated[
     list[str],
     typer.Option(

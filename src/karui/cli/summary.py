@@ -11,9 +11,11 @@ from karui.measure.fits import FORMATS, SIZES, fits
 from karui.measure.footing import shape_of
 from karui.measure.overthinking import overthinking
 from karui.report.formats import Format
+from karui.report.language import Words
 from karui.report.study import Study
 
 DECISIONS = {
+    "fix": "Fix the baseline",
     "adopt": "Adopt",
     "pilot": "Pilot what is promising and not certified",
     "collect": "Collect more questions",
@@ -31,9 +33,17 @@ def say_overthinking(recording: Recording) -> None:
         )
 
 
+def say_notice(study: Study, lang: str) -> None:
+    """Prints what has to be known before anything else, as the first line of the report has it."""
+    if study.manifest.get("no_thinking_accepted"):
+        say()
+        say(Words(lang)("no_thinking_accepted"))
+
+
 def summary(choice: Choice, study: Study) -> None:
     """Prints the decision, its evidence and the best plans."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
+    say_notice(study, "en")
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)

@@ -40,6 +40,7 @@ class Manifest:
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
             found; {} in recordings made before it was kept.
+        no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
         format: Version of this format.
     """
 
@@ -63,6 +64,7 @@ class Manifest:
     instruction: str = ""
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
+    no_thinking_accepted: bool = False
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

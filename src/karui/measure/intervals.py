@@ -178,11 +178,12 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, level: float = 
     )
 
 
-def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
+def wilson(successes: float, total: int, level: float = 0.95) -> Interval:
     """Returns a share of independent items with Wilson's score interval (1927).
 
     Args:
-        successes: How many.
+        successes: How many; of questions with several traces, the sum of their shares. That errs on the wide
+            side: shares of a mean p vary by at most p(1-p).
         total: Out of how many, at least one. They must be independent: questions, not traces of one.
         level: Nominal coverage.
 

@@ -127,7 +127,11 @@ class Writer:
         for part in _parts(self.path):
             with reading(part):
                 self._done.update(columns.keys(part))
-        kept = replace(before, samples=max(before.samples, self.manifest.samples))
+        kept = replace(
+            before,
+            samples=max(before.samples, self.manifest.samples),
+            no_thinking_accepted=before.no_thinking_accepted or self.manifest.no_thinking_accepted,
+        )
         self.describe(replace(kept, versions={**before.versions, **self.manifest.versions}))
 
 
