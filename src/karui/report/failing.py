@@ -9,6 +9,11 @@ from karui.report.formats import Format
 from karui.report.language import Words
 from karui.report.markup import Safe, tag
 
+MOST = 4
+"""Reasons on the first screen, which is one sheet of paper."""
+_ASKED, _SAID = 160, 200
+"""Characters of a question, from its beginning, and of a reply, from its end, that have room there."""
+
 
 def failure(c: Context) -> BaselineFailure | None:
     """Returns why full thinking fails, None where it does not."""
@@ -59,7 +64,7 @@ def told(w: Words, reply: FailedReply) -> list[tuple[str, str]]:
 
 def reasons(c: Context, failed: BaselineFailure) -> Safe:
     """Returns the likely reasons, for the first screen."""
-    items = [tag("li", tag("b", why), " ", cure) for why, cure in likely(c.words, c.form, failed)]
+    items = [tag("li", tag("b", why), " ", cure) for why, cure in likely(c.words, c.form, failed)[:MOST]]
     return tag("section.reasons", tag("h2", c.words("likely")), tag("ol", *items))
 
 
@@ -74,4 +79,10 @@ def replies(c: Context, failed: BaselineFailure) -> Safe:
 
 
 def _reply(lines: Sequence[tuple[str, str]]) -> Safe:
-    return tag("dl.reply", *(tag("div", tag("dt", label), tag("dd", text)) for label, text in lines))
+    (question, asked), (reply, text), *short = lines
+    shown = [
+        (question, asked if len(asked) <= _ASKED else f"{asked[:_ASKED].rstrip()}…"),
+        (reply, text if len(text) <= _SAID else f"…{text[-_SAID:].lstrip()}"),
+        *short,
+    ]
+    return tag("dl.reply", *(tag("div", tag("dt", label), tag("dd", said)) for label, said in shown))

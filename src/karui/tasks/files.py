@@ -275,11 +275,7 @@ def _unanswered(rows: Rows, path: Path) -> Problems:
             f"{path.name} holds worked answers that end in '#### …', as GSM8K's own files do.",
             remedy=f"Load it as gsm8k:{path}, which compares with what follows '####'.",
         )
-    return [
-        (line, "has no answer (a run against the full model itself needs none)")
-        for line, row in rows
-        if not row.answer
-    ]
+    return [(line, "has no answer (--reference self needs none)") for line, row in rows if not row.answer]
 
 
 def _raise(path: Path, problems: Problems) -> None:

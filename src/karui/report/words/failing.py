@@ -47,7 +47,7 @@ FAILING: dict[str, tuple[str, str]] = {
     ),
     "because_embedded": (
         (
-            "{detail} ships with karui as a demonstration: it was only taught the questions of `mini`, "
+            "{detail} ships with karui as a demonstration: it was only taught the questions of the task mini, "
             "not these."
         ),
         (
@@ -69,7 +69,7 @@ FAILING: dict[str, tuple[str, str]] = {
     "cure_unread": (
         (
             "Ask for the answer in a form that the verifier reads, such as \\boxed{{…}}, in the "
-            "question or in the column `system`; or name another verifier in the column `verifier`."
+            "question or in the column system; or name another verifier in the column verifier."
         ),
         (
             "判定方式が読み取れる形（例：\\boxed{{…}}）で答えるよう、質問文またはsystem列で指示してくだ"
@@ -81,7 +81,7 @@ FAILING: dict[str, tuple[str, str]] = {
         "{of}件中{count}件の回答が空でした。",
     ),
     "cure_empty": (
-        "Look at what the model is asked and what its server sends: `karui probe MODEL`.",
+        "Look at what the model is asked and what its server sends: karui probe MODEL.",
         "モデルへの問い合わせ方とサーバーの応答を確認してください：karui probe MODEL",
     ),
     "because_unmatched": (
@@ -92,7 +92,7 @@ FAILING: dict[str, tuple[str, str]] = {
         ),
     ),
     "cure_unmatched": (
-        ("Name a verifier that reads it in the column `verifier`, or give the bare answer as the reference."),
+        ("Name a verifier that reads it in the column verifier, or give the bare answer as the reference."),
         "verifier列で適切な判定方式を指定するか、正解例を答えだけの短い形に直してください。",
     ),
     "because_truncated": (
@@ -130,7 +130,7 @@ FAILING: dict[str, tuple[str, str]] = {
         "{of}件中{count}件の回答に思考が含まれていません。",
     ),
     "cure_unthought": (
-        "Switch its thinking on; `karui probe MODEL` shows how the model is asked.",
+        "Switch its thinking on; karui probe MODEL shows how the model is asked.",
         "モデルの思考を有効にしてください。問い合わせ方はkarui probe MODELで確認できます。",
     ),
     "because_guessing": (
