@@ -26,7 +26,9 @@ def poc(
     thinking: o.Thinking = None,
     questions: o.Questions = "",
     limit: o.Limit = 0,
-    samples: o.Samples = 0,
+    samples: int = typer.Option(
+        0, help="Number of traces recorded per question.", show_default="4; in the demonstration 2"
+    ),
     max_drop: o.MaxDrop = 2.0,
     confidence: o.Confidence = 0.95,
     minimize: o.Minimize = "",
@@ -58,7 +60,11 @@ def poc(
         False, "--estimate", help="Record five questions; say what all would take, and what fits here."
     ),
     confirm: bool = typer.Option(True, help="Confirm the choice live on held-back questions."),
-    max_tokens: o.MaxTokens = 0,
+    max_tokens: int = typer.Option(
+        0,
+        help="Token limit of thinking and answer together; a trace that reaches it is cut.",
+        show_default="4096; of karui-mini 1024",
+    ),
     temperature: o.Temperature = 0.6,
     top_p: o.TopP = 0.95,
     at_once: o.AtOnce = 32,
@@ -78,7 +84,7 @@ def poc(
     from karui.cli.console import say
     from karui.cli.job import Job, run
     from karui.cli.parts import brought_along, ensure_parts
-    from karui.cli.prospects import Division, prospects
+    from karui.cli.prospects import Division, prospects, unfamiliar
     from karui.cli.session import MINI, Session, embedded, hold_back, style_plans, task_of
     from karui.cli.training import trained
     from karui.cli.versions import versions_of, weighs
@@ -131,6 +137,10 @@ def poc(
         path = train_on or (embedded("pilot") if demo else None)
         lessons = brought_along(path, [task, held]) if path else None
         ensure_parts(len(task.questions), kept, brought=lessons is not None)
+    if warning := unfamiliar(session.model, task.name):
+        say(warning)
+    if model and not questions:
+        say("No --questions are named: those of the task mini are taken.")
     division = replace(division, learning=learning and lessons is None)
     for line in prospects(len(task.questions), kept, session.samples, wishes.rule, division):
         say(line)

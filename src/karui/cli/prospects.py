@@ -8,6 +8,7 @@ from karui.choose.power import PICTURE, fewest_questions
 from karui.cli.parts import TRAINED
 from karui.core.choice import Rule
 from karui.core.recording import Recording
+from karui.models import embedded
 
 HELD_BACK = 0.2
 """Share of one's own questions that is never recorded but kept for the live confirmation."""
@@ -54,6 +55,17 @@ class Division:
         while not enough(self.tested(n - self.held(n)), self.held(n)):
             n += 1
         return n
+
+
+def unfamiliar(model: str, task: str) -> str:
+    """Returns what to know of an embedded model that is asked other questions than its own; else ""."""
+    name = embedded(model)
+    if not name or task.partition(":")[0] == "mini":
+        return ""
+    return (
+        f"{name} is a demonstration that was only taught the questions of the task mini: to others it hardly "
+        "ever knows the answer. Name your own model with --model."
+    )
 
 
 def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Division) -> list[str]:

@@ -39,7 +39,7 @@ def record(
     from karui.cli.baseline import FAILS, examined
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
-    from karui.cli.prospects import Division, prospects
+    from karui.cli.prospects import Division, prospects, unfamiliar
     from karui.cli.session import MINI, Session, style_plans, task_of
     from karui.cli.steps import Recorded
     from karui.cli.wishes import Wishes, rule_of
@@ -71,6 +71,8 @@ def record(
         thinking=read_override(thinking) if thinking else NOTHING_SAID,
         accept_no_thinking=accept_no_thinking,
     )
+    if warning := unfamiliar(session.model, task.name):
+        say(warning)
     if not plan.techniques:
         for line in prospects(len(task.questions), 0, samples, wishes.rule, Division(confirm=False)):
             say(line)

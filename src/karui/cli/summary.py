@@ -47,7 +47,8 @@ def summary(choice: Choice, study: Study) -> None:
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
-    source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
+    noun_of = "question" if choice.questions == 1 else "questions"
+    source = f"{choice.questions} {noun_of} × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:
         say(
             f"  certified: loses at most {_points(rule.margin)} of {noun} ({100 * (1 - rule.alpha):g}% "
@@ -64,7 +65,7 @@ def summary(choice: Choice, study: Study) -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    order = f"{tested} tested in order from dear to cheap [order: {rule.pilot}]"
+    order = f"{tested} tested, from most to least expensive [order: {rule.pilot}]"
     say(f"  {choice.space} plans considered, {order}")
     if choice.questions < choice.fewest:
         say(
@@ -105,7 +106,8 @@ def say_between(evidence: Evidence, wishes: Wishes) -> None:
             say(f"  no axis was named: {axis} made small, {why} (--minimize says otherwise)")
         if axis == "tokens" or (axis == "cost" and not wishes.footing.priced):
             say("  a token of each model counts the same, as if all cost the same (--assume states prices)")
-    if lacking := evidence.test.keys() - evidence.pilot.keys():
+    lacking = evidence.test.keys() - evidence.pilot.keys()
+    if lacking and evidence.pilot:
         say(
             f"  {len(lacking)} plans are shown and not chosen from: their models have no --pilot of their own"
         )

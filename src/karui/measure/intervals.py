@@ -196,7 +196,8 @@ def wilson(successes: float, total: int, level: float = 0.95) -> Interval:
     share = successes / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), level, "wilson", total)
+    low, high = min(share, middle - half), max(share, middle + half)  # rounding must not leave it outside
+    return Interval(share, max(0.0, low), min(1.0, high), level, "wilson", total)
 
 
 def if_identical(value: float, questions: int, level: float, bounds: tuple[float, float] | None) -> Interval:

@@ -272,10 +272,13 @@ def read_manifest(path: Path | str) -> Manifest:
     """
     file = Path(path) / MANIFEST
     if not file.exists():
+        inside = Path(path) / "recording"
         raise RecordingError(
             f"There is no recording at {path}.",
             why=f"{file} does not exist.",
-            remedy="Give the folder that `karui record` or `karui import` wrote.",
+            remedy=f"Did you mean {inside}?"
+            if (inside / MANIFEST).exists()
+            else "Give the folder that `karui record` or `karui import` wrote.",
         )
     with reading(file):
         values = json.loads(file.read_bytes())

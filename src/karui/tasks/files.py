@@ -198,6 +198,9 @@ def _text(path: Path) -> str:
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    top = text.lstrip().split("\n", 1)[0]
+    if delimiter == "," and "question" not in _cells(top, ",") and "question" in _cells(top, ";"):
+        delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal point
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [name.strip() for name in next(rows)]
     line = rows.line_num + 1
@@ -209,6 +212,10 @@ def _table(text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any] | st
                 row: dict[str, Any] = dict(zip(header, cells, strict=False))
                 yield line, {key: value for key, value in row.items() if value.strip() or key == "question"}
         line = rows.line_num + 1
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
 
 
 Rows = list[tuple[int, Row]]

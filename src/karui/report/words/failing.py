@@ -47,8 +47,8 @@ FAILING: dict[str, tuple[str, str]] = {
     ),
     "because_embedded": (
         (
-            "{detail} ships with karui as a demonstration: it was only taught the questions of the task mini, "
-            "not these."
+            "{detail} ships with karui as a demonstration: it was only taught the questions of the task "
+            "mini, not these."
         ),
         (
             "{detail}はkaruiに付属するデモ用モデルです。課題「mini」の問題だけを学習しており、今回のよ"
