@@ -1,5 +1,7 @@
 """Whether full thinking is a baseline at all, and why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from karui.choose.chance import chance
 from karui.choose.reasons import repeats
 from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
+from karui.report.study import plain
 from karui.testing.synthetic import synthetic
 from tests.choose.replies import recorded, reply
 
@@ -185,15 +188,11 @@ def test_examples_show_different_reasons():
     assert len({e.text for e in found.examples}) == 3
 
 
-def test_a_failure_survives_its_file(tmp_path):
+def test_a_failure_survives_its_file():
     failure = examine(sums(0, 20), FLOOR)
     choice = Choice(
         {}, "t", "", False, Rule(), [], "p", "full thinking", "fix", "baseline", 20, 0, 1.0, 149, (), (), 0
     )
-    from dataclasses import replace  # noqa: PLC0415
-
-    from karui.report.study import plain  # noqa: PLC0415
-
     kept = replace(choice, failure=failure)
     assert Choice.from_dict(plain(kept.as_dict())) == kept
 

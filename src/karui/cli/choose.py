@@ -62,7 +62,7 @@ def choose(
     choice = decide(evidence, test_part, [main, *styles], first, wishes, beside=further, pilots=rest)
     study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further)
     pages = publish(choice, study, out, lang, expected(choice, main, styles, further))
-    summary(choice, study)
+    summary(choice, study, lang)
     say_between(evidence, wishes)
     for page in pages:
         typer.echo(page)

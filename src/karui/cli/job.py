@@ -106,7 +106,7 @@ def run(job: Job, wishes: Wishes) -> None:
             models = found.lighter.models(evidence, wishes.footing)
             study = with_versions(study, models, screening_of(found.lighter), found.parts)
         pages = publish(choice, study, out, job.lang, expected(choice, main, found.styled, further))
-    summary(choice, study)
+    summary(choice, study, job.lang)
     say_between(evidence, wishes)
     say_models(study)
     say_overthinking(test_part)

@@ -121,10 +121,9 @@ def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Divi
             tests >= fewest,
             "certificate",
             f"possible: a loss of at most {margin} at {level}, if a plan loses next to nothing",
-            f"impossible for a loss of at most {margin} at {level}: it takes {certain} questions"
-            + (
-                f" ({by_gain} if a plan gains 3 points)" if tests < lucky else " unless a plan gains 3 points"
-            ),
+            f"a loss of at most {margin} at {level} takes {certain} questions, {by_gain} if a plan gains 3 "
+            "points; with these, only a plan that is "
+            + ("far better than full thinking" if tests < lucky else "better than full thinking"),
         )
     )
     if tests < fewest and samples > 1:

@@ -40,10 +40,10 @@ def say_notice(study: Study, lang: str) -> None:
         say(Words(lang)("no_thinking_accepted"))
 
 
-def summary(choice: Choice, study: Study) -> None:
-    """Prints the decision, its evidence and the best plans."""
+def summary(choice: Choice, study: Study, lang: str = "en") -> None:
+    """Prints the decision, its evidence and the best plans; `lang` is the language of the report."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
-    say_notice(study, "en")
+    say_notice(study, lang)
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
