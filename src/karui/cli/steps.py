@@ -14,12 +14,12 @@ from karui.choose.evidence import Evidence, gather, refuse_truncated
 from karui.choose.examples import examples
 from karui.choose.groups import Sources, groups_of, same_questions
 from karui.choose.interactions import interactions
-from karui.choose.power import fewest_questions
 from karui.choose.select import choose
 from karui.choose.space import Space, space
 from karui.cli.wishes import Wishes
-from karui.core.choice import Choice, Rule
+from karui.core.choice import Choice
 from karui.core.errors import InputError
+from karui.core.failure import BaselineFailure
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
@@ -166,8 +166,12 @@ def decide(
     *,
     beside: Mapping[str, Recorded] | None = None,
     pilots: Sequence[Recorded] = (),
+    failure: BaselineFailure | None = None,
 ) -> Choice:
-    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them."""
+    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them.
+
+    `failure` says why full thinking fails, where it does.
+    """
     behind = {("main" if not n else f"style {n}"): r for n, r in enumerate(recordings)}
     behind |= {f"beside {name}": r for name, r in (beside or {}).items()}
     behind |= {"pilot": pilot} if pilot is not None else {}
@@ -179,6 +183,7 @@ def decide(
         wishes.footing,
         recordings={role: store.digest(r.path) for role, r in behind.items()},
         beside={name: r.recording.manifest.model.as_dict() for name, r in (beside or {}).items()},
+        failure=failure,
     )
 
 
@@ -300,45 +305,3 @@ def shipped_study(
         "baseline": measure(found[plans[0].id], footing).as_dict(),
         "plans": compared(found, plans[0].id, footing),
     }
-
-
-def estimated(recording: Recording, questions: int, samples: int, rule: Rule) -> list[str]:
-    """Returns what recording all questions would take, in lines, judged by a few that were recorded.
-
-    Args:
-        recording: The few.
-        questions: How many there are in all.
-        samples: Traces wanted of each.
-        rule: Margin and level, for what so many questions can certify.
-    """
-    traces = list(recording.traces())
-    trials = sum(m.trial.tokens for t in traces for m in t.marks if m.trial) / max(1, len(traces))
-    tokens = sum(t.tokens for t in traces) / max(1, len(traces)) + trials
-    rate = recording.manifest.tokens_per_second
-    total = questions * samples * tokens
-    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
-    lucky = fewest_questions(rule.margin, 0.03, rule.alpha)
-    tested = round(0.75 * questions)
-    enough = (
-        f"{tested} test questions are enough to certify a loss of at most {100 * rule.margin:g} points, "
-        "if the plan loses almost nothing."
-        if tested >= fewest
-        else f"{tested} test questions give a picture, no certificate: {fewest} is the least for "
-        f"{100 * rule.margin:g} points, {lucky} if a plan gains 3 points."
-    )
-    count, longest = len(recording.questions), _duration(total / rate if rate else 0)
-    return [
-        f"Measured on {count} questions: {tokens:,.0f} tokens a trace, {rate:,.0f} tokens/s on few streams.",
-        f"All {questions} questions × {samples} traces: about {total:,.0f} tokens, at most {longest}.",
-        enough,
-    ]
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

@@ -18,6 +18,7 @@ from karui.report.language import Words
 from karui.report.study import Study
 
 DECISIONS = {
+    "fix": "Fix the baseline",
     "adopt": "Adopt",
     "pilot": "Pilot what is promising and not certified",
     "collect": "Collect more questions",
@@ -60,14 +61,23 @@ def say_caveats(manifest: Mapping[str, Any]) -> None:
         say(f"  Note: {sentence}")
 
 
-def summary(choice: Choice, study: Study) -> None:
-    """Prints the decision, its evidence and the best plans."""
+def say_notice(study: Study, lang: str) -> None:
+    """Prints what has to be known before anything else, as the first line of the report has it."""
+    if study.manifest.get("no_thinking_accepted"):
+        say()
+        say(Words(lang)("no_thinking_accepted"))
+
+
+def summary(choice: Choice, study: Study, lang: str = "en") -> None:
+    """Prints the decision, its evidence and the best plans; `lang` is the language of the report."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
+    say_notice(study, lang)
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
     say_caveats(study.manifest)
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
-    source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
+    noun_of = "question" if choice.questions == 1 else "questions"
+    source = f"{choice.questions} {noun_of} × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:
         say(
             f"  certified: loses at most {_points(rule.margin)} of {noun} ({100 * (1 - rule.alpha):g}% "
@@ -84,7 +94,7 @@ def summary(choice: Choice, study: Study) -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    order = f"{tested} tested in order from dear to cheap [order: {rule.pilot}]"
+    order = f"{tested} tested, from most to least expensive [order: {rule.pilot}]"
     say(f"  {choice.space} plans considered, {order}")
     if choice.questions < choice.fewest:
         say(
@@ -125,7 +135,8 @@ def say_between(evidence: Evidence, wishes: Wishes) -> None:
             say(f"  no axis was named: {axis} made small, {why} (--minimize says otherwise)")
         if axis == "tokens" or (axis == "cost" and not wishes.footing.priced):
             say("  a token of each model counts the same, as if all cost the same (--assume states prices)")
-    if lacking := evidence.test.keys() - evidence.pilot.keys():
+    lacking = evidence.test.keys() - evidence.pilot.keys()
+    if lacking and evidence.pilot:
         say(
             f"  {len(lacking)} plans are shown and not chosen from: their models have no --pilot of their own"
         )

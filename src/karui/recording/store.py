@@ -128,7 +128,11 @@ class Writer:
         for part in _parts(self.path):
             with reading(part):
                 self._done.update(columns.keys(part))
-        kept = replace(before, samples=max(before.samples, self.manifest.samples))
+        kept = replace(
+            before,
+            samples=max(before.samples, self.manifest.samples),
+            no_thinking_accepted=before.no_thinking_accepted or self.manifest.no_thinking_accepted,
+        )
         self.describe(replace(kept, versions={**before.versions, **self.manifest.versions}))
 
 
@@ -275,10 +279,13 @@ def read_manifest(path: Path | str) -> Manifest:
     """
     file = Path(path) / MANIFEST
     if not file.exists():
+        inside = Path(path) / "recording"
         raise RecordingError(
             f"There is no recording at {path}.",
             why=f"{file} does not exist.",
-            remedy="Give the folder that `karui record` or `karui import` wrote.",
+            remedy=f"Did you mean {inside}?"
+            if (inside / MANIFEST).exists()
+            else "Give the folder that `karui record` or `karui import` wrote.",
         )
     with reading(file):
         values = json.loads(file.read_bytes())

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import learning, misbehaviour, models, phrases, shipped, statement, tables, tested
+from karui.report import failing, learning, misbehaviour, models, phrases, shipped, statement, tables, tested
 from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.derive import Board
@@ -16,7 +16,9 @@ from karui.report.savings import MODES
 def markdown(c: Context) -> str:
     """Returns the whole text."""
     w = c.words
+    notice = statement.notice(c)
     parts = [
+        f"> **{text(notice)}**" if notice else "",
         f"# {statement.SIGNS[c.decision.name]} {text(statement.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.get("task", ""), date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
@@ -26,6 +28,7 @@ def markdown(c: Context) -> str:
         statement.rule(c),
         statement.confirmation(c),
         "\n".join(f"- {label}: {text(value)}" for label, value in statement.facts(c)),
+        _failing(c),
         _savings(c),
         f"## {w('table')}",
         _rows(c, c.board),
@@ -33,11 +36,7 @@ def markdown(c: Context) -> str:
         _misbehaviour(c),
         _learning(c),
         _live(c),
-        f"## {w('tested')}",
-        _tested(c),
-        f"## {w('rejected')}",
-        "\n".join(f"- {phrases.count(c, len(p))}: {text(r)}" for r, p in phrases.by_reason(c))
-        or w("rejected_none"),
+        *_tests(c),
         _shipped(c),
         f"## {w('reproduce')}",
         "```sh\n" + "\n".join(str(line).replace("```", "") for line in c.study.commands) + "\n```",
@@ -64,6 +63,28 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns a table: the first column to the left, the others to the right."""
     lines = [head, [":--", *["--:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _failing(c: Context) -> str:
+    failed, w = failing.failure(c), c.words
+    if failed is None:
+        return ""
+    why = [f"{n}. **{text(r)}** {text(do)}" for n, (r, do) in enumerate(failing.likely(w, c.form, failed), 1)]
+    shown = [
+        "\n".join(f"- {label}: {code(said)}" for label, said in failing.told(w, reply))
+        for reply in failed.examples
+    ]
+    parts = [f"## {w('likely')}", "\n".join(why), f"## {w('its_replies')}", w("its_replies_note"), *shown]
+    return "\n\n".join(parts)
+
+
+def _tests(c: Context) -> list[str]:
+    """Returns what was tested and what was rejected; nothing of it where the baseline fails."""
+    w = c.words
+    if c.decision.name == "fix":
+        return []
+    rejected = "\n".join(f"- {phrases.count(c, len(p))}: {text(r)}" for r, p in phrases.by_reason(c))
+    return [f"## {w('tested')}", _tested(c), f"## {w('rejected')}", rejected or w("rejected_none")]
 
 
 def _savings(c: Context) -> str:

@@ -180,6 +180,7 @@ class SlotEngine:
             seed=0,  # nothing is drawn: trials are greedy
             limit=max(1, last),
             banned=0,
+            penalties=0,
             writer=self._server.batch.vocabulary.writer(),
             text=told.thinking,
             told=ids[:last],
