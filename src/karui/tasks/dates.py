@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from karui.tasks.numerals import kanji_number
+from karui.tasks.kanji import kanji_number
 
 _ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
 _COUNT = r"[\d〇零一二三四五六七八九十]{1,4}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.tasks.normalize import plain
+from karui.tasks.reader import MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,22 @@ class JsonFields:
 
 
 def last_object(text: str) -> dict[str, Any] | None:
-    """Returns the last JSON object in `text` that is not inside another one; None if there is none."""
+    """Returns the last JSON object in `text` that is not inside another one; None if there is none.
+
+    An object that is cut off at the end, or nested too deeply to be an answer, is none; and so is what stands inside
+    a broken one. Each character is read once.
+    """
+    text = text[-MAX_TEXT:]
     decoder, found, at = json.JSONDecoder(), None, text.find("{")
     while at != -1:
         try:
             value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
+        except json.JSONDecodeError as error:
+            end = max(error.pos, at + 1)
+            if not text[end:].strip():
+                return None  # cut off
+        except (ValueError, RecursionError):  # ValueError: a number of thousands of digits
+            return None
         else:
             if isinstance(value, dict):
                 found = value

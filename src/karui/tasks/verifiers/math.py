@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from karui.tasks.normalize import plain
-from karui.tasks.numerals import number, number_form, numbers_in
+from karui.tasks.amounts import numbers_in
+from karui.tasks.numerals import number, number_form
 from karui.tasks.reader import final
 from karui.tasks.tidy import delatex, tidy
 
