@@ -36,7 +36,12 @@ _COMPOUND = re.compile(
     re.IGNORECASE,
 )
 _OPERATOR_BEFORE = frozenset("+*×÷^·±<>≤≥≠√_/{\\|~〜:")
-_OPERATOR_AFTER = frozenset("+*×÷^·±√\\{_|")
+_OPERATOR_AFTER = frozenset("+*×÷^·±√\\{_|<>≤≥≠")
+# What may be left of LaTeX beside a number that stands by itself; any other command makes a formula of it.
+_HARMLESS = re.compile(
+    r"\\(?:[Rr]ightarrow|implies|therefore|because|to|l?dots|checkmark|square|blacksquare|quad|qquad|text|mathrm|textbf|[()\[\]])"
+    r"(?![A-Za-z])"
+)
 _UNIT_END = re.compile(r"[,;:.(（、。!?—]|$")
 _NOT_UNIT = re.compile(r"[=<>≤≥≠±+*×÷√\\{}|]")
 
@@ -57,8 +62,8 @@ def quantity(text: str) -> Fraction | None:
     found = list(numerals(text))
     if not found:
         return _words(text)
-    if text[:1] == "(" and text[-1:] == ")" and "," in text:
-        return None  # (1,200) is a point as often as a number
+    if "\\" in _HARMLESS.sub("", text) or (text[:1] in "([" and text[-1:] in ")]" and "," in text):
+        return None  # \log_2 8; (1,200), which is a point as often as a number
     values = {_standing(text, each, found[at - 1] if at else None) for at, each in enumerate(found)}
     return values.pop() if len(values) == 1 else None
 
@@ -175,9 +180,9 @@ def _bound_after(text: str, found: Numeral) -> bool:
         return True  # 3割 is 30%
     if near == "|" or near == "\\" and re.match(r" ?\\[\s)\]]", right):
         near = ""
-    if near in _OPERATOR_AFTER:
+    if near in _OPERATOR_AFTER and not re.match(r" ?</?[a-z]{2}", right):  # a tag
         return True
-    if re.match(r" ?[-~〜～] ?[\d(]| - (?![A-Za-z]{2})|:\d| ?/ ?(?:[a-z](?![A-Za-z])|\()", right):
+    if re.match(r" ?[-~〜～] ?[\d(\\]|-[A-Za-z](?![A-Za-z])| - (?![A-Za-z]{2})|:\d| ?/ ?(?:[a-z](?![A-Za-z])|\()", right):
         unit = re.match(r" ?/ ?([A-Za-z])", right)
         return unit is None or unit[1] not in _SYMBOLS
     if word := _ADJACENT.match(right):

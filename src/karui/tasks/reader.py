@@ -29,11 +29,14 @@ _STATED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _RUN_ON = re.compile(
-    r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end|user)\|>|</s>|<end_of_turn>"
+    r"(?P<end><\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end|user)\|>|</s>|<end_of_turn>)"
     r"|^[#*_> ]*(?:(?:next |new |another )?(?:question|problem|exercise|task)|q|human|user|instruction|input|問題|質問|設問|問)"
     r"(?:[ _]?(?P<nth>[0-9０-９]{1,3}))?(?:\*\*)? ?[:：](?:\*\*)?",
     re.IGNORECASE | re.MULTILINE,
 )
+# Text that came to something although it never said "answer": 9 * 2 = 18, or a last line with a number or a choice.
+_RESULT = re.compile(r"[=≈] ?[^\s\d]{0,2}\d")
+_NUMBER_OR_CHOICE = re.compile(r"\d|\([A-J]\)|\b[B-HJ]\b")
 _SENTENCE_END = re.compile(
     r"。|[.!](?:\*\*)?[ \n](?=[A-Z\"(\u3040-\u9fff])|(?<=[\d)*$%])\.[ \n](?=\d)|[.!](?:\*\*)?\n"
 )
@@ -138,18 +141,23 @@ def _before_run_on(text: str) -> str:
     Numbered questions that begin before the first answer are steps of this reply: "Question 1 … Question 2 …".
     """
     answered = min((at.start() for at in (_BOX.search(text), _STATED.search(text), _TAG.search(text)) if at), default=-1)
-    if answered < 0:
-        return text
     steps, tried = False, 0
     for mark in _RUN_ON.finditer(text):
-        if mark.start() < answered:
-            steps = steps or bool(mark["nth"])
-        elif tried < _MAX_TRIED and not (steps and mark["nth"]):
+        if mark["end"] and text[: mark.start()].strip():
+            return text[: mark.start()]
+        if mark["nth"] and (steps or answered < 0 or mark.start() < answered):
+            steps = True
+        elif tried < _MAX_TRIED:
             tried += 1
-            said = text[answered : mark.start()]
-            if _last_box(said) or _tagged(said) or _last_statement(said):
+            before = text[answered if 0 <= answered < mark.start() else 0 : mark.start()]
+            if _last_box(before) or _tagged(before) or _last_statement(before) or _came_to(before):
                 return text[: mark.start()]
     return text
+
+
+def _came_to(text: str) -> bool:
+    last = text.rstrip()[-300:].rpartition("\n")[2]
+    return _RESULT.search(text) is not None or (last[:1] != "#" and _NUMBER_OR_CHOICE.search(last) is not None)
 
 
 def _last_box(text: str) -> tuple[int, str] | None:
