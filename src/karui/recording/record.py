@@ -201,7 +201,7 @@ class _Session:
                 self._fail(failure)
                 continue
             self._failed_in_a_row = 0
-            self._writer.add(trace, judge.verdicts(trace))
+            self._writer.add(trace, await asyncio.to_thread(judge.verdicts, trace))
             self._finished += 1
             self._finished_tokens += trace.tokens + _trial_tokens(trace)
             now = monotonic()

@@ -10,8 +10,10 @@ from fractions import Fraction
 from karui.tasks.numerals import Numeral, number, numerals
 from karui.tasks.tidy import delatex, tidy
 
-MAX_PHRASE = 2_000
-"""Longer phrases than this are prose; the number they say is looked for in their last characters."""
+MAX_PHRASE = 600
+"""Longer phrases than this are prose: only the number they open with can be what they say."""
+_TAIL = 1_000
+_CONTEXT = 60
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff"
 _ABOUT = re.compile(
@@ -73,12 +75,13 @@ def said(phrase: str) -> Fraction | None:
 
     `42, as 6 and 7 were given` says 42; `3 boxes of 12` and `5 or 6` say none.
     """
-    text = delatex(tidy(phrase[: MAX_PHRASE * 2]))
+    text = delatex(tidy(phrase[: 4 * MAX_PHRASE]))
     sides = _EQUALS.split(text)
     if len(sides) > 1:
         if _several(sides):
             return None
         text = sides[-1]
+    text = text[:MAX_PHRASE] + ("" if len(text) <= MAX_PHRASE else "…")
     if (value := quantity(text)) is not None:
         return value
     found = list(numerals(text))
@@ -89,14 +92,24 @@ def said(phrase: str) -> Fraction | None:
 
 def last_said(text: str) -> Fraction | None:
     """Returns the last number in running text; None where it is part of something larger, or the text has none."""
-    if "\n" in text:
-        text = _BULLET.sub("", text)
+    several_lines = "\n" in text
+    for size in (_TAIL, 8 * _TAIL, len(text)):
+        tail = text[-size:]
+        found, value = _last(_BULLET.sub("", tail) if several_lines else tail)
+        # A number at the very edge may have lost its beginning.
+        if size >= len(text) or (found is not None and found.start > _CONTEXT):
+            break
+    return value
+
+
+def _last(text: str) -> tuple[Numeral | None, Fraction | None]:
+    """Returns the last number in a text that is no part of a name, and its value where it stands by itself."""
     text = delatex(tidy(text))
     before = last = None
     for found in numerals(text):
         if not _named(text, found):
             before, last = last, found
-    return None if last is None else _standing(text, last, before)
+    return last, None if last is None else _standing(text, last, before)
 
 
 def numbers_in(text: str) -> list[Fraction]:
@@ -107,7 +120,8 @@ def numbers_in(text: str) -> list[Fraction]:
 def _several(sides: list[str]) -> bool:
     """Returns whether equations stand side by side (`x = 3 or x = 4`) and do not follow from each other."""
     return any(
-        re.search(r"\d[^=]*(?:,|;|、|と|または|\b(?:and|or)\b)\s?\\?[A-Za-z]\w{0,2}\s?$", side) for side in sides[1:-1]
+        re.search(r"\d[^=]*(?:,|;|、|と|または|\b(?:and|or)\b)\s?\\?[A-Za-z]\w{0,2}\s?$", side[-_CONTEXT:])
+        for side in sides[1:-1]
     )
 
 

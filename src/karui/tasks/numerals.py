@@ -43,6 +43,7 @@ _NUMERAL = re.compile(
     rf")?)",
     re.IGNORECASE,
 )
+_ANY = re.compile(r"\d|分の")
 _WESTERN = re.compile(r"(?!0)\d{1,3}(?P<mark>[,'’_])\d{3}(?:(?P=mark)\d{3})*(?:\.\d+)?")
 _BLANKS = re.compile(r"(?!0)\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _INDIAN = re.compile(r"(?!0)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
@@ -79,6 +80,8 @@ def numerals(text: str) -> Iterator[Numeral]:
     Kanji numerals count only after a digit (`1億2千万`) or in fractions (二分の一): 一 and 十 alone are part of too
     many words (一番, 十分). Digits behind a Latin letter (x2, CO2, cm^2) are none.
     """
+    if not _ANY.search(text):
+        return
     for match in _NUMERAL.finditer(text):
         signed = bool(match["sign"] or match["inner"])
         values = _values(match, whole=False)

@@ -9,9 +9,10 @@ Reading is linear in the text's length, and of very long texts only the end is r
 """
 
 import re
+from functools import lru_cache
 
-MAX_TEXT = 20_000
-"""Characters that are read, from the end."""
+MAX_TEXT = 12_000
+"""Characters that are read, from the end, once a text that runs on was cut."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?: ?|\n)(?:\{|(?=[^\s{]))")
 _BRACES = re.compile(r"\\(?:boxed|fbox)[ \n]?\{|\\.|[{}]", re.DOTALL)
@@ -126,30 +127,40 @@ def undress(phrase: str) -> str:
     return phrase.strip("* ") if phrase.startswith("**") or phrase.endswith("**") else phrase
 
 
+@lru_cache(maxsize=8)
 def recent(text: str) -> str:
     """Returns the part that is read: the end, with runs of blanks as one, and nothing of what was run on."""
     if len(text) > 4 * MAX_TEXT:
         text = text[-4 * MAX_TEXT :]
     text = re.sub(r"[^\S\n]+", " ", text)
     text = re.sub(r" ?\n[ \n]*", lambda m: "\n\n" if m[0].count("\n") > 1 else "\n", text)
-    return _before_run_on(text[-MAX_TEXT:])
+    return before_run_on(text)[-MAX_TEXT:]
 
 
-def _before_run_on(text: str) -> str:
-    """Cuts a reply where it goes on to a question of its own after having answered the first one.
+def before_run_on(text: str, answered: int = 0) -> str:
+    """Returns the part of a reply before it goes on to a question of its own, after having answered the first one.
 
     Numbered questions that begin before the first answer are steps of this reply: "Question 1 … Question 2 …".
+
+    Args:
+        text: The reply.
+        answered: Where its answer ends, if the caller knows that.
     """
-    answered = min((at.start() for at in (_BOX.search(text), _STATED.search(text), _TAG.search(text)) if at), default=-1)
     steps, tried = False, 0
-    for mark in _RUN_ON.finditer(text):
+    first = -1
+    for mark in _RUN_ON.finditer(text, answered):
+        if answered:
+            return text[: mark.start()]
         if mark["end"] and text[: mark.start()].strip():
             return text[: mark.start()]
-        if mark["nth"] and (steps or answered < 0 or mark.start() < answered):
+        if first < 0:
+            found = (_BOX.search(text), _STATED.search(text), _TAG.search(text))
+            first = min((at.start() for at in found if at), default=len(text))
+        if mark["nth"] and (steps or mark.start() < first):
             steps = True
         elif tried < _MAX_TRIED:
             tried += 1
-            before = text[answered if 0 <= answered < mark.start() else 0 : mark.start()]
+            before = text[first if first < mark.start() else 0 : mark.start()]
             if _last_box(before) or _tagged(before) or _last_statement(before) or _came_to(before):
                 return text[: mark.start()]
     return text

@@ -19,6 +19,8 @@ import threading
 from dataclasses import dataclass
 from typing import IO, Any
 
+from karui.core.errors import InputError
+
 SECONDS = 5.0
 """What a comparison may take: math-verify's own limit. Nearly all take a few hundredths."""
 _START_SECONDS = 120.0
@@ -35,7 +37,7 @@ class _Child:
     process: "subprocess.Popen[str]"
     replies: "queue.SimpleQueue[str]"
     owner: int
-    prepared: set[str]
+    prepared: set[tuple[str, tuple[Any, ...]]]
 
 
 class Worker:
@@ -49,15 +51,20 @@ class Worker:
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def call(self, function: str, *arguments: Any) -> Any:
+    def call(self, function: str, *arguments: Any, prepared: tuple[Any, ...] = ()) -> Any:
         """Returns what `module:function` of this installation returns for JSON-able arguments.
+
+        Args:
+            function: Its module must have a function `prepare`, which is called first, without a limit worth the name.
+            arguments: Of the function.
+            prepared: Arguments of `prepare`; each different ones are prepared once a child.
 
         Raises:
             TimedOut: It took too long. It is counted in `timed_out`, and the next call finds a fresh child.
-            RuntimeError: The child cannot be started, or the function raised; the message says what.
+            InputError: The child cannot be started, or the function raised; the message says what.
         """
         with self._lock:
-            child = self._ready(function)
+            child = self._ready(function.partition(":")[0], prepared)
             try:
                 return self._ask(child, {"do": function, "with": arguments, "seconds": self.seconds}, self.seconds)
             except TimedOut:
@@ -70,8 +77,8 @@ class Worker:
         with self._lock:
             self._end()
 
-    def _ready(self, function: str) -> _Child:
-        """Returns a child that has imported what `function` needs: that takes seconds and is not its fault."""
+    def _ready(self, module: str, prepared: tuple[Any, ...]) -> _Child:
+        """Returns a child that has imported what `module` needs: that takes seconds and is nobody's fault."""
         child = self._child
         if child is not None and (child.owner != os.getpid() or child.process.poll() is not None):
             self._end()
@@ -79,14 +86,17 @@ class Worker:
         if child is None:
             child = self._child = _start()
             self.started += 1
-        module = function.partition(":")[0]
-        if module not in child.prepared:
+        if (module, prepared) not in child.prepared:
             try:
-                self._ask(child, {"prepare": module}, _START_SECONDS)
+                self._ask(child, {"prepare": module, "with": prepared}, _START_SECONDS)
             except TimedOut as late:
                 self._end()
-                raise RuntimeError(f"The process that compares answers could not load {module}.") from late
-            child.prepared.add(module)
+                raise InputError(
+                    "The process that compares answers does not start.",
+                    why=f"It ended, or did not load {module} within {_START_SECONDS:.0f} seconds.",
+                    remedy=f'Try: {sys.executable} -c "import {module}; {module}.prepare()"',
+                ) from late
+            child.prepared.add((module, prepared))
         return child
 
     def _ask(self, child: _Child, request: dict[str, Any], seconds: float) -> Any:
@@ -101,7 +111,7 @@ class Worker:
             raise TimedOut
         reply = json.loads(line)
         if "error" in reply:
-            raise RuntimeError(reply["error"])
+            raise InputError("An answer could not be judged.", why=reply["error"], remedy="Please report this.")
         return reply["value"]
 
     def _end(self) -> None:
@@ -171,7 +181,7 @@ def serve() -> None:
         request = json.loads(line)
         try:
             if "prepare" in request:
-                importlib.import_module(request["prepare"]).prepare()
+                importlib.import_module(request["prepare"]).prepare(*request["with"])
                 value: Any = None
             else:
                 module, _, function = request["do"].partition(":")

@@ -8,7 +8,7 @@ from karui.tasks.normalize import plain
 from karui.tasks.reader import final, last_line
 from karui.tasks.tidy import delatex, tidy
 
-_MAX_CHARS = 10_000
+_MAX_CHARS, _MAX_ELEMENTS = 10_000, 400
 # A comma between digits parts nothing where another separator shows what parts: 1,200, 3,400 or 1,200、3,400.
 _GROUPED = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?=,\s|$|[^\d,])")
 _WORDS = re.compile(
@@ -70,7 +70,10 @@ def _canonical(phrase: str) -> str:
         if not (text and _BRACKETS.get(text[0]) == text[-1] and _whole(text)):
             break
         text = text[1:-1].strip()
-    found = (plain(_NAMED.sub("", part)) for part in _elements(text))
+    parts = list(_elements(text))
+    if len(parts) > _MAX_ELEMENTS:  # a model in a loop
+        return ""
+    found = (plain(_NAMED.sub("", part)) for part in parts)
     return "; ".join(sorted({part for part in found if part}))
 
 
