@@ -37,6 +37,7 @@ _COMPOUND = re.compile(
     r"|feet|foot|ft|'|pounds?|lbs?|lb|km|kg|dollars?|years?|months?|weeks?|days?)[ ]?(?:,|and|と)?[ ]?$",
     re.IGNORECASE,
 )
+_DENIED = re.compile(r"(?:\bnot|n't|\bnever|\bneither|\bnor)(?: (?:be|equal(?: to)?|necessarily))? ?$", re.IGNORECASE)
 _OPERATOR_BEFORE = frozenset("+*×÷^·±<>≤≥≠√_/{\\|~〜:")
 _OPERATOR_AFTER = frozenset("+*×÷^·±√\\{_|<>≤≥≠")
 # What may be left of LaTeX beside a number that stands by itself; any other command makes a formula of it.
@@ -156,6 +157,8 @@ def _standing(text: str, found: Numeral, before: Numeral | None) -> Fraction | N
 
 def _bound_before(text: str, found: Numeral, before: Numeral | None) -> bool:
     left = text[max(0, found.start - 40) : found.start]
+    if _DENIED.search(left) or text.startswith(("ではな", "じゃな"), found.end):
+        return True
     near = left.rstrip(" ")[-1:]
     if found.signed:
         # `10 - 3` is a difference, `is - 3` at the beginning of a phrase a sign.

@@ -19,7 +19,7 @@ _OPENING = re.compile(
 )
 # A marker in running text. "A" before a small letter is the article, "I" alone the pronoun.
 _STANDING = re.compile(
-    rf"[(（]([A-J])[)）]|(?<![\w'(.=+*/^-])(A(?! [a-z])|[B-HJ])(?![\w'])(?! ?[=+*/^<>])"
+    rf"[(（]([A-J])[)）]|(?<![\w'(.=+*/^-])(A(?! [a-z])|A(?= (?:or|and|is|are|was)\b)|[B-HJ])(?![\w'])(?! ?[=+*/^<>])"
     rf"|(?<![ァ-ヶー\u4e00-\u9fff])([{_KANA}])(?![ァ-ヶー])|([①-⑨])|(?<!\d)([1-9])番"
 )
 _CHOSEN = re.compile(

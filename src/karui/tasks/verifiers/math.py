@@ -9,6 +9,7 @@ from karui.tasks.numerals import number, number_form
 from karui.tasks.reader import final, recent
 from karui.tasks.worker import WORKER, TimedOut
 
+_COMPARE = "karui.tasks.symbolic:equal"
 _FORMULAS = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), ("$", "$"))
 
 
@@ -66,7 +67,7 @@ class Math:
 @lru_cache(maxsize=8192)
 def _equal(reference: str, answer: str) -> bool:
     try:
-        return bool(WORKER.call("karui.tasks.symbolic:equal", reference, answer))
+        return bool(WORKER.call(_COMPARE, reference, answer))
     except TimedOut:
         return False
 
@@ -75,8 +76,9 @@ def _last_formula(text: str) -> str | None:
     """Returns the formula that ends a text (words may follow, no further number); None without one."""
     ended, found = -1, None
     for opening, closing in _FORMULAS:
-        end = text.rfind(closing)
-        start = text.rfind(opening, 0, max(end, 0))
+        shown = text.replace("$$", "  ") if opening == "$" else text
+        end = shown.rfind(closing)
+        start = shown.rfind(opening, 0, max(end, 0))
         if start >= 0 and end > ended and (opening != "$" or "\n" not in text[start:end]):
             ended, found = end, text[start + len(opening) : end].strip(" \n,.")
     if found is None or any(char.isdigit() for char in text[ended:]):
