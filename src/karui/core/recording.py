@@ -64,6 +64,7 @@ class Manifest:
         trials: The model that the trials came from, where it is not known to be the one that wrote the texts
             (`karui trials`); None where trials, if there are any, are the model's own.
         caveats: What has to be known about traces that were imported.
+        timeouts: Answers whose reading or comparing ran into its time limit: read as none, judged as not equal.
         format: Version of this format.
     """
 
@@ -90,6 +91,7 @@ class Manifest:
     source: str = ""
     trials: ModelCard | None = None
     caveats: tuple[Caveat, ...] = ()
+    timeouts: int = 0
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
+from karui.tasks.worker import timed_out
 
 __all__ = ["Progress", "manifest_of", "record", "self_reference"]
 
@@ -165,6 +166,7 @@ class _Session:
         self._failure = ""
         self._began = self._flushed = self._reported = monotonic()
         self._seconds = 0.0
+        self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
 
     async def run(self, at_once: int) -> None:
         """Makes every trace that is missing."""
@@ -190,6 +192,7 @@ class _Session:
             manifest,
             seconds_per_token=seconds / tokens if tokens else 0.0,
             tokens_per_second=throughput,
+            timeouts=self._timeouts + timed_out(),
         )
 
     async def _work(self, jobs: Iterator[tuple[str, int]]) -> None:
@@ -208,6 +211,8 @@ class _Session:
             if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
                 self._writer.flush()
                 self._flushed = now
+                if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
+                    self._writer.describe(replace(self._writer.manifest, timeouts=found))
             self._report()
 
     async def _trace(self, ask: Ask, sample: int, read: Reader) -> Trace:

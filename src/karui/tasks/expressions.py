@@ -64,7 +64,8 @@ _CHANGED = tuple(
         ("\x00", " "),
     )
 )
-_QUOTIENT = re.compile(r"(-?)((?:\\?[a-z]+|\d+|\\sqrt\{[^{}]*\})+)/((?:\\?[a-z]+|\d+|\\sqrt\{[^{}]*\}))")
+_FACTORS = r"(?:\\sqrt\{[^{}]*+\}|\\[a-z]++|[a-z0-9])+"
+_QUOTIENT = re.compile(rf"(-?)({_FACTORS})/({_FACTORS[:-1]}|\d+)")
 
 
 @lru_cache(maxsize=8192)
