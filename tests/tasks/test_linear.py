@@ -1,8 +1,8 @@
 r"""Reading takes time in proportion to the text, counted in the characters that patterns are let loose on.
 
-Two things could make it otherwise: a pattern that walks over the same characters again and again, and code that runs
-patterns again and again. The first is looked for in the patterns themselves, the second is counted. (bench/answers.py
-prints milliseconds.)
+Two things could make it otherwise: a pattern that walks over the same characters again and again, and code
+that runs patterns again and again. The first is looked for in the patterns themselves, the second is counted.
+(bench/answers.py prints milliseconds.)
 """
 
 import re
@@ -16,13 +16,84 @@ from karui.tasks.reader import MAX_TEXT, recent
 
 MODULES = [
     import_module(f"karui.tasks.{name}")
-    for name in ("amounts", "dates", "expressions", "kanji", "normalize", "numerals", "reader", "tidy")
+    for name in (
+        "amounts",
+        "boxes",
+        "context",
+        "dates",
+        "expressions",
+        "kanji",
+        "normalize",
+        "numerals",
+        "reader",
+        "tidy",
+    )
 ] + [import_module(f"karui.tasks.verifiers.{name}") for name in ("choice", "json_fields", "numeric", "set")]
 SPECS = ["math", "exact", "choice", "set", "numeric", "json", "json:a", r"regex:\d+"]
-UNITS = [" ", "\n", "{", "}", "$", "1", "$ ", "\\", "\\boxed{", "\\boxed{}", "answer is ", "answer: **", "**", "#### "]
-UNITS += ["一", "分の一", "と", "、", "・", "1,", "1 000 ", "1/", "1.", "-", "x^", "(", "[", "=", "x = 1, ", "one ", "minus "]
-UNITS += ["\\text{", "\\frac{", "\\(", "\\[", "<answer>", "</answer>", "Q: \n", "Question 1: ", "答えは", "- a\n", "A "]
-UNITS += ['{"a":', '{"', '{"a":[', "令和6年", "1:", "Aa. ", "`", "_", "|", "<", "5〜", "+1", "not ", "Step 1: x = 2\n"]
+UNITS = [
+    " ",
+    "\n",
+    "{",
+    "}",
+    "$",
+    "1",
+    "$ ",
+    "\\",
+    "\\boxed{",
+    "\\boxed{}",
+    "answer is ",
+    "answer: **",
+    "**",
+    "#### ",
+]
+UNITS += [
+    "一",
+    "分の一",
+    "と",
+    "、",
+    "・",
+    "1,",
+    "1 000 ",
+    "1/",
+    "1.",
+    "-",
+    "x^",
+    "(",
+    "[",
+    "=",
+    "x = 1, ",
+    "one ",
+    "minus ",
+]
+UNITS += [
+    "\\text{",
+    "\\frac{",
+    "\\(",
+    "\\[",
+    "<answer>",
+    "</answer>",
+    "Q: \n",
+    "Question 1: ",
+    "答えは",
+    "- a\n",
+    "A ",
+]
+UNITS += [
+    '{"a":',
+    '{"',
+    '{"a":[',
+    "令和6年",
+    "1:",
+    "Aa. ",
+    "`",
+    "_",
+    "|",
+    "<",
+    "5〜",
+    "+1",
+    "not ",
+    "Step 1: x = 2\n",
+]
 LENGTH = 20_000
 UNBOUNDED = _constants.MAXREPEAT
 
@@ -31,17 +102,18 @@ def patterns(module):
     """Yields the name and the pattern of every pattern that a module keeps, in tuples too."""
     for name, value in vars(module).items():
         for at, each in enumerate(value if isinstance(value, tuple) else [value]):
-            each = each[0] if isinstance(each, tuple) and each else each
-            if isinstance(each, re.Pattern):
-                yield f"{module.__name__.rpartition('.')[2]}.{name}[{at}]", each
+            found = each[0] if isinstance(each, tuple) and each else each
+            if isinstance(found, re.Pattern):
+                yield f"{module.__name__.rpartition('.')[2]}.{name}[{at}]", found
 
 
 def repeats(tree, inside=False):
-    """Yields whether each unbounded repeat of a parsed pattern stands inside another one that may backtrack."""
+    """Yields whether each unbounded repeat of a parsed pattern stands in another one that may backtrack."""
     for operator, argument in tree:
         if operator in {_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT}:
             unbounded = argument[1] == UNBOUNDED
-            # What is possessive gives nothing back, and a fixed separator in front of a repeat leaves one way only.
+            # What is possessive gives nothing back, and a fixed separator in front of a repeat leaves one
+            # way only.
             gives_back = unbounded and operator is not _constants.POSSESSIVE_REPEAT
             if unbounded:
                 yield inside and gives_back
@@ -91,7 +163,9 @@ class Counted:
         end = min(rest[1], len(text)) if len(rest) > 1 else len(text)
         # An anchored look stops where the pattern does not fit: what it found is what it walked over.
         found = getattr(self._pattern, name)(text, *rest)
-        walked = (found.end() - found.start() if found else 1) if name in {"match", "fullmatch"} else end - start
+        walked = (
+            (found.end() - found.start() if found else 1) if name in {"match", "fullmatch"} else end - start
+        )
         if name == "search" and found:
             walked = found.end() - start
         self._tally[0] += walked

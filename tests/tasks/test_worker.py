@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from karui.core.errors import InputError
 from karui.tasks import verifier
 from karui.tasks.verifiers import math as math_module
 from karui.tasks.verifiers import regex as regex_module
-from karui.tasks.worker import Worker, TimedOut, timed_out
+from karui.tasks.worker import TimedOut, Worker, timed_out
 
 HERE = "tests.tasks.slow"
 
@@ -88,7 +89,7 @@ def test_a_fork_takes_a_child_of_its_own():
         "_, status = os.waitpid(child, 0)\n"
         f"assert os.waitstatus_to_exitcode(status) == 0 and a == WORKER.call('{HERE}:process')\n"
     )
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path}, timeout=120, check=False
     )
@@ -133,7 +134,13 @@ def test_reading_asks_nobody(monkeypatch):
 
     monkeypatch.setattr(Worker, "call", refuse)
     for spec in ("math", "exact", "choice", "set", "numeric", "json", r"regex:\d+"):
-        for text in (r"\boxed{\frac{x^2}{x+1}}", r"\boxed{\{1, 2\}}", "The answer is x + 1.", "(B)", '{"a": 1}'):
+        for text in (
+            r"\boxed{\frac{x^2}{x+1}}",
+            r"\boxed{\{1, 2\}}",
+            "The answer is x + 1.",
+            "(B)",
+            '{"a": 1}',
+        ):
             verifier(spec).read(text)
 
 

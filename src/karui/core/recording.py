@@ -64,7 +64,7 @@ class Manifest:
         trials: The model that the trials came from, where it is not known to be the one that wrote the texts
             (`karui trials`); None where trials, if there are any, are the model's own.
         caveats: What has to be known about traces that were imported.
-        timeouts: Answers whose reading or comparing ran into its time limit: read as none, judged as not equal.
+        timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
 

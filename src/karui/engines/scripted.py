@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: object, func: Callable[..., _T], *args: Any
     ) -> "asyncio.Future[_T]":
-        """Runs it here and now: work takes no virtual time, and there is no real time to wait for a thread in."""
+        """Runs it here and now: work takes no virtual time, and nothing here could wait for a thread."""
         done: asyncio.Future[_T] = self.create_future()
         try:
             done.set_result(func(*args))

@@ -109,7 +109,8 @@ class Redactor:
     def text(self, text: str) -> tuple[str, int]:
         """Returns the text with what matches masked, and how many pieces that were.
 
-        Other threads go on while it searches. A text that a pattern does not get through in time is masked whole.
+        Other threads go on while it searches. A text that a pattern does not get through in time is masked
+        whole.
         """
         masked = 0
         for pattern in self.patterns:
@@ -117,7 +118,7 @@ class Redactor:
             def mask(found: Any, pattern: Pattern = pattern) -> str:
                 nonlocal masked
                 if pattern.sure is not None and not pattern.sure(found[0]):
-                    return found[0]
+                    return str(found[0])
                 masked += 1
                 return f"[{pattern.name}]"
 

@@ -1,7 +1,8 @@
 r"""The one normal form of a mathematical answer, found by its text alone: no expression is evaluated here.
 
-`1+x` and `x + 1` read the same, `\dfrac12` is `0.5`, `2,1` and `\{1, 2\}` are one set, `12\text{ hours}` is 12, `x = 5`
-is 5. Whether `(x+1)^2` is `x^2+2x+1` is for the worker to say (`karui.tasks.symbolic`). Linear in the text's length.
+`1+x` and `x + 1` read the same, `\dfrac12` is `0.5`, `2,1` and `\{1, 2\}` are one set, `12\text{ hours}` is
+12, `x = 5` is 5. Whether `(x+1)^2` is `x^2+2x+1` is for the worker to say (`karui.tasks.symbolic`). Linear in
+the text's length.
 """
 
 import re
@@ -10,7 +11,7 @@ from functools import lru_cache
 from math import gcd
 
 from karui.tasks.amounts import quantity
-from karui.tasks.dates import clock
+from karui.tasks.dates import clock, dates
 from karui.tasks.normalize import plain
 from karui.tasks.numerals import number, number_form
 from karui.tasks.tidy import delatex, tidy
@@ -23,19 +24,30 @@ _SIX_FIGURES = 6
 _COMMAND = re.compile(r"\\(?:begin|end) ?\{[a-z*]+\}|\\[a-zA-Z]+")
 _WORD = re.compile(r"[^\W\d_]{4,}|[^\W\d_a-zA-Z\u0370-\u03ff]")
 _KNOWN_WORD = re.compile(
-    r"\b(?:sqrt|sinh|cosh|tanh|theta|alpha|beta|gamma|delta|lambda|sigma|infty)\b", re.IGNORECASE
+    r"\b(?:sqrt|sinh|cosh|tanh|theta|alpha|beta|gamma|delta|lambda|sigma|infty)\b",
+    re.IGNORECASE,
 )
 _NAME = re.compile(
-    r"\\?[A-Za-z]{1,12}(?:_\{?\w{1,12}\}?)?(?:\([A-Za-z](?:, ?[A-Za-z])?\))?|\\(?:text|mathrm|textbf) ?\{[^{}]{1,60}\}"
-    r"|[A-Za-z][A-Za-z ]{2,60}"
+    r"\\?[A-Za-z]{1,12}(?:_\{?\w{1,12}\}?)?(?:\([A-Za-z0-9]{1,6}(?:, ?[A-Za-z0-9]{1,6})?\))?"
+    r"|\\(?:text|mathrm|textbf) ?\{[^{}]{1,60}\}"
+    r"|[A-Za-z][A-Za-z ]{2,60}",
 )
+_VARIABLE = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])|\\[a-z]")
+_DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
+_ABOUT = re.compile(r"\\(?:approx|simeq|doteq)(?![a-z])|[≈≒]")
+_EITHER_SIGN = re.compile(r"(?:\\pm|±) ?(?=[^,;±+-]*$)(?!.*\\[pm][pm])")
+_LETTERS = re.compile(r"[A-Za-z]{3}|[Nn]o|NO")
 _RATIO = re.compile(r"\d{1,9}(?: ?: ?\d{1,9})+")
 _LETTER_UNIT = re.compile(r"\d[ }]*\\?[,; ]? ?[A-Za-z](?:\^\{?\d\}?)?$")
 _UNIT_TEXT = re.compile(
-    r"(?<=[^\s+*/=<>^_-])(?:\\[,;: ]|[ ~])*\\(?:text|mathrm|mbox|textrm|rm) ?\{[^{}]{0,40}\}(?:\^\{?-?\d\}?|\^?\\circ)?$"
+    r"(?<=[^\s+*/=<>^_-])(?:\\[,;: ]|[ ~])*\\(?:text|mathrm|mbox|textrm|rm) ?\{[^{}]{0,40}\}"
+    r"(?:\^\{?-?\d\}?|\^?\\circ)?$",
 )
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mbox|boldsymbol|mathbf) ?\{([^{}]*)\}")
-_OR = re.compile(r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:or|and) ?\}|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、|(?<=\d)と(?=[-\d\\])|;")
+_OR = re.compile(
+    r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:or|and) ?\}|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、"
+    r"|(?<=\d)と(?=[-\d\\])|;",
+)
 _CHANGED = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -72,24 +84,54 @@ _QUOTIENT = re.compile(rf"(-?)({_FACTORS})/({_FACTORS[:-1]}|\d+)")
 def canonical(phrase: str) -> str:
     """Returns the normal form of one answer; equal strings mean equal answers, different ones may too."""
     phrase = _bare(phrase)
-    if (value := _value(phrase)) is not None:
-        return number_form(value)
     if len(phrase) > MAX_CHARS:
         return plain(phrase)
-    sides = [side.strip() for side in re.split(r"(?<![<>!\\])=", phrase)]
-    if len(sides) > 1 and not _listed(phrase):
-        last, first = _value(sides[-1]), _value(sides[0])
-        if last is not None and (_NAME.fullmatch(sides[0]) or not re.search(r"[A-Za-z]", delatex(phrase))):
-            return number_form(last)
-        if first is not None and len(sides) == 2 and _NAME.fullmatch(sides[1]):
-            return number_form(first)
-    if is_words(phrase):
-        return plain(phrase)
-    if (form := _ratio(delatex(phrase))) is not None:
-        return form
-    if (elements := _members(phrase)) is not None:
-        return elements
+    for form_of in (_number, _day, _rounded, _both_signs, _right_side, _in_words, _ratio, _members):
+        if (form := form_of(phrase)) is not None:
+            return form
     return _ordered(_normal(phrase))
+
+
+def _number(phrase: str) -> str | None:
+    value = _value(phrase)
+    return None if value is None else number_form(value)
+
+
+def _day(phrase: str) -> str | None:
+    day = dates(delatex(phrase))
+    return day if _DATE.fullmatch(day) else None
+
+
+def _rounded(phrase: str) -> str | None:
+    r"""Reads the exact side of `\frac{22}{7} \approx 3.14`."""
+    exact, *rest = _ABOUT.split(phrase, maxsplit=1)
+    return canonical(exact) if rest and exact.strip() else None
+
+
+def _both_signs(phrase: str) -> str | None:
+    r"""Reads `\pm 5` as the set of 5 and -5."""
+    both = _EITHER_SIGN.match(phrase)
+    if both is None:
+        return None
+    size = phrase[both.end() :]
+    return canonical(rf"\{{{size}, -{size}\}}")
+
+
+def _right_side(phrase: str) -> str | None:
+    """Reads what a name is equal to, or a sum comes to: `x = 5`, `2 + 3 = 5 hours`; never `2x + 3 = 5`."""
+    sides = [side.strip() for side in re.split(r"(?<![<>!\\])=", phrase)]
+    if len(sides) < 2 or _listed(phrase):
+        return None
+    named = _NAME.fullmatch(sides[0]) or not _VARIABLE.search(delatex("=".join(sides[:-1])))
+    if named and (last := _value(sides[-1])) is not None:
+        return number_form(last)
+    if len(sides) == 2 and _NAME.fullmatch(sides[1]) and (first := _value(sides[0])) is not None:
+        return number_form(first)
+    return None
+
+
+def _in_words(phrase: str) -> str | None:
+    return plain(phrase) if is_words(phrase) or _LETTERS.fullmatch(phrase) else None
 
 
 def is_words(text: str) -> bool:
@@ -120,8 +162,9 @@ def same_number(one: Fraction, other: Fraction) -> bool:
 
 
 def same_ratio(one: str, other: str) -> bool:
-    """Returns whether two ratios are one (2:3 and 4:6, 1:3 and 10:30); two times of day (10:30, 11:33) are not."""
-    if clock(one) and (clock(other) or ":" not in other) or clock(other) and ":" not in one:
+    """Returns whether two ratios are the same (2:3 is 4:6, 1:3 is 10:30); of times of day it says no."""
+    times = bool(clock(one)), bool(clock(other))
+    if all(times) or (times[0] and ":" not in other) or (times[1] and ":" not in one):
         return False
     first, second = _reduced(one), _reduced(other)
     if first is None or second is None:
@@ -148,8 +191,9 @@ def _value(phrase: str) -> Fraction | None:
     return quantity(phrase)
 
 
-def _ratio(text: str) -> str | None:
+def _ratio(phrase: str) -> str | None:
     """Returns 10:30 as a time of day, 4:6 as 2:3; None for what is neither."""
+    text = delatex(phrase)
     if (time := clock(text)) is not None:
         return time
     return _reduced(text) if _RATIO.fullmatch(text) else None
@@ -215,7 +259,13 @@ def _ordered(text: str) -> str:
         return text
     terms, start, depth = [], 0, 0
     for at, char in enumerate(text):
-        if char in "+-" and depth == 0 and at > start and text[at - 1] not in "^_({[+-*/" and not text[:at].endswith("\\cdot"):
+        if (
+            char in "+-"
+            and depth == 0
+            and at > start
+            and text[at - 1] not in "^_({[+-*/"
+            and not text[:at].endswith("\\cdot")
+        ):
             terms.append(text[start:at])
             start = at
         depth += (char in "([{") - (char in ")]}")

@@ -26,8 +26,7 @@ _WORDS = {word: value for value, word in enumerate(_ONES)} | {
 }
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": 2, "halves": 2, "quarter": 4} | {
-    word: at
-    for at, word in enumerate("third fourth fifth sixth seventh eighth ninth tenth".split(), start=3)
+    word: at for at, word in enumerate("third fourth fifth sixth seventh eighth ninth tenth".split(), start=3)
 }
 _NUMBER_WORDS = "|".join(sorted((*_WORDS, "hundred", *SCALES), key=len, reverse=True))
 _CARDINAL = rf"(?:{_NUMBER_WORDS})(?:(?:[ -]| and )(?:{_NUMBER_WORDS}))*"

@@ -1,7 +1,7 @@
 """Reading numbers as people write them: 1,200, 3×10^5, ▲50, 一億二千万, 1.5億, 3分の1, 約350個.
 
-A reading is an exact `Fraction`, and None rather than a guess: `3,5` may be one number or two, and `1.000,5` is
-read by half of the world as the other half would not.
+A reading is an exact `Fraction`, and None rather than a guess: `3,5` may be one number or two, and `1.000,5`
+is read by half of the world as the other half would not.
 """
 
 import re
@@ -75,10 +75,10 @@ class Numeral:
 
 
 def numerals(text: str) -> Iterator[Numeral]:
-    """Yields every number in tidy text without LaTeX, in order; `1,2,3` are three, `3,5` is none that is sure.
+    """Yields every number in tidy text without LaTeX, in order: `1,2,3` are three, `3,5` has no value.
 
-    Kanji numerals count only after a digit (`1億2千万`) or in fractions (二分の一): 一 and 十 alone are part of too
-    many words (一番, 十分). Digits behind a Latin letter (x2, CO2, cm^2) are none.
+    Kanji numerals count only after a digit (`1億2千万`) or in fractions (二分の一): 一 and 十 alone are part
+    of too many words (一番, 十分). Digits behind a Latin letter (x2, CO2, cm^2) are none.
     """
     if not _ANY.search(text):
         return
@@ -92,10 +92,10 @@ def numerals(text: str) -> Iterator[Numeral]:
 def number(text: str) -> Fraction | None:
     """Reads a text that as a whole is one number.
 
-    Understood: signs (▲ and △ as in Japanese accounts, マイナス), digits grouped by commas, blanks, apostrophes or
-    the Indian way, decimals, fractions and mixed fractions, 3分の1, `3×10^5`, `2.5 million`, `two thirds`, kanji
-    numerals and units, full width. Marks of money, percent and degrees are dropped and not converted: `10%`
-    reads as 10, like `10`.
+    Understood: signs (▲ and △ as in Japanese accounts, マイナス), digits grouped by commas, blanks,
+    apostrophes or the Indian way, decimals, fractions and mixed fractions, 3分の1, `3×10^5`, `2.5 million`,
+    `two thirds`, kanji numerals and units, full width. Marks of money, percent and degrees are dropped and
+    not converted: `10%` reads as 10, like `10`.
 
     Returns:
         The exact value, or None where the text is not one number.
@@ -163,7 +163,9 @@ def _values(match: re.Match[str], *, whole: bool) -> list[Fraction | None]:
     return values
 
 
-def _extended(value: Fraction, match: re.Match[str]) -> Fraction | None:
+def _extended(  # noqa: PLR0911 - one return for each thing that may follow
+    value: Fraction, match: re.Match[str]
+) -> Fraction | None:
     """Returns the value with what follows its digits: a fraction bar, a power, a power of ten, a scale."""
     if match["mtop"]:
         bottom = int(match["mbottom"][:MAX_NUMBER_CHARS])
@@ -196,8 +198,10 @@ def _kanji_fraction(match: re.Match[str]) -> Fraction | None:
     return whole + top / bottom
 
 
-def _chain(text: str, *, whole: bool) -> list[Fraction | None]:
-    """Reads digits and the marks between them: one number, a list of several, or [None] where it is unsure."""
+def _chain(  # noqa: PLR0911 - one return for each way of grouping
+    text: str, *, whole: bool
+) -> list[Fraction | None]:
+    """Reads digits and the marks between them: one number, a list of several, or [None] where unsure."""
     if len(text) > MAX_NUMBER_CHARS:
         return [None]
     if _PLAIN.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Comparing two mathematical expressions by math-verify and sympy. Runs in the worker's process, never in ours.
+"""Comparing two mathematical expressions by math-verify and sympy, in the worker's process and never in ours.
 
 No limit of time is kept here: what takes too long is killed from outside.
 """
@@ -24,9 +24,9 @@ def prepare() -> None:
 def equal(reference: str, answer: str) -> bool:
     """Returns whether two expressions mean the same.
 
-    Equations are compared as such (`y = 2x + 3` is `2x - y + 3 = 0`); an equation whose left side is a name is its
-    right side where the other is none. Numbers are compared relative to their size: math-verify takes all below
-    10⁻⁶ for zero.
+    Equations are compared as such (`y = 2x + 3` is `2x - y + 3 = 0`); an equation whose left side is a name
+    is its right side where the other is none. Numbers are compared relative to their size: math-verify takes
+    all below 10⁻⁶ for zero.
     """
     right, given = _sides(reference), _sides(answer)
     if len(right) == len(given) == 2:
@@ -67,7 +67,7 @@ def _parsed(text: str) -> tuple[Any, ...]:
 
 
 def _close(one: Any, other: Any) -> bool:
-    """Returns whether numbers that math-verify takes for equal are so relative to their size, inside sets too."""
+    """Returns whether numbers that math-verify takes for equal are so relative to their size, in sets too."""
     from sympy import Basic, Expr, MatrixBase
 
     if isinstance(one, MatrixBase) and isinstance(other, MatrixBase):
@@ -106,11 +106,14 @@ def _same_equation(one: list[str], other: list[str]) -> bool:
 
 
 def _sides(text: str) -> list[str]:
-    """Returns both sides of an equation, else the text alone; what holds several equations is left to math-verify."""
+    """Returns both sides of an equation, else the text alone; several equations are left to math-verify."""
     sides = [side.strip() for side in _EQUATION.split(text)]
     return sides if len(sides) == 2 and all(sides) and "," not in text else [text]
 
 
 def _is_name(text: str) -> bool:
-    """Returns whether a left side only names what follows: x, y_1, f(x), \\theta, Area."""
-    return re.fullmatch(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([a-z](?:,[a-z])*\)|')?", text.replace(" ", "")) is not None
+    r"""Returns whether a left side only names what follows: x, y_1, f(x), \theta, Area."""
+    return (
+        re.fullmatch(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([a-z](?:,[a-z])*\)|')?", text.replace(" ", ""))
+        is not None
+    )

@@ -3,7 +3,8 @@ r"""Taking out of a short text what Unicode and LaTeX dress it with, as far as p
 Only notation is removed: `\frac{1}{2}` becomes `1/2`, `1{,}200\text{ yen}` becomes `1,200 yen`, `１２％`
 becomes `12%`. What plain text cannot say (roots, matrices) stays, for math-verify.
 
-Every pattern here is linear in the text: blanks are collapsed before anything looks for more than one of them.
+Every pattern here is linear in the text: blanks are collapsed before anything looks for more than one of
+them.
 """
 
 import re
@@ -21,14 +22,16 @@ _LONG_DASH = re.compile(r"(?:^|(?<=[\s(=:{はがも、。]))[—―ー─](?=\d)
 
 _WRAPPED = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|emph|mathrm|mathbf|mathit|mathsf|mathtt|mbox|bold"
-    r"|operatorname|boldsymbol|bf|rm)\s?\{([^{}]*)\}"
+    r"|operatorname|boldsymbol|bf|rm)\s?\{([^{}]*)\}",
 )
+_BRACED = re.compile(r"\s?\{([^{}\",]*)\}\s?")
 _MAX_NESTED = 8
 _NUMERAL = r"(?:\d[\d,]*(?:\.\d+)?)"
-_MIXED = re.compile(rf"(?<=\d)\s?\\frac\s?\{{\s?(\d+)\s?\}}\s?\{{\s?(\d+)\s?\}}")
+_MIXED = re.compile(r"(?<=\d)\s?\\frac\s?\{\s?(\d+)\s?\}\s?\{\s?(\d+)\s?\}")
 _FRACTION = re.compile(rf"\\frac\s?\{{\s?(-?{_NUMERAL})\s?\}}\s?\{{\s?({_NUMERAL})\s?\}}")
 _FRACTION_SHORT = re.compile(r"\\frac\s?(\d)\s?(\d)(?!\d)")
 _FRACTION_HALF = re.compile(r"\\frac\s?(?:(\d)\s?\{\s?(\d+)\s?\}|\{\s?(\d+)\s?\}\s?(\d))")
+_REPEATING = re.compile(r"(\d{1,20})\.(\d{0,20})\\(?:overline|dot|bar) ?\{ ?(\d{1,20}) ?\}")
 _POWER = re.compile(r"\^\s?\{\s?(-?\d+)\s?\}")
 _REPLACED = tuple(
     (re.compile(pattern), replacement)
@@ -56,6 +59,13 @@ _REPLACED = tuple(
         (r" ?× ?", "×"),
     )
 )
+
+
+def _as_fraction(match: re.Match[str]) -> str:
+    r"""Writes 0.1\overline{6} as 15/90."""
+    before, period = match[1] + match[2], match[3]
+    bottom = 10 ** len(match[2]) * (10 ** len(period) - 1)
+    return f"{int(before + period) - int(before)}/{bottom}"
 
 
 def tidy(text: str) -> str:
@@ -89,6 +99,7 @@ def delatex(text: str) -> str:
         if (opened := _WRAPPED.sub(r" \1", text)) == text:
             break
         text = opened
+    text = _REPEATING.sub(_as_fraction, text)
     text = _FRACTION_SHORT.sub(r"\\frac{\1}{\2}", text)
     text = _FRACTION_HALF.sub(lambda m: rf"\frac{{{m[1] or m[3]}}}{{{m[2] or m[4]}}}", text)
     text = _FRACTION.sub(r"\1/\2", _MIXED.sub(r" \1/\2", text))
@@ -96,4 +107,6 @@ def delatex(text: str) -> str:
     text = re.sub(r"\\[()\[\]]", "", text)
     if text.count("$") > 1:
         text = text.replace("$", "")
+    if braced := _BRACED.fullmatch(text):
+        text = braced[1]
     return re.sub(r"[^\S\n]+", " ", text).strip()

@@ -1,9 +1,9 @@
 """A process of its own for what may take for ever: symbolic mathematics, and scorers of data sets.
 
-One child is started when the first answer needs it, answers one request after the other, and is killed and started
-again when a request takes longer than its limit. A thread could not be stopped, and holds the interpreter's lock while
-it hangs; a child costs nothing but a pipe. Callers block until the answer is there: whoever runs on an event loop hands
-the call to a thread (docs/decisions/0005-answers.md).
+One child is started when the first answer needs it, answers one request after the other, and is killed and
+started again when a request takes longer than its limit. A thread could not be stopped, and holds the
+interpreter's lock while it hangs; a child costs nothing but a pipe. Callers block until the answer is there:
+whoever runs on an event loop hands the call to a thread (docs/decisions/0005-answers.md).
 """
 
 import atexit
@@ -28,7 +28,7 @@ _MEMORY_BYTES = 4 * 2**30
 _MODULE = "karui.tasks.worker"
 
 
-class TimedOut(Exception):  # noqa: N818 - it is no error: the answer is "not equal"
+class TimedOut(Exception):
     """A request took longer than its limit, or more memory than there is; the child was killed."""
 
 
@@ -55,8 +55,8 @@ class Worker:
         """Returns what `module:function` of this installation returns for JSON-able arguments.
 
         Args:
-            function: Its module must have a function `prepare`, which is called first, without a limit worth the name.
-            arguments: Of the function.
+            function: Its module must have a function `prepare`, which is called first and may take minutes.
+            *arguments: What the function takes.
             prepared: Arguments of `prepare`; each different ones are prepared once a child.
 
         Raises:
@@ -66,7 +66,9 @@ class Worker:
         with self._lock:
             child = self._ready(function.partition(":")[0], prepared)
             try:
-                return self._ask(child, {"do": function, "with": arguments, "seconds": self.seconds}, self.seconds)
+                return self._ask(
+                    child, {"do": function, "with": arguments, "seconds": self.seconds}, self.seconds
+                )
             except TimedOut:
                 self.timed_out += 1
                 self._end()
@@ -111,7 +113,9 @@ class Worker:
             raise TimedOut
         reply = json.loads(line)
         if "error" in reply:
-            raise InputError("An answer could not be judged.", why=reply["error"], remedy="Please report this.")
+            raise InputError(
+                "An answer could not be judged.", why=reply["error"], remedy="Please report this."
+            )
         return reply["value"]
 
     def _end(self) -> None:
@@ -149,7 +153,7 @@ def count_time_out() -> None:
 
 def _start() -> _Child:
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - '' means this
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - this interpreter, on this module
         # -P: without it Python would look for modules in the working directory first.
         [sys.executable, "-P", "-c", f"from {_MODULE} import serve; serve()"],
         stdin=subprocess.PIPE,
@@ -207,7 +211,7 @@ def _limit_memory() -> None:
 
 
 def _alarm(seconds: float) -> None:
-    """Lets the system end this process after `seconds`, should its parent be gone by then; 0 takes that back."""
+    """Lets the system end this process after `seconds`, should its parent be gone by then; 0 revokes it."""
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)

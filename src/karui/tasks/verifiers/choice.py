@@ -13,18 +13,21 @@ _PHRASE_CHARS = 400
 _KANA = "アイウエオカキクケコ"
 # A marker that opens an answer: "B", "(B)", "B. Paris", "イ：…", "2)", "選択肢2", "option C".
 _OPENING = re.compile(
-    rf"^(?:(?:選択肢|選択|(?:the )?(?:correct |right |best )?(?:option|choice|answer|letter)(?: is)?) ?)?[\[(（【]? ?"
-    rf"([A-Ja-j{_KANA}]|[1-9]) ?(?:番|$|[\])）】.．、,:：;。\s])",
+    r"^(?:(?:選択肢|選択|(?:the )?(?:correct |right |best )?(?:option|choice|answer|letter)(?: is)?) ?)?"
+    rf"[\[(（【]? ?(?:([A-Ja-j{_KANA}]) ?(?:番|$|[\])）】.．、,:：;。\s])"
+    r"|([1-9]) ?(?:番|$|[\])）】]|[.．、:：。](?!\S)))",
     re.IGNORECASE,
 )
 # A marker in running text. "A" before a small letter is the article, "I" alone the pronoun.
 _STANDING = re.compile(
-    rf"[(（]([A-J])[)）]|(?<![\w'(.=+*/^-])(A(?! [a-z])|A(?= (?:or|and|is|are|was)\b)|[B-HJ])(?![\w'])(?! ?[=+*/^<>])"
-    rf"|(?<![ァ-ヶー\u4e00-\u9fff])([{_KANA}])(?![ァ-ヶー])|([①-⑨])|(?<!\d)([1-9])番"
+    r"[(（]([A-J])[)）]"
+    r"|(?<![\w'(.=+*/^-])(A(?! [a-z])|A(?= (?:or|and|is|are|was)\b)|[B-HJ])(?![\w'])(?! ?[=+*/^<>])"
+    rf"|(?<![ァ-ヶー\u4e00-\u9fff])([{_KANA}])(?![ァ-ヶー])|([①-⑨])|(?<!\d)([1-9])番",
 )
 _CHOSEN = re.compile(
     r"\b(?:correct|right|best|final) (?:option|choice)(?:\*\*)? ?(?:is|:)(?! not\b) ?(?=(\S.{0,60}))"
-    r"|\b(?:option|choice|choose|select|pick|go with|chose)(?: is)? ?(?=((?:option |choice )?(?:\*\*)?[(（]?[A-J][)）]?(?![\w'])))"
+    r"|\b(?:option|choice|choose|select|pick|go with|chose)(?: is)? ?"
+    r"(?=((?:option |choice )?(?:\*\*)?[(（]?[A-J][)）]?(?![\w'])))"
     r"|(?=([(（]?[A-J][)）]?(?:\*\*)? is (?:the )?(?:correct|right|best|true)\b))",
 )
 _RELATION = re.compile(r"[=+*/^<>≤≥≠_]|\\(?!text)|-[ \d]")
@@ -59,7 +62,9 @@ class Choice:
         if phrase is not None and ((chosen := marker(phrase)) is not None or _several(phrase)):
             return chosen
         # A box with something else (a formula on the way) says nothing about the choice.
-        if (phrase := stated(text)) is not None and ((chosen := marker(phrase)) is not None or _several(phrase)):
+        if (phrase := stated(text)) is not None and (
+            (chosen := marker(phrase)) is not None or _several(phrase)
+        ):
             return chosen
         if (phrase is not None) and (chosen := _only(phrase)) is not None:
             return chosen
@@ -87,9 +92,12 @@ def marker(phrase: str) -> str | None:
     if match is None or _several(phrase):
         return None
     rest = phrase[match.end() :].strip()
-    if _RELATION.match(rest) or re.match(r"[AaI] [a-z]", phrase):  # a formula; the article ("a dog"), the pronoun
+    if _RELATION.match(rest) or re.match(
+        r"[AaI] [a-z]",
+        phrase,
+    ):  # a formula; the article ("a dog"), the pronoun
         return None
-    return match[1].upper()
+    return (match[1] or match[2]).upper()
 
 
 def _several(phrase: str) -> bool:

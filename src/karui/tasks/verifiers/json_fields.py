@@ -71,8 +71,8 @@ class JsonFields:
 def last_object(text: str) -> dict[str, Any] | None:
     """Returns the last JSON object in `text` that is not inside another one; None if there is none.
 
-    An object that is cut off at the end, or nested too deeply to be an answer, is none; and so is what stands inside
-    a broken one. Each character is read once.
+    An object that is cut off at the end, or nested too deeply to be an answer, is none; and so is what
+    stands inside a broken one. Each character is read once.
     """
     decoder, found, broken = json.JSONDecoder(), None, 0
     start = _OPENING.search(text)

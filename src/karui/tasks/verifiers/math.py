@@ -17,17 +17,18 @@ _FORMULAS = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), ("$", "$"))
 class Math:
     r"""Compares mathematics: numbers, fractions, roots, sets, intervals, matrices, equations.
 
-    Falls back on the formula that ends the text, else on the last number, where no answer is boxed or stated. `x = 5`
-    reads as `5`, whatever the name; units are dropped.
+    Falls back on the formula that ends the text, else on the last number, where no answer is boxed or stated.
+    `x = 5` reads as `5`, whatever the name; units are dropped.
 
-    Canonical form: a plain number in its number form (`0.5`, `1/3`); sets as `\{1,2\}`, ratios in lowest terms; else
-    LaTeX written one way, terms in order (`karui.tasks.expressions`); words in `exact`'s normal form. It is found by
-    text alone, quickly, so it may be read anywhere. `verify` asks math-verify and sympy in a process of their own
-    and blocks while they work, for seconds at most; what takes longer is not equal, and is counted.
+    Canonical form: a plain number in its number form (`0.5`, `1/3`); sets as `\{1,2\}`, ratios in lowest
+    terms; else LaTeX written one way, terms in order (`karui.tasks.expressions`); words in `exact`'s normal
+    form. It is found by text alone, quickly, so it may be read anywhere. `verify` asks math-verify and sympy
+    in a process of their own and blocks while they work, for seconds at most; what takes longer is not equal,
+    and is counted.
 
-    Too lax: `10%` is `10`; `{1,2}` is `1,2`; six figures are enough (0.333333 is 1/3); `5\text{ km}` is `5\text{ m}`.
-    Too strict: votes tell `(x+1)^2` from `x^2+2x+1`, although `verify` accepts either; `0.1` is not `10%`; texts over
-    300 characters are compared as text.
+    Too lax: `10%` is `10`; `{1,2}` is `1,2`; six figures are enough (0.333333 is 1/3); `5\text{ km}` is
+    `5\text{ m}`. Too strict: votes tell `(x+1)^2` from `x^2+2x+1`, although `verify` accepts either; `0.1`
+    is not `10%`; texts over 300 characters are compared as text.
     """
 
     @property
@@ -73,14 +74,16 @@ def _equal(reference: str, answer: str) -> bool:
 
 
 def _last_formula(text: str) -> str | None:
-    """Returns the formula that ends a text (words may follow, no further number); None without one."""
-    ended, found = -1, None
+    """Returns the formula that ends a text, None without one; a sentence may follow one in `$$`."""
+    ended, found, may_follow = -1, None, 0
     for opening, closing in _FORMULAS:
         shown = text.replace("$$", "  ") if opening == "$" else text
         end = shown.rfind(closing)
         start = shown.rfind(opening, 0, max(end, 0))
         if start >= 0 and end > ended and (opening != "$" or "\n" not in text[start:end]):
-            ended, found = end, text[start + len(opening) : end].strip(" \n,.")
-    if found is None or any(char.isdigit() for char in text[ended:]):
+            ended, found = end + len(closing), text[start + len(opening) : end].strip(" \n,.")
+            may_follow = 200 if opening in {"$$", r"\["} else 15
+    rest = text[ended:].strip(" \n.。*") if found else ""
+    if rest.startswith((",", "、")) or len(rest) > may_follow or any(char.isdigit() for char in rest):
         return None
     return found or None

@@ -25,8 +25,8 @@ class Numeric:
 
     Too lax: the unit is dropped, so `5 km` passes for `5 m`, and `10%` for `10`.
     Too strict: what can be read in two ways has no answer: two different numbers (`5 or 6`, `5 h 30 min`,
-    `5〜7`), a number in a formula (`3x`), `3,5` and `1.000,5`. `0.1` is not `10%`; without a tolerance `0.333`
-    is not `1/3`.
+    `5〜7`), a number in a formula (`3x`), `3,5` and `1.000,5`. `0.1` is not `10%`; without a tolerance
+    `0.333` is not `1/3`.
 
     Attributes:
         tolerance: Largest difference that still counts, as written in the spec; empty for none.
@@ -70,4 +70,3 @@ class Numeric:
     def _allowed(self, right: Fraction) -> Fraction:
         value = number(self.tolerance.removesuffix("%")) or Fraction(0)
         return value * abs(right) / 100 if self.tolerance.endswith("%") else value
-

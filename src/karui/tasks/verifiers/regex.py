@@ -7,7 +7,7 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.tasks.normalize import plain
-from karui.tasks.reader import final, recent
+from karui.tasks.reader import before_run_on, final, recent
 from karui.tasks.tidy import tidy
 from karui.tasks.worker import count_time_out
 
@@ -27,8 +27,8 @@ class Regex:
     Canonical form: what was taken out, in `exact`'s normal form.
 
     Too lax: a pattern that matches part of a longer wrong answer. Anchor it (`^…$`).
-    Too strict: whatever the pattern leaves no room for. A search is given up after a tenth of a second (nested repeats
-    can take for ever): there is no answer then, and it is counted.
+    Too strict: whatever the pattern leaves no room for. A search is given up after a tenth of a second
+    (nested repeats can take for ever): there is no answer then, and it is counted.
 
     Attributes:
         pattern: A Python regular expression.
@@ -41,7 +41,8 @@ class Regex:
         """Returns the verifier for what follows `regex:`; raises InputError if that is no pattern."""
         if not parameter:
             raise InputError(
-                "The verifier 'regex' has no pattern.", remedy=r"Write for example regex:[A-Z]{2}-\d+"
+                "The verifier 'regex' has no pattern.",
+                remedy=r"Write for example regex:[A-Z]{2}-\d+",
             )
         try:
             re.compile(parameter)
@@ -63,7 +64,11 @@ class Regex:
         """Returns the last match in the answer, else in `text`; None where the pattern matches nowhere."""
         phrase = final(text)
         taken = self._take(phrase) if phrase is not None else None
-        return taken if taken is not None else self._take(recent(text))
+        if taken is not None:
+            return taken
+        text = recent(text)
+        first = before_run_on(text, 1)
+        return self._take(first) or (self._take(text) if first != text else None)
 
     def verify(self, reference: str, answer: str) -> bool:
         """Returns whether `answer` is what the pattern takes out of the reference."""
@@ -85,7 +90,7 @@ class Regex:
 
 @cache
 def _compiled(pattern: str) -> Any:
-    """Returns the pattern for the module `regex`, which keeps a limit of time and frees other threads while it searches."""
+    """Returns the pattern for the module `regex`, which keeps time and lets other threads go on meanwhile."""
     import regex
 
     try:

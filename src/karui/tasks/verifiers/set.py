@@ -10,9 +10,9 @@ from karui.tasks.tidy import delatex, tidy
 
 _MAX_CHARS, _MAX_ELEMENTS = 10_000, 400
 # A comma between digits parts nothing where another separator shows what parts: 1,200, 3,400 or 1,200、3,400.
-_GROUPED = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?=,\s|$|[^\d,])")
+_GROUPED = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?=,\s|$|[^\d,])", re.MULTILINE)
 _WORDS = re.compile(
-    r"\s*(?:,\s*)?\b(?:and|or)\b\s*|\s&\s|\s/\s|、?(?:および|及び|並びに|ならびに|または|又は|もしくは|若しくは|それと)"
+    r"\s*(?:,\s*)?\b(?:and|or)\b\s*|(?<!\d)\s&\s(?!\d)|\s/\s|、?(?:および|及び|並びに|ならびに|または|又は|もしくは|若しくは|それと)",
 )
 # 東京と大阪, but neither ひとつ nor りんごとみかん, which a dictionary would be needed for (see `verify`).
 _TO = re.compile(r"(?<=[^\u3040-\u309f\s])と(?=\S)|(?<=\S)と(?=[^\u3040-\u309f\s])")
@@ -27,9 +27,10 @@ _BULLET = re.compile(r"^\s*(?:[-*+•●○▪‣・]\s*|\d{1,2}[.)]\s+)(?=\S)(?
 class Set:
     """Compares lists without order and without repetition; falls back on the last line, or the last list.
 
-    Elements are separated by `,`, `、`, `;`, `・`, a line break, "and", "or" or と; brackets around the whole are
-    dropped, those inside keep their commas: `(1,2), (3,4)` are two. `1,200, 3,400` and `1,200、3,400` hold two
-    numbers; `100,200,300`, where no other separator shows what the comma means, holds three.
+    Elements are separated by `,`, `、`, `;`, `・`, a line break, "and", "or" or と; brackets around the
+    whole are dropped, those inside keep their commas: `(1,2), (3,4)` are two. `1,200, 3,400` and
+    `1,200、3,400` hold two numbers; `100,200,300`, where no other separator shows what the comma means,
+    holds three.
 
     Canonical form: the elements in `exact`'s normal form, sorted, joined by `; `.
 
@@ -88,17 +89,18 @@ def _whole(text: str) -> bool:
 
 
 def _elements(text: str) -> Iterator[str]:
-    lines = [_BULLET.sub("", line) for line in text.split("\n")]
-    text = _WORDS.sub("、", "\n".join(lines))
+    if "\n" in text:  # a hyphen in front of a single element is a sign
+        text = "\n".join(_BULLET.sub("", line) for line in text.split("\n"))
+    text = _WORDS.sub("、", text)
     text = _TO.sub("、", text)
     top = _outside(text)
     if "・" in top and not _STRONG & set(top) and "," not in top:
         text = text.replace("・", "、")
         top = _outside(text)
     strong = bool(_STRONG & set(top)) or re.search(r",\s", top) is not None
-    if strong:
-        # What is left of 1,200, 3,400 after its grouping commas are gone has separators only.
-        text = _GROUPED.sub(lambda m: m[0].replace(",", ""), text)
+    # What is left of 1,200, 3,400 after its grouping commas are gone has separators only; 5,000 and $1,200
+    # hold none.
+    text = _GROUPED.sub(lambda m: m[0].replace(",", "") if strong or _is_one(text, m) else m[0], text)
     start = depth = 0
     for at, char in enumerate(text):
         depth = max(0, depth + (char in _OPENING) - (char in _CLOSING))
@@ -106,6 +108,12 @@ def _elements(text: str) -> Iterator[str]:
             yield text[start:at]
             start = at + 1
     yield text[start:]
+
+
+def _is_one(text: str, found: re.Match[str]) -> bool:
+    """Returns whether digits with commas are one number by themselves: 5,000, $1,200, 1,200円, 1,234.56."""
+    before, after = text[: found.start()].rstrip()[-1:], text[found.end() : found.end() + 2]
+    return ",0" in found[0] or before in set("$¥€£") or re.match(r"\.\d|\s?[^\W\d_]|%", after) is not None
 
 
 def _outside(text: str) -> str:
