@@ -8,6 +8,7 @@ _BRACES = re.compile(r"\\(?:boxed|fbox)[ \n]?\{|\\.|[{}]", re.DOTALL)
 _NOTHING = re.compile(r"\\(?:boxed|fbox)|[{}\s$]")
 _BETWEEN = re.compile(r"[\s$]{0,4}(?:\\text\{ ?)?(?:,|、|;|and|or|と|または|, ?and|, ?or)(?: ?\})?[\s$]{0,4}")
 TAG = re.compile(r"<(/?)(?:final[_-]?)?answer>", re.IGNORECASE)
+_HASHES = re.compile(r"^#{2,6} ?")
 _DRESSES = (
     ("<", ">"),
     ("**", "**"),
@@ -24,6 +25,7 @@ def undress(phrase: str) -> str:
     """Returns `phrase` without the marks of emphasis, code or mathematics around it."""
     phrase = phrase.strip()
     for _ in range(len(_DRESSES)):
+        phrase = _HASHES.sub("", phrase)
         bare = phrase.rstrip(".。") if phrase.endswith((".", "。")) else phrase
         for opening, closing in _DRESSES:
             long_enough = len(bare) > len(opening) + len(closing)

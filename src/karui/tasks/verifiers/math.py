@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from karui.tasks.amounts import last_said
+from karui.tasks.amounts import last_said, said
 from karui.tasks.expressions import MAX_CHARS, canonical, is_words, same_number, same_ratio
 from karui.tasks.numerals import number, number_form
-from karui.tasks.reader import final, recent
+from karui.tasks.reader import final, marked, recent
 from karui.tasks.worker import WORKER, TimedOut
 
 _COMPARE = "karui.tasks.symbolic:equal"
@@ -42,6 +42,8 @@ class Math:
         if phrase is None:
             text = recent(text)
             phrase = _last_formula(text)
+        elif is_words(phrase) and marked(text) is None and (value := said(phrase)) is not None:
+            return number_form(value)  # "The answer is: Harry slept 3 hours longer."
         if phrase is None:
             value = last_said(text)
             return None if value is None else number_form(value)
