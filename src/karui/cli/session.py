@@ -253,6 +253,11 @@ class Session:
         )
         if lost := missing(recording):
             say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")
+        if late := recording.manifest.timeouts:
+            say(
+                f"Warning: {late} answers could not be read or compared within the time limit and count "
+                "as wrong. Look at them in the recording if that is more than a few."
+            )
         return Recorded(folder, self_reference(recording) if task.agreement else recording)
 
 

@@ -225,10 +225,13 @@ async def solve_live(
     alone = reply.trace if reply else None
     by_start = [span for _, span in sorted(spans.items())]
     bills, held, busy = Account.of(by_start)
+    right = False
+    if answer is not None and question.reference:  # without one there is nothing to be right about
+        right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
     return Outcome(
         question=question.id,
         answer=answer,
-        correct=answer is not None and question.verifier.verify(question.reference, answer),
+        correct=right,
         confidence=reply.confidence if reply else None,
         bills=bills,
         time=now,

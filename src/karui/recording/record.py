@@ -24,6 +24,7 @@ from karui.recording.columns import answers
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
 from karui.recording.thinking import FEW, refuse_empty
+from karui.tasks.worker import timed_out
 
 __all__ = ["Progress", "manifest_of", "record", "self_reference"]
 
@@ -175,6 +176,7 @@ class _Session:
         self._failure = ""
         self._began = self._flushed = self._reported = monotonic()
         self._seconds = 0.0
+        self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
 
     async def run(self, at_once: int) -> None:
         """Makes every trace that is missing."""
@@ -200,6 +202,7 @@ class _Session:
             manifest,
             seconds_per_token=seconds / tokens if tokens else 0.0,
             tokens_per_second=throughput,
+            timeouts=self._timeouts + timed_out(),
         )
 
     async def _work(self, jobs: Iterator[tuple[str, int]]) -> None:
@@ -212,13 +215,15 @@ class _Session:
                 self._fail(failure)
                 continue
             self._failed_in_a_row = 0
-            self._writer.add(trace, judge.verdicts(trace))
+            self._writer.add(trace, await asyncio.to_thread(judge.verdicts, trace))
             self._finished += 1
             self._finished_tokens += trace.tokens + _trial_tokens(trace)
             now = monotonic()
             if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
                 self._writer.flush()
                 self._flushed = now
+                if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
+                    self._writer.describe(replace(self._writer.manifest, timeouts=found))
             self._report()
             self._look(trace)
 

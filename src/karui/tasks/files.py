@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from karui.core.dialogue import prompt_of
 from karui.core.errors import InputError, QuestionsError, UnknownName
 from karui.core.question import Question
-from karui.tasks.numerals import quantity
+from karui.tasks.amounts import quantity
 from karui.tasks.verifiers import verifier
 from karui.tasks.verifiers.choice import marker
 
