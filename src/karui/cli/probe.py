@@ -10,8 +10,8 @@ def probe(
     budget_chats: int = typer.Option(
         75,
         min=1,
-        help="Chats with the server's own thinking budget that have to be clean: 75 find a fault in 4% of chats "
-        "with a probability of 95%.",
+        help="Chats with the server's own thinking budget that have to be clean: 75 find a fault in 4% of "
+        "chats with a probability of 95%.",
     ),
     json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
