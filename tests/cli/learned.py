@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 from karui import tasks
-from karui.engines.chat.markers import markers_of
-from karui.engines.chat.template import Template
+from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import load_tokenizer
 from karui.forge.lessons import Lesson
 from karui.forge.sft import fine_tune
@@ -26,7 +25,7 @@ def save(folder):
     kind = {"template": tiny.QWEN3, "tie_word_embeddings": True, "hidden_size": 64, "intermediate_size": 128}
     tiny.save(folder / "start", **kind)
     tokenizer = load_tokenizer(folder / "start")
-    template = Template(tokenizer, markers_of(tokenizer))
+    template = ChatTemplate.of(tokenizer)
     task = tasks.load(str(folder / "questions.jsonl"))
 
     def lesson(question, thought):

@@ -82,7 +82,7 @@ def run(engine, *asks, **options):
     ("behaviour", "found"),
     [
         ({}, {"route": "completions", "logprobs": 20, "ids": True, "counting": "listed", "agrees": True}),
-        ({}, {"cache": Cache.REPORTED, "cache_block": 16, "seeds": True, "switch": "enable_thinking"}),
+        ({}, {"cache": Cache.REPORTED, "cache_block": 16, "seeds": True, "switch": "enable_thinking=False"}),
         ({}, {"effort": False, "budget": None, "before_temperature": True}),
         ({"template": "apply-template"}, {"route": "completions", "template": "apply-template"}),
         (

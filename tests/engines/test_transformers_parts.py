@@ -12,10 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import BertConfig, BertModel, MambaConfig, MambaForCausalLM, PreTrainedTokenizerFast
 
-from karui.core.ask import Prompt
 from karui.core.errors import ModelError
-from karui.engines.chat.markers import find_markers
-from karui.engines.chat.template import Start, Template
 from karui.engines.chat.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
 from karui.engines.slots.threads import choose_threads
 from karui.engines.transformers import TransformersEngine
@@ -25,73 +22,6 @@ from karui.engines.transformers.sampling import draw
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
 tiny = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny)
-
-THINK = {"<think>", "</think>", "a"}
-R1 = "{% if '</think>' in content %}{{ content.split('</think>')[-1] }}{% endif %}<｜Assistant｜><think>\n"
-CHANNELS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}
-
-
-@pytest.mark.parametrize(
-    ("tokens", "template", "model_type", "family", "suffix"),
-    [
-        (THINK, tiny.QWEN3, "qwen3", "qwen3", "\n</think>\n\n\\boxed{"),
-        (THINK, R1, "qwen2", "deepseek-r1", "\n</think>\n\n\\boxed{"),
-        ({"a"}, R1, "llama", "deepseek-r1", "\n</think>\n\n\\boxed{"),
-        (THINK, "", "llama", "think", "\n</think>\n\n\\boxed{"),
-        ({"[THINK]", "[/THINK]"}, "", "mistral", "magistral", "\n[/THINK]\n\n\\boxed{"),
-        (
-            CHANNELS,
-            "<|channel|>analysis",
-            "gpt_oss",
-            "gpt-oss",
-            "<|end|><|start|>assistant<|channel|>final<|message|>\\boxed{",
-        ),
-        ({"a"}, tiny.PLAIN, "qwen2", "plain", "\n\nThe final answer is \\boxed{"),
-        # Instruct models without thinking keep the tokens of their thinking siblings.
-        (THINK, tiny.PLAIN, "qwen3", "plain", "\n\nThe final answer is \\boxed{"),
-    ],
-)
-def test_markers_of_the_common_families(tokens, template, model_type, family, suffix):
-    markers = find_markers(tokens, template, model_type=model_type)
-    assert (markers.family, markers.suffix) == (family, suffix)
-    assert markers.plain == (family == "plain")
-    if markers.plain:
-        assert "No end-of-thinking marker" in markers.found_how
-        assert ("</think>" in markers.found_how) == ("</think>" in tokens)
-
-
-@pytest.mark.parametrize(
-    ("template", "thinking", "prefill", "start", "tail"),
-    [
-        (tiny.QWEN3, True, "", Start.UNDECIDED, "assistant\n"),
-        (tiny.QWEN3, False, "", Start.ANSWERING, "<think>\n\n</think>\n\n"),
-        (tiny.QWEN3, True, "<think>\nOkay,", Start.THINKING, "<think>\nOkay,"),
-        (tiny.QWEN3, True, "<think>\nDone.\n</think>\n", Start.ANSWERING, "Done.\n</think>\n"),
-        (tiny.DISTIL, True, "", Start.THINKING, "<think>\n"),
-        (tiny.DISTIL, False, "", Start.ANSWERING, "assistant\n<think>\n\n</think>\n\n"),
-        (tiny.PLAIN, True, "", Start.THINKING, "assistant\n"),
-        (tiny.PLAIN, False, "", Start.ANSWERING, "assistant\n"),
-        (None, True, "Well, ", Start.UNDECIDED, "</think> hi\nWell, "),
-    ],
-)
-def test_where_a_prompt_leaves_the_model(template, thinking, prefill, start, tail):
-    tokenizer = tiny.make_tokenizer(template)
-    found = Template(tokenizer, find_markers(tokenizer.get_vocab(), template or ""))
-    # The user may write a marker: it says nothing about the model.
-    text, began = found.render(Prompt("</think> hi", "Be kind.", thinking=thinking, prefill=prefill))
-    assert began is start
-    assert text.endswith(tail)
-    assert "Be kind." in text
-    assert found.turn_end() == (tokenizer.eos_token_id if template in {tiny.QWEN3, tiny.PLAIN} else None)
-
-
-def test_a_template_without_system_message_gets_it_before_the_question():
-    template = "{%- if messages[0].role == 'system' -%}{{ raise_exception('no') }}{%- endif -%}" + tiny.PLAIN
-    tokenizer = tiny.make_tokenizer(template)
-    found = Template(tokenizer, find_markers({}, template))
-    text, _ = found.render(Prompt("Hi", "Be kind."))
-    assert "user\nBe kind.\n\nHi<|im_end|>" in text
-    assert any("system" in note for note in found.notes)
 
 
 def test_vocabulary_of_a_byte_level_tokenizer():
@@ -206,7 +136,7 @@ def test_loads_a_folder_and_describes_it(folder, tmp_path):
     assert card.weight_bytes == (folder / "model.safetensors").stat().st_size
     assert card.parameters * 4 == pytest.approx(card.weight_bytes, rel=0.1)
     assert json.loads(json.dumps(card.as_dict())) == card.as_dict()
-    assert engine.markers.family == "qwen3"
+    assert engine.markers.family == "think"
     assert any("thread" in note for note in engine.notes)
     assert card.digest == digest(copy(folder, tmp_path / "same"))
     other = copy(folder, tmp_path / "other")

@@ -152,7 +152,7 @@ def recording_of(*traces, right=("7",), prompt=None):
         questions.setdefault(trace.question, []).append(trace)
     verdicts = dict.fromkeys(right, True)
     return Recording(
-        SimpleNamespace(),
+        SimpleNamespace(thinking={}),
         tuple(
             Recorded(name, "", "7", prompt or Prompt(name), tuple(found), verdicts)
             for name, found in questions.items()

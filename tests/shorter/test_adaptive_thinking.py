@@ -10,8 +10,7 @@ import torch
 
 from karui.core.ask import Prompt
 from karui.core.errors import ModelError, PlanError
-from karui.engines.chat.markers import markers_of
-from karui.engines.chat.template import Template
+from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import load_model, load_tokenizer
 from karui.forge.transcript import Transcript
 from karui.shorter import adaptive_thinking
@@ -104,7 +103,7 @@ def test_thinking_is_closed_as_the_engine_closes_it(template, recording):
     tokenizer = hand.tiny.make_tokenizer(template)
     transcript = Transcript(tokenizer, recording)
     prompt = Prompt("What is 5?")
-    closed, _ = Template(tokenizer, markers_of(tokenizer)).render(replace(prompt, thinking=False))
+    closed, _ = ChatTemplate.of(tokenizer).render(replace(prompt, thinking=False))
     reply = transcript.unthought(prompt, "It is 5.")
     assert tokenizer.decode(transcript.prompt(prompt) + reply) == closed + "It is 5."
 

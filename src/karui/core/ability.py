@@ -20,5 +20,7 @@ class Ability(StrEnum):
     """Levels of reasoning effort that change what the model is shown or how long it thinks."""
     BUDGET = "budget"
     """A thinking budget of its own that ends the thinking and leaves the answer clean."""
+    TOLD_BUDGET = "told budget"
+    """A chat template that tells the model itself how many thinking tokens to keep to."""
     BAN = "ban"
     """Keep words from being generated."""

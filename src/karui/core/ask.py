@@ -1,7 +1,7 @@
 """What a flow asks for, and what it is sent back."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from karui.core.trace import Trace
@@ -20,7 +20,10 @@ class Prompt:
         banned: Words that may not be generated while thinking (suppressed in the logits).
         effort: Level of reasoning effort that the model or its server is told; none where empty.
         budget: Thinking tokens after which the server itself ends the thinking; 0 leaves it alone.
+        told_budget: Thinking tokens that the model itself is told to keep to, by its own chat template; 0
+            tells it nothing.
         before: The turns before the user's message, oldest first: role (user or assistant) and text.
+        thoughts: The thinking of those turns, one for each; empty where none is known.
     """
 
     user: str
@@ -30,21 +33,31 @@ class Prompt:
     banned: tuple[str, ...] = ()
     effort: str = ""
     budget: int = 0
+    told_budget: int = 0
     before: tuple[tuple[str, str], ...] = ()
+    thoughts: tuple[str, ...] = ()
 
-    def messages(self, *, apart: bool) -> list[dict[str, str]]:
+    def messages(self, *, apart: bool, history: str = "") -> list[dict[str, Any]]:
         """Returns what a chat template is given.
 
         Args:
             apart: Whether it takes a system message; else that goes before the first of the user's.
+            history: The field in which it takes the thinking of earlier turns, "parts" for a part of the
+                content; "" where the model is not trained to see it.
         """
-        turns = [*self.before, ("user", self.user)]
+        made: list[dict[str, Any]] = [{"role": r, "content": text} for r, text in self.before]
+        for message, thought in zip(made, self.thoughts, strict=False):
+            if thought and history == "parts":
+                said = {"type": "text", "text": message["content"]}
+                message["content"] = [{"type": "thinking", "thinking": thought}, said]
+            elif thought and history:
+                message[history] = thought
+        made.append({"role": "user", "content": self.user})
         if self.system and apart:
-            turns.insert(0, ("system", self.system))
+            made.insert(0, {"role": "system", "content": self.system})
         elif self.system:
-            role, text = turns[0]
-            turns[0] = (role, f"{self.system}\n\n{text}")
-        return [{"role": role, "content": text} for role, text in turns]
+            made[0]["content"] = f"{self.system}\n\n{made[0]['content']}"
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,38 +5,60 @@ from typing import Any
 
 from karui.core.ask import Prompt
 
+THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+"""What a message calls its thinking, the most usual name first."""
+
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt | str:
     """Returns the prompt of a dialogue, or in words why it is none that a plan can show to a model.
 
     Args:
         messages: At least one, each with `role` and `content`: perhaps a system message, then user and
-            assistant by turns, the user's last; content is text, or a list of parts of text.
+            assistant by turns, the user's last; content is text, or a list of parts of text. A turn of the
+            assistant's may bring its thinking, in a field of its own or as parts.
     """
     texts: list[tuple[str, str]] = []
+    thoughts: list[str] = []
     for number, message in enumerate(messages):
-        if strange := sorted(k for k, v in message.items() if k not in {"role", "content"} and v is not None):
+        role = str(message.get("role"))
+        known = {"role", "content", *(THOUGHT_FIELDS if role == "assistant" else ())}
+        if strange := sorted(k for k, v in message.items() if k not in known and v is not None):
             return f"messages[{number}].{strange[0]}"
-        text = _text(message.get("content"))
+        text = _joined(message.get("content"), "text", "thinking" if role == "assistant" else "")
         if text is None:
             return f"messages[{number}].content is more than text"
-        texts.append((str(message.get("role")), text))
+        thought = next((v for f in THOUGHT_FIELDS if (v := message.get(f))), None)
+        thought = thought or _joined(message.get("content"), "thinking", "text") or ""
+        if not isinstance(thought, str):
+            return f"messages[{number}]'s thinking is more than text"
+        texts.append((role, text))
+        thoughts.append("" if role != "assistant" else thought)
     system = ""
     if texts and texts[0][0] == "system":
         system = texts.pop(0)[1]
+        thoughts.pop(0)
     roles = [role for role, _ in texts]
     if roles != [("user", "assistant")[n % 2] for n in range(len(roles))] or not len(roles) % 2:
         return "turns other than user and assistant by turns, the user's last"
-    return Prompt(texts[-1][1], system, before=tuple(texts[:-1]))
+    told = tuple(thoughts[:-1]) if any(thoughts) else ()
+    return Prompt(texts[-1][1], system, before=tuple(texts[:-1]), thoughts=told)
 
 
-def _text(content: Any) -> str | None:
-    """Returns a message's text, None where it is more than that."""
+def _joined(content: Any, kind: str, beside: str) -> str | None:
+    """Returns a message's parts of one kind, joined; None where it holds others than these and `beside`."""
     if isinstance(content, str):
-        return content
+        return content if kind == "text" else ""
     if not isinstance(content, list) or not content:
         return None
-    parts = [p.get("text") for p in content if isinstance(p, Mapping) and p.get("type") == "text"]
-    if len(parts) != len(content) or not all(isinstance(p, str) for p in parts):
-        return None
-    return "\n".join(str(p) for p in parts)
+    found = []
+    for part in content:
+        if not isinstance(part, Mapping) or part.get("type") not in {kind, beside}:
+            return None
+        if part.get("type") == kind:
+            said = part.get(kind)
+            if isinstance(said, list):  # Mistral nests the text of its thinking
+                said = _joined(said, "text", "")
+            if not isinstance(said, str):
+                return None
+            found.append(said)
+    return "\n".join(found)

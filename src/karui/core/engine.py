@@ -1,6 +1,6 @@
 """What every engine offers: streams of thinking that stop at checkpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
@@ -120,6 +120,10 @@ class Engine(Protocol):
     @property
     def suffix_tokens(self) -> int:
         """Its length."""
+
+    @property
+    def thinks(self) -> Mapping[str, Any]:
+        """How the model thinks, and how that was found out, JSON-able; {} where there is nothing to know."""
 
     def open(self, ask: Ask, sample: int, read: Reader) -> Stream:
         """Starts a stream for the question's trace number `sample`; question and number decide its seed."""

@@ -39,6 +39,7 @@ class Question:
         meta: What a source needs to recreate or verify the question (JSON-able).
         system: What the system message says; none where empty.
         before: The turns before the question, oldest first: role (user or assistant) and text.
+        thoughts: The thinking of those turns, one for each; empty where none is known.
     """
 
     id: str
@@ -49,11 +50,12 @@ class Question:
     meta: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
     before: tuple[tuple[str, str], ...] = ()
+    thoughts: tuple[str, ...] = ()
 
     def prompt(self, instruction: str = "") -> Prompt:
         """Returns what a model is asked: the question, below it the instruction, and what came before."""
         user = f"{self.text}\n\n{instruction}" if instruction else self.text
-        return Prompt(user, self.system, before=self.before)
+        return Prompt(user, self.system, before=self.before, thoughts=self.thoughts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Task:
         """Digest of everything that decides what is asked and what counts as right."""
         sink = sha256(repr((self.instruction, self.agreement)).encode())
         for q in self.questions:
-            around = (q.system, q.before) if q.system or q.before else ()
+            around: tuple[object, ...] = (q.system, q.before) if q.system or q.before else ()
+            around += (q.thoughts,) if q.thoughts else ()
             sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec, *around)).encode())
         return sink.hexdigest()[:16]
 

@@ -38,6 +38,8 @@ class Manifest:
         tokens_per_second: Throughput of the whole recording, all streams together; 0 where unknown.
         instruction: What the task appends to every question.
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
+        thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
+            found; {} in recordings made before it was kept.
         format: Version of this format.
     """
 
@@ -60,6 +62,7 @@ class Manifest:
     tokens_per_second: float = 0.0
     instruction: str = ""
     verifier: str = ""
+    thinking: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

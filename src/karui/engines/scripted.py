@@ -167,6 +167,7 @@ class ScriptedEngine:
         self.rule = rule
         self.suffix = suffix
         self.suffix_tokens = suffix_tokens
+        self.thinks: Mapping[str, Any] = {}
         self.opened: list[tuple[str, int]] = []
         self._traces = traces
         self._faults = frozenset(faults)

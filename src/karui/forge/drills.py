@@ -4,7 +4,7 @@ A recording knows the verdict of every answer that it has seen. A model under tr
 are judged as they were when it was recorded: by the verifier of the recording's task.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,8 @@ from karui.core.errors import InputError, KaruiError, RecordingMismatch
 from karui.core.question import Question, Task
 from karui.core.recording import Recorded, Recording
 from karui.engines.chat.answers import answer_after, answer_unsaid, end_pattern
-from karui.engines.chat.markers import markers_of
-from karui.engines.chat.template import Start, Template
+from karui.engines.chat.markers import Start
+from karui.engines.chat.template import ChatTemplate
 from karui.engines.chat.vocabulary import Vocabulary
 
 _LONGEST = 99.0
@@ -56,15 +56,21 @@ class Attempt:
     truncated: bool
 
 
-def drills(asked: Iterable[tuple[Recorded, Prompt, int]], task: Task, tokenizer: Any) -> tuple[Drill, ...]:
+def drills(
+    asked: Iterable[tuple[Recorded, Prompt, int]],
+    task: Task,
+    tokenizer: Any,
+    thinking: Mapping[str, Any] | None = None,
+) -> tuple[Drill, ...]:
     """Returns questions as prompts to practise on, in their order.
 
     Args:
         asked: Recorded questions, what the model is shown, and the tokens that it asks for (0 for none).
         task: What judges answers to them.
         tokenizer: Of the model that is trained.
+        thinking: What the recording says of how the model thinks.
     """
-    template = Template(tokenizer, markers_of(tokenizer))
+    template = ChatTemplate.of(tokenizer, thinking)
     judged = {question.id: question for question in task.questions}
     found = []
     for recorded, prompt, target in asked:
@@ -104,22 +110,26 @@ class Judge:
         ends: Tokens that end a reply.
     """
 
-    def __init__(self, tokenizer: Any, model: Any, *, agreement: bool) -> None:
+    def __init__(
+        self, tokenizer: Any, model: Any, *, agreement: bool, thinking: Mapping[str, Any] | None = None
+    ) -> None:
         """Reads the vocabulary, and what ends a turn, off a tokenizer and a loaded model.
 
         Args:
             tokenizer: As transformers loads it.
             model: The same.
             agreement: Whether references are the model's own answers, with which answers have to be equal.
+            thinking: What the recording says of how the model thinks.
         """
         self._agreement = agreement
-        self._markers = markers_of(tokenizer)
+        template = ChatTemplate.of(tokenizer, thinking)
+        self._markers = template.format.markers
         self._pattern = end_pattern(self._markers)
-        ends = {tokenizer.eos_token_id, Template(tokenizer, self._markers).turn_end()}
+        ends = {tokenizer.eos_token_id}
         for config in (model.config, model.generation_config):
             end = getattr(config, "eos_token_id", None)
             ends |= set(end) if isinstance(end, list) else {end}
-        self.ends = frozenset(end for end in ends if end is not None)
+        self.ends = template.ends(ends)
         size = model.get_input_embeddings().weight.shape[0]
         self._vocabulary = Vocabulary(tokenizer, size, self.ends, self._markers.close, self._markers.endings)
 

@@ -7,8 +7,8 @@ from typing import Any
 from karui.core.ask import Prompt
 from karui.core.recording import Recording
 from karui.core.trace import End, Trace
-from karui.engines.chat.markers import markers_of
-from karui.engines.chat.template import Start, Template
+from karui.engines.chat.markers import Markers, Start
+from karui.engines.chat.template import ChatTemplate
 
 _BREAKS: tuple[str, ...] = ("\n\n", "\n", "", " ")
 """What may stand between the end of thinking and the answer, which a trace is kept without."""
@@ -37,12 +37,13 @@ class Transcript:
     def __init__(self, tokenizer: Any, recording: Recording) -> None:
         """Reads the tokenizer's template, and off the recording what the model writes between the parts."""
         self._tokenizer = tokenizer
-        self._markers = markers_of(tokenizer)
-        self._template = Template(tokenizer, self._markers)
-        end = self._template.turn_end()
-        end = tokenizer.eos_token_id if end is None else end
+        self._template = ChatTemplate.of(tokenizer, recording.manifest.thinking)
+        self._markers = markers = self._template.format.markers
+        end = next(iter(self._template.ends(())), tokenizer.eos_token_id)
         self._end = [] if end is None else [end]
-        self._openings, self._breaks = _OPENINGS, _BREAKS
+        own = markers.bridge.partition(markers.close)[2] if markers.close else ""
+        self._openings = _OPENINGS
+        self._breaks = (own,) if markers.answer else tuple(dict.fromkeys((*_BREAKS, own)))
         self._learn(recording)
 
     def prompt(self, prompt: Prompt) -> list[int]:
@@ -58,12 +59,13 @@ class Transcript:
         exact = True
         if trace.thinking_tokens:
             opening = self._markers.open if start is Start.UNDECIDED else ""
-            breaks = self._openings if opening else ("",)
-            closed = trace.thinking + self._markers.close
-            thought, exact = self._first((opening + b + closed for b in breaks), trace.thinking_tokens)
+            starts = self._openings if opening else ("",)
+            thinking = trace.thinking + self._markers.close
+            thought, exact = self._first((opening + s + thinking for s in starts), trace.thinking_tokens)
         breaks = self._breaks if trace.thinking_tokens else ("",)
         wanted = trace.answer_tokens - len(self._end)
-        answer, also = self._first((b + trace.text for b in breaks), wanted)
+        closed = trace.text + self._markers.answer_close
+        answer, also = self._first((b + closed for b in breaks), wanted)
         return Reply(thought + answer + self._end, exact and also)
 
     def unthought(self, prompt: Prompt, text: str = "") -> list[int]:
@@ -71,7 +73,7 @@ class Transcript:
         shown, start = self._template.render(prompt)
         closed, _ = self._template.render(replace(prompt, thinking=False))
         empty = self._markers.empty
-        if closed.startswith(shown):
+        if closed.startswith(shown) and closed != shown:
             empty = closed.removeprefix(shown)
         elif start is Start.THINKING:
             empty = empty.removeprefix(self._markers.open)
@@ -101,8 +103,10 @@ class Transcript:
         self._openings = self._ranked(
             _OPENINGS, traces, lambda b, t: (opening + b + t.thinking + close, t.thinking_tokens)
         )
-        ends = len(self._end)
-        self._breaks = self._ranked(_BREAKS, traces, lambda b, t: (b + t.text, t.answer_tokens - ends))
+        ends, after = len(self._end), self._markers.answer_close
+        self._breaks = self._ranked(
+            self._breaks, traces, lambda b, t: (b + t.text + after, t.answer_tokens - ends)
+        )
 
     def _ranked(
         self,
@@ -114,6 +118,11 @@ class Transcript:
             return sum(len(self._encode(text)) != n for text, n in (pair(between, t) for t in traces))
 
         return tuple(sorted(breaks, key=misses))
+
+    @property
+    def markers(self) -> Markers:
+        """Where the model's thinking begins and ends."""
+        return self._markers
 
     @property
     def end(self) -> list[int]:

@@ -11,8 +11,8 @@ from typing import Any
 from karui.core.ask import Sampling
 from karui.core.errors import KaruiError
 from karui.core.forge import Forge
-from karui.engines.chat.markers import markers_of
-from karui.engines.chat.template import Start, Template
+from karui.engines.chat.markers import Start
+from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import choose_dtype
 from karui.forge.drills import Drill, Judge, longest_reply
 from karui.forge.lessons import Lesson
@@ -35,10 +35,11 @@ class Watch:
         """
         recording, task = forge.recording, forge.task
         self._forge = forge
-        template = Template(tokenizer, markers_of(tokenizer))
+        thinking = recording.manifest.thinking
+        template = ChatTemplate.of(tokenizer, thinking)
         self._questions = {q.id: q for q in task.questions}
         self._starts: dict[str, Start] = {q.id: template.render(q.prompt)[1] for q in recording.questions}
-        self._judge = Judge(tokenizer, model, agreement=task.agreement)
+        self._judge = Judge(tokenizer, model, agreement=task.agreement, thinking=thinking)
         longest = longest_reply(recording, (), None)
         self._sampling = replace(recording.manifest.sampling, max_tokens=longest)
         self._seed = forge.seed

@@ -163,6 +163,7 @@ class _Broken:
     def __init__(self, engine: Engine, error: EngineError) -> None:
         self.card, self.abilities, self.rule = engine.card, engine.abilities, engine.rule
         self.suffix, self.suffix_tokens = engine.suffix, engine.suffix_tokens
+        self.thinks = engine.thinks
         self._error = error
 
     def open(self, ask: Ask, sample: int, read: Reader) -> "_BrokenStream":

@@ -93,5 +93,9 @@ class Traffic:
 
 def _row(kept: Kept, asked: Prompt) -> dict[str, Any]:
     alone = asked == Prompt(asked.user)
-    said = {"question": asked.user} if alone else {"messages": asked.messages(apart=True)}
+    said = (
+        {"question": asked.user}
+        if alone
+        else {"messages": asked.messages(apart=True, history="reasoning_content")}
+    )
     return {"id": kept.id, **said, **({"verifier": kept.verifier} if kept.verifier else {})}

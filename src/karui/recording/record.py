@@ -78,6 +78,7 @@ def manifest_of(
         machine=machine(),
         instruction=task.instruction,
         verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
+        thinking=engine.thinks,
     )
 
 

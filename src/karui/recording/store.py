@@ -149,6 +149,9 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
         "seed": (before.seed, now.seed),
         "abilities": (sorted(before.abilities), sorted(now.abilities)),
     }
+    if before.thinking and now.thinking:
+        told = ("on", "off", "open", "close", "answer")
+        pairs["way of thinking"] = tuple(_json({k: m.thinking.get(k) for k in told}) for m in (before, now))  # type: ignore[assignment]
     if before.model.digest and before.model.digest == now.model.digest:
         del pairs["model"]  # the same weights under another name
     for field, (old, new) in pairs.items():
@@ -301,9 +304,13 @@ def _questions_text(questions: Iterable[Recorded]) -> str:
     return "".join(lines)
 
 
+_LATER = frozenset({"effort", "budget", "told_budget", "before", "thoughts"})
+"""Fields of prompts that came after the first recordings."""
+
+
 def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
     """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
-    return {k: v for k, v in asdict(prompt).items() if v or k not in {"effort", "budget", "before"}}
+    return {k: v for k, v in asdict(prompt).items() if v or k not in _LATER}
 
 
 def _read_text(file: Path) -> str:
@@ -320,6 +327,7 @@ def _read_questions(path: Path) -> list[Recorded]:
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
             prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
+            prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(
                 Recorded(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})
             )

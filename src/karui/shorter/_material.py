@@ -9,7 +9,7 @@ from typing import Any
 from karui.core.ask import Prompt
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import Trace
-from karui.engines.chat.markers import Markers, markers_of
+from karui.engines.chat.markers import Markers
 from karui.engines.transformers.load import load_tokenizer
 from karui.forge.lessons import Lesson, Lessons, ensure_enough, unfit
 from karui.forge.transcript import Transcript
@@ -68,10 +68,11 @@ class Material:
         tokenizer = load_tokenizer(folder)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         reach = config.get("text_config", config).get("max_position_embeddings")
+        transcript = Transcript(tokenizer, recording)
         return Material(
             tokenizer,
-            markers_of(tokenizer, model_type=config["model_type"]),
-            Transcript(tokenizer, recording),
+            transcript.markers,
+            transcript,
             recording.manifest.suffix,
             int(reach) if reach else None,
             tuple(right),

@@ -88,7 +88,7 @@ class Practice(Technique):
         recording, task = forge.recording, forge.task
         tokenizer = load_tokenizer(folder)
         model = load_model(folder, "cpu", stored_dtype(folder))
-        drilled = drills(asked, task, tokenizer)
+        drilled = drills(asked, task, tokenizer, forge.recording.manifest.thinking)
         reach = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         longest = self.max_tokens or max(at_least_tokens, longest_reply(recording, drilled, reach))
         forge.note(questions=len(recording.questions), drills=len(drilled), max_tokens=longest)
@@ -96,7 +96,12 @@ class Practice(Technique):
             model,
             tokenizer,
             drilled,
-            Judge(tokenizer, model, agreement=task.agreement),
+            Judge(
+                tokenizer,
+                model,
+                agreement=task.agreement,
+                thinking=forge.recording.manifest.thinking,
+            ),
             aim,
             Regime(
                 questions=self.questions,

@@ -47,6 +47,7 @@ class Row(BaseModel):
     id: str | None = None
     system: str = ""
     before: tuple[tuple[str, str], ...] = ()
+    thoughts: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +62,13 @@ class Row(BaseModel):
         prompt = prompt_of(messages)
         if isinstance(prompt, str):
             raise ValueError(f"messages cannot be asked: {prompt}")  # noqa: TRY004 - pydantic wants this one
-        return {**row, "question": prompt.user, "system": prompt.system, "before": prompt.before}
+        return {
+            **row,
+            "question": prompt.user,
+            "system": prompt.system,
+            "before": prompt.before,
+            "thoughts": prompt.thoughts,
+        }
 
     @field_validator("question")
     @classmethod
@@ -115,7 +122,9 @@ def load_file(path: Path, *, need_reference: bool = True, default: str | None = 
         meta = {"line": line, "source": path.name, "verifier_guessed": not (row.verifier or default)}
         reference = row.answer if need_reference and row.answer else ""
         name = row.id or f"line{line}"
-        asked = Question(name, row.question, reference, judge, row.kind, meta, row.system, row.before)
+        asked = Question(
+            name, row.question, reference, judge, row.kind, meta, row.system, row.before, row.thoughts
+        )
         questions.append(asked)
     _raise(path, problems)
     return tuple(questions)

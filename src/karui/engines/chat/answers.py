@@ -57,17 +57,23 @@ def marker_begun(markers: Markers, text: str) -> int:
 def forced_head(markers: Markers, suffix: str) -> str:
     """Returns what of a trial suffix belongs to the answer's text."""
     after = suffix.rpartition(markers.close)[2] if markers.close else suffix
+    if markers.answer and markers.answer in after:
+        after = after.rpartition(markers.answer)[2]
     return BOX if after.endswith(BOX) else after.lstrip()
 
 
 def answer_after(markers: Markers, text: str) -> str:
-    """Returns the answer in what followed the thinking."""
+    """Returns the answer in what followed the thinking, without the tags that the model puts around it."""
     text = text.strip()
-    if markers.family != "gpt-oss":
-        return text
-    for end in ("<|return|>", "<|end|>"):
-        text = text.removesuffix(end)
-    return text.rpartition("<|message|>")[2].strip()
+    if markers.family == "gpt-oss":
+        for end in ("<|return|>", "<|end|>"):
+            text = text.removesuffix(end)
+        return text.rpartition("<|message|>")[2].strip()
+    if markers.answer and markers.answer in text:
+        text = text.partition(markers.answer)[2]
+    if markers.answer_close:
+        text = text.partition(markers.answer_close)[0]
+    return text.strip()
 
 
 def answer_unsaid(markers: Markers, text: str, read: Reader) -> str:

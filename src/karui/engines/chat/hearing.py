@@ -1,11 +1,12 @@
 """A reply sorted into thinking and answer while it comes, for those who pass it on and cannot wait."""
 
+from karui.engines.chat import pairs
 from karui.engines.chat.answers import end_pattern, marker_begun
-from karui.engines.chat.markers import Markers, find_markers, markers_seen
+from karui.engines.chat.markers import Markers, Start, plain
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
-from karui.engines.chat.template import Start
 
-_PLAIN = find_markers((), "")
+_WHERE = "the reply"
+_PLAIN = plain("the reply shows none")
 _MARKS = ("<", "[", "◁")
 """What markers begin with."""
 _LONGEST = 48
@@ -71,7 +72,7 @@ class Hearing:
         text = "".join(self._text)
         markers = self.markers
         if not self._known:
-            markers = markers_seen(text) or markers
+            markers = pairs.in_text(text, _WHERE) or markers
         return sort_reply(markers, text, self._start, self._stretches)
 
     def _step(self, made: list[tuple[str, bool]]) -> bool:
@@ -99,7 +100,7 @@ class Hearing:
 
     def _seen(self, said: str) -> bool:
         """Looks for known markers where none are known yet."""
-        if not self._known and (found := markers_seen(said)) is not None:
+        if not self._known and (found := pairs.in_text(said, _WHERE)) is not None:
             self.markers, self._known = found, True
         return bool(self.markers.open) and said.startswith(self.markers.open.strip())
 

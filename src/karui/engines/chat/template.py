@@ -1,118 +1,202 @@
 """From a prompt to the text the model is shown, and whether it is thinking when that text ends."""
 
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from karui.core.ask import Prompt
-from karui.engines.chat.markers import Markers
+from karui.core.errors import EngineError
+from karui.engines.chat import pairs
+from karui.engines.chat.discovery import Discovery, Known, discover
+from karui.engines.chat.discovery.response_template import described
+from karui.engines.chat.format import Finding, Message, Raised, Rendering, ThinkingFormat
+from karui.engines.chat.markers import PLAIN_ENDINGS, Start, plain
+from karui.engines.chat.override import Override
+
+FOUND_NOTHING = Override()
 
 
-class Start(IntEnum):
-    """What the model is doing when it writes its first token."""
-
-    UNDECIDED = 1
-    """It may open its thinking or answer at once."""
-    THINKING = 2
-    ANSWERING = 3
-
-
-class Template:
-    """A tokenizer's chat template, and what it can be asked.
+class ChatTemplate:
+    """A tokenizer's chat template, told how its model thinks.
 
     Attributes:
-        notes: What a user should know about it, in sentences.
-        switch: Its own switch for thinking, "" where it has none.
-        takes_effort: Whether levels of reasoning effort change the text.
+        format: How the model thinks.
     """
 
-    def __init__(self, tokenizer: Any, markers: Markers) -> None:
-        """Tries the template out."""
-        self._tokenizer, self._markers = tokenizer, markers
-        self.notes: list[str] = []
-        self._plain_text = not getattr(tokenizer, "chat_template", None)
-        if self._plain_text:
-            self.notes.append("No chat template: the question is shown as plain text.")
-        self.switch = ""
-        self.takes_effort = False
-        self._system = True
-        if not self._plain_text:
-            self._system = self._takes_system()
-            usual = self._apply(Prompt("Hi"), {})
-            names = ("enable_thinking", "thinking")
-            self.switch = next((n for n in names if self._apply(Prompt("Hi"), {n: False}) != usual), "")
-            levels = {self._apply(Prompt("Hi"), {"reasoning_effort": level}) for level in ("low", "high")}
-            self.takes_effort = len(levels) > 1
+    def __init__(self, tokenizer: Any, thinking: ThinkingFormat) -> None:
+        """Takes a transformers tokenizer and what `find_format` found out about it."""
+        self.format = thinking
+        self._tokenizer = tokenizer
 
-    @property
-    def can_switch(self) -> bool:
-        """Whether thinking can be left out, by the template or by closing it at once."""
-        return bool(self.switch) or not self._markers.plain
+    @staticmethod
+    def of(tokenizer: Any, thinking: Mapping[str, Any] | None = None) -> "ChatTemplate":
+        """Returns the template of a tokenizer, found out about as for a recording.
+
+        Args:
+            tokenizer: As transformers loads it.
+            thinking: What the recording's manifest says of how its model thinks; only what its user said of
+                it counts.
+        """
+        said = Override.of((thinking or {}).get("override", {}), "The recording's manifest")
+        return ChatTemplate(tokenizer, find_format(tokenizer, override=said))
 
     def render(self, prompt: Prompt) -> tuple[str, Start]:
-        """Returns the text up to where the model goes on, and what it is then doing."""
-        switches: dict[str, Any] = {}
-        if not prompt.thinking and self.switch:
-            switches[self.switch] = False
-        if prompt.effort:
-            switches["reasoning_effort"] = prompt.effort
-        text = self._apply(prompt, switches)
-        return begin(text, prompt, self._markers, switched=bool(self.switch))
+        """Returns the text up to where the model goes on, and what it is then doing.
 
-    def turn_end(self) -> int | None:
-        """Returns the special token that closes a model's turn in the template, None where there is none."""
-        if self._plain_text:
-            return None
-        said = "KARUI-SAID"
-        try:
-            text = self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": said}], tokenize=False
-            )
-        except Exception:  # noqa: BLE001 - templates are programs of strangers; without an answer we do without
-            return None
-        ids = self._tokenizer.encode(text.rpartition(said)[2], add_special_tokens=False)
-        # Converted tokenizers list only the end of text among their special ids, not the end of a turn.
+        Raises:
+            EngineError: The prompt asks for a level of effort that the model does not have, or the template
+                raises an error.
+        """
+        messages = messages_of(prompt, self.format)
+        text = _render(self._tokenizer, Rendering(messages, arguments_of(prompt, self.format)))
+        if isinstance(text, Raised):
+            raise EngineError("The chat template cannot show a question.", why=text.why, remedy="Change it.")
+        return begin(text, prompt, self.format)
+
+    def ends(self, known: Iterable[int | None]) -> frozenset[int]:
+        """Returns the tokens that end the model's turn: never one that its own thinking holds.
+
+        Args:
+            known: Those that its configuration and its tokenizer name; the template adds its own.
+        """
+        markers = self.format.markers
+        inside = set(self._encode(markers.open + markers.bridge)) if markers.close else set()
         added = self._tokenizer.added_tokens_decoder
+        # Converted tokenizers list only the end of text among their special ids, not the end of a turn.
         special = {*self._tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-        return ids[0] if ids and ids[0] in special else None
+        closing = [i for i in self._encode(self.format.turn_end) if i in special - inside]
+        return frozenset({i for i in known if i is not None and i not in inside} | set(closing[:1]))
 
-    def _takes_system(self) -> bool:
-        try:
-            return "KARUI-SYSTEM" in self._apply(Prompt("Hi", "KARUI-SYSTEM"), {})
-        except Exception:  # noqa: BLE001 - some templates raise an error of their own
-            self.notes.append("The chat template has no system message: it is put before the question.")
-            return False
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False) if text else []
+        return ids
 
-    def _apply(self, prompt: Prompt, switches: dict[str, Any]) -> str:
-        messages = prompt.messages(apart=self._system)
-        if self._plain_text:
-            return "\n\n".join(m["content"] for m in messages) + "\n"
-        return str(
-            self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **switches
+
+def find_format(
+    tokenizer: Any,
+    *,
+    override: Override = FOUND_NOTHING,
+    table: bool = True,
+    endings: tuple[str, ...] = PLAIN_ENDINGS,
+) -> ThinkingFormat:
+    """Finds out how the model thinks that a transformers tokenizer belongs to.
+
+    Args:
+        tokenizer: As transformers loads it.
+        override: What the user says.
+        table: Whether known pairs of markers may be used, as a last resort.
+        endings: What ends the thinking of a model without markers.
+
+    Raises:
+        ModelError: The chat template cannot show a question, or two findings contradict each other.
+    """
+    template = getattr(tokenizer, "chat_template", None) or ""
+    if isinstance(template, Mapping):
+        template = template.get("default") or next(iter(template.values()), "")
+    said = described(getattr(tokenizer, "response_template", None))
+    known = Known(str(template), tokenizer.get_vocab().keys(), said, override, table, endings)
+    if not template:
+        return without_template(known)
+    return drive(discover(known), lambda rendering: _render(tokenizer, rendering))
+
+
+def drive(
+    discovery: Discovery[ThinkingFormat], render: Callable[[Rendering], str | Raised]
+) -> ThinkingFormat:
+    """Runs a discovery over something that renders."""
+    try:
+        wanted = next(discovery)
+        while True:
+            wanted = discovery.send(render(wanted))
+    except StopIteration as found:
+        result: ThinkingFormat = found.value
+        return result
+
+
+def without_template(known: Known) -> ThinkingFormat:
+    """Returns what a vocabulary alone tells: the question is shown as plain text."""
+    markers = pairs.in_vocabulary(known.tokens) if known.table else None
+    markers = markers or plain("the vocabulary has none, and there is no chat template", known.endings)
+    if said := known.override.texts:
+        markers = replace(plain(""), family="as said", found_how="As the user says.", endings=(), **said)
+    start = Start.THINKING if markers.plain else Start.UNDECIDED
+    return ThinkingFormat(
+        markers,
+        by_default=start,
+        start=start,
+        tails=(("\n", start),),
+        findings=(Finding("thinking", f"{markers.open} … {markers.close}", markers.found_how),),
+        notes=("No chat template: the question is shown as plain text.",),
+        override=known.override.as_dict(),
+    )
+
+
+def messages_of(prompt: Prompt, thinking: ThinkingFormat) -> tuple[Message, ...]:
+    """Returns what a chat template is given for a prompt."""
+    switch = thinking.on if prompt.thinking else thinking.off
+    word = switch.word if switch is not None else ""
+    system = f"{prompt.system} {word}".strip() if word else prompt.system
+    said = replace(prompt, system=system) if word else prompt
+    return tuple(said.messages(apart=thinking.system, history=thinking.history))
+
+
+def arguments_of(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
+    """Returns the arguments that a chat template is given beside a prompt's messages.
+
+    Raises:
+        EngineError: The prompt asks for a level of effort that the model does not have.
+    """
+    switch = thinking.on if prompt.thinking else thinking.off
+    arguments = dict(switch.arguments) if switch is not None else {}
+    if prompt.effort:
+        if prompt.effort not in thinking.efforts:
+            raise EngineError(
+                f"This model has no level of effort {prompt.effort!r}.",
+                why="Its chat template raises an error, or shows it what it shows without.",
+                remedy=f"Its levels are {', '.join(thinking.efforts) or 'none at all'}.",
             )
-        )
+        arguments |= thinking.efforts[prompt.effort]
+    if prompt.told_budget and thinking.budget:
+        arguments[thinking.budget] = prompt.told_budget
+    return arguments
 
 
-def begin(text: str, prompt: Prompt, markers: Markers, *, switched: bool) -> tuple[str, Start]:
+def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Start]:
     """Returns the text that a template made with what the prompt adds to it, and what the model then does.
 
     Args:
         text: Up to where the model's turn begins.
         prompt: What the template was given.
-        markers: Where thinking begins and ends.
-        switched: Whether the template itself has left the thinking out where the prompt wants none.
+        thinking: How the model thinks.
     """
-    if not prompt.thinking and not switched and not markers.plain:
-        if text.rstrip().endswith(markers.open):  # the template opens the thinking itself
+    markers = thinking.markers
+    start = thinking.start_of(text)
+    if not prompt.thinking and thinking.off is None and not markers.plain and start is not Start.ANSWERING:
+        if start is Start.THINKING and markers.empty.startswith(markers.open):
+            # The template has opened the thinking itself.
             text = text.rstrip() + markers.empty.removeprefix(markers.open)
         else:
             text += markers.empty
-    text += prompt.prefill
-    if markers.plain:
-        return text, Start.THINKING if prompt.thinking else Start.ANSWERING
-    # What the user wrote may hold markers of its own: only what comes after it counts.
-    tail = text.rpartition(prompt.user.strip())[2] if prompt.user.strip() in text else text[-200:]
-    opened, closed = tail.rfind(markers.open), tail.rfind(markers.close)
-    if closed > opened:
-        return text, Start.ANSWERING
-    return text, Start.THINKING if opened >= 0 else Start.UNDECIDED
+    if not prompt.thinking:
+        start = Start.ANSWERING
+    if prompt.prefill and not markers.plain:
+        begun = markers.start(prompt.prefill)
+        start = start if begun is Start.UNDECIDED else begun
+    return text + prompt.prefill, start
+
+
+def _render(tokenizer: Any, rendering: Rendering) -> str | Raised:
+    messages: Sequence[Message] = rendering.messages
+    if not getattr(tokenizer, "chat_template", None):
+        return "\n\n".join(m["content"] for m in messages) + "\n"
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                [dict(m) for m in messages],
+                tokenize=False,
+                add_generation_prompt=rendering.generate,
+                **rendering.arguments,
+            )
+        )
+    except Exception as error:  # noqa: BLE001 - templates are programs of strangers: what they raise is data
+        return Raised(str(error) or type(error).__name__)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from karui.core.engine import CheckpointRule
 from karui.core.errors import ModelError
-from karui.engines.chat.markers import PLAIN_ENDINGS, Markers
+from karui.engines.chat.markers import PLAIN_ENDINGS
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import FOUND_NOTHING
 from karui.engines.slots.engine import RULE, SlotEngine
 
 
@@ -32,7 +34,7 @@ class LlamaCppEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        markers: Markers | None = None,
+        thinking: Override = FOUND_NOTHING,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> "LlamaCppEngine":
         """Loads a file.
@@ -49,7 +51,7 @@ class LlamaCppEngine(SlotEngine):
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
-            markers: Where thinking begins and ends; None finds them.
+            thinking: What the user says of how the model thinks; the rest is found out.
             endings: What ends the thinking of a model without markers.
 
         Raises:
@@ -77,14 +79,13 @@ class LlamaCppEngine(SlotEngine):
             machine,
             tokenizer,
             card,
-            model_type=str(card.config.get("model_type", "")),
             turn_ends=turn_ends(file, model),
             slots=slots,
             rule=rule,
             seed=seed,
             trial_tokens=trial_tokens,
             suffix=suffix,
-            markers=markers,
+            thinking=thinking,
             endings=endings,
         )
         engine.threads = chosen

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from karui.core.engine import CheckpointRule, ModelCard, Reader
 from karui.core.errors import InputError
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import FOUND_NOTHING
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
@@ -43,6 +46,7 @@ class HttpEngine:
         self.abilities: frozenset[Ability] = parts.can.abilities
         self.notes = [
             parts.wording.markers.found_how,
+            *parts.wording.thinking.notes,
             *(f"{a}: {why}" for a, why in self.can.lacking.items()),
         ]
 
@@ -65,6 +69,7 @@ class HttpEngine:
         *,
         name: str = "",
         folder: str = "",
+        thinking: Override = FOUND_NOTHING,
         key: str | None = None,
         route: str = "",
         rule: CheckpointRule = _RULE,
@@ -82,6 +87,7 @@ class HttpEngine:
             name: What to call the model in recordings and reports; the address where empty.
             folder: A folder (or Hub name) with the model's tokenizer and chat template. Where there is none,
                 the server's own endpoints are used, if it has them.
+            thinking: What the user says of how the model thinks; the rest is found out.
             key: The API key; None takes it from the environment's KARUI_API_KEY.
             route: "completions" or "chat" instead of what is found best.
             rule: Where streams stop.
@@ -102,14 +108,14 @@ class HttpEngine:
         url, model = split_address(address)
         client = Client(url, key=os.environ.get(KEY, "") if key is None else key, patience=patience)
         try:
-            asking = Asking(client, model, folder)
+            asking = Asking(client, model, folder, thinking)
             can = await find_capabilities(asking, route=route)
             suffix = asking.markers.suffix if suffix is None else suffix
             ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
             parts = Parts(
                 client=client,
                 can=can,
-                wording=Wording(can, asking.markers, asking.renderer),
+                wording=Wording(can, asking.thinking, asking.renderer),
                 rule=rule,
                 suffix=suffix,
                 suffix_ids=ids if can.raw else (),
@@ -123,6 +129,11 @@ class HttpEngine:
             return cls(parts, card)
         finally:
             await client.close()
+
+    @property
+    def thinks(self) -> Mapping[str, Any]:
+        """How the model thinks, and how that was found out."""
+        return self._parts.wording.thinking.as_dict()
 
     def open(self, ask: Ask, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""

@@ -43,7 +43,18 @@ class Prompts:
 
 def _length(prompt: Prompt) -> int:
     """Returns the characters that a prompt consists of."""
-    return sum(map(len, (prompt.system, prompt.user, prompt.prefill, *(text for _, text in prompt.before))))
+    return sum(
+        map(
+            len,
+            (
+                prompt.system,
+                prompt.user,
+                prompt.prefill,
+                *prompt.thoughts,
+                *(text for _, text in prompt.before),
+            ),
+        )
+    )
 
 
 @dataclass

@@ -2,20 +2,26 @@
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from karui.core.ask import Prompt
-from karui.core.errors import EngineError
-from karui.engines.chat.markers import Markers
-from karui.engines.chat.template import Start, Template, begin
+from karui.core.errors import EngineError, Refused
+from karui.engines.chat.discovery import Known, discover
+from karui.engines.chat.format import Raised, Rendering, ThinkingFormat, turns
+from karui.engines.chat.markers import Start, plain
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import (
+    FOUND_NOTHING,
+    ChatTemplate,
+    arguments_of,
+    begin,
+    find_format,
+    messages_of,
+)
 from karui.engines.openai_http.client import Client
 
-SWITCHES = ("enable_thinking", "thinking")
-"""What chat templates call the switch that leaves the thinking out."""
 _KEPT = 1024
-_HI = Prompt("Hi")
-_SYSTEM = "KARUI-SYSTEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,13 @@ class Renderer(Protocol):
         """Where template and tokenizer are: "folder", "tokenize" or "apply-template"."""
 
     @property
-    def switch(self) -> str:
-        """The template's switch for thinking, "" where it has none."""
+    def thinking(self) -> ThinkingFormat:
+        """How the model thinks, as its template and tokenizer tell."""
 
-    @property
-    def takes_effort(self) -> bool:
-        """Whether levels of reasoning effort change what it makes."""
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
 
-    async def render(self, prompt: Prompt, markers: Markers) -> Shown:
+    async def render(self, prompt: Prompt) -> Shown:
         """Returns what the model is shown."""
 
     async def tokenize(self, text: str) -> tuple[int, ...]:
@@ -60,26 +65,28 @@ class FolderRenderer:
 
     source = "folder"
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, override: Override = FOUND_NOTHING) -> None:
         """Loads the tokenizer.
 
         Raises:
-            ModelError: There is none in the folder.
+            ModelError: There is none in the folder, or its chat template cannot show a question.
         """
-        from karui.engines.chat.markers import markers_of
         from karui.engines.transformers.load import find_folder, load_tokenizer
 
         found = find_folder(folder)
         config = found / "config.json"
         self.config: dict[str, Any] = json.loads(config.read_text()) if config.is_file() else {}
         self.tokenizer = load_tokenizer(found)
-        self.markers = markers_of(self.tokenizer)
-        self._template = Template(self.tokenizer, self.markers)
-        self.switch = self._template.switch
-        self.takes_effort = self._template.takes_effort
+        self.thinking = find_format(self.tokenizer, override=override)
+        self._template = ChatTemplate(self.tokenizer, self.thinking)
 
-    async def render(self, prompt: Prompt, markers: Markers) -> Shown:
-        """Returns what the model is shown; `markers` are the folder's own."""
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
+        self.thinking = thinking
+        self._template = ChatTemplate(self.tokenizer, thinking)
+
+    async def render(self, prompt: Prompt) -> Shown:
+        """Returns what the model is shown."""
         text, start = self._template.render(prompt)
         return Shown(text, await self.tokenize(text), start)
 
@@ -96,62 +103,81 @@ class ServerRenderer:
 
     Attributes:
         source: "tokenize" or "apply-template".
-        switch: The template's switch for thinking.
-        takes_effort: Whether levels of reasoning effort change the text.
+        thinking: How the model thinks, found out through them.
     """
 
     def __init__(self, client: Client, model: str, source: str) -> None:
         """Takes what has been found; see `find`."""
         self._client, self._model, self.source = client, model, source
-        self.switch = ""
-        self.takes_effort = False
-        self._system = True
-        self._kept: OrderedDict[tuple[Prompt, Markers], Shown] = OrderedDict()
+        self.thinking = ThinkingFormat(plain("nothing has been rendered yet"))
+        self._kept: OrderedDict[Prompt, Shown] = OrderedDict()
 
     @classmethod
-    async def find(cls, client: Client, model: str) -> "ServerRenderer | None":
-        """Tries the endpoints out; returns None where neither way works."""
+    async def find(
+        cls, client: Client, model: str, override: Override = FOUND_NOTHING
+    ) -> "ServerRenderer | None":
+        """Tries the endpoints out, and finds out through them how the model thinks; None where neither works.
+
+        Raises:
+            ModelError: The model's chat template cannot show a question, or two findings contradict.
+        """
         for source in ("tokenize", "apply-template"):
             made = cls(client, model, source)
             try:
-                usual = await made._template(_HI, {})
+                await made._template(Rendering(turns(("user", "Hi"))))
                 await made.tokenize("Hi")
             except (EngineError, KeyError, TypeError, ValueError):
                 continue
-            try:
-                made._system = (
-                    "KARUI-SYSTEM" in (await made._template(replace(_HI, system="KARUI-SYSTEM"), {}))[0]
-                )
-            except EngineError:
-                made._system = False  # some templates raise an error of their own
-            for name in SWITCHES:
-                if (await made._template(_HI, {name: False})) != usual:
-                    made.switch = name
-                    break
-            levels = {await made._template(_HI, {"reasoning_effort": level}) for level in ("low", "high")}
-            made.takes_effort = len(levels) > 1
+            await made._discover(Known(await made._source(), override=override))
             return made
         return None
 
-    async def render(self, prompt: Prompt, markers: Markers) -> Shown:
-        """Returns what the model is shown; asked once for each prompt."""
-        key = (prompt, markers)
-        if key not in self._kept:
-            switches: dict[str, Any] = {}
-            if not prompt.thinking and self.switch:
-                switches[self.switch] = False
-            if prompt.effort:
-                switches["reasoning_effort"] = prompt.effort
-            made, ids = await self._template(prompt, switches)
-            text, start = begin(made, prompt, markers, switched=bool(self.switch))
+    def learn(self, thinking: ThinkingFormat) -> None:
+        """Takes what the model's own words have shown of how it thinks."""
+        self.thinking = thinking
+        self._kept.clear()
+
+    async def render(self, prompt: Prompt) -> Shown:
+        """Returns what the model is shown; asked once for each prompt.
+
+        Raises:
+            EngineError: The prompt asks for a level of effort that the model does not have.
+        """
+        if prompt not in self._kept:
+            messages = messages_of(prompt, self.thinking)
+            made, ids = await self._template(Rendering(messages, arguments_of(prompt, self.thinking)))
+            text, start = begin(made, prompt, self.thinking)
             if text.startswith(made):
                 ids += await self.tokenize(text.removeprefix(made)) if text != made else ()
             else:
                 ids = await self.tokenize(text)
-            self._kept[key] = Shown(text, ids, start)
+            self._kept[prompt] = Shown(text, ids, start)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return self._kept[key]
+        return self._kept[prompt]
+
+    async def _discover(self, known: Known) -> None:
+        discovery = discover(known)
+        wanted = next(discovery)
+        while True:
+            shown: str | Raised
+            try:
+                shown, _ = await self._template(wanted)
+            except Refused as error:
+                shown = Raised(error.why)
+            try:
+                wanted = discovery.send(shown)
+            except StopIteration as found:
+                self.thinking = found.value
+                return
+
+    async def _source(self) -> str:
+        """Returns the source of the chat template where the server shows it, as llama.cpp's does; else ""."""
+        try:
+            shown = await self._client.get(f"{self._client.root}/props")
+        except EngineError:
+            return ""
+        return str(shown.get("chat_template") or "") if isinstance(shown, dict) else ""
 
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text in the middle of others."""
@@ -161,11 +187,10 @@ class ServerRenderer:
             body = {"content": text, "add_special": False, "parse_special": True}
         return _numbers((await self._ask("tokenize", body))["tokens"])
 
-    async def _template(self, prompt: Prompt, switches: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
-        messages = prompt.messages(apart=self._system)
-        body: dict[str, Any] = {"messages": messages, "add_generation_prompt": True}
-        if switches:
-            body["chat_template_kwargs"] = switches
+    async def _template(self, wanted: Rendering) -> tuple[str, tuple[int, ...]]:
+        body: dict[str, Any] = {"messages": list(wanted.messages), "add_generation_prompt": wanted.generate}
+        if wanted.arguments:
+            body["chat_template_kwargs"] = wanted.arguments
         if self.source == "tokenize":
             ids = _numbers((await self._ask("tokenize", {"model": self._model, **body}))["tokens"])
             found = await self._ask("detokenize", {"model": self._model, "tokens": ids})

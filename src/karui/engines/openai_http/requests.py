@@ -1,15 +1,17 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
-from karui.engines.chat.markers import Markers
-from karui.engines.chat.template import Start
-from karui.engines.openai_http.budgets import with_budget, without_budget
+from karui.engines.chat.format import Message, ThinkingFormat
+from karui.engines.chat.markers import Markers, Start
+from karui.engines.chat.template import arguments_of, messages_of
+from karui.engines.openai_http.budgets import joined, with_budget, without_budget
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
 
+_EFFORT = "reasoning_effort"
 PATHS = {"completions": "completions", "chat": "chat/completions"}
 """Where requests go, by way."""
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
@@ -32,7 +34,7 @@ class Opening:
     body: dict[str, Any]
     start: Start
     shown: Shown | None = None
-    messages: tuple[dict[str, str], ...] = ()
+    messages: tuple[Message, ...] = ()
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -46,36 +48,36 @@ class Wording:
 
     Attributes:
         can: What the server does.
-        markers: Where its model's thinking begins and ends.
+        thinking: How its model thinks.
         renderer: Writes raw prompts; None where there is nothing to write them with.
-        apart: Whether the chat takes a system message.
     """
 
     can: Capabilities
-    markers: Markers
+    thinking: ThinkingFormat
     renderer: Renderer | None
-    apart: bool = True
+
+    @property
+    def markers(self) -> Markers:
+        """Where the model's thinking begins and ends."""
+        return self.thinking.markers
 
     async def open(self, prompt: Prompt) -> Opening:
         """Returns how a generation for a prompt begins."""
         can = self.can
         if can.raw:
             assert self.renderer is not None
-            shown = await self.renderer.render(prompt, self.markers)
+            shown = await self.renderer.render(prompt)
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
-        messages = prompt.messages(apart=self.apart)
-        body = self._body(prompt)
+        body = joined(self._body(prompt), chat_body(prompt, self.thinking))
+        messages = body.pop("messages")
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
             start = Start.UNDECIDED
         began = prompt.prefill
         if not prompt.thinking:
             start = Start.ANSWERING
-            if can.switch == "prefill":
+            if self.thinking.off is None and can.prefill:
                 began = self.markers.empty + began
-            elif can.switch:
-                told = body.get("chat_template_kwargs") or {}
-                body["chat_template_kwargs"] = {**told, can.switch: False}
         if began:
             messages.append({"role": "assistant", "content": began})
             body |= CONTINUE
@@ -132,8 +134,6 @@ class Wording:
     def _body(self, prompt: Prompt) -> dict[str, Any]:
         can = self.can
         body: dict[str, Any] = {"model": can.model, **can.extras}
-        if prompt.effort and not can.raw:
-            body["reasoning_effort"] = prompt.effort
         if prompt.budget and can.budget is not None:
             body = with_budget(body, can.budget.field, prompt.budget)
         return body
@@ -142,6 +142,26 @@ class Wording:
         if not count:
             return {}
         return {"logprobs": count} if self.can.raw else {"logprobs": True, "top_logprobs": count}
+
+
+def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
+    """Returns a prompt as chat takes it: messages, and what the model's chat template is told beside them.
+
+    Levels of effort that no template is known to take go by the name that OpenAI's API has for them; so does
+    an argument of that name, which hosted servers know only there.
+
+    Raises:
+        EngineError: The prompt asks for a level of effort that the model does not have.
+    """
+    messages = [dict(m) for m in messages_of(prompt, thinking)]
+    effort = {}
+    if prompt.effort and not thinking.efforts:
+        effort, prompt = {_EFFORT: prompt.effort}, replace(prompt, effort="")
+    arguments = arguments_of(prompt, thinking)
+    if _EFFORT in arguments:
+        effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
+    told = {"chat_template_kwargs": arguments} if arguments else {}
+    return {"messages": messages, **effort, **told}
 
 
 def limit_of(ask: Ask, context: int, prompt: int | None, reserve: int) -> int:

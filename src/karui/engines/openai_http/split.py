@@ -7,9 +7,8 @@ from karui.core.engine import CheckpointRule
 from karui.core.trace import Signals
 from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import LONGEST_END, end_pattern, marker_begun
-from karui.engines.chat.markers import Markers
+from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
-from karui.engines.chat.template import Start
 from karui.engines.openai_http.content import Part, paired
 from karui.engines.openai_http.signals import measure
 from karui.engines.openai_http.wire import Chunk, Token

@@ -19,7 +19,7 @@ from karui.core.errors import EngineError, Refused
 from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
-from karui.engines.chat.template import Start
+from karui.engines.chat.markers import Start
 from karui.engines.openai_http.finish import Ending, ending, is_cut
 from karui.engines.openai_http.fork import Fork
 from karui.engines.openai_http.requests import Opening, limit_of

@@ -1,6 +1,6 @@
 """An engine over a machine: asks become rows, rows become streams."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -8,8 +8,9 @@ from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
 from karui.core.errors import EngineError, ModelError
-from karui.engines.chat.markers import PLAIN_ENDINGS, Markers, markers_of
-from karui.engines.chat.template import Start, Template
+from karui.engines.chat.markers import PLAIN_ENDINGS, Start
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import FOUND_NOTHING, ChatTemplate, find_format
 from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
 from karui.engines.slots.machine import Machine
@@ -30,7 +31,8 @@ class SlotEngine:
         rule: Where its streams stop.
         suffix: The trial suffix.
         suffix_tokens: Its length.
-        markers: Where thinking begins and ends, and how that was found.
+        thinking: How the model thinks, and how that was found out.
+        markers: Where its thinking begins and ends.
         seed: What trace seeds are made from.
         notes: What a user should know of how it was set up, one sentence each.
     """
@@ -41,14 +43,13 @@ class SlotEngine:
         tokenizer: Any,
         card: ModelCard,
         *,
-        model_type: str = "",
         turn_ends: Iterable[int | None] = (),
         slots: int = 32,
         rule: CheckpointRule = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        markers: Markers | None = None,
+        thinking: Override = FOUND_NOTHING,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes what is loaded already.
@@ -57,43 +58,43 @@ class SlotEngine:
             machine: Model and cache.
             tokenizer: A transformers tokenizer.
             card: The model's.
-            model_type: As in its configuration; it only gives the markers' family its name.
             turn_ends: Tokens that end the model's turn, besides those the tokenizer and its template know.
             slots: Streams that generate side by side.
             rule: Where streams stop.
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
-            markers: Where thinking begins and ends; None finds them.
+            thinking: What the user says of how the model thinks; the rest is found out.
             endings: What ends the thinking of a model without markers.
 
         Raises:
-            ModelError: The trial suffix is empty.
+            ModelError: The trial suffix is empty, or it cannot be found out how the model thinks.
         """
         self.card, self.rule, self.seed = card, rule, seed
         self._tokenizer = tokenizer
-        self.markers = markers or markers_of(tokenizer, model_type=model_type, endings=endings)
-        self._template = Template(tokenizer, self.markers)
+        self.thinking = find_format(tokenizer, override=thinking, endings=endings)
+        self._template = ChatTemplate(tokenizer, self.thinking)
+        self.markers = self.thinking.markers
         self.suffix = self.markers.suffix if suffix is None else suffix
         suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
         if not suffix_ids:
             raise ModelError("The trial suffix is empty.", remedy="Give a text that makes the model answer.")
         self.suffix_tokens = len(suffix_ids)
-        ends = {tokenizer.eos_token_id, self._template.turn_end(), *turn_ends}
         vocabulary = Vocabulary(
             tokenizer,
             machine.vocabulary,
-            (e for e in ends if e is not None),
+            self._template.ends({tokenizer.eos_token_id, *turn_ends}),
             self.markers.close,
             tuple(e.casefold() for e in self.markers.endings),
         )
-        self.notes = [self.markers.found_how, *self._template.notes]
+        self.notes = [self.markers.found_how, *self.thinking.notes]
         settle = Settle.by(self.markers, self.suffix, self.suffix_tokens)
         self._server = Server(Batch(machine, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
         self._numbers = count()
         lacking = {Ability.BUDGET}
-        lacking |= set() if self._template.can_switch else {Ability.THINKING_SWITCH}
-        lacking |= set() if self._template.takes_effort else {Ability.EFFORT}
+        lacking |= set() if self.thinking.can_switch else {Ability.THINKING_SWITCH}
+        lacking |= set() if self.thinking.efforts else {Ability.EFFORT}
+        lacking |= set() if self.thinking.budget else {Ability.TOLD_BUDGET}
         self.abilities = frozenset(Ability) - lacking
 
     @property
@@ -105,6 +106,11 @@ class SlotEngine:
     def kv_value_bytes(self) -> float:
         """Bytes of one value in the cache of keys and values."""
         return self._server.batch.machine.kv_value_bytes
+
+    @property
+    def thinks(self) -> Mapping[str, Any]:
+        """How the model thinks, and how that was found out."""
+        return self.thinking.as_dict()
 
     def open(self, ask: Ask, sample: int, read: Reader) -> SlotStream:
         """Starts a stream; nothing is computed before its first `advance`.

@@ -9,7 +9,7 @@ from typing import Any
 from karui.core.ask import Ask
 from karui.core.engine import Reader
 from karui.core.trace import Peek, Trial
-from karui.engines.chat.template import Start
+from karui.engines.chat.markers import Start
 from karui.engines.chat.vocabulary import Writer
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import ModelError
-from karui.engines.chat.markers import PLAIN_ENDINGS, Markers
+from karui.engines.chat.markers import PLAIN_ENDINGS
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import FOUND_NOTHING
 from karui.engines.slots.draft import Draft
 from karui.engines.slots.engine import RULE, SlotEngine
 from karui.engines.slots.lookup import Lookup
@@ -33,7 +35,7 @@ class TransformersEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        markers: Markers | None = None,
+        thinking: Override = FOUND_NOTHING,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
         speculate: Speculate | None = None,
         draft: Any = None,
@@ -57,14 +59,13 @@ class TransformersEngine(SlotEngine):
             self._speculation or Lanes(network),
             tokenizer,
             card,
-            model_type=model.config.model_type,
             turn_ends=ends,
             slots=slots,
             rule=rule,
             seed=seed,
             trial_tokens=trial_tokens,
             suffix=suffix,
-            markers=markers,
+            thinking=thinking,
             endings=endings,
         )
         if network.device.type == "cpu":
@@ -96,7 +97,7 @@ class TransformersEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        markers: Markers | None = None,
+        thinking: Override = FOUND_NOTHING,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
         speculate: Speculate | None = None,
     ) -> "TransformersEngine":
@@ -116,7 +117,7 @@ class TransformersEngine(SlotEngine):
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
-            markers: Where thinking begins and ends; None finds them.
+            thinking: What the user says of how the model thinks; the rest is found out.
             endings: What ends the thinking of a model without markers.
             speculate: How to guess tokens ahead; None guesses none.
 
@@ -147,7 +148,7 @@ class TransformersEngine(SlotEngine):
             seed=seed,
             trial_tokens=trial_tokens,
             suffix=suffix,
-            markers=markers,
+            thinking=thinking,
             endings=endings,
             speculate=speculate,
             draft=draft,

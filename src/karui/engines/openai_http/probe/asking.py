@@ -5,11 +5,14 @@ from typing import Any
 
 from karui.core.ask import Prompt
 from karui.core.errors import Refused
-from karui.engines.chat.markers import Markers, find_markers
+from karui.engines.chat.format import ThinkingFormat
+from karui.engines.chat.markers import Markers, plain
+from karui.engines.chat.override import Override
+from karui.engines.chat.template import FOUND_NOTHING
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.client import Client
 from karui.engines.openai_http.render import FolderRenderer, Renderer
-from karui.engines.openai_http.requests import CONTINUE, PATHS
+from karui.engines.openai_http.requests import CONTINUE, PATHS, chat_body
 from karui.engines.openai_http.wire import Chunk, read_chunk
 
 QUESTION = "A farmer has 13 cows, buys 5 more and sells 3. How many cows does the farmer have now?"
@@ -24,7 +27,8 @@ class Asking:
         model: The model asked for.
         folder: The folder with its tokenizer, "" where none was named.
         limit: What the limit of tokens is called.
-        markers: Where its thinking begins and ends, as far as is known.
+        override: What the user says of how the model thinks.
+        thinking: How the model thinks, as far as is known.
         renderer: What renders prompts; None where nothing can.
         why: For what is missing, what the server said or did.
         spent: Tokens it has cost, prompts included.
@@ -32,15 +36,22 @@ class Asking:
         inferred: Which counts of its usage follow from others only, as it was seen last.
     """
 
-    def __init__(self, client: Client, model: str, folder: str = "") -> None:
+    def __init__(
+        self, client: Client, model: str, folder: str = "", override: Override = FOUND_NOTHING
+    ) -> None:
         """Takes what the user said."""
-        self.client, self.model, self.folder = client, model, folder
+        self.client, self.model, self.folder, self.override = client, model, folder, override
         self.limit = "max_tokens"
-        self.markers: Markers = find_markers((), "")
+        self.thinking = ThinkingFormat(plain("nothing has been seen of the model yet"))
         self.renderer: Renderer | None = None
         self.why: dict[str, str] = {}
         self.spent = 0
         self.fingerprint = self.inferred = ""
+
+    @property
+    def markers(self) -> Markers:
+        """Where its thinking begins and ends, as far as is known."""
+        return self.thinking.markers
 
     async def said(self, way: str, body: Mapping[str, Any]) -> Chunk:
         """Returns the reply to a request.
@@ -75,20 +86,24 @@ class Asking:
 
     async def prompt_length(self, user: str, began: str = "", **more: Any) -> int:
         """Returns the length of chat's prompt for a question and a partial answer; 0 where it is not told."""
-        messages = messages_for(user)
+        body = self.chat(user) | {self.limit: 1}
         if began:
-            messages.append({"role": "assistant", "content": began})
+            body["messages"].append({"role": "assistant", "content": began})
             more |= CONTINUE
-        chunk = await self.said("chat", {"messages": messages, self.limit: 1, **more})
+        chunk = await self.said("chat", body | more)
         return chunk.usage.prompt if chunk.usage else 0
 
     async def question(self, can: Capabilities) -> dict[str, Any]:
         """Returns a request of `QUESTION` the way the engine goes."""
         if not can.raw:
-            return {**can.extras, "messages": messages_for(QUESTION)}
+            return {**can.extras, **self.chat(QUESTION)}
         assert self.renderer is not None
-        shown = await self.renderer.render(Prompt(QUESTION), self.markers)
+        shown = await self.renderer.render(Prompt(QUESTION))
         return {**can.extras, "prompt": list(shown.ids)}
+
+    def chat(self, user: str) -> dict[str, Any]:
+        """Returns what a chat request holds that asks a question with full thinking."""
+        return chat_body(Prompt(user), self.thinking)
 
     def within(self, can: Capabilities, tokens: int) -> int:
         """Returns a limit of tokens that fits into the model's context beside a short question."""

@@ -83,7 +83,7 @@ def detects(chats: int) -> float:
 def _put(parts: Parts, can: Capabilities) -> None:
     wording = parts.wording
     parts.can = can
-    parts.wording = Wording(can, wording.markers, wording.renderer, wording.apart)
+    parts.wording = Wording(can, wording.thinking, wording.renderer)
 
 
 async def _find_budget(asking: Asking, parts: Parts, chats: int) -> BudgetCheck | None:

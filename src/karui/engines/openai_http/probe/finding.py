@@ -40,10 +40,11 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
     asking.model = chosen(models, asking.model, asking.client.url)
     can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))
     if asking.folder:
-        asking.renderer = FolderRenderer(asking.folder)
-        asking.markers = asking.renderer.markers
+        asking.renderer = FolderRenderer(asking.folder, asking.override)
     else:
-        asking.renderer = await ServerRenderer.find(asking.client, asking.model)
+        asking.renderer = await ServerRenderer.find(asking.client, asking.model, asking.override)
+    if asking.renderer is not None:
+        asking.thinking = asking.renderer.thinking
     can = replace(can, template=asking.renderer.source if asking.renderer else "")
     can = await find_thinking(asking, can)
     can = await find_prefill(asking, can)
@@ -51,8 +52,8 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
     can = await find_extras(asking, can)
     can = await find_listings(asking, can)
     can = await find_streaming(asking, can)
-    switch = await find_switch(asking, can)
-    can = replace(can, switch=switch, effort=await find_effort(asking, can))
+    can = await find_switch(asking, can)
+    can = replace(can, effort=await find_effort(asking, can))
     can = await find_seeds(asking, can)
     can = replace(can, continued=await find_continued(asking, can))
     can = replace(can, before_temperature=await find_temperature(asking, can))
@@ -73,7 +74,7 @@ async def _choose_route(asking: Asking, can: Capabilities, route: str) -> Capabi
     agrees = None
     writable = can.completions and asking.renderer is not None
     if can.completions and can.chat and asking.renderer is not None:
-        shown = await asking.renderer.render(Prompt(QUESTION), asking.markers)
+        shown = await asking.renderer.render(Prompt(QUESTION))
         usual = await asking.prompt_length(QUESTION)
         agrees = usual == len(shown.ids) if usual else None
     if route == "completions" and not writable:

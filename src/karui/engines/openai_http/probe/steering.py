@@ -1,14 +1,21 @@
 """What a server can be made to do: go on with a partial answer, leave thinking out, think longer."""
 
 from dataclasses import replace
+from typing import Any
 
 from karui.core.errors import Refused
+from karui.engines.chat.format import Switch
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing, messages_for
-from karui.engines.openai_http.render import SWITCHES
 from karui.engines.openai_http.requests import CONTINUE
 from karui.engines.openai_http.wire import Chunk
 
+OFF: tuple[dict[str, Any], ...] = (
+    {"enable_thinking": False},
+    {"thinking": False},
+    {"thinking_mode": "disabled"},
+)
+"""What leaves the thinking out in the chat templates of released models."""
 _DRAWN, _EFFORT = 24, 256
 """Tokens generated to see where a continued answer comes, and whether an effort makes a difference."""
 
@@ -51,21 +58,25 @@ async def _length(asking: Asking, text: str) -> int:
     return 2
 
 
-async def find_switch(asking: Asking, can: Capabilities) -> str:
-    """Returns what leaves the thinking out: a switch of the template, "prefill", or "" for nothing."""
-    closing = "" if asking.markers.plain else "prefill"
-    if can.raw:
-        assert asking.renderer is not None
-        return asking.renderer.switch or closing
-    usual = await asking.prompt_length(QUESTION)
-    for name in SWITCHES:
-        try:
-            length = await asking.prompt_length(QUESTION, chat_template_kwargs={name: False})
-        except Refused:
-            break
-        if length != usual:
-            return name
-    return closing if can.prefill else ""
+async def find_switch(asking: Asking, can: Capabilities) -> Capabilities:
+    """Finds what leaves the thinking out: the template's own way, or closing it at once.
+
+    Where no template can be rendered, the usual arguments are tried: one that the template knows changes the
+    length of the prompt.
+    """
+    if asking.renderer is None:
+        usual = await asking.prompt_length(QUESTION)
+        for arguments in OFF:
+            try:
+                length = await asking.prompt_length(QUESTION, chat_template_kwargs=arguments)
+            except Refused:
+                continue
+            if length != usual:
+                asking.thinking = replace(asking.thinking, off=Switch(arguments))
+                break
+    off = asking.thinking.off
+    closed = not asking.markers.plain and (can.raw or can.prefill)
+    return replace(can, switch=str(off) if off is not None else "prefill" if closed else "")
 
 
 async def find_effort(asking: Asking, can: Capabilities) -> bool:
@@ -76,14 +87,14 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
     than both tries at the low one.
     """
     if can.raw:
-        assert asking.renderer is not None
-        if not asking.renderer.takes_effort:
+        if not asking.thinking.efforts:
             asking.why["effort"] = "the chat template does not know it"
-        return asking.renderer.takes_effort
+        return bool(asking.thinking.efforts)
     seen = []
     most = asking.within(can, _EFFORT)
-    for level in ("low", "low", "high"):
-        body = {"messages": messages_for(QUESTION), "reasoning_effort": level, can.limit: most}
+    levels = list(asking.thinking.efforts) or ["low", "high"]
+    for level in (levels[0], levels[0], levels[-1]):
+        body = asking.chat(QUESTION) | {"reasoning_effort": level, can.limit: most}
         try:
             seen.append(await asking.lenient("chat", body | {"temperature": 0.0}, {"temperature"}))
         except Refused as error:

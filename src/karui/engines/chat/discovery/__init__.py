@@ -1,0 +1,149 @@
+"""Finds out how a model thinks by rendering its chat template with marked texts, and looking.
+
+A discovery does no I/O: it is a generator that yields what it wants to see rendered, and is sent the text, or
+the error that the template raised. The same one runs over a tokenizer in this process and over a server.
+
+In this order: what the user says (`Override`), the tokenizer's `response_template`, turns rendered with
+marked thinking and answers, prompts under each of the template's arguments, known pairs of markers.
+"""
+
+from karui.core.errors import ModelError
+from karui.engines.chat.discovery.arguments import read_source
+from karui.engines.chat.discovery.evidence import NONSENSE, Known, seen_in
+from karui.engines.chat.discovery.inference import infer_markers
+from karui.engines.chat.discovery.renderings import (
+    Discovery,
+    bare_turns,
+    kept_field,
+    marked_turn,
+    takes_system,
+    try_arguments,
+    turn_end,
+    word_that_stops,
+)
+from karui.engines.chat.discovery.switches import Switching
+from karui.engines.chat.discovery.turn import QUESTION
+from karui.engines.chat.format import Finding, Raised, Rendering, Switch, ThinkingFormat, listed, turns
+from karui.engines.chat.markers import Start
+
+__all__ = ["Discovery", "Known", "discover"]
+
+
+def discover(known: Known) -> Discovery[ThinkingFormat]:
+    """Finds out how a model thinks.
+
+    Raises:
+        ModelError: The template cannot show a question at all, or two findings contradict each other.
+    """
+    usual = yield Rendering(turns(("user", QUESTION)))
+    if isinstance(usual, Raised) or QUESTION not in usual:
+        raise ModelError(
+            "The chat template cannot show the model a question.",
+            why=usual.why
+            if isinstance(usual, Raised)
+            else "What it renders does not hold the user's message.",
+            remedy="Put the model's own chat_template.jinja beside its tokenizer.",
+        )
+    source = read_source(known.template)
+    shown = seen_in(usual)
+    tried = yield from try_arguments(source, shown)
+    bare = yield from bare_turns(tried)
+    turn = yield from marked_turn(tried, shown, bare)
+    markers = infer_markers(known, turn, shown, tried, bare)
+    looked = Switching(source, shown, tried, markers)
+    on, off = looked.switches()
+    if on.arguments:  # some templates look at the effort only where the thinking is on
+        more = yield from try_arguments(source, shown, on.arguments)
+        looked = Switching(source, shown, [*tried, *more], markers)
+    if off is None and source.words and not markers.plain:
+        off = yield from word_that_stops(source, shown, markers)
+    system = yield from takes_system()
+    history = yield from kept_field(on)
+    end = yield from turn_end(on)
+    return put_together(known, looked, on, off, system=system, history=history, end=end)
+
+
+def put_together(
+    known: Known, looked: Switching, on: Switch, off: Switch | None, *, system: bool, history: str, end: str
+) -> ThinkingFormat:
+    """Puts everything together, with a finding for each part."""
+    said, markers = known.override, looked.markers
+    on = said.on or on
+    off = said.off or off
+    efforts = said.efforts if said.efforts is not None else looked.efforts()
+    budget = said.budget if said.budget is not None else looked.budget()
+    history = said.history if said.history is not None else history
+    end = said.turn_end or end
+    by_default, start = looked.state(looked.usual), looked.start(on)
+    if markers.plain:
+        by_default = start = Start.THINKING
+
+    def how(found: str, name: str) -> str:
+        return "as the user says" if getattr(said, name, None) is not None else found
+
+    arguments = "rendered under each argument of the template"
+    if not looked.source.readable:
+        arguments = "rendered under the usual arguments; the template's source is not to be had"
+    raised = [
+        f"{t.argument.name}={t.value!r}" for t in looked.tried if t.seen is None and t.value != NONSENSE
+    ]
+    rows = [
+        Finding(
+            "thinking",
+            f"{markers.open} … {markers.close}" if not markers.plain else "no markers",
+            markers.found_how,
+        ),
+        Finding(
+            "answer",
+            repr(markers.bridge + "…") if not markers.plain else "behind the thinking",
+            "what stands between thinking and answer",
+        ),
+        Finding("by itself", _DOES[by_default], "the end of a prompt without arguments"),
+        Finding("thinks with", str(on), how(arguments, "on")),
+        Finding("does not think with", "nothing known" if off is None else str(off), how(arguments, "off")),
+        Finding("levels of effort", listed(efforts), how(arguments, "efforts")),
+        Finding("budget", budget or "none", how(arguments, "budget")),
+        Finding(
+            "earlier thinking",
+            f"kept ({history})" if history else "not shown again",
+            how("rendered with a later question", "history"),
+        ),
+        Finding(
+            "turn ends with",
+            end or "not told by the template",
+            how("what stands behind an answer", "turn_end"),
+        ),
+        Finding("system message", "taken" if system else "put before the question", "rendered"),
+    ]
+    if raised:
+        rows.append(Finding("raises", ", ".join(raised), "the template's own errors; these are not offered"))
+    notes = []
+    if on.arguments or on.word:
+        notes.append(f"The model does not think by itself: full thinking is asked for with {on}.")
+    if not system:
+        notes.append("The chat template has no system message: it is put before the question.")
+    if known.described is not None and known.described.note:
+        notes.append(known.described.note)
+    return ThinkingFormat(
+        markers,
+        on,
+        off,
+        by_default,
+        start,
+        efforts,
+        budget,
+        history,
+        end,
+        system,
+        looked.tails(),
+        tuple(rows),
+        tuple(notes),
+        said.as_dict(),
+    )
+
+
+_DOES = {
+    Start.UNDECIDED: "opens its thinking itself, or not",
+    Start.THINKING: "thinks: the prompt opens it",
+    Start.ANSWERING: "answers: the prompt has closed the thinking",
+}

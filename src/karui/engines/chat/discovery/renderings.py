@@ -1,0 +1,140 @@
+"""What a discovery wants to see rendered: each function asks for some prompts or turns, and reads them."""
+
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from karui.core.dialogue import THOUGHT_FIELDS
+from karui.engines.chat.discovery.arguments import LEVELS, Source
+from karui.engines.chat.discovery.evidence import NONSENSE, Seen, Tried, about_thinking, seen_in, tails_of
+from karui.engines.chat.discovery.tags import from_first_tag
+from karui.engines.chat.discovery.turn import ANSWER, QUESTION, THOUGHT, TOOL, WRITTEN_OUT, Turn, read_turn
+from karui.engines.chat.format import Message, Raised, Rendering, Switch, turns
+from karui.engines.chat.markers import Markers, Start
+
+T = TypeVar("T")
+Discovery: TypeAlias = Generator[Rendering, str | Raised, T]
+"""Yields what it wants to see, is sent the text or the template's error, and returns what it found."""
+
+_SYSTEM = "KARUI-SYSTEM"
+_NEXT = "Karui5Next"
+_BUDGET = 512
+PARTS = "parts"
+"""Stands for thinking as a part of the content: `{"type": "thinking", "thinking": …}`."""
+
+
+def try_arguments(
+    source: Source, usual: Seen, beside: Mapping[str, Any] | None = None
+) -> Discovery[list[Tried]]:
+    """Renders a question under every argument that may matter; those that change nothing are left out.
+
+    Args:
+        source: The template's.
+        usual: The question without arguments.
+        beside: Given too, and then only how much to think is tried.
+    """
+    tried: list[Tried] = []
+    beside = beside or {}
+    for argument in source.arguments:
+        if beside and (argument.name in beside or not argument.effort):
+            continue
+        if not argument.about_thinking and about_thinking(tried):
+            break  # those about thinking come first
+        values: list[Any] = [_BUDGET, 0] if argument.budget else [True, False, *argument.words]
+        if argument.effort:
+            values = list(dict.fromkeys([NONSENSE, *values, *LEVELS]))
+        found = []
+        for value in values:
+            text = yield Rendering(turns(("user", QUESTION)), {**beside, argument.name: value})
+            ok = not isinstance(text, Raised) and QUESTION in text
+            found.append(Tried(argument, value, seen_in(str(text)) if ok else None, beside))
+        seen = {t.seen for t in found} - {None}
+        if len(seen if beside else seen | {usual}) > 1:
+            tried += found
+    return tried
+
+
+def bare_turns(tried: list[Tried]) -> Discovery[list[str]]:
+    """Renders answers without thinking; returns what stands between question and answer."""
+    found = []
+    answered = turns(("user", QUESTION), ("assistant", ANSWER))
+    for arguments in [{}, *(t.arguments for t in tried if t.seen is not None)]:
+        for messages, generate in ((answered, False), ((*answered, *turns(("user", _NEXT))), True)):
+            text = yield Rendering(messages, arguments, generate)
+            if isinstance(text, str) and QUESTION in text and ANSWER in text:
+                found.append(from_first_tag(text.rpartition(QUESTION)[2].partition(ANSWER)[0])[1])
+    return list(dict.fromkeys(found))
+
+
+def marked_turn(tried: list[Tried], usual: Seen, bare: list[str]) -> Discovery[Turn | None]:
+    """Renders a turn with marked thinking, in all the ways in which thinking is handed to templates."""
+    fields = dict.fromkeys(THOUGHT_FIELDS, THOUGHT)
+    parts = [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}]
+    blocks = {"blocks": [{"type": "thoughts", "text": THOUGHT}, {"type": "response", "text": ANSWER}]}
+    call = {"id": "call00001", "type": "function", "function": {"name": TOOL, "arguments": {"at": "it"}}}
+    asked = turns(("user", QUESTION))
+    ways: list[tuple[Message, ...]] = [
+        turns(("user", QUESTION), ("assistant", ANSWER), **fields),
+        turns(("user", QUESTION), ("assistant", parts)),
+        turns(("user", QUESTION), ("assistant", blocks)),
+        (
+            *turns(*[("user", QUESTION), ("assistant", "")], **fields, tool_calls=[call]),
+            {"role": "tool", "tool_call_id": "call00001", "name": TOOL, "content": "seen"},
+            *turns(("assistant", ANSWER)),
+        ),
+        (
+            *asked,
+            {
+                "role": "assistant",
+                "content": "",
+                **fields,
+                "tool_calls": [call],
+                "tool_responses": [{"name": TOOL, "response": {"at": "it"}}],
+            },
+        ),
+    ]
+    tails = tails_of(usual, tried)
+    for messages in ways:
+        for arguments in [{}, *(t.arguments for t in tried if t.seen is not None)]:
+            text = yield Rendering(messages, arguments, generate=False)
+            if isinstance(text, str) and (found := read_turn(text, tails, bare)):
+                return found
+    return None
+
+
+def word_that_stops(source: Source, usual: Seen, markers: Markers) -> Discovery[Switch | None]:
+    """Tries the commands that the template looks for in messages."""
+    for word in source.words:
+        text = yield Rendering(turns(("system", f"Be kind. {word}"), ("user", QUESTION)))
+        if (
+            isinstance(text, str)
+            and markers.start(usual.tail) is not Start.ANSWERING
+            and markers.start(seen_in(text).tail) is Start.ANSWERING
+        ):
+            return Switch(word=word)
+    return None
+
+
+def takes_system() -> Discovery[bool]:
+    """Returns whether the template shows a system message."""
+    text = yield Rendering(turns(("system", _SYSTEM), ("user", QUESTION)))
+    return isinstance(text, str) and _SYSTEM in text
+
+
+def kept_field(on: Switch) -> Discovery[str]:
+    """Returns the field whose thinking the template shows in turns before the last question."""
+    for name in (*THOUGHT_FIELDS, PARTS):
+        content: Any = ANSWER
+        if name == PARTS:
+            content = [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}]
+        said = turns(("user", QUESTION), ("assistant", content), **({} if name == PARTS else {name: THOUGHT}))
+        text = yield Rendering((*said, *turns(("user", _NEXT))), on.arguments)
+        if isinstance(text, str) and THOUGHT in text and ANSWER in text and not WRITTEN_OUT.search(text):
+            return name
+    return ""
+
+
+def turn_end(on: Switch) -> Discovery[str]:
+    """Returns what stands behind the answer in a model's last turn; "" where nothing does."""
+    answered = turns(("user", QUESTION), ("assistant", ANSWER))
+    text = yield Rendering(answered, on.arguments, generate=False)
+    return text.rpartition(ANSWER)[2].strip() if isinstance(text, str) else ""
