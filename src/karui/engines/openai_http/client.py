@@ -122,12 +122,7 @@ class Client:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 failure = self._unreachable(error)
             except httpx.HTTPError as error:
-                # It may be working on it already; sending it again would make it do so twice. But a kept
-                # connection that it has closed meanwhile breaks at once.
-                stale = isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
-                if number > 1 or not stale or monotonic() - began > _AT_ONCE:
-                    raise self._broken(error) from error
-                failure, wait = self._broken(error), 0.0
+                failure, wait = self._stale(error, monotonic() - began, number), 0.0
             else:
                 if stack is not None and response.status_code < 400:
                     stack.push_async_callback(response.aclose)
@@ -150,6 +145,18 @@ class Client:
             self.waited += 1
             await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+    def _stale(self, error: "httpx.HTTPError", seconds: float, number: int) -> EngineError:
+        """Returns the error of a kept connection that the server had closed meanwhile: it breaks at once.
+
+        Any other is raised: the server may be working on the request, and sent again it would do so twice.
+        """
+        import httpx
+
+        broke = isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+        if number > 1 or not broke or seconds > _AT_ONCE:
+            raise self._broken(error) from error
+        return self._broken(error)
 
     async def _events(self, response: "httpx.Response") -> AsyncIterator[Chunk]:
         import httpx
