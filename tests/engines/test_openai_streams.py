@@ -10,7 +10,7 @@ from karui.core.engine import CheckpointRule
 from karui.core.errors import EngineError
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
-from karui.engines.chat.template import Start
+from karui.engines.chat.markers import Start
 from karui.engines.openai_http import HttpEngine
 from karui.engines.openai_http.client import Patience
 from karui.engines.openai_http.split import Piece, Split
@@ -269,7 +269,7 @@ def split(markers, start, *pieces, rule=None):
 @pytest.mark.parametrize("header", ["final", "final <|constrain|>json", "final<|constrain|>JSON "])
 @pytest.mark.parametrize("step", [1, 4, 1000])
 def test_channels_with_a_format_are_the_answer(header, step):
-    markers = pairs.in_text("<|channel|>analysis<|message|>", "a test")
+    markers = pairs.in_text("<|channel|>analysis<|message|>", "the test")
     text = "<|channel|>analysis<|message|>We need<|end|><|start|>assistant"
     text += f'<|channel|>{header}<|message|>{{"a": 1}}'
     pieces = [text[n : n + step] for n in range(0, len(text), step)]
@@ -283,7 +283,7 @@ def test_channels_with_a_format_are_the_answer(header, step):
 
 
 def test_thinking_in_a_second_round_of_channels():
-    markers = pairs.in_text("<|channel|>analysis<|message|>", "a test")
+    markers = pairs.in_text("<|channel|>analysis<|message|>", "the test")
     more = "<|channel|>analysis<|message|>b<|end|><|start|>assistant<|channel|>final<|message|>42<|return|>"
     made = split(markers, Start.UNDECIDED, "<|channel|>commentary<|message|>a<|end|><|start|>assistant", more)
     assert (made.thinking, made.answer) == ("a\n\nb", "42")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from karui.engines.chat import pairs
 from karui.engines.chat.hearing import Hearing
-from karui.engines.chat.markers import plain
+from karui.engines.chat.markers import Start, plain
 from karui.engines.chat.passages import (
     CLOSES_AGAIN,
     MARKER_LEFT,
@@ -18,7 +18,6 @@ from karui.engines.chat.passages import (
     Stretch,
     sort_reply,
 )
-from karui.engines.chat.template import Start
 from karui.engines.openai_http.content import paired
 from karui.engines.openai_http.faults import fault_in
 from karui.engines.openai_http.finish import Ending, ending, is_cut, read_finish
@@ -26,9 +25,9 @@ from karui.engines.openai_http.sse import Events
 from karui.engines.openai_http.usage import Usage, read_usage
 from karui.engines.openai_http.wire import read_chunk
 
-THINK = pairs.in_text("<think>", "a test")
-HARMONY = pairs.in_text("<|channel|>analysis<|message|>", "a test")
-PLAIN = plain("a test")
+THINK = pairs.in_text("<think>", "the test")
+HARMONY = pairs.in_text("<|channel|>analysis<|message|>", "the test")
+PLAIN = plain("none")
 THINKING, UNDECIDED, ANSWERING = Start.THINKING, Start.UNDECIDED, Start.ANSWERING
 
 # Events.

@@ -5,7 +5,8 @@ from karui.engines.chat.answers import end_pattern, marker_begun
 from karui.engines.chat.markers import Markers, Start, plain
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
 
-_PLAIN = plain("nothing has been heard yet")
+_WHERE = "the reply"
+_PLAIN = plain("the reply shows none")
 _MARKS = ("<", "[", "◁")
 """What markers begin with."""
 _LONGEST = 48
@@ -71,7 +72,7 @@ class Hearing:
         text = "".join(self._text)
         markers = self.markers
         if not self._known:
-            markers = pairs.in_text(text, "what the model wrote") or markers
+            markers = pairs.in_text(text, _WHERE) or markers
         return sort_reply(markers, text, self._start, self._stretches)
 
     def _step(self, made: list[tuple[str, bool]]) -> bool:
@@ -99,7 +100,7 @@ class Hearing:
 
     def _seen(self, said: str) -> bool:
         """Looks for known markers where none are known yet."""
-        if not self._known and (found := pairs.in_text(said, "what the model wrote")) is not None:
+        if not self._known and (found := pairs.in_text(said, _WHERE)) is not None:
             self.markers, self._known = found, True
         return bool(self.markers.open) and said.startswith(self.markers.open.strip())
 

@@ -73,6 +73,22 @@ class Markers:
             return Start.ANSWERING
         return Start.THINKING if opened >= 0 else Start.UNDECIDED
 
+    def opening(self, *, opened: bool) -> str:
+        """Returns what a model writes before its thinking, where the prompt has not opened that already."""
+        if opened or self.plain:
+            return ""
+        return self.open + ("\n" if self.empty.startswith(f"{self.open}\n") else "")
+
+    def closing(self, thinking: str) -> str:
+        """Returns what a model writes to end thinking that is there as text."""
+        before, close, _ = self.bridge.partition(self.close)
+        return (before.removeprefix("\n") if thinking.endswith("\n") else before) + close
+
+    @property
+    def before_answer(self) -> str:
+        """What stands between the end of thinking and an answer: blank lines, a tag, or nothing."""
+        return self.bridge.partition(self.close)[2] if self.close else ""
+
 
 def plain(why: str, endings: tuple[str, ...] = PLAIN_ENDINGS) -> Markers:
     """Returns the markers of a model that has none.

@@ -33,7 +33,7 @@ def with_budget(body: Mapping[str, Any], field: str, tokens: int) -> dict[str, A
     made: Any = tokens
     for name in reversed(field.split(".")):
         made = {name: made}
-    return _joined(_joined(body, _BESIDE.get(field, {})), made)
+    return joined(joined(body, _BESIDE.get(field, {})), made)
 
 
 def without_budget(body: Mapping[str, Any], field: str) -> dict[str, Any]:
@@ -48,9 +48,10 @@ def without_budget(body: Mapping[str, Any], field: str) -> dict[str, Any]:
     return kept
 
 
-def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns both, objects inside them joined too; where both have a value, the second's."""
     made = dict(first)
     for name, value in second.items():
         held = made.get(name)
-        made[name] = _joined(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+        made[name] = joined(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
     return made

@@ -140,7 +140,10 @@ class Capabilities:
     @property
     def lacking(self) -> dict[Ability, str]:
         """The abilities that do not follow, each with the reason."""
-        found = {Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all."}
+        found = {
+            Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all.",
+            Ability.PENALTY: "Servers apply logit_bias to the whole reply, the answer and its trials too.",
+        }
         hidden = "" if self.visible else f"The thinking cannot be read: {self.thinking}."
         trials = hidden or self._no_trials()
         unlisted = "" if self.logprobs else self.why.get("logprobs", "it lists no log-probabilities")
@@ -148,6 +151,7 @@ class Capabilities:
             Ability.TEXT: hidden,
             Ability.TRIALS: trials,
             Ability.CONFIDENCE: trials or unlisted,
+            Ability.PEEKS: trials or unlisted,
             Ability.SIGNALS: hidden or unlisted,
             Ability.THINKING_SWITCH: "" if self.switch else "Nothing was found that leaves the thinking out.",
             Ability.EFFORT: ""

@@ -19,6 +19,7 @@ from karui.engines.chat.template import (
     find_format,
     messages_of,
 )
+from karui.engines.chat.vocabulary import spell
 from karui.engines.openai_http.client import Client
 
 _KEPT = 1024
@@ -61,6 +62,9 @@ class Renderer(Protocol):
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text in the middle of others."""
 
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says; empty where that cannot be told."""
+
 
 class FolderRenderer:
     """A chat template and tokenizer from a folder that the user names."""
@@ -95,6 +99,11 @@ class FolderRenderer:
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return list(zip(ids, spell(self.tokenizer.convert_ids_to_tokens(ids)), strict=True))
 
 
 class ServerRenderer:
@@ -204,6 +213,19 @@ class ServerRenderer:
             body = {"content": text, "add_special": False, "parse_special": True}
         return _numbers((await self._ask("tokenize", body))["tokens"])
 
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says; empty where the server does not tell."""
+        if self.source == "tokenize":
+            asked = {"prompt": text, "add_special_tokens": False, "return_token_strs": True}
+            found = await self._ask("tokenize", {"model": self._model, **asked})
+            names = found.get("token_strs") or []
+            return list(zip(_numbers(found["tokens"]), spell(list(map(str, names))), strict=False))
+        asked = {"content": text, "add_special": False, "parse_special": True, "with_pieces": True}
+        listed = (await self._ask("tokenize", asked))["tokens"]
+        if not all(isinstance(token, dict) for token in listed):
+            return []
+        return [(int(t["id"]), _said(t["piece"])) for t in listed]
+
     async def _template(self, wanted: Rendering) -> tuple[str, tuple[int, ...]]:
         body: dict[str, Any] = {"messages": list(wanted.messages), "add_generation_prompt": wanted.generate}
         if wanted.arguments:
@@ -225,3 +247,8 @@ def _numbers(values: Any) -> tuple[int, ...]:
     if not found:
         raise ValueError("no tokens")
     return found
+
+
+def _said(piece: Any) -> bytes:
+    """Returns a token's bytes: llama.cpp writes those that are no text by themselves as numbers."""
+    return piece.encode() if isinstance(piece, str) else bytes(piece)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
+from karui.engines.chat.discovery.arguments import LEVELS
 from karui.engines.chat.format import Message, ThinkingFormat
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.template import arguments_of, messages_of
-from karui.engines.openai_http.budgets import with_budget, without_budget
+from karui.engines.openai_http.budgets import joined, with_budget, without_budget
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
 
@@ -69,7 +70,7 @@ class Wording:
             assert self.renderer is not None
             shown = await self.renderer.render(prompt)
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
-        body = self._body(prompt, chat_body(prompt, self.thinking))
+        body = joined(self._body(prompt), chat_body(prompt, self.thinking))
         messages = body.pop("messages")
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
@@ -148,8 +149,8 @@ class Wording:
 def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     """Returns a prompt as chat takes it: messages, and what the model's chat template is told beside them.
 
-    Levels of effort that no template is known to take go by the name that OpenAI's API has for them; so does
-    an argument of that name, which hosted servers know only there.
+    The levels of effort that OpenAI's API has go by its name for them, where every server reads them; a
+    template's own words, which servers would refuse there, are told to the template.
 
     Raises:
         EngineError: The prompt asks for a level of effort that the model does not have.
@@ -159,7 +160,7 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     if prompt.effort and not thinking.efforts:
         effort, prompt = {_EFFORT: prompt.effort}, replace(prompt, effort="")
     arguments = arguments_of(prompt, thinking)
-    if _EFFORT in arguments:
+    if arguments.get(_EFFORT) in LEVELS:
         effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
     told = {"chat_template_kwargs": arguments} if arguments else {}
     return {"messages": messages, **effort, **told}

@@ -107,11 +107,11 @@ async def _find_budget(asking: Asking, parts: Parts, chats: int) -> BudgetCheck 
                 asking.why.setdefault("budget", f"refused: {field}: {error.why}")
             continue
         over = trace.thinking_tokens - budget
-        lines = _to_a_line(trace, over, length)
-        if over > _slack(parts.can, budget) and not lines and not leaks:
+        line = _to_a_line(trace, over) and trace.thinking_tokens + 8 < length
+        if over > _slack(parts.can, budget) and not line and not leaks:
             continue  # taken and ignored, as most servers do with what they do not know
         asking.why.pop("budget", None)
-        return await _sequence(asking, parts, field, budget, chats, lines=lines)
+        return await _sequence(asking, parts, field, budget, chats)
     return None
 
 
@@ -120,17 +120,16 @@ def _slack(can: Capabilities, budget: int) -> int:
     return _SLACK if can.counting else 8 + budget // 4
 
 
-def _to_a_line(trace: Trace, over: int, length: int) -> bool:
+def _to_a_line(trace: Trace, over: int) -> bool:
     """Whether thinking went on to the end of a line, and no further."""
-    return 0 < over <= _LINE and trace.thinking.endswith("\n") and trace.thinking_tokens + 8 < length
+    return 0 < over <= _LINE and trace.thinking.endswith("\n")
 
 
-async def _sequence(
-    asking: Asking, parts: Parts, field: str, budget: int, chats: int, *, lines: bool
-) -> BudgetCheck:
+async def _sequence(asking: Asking, parts: Parts, field: str, budget: int, chats: int) -> BudgetCheck:
     """Asks chat after chat, sampled and at several budgets, up to a faulty one or to enough clean ones."""
     cuts = [max(4, budget // 4), max(8, budget // 2), budget]
     clean = asked = most = 0
+    lines = False
     while clean < chats and asked < 2 * chats + _AT_ONCE:
         batch = range(asked, asked + _AT_ONCE)
         wanted = [cuts[n // len(_QUESTIONS) % len(cuts)] for n in batch]
@@ -143,8 +142,9 @@ async def _sequence(
         for (trace, leaks), cut in zip(seen, wanted, strict=True):
             asked += 1
             over = trace.thinking_tokens - cut
-            allowed = _LINE if lines else _slack(parts.can, cut)
-            if fault := _fault(parts, trace, leaks, cut, allowed):
+            if over > _slack(parts.can, cut) and _to_a_line(trace, over):
+                lines = True
+            elif fault := _fault(parts, trace, leaks, cut):
                 found = f"{field}: in chat {asked} of those asked with a budget, {fault}."
                 return BudgetCheck(field, works=False, found=found, chats=clean, detects=detects(clean))
             # One that had thought enough by itself, or was cut before its end, shows nothing.
@@ -161,11 +161,11 @@ def _ruled_out(clean: int) -> str:
     return f"a fault in {detects(clean):.0%} of chats or more would have been seen, with 95% probability."
 
 
-def _fault(parts: Parts, trace: Trace, leaks: tuple[str, ...], budget: int, allowed: int) -> str:
+def _fault(parts: Parts, trace: Trace, leaks: tuple[str, ...], budget: int) -> str:
     """Returns what is wrong with a trace that had a budget; "" for nothing."""
     if leaks:
         return leaks[0].replace("a marker of thinking", parts.wording.markers.close or "a marker")
-    if trace.thinking_tokens > budget + allowed:
+    if trace.thinking_tokens > budget + _slack(parts.can, budget):
         return f"with a budget of {budget} it thought for {trace.thinking_tokens} tokens"
     if not trace.text.strip() and trace.end is End.FINISHED and trace.thinking_tokens >= budget:
         return f"with a budget of {budget} no answer came"
