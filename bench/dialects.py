@@ -29,6 +29,7 @@ from _llama import llama_server
 from _respelled import AS_IT_IS, GEMMA, GPT_OSS, TEMPLATES, respelled
 
 from karui import tasks
+from karui.core.ability import Ability
 from karui.core.ask import Sampling
 from karui.core.errors import EngineError
 from karui.core.recording import Recording
@@ -40,6 +41,8 @@ from karui.recording.store import load
 from karui.smaller.gguf import Gguf
 
 QUESTIONS = "mini:test"
+TOKENS = 400
+"""Of a trace at most: what karui-mini needs for nearly every question."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,11 @@ def generated(url: str) -> int:
 def main() -> None:
     """Tries every dialect, one server at a time."""
     options = arguments(__doc__)
-    options.add_argument("--limit", type=int, default=16, help="questions a recording")
+    options.add_argument("--limit", type=int, default=12, help="questions a recording")
     figures = Figures("dialects", given := options.parse_args())
-    limit = 3 if given.quick else given.limit
     with tempfile.TemporaryDirectory() as room:
         for dialect in DIALECTS[1:2] if given.quick else DIALECTS:
-            _try(figures, dialect, Path(room), limit, quick=given.quick)
+            _try(figures, dialect, Path(room), given.limit, quick=given.quick)
     sys.exit(figures.close())
 
 
@@ -170,80 +172,87 @@ def _try(figures: Figures, dialect: Dialect, room: Path, limit: int, *, quick: b
     made = make([Gguf("q8_0")], folder, room / f"{short}-artifacts", name=f"karui-mini, {dialect.name}")
     file = next(made.folder.glob("*.gguf"))
     template = TEMPLATES / f"{dialect.template}.jinja"
-    for parser in ("deepseek",) if quick else ("none", "deepseek", "auto"):
+    parsers = ("deepseek", "none", "auto") if dialect.follows and not quick else ("deepseek",)
+    for parser in parsers:
         log = room / f"{short}-{parser}.log"
         with llama_server(file, log, template=template, reasoning=parser) as url:
-            _probe(figures, dialect, url, parser, quick=quick)
-            if parser == "deepseek":
-                _record(figures, dialect, url, room / short, limit)
-            if not quick:
-                _chat(figures, dialect, url, parser, room / short, limit)
-            if parser == "deepseek" and not quick:
-                _poc(figures, dialect, url, room / short)
+            first = parser == "deepseek"
+            if first:
+                _record(figures, dialect, url, room / short, 2)
+            if quick:
+                return
+            for route in ("completions", "chat") if first else ("chat",):
+                _probe(figures, dialect, url, parser, route)
+                _recorded(figures, dialect, url, (parser, route), room / short, limit)
+            if first:
+                _poc(figures, dialect, url, room / short, 2 * limit)
 
 
-def _probe(figures: Figures, dialect: Dialect, url: str, parser: str, *, quick: bool) -> None:
-    for route in ("completions",) if quick else ("completions", "chat"):
-        run = karui("probe", url, "--json", "--route", route, "--budget-chats", 1 if quick else 12)
-        name = f"{dialect.name}: probe {route}, parser {parser}"
-        if run.returncode:
-            # A parser of the server's may fail on what this model writes: then chat is not to be had.
-            fails = route == "chat" and not dialect.follows and "fails" in run.stderr + run.stdout
-            figures.at_least(f"{name}: says why it cannot", float(fails), 1, digits=0)
-            figures.note(" ".join(run.stderr.split())[:300])
-            continue
-        found = json.loads(run.stdout)
-        thinking, can = found["thinking"], found["capabilities"]
-        right = (thinking["open"], thinking["on"]["arguments"]) == (dialect.opens, dict(dialect.on))
-        figures.at_least(f"{name}: finds how it thinks", float(right), 1, digits=0)
-        figures.note(f"{can['thinking']}; budget: {(can['budget'] or {}).get('found', can['why'].get('budget', 'none'))}")
+def _probe(figures: Figures, dialect: Dialect, url: str, parser: str, route: str) -> None:
+    run = karui("probe", url, "--json", "--route", route, "--budget-chats", 8)
+    name = f"{dialect.name}, {route}, parser {parser}"
+    if run.returncode:
+        # A parser of the server's may fail on what this model writes: then chat is not to be had.
+        fails = route == "chat" and not dialect.follows and "peg" in run.stderr
+        figures.at_least(f"{name}: says why it cannot", float(fails), 1, digits=0)
+        figures.note(" ".join(run.stderr.split())[:300])
+        return
+    found = json.loads(run.stdout)
+    thinking, can = found["thinking"], found["capabilities"]
+    right = (thinking["open"], thinking["on"]["arguments"]) == (dialect.opens, dict(dialect.on))
+    figures.at_least(f"{name}: finds how it thinks", float(right), 1, digits=0)
+    budget = (can["budget"] or {}).get("found") or can["why"].get("budget", "no such parameter")
+    figures.note(f"{can['thinking']}; budget: {budget}")
 
 
 def _record(figures: Figures, dialect: Dialect, url: str, room: Path, limit: int) -> None:
-    before = generated(url)
-    words = ("--questions", QUESTIONS, "--limit", limit, "--samples", 1, "--max-tokens", 400)
-    # What finding out about the server cost is no part of the recording: it is asked for once more, and taken off.
-    karui("record", "--model", url, *words, "--limit", 1, "--max-tokens", 4, "--out", room / "warm")
-    finding = generated(url) - before - Seen.of(load(room / "warm"), ()).tokens
-    before = generated(url)
+    words = ("--questions", QUESTIONS, "--limit", limit, "--samples", 1, "--max-tokens", TOKENS)
     run = karui("record", "--model", url, *words, "--out", room / "raw")
     figures.at_most(f"{dialect.name}: record, exit code", run.returncode, 0, digits=0)
     if run.returncode:
         figures.note(" ".join(run.stderr.split())[:300])
         return
     recording = load(room / "raw")
-    seen = Seen.of(recording, dialect.marks)
-    _looked(figures, f"{dialect.name}, raw", dialect, recording, seen)
-    counted = generated(url) - before - finding
-    figures.near(f"{dialect.name}, raw: tokens beside the server's count", seen.tokens, counted, limit, "", 0)
-    figures.at_least(f"{dialect.name}, raw: trials", seen.trials, int(dialect.follows), digits=0)
-    if seen.trials:
-        share = 100 * seen.read / seen.trials
-        figures.at_least(f"{dialect.name}, raw: trials that read an answer", share, 50, "%", 0)
+    _looked(figures, f"{dialect.name}, record", dialect, recording, Seen.of(recording, dialect.marks))
 
 
-def _chat(figures: Figures, dialect: Dialect, url: str, parser: str, room: Path, limit: int) -> None:
-    name = f"{dialect.name}, chat, parser {parser}"
+def _recorded(
+    figures: Figures, dialect: Dialect, url: str, way: tuple[str, str], room: Path, limit: int
+) -> None:
+    parser, route = way
+    name = f"{dialect.name}, {route}, parser {parser}"
+    sampling = Sampling(0.6, 0.95, max_tokens=TOKENS)
     task = tasks.load(QUESTIONS, limit=limit)
-    sampling = Sampling(0.6, 0.95, max_tokens=400)
 
-    async def recorded() -> Recording:
-        engine = await HttpEngine.connect(url, route="chat", budget_chats=1)
+    async def recorded() -> tuple[Recording, int, bool]:
+        engine = await HttpEngine.connect(url, route=route, budget_chats=1)
         try:
-            return await record(engine, task, room / f"chat-{parser}", sampling=sampling, samples=1)
+            before = generated(url)
+            made = await record(engine, task, room / f"{route}-{parser}", sampling=sampling, samples=1)
+            return made, generated(url) - before, Ability.TRIALS in engine.abilities
         finally:
             await engine.close()
 
     try:
-        recording = asyncio.run(recorded())
+        recording, counted, tries = asyncio.run(recorded())
     except EngineError as error:
         figures.note(f"{name}: {error.what} {error.why}"[:300])
         figures.at_most(f"{name}: not to be had", float(dialect.follows), 0, digits=0)
         return
     seen = Seen.of(recording, dialect.marks)
     figures.shown(f"{name}: questions the server failed on", limit - seen.traces, digits=0)
-    if seen.traces:
-        _looked(figures, name, dialect, recording, seen)
+    if not seen.traces:
+        return
+    _looked(figures, name, dialect, recording, seen)
+    if seen.traces == limit:
+        figures.near(f"{name}: tokens beside the server's count", seen.tokens, counted, limit, "", 0)
+    if not tries:
+        figures.note("no trials: the server's events do not say how many tokens they hold")
+    elif dialect.follows:
+        figures.at_least(f"{name}: trials", seen.trials, 1, digits=0)
+    if seen.trials:
+        share = 100 * seen.read / seen.trials
+        figures.at_least(f"{name}: trials that read an answer", share, 50, "%", 0)
 
 
 def _looked(figures: Figures, name: str, dialect: Dialect, recording: Recording, seen: Seen) -> None:
@@ -255,9 +264,9 @@ def _looked(figures: Figures, name: str, dialect: Dialect, recording: Recording,
     figures.at_least(f"{name}: the manifest says how it thinks", float(said), 1, digits=0)
 
 
-def _poc(figures: Figures, dialect: Dialect, url: str, room: Path) -> None:
+def _poc(figures: Figures, dialect: Dialect, url: str, room: Path, limit: int) -> None:
     out = room / "poc"
-    words = ("--questions", QUESTIONS, "--limit", 40, "--samples", 1, "--max-tokens", 400)
+    words = ("--questions", QUESTIONS, "--limit", limit, "--samples", 1, "--max-tokens", TOKENS)
     run = karui("poc", "--model", url, *words, "--no-confirm", "--accept-truncation", "--out", out)
     report = next(out.glob("*.html"), None)
     figures.at_least(f"{dialect.name}: poc ends with a report", float(report is not None), 1, digits=0)
