@@ -245,9 +245,15 @@ def test_vllm_bench_needs_its_details_and_takes_its_dataset(tmp_path):
     prompts = written(tmp_path / "p.jsonl", *({"prompt": f"What is {n} + 1?"} for n in range(3)))
     done = read(LOGS / "vllm-bench.json", requests=prompts, agreement=True)
     assert [q.prompt.user for q in done.recording.questions] == [f"What is {n} + 1?" for n in range(3)]
-    whole, _, cut = (q.traces[0] for q in done.recording.questions)
-    assert (whole.thinking, whole.answer, whole.tokens) == ("6*7 is 42.", "42", run["output_lens"][0])
-    assert (cut.end, cut.answer, cut.thinking) == (End.TRUNCATED, None, "Is it 8? It may be 9")
+    for number, trace in enumerate(done.recording.traces()):
+        text = run["generated_texts"][number]
+        assert trace.tokens == run["output_lens"][number]
+        assert trace.first_seconds == run["ttfts"][number]
+        assert (trace.end, trace.answer) == (
+            (End.FINISHED, "42") if "</think>" in text else (End.TRUNCATED, None)
+        )
+        assert trace.thinking in text
+    assert len({t.end for t in done.recording.traces()}) == 2
     short = written(tmp_path / "q.jsonl", {"prompt": "What is 1 + 1?"})
     with pytest.raises(InputError, match="has 1 prompts"):
         read(LOGS / "vllm-bench.json", requests=short, agreement=True)
