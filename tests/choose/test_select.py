@@ -35,6 +35,7 @@ def outcomes(plan: Plan, correct: np.ndarray, tokens: float, confidence: float =
         answered=full,
         traces=full,
         truncated=full * 0,
+        looped=full * 0,
         time=full * tokens,
         held={"main": full * tokens},
         busy={"main": full * tokens},

@@ -51,7 +51,12 @@ class Behaviour:
     scales: bool = False  # log-probabilities after temperature
     effort: str = ""  # "prompt", "hidden" or "" (ignored)
     switch: bool = True
-    budget: str = ""  # "works", "ignored", "marker", "reopens", "tools" or "" (refused)
+    budget: str = ""  # "works", "ignored", "marker", "reopens", "again", "line", "tools" or "" (refused)
+    budget_field: str = "thinking_token_budget"
+    every: int = 1  # of so many chats with a budget, one meets what is wrong with it
+    hint: str = "thinking_token_budget is not configured"
+    misplaces: bool = False  # a parser that has not seen the end of thinking takes all for thinking
+    crowded: bool = False  # what is drawn depends on what runs beside it
     delay: float = 0.0  # seconds a token
     echo: bool = False  # chat repeats the partial answer, as llama.cpp's does
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
@@ -134,6 +139,7 @@ class Fake:
         self.generated = 0
         self.seen = set()
         self.url = ""
+        self.budgets = 0
 
     def number(self, piece):
         if piece not in self.ids:
@@ -239,8 +245,8 @@ class Fake:
         wanted = body.get("top_logprobs") if chat else body.get("logprobs")
         if (wanted or body.get("logprobs")) and int(wanted or 1) > does.top:
             return fault(400, f"logprobs must be at most {does.top}")
-        if does.budget == "" and "thinking_token_budget" in body:
-            return fault(400, "thinking_token_budget is not configured")
+        if does.budget == "" and does.budget_field in body:
+            return fault(400, does.hint)
         return None
 
     def prompt(self, body, *, chat):
@@ -279,6 +285,11 @@ class Fake:
         warm = body.get("temperature", 1.0) > 0
         seed = body.get("seed", len(self.requests)) if warm else 0
         seed = seed if does.seeds or not warm else len(self.requests)
+        if does.crowded and warm:
+            self.running += 1
+            await asyncio.sleep(0.02)
+            seed += self.running > 1
+            self.running -= 1
         text = self.budgeted(self.model.after(prompt, seed), body, chat=chat)
         if does.effort == "hidden" and body.get("reasoning_effort") == "low":
             text = self.model.whole("1", 0)
@@ -299,23 +310,38 @@ class Fake:
             if chat and body.get("tools"):
                 choice["message"] = {"role": "assistant", "content": None, "tool_calls": [self.call()]}
             answer = {"object": "chat.completion" if chat else "text_completion", "choices": [choice]}
+            for n in range(1, body.get("n") or 1):
+                more = pieces(self.model.after(prompt, seed + n))[:limit]
+                other = self.part(
+                    body, more, more, chat=chat, began="", state=self.parsing(prompt), whole=True
+                )
+                answer["choices"].append({**other, "index": n, "finish_reason": "length"})
             return JSONResponse(answer | ({"usage": told} if does.usage else {}))
         events = self.events(body, prompt, tokens, finish, told, begun, chat=chat, met=met)
         return StreamingResponse(events, media_type="text/event-stream")
 
     def budgeted(self, text, body, *, chat):
-        budget = body.get("thinking_token_budget")
-        if not budget or self.behaviour.budget in {"", "ignored"} or "</think>" not in text:
+        does, budget = self.behaviour, body
+        for name in does.budget_field.split("."):
+            budget = budget.get(name) if isinstance(budget, dict) else None
+        if not budget or does.budget in {"", "ignored"} or "</think>" not in text:
             return text
         thinking = pieces(text.partition("</think>")[0])
         if len(thinking) < budget:
             return text
         cut = "".join(thinking[: budget - 1])
+        if does.budget == "line":
+            cut = "".join(thinking)
+            cut = cut[: cut.find("\n", len("".join(thinking[: budget - 1]))) + 1] or cut
         answer = f"</think>\n\n\\boxed{{{7}}}"
-        if self.behaviour.budget == "marker":
-            answer += "</think>"
-        if self.behaviour.budget == "reopens":
-            answer += "<think>\nlet me see"
+        self.budgets += 1
+        if self.budgets % does.every == 0:
+            if does.budget == "marker":
+                answer += "</think>"
+            if does.budget == "again":
+                answer = f"</think> or is it \\boxed{{{8}}}? No. {answer}"
+            if does.budget == "reopens":
+                answer += "<think>\nlet me see"
         return cut + answer + END
 
     def call(self):
@@ -412,6 +438,8 @@ class Fake:
         listed = self.listing(body, tokens, chat=chat)
         if not chat:
             return {"text": says, "index": 0, "logprobs": listed, "finish_reason": None, **ids}
+        if does.misplaces and whole and "</think>" in began:
+            state = {"thinks": True, "said": True}
         message = (
             self.sorted(tokens if whole else shown, shown, state, began) if does.thinking != "inline" else {}
         )

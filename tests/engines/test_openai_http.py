@@ -154,10 +154,11 @@ def test_abilities_follow_from_them(behaviour, has, lacks):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("works", "leaves the answer clean. Tool calls stay clean"),
+        ("works", "95% probability. Tool calls stay clean"),
         ("ignored", None),
         ("marker", "puts </think> into the answer"),
         ("reopens", "begins to think again"),
+        ("again", "thinks on in the content and closes its thinking a second time"),
         ("tools", "does NOT leave tool calls clean"),
     ],
 )
@@ -173,6 +174,101 @@ def test_a_budget_is_offered_only_where_it_is_clean(kind, words, route):
         assert words in budget.found
     if kind != "works":
         assert "karui's own cut" in engine.can.lacking[Ability.BUDGET]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "thinking_token_budget",
+        "reasoning_budget_tokens",
+        "thinking_budget_tokens",
+        "custom_params.thinking_budget",
+        "nvext.max_thinking_tokens",
+        "chat_template_kwargs.thinking_budget",
+        "thinking.budget_tokens",
+    ],
+)
+def test_a_budget_is_found_wherever_the_server_reads_it(field):
+    plan = catalog.parse("server-budget:tokens=30")
+    with serving(budget="works", budget_field=field, completions=False) as fake:
+        engine = connect(fake)
+        assert engine.can.budget.field == field
+        ((trace, seen),) = run(engine, plan.rewrite(ask(thinking=True)), look="trial")
+        bodies = [b for b in fake.requests if b.get("stream") is False]
+    assert trace.thinking_tokens <= 34
+    assert trace.answer == "7"
+    assert seen  # trials go without it
+    assert not any(field.split(".")[-1] in str(b) for b in bodies[-len(seen) :])
+
+
+def test_a_budget_that_ends_at_line_breaks_is_one():
+    with serving(budget="line", budget_field="nvext.max_thinking_tokens", completions=False) as fake:
+        budget = connect(fake, budget_chats=30).can.budget
+    assert (budget.works, budget.field) == (True, "nvext.max_thinking_tokens")
+    assert "at the end of the line" in budget.found
+    assert 4 < budget.overshoot <= 96  # a step of the fake model is longer than a marker
+
+
+def test_why_a_budget_is_refused_is_told():
+    hint = "thinking_token_budget needs the V1 runner: set VLLM_USE_V2_MODEL_RUNNER=0."
+    with serving(hint=hint) as fake:
+        can = connect(fake).can
+    assert can.budget is None
+    assert "VLLM_USE_V2_MODEL_RUNNER=0" in can.lacking[Ability.BUDGET]
+    assert any("VLLM_USE_V2_MODEL_RUNNER=0" in found for _, found in can.rows())
+    with serving(strict=True, template="") as fake:  # each of them is refused, and none says why
+        assert "Unrecognized" not in connect(fake).can.lacking[Ability.BUDGET]
+
+
+@pytest.mark.parametrize("kind", ["again", "marker", "reopens"])
+def test_a_fault_of_one_chat_in_twenty_five_is_found_by_asking_long_enough(kind):
+    with serving(budget=kind, every=25) as fake:
+        few = connect(fake, budget_chats=12).can.budget
+        fake.budgets = 0
+        many = connect(fake, budget_chats=75).can.budget
+    assert few.works  # and says what it could not have seen
+    assert few.detects == pytest.approx(1 - 0.05 ** (1 / few.chats))
+    assert few.detects > 0.1
+    assert not many.works
+    assert "of those asked with a budget" in many.found
+    assert 12 < many.chats < 75  # it asks no further
+
+
+def test_what_a_clean_budget_rules_out_is_stated():
+    with serving(budget="works") as fake:
+        budget = connect(fake, budget_chats=75).can.budget
+    assert budget.works
+    assert budget.chats >= 75
+    assert budget.detects <= 0.04
+    assert f"in {budget.chats} chats" in budget.found
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "found"),
+    [
+        (
+            {},
+            {
+                "seeds": True,
+                "seeds_beside": True,
+                "several": "those of the seed and the seeds that follow it",
+            },
+        ),
+        ({"crowded": True}, {"seeds": True, "seeds_beside": False}),
+        ({"seeds": False}, {"seeds": False, "seeds_beside": None, "several": ""}),
+        ({"completions": False}, {"continued": "in content"}),
+        (
+            {"completions": False, "misplaces": True},
+            {"continued": "in reasoning; streamed, in content"},
+        ),
+        ({"completions": False, "thinking": "inline"}, {"continued": ""}),
+    ],
+    ids=str,
+)
+def test_draws_and_continued_answers_are_looked_at(behaviour, found):
+    with serving(**behaviour) as fake:
+        can = connect(fake).can
+    assert {name: getattr(can, name) for name in found} == found
 
 
 def test_a_budget_is_used_where_it_is_clean():
@@ -500,6 +596,31 @@ def test_a_stream_that_fails_is_an_error_and_nothing_hangs(fault, words, complet
         assert told.value.retry is not isinstance(told.value, Refused)
         ((trace, _),) = run(engine, ask())  # and the next one is well
     assert trace.answer == "7"
+
+
+def test_a_kept_connection_that_the_server_has_closed_is_made_anew():
+    async def main():
+        asked = []
+
+        async def serve(reader, writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            asked.append(head)
+            if len(asked) == 2:  # closed just when the client uses it again
+                writer.transport.abort()
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+            await writer.drain()
+            if len(asked) == 1:
+                await serve(reader, writer)
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        client = Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", patience=HASTY)
+        async with server:
+            replies = [await client.get("models"), await client.get("models")]
+            await client.close()
+        return replies, len(asked)
+
+    assert asyncio.run(main()) == ([{}, {}], 3)
 
 
 def test_a_failed_question_is_data():

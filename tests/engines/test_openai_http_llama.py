@@ -78,8 +78,9 @@ def test_what_is_found_out(engine):
     found = (can.route, can.template, can.agrees, can.logprobs, can.ids, can.thinking, can.context)
     assert found == ("completions", "apply-template", True, 20, True, Thinking.INLINE, 2048)
     assert (can.cache, can.cache_block, can.counting) == (Cache.REPORTED, 1, "listed")
-    assert (can.seeds, can.frees, can.switch, can.budget) == (True, True, "enable_thinking", None)
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.EFFORT, Ability.BUDGET}
+    assert (can.seeds, can.frees, can.switch, can.budget) == (True, True, "enable_thinking=False", None)
+    lacking = {Ability.BAN, Ability.PENALTY, Ability.EFFORT, Ability.BUDGET, Ability.TOLD_BUDGET}
+    assert engine.abilities == frozenset(Ability) - lacking
 
 
 def test_live_is_replay(engine, tmp_path):
@@ -196,9 +197,11 @@ def test_a_probe_of_its_chat_says_what_was_not_tried_and_why(url):
     probed = json.loads(run.stdout)
     can, lacking = probed["capabilities"], probed["lacking"]
     assert (can["route"], can["thinking"]) == ("chat", Thinking.FIELD)
-    # Its chat lists all tokens but some line breaks: what is not counted is not tried, and says so.
+    # Its chat lists all tokens but some line breaks; what they are in the end, the usage says.
     assert can["counting"] == ""
-    assert can["why"]["budget"].startswith("not tried")
-    assert "not tried" in lacking["server-budget"]
+    assert can["budget"]["field"] == "reasoning_budget_tokens"
+    assert can["budget"]["works"], can["budget"]
+    assert can["budget"]["detects"] <= 0.04
+    assert lacking["server-budget"] == ""
     assert "trials" in lacking["trial-confidence"]
     assert lacking["self-consistency"] == ""

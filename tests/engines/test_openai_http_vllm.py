@@ -103,9 +103,14 @@ def test_what_is_found_out(engine):
     found = (can.route, can.template, can.agrees, can.logprobs, can.ids, can.thinking, can.context)
     assert found == ("completions", "tokenize", True, 20, True, Thinking.INLINE, 2048)
     assert (can.cache, can.cache_block, can.counting) == (Cache.REPORTED, 128, "listed")
-    assert (can.seeds, can.frees, can.before_temperature, can.switch) == (True, True, True, "enable_thinking")
+    assert (can.seeds, can.frees, can.before_temperature, can.switch) == (
+        True,
+        True,
+        True,
+        "enable_thinking=False",
+    )
     assert can.budget.field == "thinking_token_budget"
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.EFFORT}
+    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.PENALTY, Ability.EFFORT}
 
 
 @pytest.mark.parametrize("route", ["completions", "chat"])

@@ -380,6 +380,7 @@ def test_live_equals_replay_in_any_order(plan):
             "busy",
             "started",
             "truncated",
+            "looped",
         ):
             assert getattr(told, name) == getattr(did, name), (q.id, name)
         ours = {t.sample: t for t in told.traces}
@@ -407,7 +408,7 @@ MANY = (
 
 
 def same(a, b):
-    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time")
+    arrays = ("correct", "confidence", "answered", "traces", "truncated", "looped", "time")
     by_model = ("bills", "held", "busy")
     return a.plan == b.plan and all(
         np.array_equal(x, y, equal_nan=True)

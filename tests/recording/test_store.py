@@ -81,7 +81,12 @@ def test_a_recording_comes_back(tmp_path: Path) -> None:
 
 
 def test_questions_keep_strange_characters(tmp_path: Path) -> None:
-    prompt = Prompt("line\u2028separator\x85 and \n newline", system="円", banned=("Wait", "Hmm"))
+    prompt = Prompt(
+        "line\u2028separator\x85 and \n newline",
+        system="円",
+        banned=("Wait", "Hmm"),
+        penalties=(("but", 2.5), ("でも", 1.0)),
+    )
     question = Recorded("é\u2029", "", "四十二", prompt, (), {})
     store.save(Recording(SMALL.manifest, (question,)), tmp_path)
     assert store.load(tmp_path).questions == (question,)

@@ -22,6 +22,7 @@ from karui.cli import (
     weigh,
 )
 from karui.cli.console import explained
+from karui.cli.usage import Verb
 
 app = typer.Typer(
     name="karui",
@@ -49,7 +50,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "tasks": (tasks.tasks, "List the sources of questions."),
 }
 for _verb, (_run, _line) in _VERBS.items():
-    app.command(_verb, short_help=_line)(explained()(_run))
+    app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
 
 
 @app.callback(invoke_without_command=True)

@@ -27,8 +27,8 @@ def replay(
 
     from karui import catalog
     from karui.cli.console import Steps
-    from karui.cli.steps import beside_of, compared, space_of
-    from karui.cli.summary import say_caveats, say_overthinking, say_refused
+    from karui.cli.steps import beside_of, compared, misbehaving, space_of
+    from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
     from karui.cli.wishes import PROCESSES
     from karui.core.choice import Rejected
     from karui.core.plan import Plan
@@ -39,7 +39,8 @@ def replay(
     from karui.report.study import plain
 
     read = load(recording)
-    recordings = {"main": read, **{name: r.recording for name, r in beside_of(beside).items()}}
+    further = beside_of(beside)
+    recordings = {"main": read, **{name: r.recording for name, r in further.items()}}
     replayed = Replay(recordings, runs)
     style = catalog.plan_from_spec(read.manifest.style)
     refused: list[Rejected] = []
@@ -61,13 +62,15 @@ def replay(
     footing = Footing()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
+    wrongs = misbehaving(read, list(further.values()))
     if json:
         told = [{"label": r.label, "reason": r.reason} for r in refused]
-        everything = {"baseline": plain(base), "plans": plain(others), "refused": told}
-        typer.echo(dumps(everything, indent=1, ensure_ascii=False))
+        everything = {"baseline": base, "plans": others, "misbehaviour": wrongs, "refused": told}
+        typer.echo(dumps(plain(everything), indent=1, ensure_ascii=False))
         return
     _show(base, others, read, top, between=len(recordings) > 1)
     say_caveats(read.manifest.as_dict())
+    say_misbehaviour(wrongs)
     say_overthinking(read)
     say_refused(refused)
 
@@ -77,21 +80,29 @@ def _show(
 ) -> None:
     """Prints the baseline and the plans, cheapest first."""
     from karui.cli.console import table
-    from karui.cli.summary import row
 
     between = between and all(p["comparison"]["flops_ratio"] is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
         others.sort(key=lambda p: p["comparison"]["flops_ratio"])
     else:
         others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
-    rows: list[tuple[str, ...]] = [row(base["label"], base, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others[: top or None]]
     noun = "agreement" if read.manifest.agreement else "accuracy"
-    head: tuple[str, ...] = ("plan", noun, "loss", "tokens", "×", "truncated")
+    table(*_rows(noun, base, others[: top or None], between=between))
+
+
+def _rows(
+    noun: str, base: dict[str, Any], others: list[dict[str, Any]], *, between: bool
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Returns head and rows of the table; `between` adds what the plans compute, against the baseline."""
+    from karui.cli.summary import head, row
+
+    over = head(noun)
+    rows = [row(base["label"], base, None)]
+    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others]
     if between:
-        head = (*head, "FLOPs ×")
-        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
-    table(head, rows)
+        over = (*over, "FLOPs ×")
+        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=True))]
+    return over, rows
 
 
 def _flops(plan: dict[str, Any]) -> str:

@@ -26,3 +26,5 @@ class Ability(StrEnum):
     """A chat template that tells the model itself how many thinking tokens to keep to."""
     BAN = "ban"
     """Keep words from being generated."""
+    PENALTY = "penalty"
+    """Lower the logits of words while thinking, and there alone."""

@@ -64,6 +64,8 @@ class Manifest:
         trials: The model that the trials came from, where it is not known to be the one that wrote the texts
             (`karui trials`); None where trials, if there are any, are the model's own.
         caveats: What has to be known about traces that were imported.
+        no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
+        timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
 
@@ -90,6 +92,8 @@ class Manifest:
     source: str = ""
     trials: ModelCard | None = None
     caveats: tuple[Caveat, ...] = ()
+    no_thinking_accepted: bool = False
+    timeouts: int = 0
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class Account:
         if answer and "first_answer_seconds" not in known:
             known["first_answer_seconds"] = perf_counter() - self._began
 
+    def thought_on(self) -> None:
+        """Takes back the time of the answer's first token: what came so far was thinking after all."""
+        self._known.pop("first_answer_seconds", None)
+
     def counted(self, usage: Usage) -> None:
         """Takes the usage of what answered; what karui spent before, it keeps."""
         self.note(

@@ -12,6 +12,7 @@ from karui import tasks
 from karui.core.engine import Engine
 from karui.core.errors import InputError
 from karui.core.question import Question
+from karui.engines.chat.markers import Markers
 from karui.engines.openai_http import HttpEngine
 from karui.engines.openai_http.engine import KEY, split_address
 from karui.gateway.breaker import Breaker
@@ -184,7 +185,9 @@ def assemble(
     upstream = server = identity = None
     main = engines["main"]
     runner = Runner(engines, tasks.verifier(terms.verifier), terms.instruction)
+    markers: Markers | None = None
     if isinstance(main, HttpEngine):
+        markers = None if main.markers.plain else main.markers
         upstream = Upstream(
             split_address(settings.upstream)[0].rstrip("/"),
             main.can.model,
@@ -220,8 +223,8 @@ def assemble(
         plan=chosen.plan,
         expectation=e,
         runner=runner,
-        full=_full(upstream, terms) if upstream else Inside(runner),
-        through=Passer(upstream) if upstream else Inside(runner),
+        full=_full(upstream, terms, markers) if upstream else Inside(runner),
+        through=Passer(upstream, markers=markers) if upstream else Inside(runner),
         server=_full(server, terms) if server else None,
         table=Table.of(settings.table, server=server is not None),
         rolling=rolling,
@@ -259,11 +262,12 @@ def assemble(
     return gateway
 
 
-def _full(upstream: Upstream, terms: Terms) -> Passer:
+def _full(upstream: Upstream, terms: Terms, markers: Markers | None = None) -> Passer:
     """Returns full thinking by a server, asked as it was when the plan was compared with it."""
     drawn = terms.sampling
     usual = {"temperature": drawn.temperature, "top_p": drawn.top_p, upstream.limit: drawn.max_tokens}
-    return Passer(upstream, terms.instruction, usual | ({"top_k": drawn.top_k} if drawn.top_k else {}))
+    usual |= {"top_k": drawn.top_k} if drawn.top_k else {}
+    return Passer(upstream, terms.instruction, usual, markers)
 
 
 def _canaries(settings: Settings) -> Canaries | None:

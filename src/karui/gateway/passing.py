@@ -6,13 +6,19 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from karui.engines.openai_http.wire import Chunk, read_chunk
+from karui.engines.chat.hearing import Hearing
+from karui.engines.chat.markers import Markers
+from karui.engines.openai_http.faults import fault_in
+from karui.engines.openai_http.finish import is_cut
+from karui.engines.openai_http.sse import Event
+from karui.engines.openai_http.usage import Usage as Told
+from karui.engines.openai_http.wire import Chunk
 from karui.gateway.account import Account
 from karui.gateway.call import Call, Pieces, Said
 from karui.gateway.http import Broken, Reply
 from karui.gateway.planned import Ran
 from karui.gateway.served import Why
-from karui.gateway.upstream import Failed, Upstream, data_of, events_of
+from karui.gateway.upstream import Failed, Upstream, chunk_in, chunk_of, events_of
 from karui.gateway.wire.reply import Usage, error_object
 from karui.gateway.wire.request import Wrong
 from karui.gateway.wire.sse import HEADERS, event
@@ -31,11 +37,13 @@ class Passer:
         instruction: Appended to the user's last message, so that full thinking is asked what the plan is
             asked; "" appends nothing.
         usual: Fields that a request gets where it does not have them, for the same reason.
+        markers: Of the server's model, for thinking that it leaves in the text; None finds them there.
     """
 
     upstream: Upstream
     instruction: str = ""
     usual: Mapping[str, Any] = field(default_factory=dict)
+    markers: Markers | None = None
 
     async def answer(self, call: Call) -> None:
         """Passes a request on and its reply back.
@@ -46,7 +54,7 @@ class Passer:
         line = call.line
         try:
             async with self._post(call) as response:
-                tap = Tap(call.account)
+                tap = Tap(call.account, self.markers)
                 if "text/event-stream" in response.headers.get("content-type", ""):
                     await _relay_stream(response, call, tap)
                 else:
@@ -62,24 +70,21 @@ class Passer:
         Raises:
             Failed: As `answer`, and where the stream breaks.
         """
-        tap = Tap(call.account)
+        tap = Tap(call.account, self.markers)
         async with self._post(call) as response:
             if response.status >= 400:
                 raise Failed(Why.UPSTREAM, f"the upstream answered {response.status}")
-            async for raw in events_of(response):
-                data = data_of(raw)
-                if data is None:
-                    continue
-                if "error" in data:
-                    raise Failed(Why.UPSTREAM, "the upstream's stream holds an error")
-                chunk = tap.take(data)
-                if chunk.thinking:
-                    yield chunk.thinking
-                if chunk.text:
-                    yield Said(chunk.text)
-        if not tap.finish:
+            async for came in events_of(response):
+                chunk = chunk_of(came)
+                if chunk is not None:
+                    for said, thinks in tap.take(chunk):
+                        yield said if thinks else Said(said)
+        for said, thinks in tap.rest():
+            yield said if thinks else Said(said)
+        tap.close()
+        if not tap.ended:
             raise Failed(Why.UPSTREAM, "the upstream ended its stream early")
-        yield Ran("", "", tap.finish, tap.usage)
+        yield Ran("", "", tap.finish or "stop", tap.usage)
 
     def _post(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         return self.upstream.post(PATHS[call.asked.chat], self._body(call), call.headers)
@@ -116,69 +121,83 @@ async def _relay_whole(response: Reply, call: Call, tap: "Tap") -> None:
 
 
 async def _relay_stream(response: Reply, call: Call, tap: "Tap") -> None:
-    asked, line, account = call.asked, call.line, call.account
+    """Passes a stream on as it comes. It has one end: the upstream's, or an error where that never came."""
+    line, account = call.line, call.account
+    last = b""
     try:
-        async for raw in events_of(response):
-            data = data_of(raw)
-            if data is not None and "error" in data:
-                if not line.status:
-                    raise Failed(Why.UPSTREAM, "the upstream's stream begins with an error", body=raw)
-                account.note(status=502, detail="the upstream's stream holds an error")
-                await line.end(raw)
+        async for came in events_of(response):
+            try:
+                hidden = _hear(came, call, tap)
+            except Failed as failure:
+                if not failure.body or not line.status:
+                    raise
+                account.note(status=502, detail=failure.detail)
+                await line.end(came.raw)
                 return
-            hidden = False
-            if data is not None:
-                tap.take(data)
-                hidden = not asked.usage and data.get("choices") == [] and bool(data.get("usage"))
             if hidden:
                 continue
             if not line.status:
                 await line.begin(response.status, {**HEADERS, **_kept(response)})
-            await line.write(raw)
-        if not tap.finish:
+            last = came.raw
+            await line.write(last)
+        if not tap.ended:
             raise Failed(Why.UPSTREAM, "the upstream ended its stream early")
-        tap.close()
     except (Broken, TimeoutError, Failed) as error:
         if not line.status:
             raise
-        account.note(status=502, detail=f"{type(error).__name__} {error}".strip())
-        wrong = Wrong(502, "The upstream broke in the middle of its reply.", code="upstream_error")
-        await line.end(event(error_object(wrong)))
-        raise Failed(Why.UPSTREAM, str(error)) from error
+        if not tap.ended:  # else all had been said: what broke behind it is nothing to a client
+            account.note(status=502, detail=f"{type(error).__name__} {error}".strip())
+            wrong = Wrong(502, "The upstream broke in the middle of its reply.", code="upstream_error")
+            parted = b"" if last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
+            await line.end(parted + event(error_object(wrong)))
+            raise Failed(Why.UPSTREAM, str(error)) from error
+    finally:
+        tap.close()
     await line.end()
 
 
+def _hear(came: Event, call: Call, tap: "Tap") -> bool:
+    """Reads an event that goes by; returns whether it is one that only the gateway has asked for."""
+    chunk = chunk_of(came)
+    if chunk is None:
+        return False
+    tap.take(chunk)
+    return chunk.last and chunk.usage is not None and not call.asked.usage
+
+
 class Tap:
-    """Reads tokens and times of a reply that goes by.
+    """Reads tokens, times and text of a reply that goes by.
 
     Attributes:
-        finish: Why it ended; "" before.
+        finish: Why it ended; "" before, and where no reason was given.
+        ended: Whether its end has come.
         fingerprint: What it says of the server's version and configuration.
     """
 
-    def __init__(self, account: Account) -> None:
-        """Takes where to note them."""
+    def __init__(self, account: Account, markers: Markers | None = None) -> None:
+        """Takes where to note them, and what is known of the model's thinking."""
         self._account = account
-        self._thoughts = self._pieces = 0
-        self._chunk = Chunk()
+        self._hearing = Hearing(markers)
+        self._told: Told | None = None
         self.finish = self.fingerprint = ""
+        self.ended = False
 
-    def take(self, data: Mapping[str, Any]) -> Chunk:
-        """Reads one event of a stream."""
-        chunk = _read(data)
-        account = self._account
-        if chunk.thinking or chunk.text or chunk.tool_calls:
-            account.came(answer=not chunk.thinking)
-            self._pieces += 1
-            self._thoughts += bool(chunk.thinking)
-        if account.wants_text:
-            account.thinking += chunk.thinking
-            account.answer += chunk.text
-        self.finish = chunk.finish or self.finish
-        self.fingerprint = chunk.fingerprint or self.fingerprint
-        if chunk.usage is not None:
-            self._chunk = chunk
-        return chunk
+    def take(self, chunk: Chunk) -> list[tuple[str, bool]]:
+        """Reads one event of a stream; returns what it says, and whether that is thinking."""
+        hearing = self._hearing
+        said = [part for text, apart in chunk.parts for part in hearing.take(text, apart=apart)]
+        self._came(said)
+        if chunk.tool_calls:
+            self._account.came(answer=True)
+        self._note(chunk)
+        self.ended |= chunk.last
+        return said
+
+    def rest(self) -> list[tuple[str, bool]]:
+        """Returns what was held back because a marker might have begun in it."""
+        said = self._hearing.end()
+        self._came(said)
+        return said
 
     def whole(self, data: bytes) -> None:
         """Reads a reply of one piece.
@@ -187,40 +206,61 @@ class Tap:
             Failed: It is none.
         """
         try:
-            found = json.loads(data)
+            found = json.loads(data, strict=False)
         except (ValueError, RecursionError) as error:
             raise Failed(Why.UPSTREAM, "the upstream's reply is no JSON") from error
+        if isinstance(found, dict) and (fault := fault_in(found)) is not None:
+            raise Failed(Why.UPSTREAM, f"the upstream's reply is an error: {fault.message}")
         if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
             raise Failed(Why.UPSTREAM, "the upstream's reply is no completion")
-        chunk = _read(found)
-        account = self._account
-        account.came(answer=True)
-        account.thinking, account.answer = chunk.thinking, chunk.text
-        self._thoughts, self._pieces = len(chunk.thinking), len(chunk.thinking) + len(chunk.text)
-        self._chunk, self.finish, self.fingerprint = chunk, chunk.finish, chunk.fingerprint
+        chunk = chunk_in(found)
+        for text, apart in chunk.parts:
+            self._hearing.take(text, apart=apart)
+        self._account.came(answer=True)
+        self._note(chunk)
         self.close()
 
     @property
     def usage(self) -> Usage:
-        """Tokens; thinking that the server does not count is taken to have its share of the pieces."""
-        told = self._chunk.usage
+        """Tokens; thinking that the server does not count is taken to have its share of the characters."""
+        told = self._told
         if told is None:
             return Usage(0, 0, 0)
-        share = self._thoughts / self._pieces if self._pieces else 0.0
-        thinking = told.thinking or round(told.completion * share)
-        return Usage(told.prompt, told.completion, min(thinking, told.completion), 0, told.cached)
+        thinking = told.thinking
+        if not thinking:
+            sorted_ = self._hearing.sorted
+            length = len(sorted_.thinking) + len(sorted_.answer)
+            thinking = round(told.completion * len(sorted_.thinking) / length) if length else 0
+        return Usage(
+            told.prompt, told.completion, min(thinking, told.completion), 0, told.cached, told.inferred
+        )
 
     def close(self) -> None:
         """Notes what is known in the end."""
-        self._account.counted(self.usage)
-        self._account.note(truncated=self.finish == "length")
+        account = self._account
+        self.rest()
+        found = self._hearing.sorted
+        if account.wants_text:
+            account.thinking, account.answer = account.thinking + found.thinking, found.answer
+        account.counted(self.usage)
+        if self.ended:
+            thinking = bool(found.thinking) and not found.answer
+            account.note(truncated=is_cut(self.finish, thinking=thinking))
 
+    def _note(self, chunk: Chunk) -> None:
+        self.finish = chunk.finish or self.finish
+        self.ended |= bool(chunk.finish)
+        self.fingerprint = chunk.fingerprint or self.fingerprint
+        if chunk.usage is not None:
+            self._told = chunk.usage.after(self._told)
 
-def _read(data: Mapping[str, Any]) -> Chunk:
-    try:
-        return read_chunk(data)
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
-        raise Failed(Why.UPSTREAM, "the upstream sent something that is no completion") from error
+    def _came(self, said: list[tuple[str, bool]]) -> None:
+        if self._hearing.mistaken:
+            self._hearing.mistaken = False
+            self._account.thought_on()
+        for text, thinks in said:
+            if text:
+                self._account.came(answer=not thinks and bool(text.strip()))
 
 
 def _instructed(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time
 
-from karui.engines.openai_http.faults import read_fault
+from karui.engines.openai_http.faults import fault_in, read_fault
+from karui.engines.openai_http.sse import Event, Events
+from karui.engines.openai_http.wire import Chunk, read_chunk
 from karui.gateway.breaker import Breaker, BreakerRule
 from karui.gateway.http import Broken, Pool, Reply
 from karui.gateway.limits import Bounds
@@ -17,6 +19,7 @@ from karui.gateway.served import Why
 
 _ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
 """The client's headers that go on to the server."""
+_IN_BAND = "the upstream's stream holds an error"
 _LONGEST_EVENT = 16 * 2**20
 
 
@@ -119,45 +122,57 @@ class Upstream:
         self._pool.close()
 
 
-async def events_of(reply: Reply) -> AsyncIterator[bytes]:
-    """Yields the events of a stream as they come, each as it is, its blank line included.
+async def events_of(reply: Reply) -> AsyncIterator[Event]:
+    """Yields the events of a stream as they come, their bytes as they are.
 
     Raises:
         Failed: Something that is no event.
     """
-    rest = b""
+    events = Events()
     async for data in reply.pieces():
-        rest += data
-        while True:
-            ends = [(at + len(mark), at) for mark in (b"\n\n", b"\r\n\r\n") if (at := rest.find(mark)) >= 0]
-            if not ends:
-                break
-            end = min(ends)[0]
-            event, rest = rest[:end], rest[end:]
+        for event in events.feed(data):
             yield event
-        if len(rest) > _LONGEST_EVENT:
+        if events.waiting > _LONGEST_EVENT:
             raise Failed(Why.UPSTREAM, "the stream holds something that is no event")
-    if rest.strip():
-        yield rest + b"\n\n"
+    left = events.end()
+    if left is not None:
+        yield left
 
 
-def data_of(event: bytes) -> dict[str, object] | None:
-    """Returns what an event holds; None for a comment and for the end of the stream.
+def chunk_of(event: Event) -> Chunk | None:
+    """Returns what an event says; None for a comment.
 
     Raises:
-        Failed: It is no JSON object.
+        Failed: It is no JSON object, or an error.
     """
-    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
-    text = b"\n".join(lines)
-    if not text or text == b"[DONE]":
+    if event.done:
+        return Chunk(last=True)
+    text = event.data
+    if text is None or not text.strip():
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
+        if event.name == "error":
+            raise Failed(Why.UPSTREAM, _IN_BAND, body=event.raw) from error
         raise Failed(Why.UPSTREAM, "the stream holds something that is no JSON") from error
     if not isinstance(found, dict):
         raise Failed(Why.UPSTREAM, "the stream holds an event that is no object")
-    return found
+    if event.name == "error" or fault_in(found, text) is not None:
+        raise Failed(Why.UPSTREAM, _IN_BAND, body=event.raw)
+    return chunk_in(found)
+
+
+def chunk_in(found: Mapping[str, object]) -> Chunk:
+    """Returns what a reply or an event says.
+
+    Raises:
+        Failed: It is no completion.
+    """
+    try:
+        return read_chunk(found)
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        raise Failed(Why.UPSTREAM, "the upstream sent something that is no completion") from error
 
 
 def _refused(status: int, body: bytes, headers: Mapping[str, str]) -> Failed:

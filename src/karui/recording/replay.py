@@ -13,6 +13,7 @@ from karui.core.ask import Ask
 from karui.core.choice import Rejected
 from karui.core.engine import trace_seed
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
+from karui.core.loops import loop_in
 from karui.core.outcome import Outcome, Outcomes, Pace
 from karui.core.plan import Plan
 from karui.core.recording import Recorded, Recording
@@ -199,6 +200,7 @@ def replay_all(
     shares = sorted(stacks.values(), key=len, reverse=True)
     found: dict[int, Outcomes | Rejected] = {}
     play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
+    _remember_loops(replay)
     if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
         for number in (n for share in shares for n in share):
             found[number] = play(plans[number])
@@ -221,6 +223,13 @@ def replay_all(
             yield done
         elif on_refused is not None:
             on_refused(done)
+
+
+def _remember_loops(replay: Replay) -> None:
+    """Looks for loops once, for all plans and all processes."""
+    for recording in replay.recordings.values():
+        for trace in recording.traces():
+            loop_in(trace.thinking)
 
 
 def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:

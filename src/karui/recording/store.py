@@ -128,7 +128,11 @@ class Writer:
         for part in _parts(self.path):
             with reading(part):
                 self._done.update(columns.keys(part))
-        kept = replace(before, samples=max(before.samples, self.manifest.samples))
+        kept = replace(
+            before,
+            samples=max(before.samples, self.manifest.samples),
+            no_thinking_accepted=before.no_thinking_accepted or self.manifest.no_thinking_accepted,
+        )
         self.describe(replace(kept, versions={**before.versions, **self.manifest.versions}))
 
 
@@ -275,10 +279,13 @@ def read_manifest(path: Path | str) -> Manifest:
     """
     file = Path(path) / MANIFEST
     if not file.exists():
+        inside = Path(path) / "recording"
         raise RecordingError(
             f"There is no recording at {path}.",
             why=f"{file} does not exist.",
-            remedy="Give the folder that `karui record` or `karui import` wrote.",
+            remedy=f"Did you mean {inside}?"
+            if (inside / MANIFEST).exists()
+            else "Give the folder that `karui record` or `karui import` wrote.",
         )
     with reading(file):
         values = json.loads(file.read_bytes())
@@ -311,7 +318,7 @@ def _questions_text(questions: Iterable[Recorded]) -> str:
     return "".join(lines)
 
 
-_LATER = frozenset({"effort", "budget", "told_budget", "before", "thoughts"})
+_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
 """Fields of prompts that came after the first recordings."""
 
 
@@ -333,6 +340,7 @@ def _read_questions(path: Path) -> list[Recorded]:
             values = json.loads(line)
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
+            prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
             prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(

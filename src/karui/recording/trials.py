@@ -27,6 +27,7 @@ from karui.core.trace import End, Mark, Trace
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.store import Writer, load
+from karui.tasks.worker import timed_out
 
 _PART_TRACES, _PART_SECONDS = 100, 20.0
 _REPORT_SECONDS = 0.2
@@ -149,10 +150,13 @@ async def add_trials(
     _ensure_text(recording)
     _ensure_judged(recording)
     manifest = manifest_of(recording.manifest, engine, same_model=same_model)
+    before = timed_out()
     with Writer(folder, manifest, recording.questions) as writer:
         work = _Work(recording, engine, writer, verifier, on_progress)
         await work.run(at_once)
         writer.flush()
+        if late := timed_out() - before:
+            writer.describe(replace(writer.manifest, timeouts=writer.manifest.timeouts + late))
         return load(folder)
 
 
@@ -242,7 +246,7 @@ class _Work:
                     raise
                 continue
             self._failed_in_a_row = 0
-            self._writer.add(tried, self._verdicts(question, tried))
+            self._writer.add(tried, await asyncio.to_thread(self._verdicts, question, tried))
             self._done += 1
             now = monotonic()
             if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:

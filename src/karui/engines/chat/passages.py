@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from karui.engines.chat.answers import end_pattern
+from karui.engines.chat.answers import answer_after, end_pattern
 from karui.engines.chat.markers import Markers, Start
 
 CLOSES_AGAIN = "it thinks on in the content and closes its thinking a second time"
@@ -68,7 +68,7 @@ class Sorted:
 
     Attributes:
         thinking: All its thinking.
-        answer: All of its answer, stripped.
+        answer: All of its answer, stripped, without tags that the model puts around it.
         passages: Where both lie in the text.
         leaks: What the server did not keep apart, in words; empty where all was in its place.
     """
@@ -94,8 +94,9 @@ def sort_reply(markers: Markers, text: str, start: Start, stretches: Sequence[St
     else:
         passages = _inline(markers, text, 0, len(text), start, leaks)
     thinking = _joined([text[p.begin : p.end] for p in passages if p.thinking])
-    answer = _joined([text[p.begin : p.end] for p in passages if not p.thinking]).strip()
-    return Sorted(thinking, answer, tuple(passages), tuple(dict.fromkeys(leaks)))
+    answer = _joined([text[p.begin : p.end] for p in passages if not p.thinking])
+    answer = answer if markers.plain else answer_after(markers, answer)
+    return Sorted(thinking, answer.strip(), tuple(passages), tuple(dict.fromkeys(leaks)))
 
 
 def _joined(texts: list[str]) -> str:
@@ -132,8 +133,10 @@ def _of_fields(
             else:
                 leaks.append(MISPLACED)
             found += inside
-        elif not blank or answered:
-            # A blank content before the thinking is no answer.
+        elif blank and not answered:
+            # A blank content is no answer: before the thinking it is nothing, within it a part of it.
+            found += [Passage(begin, end, thinking=True)] if found else []
+        else:
             inside = _inline(markers, text, begin, end, Start.ANSWERING, leaks)
             found += inside
             answered |= any(not p.thinking and text[p.begin : p.end].strip() for p in inside)

@@ -96,6 +96,7 @@ class Vocabulary:
             endings: What ends the thinking of a model without one; casefolded.
         """
         self.size = size
+        self._tokenizer = tokenizer
         self._pieces = _pieces(tokenizer, size)
         self.texts = [p.decode(errors="replace") for p in self._pieces]
         self.turn_ends = frozenset(t for t in turn_ends if 0 <= t < size)
@@ -121,6 +122,11 @@ class Vocabulary:
                 if folded and (folded.startswith(tails) or any(p in folded for p in patterns)):
                     flags[i] |= CLOSE
         self.flags: NDArray[np.uint8] = flags
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the tokens that the model's tokenizer makes of a text, nothing added."""
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return tokens
 
     def text(self, tokens: Iterable[int]) -> str:
         """Returns what a whole sequence of tokens says."""

@@ -36,11 +36,18 @@ class BudgetCheck:
         field: The parameter.
         works: Whether it stopped at the budget and left everything behind it clean.
         found: What was seen, in a sentence.
+        chats: How many chats it cut and left clean, one after the other.
+        detects: The share of faulty chats that these would have shown with a probability of 95%; 1 for none
+            asked.
+        overshoot: Tokens that it thought at most beyond the budget.
     """
 
     field: str
     works: bool
     found: str
+    chats: int = 0
+    detects: float = 1.0
+    overshoot: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,15 @@ class Capabilities:
         usage: Whether streams end with the usage.
         usage_all_along: Whether each of their events has it.
         seeds: Whether a seed makes what is drawn again; None where it takes none, or nothing tells.
+        seeds_beside: Whether it does so beside other requests, too; None where that could not be seen.
+        several: What the choices of one request with a seed are; "" where that could not be seen.
+        continued: Where the answer to a message continued behind closed thinking comes, whole and streamed.
+        inferred: Which counts of its usage follow from others only; "" where all are told.
         cache: How a prefix cache shows.
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
         effort: Whether chat's `reasoning_effort` changes anything.
+        told_budget: The chat template's argument for a number of thinking tokens; "" for none.
         budget: Its own thinking budget; None where no such parameter was taken.
         frees: Whether a stream that is closed stops generating; None where it could not be seen.
         route: Which way the engine goes: "completions" or "chat".
@@ -100,11 +112,16 @@ class Capabilities:
     usage: bool = False
     usage_all_along: bool = False
     seeds: bool | None = None
+    seeds_beside: bool | None = None
+    several: str = ""
+    continued: str = ""
+    inferred: str = ""
     cache: Cache = Cache.NONE
     cache_block: int = 0
     switch: str = ""
     effort: bool = False
     budget: BudgetCheck | None = None
+    told_budget: str = ""
     frees: bool | None = None
     route: str = "chat"
     spent: int = 0
@@ -123,7 +140,10 @@ class Capabilities:
     @property
     def lacking(self) -> dict[Ability, str]:
         """The abilities that do not follow, each with the reason."""
-        found = {Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all."}
+        found = {
+            Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all.",
+            Ability.PENALTY: "Servers apply logit_bias to the whole reply, the answer and its trials too.",
+        }
         hidden = "" if self.visible else f"The thinking cannot be read: {self.thinking}."
         trials = hidden or self._no_trials()
         unlisted = "" if self.logprobs else self.why.get("logprobs", "it lists no log-probabilities")
@@ -138,6 +158,7 @@ class Capabilities:
             if self.effort
             else self.why.get("effort", "reasoning_effort changes nothing."),
             Ability.BUDGET: self._no_budget(),
+            Ability.TOLD_BUDGET: "" if self.told_budget else "Its chat template takes no number of tokens.",
         }
         return found | {ability: why for ability, why in reasons.items() if why}
 
@@ -190,9 +211,13 @@ class Capabilities:
             ("token numbers", yes[self.ids]),
             ("thinking", f"{self.thinking}{f' ({self.thinking_field})' if named else ''}"),
             ("thinking counted in usage", yes[self.thinking_counted]),
+            ("counts that are inferred", self.inferred or "none"),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),
             ("usage in streams", "with every event" if self.usage_all_along else yes[self.usage]),
             ("a seed repeats a draw", yes[self.seeds]),
+            ("... beside other requests", yes[self.seeds_beside]),
+            ("n choices with one seed", self.several or "not told"),
+            ("answer behind closed thinking", self.continued or "not tried"),
             ("prefix cache", f"{self.cache}{block}"),
             ("thinking left out by", self.switch or "nothing"),
             ("reasoning effort", yes[self.effort] + self._because("effort")),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may pass; 500 is among them because servers under load answer it, too."""
+_AT_ONCE = 1.0
+"""Seconds within which a kept connection breaks that the server has closed meanwhile."""
 _LONGEST_EVENT = 16 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -73,9 +76,15 @@ class Client:
         """
         return _content(await self._send("GET", path, None))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Returns the answer to a request, as `get`; an error in it is raised whatever its status is."""
-        response = await self._send("POST", path, body)
+    async def post(self, path: str, body: Mapping[str, Any], *, tries: int = 0) -> Any:
+        """Returns the answer to a request, as `get`; an error in it is raised whatever its status is.
+
+        Args:
+            path: A path or whole address.
+            body: The request.
+            tries: Times that it is sent at most, where that is less than the client's patience; 0 goes by it.
+        """
+        response = await self._send("POST", path, body, tries=tries)
         found = _content(response)
         if isinstance(found, dict) and (fault := fault_in(found, response.text)) is not None:
             raise explain(fault.status or 500, fault, self.url)
@@ -102,15 +111,22 @@ class Client:
             await http.aclose()
 
     async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, stack: AsyncExitStack | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        stack: AsyncExitStack | None = None,
+        tries: int = 0,
     ) -> "httpx.Response":
         """Sends until an answer comes that is not "later"; with a `stack` its body is left to be read."""
         import httpx
 
         address = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
         waits = 0.0
-        for number in range(1, self._patience.tries + 1):
+        most = min(tries or self._patience.tries, self._patience.tries)
+        for number in range(1, most + 1):
             failure: KaruiError
+            began = monotonic()
             wait = self._patience.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             try:
                 request = self._client().build_request(method, address, json=body)
@@ -118,8 +134,7 @@ class Client:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 failure = self._unreachable(error)
             except httpx.HTTPError as error:
-                # It may be working on it already; sending it again would make it do so twice.
-                raise self._broken(error) from error
+                failure, wait = self._stale(error, monotonic() - began, number), 0.0
             else:
                 if stack is not None and response.status_code < 400:
                     stack.push_async_callback(response.aclose)
@@ -137,11 +152,23 @@ class Client:
                     raise failure
                 wait = _asked_for(response.headers.get("retry-after", "")) or wait
             waits += wait
-            if number == self._patience.tries or waits > self._patience.total_seconds:
+            if number == most or waits > self._patience.total_seconds:
                 raise failure
             self.waited += 1
             await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+    def _stale(self, error: "httpx.HTTPError", seconds: float, number: int) -> EngineError:
+        """Returns the error of a kept connection that the server had closed meanwhile: it breaks at once.
+
+        Any other is raised: the server may be working on the request, and sent again it would do so twice.
+        """
+        import httpx
+
+        broke = isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+        if number > 1 or not broke or seconds > _AT_ONCE:
+            raise self._broken(error) from error
+        return self._broken(error)
 
     async def _events(self, response: "httpx.Response") -> AsyncIterator[Chunk]:
         import httpx

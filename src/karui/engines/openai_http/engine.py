@@ -12,8 +12,8 @@ from karui.core.ask import Ask
 from karui.core.engine import CheckpointRule, ModelCard, Reader, Told
 from karui.core.errors import EngineError, InputError
 from karui.engines.chat.answers import forced_head
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
@@ -53,6 +53,11 @@ class HttpEngine:
             *(f"{a}: {why}" for a, why in self.can.lacking.items()),
         ]
 
+    @property
+    def markers(self) -> Markers:
+        """Where its model's thinking begins and ends, as far as it is known."""
+        return self._parts.wording.markers
+
     @classmethod
     def load(cls, address: str, **options: Any) -> "HttpEngine":
         """Connects to a server from code that is not asynchronous; see `connect`."""
@@ -67,13 +72,14 @@ class HttpEngine:
         *,
         name: str = "",
         folder: str = "",
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         key: str | None = None,
         route: str = "",
         rule: CheckpointRule = _RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
+        budget_chats: int = 12,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> "HttpEngine":
         """Connects to a server and finds out what it can do, by trying it.
@@ -91,6 +97,8 @@ class HttpEngine:
             seed: What trace seeds are made from.
             trial_tokens: Tokens a trial takes at most.
             suffix: The trial suffix; None takes the markers' own.
+            budget_chats: Chats with the server's own thinking budget that have to be clean, one after the
+                other, for it to be offered.
             patience: How long to wait for what.
 
         Raises:
@@ -119,7 +127,7 @@ class HttpEngine:
                 trial_tokens=trial_tokens,
                 seed=seed,
             )
-            await check_budget(asking, parts)
+            await check_budget(asking, parts, chats=budget_chats)
             card = ModelCard(name or address, config=asking.config())
             return cls(parts, card)
         finally:

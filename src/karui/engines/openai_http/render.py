@@ -10,9 +10,9 @@ from karui.core.errors import EngineError, Refused
 from karui.engines.chat.discovery import Known, discover
 from karui.engines.chat.format import Raised, Rendering, ThinkingFormat, turns
 from karui.engines.chat.markers import Start, plain
-from karui.engines.chat.override import Override
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.source import by_source
 from karui.engines.chat.template import (
-    FOUND_NOTHING,
     ChatTemplate,
     arguments_of,
     begin,
@@ -23,6 +23,8 @@ from karui.engines.chat.vocabulary import spell
 from karui.engines.openai_http.client import Client
 
 _KEPT = 1024
+_TRIES = 2
+"""Times that a discovery asks for a rendering: a template that raises does so whenever it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class FolderRenderer:
 
     source = "folder"
 
-    def __init__(self, folder: str, override: Override = FOUND_NOTHING) -> None:
+    def __init__(self, folder: str, override: Override = NOTHING_SAID) -> None:
         """Loads the tokenizer.
 
         Raises:
@@ -120,10 +122,11 @@ class ServerRenderer:
         self._client, self._model, self.source = client, model, source
         self.thinking = ThinkingFormat(plain("nothing has been rendered yet"))
         self._kept: OrderedDict[Prompt, Shown] = OrderedDict()
+        self._tries = 0
 
     @classmethod
     async def find(
-        cls, client: Client, model: str, override: Override = FOUND_NOTHING
+        cls, client: Client, model: str, override: Override = NOTHING_SAID
     ) -> "ServerRenderer | None":
         """Tries the endpoints out, and finds out through them how the model thinks; None where neither works.
 
@@ -137,7 +140,11 @@ class ServerRenderer:
                 await made.tokenize("Hi")
             except (EngineError, KeyError, TypeError, ValueError):
                 continue
-            await made._discover(Known(await made._source(), override=override))
+            template, named = await made._source()
+            known = Known(template, override=override)
+            made._tries = _TRIES
+            made.thinking = by_source(await made._discover(known), known, named)
+            made._tries = 0
             return made
         return None
 
@@ -165,28 +172,38 @@ class ServerRenderer:
                 self._kept.popitem(last=False)
         return self._kept[prompt]
 
-    async def _discover(self, known: Known) -> None:
+    async def _discover(self, known: Known) -> ThinkingFormat:
         discovery = discover(known)
         wanted = next(discovery)
         while True:
             shown: str | Raised
             try:
                 shown, _ = await self._template(wanted)
-            except Refused as error:
+            except EngineError as error:
+                # Templates that raise are refused by some servers, and end others' request with a status of
+                # 500; one that is gone does not show the bare question any more, either.
+                if not isinstance(error, Refused):
+                    await self._template(Rendering(turns(("user", "Hi"))))
                 shown = Raised(error.why)
             try:
                 wanted = discovery.send(shown)
             except StopIteration as found:
-                self.thinking = found.value
-                return
+                thinking: ThinkingFormat = found.value
+                return thinking
 
-    async def _source(self) -> str:
-        """Returns the source of the chat template where the server shows it, as llama.cpp's does; else ""."""
+    async def _source(self) -> tuple[str, dict[str, str]]:
+        """Returns the chat template's source and the tokens it names, where the server shows them.
+
+        llama.cpp's does. Where it does not, both are empty.
+        """
         try:
             shown = await self._client.get(f"{self._client.root}/props")
         except EngineError:
-            return ""
-        return str(shown.get("chat_template") or "") if isinstance(shown, dict) else ""
+            return "", {}
+        if not isinstance(shown, dict):
+            return "", {}
+        named = {n: str(shown[n]) for n in ("bos_token", "eos_token") if isinstance(shown.get(n), str)}
+        return str(shown.get("chat_template") or ""), named
 
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text in the middle of others."""
@@ -222,7 +239,7 @@ class ServerRenderer:
         return text, _numbers((await self._ask("tokenize", listed))["tokens"])
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
-        return await self._client.post(f"{self._client.root}/{path}", body)
+        return await self._client.post(f"{self._client.root}/{path}", body, tries=self._tries)
 
 
 def _numbers(values: Any) -> tuple[int, ...]:

@@ -1,12 +1,15 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
+from karui.engines.chat.discovery.arguments import LEVELS
 from karui.engines.chat.format import Message, ThinkingFormat
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.template import arguments_of, messages_of
+from karui.engines.openai_http.budgets import joined, with_budget, without_budget
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.render import Renderer, Shown
 
@@ -67,7 +70,7 @@ class Wording:
             assert self.renderer is not None
             shown = await self.renderer.render(prompt)
             return Opening(PATHS["completions"], self._body(prompt), shown.start, shown)
-        body = self._body(prompt) | chat_body(prompt, self.thinking)
+        body = joined(self._body(prompt), chat_body(prompt, self.thinking))
         messages = body.pop("messages")
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
@@ -120,7 +123,8 @@ class Wording:
             else:
                 messages.append({"role": "assistant", "content": said + forced})
             body |= {"messages": messages} | CONTINUE
-        body.pop(can.budget.field if can.budget else "", None)
+        if can.budget is not None:
+            body = without_budget(body, can.budget.field)
         return body | self._listing(can.logprobs) | {"temperature": 0.0, "stream": False}
 
     def _to_begin(self, opening: Opening) -> dict[str, Any]:
@@ -129,11 +133,11 @@ class Wording:
             return opening.body | {"messages": list(opening.messages)}
         return opening.body | {"prompt": list(shown.ids)}
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
         can = self.can
-        body: dict[str, Any] = {"model": can.model, **can.extras}
+        body: dict[str, Any] = {"model": can.model, **can.extras, **(asked or {})}
         if prompt.budget and can.budget is not None:
-            body[can.budget.field] = prompt.budget
+            body = with_budget(body, can.budget.field, prompt.budget)
         return body
 
     def _listing(self, count: int) -> dict[str, Any]:
@@ -145,8 +149,8 @@ class Wording:
 def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     """Returns a prompt as chat takes it: messages, and what the model's chat template is told beside them.
 
-    Levels of effort that no template is known to take go by the name that OpenAI's API has for them; so does
-    an argument of that name, which hosted servers know only there.
+    The levels of effort that OpenAI's API has go by its name for them, where every server reads them; a
+    template's own words, which servers would refuse there, are told to the template.
 
     Raises:
         EngineError: The prompt asks for a level of effort that the model does not have.
@@ -156,7 +160,7 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     if prompt.effort and not thinking.efforts:
         effort, prompt = {_EFFORT: prompt.effort}, replace(prompt, effort="")
     arguments = arguments_of(prompt, thinking)
-    if _EFFORT in arguments:
+    if arguments.get(_EFFORT) in LEVELS:
         effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
     told = {"chat_template_kwargs": arguments} if arguments else {}
     return {"messages": messages, **effort, **told}

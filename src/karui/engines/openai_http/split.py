@@ -9,9 +9,12 @@ from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import LONGEST_END, end_pattern, marker_begun
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
-from karui.engines.openai_http.content import paired
+from karui.engines.openai_http.content import Part, paired
 from karui.engines.openai_http.signals import measure
 from karui.engines.openai_http.wire import Chunk, Token
+
+_MOST_LISTED = 64
+"""Tokens of an event that are looked through for where its answer begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +41,50 @@ class Piece:
 def pieces_of(chunk: Chunk, tokens: int, at: float) -> list[Piece]:
     """Cuts a chunk into its tokens.
 
-    Where their texts do not add up to the chunk's (a character spread over tokens, a marker that the server
-    has taken out), the text goes with the last one.
+    Where the texts of its tokens do not add up to a part's (a character spread over tokens, a marker that the
+    server has taken out), the part's text goes with the last of them.
 
     Args:
         chunk: From the server.
         tokens: How many tokens it stands for.
         at: When it came.
     """
-    texts = list(chunk.parts) or [("", bool(chunk.field))]
+    parts = list(chunk.parts) or [("", bool(chunk.field))]
     listed: list[Token | None] = [*chunk.tokens] or [None] * tokens
     ids: list[int | None] = [*chunk.ids] or [t.id if t else None for t in listed]
     ids += [None] * (len(listed) - len(ids))
     said = [t.text if t else "" for t in listed]
-    if len(texts) == 1 and len(listed) > 1 and "".join(said) == texts[0][0]:
-        apart = texts[0][1]
-        return [Piece(s, apart, 1, t, i, at) for s, t, i in zip(said, listed, ids, strict=False)]
-    before = [Piece("", texts[0][1], 1, t, i, at) for t, i in zip(listed[:-1], ids, strict=False)]
-    last = (listed[-1], ids[-1]) if listed else (None, None)
-    # Where the end of thinking falls into a chunk, its last token is taken to be the answer's first.
-    made = [Piece(text, apart, 0, None, None, at) for text, apart in texts[:-1]]
-    text, apart = texts[-1]
-    return [*before, *made, Piece(text, apart, 1 if listed else 0, *last, at)]
+    begins = _begins(said, parts)
+    ends = [*begins[1:], len(listed)]
+    made = [Piece("", parts[0][1], 1, listed[n], ids[n], at) for n in range(begins[0])]
+    for (text, apart), begin, end in zip(parts, begins, ends, strict=True):
+        texts = said[begin:end]
+        if "".join(texts) != text:
+            texts = [*[""] * (end - begin - 1), text]
+        if begin == end:
+            made.append(Piece(text, apart, 0, None, None, at))
+        else:
+            made += [Piece(t, apart, 1, listed[begin + n], ids[begin + n], at) for n, t in enumerate(texts)]
+    return made
+
+
+def _begins(said: list[str], parts: list[Part]) -> list[int]:
+    """Returns at which of an event's tokens its parts begin: by what they say, else by their length."""
+    if len(parts) == 1 and len(said) <= 1:
+        return [0]
+    found: list[int] = []
+    for text, _ in parts if len(said) <= _MOST_LISTED else ():
+        places = range(found[-1] + 1 if found else 0, len(said))
+        wanted = text.strip()
+        place = next((k for k in places if "".join(said[k:]).lstrip().startswith(wanted)), -1)
+        if place < 0:
+            break
+        found.append(place)
+    if len(found) == len(parts):
+        return found
+    lengths = [len(text) for text, _ in parts]
+    shares = [len(said) * sum(lengths[:n]) // (sum(lengths) or 1) for n in range(len(parts))]
+    return [min(share, max(0, len(said) - 1)) for share in shares]
 
 
 @dataclass
@@ -164,16 +189,21 @@ class Split:
         """The thinking, markers excluded."""
         if self._sorted is not None:
             return self._sorted.thinking
-        if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
+        if not self._thought:
             return ""
         return self.text[self._begin : self._end if self._end >= 0 else len(self.text)]
 
     def sure(self, told: int) -> str:
         """Returns the thinking behind its first `told` characters that no marker can take back any more."""
-        if self._mode is Start.UNDECIDED or self.thinking_tokens == 0:
+        if not self._thought:
             return ""
         begin = self._begin + self._line_to_skip
         return self.text[begin + told : self._end if self._end >= 0 else self._shown_end]
+
+    @property
+    def _thought(self) -> bool:
+        """Whether thinking has begun."""
+        return self._mode is Start.THINKING or (self._mode is Start.ANSWERING and self._end >= 0)
 
     @property
     def said(self) -> str:
@@ -289,12 +319,15 @@ class Split:
         if self.thinking_tokens < 0:
             self.thinking_tokens = 0 if self._mode is Start.UNDECIDED else self.written
         self._ranges = ((0, self.thinking_tokens),)
-        if self._mode is Start.ANSWERING and self._leaked:
+        if self._leaked:
             self._sort(Start.THINKING if cut and self.fields else self._first)
 
     @property
     def _leaked(self) -> bool:
         """Whether anything stands in the answer, or after it, that does not belong there."""
+        if self._mode is not Start.ANSWERING:
+            closing = self.markers.close.strip()
+            return self.fields and bool(closing) and closing in self.text
         if any(s.apart and s.begin >= self._resume for s in self._stretches):
             return True
         marks = (self.markers.open.strip(), self.markers.close.strip())
@@ -312,6 +345,8 @@ class Split:
                 ranges.append((begin, end))
         self._sorted, self._ranges, self.leaks = found, tuple(ranges), found.leaks
         self.thinking_tokens = sum(end - begin for begin, end in ranges)
+        if found.answer:
+            self._mode = Start.ANSWERING
 
     @property
     def _first(self) -> Start:
@@ -333,6 +368,8 @@ class Split:
     @property
     def _shown_end(self) -> int:
         """Where what may be shown ends: the beginning of a marker is not, before it turned out to be none."""
+        if self._held is not None:
+            return self._held[0]
         held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
         return len(self.text) - held
 

@@ -16,7 +16,7 @@ from karui.core.ask import Ask
 from karui.core.bill import Tally
 from karui.core.engine import Hear, Reader, trace_seed, unheard
 from karui.core.errors import EngineError, Refused
-from karui.core.trace import End, Peek, Trace, Trial
+from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
 from karui.engines.chat.markers import Start
@@ -235,7 +235,7 @@ class HttpStream:
         split, usage = self._split, self._usage
         assert split is not None
         split.finish(cut=ending(arrival.finish) in {Ending.LIMIT, Ending.CUT})
-        written, thinking_tokens = self._written(split)
+        written, thinking_tokens, shared = self._written(split)
         answering = split.ended_thinking or split.start is Start.ANSWERING
         truncated = is_cut(arrival.finish, thinking=not answering and not self._parts.wording.markers.plain)
         text = ""
@@ -249,7 +249,8 @@ class HttpStream:
         tally = Tally(self.prompt_tokens, usage.cached or 0 if usage else 0, self._parts.suffix_tokens)
         tally.think(thinking_tokens)
         bill = tally.finished(written - thinking_tokens)
-        remarks = [*split.leaks, f"inferred: {usage.inferred}" if usage and usage.inferred else ""]
+        inferred = "; ".join(filter(None, (usage.inferred if usage else "", shared)))
+        remarks = [*split.leaks, f"inferred: {inferred}" if inferred else ""]
         return Trace(
             question=self._ask.question,
             sample=self._sample,
@@ -258,7 +259,7 @@ class HttpStream:
             text=text,
             answer=self._read(text) if text else None,
             confidence=mean_probability(answered) if text and answered else None,
-            signals=split.of_thinking,
+            signals=split.of_thinking if thinking_tokens == split.thinking_tokens else NO_SIGNALS,
             marks=(),
             thinking_tokens=thinking_tokens,
             answer_tokens=written - thinking_tokens,
@@ -271,22 +272,32 @@ class HttpStream:
             remark="; ".join(filter(None, remarks)),
         )
 
-    def _written(self, split: Split) -> tuple[int, int]:
-        """Returns all tokens and those of the thinking; where the server has counted them, as it says."""
+    def _written(self, split: Split) -> tuple[int, int, str]:
+        """Returns all tokens, those of the thinking, and how these were inferred; "" where they were counted.
+
+        Where the server has counted them, it is as it says.
+        """
         usage, can = self._usage, self._parts.can
-        written, thinking = split.written, split.thinking_tokens
+        written, thinking, shared = split.written, split.thinking_tokens, ""
         if usage is None:
-            return written, thinking
+            return written, thinking, shared
         if can.counting and abs(usage.completion - written) > _LATE:
             raise EngineError(
                 f"{self._parts.client.url} listed {written} tokens and counts {usage.completion}.",
                 why="Tokens have been lost, or a stream was retried on the way.",
                 remedy="Record again; if it stays so, the server's own usage cannot be relied on.",
             )
-        if not can.visible and usage.thinking is not None:
+        if not can.counting and split.thinking and usage.completion != written:
+            # Its events hold any number of tokens each.
+            thinking = usage.thinking or 0
+            if not thinking:
+                length = len(split.thinking) + len(split.answer)
+                thinking = round(usage.completion * len(split.thinking) / length)
+                shared = "the thinking's tokens, from its share of the characters"
+        elif not can.visible and usage.thinking is not None:
             thinking = usage.thinking
         self._received = max(self._received, usage.completion)
-        return max(usage.completion, thinking), thinking
+        return max(usage.completion, thinking), thinking, shared
 
     def __del__(self) -> None:
         """Ends the request of a stream that was forgotten."""

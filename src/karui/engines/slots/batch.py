@@ -1,7 +1,6 @@
 """The slot loop: every row that waits for something takes one step, all together."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from heapq import heappop, heappush
 from time import perf_counter
 
@@ -20,6 +19,8 @@ from karui.engines.chat.vocabulary import (
 )
 from karui.engines.slots.bans import Bans
 from karui.engines.slots.machine import Draws, Machine
+from karui.engines.slots.penalties import Penalties
+from karui.engines.slots.restraint import restrained
 from karui.engines.slots.row import Fork, Mode, Row, Want
 from karui.engines.slots.speculation import Speculation
 from karui.engines.slots.telling import Telling
@@ -38,6 +39,7 @@ class Batch:
         machine: What computes.
         vocabulary: Its tokens.
         bans: Lists of words that may not be written.
+        penalties: Lists of words that are to be written less.
         trial_tokens: Tokens a trial takes at most.
         mode: What each row is generating.
         alarm: At how many tokens each row is to be looked at whatever it wrote.
@@ -56,7 +58,7 @@ class Batch:
     ) -> None:
         """Takes the parts; `settle` returns what a row's stream is given, None where it runs on."""
         self.vocabulary, self.trial_tokens = vocabulary, trial_tokens
-        self.bans = Bans(vocabulary)
+        self.bans, self.penalties = Bans(vocabulary), Penalties(vocabulary)
         self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
         self._settle = settle
         self._speculation = machine if isinstance(machine, Speculation) else None
@@ -75,7 +77,7 @@ class Batch:
         self._mark = np.zeros(0, np.int64)
         self._pending = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
-        self._settings = np.zeros((0, 4))  # temperature, top_p, top_k, ban list
+        self._settings = np.zeros((0, 5))  # temperature, top_p, top_k, lists of bans and penalties
         self._tokens = np.zeros((0, self._columns), np.int32)
         self._signals = np.zeros((0, 3, self._columns), np.float32)
         self._uniforms = np.zeros((0, self._columns))
@@ -295,35 +297,24 @@ class Batch:
             given = np.concatenate((given, guesses), 1)
         places = given.shape[1]
         draws = draws.flat(places)
-        if settings[:, 3].any():
-            draws = replace(draws, banned=self._banned(active, settings[:, 3], given[:, 1:]))
+        if settings[:, 3:].any():
+            lists = settings[:, 3:].astype(np.int64)
+            said = self._said(active, lists)
+            draws = restrained(draws, self.bans, self.penalties, lists, said, given[:, 1:])
         if places > 1:
             assert self._speculation is not None
             return self._speculation.verify(active, given, lengths, counts, draws)
         tokens, signals = self.machine.step(active, before, lengths, draws)
         return tokens[:, None], signals[:, :, None], np.ones(len(active), np.int64)
 
-    def _banned(
-        self, active: NDArray[np.int64], lists: NDArray[np.float64], guesses: NDArray[np.int64]
-    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
-        """Returns the places of rows that think under a ban, together with those that may not say the same.
-
-        A place is numbered row × places + place; a row's places follow its guesses [rows, places - 1].
-        """
+    def _said(self, active: NDArray[np.int64], lists: NDArray[np.int64]) -> dict[int, NDArray[np.int32]]:
+        """Returns what rows that think under some list have written last, as much as lists look back on."""
         mode = self.mode[active]
-        rows = np.flatnonzero((lists > 0) & ((mode == Mode.THINKING) | (mode == Mode.UNDECIDED)))
-        together: dict[int, tuple[list[int], NDArray[np.int64]]] = {}
-        places = guesses.shape[1] + 1
-        for row in rows.tolist():
-            slot = int(active[row])
-            written = int(self.written[slot])
-            said = self._tokens[slot, max(0, written - self.bans.memory) : written]
-            said = np.concatenate((said, guesses[row]))
-            for place in range(places):
-                tail = said[: len(said) - places + 1 + place][-self.bans.memory :]
-                banned = self.bans.after(int(lists[row]), tail)
-                together.setdefault(id(banned), ([], banned))[0].append(row * places + place)
-        return tuple((np.array(alike), banned) for alike, banned in together.values() if len(banned))
+        thinking = (mode == Mode.THINKING) | (mode == Mode.UNDECIDED)
+        memory = max(self.bans.memory, self.penalties.memory)
+        rows = np.flatnonzero(thinking & lists.any(1)).tolist()
+        ends = {row: int(self.written[active[row]]) for row in rows}
+        return {row: self._tokens[active[row], max(0, end - memory) : end] for row, end in ends.items()}
 
     # Where rows begin.
 
@@ -363,7 +354,7 @@ class Batch:
         self.written[slot] = self._mark[slot] = 0
         self._pending[slot] = row.prompt[-1]
         self._length[slot] = row.cached
-        self._settings[slot] = (sampling.temperature, sampling.top_p, sampling.top_k, row.banned)
+        self._settings[slot] = sampling.temperature, sampling.top_p, sampling.top_k, row.banned, row.penalties
         self._uniforms[slot, : row.limit] = np.random.default_rng(row.seed).random(row.limit)
         self._go(row)
 

@@ -17,8 +17,8 @@ from karui.core.engine import (
 )
 from karui.core.errors import EngineError, ModelError
 from karui.engines.chat.markers import PLAIN_ENDINGS, Start
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING, ChatTemplate, find_format
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.template import ChatTemplate, find_format
 from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
 from karui.engines.slots.machine import Machine
@@ -58,7 +58,7 @@ class SlotEngine:
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes what is loaded already.
@@ -149,6 +149,7 @@ class SlotEngine:
             seed=trace_seed(self.seed, ask.question, sample),
             limit=min(ask.sampling.max_tokens, room),
             banned=batch.bans.add(ask.prompt.banned),
+            penalties=batch.penalties.add(ask.prompt.penalties),
             writer=batch.vocabulary.writer(),
             thinking=0 if start is Start.ANSWERING else -1,
         )
@@ -179,6 +180,7 @@ class SlotEngine:
             seed=0,  # nothing is drawn: trials are greedy
             limit=max(1, last),
             banned=0,
+            penalties=0,
             writer=self._server.batch.vocabulary.writer(),
             text=told.thinking,
             told=ids[:last],

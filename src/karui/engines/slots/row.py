@@ -64,6 +64,7 @@ class Row:
         seed: Of its random numbers.
         limit: Tokens it may generate: what is asked, or what the model's context leaves.
         banned: Key of its ban list, 0 for none.
+        penalties: Key of its list of lowered words, 0 for none.
         writer: Turns its tokens into text.
         slot: Its place in the batch's arrays, -1 while it holds none.
         want: What its stream waits for.
@@ -97,6 +98,7 @@ class Row:
     seed: int
     limit: int
     banned: int
+    penalties: int
     writer: Writer
     slot: int = -1
     want: Want = Want.NOTHING

@@ -20,6 +20,7 @@ class Usage:
         thinking: Of these, thinking.
         extra: karui's own besides: trials, further traces, what a cut threw away.
         cached: Of the prompt, those that a prefix cache saved; None where not told.
+        inferred: Which counts follow from others only, in words; "" where all are told.
     """
 
     prompt: int
@@ -27,6 +28,7 @@ class Usage:
     thinking: int
     extra: int = 0
     cached: int | None = None
+    inferred: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Returns OpenAI's usage object, with karui's own tokens in a field of their own."""
@@ -37,7 +39,7 @@ class Usage:
             "total_tokens": self.prompt + self.completion,
             "completion_tokens_details": {"reasoning_tokens": self.thinking},
             **told,
-            "karui": {"extra_tokens": self.extra},
+            "karui": {"extra_tokens": self.extra} | ({"inferred": self.inferred} if self.inferred else {}),
         }
 
 

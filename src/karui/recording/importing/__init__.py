@@ -7,7 +7,7 @@ reads and judges.
 
 from collections import Counter as Tallied
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from karui.core.errors import InputError
@@ -21,6 +21,7 @@ from karui.recording.importing.plug import Adapter, adapter, adapters, recognise
 from karui.recording.importing.reply import Counts, Logged, LoggedTrial
 from karui.recording.importing.source import Source
 from karui.recording.reference import self_reference
+from karui.tasks.worker import timed_out
 
 __all__ = [
     "Adapter",
@@ -108,6 +109,7 @@ def import_log(
         references=references or {},
         agreement=agreement,
     )
+    before = timed_out()
     read = list(reader.read(source))
     taken, name = _of_one_model(read, model, source)
     made = assemble(taken, source, how)
@@ -132,6 +134,7 @@ def import_log(
         caveats=(*reader.caveats, *made.caveats),
         agreement=agreement,
     )
+    recording = replace(recording, manifest=replace(recording.manifest, timeouts=timed_out() - before))
     return Imported(
         self_reference(recording) if agreement else recording,
         reader.name(),

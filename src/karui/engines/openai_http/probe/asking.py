@@ -7,8 +7,7 @@ from karui.core.ask import Prompt
 from karui.core.errors import Refused
 from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import Markers, plain
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.client import Client
 from karui.engines.openai_http.render import FolderRenderer, Renderer
@@ -33,10 +32,11 @@ class Asking:
         why: For what is missing, what the server said or did.
         spent: Tokens it has cost, prompts included.
         fingerprint: What the server says of its version.
+        inferred: Which counts of its usage follow from others only, as it was seen last.
     """
 
     def __init__(
-        self, client: Client, model: str, folder: str = "", override: Override = FOUND_NOTHING
+        self, client: Client, model: str, folder: str = "", override: Override = NOTHING_SAID
     ) -> None:
         """Takes what the user said."""
         self.client, self.model, self.folder, self.override = client, model, folder, override
@@ -45,7 +45,7 @@ class Asking:
         self.renderer: Renderer | None = None
         self.why: dict[str, str] = {}
         self.spent = 0
-        self.fingerprint = ""
+        self.fingerprint = self.inferred = ""
 
     @property
     def markers(self) -> Markers:
@@ -120,6 +120,7 @@ class Asking:
     def _counted(self, chunk: Chunk) -> Chunk:
         if chunk.usage is not None:
             self.spent += chunk.usage.prompt + chunk.usage.completion
+            self.inferred = chunk.usage.inferred or self.inferred
         self.fingerprint = chunk.fingerprint or self.fingerprint
         return chunk
 

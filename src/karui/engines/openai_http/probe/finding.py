@@ -8,10 +8,11 @@ from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.models import chosen, served
 from karui.engines.openai_http.probe.asking import QUESTION, Asking
 from karui.engines.openai_http.probe.cache import find_cache
+from karui.engines.openai_http.probe.drawing import find_seeds
 from karui.engines.openai_http.probe.steering import (
+    find_continued,
     find_effort,
     find_prefill,
-    find_seeds,
     find_switch,
     find_temperature,
 )
@@ -53,7 +54,8 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
     can = await find_streaming(asking, can)
     can = await find_switch(asking, can)
     can = replace(can, effort=await find_effort(asking, can))
-    can = replace(can, seeds=await find_seeds(asking, can))
+    can = await find_seeds(asking, can)
+    can = replace(can, continued=await find_continued(asking, can))
     can = replace(can, before_temperature=await find_temperature(asking, can))
     cache, block = await find_cache(asking, can)
     return replace(
@@ -61,6 +63,8 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
         cache=cache,
         cache_block=block,
         fingerprint=asking.fingerprint,
+        told_budget=asking.thinking.budget,
+        inferred=asking.inferred,
         spent=asking.spent,
         why=dict(asking.why),
     )

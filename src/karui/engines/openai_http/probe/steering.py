@@ -1,13 +1,14 @@
-"""What a server can be made to do: go on with a partial answer, leave thinking out, heed a seed."""
+"""What a server can be made to do: go on with a partial answer, leave thinking out, think longer."""
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
 from karui.core.errors import Refused
 from karui.engines.chat.format import Switch
 from karui.engines.openai_http.capabilities import Capabilities
-from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing
+from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing, messages_for
+from karui.engines.openai_http.requests import CONTINUE
+from karui.engines.openai_http.wire import Chunk
 
 OFF: tuple[dict[str, Any], ...] = (
     {"enable_thinking": False},
@@ -16,7 +17,7 @@ OFF: tuple[dict[str, Any], ...] = (
 )
 """What leaves the thinking out in the chat templates of released models."""
 _DRAWN, _EFFORT = 24, 256
-"""Tokens generated to see whether a seed, and an effort, make a difference."""
+"""Tokens generated to see where a continued answer comes, and whether an effort makes a difference."""
 
 
 async def find_prefill(asking: Asking, can: Capabilities) -> Capabilities:
@@ -113,18 +114,36 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
     return False
 
 
-async def find_seeds(asking: Asking, can: Capabilities) -> bool | None:
-    """Returns whether one seed draws the same again and others something else; None where nothing tells."""
-    body = await asking.question(can) | {can.limit: _DRAWN, "temperature": 1.5}
+async def find_continued(asking: Asking, can: Capabilities) -> str:
+    """Returns where the answer comes that continues a message whose thinking is closed; "" where not tried.
+
+    A parser that never sees the end of thinking takes all for thinking: vLLM 0.26 does so, but not in
+    streams.
+    """
+    if not (can.chat and can.prefill) or asking.markers.plain or not can.thinking_field:
+        return ""
+    words = f"{asking.markers.open}\nIt is 15.\n{asking.markers.close}\n\nThe farmer has"
+    messages = [*messages_for(QUESTION), {"role": "assistant", "content": words}]
+    body = {"messages": messages, can.limit: _DRAWN, "temperature": 0.0, **CONTINUE}
     try:
-        drawn = await asyncio.gather(
-            *(asking.said(can.route, {**body, "seed": seed}) for seed in (11, 11, 12, 13))
-        )
+        whole = _place(await asking.said("chat", body))
+        streamed = await asking.streamed("chat", body)
+        parts = tuple(p for c in streamed for p in c.parts)
+        came = _place(Chunk(field=next((c.field for c in streamed if c.field), ""), parts=parts))
+        found = f"in {whole}" if whole == came else f"in {whole}; streamed, in {came}"
+        if whole != "content":
+            bare = _place(await asking.said("chat", {**body, "include_reasoning": False}))
+            found += "; lost with include_reasoning=false" if bare == "nothing" else ""
     except Refused as error:
-        asking.why["seeds"] = f"refused: {error.why}"
-        return None
-    texts = [c.thinking + c.text for c in drawn]
-    return texts[0] == texts[1] if len(set(texts)) > 1 else None
+        return f"refused: {error.why}"
+    return found
+
+
+def _place(chunk: Chunk) -> str:
+    """Returns the field that a reply's text is in."""
+    if any(not apart and said.strip() for said, apart in chunk.parts):
+        return "content"
+    return chunk.field or "nothing"
 
 
 async def find_temperature(asking: Asking, can: Capabilities) -> bool | None:

@@ -1,0 +1,145 @@
+"""A reply sorted into thinking and answer while it comes, for those who pass it on and cannot wait."""
+
+from karui.engines.chat import pairs
+from karui.engines.chat.answers import end_pattern, marker_begun
+from karui.engines.chat.markers import Markers, Start, plain
+from karui.engines.chat.passages import Sorted, Stretch, sort_reply
+
+_WHERE = "the reply"
+_PLAIN = plain("the reply shows none")
+_MARKS = ("<", "[", "◁")
+"""What markers begin with."""
+_LONGEST = 48
+"""Characters after which a beginning is no marker any more."""
+
+
+class Hearing:
+    """Sorts the text of one reply piece by piece.
+
+    What it says while it comes is the best that can be known then: where a template has opened the thinking
+    and nobody said so, it sounds like an answer up to the end marker. What it was in the end, `sorted`
+    tells.
+
+    Attributes:
+        markers: Of the model; plain until some are known or seen.
+        mistaken: Whether an end marker has shown that what sounded like an answer was thinking.
+    """
+
+    def __init__(self, markers: Markers | None = None, start: Start = Start.UNDECIDED) -> None:
+        """Takes what is known of the model; None finds its markers in what it says."""
+        self.markers = markers or _PLAIN
+        self.mistaken = False
+        self._known = markers is not None
+        self._start = self._mode = start
+        self._text: list[str] = []
+        self._length = 0
+        self._stretches: list[Stretch] = []
+        self._held = ""
+        self._opened = False
+        """Whether thinking has just been opened: a line break that follows belongs to the marker."""
+
+    def take(self, text: str, *, apart: bool) -> list[tuple[str, bool]]:
+        """Takes what came next; returns what is sure of it by now, and whether it is thinking.
+
+        Args:
+            text: A piece of the reply.
+            apart: Whether the server says that it is thinking.
+        """
+        if not text:
+            return []
+        if not self._stretches or self._stretches[-1].apart is not apart:
+            self._stretches.append(Stretch(self._length, apart))
+        self._text.append(text)
+        self._length += len(text)
+        if apart:
+            return [*self.end(), (text, True)]
+        self._held += text
+        made: list[tuple[str, bool]] = []
+        while self._step(made):
+            pass
+        return made
+
+    def end(self) -> list[tuple[str, bool]]:
+        """Returns what was held because a marker might have begun in it."""
+        held, self._held = self._held, ""
+        if held and self._mode is Start.UNDECIDED:
+            self._mode = Start.ANSWERING if held.strip() else self._mode
+        return [(held, self._mode is Start.THINKING)] if held else []
+
+    @property
+    def sorted(self) -> Sorted:
+        """What all of it was."""
+        text = "".join(self._text)
+        markers = self.markers
+        if not self._known:
+            markers = pairs.in_text(text, _WHERE) or markers
+        return sort_reply(markers, text, self._start, self._stretches)
+
+    def _step(self, made: list[tuple[str, bool]]) -> bool:
+        """Sorts what is held as far as possible; returns whether more of it may be."""
+        if self._mode is Start.UNDECIDED:
+            return self._decide()
+        return self._close(made) if self._mode is Start.THINKING else self._answer(made)
+
+    def _decide(self) -> bool:
+        said = self._held.lstrip()
+        if not said:
+            return False
+        if said.startswith(_MARKS) and not self._seen(said):
+            opening = self.markers.open
+            may = len(said) < _LONGEST if not self._known else opening.startswith(said)
+            if may:
+                return False
+        opening = self.markers.open
+        if opening and said.startswith(opening.strip()):
+            self._held = said[len(opening) :]
+            self._mode, self._opened = Start.THINKING, True
+        else:
+            self._mode = Start.ANSWERING
+        return True
+
+    def _seen(self, said: str) -> bool:
+        """Looks for known markers where none are known yet."""
+        if not self._known and (found := pairs.in_text(said, _WHERE)) is not None:
+            self.markers, self._known = found, True
+        return bool(self.markers.open) and said.startswith(self.markers.open.strip())
+
+    def _close(self, made: list[tuple[str, bool]]) -> bool:
+        if self._opened and self._held:
+            self._held, self._opened = self._held.removeprefix("\n"), False
+        found = None if self.markers.plain else end_pattern(self.markers).search(self._held)
+        if found:
+            self._give(made, found.start(), thinking=True)
+            self._held = self._held[found.end() - found.start() :]
+            self._mode = Start.ANSWERING
+            return bool(self._held)
+        sure = len(self._held) - (0 if self.markers.plain else marker_begun(self.markers, self._held))
+        self._give(made, sure, thinking=True)
+        return False
+
+    def _answer(self, made: list[tuple[str, bool]]) -> bool:
+        """Passes the answer on without markers that have leaked into it."""
+        at = min((n for m in _MARKS if (n := self._held.find(m)) >= 0), default=-1)
+        if at < 0:
+            self._give(made, len(self._held), thinking=False)
+            return False
+        self._give(made, at, thinking=False)
+        self._seen(self._held)
+        opening, closing = self.markers.open.strip(), self.markers.close.strip()
+        for marker in filter(None, (closing, opening)):
+            if self._held.startswith(marker):
+                self._held = self._held[len(marker) :]
+                if marker == opening:
+                    self._mode, self._opened = Start.THINKING, True
+                self.mistaken |= marker == closing
+                return bool(self._held)
+        begins = any(m and m.startswith(self._held) for m in (opening, closing))
+        if begins or (not self._known and len(self._held) < _LONGEST and not self._held[1:].count(" ")):
+            return False
+        self._give(made, 1, thinking=False)
+        return bool(self._held)
+
+    def _give(self, made: list[tuple[str, bool]], length: int, *, thinking: bool) -> None:
+        if length > 0:
+            made.append((self._held[:length], thinking))
+            self._held = self._held[length:]

@@ -1,0 +1,53 @@
+"""Whether closing a stream ends it on the server."""
+
+import asyncio
+import re
+
+from karui.core.ask import Ask, Prompt, Sampling
+from karui.core.errors import EngineError
+from karui.engines.openai_http.parts import Parts
+from karui.engines.openai_http.probe.asking import QUESTION, Asking
+from karui.engines.openai_http.stream import HttpStream
+
+_RUNNING = re.compile(
+    r"^\w+:(?:num_requests_running|num_running_reqs|requests_processing)(?:\{[^}\n]*\})?\s+([0-9.e+]+)$",
+    re.MULTILINE,
+)
+"""The counts of vLLM, of SGLang and of llama.cpp."""
+
+
+async def frees(asking: Asking, parts: Parts) -> bool | None:
+    """Returns whether closing a stream ends it on the server, by its count of running requests."""
+    metrics = f"{asking.client.root}/metrics"
+
+    async def running() -> float | None:
+        try:
+            found = _RUNNING.findall(str(await asking.client.get(metrics)))
+        except EngineError:
+            return None
+        return sum(map(float, found)) if found else None
+
+    idle = await running()
+    if idle is None:
+        asking.why["frees"] = "it has no count of running requests"
+        return None
+    prompt = Prompt(f"{QUESTION} Explain it at length, and check every step several times.")
+    # Above the temperature at which it would soon come to an end by itself.
+    streams = [
+        HttpStream(parts, Ask(f"{n}", prompt, Sampling(2.0, max_tokens=100_000)), n, str) for n in range(4)
+    ]
+    try:
+        await asyncio.gather(*(s.advance() for s in streams))
+        busy = await running()
+    finally:
+        for stream in streams:
+            asking.spent += stream.stop()
+    if busy is None or busy <= idle:
+        asking.why["frees"] = "the streams were over before it could be seen"
+        return None
+    for wait in (0.1, 0.2, 0.5, 1.0, 2.0):
+        await asyncio.sleep(wait)
+        now = await running()
+        if now is not None and now <= idle:
+            return True
+    return False
