@@ -18,6 +18,7 @@ _SYMBOLS = frozenset(
         "deg th st nd rd pt px ha cc yo rpm bps"
     ).split()
 )
+_ATTACHED = frozenset("m g h L V W".split())
 _MONTHS = (
     "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|Oct(?:ober)?"
     "|Nov(?:ember)?|Dec(?:ember)?"
@@ -27,7 +28,7 @@ _OPERATOR_BEFORE = re.compile(
     r"|(?<![=-])> ?$"  # => and -> are arrows
     r"|\* $|[^\s(「『:|*]\*+$"  # ** is emphasis
     r"|\d:$|\d : ?$|[\w)}] ?/ ?$|\d\D{0,12}~ ?$|\d ?x ?$"
-    r"|\\[A-Za-z]+ ?$|[A-Za-z]\($"
+    r"|\\[A-Za-z]+ ?$|[A-Za-z]\($|(?<![A-Za-z'])[b-zB-HJ-Z][,;] ?[-+]?$"
 )
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\bneither|\bnor)(?: (?:be|equal(?: to)?|necessarily))? ?$"
@@ -39,6 +40,7 @@ _OPERATOR_AFTER = re.compile(
     r" ?(?:[+×÷^·±√{_≤≥≠]|\*(?!\*)|>|<(?!/?[a-z]{2})|\\(?![\s)\]]))"
     r"| ?[-~〜～] ?[\d(\\]|-[A-Za-z](?![A-Za-z])| - (?![A-Za-z]{2})|:\d| ?/ ?\("
     r"|\.\\|\([a-z][)+\-*^]"
+    r"|[,;] ?[-+]?(?:[b-zB-HJ-Z](?![A-Za-z'])|\\[A-Za-z])"  # 1, i, -i
 )
 _OTHERWISE = re.compile(
     r"割|ではな|じゃな|.{0,2}?(?:以上|以下|未満|より[大小多少高低長短重軽])"
@@ -107,7 +109,12 @@ def _bound_after(text: str, found: Numeral) -> bool:
         return False
     letters, gap = word["letters"], word["gap"]
     if letters in _SYMBOLS:
-        return letters == "a" and not gap
+        # 5m is a length and 2s may be anything; 25 m^2 is an area and 3s^2 is not.
+        return (
+            not gap
+            and len(letters) == 1
+            and (letters not in _ATTACHED or (right[1:2] == "^" and letters != "m"))
+        )
     # Three letters are a unit, two are one behind a blank (5 lb), a single one is a variable.
     return not gap if len(letters) == 2 else letters == "x" or (len(letters) == 1 and letters not in "AI")
 

@@ -33,6 +33,7 @@ _NAME = re.compile(
     r"|[A-Za-z][A-Za-z ]{2,60}",
 )
 _VARIABLE = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])|\\[a-z]")
+_TO_THE_SECOND = re.compile(r"\d{1,2}:[0-5]\d:[0-5]\d")
 _DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
 _ABOUT = re.compile(r"\\(?:approx|simeq|doteq)(?![a-z])|[≈≒]")
 _EITHER_SIGN = re.compile(r"(?:\\pm|±) ?(?=[^,;±+-]*$)(?!.*\\[pm][pm])")
@@ -45,8 +46,9 @@ _UNIT_TEXT = re.compile(
 )
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mbox|boldsymbol|mathbf) ?\{([^{}]*)\}")
 _OR = re.compile(
-    r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:or|and) ?\}|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、"
-    r"|(?<=\d)と(?=[-\d\\])|;",
+    r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:, ?)?(?:or|and) ?\}"
+    r"|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、"
+    r"|(?<=\d)と(?=[-\d\\])|(?<!\\);",
 )
 _CHANGED = tuple(
     (re.compile(pattern), replacement)
@@ -68,7 +70,7 @@ _CHANGED = tuple(
         (r"∪", r"\\cup "),
         (r"±", r"\\pm "),
         (r"\^ ?\{? ?\\circ ?\}?|\\degree(?![a-z])|°|\\?%|\\\$", ""),
-        (r"\\frac ?(\d) ?(\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac ?(\\[a-zA-Z]+|\w) ?(\\[a-zA-Z]+|\w)", r"\\frac{\1}{\2}"),
         (r"\\frac ?\{([^{}]*)\} ?(\d|[a-z])", r"\\frac{\1}{\2}"),
         (r"([\^_]) ?\{ ?(\w) ?\}", r"\1\2"),
         (r"(\\[a-zA-Z]+) (?=[a-zA-Z])", "\\1\x00"),
@@ -196,6 +198,8 @@ def _ratio(phrase: str) -> str | None:
     text = delatex(phrase)
     if (time := clock(text)) is not None:
         return time
+    if _TO_THE_SECOND.fullmatch(text):
+        return text
     return _reduced(text) if _RATIO.fullmatch(text) else None
 
 
