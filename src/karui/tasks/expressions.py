@@ -176,7 +176,7 @@ def same_ratio(one: str, other: str) -> bool:
 
 
 def _bare(phrase: str) -> str:
-    phrase = tidy(phrase).rstrip(".。").strip()
+    phrase = tidy(phrase).rstrip(".。,;").strip()
     if wrapped := _WRAPPED.fullmatch(phrase):
         phrase = wrapped[1].strip()
     while len(phrase) > 2 and phrase[0] == phrase[-1] == "$" and "$" not in phrase[1:-1]:
