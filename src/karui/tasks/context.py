@@ -18,13 +18,13 @@ _SYMBOLS = frozenset(
         "deg th st nd rd pt px ha cc yo rpm bps"
     ).split()
 )
-_ATTACHED = frozenset("m g h L V W".split())
+_ATTACHED = frozenset("m g h l L V W".split())
 _MONTHS = (
     "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|Oct(?:ober)?"
     "|Nov(?:ember)?|Dec(?:ember)?"
 )
 _OPERATOR_BEFORE = re.compile(
-    r"[+×÷^·±≤≥≠√_{<〜\\] ?$"
+    r"[+×÷^·±≤≥≠√_{<〜\\⌊⌈] ?$|\|$|\bmod ?$|[\u0370-\u039c\u039e-\u03bb\u03bd-\u03ff]$"
     r"|(?<![=-])> ?$"  # => and -> are arrows
     r"|\* $|[^\s(「『:|*]\*+$"  # ** is emphasis
     r"|\d:$|\d : ?$|[\w)}] ?/ ?$|\d\D{0,12}~ ?$|\d ?x ?$"
@@ -33,13 +33,15 @@ _OPERATOR_BEFORE = re.compile(
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\bneither|\bnor)(?: (?:be|equal(?: to)?|necessarily))? ?$"
     r"|\b(?:more|less|greater|fewer|larger|smaller|higher|lower|bigger) than ?$"
+    r"|\b(?:over|under|above|below|exceeds?) ?$"
     rf"|\b(?:{_MONTHS})\.? ?$",
     re.IGNORECASE,
 )
 _OPERATOR_AFTER = re.compile(
-    r" ?(?:[+×÷^·±√{_≤≥≠]|\*(?!\*)|>|<(?!/?[a-z]{2})|\\(?![\s)\]]))"
+    r" ?(?:[+×÷^·±√{_≤≥≠]|\*(?!\*)(?= ?[\w(\\$])|>|<(?!/?[a-z]{2})|\\(?![\s)\]]))"
     r"| ?[-~〜～] ?[\d(\\]|-[A-Za-z](?![A-Za-z])| - (?![A-Za-z]{2})|:\d| ?/ ?\("
     r"|\.\\|\([a-z][)+\-*^]"
+    r"|\||\.?e[+-]?\d| ?[\u0370-\u03a8\u03aa-\u03bb\u03bd-\u03ff]"  # |-5|, 2π; Ω and μ are units
     r"|[,;] ?[-+]?(?:[b-zB-HJ-Z](?![A-Za-z'])|\\[A-Za-z])"  # 1, i, -i
 )
 _OTHERWISE = re.compile(
@@ -72,6 +74,8 @@ def standing(text: str, found: Numeral, before: Numeral | None) -> Fraction | No
         before: The number before that one, if there is one.
     """
     value = found.value
+    if before is not None and before.start == found.start:  # 1,2,3
+        return None
     if value is None or _bound_before(text, found) or _bound_after(text, found):
         return None
     if before is not None and _belongs_to(text[before.end : found.start]):

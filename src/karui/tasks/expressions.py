@@ -34,6 +34,7 @@ _NAME = re.compile(
 )
 _VARIABLE = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])|\\[a-z]")
 _TO_THE_SECOND = re.compile(r"\d{1,2}:[0-5]\d:[0-5]\d")
+_CONTINENTAL = re.compile(r"[-+]?\d{1,3}(?:[. ]\d{3})+,\d+")
 _DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
 _ABOUT = re.compile(r"\\(?:approx|simeq|doteq)(?![a-z])|[≈≒]")
 _EITHER_SIGN = re.compile(r"(?:\\pm|±) ?(?=[^,;±+-]*$)(?!.*\\[pm][pm])")
@@ -55,7 +56,8 @@ _CHANGED = tuple(
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-z])", r"\\frac"),
         (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
-        (r"(?<!\\)\\(?:[!,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|~", " "),
+        (r"(?<!\\)\\(?:[!,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|(?<!\d)~|~(?!\d)", " "),
+        (r"\\(?:textcolor|color) ?\{[^{}]*\}|\\(?:bf|rm|it|sf)(?![a-z])", ""),
         (r"\\(?:times|cdot|ast)(?![a-z])|[×·∙*](?!\*)", r"\\cdot "),
         (r"\*\*", "^"),
         (r"\\(?:le|leqslant)(?![a-z])|≤", r"\\leq "),
@@ -74,7 +76,7 @@ _CHANGED = tuple(
         (r"\\frac ?\{([^{}]*)\} ?(\d|[a-z])", r"\\frac{\1}{\2}"),
         (r"([\^_]) ?\{ ?(\w) ?\}", r"\1\2"),
         (r"(\\[a-zA-Z]+) (?=[a-zA-Z])", "\\1\x00"),
-        (r" ", ""),
+        (r"(?<!\d) | (?!\d)", ""),  # 12 15 is not 1215
         ("\x00", " "),
     )
 )
@@ -224,6 +226,8 @@ def _members(phrase: str) -> str | None:
             break
     else:
         inner = _OR.sub(",", text)
+        if _CONTINENTAL.fullmatch(text):
+            return None
         if len(_split(inner)) < 2:
             return None
     parts = [part for part in _split(inner) if part.strip()]
