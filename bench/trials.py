@@ -3,10 +3,11 @@
     python bench/trials.py --data ../shared/data [--traces 300] [--work FOLDER] [--out FILE]
 
 The texts are long-thinking.jsonl.xz (MIT; DeepSeek-R1 on GSM8K test, from tianyi-lab/MiP-Overthinking):
-whole traces with their thinking, and no trials. karui-mini, which ships with karui, goes on from them at
-every checkpoint. It has never seen such questions, and its context holds 2,048 of its own small tokens:
-longer traces are tried as far as it goes. The figures show that the way runs to its end and what it costs;
-what karui-mini thinks of DeepSeek-R1's texts says nothing about DeepSeek-R1.
+whole traces with their thinking, and no trials. The shortest 300 of 601 are taken, since karui-mini's context
+holds 2,048 of its own small tokens: longer ones would be tried as far as it goes only. karui-mini, which ships
+with karui, goes on from them at every checkpoint. It has never seen such questions: the figures show that the
+way runs to its end and what it costs; what karui-mini thinks of DeepSeek-R1's texts says nothing about
+DeepSeek-R1.
 
 1. The log is imported: every row, none left out.
 2. The estimate, before a token is spent.
@@ -69,18 +70,18 @@ def by_hand() -> Path:
 
 
 def taken(data: Path, work: Path, count: int) -> Path:
-    """The first traces of one model, as a log of their own."""
+    """The shortest traces of one model, as a log of their own."""
     packed = next((p for p in (data / "traces", data) if p.is_dir()), data) / "long-thinking.jsonl.xz"
     log = work / "log.jsonl"
     with lzma.open(packed, "rt", encoding="utf-8") as lines:
-        mine = (line for line in lines if json.loads(line)["model"] == MODEL)
-        log.write_text("".join(line for line, _ in zip(mine, range(count), strict=False)), encoding="utf-8")
+        mine = [line for line in lines if json.loads(line)["model"] == MODEL]
+    log.write_text("".join(sorted(mine, key=len)[:count]), encoding="utf-8")
     return log
 
 
 def study(figures: Figures, log: Path, work: Path, wanted: int) -> None:
     """The whole way, figure by figure."""
-    done = import_log(log, verifier=tasks.verifier("math"))
+    done = import_log(log, verifier=tasks.verifier("numeric"))
     texts = work / "texts"
     if not (texts / "manifest.json").exists():
         save(done.recording, texts)
@@ -123,7 +124,7 @@ async def broken_off(recording: Recording, engine: Engine, folder: Path, after: 
         if now.done >= after and task is not None:
             task.cancel()
 
-    adding = add_trials(recording, engine, folder, verifier=tasks.verifier("math"), on_progress=enough)
+    adding = add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"), on_progress=enough)
     task = asyncio.ensure_future(adding)
     await asyncio.wait([task])
     if not task.cancelled() and task.exception() is not None:
@@ -133,7 +134,7 @@ async def broken_off(recording: Recording, engine: Engine, folder: Path, after: 
 
 async def finished(recording: Recording, engine: Engine, folder: Path) -> Recording:
     """The same call again: it goes on where it was."""
-    return await add_trials(recording, engine, folder, verifier=tasks.verifier("math"))
+    return await add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"))
 
 
 def bill(figures: Figures, expected: Estimate, billed: Bill, seconds: float) -> None:
