@@ -18,8 +18,8 @@ FAILING: dict[str, tuple[str, str]] = {
         "{n}問に対する{replies}件の回答から、比較できる答えを1件も読み取れませんでした。",
     ),
     "fails_below floor": (
-        ("{hits} of its {replies} replies to {n} questions are right ({share}; 95% interval {bounds})."),
-        "{n}問に対する{replies}件の回答のうち、正解は{hits}件でした（{share}、95%区間{bounds}）。",
+        ("{hits} of its {replies} replies to {n} questions are {right} ({share}; 95% interval {bounds})."),
+        "{n}問に対する{replies}件の回答のうち、{right}は{hits}件でした（{share}、95%区間{bounds}）。",
     ),
     "fails_near chance": (
         (
