@@ -103,19 +103,27 @@ FAILING: dict[str, tuple[str, str]] = {
         "Record again, into a new folder, with a larger --max-tokens.",
         "--max-tokensを大きくして、新しいフォルダーに記録し直してください。",
     ),
-    "because_repeats": (
-        "{count} of {of} replies repeat the same passage to their end.",
-        "{of}件中{count}件の回答が、同じ文章の繰り返しで終わっています。",
+    "because_loops": (
+        "{count} of {of} replies loop: they say the same passage again and again.",
+        "{of}件中{count}件の回答が、同じ文章を繰り返すループに陥っています。",
     ),
-    "cure_repeats": (
+    "cure_loops": (
         (
-            "Sample as the model's card recommends (--temperature, --top-p); check its weights and "
-            "chat template."
+            "Sample as the model's card recommends (--temperature, --top-p), never greedily; check its "
+            "weights and its chat template."
         ),
         (
-            "モデルの推奨値に合わせてサンプリングを設定し（--temperature、--top-p）、重みとチャットテン"
-            "プレートを確認してください。"
+            "モデルの推奨値に合わせてサンプリングを設定し（--temperature、--top-p。greedyは不可）、重みと"
+            "チャットテンプレートを確認してください。"
         ),
+    ),
+    "because_timeouts": (
+        "The comparison of {count} answers ran into its time limit (verifier: {detail}).",
+        "{count}件の答えの照合が制限時間を超えました（判定方式：{detail}）。",
+    ),
+    "cure_timeouts": (
+        "Name a simpler verifier in the column verifier, such as numeric or exact.",
+        "verifier列で、numericやexactなどのより単純な判定方式を指定してください。",
     ),
     "because_alike": (
         "{count} of {of} answers are the same, {detail}, although the questions differ.",
