@@ -34,11 +34,13 @@ FAILING: dict[str, tuple[str, str]] = {
     "rule_fix": (
         (
             "Rule: a baseline fails if none of its replies is right, if under {floor} are (and under "
-            "{plausible} at 95% confidence), or if it cannot be told from guessing."
+            "{plausible} at 95% confidence), or if it cannot be told from guessing. Intervals are Wilson's, "
+            "with questions counted, not replies."
         ),
         (
-            "判定基準：正解が1件もない場合、正答率が{floor}未満の場合（信頼度95%で{plausible}未満）、ま"
-            "たは当て推量と区別できない場合に、ベースラインの見直しが必要と判定します。"
+            "判定基準：正解が1件もない場合、正答率が{floor}未満の場合（信頼度95%で{plausible}未満）、また"
+            "は当て推量と区別できない場合に、ベースラインの見直しが必要と判定します。区間は回答ではなく問"
+            "題を単位としたWilson区間です。"
         ),
     ),
     "likely": (
