@@ -65,7 +65,7 @@ def test_every_string_is_used():
     folder = Path(write.__code__.co_filename).parent
     source = "".join(p.read_text() for p in folder.glob("*.py") if p.name != "language.py")
     made = re.compile(
-        r"(lead|next|fails|because|cure|mode|family|bill|axis|full|range_note|ended|curve)_|.*_agreement$|agrees$|differs$"
+        r"(lead|next|fails|because|cure|caveat|mode|family|bill|axis|full|range_note|ended|curve)_|.*_agreement$|agrees$|differs$"
         r"|promising$|not supported$|finished|cut by|answered$|dropped$|stopped$|full thinking$"
     )
     assert not [
