@@ -4,7 +4,7 @@
     python bench/servers.py [--quick]
 
 The first asks a server that runs, on its chat and on its raw completions, by `karui probe --json`, and keeps
-both in docs/servers/. The second writes the tables out of what is kept there; with --quick it only says whether
+both in docs/servers/. The second writes the tables out of what is kept there; with --quick it only says if
 they are as they should be. Nobody writes a cell by hand.
 """
 
