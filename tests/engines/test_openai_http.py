@@ -209,6 +209,13 @@ def test_a_budget_that_ends_at_line_breaks_is_one():
     assert 4 < budget.overshoot <= 96  # a step of the fake model is longer than a marker
 
 
+def test_a_budget_that_adds_a_text_of_the_server_is_one():
+    with serving(budget="text", completions=False) as fake:
+        budget = connect(fake).can.budget
+    assert budget.works, budget
+    assert "adds 'Time is up: I answer now.'" in budget.found
+
+
 def test_why_a_budget_is_refused_is_told():
     hint = "thinking_token_budget needs the V1 runner: set VLLM_USE_V2_MODEL_RUNNER=0."
     with serving(hint=hint) as fake:
