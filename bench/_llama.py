@@ -75,6 +75,7 @@ def main(job: dict[str, object]) -> None:
     params.hostnames, params.port = ["127.0.0.1"], 0
     # Without flash attention a row gets the same logits whatever runs beside it.
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.endpoint_metrics = True
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()

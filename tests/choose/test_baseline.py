@@ -7,7 +7,6 @@ import pytest
 
 from karui.choose.baseline import examine
 from karui.choose.chance import chance
-from karui.choose.reasons import repeats
 from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
 from karui.report.study import plain
@@ -155,7 +154,7 @@ def test_replies_cut_by_the_limit_are_the_first_reason():
         for n in range(9)
     ]
     found = examine(recorded(asked), FLOOR)
-    assert [r.code for r in found.reasons] == ["truncated", "repeats"]
+    assert [r.code for r in found.reasons] == ["truncated", "loops"]
     assert found.reasons[0].detail == "512"
     assert found.examples[0].thinking
     assert found.examples[0].text.endswith("well,")
@@ -195,20 +194,6 @@ def test_a_failure_survives_its_file():
     )
     kept = replace(choice, failure=failure)
     assert Choice.from_dict(plain(kept.as_dict())) == kept
-
-
-@pytest.mark.parametrize("text", ["wait, " * 400, "0" * 3000, "もう一度確認します。" * 200])
-def test_a_loop_is_seen(text):
-    assert repeats("First I add the numbers, then I check. " + text)
-
-
-def test_prose_is_no_loop():
-    words = (
-        "the a of box number add two three check again so it is not more than ten and we have left".split()
-    )
-    random = np.random.default_rng(1)
-    assert not repeats(" ".join(random.choice(words, 600)))
-    assert not repeats("ha " * 20)
 
 
 @pytest.mark.parametrize(

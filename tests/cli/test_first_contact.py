@@ -230,6 +230,16 @@ def test_full_thinking_without_thinking_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
 
 
+def test_a_model_without_markers_is_only_warned_of(tmp_path: Path) -> None:
+    asked = [
+        (f"Question {n}?", str(n), [reply(f"\\boxed{{{n}}}", thinking="", thought=0)] * 2) for n in range(30)
+    ]
+    made = recorded(asked, suffix="\n\nThe final answer is \\boxed{")
+    done = karui("choose", kept(tmp_path / "r", made), "--out", tmp_path / "c")
+    assert done.exit_code == 0, done.output
+    assert "Warning: 60 of 60 replies begin with their answer" in done.output
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_accepted_it_stands_in_the_first_line(lang: str, tmp_path: Path) -> None:
     recording = silent(tmp_path / "r")

@@ -209,6 +209,13 @@ def test_a_budget_that_ends_at_line_breaks_is_one():
     assert 4 < budget.overshoot <= 96  # a step of the fake model is longer than a marker
 
 
+def test_a_budget_that_adds_a_text_of_the_server_is_one():
+    with serving(budget="text", completions=False) as fake:
+        budget = connect(fake).can.budget
+    assert budget.works, budget
+    assert "adds 'Time is up: I answer now.'" in budget.found
+
+
 def test_why_a_budget_is_refused_is_told():
     hint = "thinking_token_budget needs the V1 runner: set VLLM_USE_V2_MODEL_RUNNER=0."
     with serving(hint=hint) as fake:
@@ -290,6 +297,8 @@ ROUTES = [
     {"completions": False, "thinking": "inline"},
     {"completions": False, "thinking": "opened"},
     {"completions": False, "thinking": "reasoning_content", "echo": True},
+    {"unlists": True},
+    {"completions": False, "thinking": "inline", "echo": True, "unlists": True},
     {"per_event": 3},
     {"per_event": 4, "completions": False},
     {"top": 0, "ids": False},
@@ -391,8 +400,9 @@ def test_hidden_thinking_is_counted():
     assert trace.bill.thinking + trace.bill.answer == trace.tokens
 
 
-def test_a_nested_brace_does_not_end_a_trial():
-    with serving() as fake:
+@pytest.mark.parametrize("behaviour", [{}, {"unlists": True}], ids=str)
+def test_a_nested_brace_does_not_end_a_trial(behaviour):
+    with serving(**behaviour) as fake:
         fake.model.right = lambda question: "\\frac{1}{2}"
         fake.model.said = lambda question, step: "\\frac{1}{2}"
         engine = connect(fake)

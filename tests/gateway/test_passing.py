@@ -95,6 +95,14 @@ def test_line_ends_and_comments_go_by(house, mark):
     assert (record.status, kept.thinking, kept.answer) == (200, "so", "42")
 
 
+def test_characters_cut_in_two_are_kept_whole(house):
+    halves = [chunk(said("X")).replace("X", half) for half in ("4 \\ud83d", "\\ude00 42")]
+    fault = stream(thought("so"), *halves)
+    reply, _, kept = passed(house, fault)
+    assert reply.content.decode() == fault[1]
+    assert kept.answer == "4 \N{GRINNING FACE} 42"
+
+
 @pytest.mark.parametrize(
     ("deltas", "thinking", "answer"),
     [

@@ -209,7 +209,10 @@ class Capabilities:
             ("continues a partial answer", yes[self.prefill] + self._because("prefill")),
             ("likeliest tokens listed", listed),
             ("token numbers", yes[self.ids]),
-            ("thinking", f"{self.thinking}{f' ({self.thinking_field})' if named else ''}"),
+            (
+                "thinking",
+                f"{self.thinking}{f' ({self.thinking_field})' if named else ''}{self._because('thinking')}",
+            ),
             ("thinking counted in usage", yes[self.thinking_counted]),
             ("counts that are inferred", self.inferred or "none"),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),

@@ -9,82 +9,9 @@ from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import LONGEST_END, end_pattern, marker_begun
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
-from karui.engines.openai_http.content import Part, paired
+from karui.engines.openai_http.content import paired
+from karui.engines.openai_http.pieces import Piece
 from karui.engines.openai_http.signals import measure
-from karui.engines.openai_http.wire import Chunk, Token
-
-_MOST_LISTED = 64
-"""Tokens of an event that are looked through for where its answer begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a chunk that belongs to one token, or to none.
-
-    Attributes:
-        text: What it adds.
-        apart: Whether the server put it into the field for thinking.
-        tokens: How many tokens it stands for.
-        token: The token where the server lists it.
-        id: Its number where it is told.
-        at: When it came, seconds on the stream's clock.
-    """
-
-    text: str
-    apart: bool
-    tokens: int
-    token: Token | None = None
-    id: int | None = None
-    at: float = 0.0
-
-
-def pieces_of(chunk: Chunk, tokens: int, at: float) -> list[Piece]:
-    """Cuts a chunk into its tokens.
-
-    Where the texts of its tokens do not add up to a part's (a character spread over tokens, a marker that the
-    server has taken out), the part's text goes with the last of them.
-
-    Args:
-        chunk: From the server.
-        tokens: How many tokens it stands for.
-        at: When it came.
-    """
-    parts = list(chunk.parts) or [("", bool(chunk.field))]
-    listed: list[Token | None] = [*chunk.tokens] or [None] * tokens
-    ids: list[int | None] = [*chunk.ids] or [t.id if t else None for t in listed]
-    ids += [None] * (len(listed) - len(ids))
-    said = [t.text if t else "" for t in listed]
-    begins = _begins(said, parts)
-    ends = [*begins[1:], len(listed)]
-    made = [Piece("", parts[0][1], 1, listed[n], ids[n], at) for n in range(begins[0])]
-    for (text, apart), begin, end in zip(parts, begins, ends, strict=True):
-        texts = said[begin:end]
-        if "".join(texts) != text:
-            texts = [*[""] * (end - begin - 1), text]
-        if begin == end:
-            made.append(Piece(text, apart, 0, None, None, at))
-        else:
-            made += [Piece(t, apart, 1, listed[begin + n], ids[begin + n], at) for n, t in enumerate(texts)]
-    return made
-
-
-def _begins(said: list[str], parts: list[Part]) -> list[int]:
-    """Returns at which of an event's tokens its parts begin: by what they say, else by their length."""
-    if len(parts) == 1 and len(said) <= 1:
-        return [0]
-    found: list[int] = []
-    for text, _ in parts if len(said) <= _MOST_LISTED else ():
-        places = range(found[-1] + 1 if found else 0, len(said))
-        wanted = text.strip()
-        place = next((k for k in places if "".join(said[k:]).lstrip().startswith(wanted)), -1)
-        if place < 0:
-            break
-        found.append(place)
-    if len(found) == len(parts):
-        return found
-    lengths = [len(text) for text, _ in parts]
-    shares = [len(said) * sum(lengths[:n]) // (sum(lengths) or 1) for n in range(len(parts))]
-    return [min(share, max(0, len(said) - 1)) for share in shares]
 
 
 @dataclass
@@ -197,7 +124,7 @@ class Split:
         """Returns the thinking behind its first `told` characters that no marker can take back any more."""
         if not self._thought:
             return ""
-        begin = self._begin + self._line_to_skip
+        begin = self._begin + self._to_skip
         return self.text[begin + told : self._end if self._end >= 0 else self._shown_end]
 
     @property
@@ -209,7 +136,8 @@ class Split:
     def said(self) -> str:
         """Everything written so far, the opening marker included: what a trial goes on from."""
         if self.fields and self._mode is Start.THINKING:
-            return self.markers.open + self.text[self._opened :]
+            written, opening = self.text[self._opened :], self.markers.open
+            return written if opening and written.startswith(opening) else opening + written
         return self.text
 
     @property
@@ -370,18 +298,25 @@ class Split:
         """Where what may be shown ends: the beginning of a marker is not, before it turned out to be none."""
         if self._held is not None:
             return self._held[0]
-        held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
-        return len(self.text) - held
+        if self.fields:
+            left = self._shown == self._begin and self.markers.open.startswith(self.text[self._begin :])
+            return self._begin if left else len(self.text)
+        return len(self.text) - marker_begun(self.markers, self.text[self._begin :])
 
     @property
-    def _line_to_skip(self) -> bool:
-        """Whether a line break follows an opening marker that the model wrote itself."""
+    def _to_skip(self) -> int:
+        """Characters in front of the thinking: a marker that a parser has left there, a line break behind it."""
         opened = self._begin or (self.fields and self._shown == self._opened)
-        return bool(opened) and self._shown == self._begin and self.text.startswith("\n", self._begin)
+        if not opened or self._shown != self._begin:
+            return 0
+        at = self._begin
+        if self.fields and self.text.startswith(self.markers.open, at):
+            at += len(self.markers.open)
+        return at + self.text.startswith("\n", at) - self._begin
 
     def _skip_line(self) -> None:
-        if self._line_to_skip:
-            self._begin = self._shown = self._begin + 1
+        self._begin += (skipped := self._to_skip)
+        self._shown += skipped
 
 
 def _columns(signals: list[tuple[float, float, float]]) -> Signals:

@@ -53,6 +53,9 @@ async def find_thinking(asking: Asking, can: Capabilities) -> Capabilities:
             "thinking_counted": bool(chunk.usage and chunk.usage.thinking),
         }
         seen = seen or chunk.text
+        if found["thinking"] is Thinking.PLAIN and chunk.finish == "length" and asking.renderer is None:
+            wrote = chunk.usage.completion if chunk.usage else "as many as allowed"
+            asking.why["thinking"] = f"no end of thinking came in {wrote} tokens, which may be too few"
     if asking.markers.plain and not asking.override.texts:
         _learn(asking, seen, in_field=found.get("thinking") is Thinking.FIELD)
     return replace(can, **found)
