@@ -1,7 +1,7 @@
 """`karui trials`: answers tried inside texts that are there already."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -57,7 +57,7 @@ def trials(
 
     read = load(recording)
     read = Recording(read.manifest, read.questions[: limit or None])
-    options = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
+    options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
     options |= {"folder": tokenizer} if tokenizer else {}
     options |= {"rule": spaced(every)} if every else {}
     name = model or MINI
