@@ -63,6 +63,7 @@ class Behaviour:
     echo: bool = False  # chat repeats the partial answer, as llama.cpp's does
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
+    lists: bool = True  # whether it can list its models
 
 
 _OPENAI = set(
@@ -160,6 +161,8 @@ class Fake:
     async def models(self, request):
         if (refused := self.unknown_key(request)) is not None:
             return refused
+        if not self.behaviour.lists:
+            return PlainTextResponse("Internal Server Error", 500)
         data = [
             {"id": m, "object": "model", "max_model_len": self.behaviour.context}
             for m in self.behaviour.served
