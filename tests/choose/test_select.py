@@ -10,7 +10,7 @@ from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, spl
 from karui.choose.select import choose, lined_up
 from karui.choose.space import Space
 from karui.core.choice import Choice, Rule
-from karui.core.errors import PlanError
+from karui.core.errors import NotRecorded, PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
 from karui.measure.footing import Footing
@@ -35,6 +35,7 @@ def outcomes(plan: Plan, correct: np.ndarray, tokens: float, confidence: float =
         answered=full,
         traces=full,
         truncated=full * 0,
+        looped=full * 0,
         time=full * tokens,
         held={"main": full * tokens},
         busy={"main": full * tokens},
@@ -112,6 +113,28 @@ def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
     only = replace(whole, test={k: o for k, o in whole.test.items() if o.plan in (*line, Plan())})
     assert choose(only, test, rule, Footing()).as_dict() == choose(whole, test, rule, Footing()).as_dict()
     assert [t.plan for t in choose(whole, test, rule, Footing()).tested] == [p.id for p in line]
+
+
+def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() -> None:
+    made = synthetic(40, 2)
+    pilot, test = split(made)
+    # One question of the pilot has one trace only, as an unfinished recording or a cut log has it.
+    short = replace(pilot.questions[0], traces=pilot.questions[0].traces[:1])
+    pilot = replace(pilot, questions=(short, *pilot.questions[1:]))
+    two, budget = map(catalog.parse, ("self-consistency:k=2", "token-budget:tokens=100"))
+    told: list[tuple[int, int]] = []
+    plans = (Plan(), two, budget)
+    group = Group({"main": pilot}, {"main": test}, Space(plans, ()))
+    evidence = gather([group], on_progress=lambda *at: told.append(at))
+    assert set(evidence.pilot) == set(evidence.test) == {Plan().id, budget.id}
+    [lost] = evidence.refused
+    assert (lost.plan, lost.label) == (two.id, two.label)
+    assert "may ask for 2 traces" in lost.reason
+    assert told[-1] == (6, 6)
+    assert lost in chosen(evidence).rejected
+    alone = replace(pilot, questions=(replace(short, traces=()), *pilot.questions[1:]))
+    with pytest.raises(NotRecorded, match="full thinking may ask for 1 trace"):
+        gather([Group({"main": alone}, {"main": test}, Space(plans, ()))])
 
 
 def test_a_choice_survives_its_file() -> None:

@@ -59,6 +59,19 @@ def test_replay_of_named_plans(recording: Path) -> None:
     assert only["comparison"]["token_ratio"]["value"] == pytest.approx(4, rel=0.01)
 
 
+def test_replay_lists_the_plans_it_cannot_replay_and_shows_the_others(recording: Path) -> None:
+    words = ("--plan", "self-consistency:k=40", "--plan", "self-consistency:k=2")
+    done = karui("replay", recording, *words, "--json")
+    found = json.loads(done.stdout)
+    assert [p["measurement"]["label"] for p in found["plans"]] == ["self-consistency(k=2)"]
+    [refused] = found["refused"]
+    assert refused["label"] == "self-consistency(k=40)"
+    assert "may ask for 40 traces" in refused["reason"]
+    shown = karui("replay", recording, *words)
+    assert "1 plans cannot be replayed" not in shown.output
+    assert "1 plan cannot be replayed" in shown.output
+
+
 def test_choose_writes_choice_study_and_report(recording: Path, tmp_path: Path) -> None:
     done = karui("choose", recording, "--out", tmp_path, "--lang", "ja")
     assert done.exit_code == 0, done.output

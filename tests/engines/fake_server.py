@@ -61,6 +61,14 @@ class Behaviour:
     crowded: bool = False  # what is drawn depends on what runs beside it
     delay: float = 0.0  # seconds a token
     echo: bool = False  # chat repeats the partial answer, as llama.cpp's does
+    sees: str = ""  # the field of earlier turns whose thinking the template shows
+    raises: tuple = ()  # levels of effort at which the template raises an error
+    raised: int = 400  # the status that this is answered with
+    opens: bool = False  # the template opens the thinking itself, and shows no such turn
+    off: bool = False  # the template closes the thinking unless enable_thinking says otherwise
+    longer: int = 0  # steps of thinking more than usual
+    unlists: bool = False  # counts the token of a stop word, and neither lists nor shows it, as llama.cpp's
+    mute: int = 0  # the status that chat answers every question with
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
     lists: bool = True  # whether it can list its models
@@ -76,21 +84,32 @@ def pieces(text):
     return _PIECES.findall(text)
 
 
-def template(messages, *, kwargs):
-    text = "".join(f"<|{m['role']}|>{m['content']}{END}" for m in messages)
+def template(messages, *, kwargs, sees="", opens=False, off=False):
+    thoughts = [m.get(sees) or "" if m["role"] == "assistant" else "" for m in messages]
+    shown = [f"<think>\n{t}\n</think>\n\n" if t else "" for t in thoughts]
+    said = zip(messages, shown, strict=True)
+    text = "".join(f"<|{m['role']}|>{thought}{m['content']}{END}" for m, thought in said)
     if kwargs.get("reasoning_effort"):
         text = f"<|effort|>{kwargs['reasoning_effort']}{text}"
-    closed = "<think>\n\n</think>\n\n" if kwargs.get("enable_thinking") is False else ""
-    return f"{text}<|assistant|>{closed}"
+    if kwargs.get("enable_thinking", not off) is False:
+        return f"{text}<|assistant|><think>\n\n</think>\n\n"
+    return f"{text}<|assistant|>{'<think>' + chr(10) if opens else ''}"
+
+
+class TemplateError(Exception):
+    """A template that raises."""
 
 
 class Model:
     """What is said after a prompt."""
 
+    def __init__(self, longer=0):
+        self.longer = longer
+
     def steps(self, question, seed, effort=""):
         if effort:
-            return 3 if effort == "low" else 9
-        return 4 + int(sha256(f"{question}{seed}".encode()).hexdigest(), 16) % 5
+            return {"low": 3, "medium": 6}.get(effort, 9)
+        return self.longer + 4 + int(sha256(f"{question}{seed}".encode()).hexdigest(), 16) % 5
 
     def right(self, question):
         return sum(map(int, re.findall(r"\d+", question)))
@@ -132,7 +151,7 @@ class Fake:
 
     def __init__(self, behaviour):
         self.behaviour = behaviour
-        self.model = Model()
+        self.model = Model(behaviour.longer)
         self.ids = {}
         self.names = []
         self.requests = []
@@ -188,7 +207,13 @@ class Fake:
             text = body["content"]
         else:
             return fault(404, "Not Found")
-        return JSONResponse({"tokens": self.numbers(text)})
+        numbers = self.numbers(text)
+        told = {"tokens": numbers}
+        if body.get("return_token_strs"):  # vLLM
+            told["token_strs"] = [self.text([n]) for n in numbers]
+        elif body.get("with_pieces"):  # llama.cpp
+            told["tokens"] = [{"id": n, "piece": self.text([n])} for n in numbers]
+        return JSONResponse(told)
 
     async def detokenize(self, request):
         if self.behaviour.template != "tokenize":
@@ -235,6 +260,8 @@ class Fake:
             return refused
         if not (does.chat if chat else does.completions):
             return fault(404, "Not Found")
+        if chat and does.mute:
+            return fault(does.mute, "The model's output does not match the expected format", "server_error")
         if body.get("model") not in does.served:
             return fault(404, f"The model `{body.get('model')}` does not exist.", kind="NotFoundError")
         if does.strict and (unknown := sorted(set(body) - _OPENAI)):
@@ -273,7 +300,11 @@ class Fake:
             "enable_thinking": self.behaviour.switch,
             "reasoning_effort": self.behaviour.effort == "prompt",
         }
-        return template(messages, kwargs={k: v for k, v in (kwargs or {}).items() if known.get(k)})
+        does = self.behaviour
+        if (kwargs or {}).get("reasoning_effort") in does.raises:
+            raise TemplateError(f"no such effort: {kwargs['reasoning_effort']}")
+        told = {k: v for k, v in (kwargs or {}).items() if known.get(k)}
+        return template(messages, kwargs=told, sees=does.sees, opens=does.opens, off=does.off)
 
     async def reply(self, request, body, prompt, begun, *, chat, met):
         does = self.behaviour
@@ -302,8 +333,9 @@ class Fake:
             await asyncio.sleep(does.delay)
             self.generated += len(tokens)
             shown = tokens[:-1] if stopped else tokens
+            listed = shown if stopped and does.unlists else tokens
             choice = self.part(
-                body, tokens, shown, chat=chat, began=begun, state=self.parsing(prompt), whole=True
+                body, listed, shown, chat=chat, began=begun, state=self.parsing(prompt), whole=True
             )
             choice["finish_reason"] = finish
             if chat and body.get("tools"):
@@ -529,7 +561,8 @@ def serving(behaviour=None, **changes):
             Route("/apply-template", fake.apply_template, methods=["POST"]),
             Route("/v1/completions", fake.completions, methods=["POST"]),
             Route("/v1/chat/completions", fake.chat, methods=["POST"]),
-        ]
+        ],
+        exception_handlers={TemplateError: lambda _, error: fault(fake.behaviour.raised, str(error))},
     )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def test_a_folder_and_a_file_run_on_llama_cpp(engine, folders, parent):
         Ability.TRIALS,
         Ability.CONFIDENCE,
         Ability.BAN,
+        Ability.PENALTY,
         Ability.TEXT,
     }
     card = engine.card
@@ -227,6 +229,18 @@ def test_banned_words_are_not_written(engine):
         assert not set(trace.thinking.split()) & set(words)
 
 
+def test_lowered_words_are_written_less(engine):
+    asked = [ask(f"{n}") for n in range(8)]
+    free = [t.thinking for t, _, _ in generate(engine, asked)]
+    words = Counter(w.casefold() for text in free for w in text.split() if w.isalnum())
+    common = [word for word, _ in words.most_common(5)]
+    lowered = [replace(a, prompt=replace(a.prompt, penalties=tuple((w, 8.0) for w in common))) for a in asked]
+    held = [t.thinking for t, _, _ in generate(engine, lowered)]
+    left = Counter(w.casefold() for text in held for w in text.split())
+    assert common
+    assert sum(left[w] for w in common) < sum(words[w] for w in common) / 2
+
+
 def test_thinking_can_be_left_out(engine):
     ((trace, marks, _),) = generate(engine, [ask("no", thinking=False)])
     assert (trace.thinking_tokens, marks, trace.thinking) == (0, [], "")
@@ -242,8 +256,11 @@ def test_drawing_is_that_of_the_transformers_engine():
             top_p=rng.choice([1.0, 0.9, 0.5], rows),
             top_k=rng.choice([0, 3, 40], rows),
             banned=((np.array([1, 2]), np.array([5, 9])),),
+            penalized=((np.array([0, 2]), np.array([3, 5]), np.array([2.0, 1.0], np.float32)),),
         )
         theirs = torch.tensor(logits)
+        for row in (0, 2):
+            theirs[row, [3, 5]] -= torch.tensor([2.0, 1.0])
         theirs[1:3, [5, 9]] = -1e9
         tokens, signals = torch_draw(
             theirs,

@@ -297,6 +297,8 @@ ROUTES = [
     {"completions": False, "thinking": "inline"},
     {"completions": False, "thinking": "opened"},
     {"completions": False, "thinking": "reasoning_content", "echo": True},
+    {"unlists": True},
+    {"completions": False, "thinking": "inline", "echo": True, "unlists": True},
     {"per_event": 3},
     {"per_event": 4, "completions": False},
     {"top": 0, "ids": False},
@@ -398,8 +400,9 @@ def test_hidden_thinking_is_counted():
     assert trace.bill.thinking + trace.bill.answer == trace.tokens
 
 
-def test_a_nested_brace_does_not_end_a_trial():
-    with serving() as fake:
+@pytest.mark.parametrize("behaviour", [{}, {"unlists": True}], ids=str)
+def test_a_nested_brace_does_not_end_a_trial(behaviour):
+    with serving(**behaviour) as fake:
         fake.model.right = lambda question: "\\frac{1}{2}"
         fake.model.said = lambda question, step: "\\frac{1}{2}"
         engine = connect(fake)

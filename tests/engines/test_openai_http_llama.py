@@ -79,7 +79,8 @@ def test_what_is_found_out(engine):
     assert found == ("completions", "apply-template", True, 20, True, Thinking.INLINE, 2048)
     assert (can.cache, can.cache_block, can.counting) == (Cache.REPORTED, 1, "listed")
     assert (can.seeds, can.frees, can.switch, can.budget) == (True, True, "enable_thinking=False", None)
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.EFFORT, Ability.BUDGET}
+    lacking = {Ability.BAN, Ability.PENALTY, Ability.EFFORT, Ability.BUDGET, Ability.TOLD_BUDGET}
+    assert engine.abilities == frozenset(Ability) - lacking
 
 
 def test_live_is_replay(engine, tmp_path):

@@ -110,7 +110,7 @@ def test_what_is_found_out(engine):
         "enable_thinking=False",
     )
     assert can.budget.field == "thinking_token_budget"
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.EFFORT}
+    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.PENALTY, Ability.EFFORT}
 
 
 @pytest.mark.parametrize("route", ["completions", "chat"])

@@ -110,6 +110,7 @@ SAMPLINGS = {
     "greedy": {"temperature": 0.0},
     "sampled": {"top_p": 0.9, "top_k": 40},
     "banned": {"banned": ("e", "th", "a", "  ", "12")},
+    "penalties": {"penalties": (("e", 2.0), ("th", 5.0), ("a", 1.0), ("12", 3.0))},
 }
 
 

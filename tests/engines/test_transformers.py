@@ -16,6 +16,8 @@ from karui.core.bill import Tally
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import EngineError, ModelError
 from karui.core.trace import SIGNAL_UNIT, End, Trace
+from karui.engines.slots.bans import Bans
+from karui.engines.slots.penalties import Penalties
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.network import Network
 
@@ -404,6 +406,116 @@ def test_a_banned_word_is_stopped_however_it_is_cut_up():
     assert not stopped("awai", "t")
     assert not stopped("wa", "t")
     assert not stopped("wai", "i")
+
+
+def test_a_banned_word_of_a_script_without_spaces_is_stopped_anywhere():
+    bans = Bans(VOCABULARY)
+    key = bans.add(("もう一度", "wait"))
+
+    def stopped(before):
+        found = bans.after(key, np.array(VOCABULARY.encode(before), dtype=np.int64))
+        return {VOCABULARY.texts[t] for t in found.tolist()}
+
+    assert stopped("のもう") == {"一度", "もう一度", " wait"} | {"wait", "Wait"}
+    assert stopped("もう一") == {"度", "もう一度", " wait", "wait", "Wait"}
+    assert stopped("a") == {"もう一度", " wait"}
+
+
+class Spelled:
+    """A vocabulary of given tokens; a text is spelled with the longest that fit."""
+
+    def __init__(self, *texts):
+        self.texts = [*texts, *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,もう一度待っての"]
+
+    def encode(self, text):
+        tokens = []
+        while text:
+            token = max((t for t in self.texts if text.startswith(t)), key=len)
+            tokens.append(self.texts.index(token))
+            text = text[len(token) :]
+        return tokens
+
+
+PIECES = (" wait", "Wait", "wait", "Altern", " altern", "atively", "ating", " however")
+VOCABULARY = Spelled(*PIECES, "もう", "一度", "もう一度")
+
+
+def lowered(penalties, before, *, vocabulary=VOCABULARY):
+    found = Penalties(vocabulary)
+    tail = np.array(vocabulary.encode(before), dtype=np.int64)
+    tokens, amounts = found.after(found.add(penalties), tail)
+    return {vocabulary.texts[t]: a for t, a in zip(tokens.tolist(), amounts.tolist(), strict=True)}
+
+
+def test_a_penalty_meets_a_word_where_it_begins():
+    words = (("wait", 2.0), (" Alternatively ", 3.0))
+    begun = {" wait": 2.0, "Wait": 2.0, "wait": 2.0, "Altern": 3.0, " altern": 3.0}
+    assert lowered(words, "so. ") == lowered(words, "") == begun
+    # Inside of a word only what begins with a space can begin one; the rest of a word that has begun is free.
+    assert lowered(words, "a") == {" wait": 2.0, " altern": 3.0}
+    assert lowered(words, "so Altern") == {" wait": 2.0, " altern": 3.0}
+    assert lowered((), "so. ") == {}
+    assert lowered((("wait", 2.0), ("WAIT", 1.0)), "") == {" wait": 3.0, "Wait": 3.0, "wait": 3.0}
+
+
+def test_a_word_without_a_telling_piece_is_met_where_it_is_complete():
+    assert lowered((("hmm", 2.0),), "so h") == {}
+    assert lowered((("hmm", 2.0),), "so hm") == {"m": 2.0, "M": 2.0}
+    assert lowered((("hmm", 2.0),), "so Hm") == {"m": 2.0, "M": 2.0}
+
+
+def test_japanese_words_begin_anywhere():
+    words = (("もう一度", 2.0), ("待って", 1.5))
+    assert lowered(words, "の") == {"もう一度": 2.0}
+    assert lowered(words, "の待っ") == {"もう一度": 2.0, "て": 1.5}
+    assert lowered(words, "xもう") == {"もう一度": 2.0}  # the word has begun: its end is not lowered again
+
+
+@pytest.mark.parametrize("text", [{"banned": ("wait",)}, {"temperature": 0.0}])
+def test_penalties_lower_the_logits_while_thinking_alone(text):
+    """The distribution is that of a plain forward with the penalty taken off."""
+    engine = make()
+    words = (("a", 2.0), ("the", 1.0), ("check", 4.0))
+    asked = ask("penalties", limit=70, penalties=words, **text)
+    trace, seen = asyncio.run(follow(engine, asked, look="peek trial"))
+    assert seen
+    batch = engine._server.batch
+    prompt, _ = engine._template.render(asked.prompt)
+    ids = engine._tokenizer.encode(prompt, add_special_tokens=False)
+    tokens = batch._tokens[0, : trace.thinking_tokens].tolist()
+    with torch.inference_mode():
+        model = batch.machine._network.model
+        logits = model(input_ids=torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1].clone()
+    logits = torch.from_numpy(logits.numpy())
+    touched = 0
+    for i, row in enumerate(logits):
+        tail = np.array(tokens[max(0, i - 20) : i], dtype=np.int64)
+        lower, amounts = batch.penalties.after(batch.penalties.add(words), tail)
+        row[lower] -= torch.from_numpy(amounts)
+        if asked.prompt.banned:
+            row[batch.bans.after(batch.bans.add(asked.prompt.banned), tail)] = -1e9
+        touched += len(lower)
+    assert touched
+    logp = logits.log_softmax(-1)
+    chosen = logp[torch.arange(len(tokens)), tokens]
+    np.testing.assert_allclose(trace.signals.logprob, chosen, atol=SIGNAL_UNIT)
+    # Trials are made without: as those of a stream that never heard of penalties, after the same thinking.
+    place, peek, _ = seen[-1]
+    suffix = engine._tokenizer.encode(engine.suffix, add_special_tokens=False)
+    with torch.inference_mode():
+        forced = model(input_ids=torch.tensor([ids + tokens[: place.tokens] + suffix])).logits[0, -1]
+    assert peek.probability == pytest.approx(forced.softmax(-1).max().item(), abs=2e-3)
+
+
+def test_lowered_words_are_written_less_and_answers_are_free():
+    engine = make()
+    letters = tuple((letter, 6.0) for letter in "abcde")
+    whole = re.compile(r"(?<!\w)[a-e](?!\w)", re.IGNORECASE)
+    counts = [
+        sum(len(whole.findall(t.thinking)) for t, _ in run(engine, [ask(f"q{i}", **how) for i in range(8)]))
+        for how in ({}, {"penalties": letters})
+    ]
+    assert counts[1] < counts[0] / 3
 
 
 def test_stop_returns_every_token_and_frees_the_row(engine):

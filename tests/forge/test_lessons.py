@@ -17,6 +17,7 @@ from karui.core.trace import NO_SIGNALS, End, Trace
 from karui.engines.slots.settle import Settle
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.load import load_tokenizer
+from karui.forge.drills import Attempt
 from karui.forge.lessons import IGNORED, calibration_ids, lessons
 from karui.forge.transcript import Transcript
 from karui.recording.record import record
@@ -269,3 +270,28 @@ def test_too_long_traces_are_left_out(school):
     learned = lessons(recording, tokenizer, select="all", least=1, tokens=longest - 1)
     assert learned.dropped["too long"] == 1
     assert len(learned.examples) == 2
+
+
+LOOP = "But for the sake of this problem, we will assume the cost is based on what is given. " * 8
+
+
+def test_nothing_is_learned_from_a_trace_in_a_loop(school):
+    _, tokenizer = school
+    written = [
+        written_by(tokenizer, Prompt("a"), text, "\\boxed{7}", opened=True, sample=n)[1]
+        for n, text in enumerate(("It is 7.\n" * 9, LOOP, "It is 7.\n"))
+    ]
+    recording = recording_of(*written)
+    learned = lessons(recording, tokenizer, select="all", least=2)
+    assert learned.dropped == {"in a loop": 1}
+    assert not any("sake" in tokenizer.decode(e.reply_ids) for e in learned.examples)
+    # Nor is anything calibrated on it.
+    for ids in calibration_ids(recording, tokenizer, count=9, length=9999, seed=0):
+        assert "sake" not in tokenizer.decode(ids)
+    with pytest.raises(InputError, match="without a loop"):
+        calibration_ids(recording_of(written[1]), tokenizer, count=1, length=9, seed=0)
+
+
+def test_an_attempt_in_a_loop_earns_nothing():
+    assert Attempt(5, right=True, truncated=False).good
+    assert not Attempt(5, right=True, truncated=False, looped=True).good

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from karui import tasks
 from karui.cli.main import app
 from karui.core.errors import InputError
-from karui.gateway.keep import Keep
+from karui.gateway.keep import Keep, kept_in
 from karui.gateway.sinks import Kept
 from karui.gateway.traffic import MORE, TWICE, Traffic
 from karui.recording.store import load
@@ -86,3 +86,45 @@ def test_record_takes_what_the_gateway_kept(tmp_path):
     recording = load(out)
     assert {q.id for q in recording.questions} == {row["id"] for row in rows}
     assert recording.manifest.agreement
+
+
+def turns(thought, *, field="reasoning_content", last="And twice that?"):
+    """A conversation whose client sends the model's thinking back."""
+    said = {"role": "assistant", "content": "42", **({field: thought} if field else {})}
+    if not field:
+        said["content"] = [{"type": "thinking", "thinking": thought}, {"type": "text", "text": "42"}]
+    return ({"role": "user", "content": "6 × 7?"}, said, {"role": "user", "content": last})
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking", ""])
+def test_kept_thinking_of_earlier_turns_is_exported_and_asked_again(tmp_path, field):
+    keep = Keep(tmp_path / "kept.db", 3600.0)
+    sent = turns("6 × 7 = 42. Mail a@b.example.", field=field)
+    keep.keep(Kept(id="r0", at=time.time(), plan="p", model="m", messages=sent))
+    keep.close()
+    (kept,) = kept_in(tmp_path / "kept.db", time.time())
+    assert kept.redacted == 1  # thinking is masked as everything else is
+    traffic = Traffic.of([kept])
+    assert traffic.rows[0]["messages"][1] == {
+        "role": "assistant",
+        "content": "42",
+        "reasoning_content": "6 × 7 = 42. Mail [email].",
+    }
+    traffic.write(tmp_path / "q.jsonl")
+    task = tasks.load(str(tmp_path / "q.jsonl"), need_reference=False)
+    prompt = task.prompt(task.questions[0])
+    assert prompt.thoughts == ("", "6 × 7 = 42. Mail [email].")
+    assert prompt.before == (("user", "6 × 7?"), ("assistant", "42"))
+
+
+def test_the_same_question_after_other_thinking_is_the_same_question(tmp_path):
+    said = [
+        Kept(id=f"r{n}", at=1.0 + n, plan="p", model="m", messages=turns(f"Let me see, {n}: 42."))
+        for n in range(3)
+    ]
+    other = Kept(id="r9", at=9.0, plan="p", model="m", messages=turns("42.", last="And half?"))
+    traffic = Traffic.of([*said, other])
+    assert [row["id"] for row in traffic.rows] == ["r0", "r9"]
+    assert traffic.left_out == {TWICE: 2}
+    traffic.write(tmp_path / "q.jsonl")
+    assert len(tasks.load(str(tmp_path / "q.jsonl"), need_reference=False).questions) == 2

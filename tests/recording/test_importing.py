@@ -4,11 +4,18 @@ import json
 
 import pytest
 
+from karui import catalog
+from karui.choose.evidence import Group, gather, split
+from karui.choose.select import choose
+from karui.choose.space import space
 from karui.core.ability import Ability
+from karui.core.choice import Rule
 from karui.core.errors import InputError
 from karui.core.trace import End
+from karui.measure.footing import Footing
 from karui.recording import store
 from karui.recording.importing import import_traces
+from karui.recording.replay import Replay
 from karui.recording.scout import import_scout
 from karui.testing.alike import assert_same
 
@@ -68,6 +75,29 @@ def test_what_is_there_arrives(tmp_path):
     assert manifest.abilities == {Ability.TRIALS, Ability.CONFIDENCE, Ability.TEXT}
     store.save(made, tmp_path / "r")
     assert_same(store.load(tmp_path / "r"), made)
+
+
+def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
+    """README's own format with confidences: every plan that needs no peek replays, the others are refused."""
+    lines = []
+    for n in range(40):
+        trials = [[64 * k, str(n if k > 2 else n + k), 0.2 * k] for k in range(1, 5)]
+        sample = {"tokens": 300, "answer": str(n), "answer_tokens": 12, "trials": trials}
+        lines.append({"id": f"q{n}", "reference": str(n), "samples": [sample] * 2})
+    made = import_traces(written(tmp_path / "a.jsonl", *lines))
+    assert made.manifest.abilities == {Ability.TRIALS, Ability.CONFIDENCE}
+    replay = Replay({"main": made})
+    found = space(
+        [catalog.technique(name) for name in catalog.names()], length=288, recorded=2, refuse=replay.refuse
+    )
+    names = {t.name() for p in found.plans for t in p.techniques}
+    assert {"trial-confidence", "trial-stability", "token-budget", "parallel-probe"} <= names
+    assert {r.reason.partition(" ")[0] for r in found.refused} >= {"exit-entropy", "best-of-n"}
+    pilot, test = split(made)
+    evidence = gather([Group({"main": pilot}, {"main": test}, found)], runs=2)
+    assert len(evidence.test) == len(found.plans)
+    assert evidence.refused == found.refused
+    assert choose(evidence, test, Rule(), Footing()).decision
 
 
 def test_abilities_are_what_every_trace_has(tmp_path):

@@ -380,6 +380,7 @@ def test_live_equals_replay_in_any_order(plan):
             "busy",
             "started",
             "truncated",
+            "looped",
         ):
             assert getattr(told, name) == getattr(did, name), (q.id, name)
         ours = {t.sample: t for t in told.traces}
@@ -407,7 +408,7 @@ MANY = (
 
 
 def same(a, b):
-    arrays = ("correct", "confidence", "answered", "traces", "truncated", "time")
+    arrays = ("correct", "confidence", "answered", "traces", "truncated", "looped", "time")
     by_model = ("bills", "held", "busy")
     return a.plan == b.plan and all(
         np.array_equal(x, y, equal_nan=True)
@@ -450,3 +451,65 @@ def test_outcomes_in_bulk_keep_no_traces():
     here = {"main": made.questions[0]}
     assert replay.play(Plan(), here, {"main": [0]}).traces
     assert not replay.play(Plan(), here, {"main": [0]}, keep_traces=False).traces
+
+
+# --- plans that cannot be replayed ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PeeksUnsaid(Technique):
+    """Peeks, and does not say so: what a recording without peeks finds out only on the way."""
+
+    family: ClassVar[Family] = Family.FASTER
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS})
+
+    def watch(self, ask):
+        return Looking("p")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_plan_that_cannot_be_replayed_is_told_and_the_others_go_on(processes):
+    made = without_peeks(synthetic(6, 2, tokens=90))
+    plans = [Plan(), *map(catalog.parse, ("exit-entropy", "token-budget:tokens=60", "self-consistency:k=9"))]
+    plans = [*plans[:2], Plan((PeeksUnsaid(),)), *plans[2:]]
+    lost = []
+    found = list(replay_all(Replay({"main": made}), plans, processes=processes, on_refused=lost.append))
+    assert [o.plan for o in found] == [plans[0], plans[3]]
+    assert [r.plan for r in lost] == [plans[1].id, plans[2].id, plans[4].id]
+    assert "peeks" in lost[0].reason
+    assert "no peek was recorded" in lost[1].reason
+    assert "may ask for 9 traces" in lost[2].reason
+    with pytest.raises(PlanError, match="cannot run on this recording"):
+        list(replay_all(Replay({"main": made}), plans[:2], processes=processes))
+
+
+@pytest.mark.parametrize(
+    "words", ["trial-confidence", "trial-stability:k=2", "token-budget:tokens=60", "random-exit"]
+)
+def test_confidences_without_peeks_replay_what_needs_no_peek(words):
+    whole = synthetic(6, 2, tokens=90)
+    plan = catalog.parse(words)
+    one, other = (Replay({"main": r}).outcomes(plan) for r in (whole, without_peeks(whole)))
+    assert same(one, other)
+
+
+@pytest.mark.parametrize(
+    "words", ["exit-entropy", "trial-stability:k=2,peek=true", "trial-confidence:gate=0.8"]
+)
+def test_plans_that_peek_are_refused_beforehand_where_no_peek_was_recorded(words):
+    made = without_peeks(synthetic(6, 2, tokens=90))
+    with pytest.raises(PlanError) as caught:
+        Replay({"main": made}).refuse(catalog.parse(words))
+    assert "peeks" in caught.value.why
+
+
+def without_peeks(made):
+    """The recording as an import has it: trials with confidences, and nothing of their first tokens."""
+
+    def bare(trace):
+        marks = (replace(m, trial=replace(m.trial, peek=None)) for m in trace.marks)
+        return replace(trace, marks=tuple(marks))
+
+    questions = tuple(replace(q, traces=tuple(map(bare, q.traces))) for q in made.questions)
+    manifest = replace(made.manifest, abilities=made.manifest.abilities - {Ability.PEEKS})
+    return Recording(manifest, questions)

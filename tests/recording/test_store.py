@@ -19,11 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from karui.core.ability import Ability
 from karui.core.ask import Prompt, Sampling
 from karui.core.bill import Bill
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import Manifest, Recorded, Recording
 from karui.core.trace import SIGNAL_UNIT, End, Mark, Peek, Signals, Trace, Trial
 from karui.recording import columns, store
 from karui.testing.alike import assert_same, same_trace
@@ -93,7 +94,12 @@ def test_a_recording_comes_back(tmp_path: Path) -> None:
 
 
 def test_questions_keep_strange_characters(tmp_path: Path) -> None:
-    prompt = Prompt("line\u2028separator\x85 and \n newline", system="円", banned=("Wait", "Hmm"))
+    prompt = Prompt(
+        "line\u2028separator\x85 and \n newline",
+        system="円",
+        banned=("Wait", "Hmm"),
+        penalties=(("but", 2.5), ("でも", 1.0)),
+    )
     question = Recorded("é\u2029", "", "四十二", prompt, (), {})
     store.save(Recording(SMALL.manifest, (question,)), tmp_path)
     assert store.load(tmp_path).questions == (question,)
@@ -347,3 +353,14 @@ def test_size_and_memory(tmp_path: Path) -> None:
     assert loaded == 3200
     assert kilobytes < 220_000  # the whole process; numpy and pyarrow alone take 62,000
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 20
+
+
+def test_recordings_from_before_peeks_had_a_name_hold_them_where_an_engine_made_them():
+    """CONFIDENCE once meant both; an import with confidences never had peeks."""
+    made = synthetic(1, 1).manifest
+    old = {k: v for k, v in made.as_dict().items() if k not in {"source", "trials"}}
+    old["abilities"] = sorted(made.abilities - {Ability.PEEKS})
+    assert Manifest.from_dict(old).abilities == made.abilities
+    assert Ability.PEEKS not in Manifest.from_dict({**old, "engine": "imported"}).abilities
+    now = {**old, "source": "", "trials": None}
+    assert Ability.PEEKS not in Manifest.from_dict(now).abilities

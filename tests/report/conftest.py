@@ -10,6 +10,7 @@ import pytest
 from karui.core.ask import Sampling
 from karui.core.choice import Choice, Confirmation, Rejected, Rule, Tested
 from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.failure import BaselineFailure, FailedReply, Reason
 from karui.core.recording import Manifest
 from karui.measure.intervals import Interval
 from karui.measure.measurement import Comparison, Measurement
@@ -256,6 +257,11 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
         else None,
         recordings={"test": "b77aa0c3d2", "pilot": "0d11fe22aa"},
     )
+    if decision == "fix":
+        choice = replace(
+            choice, tested=(), rejected=(), space=0, candidate=None, pilot_questions=0, failure=failure()
+        )
+        plans = []
     if decision == "withdrawn":
         choice = replace(
             choice, confirmation=Confirmation(60, 0.11, 0.035, 0.18, 0.4, 0.8, 0.91, withdrawn=True)
@@ -312,6 +318,40 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
             {"measurement": vote.as_dict(), "comparison": comparison("5c16", -0.044, 16.0).as_dict()}
         ],
     )
+
+
+def failure():
+    """A baseline near chance, with every reason there is and replies of every shape."""
+    codes = {
+        "embedded": "karui-mini",
+        "unread": "choice",
+        "empty": "",
+        "unmatched": "choice",
+        "truncated": "4096",
+        "loops": "",
+        "timeouts": "math",
+        "alike": "A",
+        "unthought": "",
+        "guessing": "",
+        "wrong": "",
+    }
+    reasons = tuple(
+        Reason(code, 400 - 30 * n, 1200, detail) for n, (code, detail) in enumerate(codes.items())
+    )
+    asked = "Which of these is an even number? (A) 3 (B) 5 (C) 8 (D) 9"
+    replies = (
+        FailedReply(
+            asked,
+            "The last one is divisible by two, so I take the third of the four.",
+            False,
+            None,
+            "C",
+            "finished",
+        ),
+        FailedReply(asked, "wait, let me check that again, " * 12, True, None, "C", "truncated"),
+        FailedReply(asked, EVIL + " \\boxed{A}", False, "A", "C", "finished"),
+    )
+    return BaselineFailure("near chance", 0.262, 0.215, 0.314, 0.1, 0.25, 300, 1200, 314, reasons, replies)
 
 
 def example(i):

@@ -14,7 +14,7 @@ from karui.report.savings import Assumptions, save_per_machine, save_per_token
 from karui.report.words import LANGUAGES, TABLE
 
 A4 = {"width": 703, "height": 1039}  # pixels of 1/96 inch between the margins of print.css
-DECISIONS = ("adopt", "pilot", "collect", "nothing", "withdrawn")
+DECISIONS = ("fix", "adopt", "pilot", "collect", "nothing", "withdrawn")
 
 
 @contextmanager

@@ -43,6 +43,60 @@ def test_a_dialogue_is_asked_with_what_came_before(tmp_path):
     assert len(load(write(tmp_path / "c.jsonl", row(1), row(1, system="Be brief."))).questions) == 2
 
 
+def dialogue(**assistant):
+    said = {"role": "assistant", "content": "Noted.", **assistant}
+    return [{"role": "user", "content": "One is 300."}, said, {"role": "user", "content": "And four?"}]
+
+
+@pytest.mark.parametrize(
+    "assistant",
+    [
+        {"reasoning_content": "A price."},
+        {"reasoning": "A price."},
+        {"thinking": "A price."},
+        # As clients send back what SDKs give them: fields that hold nothing.
+        {"reasoning": "A price.", "tool_calls": [], "annotations": [], "refusal": None, "audio": None},
+        {"content": [{"type": "thinking", "thinking": "A price."}, {"type": "text", "text": "Noted."}]},
+        {
+            "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "A price."}]},
+                {"type": "text", "text": "Noted."},
+            ]
+        },
+    ],
+)
+def test_thinking_of_earlier_turns_is_kept_beside_them(tmp_path, assistant):
+    task = load(write(tmp_path / "a.jsonl", {"messages": dialogue(**assistant), "answer": "1200"}))
+    prompt = task.prompt(task.questions[0])
+    assert prompt.thoughts == ("", "A price.")
+    assert prompt.before == (("user", "One is 300."), ("assistant", "Noted."))
+    # What a model that sees it is shown; and one that does not.
+    assert prompt.messages(apart=True, history="reasoning")[1]["reasoning"] == "A price."
+    assert prompt.messages(apart=True)[1] == {"role": "assistant", "content": "Noted."}
+
+
+def test_a_digest_has_thinking_in_it_only_where_there_is_any(tmp_path):
+    without = write(tmp_path / "a.jsonl", {"messages": dialogue(), "answer": "1200", "id": "q"})
+    within = write(tmp_path / "b.jsonl", {"messages": dialogue(thinking="So."), "answer": "1200", "id": "q"})
+    bare, thought = load(without), load(within)
+    assert bare.questions[0].thoughts == ()
+    assert bare.digest == "0e22e41285a987ed"  # of karui before thinking was kept: recordings stay valid
+    assert thought.digest != bare.digest
+
+
+@pytest.mark.parametrize(
+    ("assistant", "why"),
+    [
+        ({"reasoning_content": {"text": "So."}}, r"messages\[1\]'s thinking is more than text"),
+        ({"tool_calls": [{"id": "1"}]}, r"messages\[1\].tool_calls"),
+        ({"reasoning_details": [{"type": "reasoning.encrypted"}]}, r"messages\[1\].reasoning_details"),
+    ],
+)
+def test_thinking_that_is_no_text_is_named(tmp_path, assistant, why):
+    with pytest.raises(QuestionsError, match=why):
+        load(write(tmp_path / "a.jsonl", {"messages": dialogue(**assistant), "answer": "1200"}))
+
+
 @pytest.mark.parametrize(
     ("messages", "why"),
     [

@@ -3,7 +3,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from karui.tasks import verifier
-from karui.tasks.verifiers import math as module
 
 MATH = verifier("math")
 
@@ -88,40 +87,6 @@ def test_a_canonical_answer_reads_as_itself_and_fits_its_source(text):
     assert MATH.read(rf"\boxed{{{read}}}") == read
     assert MATH.verify(text, read)
     assert MATH.verify(read, read)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "9^{9^{9}}",
-        "10^{10^{10}}",
-        "e^{e^{79}}",
-        r"e^{\frac{1}{e^{-99}}}",
-        r"\exp(\exp(\exp(100)))",
-        "2^{1000000}",
-        "2**99999999",
-        "1000000!",
-        "9999!",
-        r"\binom{100000000}{50000000}",
-        "(2^{9999})^{9999}",
-        "(x+y+z)^{99}",
-        r"\left(x+y\right)^{50}",
-        r"\int_0^1 e^{x^2}dx",
-        "(" * 40 + "1",
-        "x" * 400,
-    ],
-)
-def test_what_would_keep_sympy_busy_never_reaches_it(text):
-    # Without the guard these hang or take minutes: there is no timeout that works in a thread.
-    assert module._parsed(text) == ()
-    assert right(text, text)
-    assert not right("5", text)
-    assert not right(text, "5")
-
-
-def test_common_powers_are_not_taken_for_towers():
-    for text in ("x^2+y^2", "x^{2}+y^{2}+z^{10}", "10^{5}+1", "2^{10}", "999^{999}", "5!"):
-        assert module._parsed(text), text
 
 
 def test_it_works_in_threads():

@@ -106,6 +106,7 @@ def test_a_set_that_cannot_be_fetched_says_what_to_do(monkeypatch):
         raise ConnectionError("no route\nmore")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    monkeypatch.setattr("karui.tasks.hub.unreachable", lambda: "")
     with pytest.raises(InputError, match="no route") as caught:
         load("gpqa")
     assert "gpqa:path" in caught.value.remedy

@@ -33,6 +33,8 @@ EXITS = (
     "trial-stability:k=2,peek=true",
     "exit-entropy:delta=0.1,least=2",
     "random-exit:chance=0.2",
+    "loop-exit",
+    "give-up:floor=0.9,after=100",
 )
 
 

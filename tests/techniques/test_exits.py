@@ -121,7 +121,7 @@ def test_trial_stability_compares_peeks_first():
     assert (spent(outcome, "trial"), spent(outcome, "answer")) == (3, 4)
     unread = [at(10, None, first="2"), at(20, None, first="2"), at(30, "2"), at(40, "2")]
     assert stopped(play("trial-stability:k=2,peek=true", trace("7", 50, *unread))) == 40
-    assert Ability.CONFIDENCE in catalog.parse("trial-stability:peek=true").needs
+    assert Ability.PEEKS in catalog.parse("trial-stability:peek=true").needs
     assert catalog.parse("trial-stability").needs == {Ability.TRIALS}
 
 
@@ -201,3 +201,116 @@ def test_the_first_exit_to_decide_wins():
 def test_parameters_that_cannot_run_are_refused(text):
     with pytest.raises(PlanError):
         catalog.parse(text)
+
+
+SAID = "But for the sake of this problem, we will assume the cost is based on what is given. "
+
+
+def looping(sayings, *, answer="7", leaves=""):
+    """A trace with a checkpoint after every saying, which then goes on with `leaves`."""
+    marks = [at(20 * (n + 1), str(n), text=SAID) for n in range(sayings)]
+    if leaves:
+        marks.append(at(20 * (sayings + 1), "5", text=leaves))
+    return trace(answer, 20 * len(marks) + 40, *marks)
+
+
+@pytest.mark.parametrize(("patience", "sayings"), [(0, 4), (2, 6)])
+def test_loop_exit_answers_or_drops_where_a_loop_is_seen(patience, sayings):
+    seen = 20 * (sayings + 1)  # a saying is complete once the next one has begun
+    answered = play(f"loop-exit:patience={patience}", looping(30))
+    assert (ends(answered), stopped(answered)) == ([End.ANSWERED], seen)
+    assert answered.answer == str(sayings)
+    assert spent(answered, "trial") == 0
+    dropped = play(f"loop-exit:then=drop,patience={patience}", looping(30))
+    assert (ends(dropped), stopped(dropped), dropped.answer) == ([End.DROPPED], seen, None)
+    assert spent(dropped, "dropped") == seen
+    assert answered.looped == dropped.looped == 1
+
+
+def test_loop_exit_leaves_alone_what_does_not_loop():
+    for plan in ("loop-exit", "loop-exit:then=drop"):
+        outcome = play(plan, looping(3))
+        assert (ends(outcome), outcome.answer, outcome.looped) == ([End.FINISHED], "7", 0)
+
+
+def test_loop_exit_waits_for_a_trace_that_leaves_its_loop():
+    trace = looping(5, leaves="So there are 3 + 4 of them, and that makes 7. ")
+    assert ends(play("loop-exit", trace)) == [End.ANSWERED]
+    outcome = play("loop-exit:patience=3", trace)
+    assert (ends(outcome), outcome.answer, outcome.looped) == ([End.FINISHED], "7", 1)
+
+
+def test_a_dropped_loop_does_not_vote():
+    wrong, right = looping(20, answer="1"), row("7", "7")
+    assert play("self-consistency:k=3", wrong, wrong, right).answer == "1"
+    assert play("self-consistency:k=3 + loop-exit:then=drop", wrong, wrong, right).answer == "7"
+
+
+def test_loop_exit_needs_the_text_and_trials_only_to_answer():
+    assert catalog.parse("loop-exit").needs == {Ability.TEXT, Ability.TRIALS}
+    assert catalog.parse("loop-exit:then=drop").needs == {Ability.TEXT}
+    with pytest.raises(PlanError, match="answer or drop"):
+        catalog.parse("loop-exit:then=stop")
+
+
+def unsure(*levels, answer="7"):
+    """A trace with a checkpoint every 10 tokens whose peeks and trials are this sure."""
+    marks = [at(10 * (n + 1), "3", sure=s) for n, s in enumerate(levels)]
+    return trace(answer, 10 * len(levels) + 5, *marks)
+
+
+LATE = "give-up:floor=0.8,after=50,alpha=1"
+
+
+def test_give_up_drops_what_does_not_become_surer():
+    # The threshold at 10, 20 … tokens: 0.03, 0.07, 0.13, 0.25, 0.4, 0.55, 0.67, 0.73.
+    outcome = play(LATE, unsure(*[0.3] * 8))
+    assert (ends(outcome), stopped(outcome), outcome.answer, outcome.correct) == (
+        [End.DROPPED],
+        50,
+        None,
+        False,
+    )
+    assert spent(outcome, "trial") == 5  # one token a look
+    assert spent(outcome, "dropped") == 50
+    assert stopped(play(LATE, unsure(*[0.6] * 8))) == 70
+    assert ends(play(LATE, unsure(*[0.9] * 8))) == [End.FINISHED]
+    assert ends(play(LATE, unsure(0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9))) == [End.FINISHED]
+
+
+def test_give_up_costs_whole_trials_where_these_are_looked_at():
+    outcome = play(f"{LATE},by=trial", unsure(*[0.3] * 8))
+    assert (stopped(outcome), spent(outcome, "trial")) == (50, 5 * 4)
+    unread = trace("7", 85, *(at(10 * (n + 1), None, sure=0.99) for n in range(8)))
+    assert ends(play(f"{LATE},by=trial", unread)) == [
+        End.DROPPED
+    ]  # what cannot be read is no sign of anything
+    assert ends(play(LATE, unread)) == [End.FINISHED]
+
+
+def test_give_up_smooths_and_skips():
+    dip = unsure(0.9, 0.9, 0.9, 0.9, 0.9, 0.3, 0.9, 0.9)
+    assert ends(play(LATE, dip)) == [End.DROPPED]
+    assert ends(play("give-up:floor=0.8,after=50,alpha=0.3", dip)) == [End.FINISHED]
+    assert spent(play(f"{LATE},every=3", unsure(*[0.95] * 8)), "trial") == 2
+
+
+def test_give_up_takes_its_vote_away_and_goes_with_an_upper_threshold():
+    lost = unsure(*[0.3] * 8, answer="1")
+    assert play("self-consistency:k=3", lost, lost, row("7", "7", sure=0.9)).answer == "1"
+    assert play(f"self-consistency:k=3 + {LATE}", lost, lost, row("7", "7", sure=0.9)).answer == "7"
+    both = f"trial-confidence:threshold=0.9 + {LATE}"
+    assert ends(play(both, unsure(0.3, 0.5, 0.95, 0.99))) == [End.ANSWERED]
+    assert ends(play(both, unsure(*[0.3] * 8))) == [End.DROPPED]
+
+
+def test_its_threshold_rises_from_nothing_to_the_floor():
+    give_up = catalog.parse(LATE).techniques[0]
+    levels = [give_up.threshold(n) for n in (0, 25, 50, 75, 100_000)]
+    assert levels == sorted(levels)
+    assert levels[0] < 0.02
+    assert levels[2] == pytest.approx(0.4)
+    assert levels[-1] == pytest.approx(0.8)
+    for wrong in ("floor=0", "floor=1.1", "after=0", "width=0", "by=luck", "every=0", "alpha=0"):
+        with pytest.raises(PlanError):
+            catalog.parse(f"give-up:{wrong}")

@@ -43,6 +43,17 @@ def test_suppression_bans_words_once_and_keeps_the_prompt():
     assert catalog.parse("reflection-suppression").needs == {Ability.BAN}
 
 
+def test_hesitation_words_are_lowered_in_both_languages():
+    lowered = rewritten("hesitation-penalty:penalty=3,words=wait hmm,japanese=待って")
+    assert lowered == Prompt(ASK.prompt.user, penalties=(("wait", 3.0), ("hmm", 3.0), ("待って", 3.0)))
+    both = catalog.parse("hesitation-penalty:words=wait,japanese= + hesitation-penalty:words=but,japanese=")
+    assert both.rewrite(ASK).prompt.penalties == (("wait", 2.0), ("but", 2.0))
+    words = dict(rewritten("hesitation-penalty").penalties)
+    assert {"wait", "alternatively", "待って", "もう一度"} <= words.keys()
+    assert catalog.parse("hesitation-penalty").needs == {Ability.PENALTY}
+    assert catalog.parse("hesitation-penalty").recorded
+
+
 def test_suppression_goes_with_a_style():
     prompt = rewritten("reflection-suppression + concise-cot")
     assert prompt.banned
@@ -50,7 +61,15 @@ def test_suppression_goes_with_a_style():
 
 
 @pytest.mark.parametrize(
-    "text", ["chain-of-draft:words=0", "token-budget-hint:tokens=0", "reflection-suppression:words="]
+    "text",
+    [
+        "chain-of-draft:words=0",
+        "token-budget-hint:tokens=0",
+        "reflection-suppression:words=",
+        "hesitation-penalty:penalty=0",
+        "hesitation-penalty:penalty=-1",
+        "hesitation-penalty:words=,japanese=",
+    ],
 )
 def test_parameters_that_cannot_run_are_refused(text):
     with pytest.raises(PlanError):

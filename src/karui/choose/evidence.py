@@ -70,28 +70,47 @@ def gather(
     """Replays every plan of every group on its pilot and test questions.
 
     Groups are recordings of the same questions with other prompts or other weights. Their traces are not
-    paired with the baseline's, their questions are: that is all the betting test asks for.
+    paired with the baseline's, their questions are: that is all the betting test asks for. A plan that cannot
+    be replayed on one of the two parts is refused, with the reason, on both; the others go on.
 
     Args:
         groups: The bare model's first; its first plan is the baseline.
         runs: Permutations for plans with a flow.
         processes: Worker processes.
         on_progress: Called with how many replays are done out of how many.
+
+    Raises:
+        KaruiError: The baseline itself cannot be replayed.
     """
     pilot: dict[str, Outcomes] = {}
     test: dict[str, Outcomes] = {}
     done, total = 0, 2 * sum(len(g.space.plans) for g in groups)
+    refused: dict[str, Rejected] = {}
+    baseline = groups[0].space.plans[0]
     for group in groups:
         for recordings, found in ((group.pilot, pilot), (group.test, test)):
             if not recordings:
                 done += len(group.space.plans)
                 continue
-            for outcomes in replay_all(Replay(recordings, runs), group.space.plans, processes=processes):
+            replay = Replay(recordings, runs)
+            lost: list[Rejected] = []
+            for outcomes in replay_all(
+                replay, group.space.plans, processes=processes, on_refused=lost.append
+            ):
                 found[outcomes.plan.id] = outcomes
                 done += 1
                 on_progress(done, total)
-    refused = tuple(r for g in groups for r in g.space.refused)
-    return Evidence(pilot, test, groups[0].space.plans[0].id, refused)
+            done += len(lost)
+            refused |= {r.plan: r for r in lost}
+            if baseline.id in refused:
+                replay.outcomes(baseline)  # which raises: nothing can be compared without it
+    known = tuple(r for g in groups for r in g.space.refused)
+    return Evidence(
+        {key: outcomes for key, outcomes in pilot.items() if key not in refused},
+        {key: outcomes for key, outcomes in test.items() if key not in refused},
+        baseline.id,
+        (*known, *refused.values()),
+    )
 
 
 def refuse_truncated(recording: Recording) -> None:

@@ -119,10 +119,10 @@ def pilot_of(recording: Recording, pilots: Sequence[Recording]) -> Recording | N
 
 
 def _parts(recording: Recording, pilots: Sequence[Recording]) -> tuple[dict[str, Recording], Recording]:
-    """Returns a recording's pilot, empty where there is none, and its test part."""
+    """Returns a recording's pilot, empty where there is none or no question to spare, and its test part."""
     if not pilots:
         pilot, test = split(recording)
-        return {"main": pilot}, test
+        return ({"main": pilot} if pilot.questions else {}), test
     found = pilot_of(recording, pilots)
     return ({"main": found} if found else {}), recording
 
@@ -132,7 +132,7 @@ def _pilots_beside(
 ) -> dict[str, Recording]:
     """Returns the pilots of a group over several models; empty where one is missing."""
     if not pilots:  # the main recording's split decides which questions of the others are looked at
-        return {**pilot, **further}
+        return {**pilot, **further} if pilot else {}
     found = {name: pilot_of(recording, pilots) for name, recording in further.items()}
     there = {name: recording for name, recording in found.items() if recording is not None}
     return {**pilot, **there} if pilot and len(there) == len(further) else {}

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from karui.choose.betting import log_capital
 
+PICTURE = 24
+"""Test questions that give a picture: an accuracy is known to 20 points or better, (1.96 · 0.5 / 0.2)²."""
 _LATTICE = 1.12  # ratio between the numbers of questions tried
 
 

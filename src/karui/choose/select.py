@@ -1,7 +1,7 @@
 """Choosing: test a few plans in a fixed order, and take the cheapest that is certified."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, TypeAlias
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from karui.choose.betting import p_value
 from karui.choose.evidence import Evidence
-from karui.choose.power import fewest_questions, questions_for_power
+from karui.choose.power import PICTURE, fewest_questions, questions_for_power
 from karui.choose.sequence import Verdict, fixed_sequence, line_up, standing
 from karui.core.choice import Choice, Rejected, Rule, Tested
+from karui.core.failure import BaselineFailure
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
@@ -34,12 +35,14 @@ def choose(
     *,
     recordings: Mapping[str, str] | None = None,
     beside: Mapping[str, Mapping[str, Any]] | None = None,
+    failure: BaselineFailure | None = None,
 ) -> Choice:
     """Returns the choice by fixed-sequence testing.
 
     The pilot lines up at most ten plans from dear and safe to cheap; the test questions, which played no
     part in that, test them in this order, each at the full level, and stop at the first failure. The choice
-    is the cheapest that passed; with none, full thinking.
+    is the cheapest that passed; with none, full thinking. Where there are too few questions for a pilot
+    nothing is tested, and where full thinking itself fails nothing is offered.
 
     Args:
         evidence: All plans replayed.
@@ -48,41 +51,57 @@ def choose(
         footing: What costs are measured on.
         recordings: Digests of what lies behind, by role.
         beside: Cards of the further models that plans ask, as dictionaries by name.
+        failure: Why full thinking fails (`karui.choose.baseline.examine`), None where it does not.
 
     Raises:
         InputError: The axis cannot be measured for every plan.
     """
-    cost = footing.measure(Axis(rule.minimize), [*evidence.pilot.values(), *evidence.test.values()])
     base = evidence.test[evidence.baseline]
-    pilot = _Pilot.of(evidence, rule, cost)
-    line = pilot.line(rule.margin, len(base.questions))
-    tested, chosen = _test(line, evidence, rule, cost)
-    hopeful = [t for t in tested if t.verdict == Verdict.PROMISING and t.saving >= _WORTHWHILE]
-    candidate = None if chosen else min(hopeful, key=_distance, default=None)
     fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
     manifest = recording.manifest
-    best = chosen or base.plan
-    return Choice(
+    unfit = Choice(
         model=manifest.model.as_dict(),
         task=manifest.task,
         task_digest=manifest.task_digest,
         agreement=manifest.agreement,
         rule=rule,
+        spec=base.plan.spec,
+        plan=base.plan.id,
+        label=base.plan.label,
+        decision="fix",
+        verdict="baseline",
+        questions=len(base.questions),
+        pilot_questions=0,
+        traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
+        fewest=fewest,
+        tested=(),
+        rejected=evidence.refused,
+        space=0,
+        recordings=recordings or {},
+        beside=beside or {},
+        failure=failure,
+    )
+    if failure is not None:
+        return unfit
+    cost = footing.measure(Axis(rule.minimize), [*evidence.pilot.values(), *evidence.test.values()])
+    pilot = _Pilot.of(evidence, rule, cost)
+    line = pilot.line(rule.margin, len(base.questions))
+    tested, chosen = _test(line, evidence, rule, cost)
+    hopeful = [t for t in tested if t.verdict == Verdict.PROMISING and t.saving >= _WORTHWHILE]
+    candidate = None if chosen else min(hopeful, key=_distance, default=None)
+    best = chosen or base.plan
+    return replace(
+        unfit,
         spec=best.spec,
         plan=best.id,
         label=best.label,
         decision=_decision(chosen is not None, candidate, len(base.questions), fewest),
         verdict=str(Verdict.CERTIFIED) if chosen else "baseline",
-        questions=len(base.questions),
-        pilot_questions=len(evidence.pilot[evidence.baseline].questions),
-        traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
-        fewest=fewest,
+        pilot_questions=pilot.questions,
         tested=tuple(tested),
         rejected=(*pilot.rejected(set(line), rule.margin), *evidence.refused),
-        space=len(pilot.plans),
+        space=len(pilot.plans) or len(evidence.test) - 1,
         candidate=candidate,
-        recordings=recordings or {},
-        beside=beside or {},
     )
 
 
@@ -110,6 +129,7 @@ class _Pilot:
         loss: Baseline minus plan, shape [plans, questions].
         cost: Mean on the axis, shape [plans].
         base_cost: The baseline's.
+        questions: How many it has; with none there are no plans either.
         unsafe: Of each plan, why it may not be chosen however accurate it is; "" where it may.
     """
 
@@ -117,10 +137,13 @@ class _Pilot:
     loss: NDArray[np.float64]
     cost: NDArray[np.float64]
     base_cost: float
+    questions: int
     unsafe: Sequence[str]
 
     @staticmethod
     def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Pilot":
+        if evidence.baseline not in evidence.pilot:
+            return _Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
         before = evidence.pilot[evidence.baseline]
         found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
         return _Pilot(
@@ -128,6 +151,7 @@ class _Pilot:
             loss=np.array([before.accuracy - o.accuracy for o in found]),
             cost=np.array([cost(o).mean() for o in found]),
             base_cost=float(cost(before).mean()),
+            questions=len(before.questions),
             unsafe=[_unsafe(before, o, rule) for o in found],
         )
 
@@ -224,7 +248,7 @@ def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int
     if certified:
         return "adopt"
     if candidate is None:
-        return "nothing"
+        return "nothing" if tests >= PICTURE else "collect"
     wanted = candidate.questions_wanted or inf
     return "pilot" if tests >= fewest and wanted <= 4 * tests else "collect"
 

@@ -61,7 +61,7 @@ def space(
 
     Args:
         techniques: The classes to draw from; those that need a recording of their own are passed over.
-        length: Mean thinking tokens of the recording.
+        length: Mean thinking tokens of the recording, loops left out.
         recorded: Traces recorded of each question.
         refuse: Raises where a plan cannot be replayed (`Replay.refuse`).
         style: The techniques the recording was made with; they open every plan.

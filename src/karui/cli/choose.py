@@ -25,26 +25,33 @@ def choose(
     priority: o.Priority = "",
     technique: o.Own = [],  # noqa: B006 - typer reads the default
     accept_truncation: o.Truncation = False,
+    accept_no_thinking: o.NoThinking = False,
+    min_accuracy: o.MinAccuracy = 10.0,
     assume: o.Assume = [],  # noqa: B006 - typer reads the default
     lang: o.Lang = "en",
     out: o.Out = Path("choice"),
 ) -> None:
     """Choose from recordings; writes choice.json, study.json and the report."""
+    from karui.cli.baseline import examined, loaded
     from karui.cli.console import Steps
     from karui.cli.expecting import expected
+    from karui.cli.failing import stop
     from karui.cli.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
-    from karui.cli.summary import say_between, summary
+    from karui.cli.summary import say_between, say_misbehaviour, summary
     from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
     from karui.recording.store import load
 
     wishes = Wishes(
-        rule_of(max_drop, confidence, minimize, priority),
+        rule_of(max_drop, confidence, minimize, priority, min_accuracy),
         assumptions_of(assume),
         extra=tuple(technique),
         accept_truncation=accept_truncation,
         named=bool(minimize or priority),
     )
-    main, *styles = (Recorded(path, load(path).of_kinds(kind)) for path in (recording, *style))
+    main = loaded(recording, kind, accept_no_thinking=accept_no_thinking)
+    if failing := examined(main, wishes):
+        stop(main, failing, wishes, out, lang, _commands())
+    styles = [Recorded(path, load(path).of_kinds(kind)) for path in style]
     further = beside_of(beside, kind)
     pilots = [Recorded(path, load(path)) for path in pilot]
     first, rest = (pilots[0] if pilots else None), pilots[1:]
@@ -53,9 +60,10 @@ def choose(
         steps.begin("Replaying every plan")
         evidence, test_part = evidence_of(main, styles, first, wishes, steps.at, beside=further, pilots=rest)
     choice = decide(evidence, test_part, [main, *styles], first, wishes, beside=further, pilots=rest)
-    study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further)
+    study = study_of(evidence, test_part, choice, wishes, commands=_commands(), beside=further, styles=styles)
     pages = publish(choice, study, out, lang, expected(choice, main, styles, further))
-    summary(choice, study)
+    summary(choice, study, lang)
+    say_misbehaviour(study.misbehaviour)
     say_between(evidence, wishes)
     for page in pages:
         typer.echo(page)

@@ -1,9 +1,11 @@
 """What a person at a terminal sees: steps, progress with time left, errors that say what to do."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from shutil import get_terminal_size
 from textwrap import indent
 from time import monotonic
 from types import TracebackType
@@ -31,29 +33,58 @@ def explained() -> Iterator[None]:
 
 
 def say(text: str = "") -> None:
-    """Prints a line for people, to stderr: stdout is for what a program may read."""
+    """Prints for people, to stderr: stdout is for what a program may read.
+
+    On a terminal, lines are broken between words and indented as they began; elsewhere they stay whole.
+    """
+    if sys.stderr.isatty():
+        text = "\n".join(_fitted(line, get_terminal_size().columns) for line in text.split("\n"))
     print(text, file=sys.stderr, flush=True)
+
+
+_BEGINNING = re.compile(r"\s*(?:[-+−✗✓] |\d+\. )?")
+"""What stands before a line's first word, bullets and numbers included."""
+
+
+def _fitted(line: str, columns: int) -> str:
+    """Returns a line broken between words (in Japanese: between characters) to fit a terminal."""
+    from rich.cells import cell_len
+
+    if cell_len(line) <= columns:
+        return line
+    from rich.console import Console
+    from rich.text import Text
+
+    found = _BEGINNING.match(line)
+    before = found[0] if found else ""
+    room = max(columns - len(before), 20)
+    parts = Text(line[len(before) :]).wrap(Console(width=room), room)
+    below = " " * len(before)
+    return "\n".join((below if n else before) + part.plain.rstrip() for n, part in enumerate(parts))
 
 
 def table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Prints a table to stdout; the first column to the left, numbers to the right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     made = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for number, row in enumerate(zip(*rows, strict=True)):
-        numeric = all(not cell or cell[0] in "0123456789+-−–.×" for cell in row)
+        numeric = all(cell in {"", "n/a"} or cell[0] in "0123456789+-−–.×" for cell in row)
         made.columns[number].justify = "right" if numeric and number else "left"
         made.columns[number].no_wrap = numeric
     for cells in rows:
-        made.add_row(*cells)
+        made.add_row(*map(Text, cells))  # [THINK] in a cell is no markup
+    made.columns[0].overflow = "fold"  # a long name is broken, not cut
     console = Console()
-    console.width = max(console.width, _NARROWEST)
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPE)
     console.print(made)
 
 
-_NARROWEST = 110
-"""Columns below which figures would be cut; a narrower terminal wraps, a pipe gets whole lines."""
+_PIPE = 200
+"""Columns of what is not a terminal: every row is one line."""
 
 
 @dataclass

@@ -11,13 +11,15 @@ import typer
 
 from karui import catalog
 from karui.choose.confirm import confirm
+from karui.cli.baseline import examined, usable
 from karui.cli.console import Steps, say
 from karui.cli.expecting import expected
+from karui.cli.failing import stop
 from karui.cli.lighter import Lighter, lighten, screening_of
 from karui.cli.parts import Parts, of, part, with_versions
 from karui.cli.session import Session, shipped
 from karui.cli.steps import Recorded, decide, evidence_of, publish, shipped_study, study_of
-from karui.cli.summary import DECISIONS, say_between, say_models, say_overthinking, summary
+from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
 from karui.cli.wishes import Wishes, fair
 from karui.core.choice import Choice
 from karui.core.outcome import Outcomes
@@ -66,14 +68,18 @@ def run(job: Job, wishes: Wishes) -> None:
     """Records, replays, chooses, confirms and reports, and says what came of it.
 
     Raises:
-        typer.Exit: With 3 where the live confirmation contradicted the choice.
+        typer.Exit: With 4 where full thinking itself fails, with 3 where the live confirmation contradicted
+            the choice.
     """
     out = job.out
     # The shipped pilot is one of karui-mini as it came: it says nothing of other weights.
     alone = not job.versions and job.small is None
     with Steps() as steps:
         pilot = shipped("pilot") if job.demo and alone else None
-        found = _gather(job, wishes, steps)
+        main = usable(job.session.record(job.task, out / "recording", steps, "Recording full thinking"))
+        if failing := examined(main, wishes):
+            stop(main, failing, wishes, out, job.lang, _commands(out))
+        found = _gather(job, main, wishes, steps)
         wishes, main, further = found.wishes, found.main, found.further
         steps.begin("Replaying every plan")
         evidence, test_part = evidence_of(main, found.styled, pilot, wishes, steps.at, beside=further)
@@ -95,14 +101,16 @@ def run(job: Job, wishes: Wishes) -> None:
             shipped=beside,
             commands=_commands(out),
             beside=further,
+            styles=found.styled,
         )
         if found.lighter is not None:
             models = found.lighter.models(evidence, wishes.footing)
             study = with_versions(study, models, screening_of(found.lighter), found.parts)
         pages = publish(choice, study, out, job.lang, expected(choice, main, found.styled, further))
-    summary(choice, study)
+    summary(choice, study, job.lang)
     say_between(evidence, wishes)
     say_models(study)
+    say_misbehaviour(study.misbehaviour)
     say_overthinking(test_part)
     if lengthy is not None:
         say(
@@ -139,10 +147,9 @@ class _Gathered:
     wishes: Wishes
 
 
-def _gather(job: Job, wishes: Wishes, steps: Steps) -> _Gathered:
-    """Records the model, its styles and its versions."""
+def _gather(job: Job, main: Recorded, wishes: Wishes, steps: Steps) -> _Gathered:
+    """Records the model's styles and its versions beside its full thinking."""
     session, task, out = job.session, job.task, job.out
-    main = session.record(task, out / "recording", steps, "Recording full thinking")
     parts = None
     if job.learning:
         parts = part(main, job.lessons, len(job.held.questions) if job.held else 0)

@@ -18,9 +18,11 @@ from karui.cli import (
     stage,
     tasks,
     techniques,
+    trials,
     weigh,
 )
 from karui.cli.console import explained
+from karui.cli.usage import Verb
 
 app = typer.Typer(
     name="karui",
@@ -43,11 +45,12 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "probe": (probe.probe, "Find out what a server can do, by trying it."),
     "explain": (explain.explain, "Think a short answer of the gateway through in full."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
+    "trials": (trials.trials, "Add trials to imported texts, so that early exits can be replayed on them."),
     "techniques": (techniques.techniques, "List the techniques."),
     "tasks": (tasks.tasks, "List the sources of questions."),
 }
 for _verb, (_run, _line) in _VERBS.items():
-    app.command(_verb, short_help=_line)(explained()(_run))
+    app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
 
 
 @app.callback(invoke_without_command=True)

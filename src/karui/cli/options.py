@@ -14,29 +14,40 @@ Model: TypeAlias = Annotated[
         "probe`); the embedded karui-mini by default.",
     ),
 ]
+Thinking: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--thinking",
+        help="A TOML file that says how the model thinks, where karui finds that out wrongly; `karui probe` "
+        "prints what it finds.",
+    ),
+]
 Questions: TypeAlias = Annotated[
     str, typer.Option("--questions", "--task", help="Your own .jsonl/.csv file, or a name of `karui tasks`.")
 ]
 Limit: TypeAlias = Annotated[int, typer.Option(help="At most this many questions; 0 takes all.")]
-Samples: TypeAlias = Annotated[int, typer.Option(help="Traces recorded of each question.")]
+Samples: TypeAlias = Annotated[int, typer.Option(help="Number of traces recorded per question.")]
 MaxDrop: TypeAlias = Annotated[float, typer.Option(help="Largest loss of accuracy accepted, in points.")]
 Confidence: TypeAlias = Annotated[float, typer.Option(help="Confidence of the certificate.")]
 Minimize: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="What to make small: cost, tokens (default), latency, flops (default between models) or memory."
+        help="Objective to minimise: cost, tokens (default), latency, flops (default between models) "
+        "or memory."
     ),
 ]
 Priority: TypeAlias = Annotated[
-    str, typer.Option(help="Preset: edge (memory), dialogue (latency), batch (cost).")
+    str, typer.Option(help="Preset objective: edge (memory), dialogue (latency) or batch (cost).")
 ]
-MaxTokens: TypeAlias = Annotated[int, typer.Option(help="Limit of thinking and answer together.")]
-Temperature: TypeAlias = Annotated[float, typer.Option(help="Of sampling; 0 is greedy.")]
-TopP: TypeAlias = Annotated[float, typer.Option(help="Nucleus of sampling; 1 keeps all.")]
-AtOnce: TypeAlias = Annotated[int, typer.Option(help="Streams side by side.")]
-Seed: TypeAlias = Annotated[int, typer.Option(help="Everything random comes from it.")]
-Device: TypeAlias = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Dtype: TypeAlias = Annotated[str, typer.Option(help="auto, bfloat16 or float32.")]
+MaxTokens: TypeAlias = Annotated[
+    int, typer.Option(help="Token limit of thinking and answer together; a trace that reaches it is cut.")
+]
+Temperature: TypeAlias = Annotated[float, typer.Option(help="Sampling temperature; 0 means greedy decoding.")]
+TopP: TypeAlias = Annotated[float, typer.Option(help="Nucleus sampling threshold; 1 switches it off.")]
+AtOnce: TypeAlias = Annotated[int, typer.Option(help="Number of concurrent requests.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Random seed.")]
+Device: TypeAlias = Annotated[str, typer.Option(help="Device to compute on: auto, cpu or cuda.")]
+Dtype: TypeAlias = Annotated[str, typer.Option(help="Number type to compute in: auto, bfloat16 or float32.")]
 Threads: TypeAlias = Annotated[int, typer.Option(help="Threads of the CPU engine; 0 measures which is best.")]
 Compile: TypeAlias = Annotated[
     bool,
@@ -72,6 +83,20 @@ Lang: TypeAlias = Annotated[Literal["en", "ja"], typer.Option(help="Language of 
 Truncation: TypeAlias = Annotated[
     bool,
     typer.Option("--accept-truncation", help="Choose although over 5% of the baseline was cut by the limit."),
+]
+NoThinking: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--accept-no-thinking",
+        help="Go on although the full thinking is empty; the report says so in its first line.",
+    ),
+]
+MinAccuracy: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="Accuracy of full thinking, in percent, below which the decision is to fix the baseline; "
+        "0 switches all checks of the baseline off."
+    ),
 ]
 Assume: TypeAlias = Annotated[
     list[str],

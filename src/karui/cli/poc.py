@@ -1,5 +1,6 @@
 """`karui poc`: the whole job, from questions to a report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,17 +15,20 @@ if TYPE_CHECKING:
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
+_FEW = 5
+"""Questions that an estimate records."""
 _MINI_STYLES = ("no-thinking",)
 """Recorded beside full thinking: the control that shows what thinking buys."""
-_HELD_BACK = 0.2
-"""Share of one's own questions that is never recorded but kept for the live confirmation."""
 
 
 def poc(
     model: o.Model = "",
+    thinking: o.Thinking = None,
     questions: o.Questions = "",
     limit: o.Limit = 0,
-    samples: o.Samples = 0,
+    samples: int = typer.Option(
+        0, help="Number of traces recorded per question.", show_default="4; in the demonstration 2"
+    ),
     max_drop: o.MaxDrop = 2.0,
     confidence: o.Confidence = 0.95,
     minimize: o.Minimize = "",
@@ -56,7 +60,11 @@ def poc(
         False, "--estimate", help="Record five questions; say what all would take, and what fits here."
     ),
     confirm: bool = typer.Option(True, help="Confirm the choice live on held-back questions."),
-    max_tokens: o.MaxTokens = 0,
+    max_tokens: int = typer.Option(
+        0,
+        help="Token limit of thinking and answer together; a trace that reaches it is cut.",
+        show_default="4096; of karui-mini 1024",
+    ),
     temperature: o.Temperature = 0.6,
     top_p: o.TopP = 0.95,
     at_once: o.AtOnce = 32,
@@ -66,6 +74,8 @@ def poc(
     threads: o.Threads = 0,
     compiled: o.Compile = False,
     accept_truncation: o.Truncation = False,
+    accept_no_thinking: o.NoThinking = False,
+    min_accuracy: o.MinAccuracy = 10.0,
     assume: o.Assume = [],  # noqa: B006 - typer reads the default
     lang: o.Lang = "en",
     out: o.Out = Path("runs/poc"),
@@ -74,16 +84,18 @@ def poc(
     from karui.cli.console import say
     from karui.cli.job import Job, run
     from karui.cli.parts import brought_along, ensure_parts
+    from karui.cli.prospects import Division, prospects, unfamiliar
     from karui.cli.session import MINI, Session, embedded, hold_back, style_plans, task_of
     from karui.cli.training import trained
     from karui.cli.versions import versions_of, weighs
     from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
     from karui.core.ask import Sampling
     from karui.core.errors import InputError
+    from karui.engines.chat.override import NOTHING_SAID, read_override
 
     demo = not model and not questions
     wishes = Wishes(
-        rule_of(max_drop, confidence, minimize, priority),
+        rule_of(max_drop, confidence, minimize, priority, min_accuracy),
         assumptions_of(assume),
         extra=tuple(technique),
         accept_truncation=accept_truncation,
@@ -100,18 +112,19 @@ def poc(
         dtype,
         threads,
         compiled,
+        thinking=read_override(thinking) if thinking else NOTHING_SAID,
+        accept_no_thinking=accept_no_thinking,
     )
     if demo:
+        division = Division(confirm=confirm, pilot=False)
         task = task_of("mini:test", limit=limit or _MINI_QUESTIONS, seed=seed)
         held = task_of("mini:confirm", limit=_MINI_CONFIRM, seed=seed)
     else:
         everything = task_of(questions or "mini", limit=limit, seed=seed, reference=reference)
         # With the model's own answers as references there is nothing to confirm against on unseen questions.
-        share = _HELD_BACK if confirm and not everything.agreement else 0.0
-        task, held = hold_back(everything, share, seed)
-    if estimate:
-        _estimate(session, task, wishes)
-        return
+        division = Division(confirm=confirm and not everything.agreement)
+        task, held = hold_back(everything, division.held(len(everything.questions)), seed)
+    kept = len(held.questions) if confirm else 0
     versions = versions_of(session, include, version, train_minutes, sibling)
     learning = "shorter-training" in include or any(map(trained, versions))
     if train_on and not learning:
@@ -123,8 +136,17 @@ def poc(
         # In the demonstration nothing else needs the shipped pilot: it is of karui-mini as it came.
         path = train_on or (embedded("pilot") if demo else None)
         lessons = brought_along(path, [task, held]) if path else None
-        kept = len(held.questions) if confirm else 0
         ensure_parts(len(task.questions), kept, brought=lessons is not None)
+    if warning := unfamiliar(session.model, task.name):
+        say(warning)
+    if model and not questions:
+        say("No --questions are named: those of the task mini are taken.")
+    division = replace(division, learning=learning and lessons is None)
+    for line in prospects(len(task.questions), kept, session.samples, wishes.rule, division):
+        say(line)
+    if estimate:
+        _estimate(session, task, wishes, lang)
+        return
     if any(map(weighs, versions)):
         if not wishes.named:
             say("No axis was named: latency on this machine is made small (--minimize says otherwise).")
@@ -133,7 +155,7 @@ def poc(
         Job(
             session=session,
             task=task,
-            held=held if confirm and held.questions else None,
+            held=held if kept else None,
             styles=styles,
             versions=versions,
             small=session.beside(small) if small else None,
@@ -148,17 +170,21 @@ def poc(
     )
 
 
-def _estimate(session: "Session", task: "Task", wishes: "Wishes") -> None:
-    from dataclasses import replace
+def _estimate(session: "Session", task: "Task", wishes: "Wishes", lang: str) -> None:
     from tempfile import TemporaryDirectory
 
+    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
-    from karui.cli.steps import estimated
+    from karui.cli.failing import say_failure
+    from karui.cli.prospects import estimated
     from karui.cli.summary import say_fits
 
-    few = replace(task, questions=task.questions[:5])
+    few = replace(task, questions=task.questions[:_FEW])
     with TemporaryDirectory() as folder, Steps() as steps:
-        spent = session.record(few, Path(folder) / "recording", steps, "Recording five questions")
-    for line in estimated(spent.recording, len(task.questions), session.samples, wishes.rule):
+        spent = session.record(few, Path(folder) / "recording", steps, f"Recording {_FEW} questions")
+    for line in estimated(spent.recording, len(task.questions), session.samples):
         say(line)
+    if found := examined(usable(spent), wishes):
+        say_failure(found[0], lang, agreement=task.agreement)
+        raise typer.Exit(FAILS)
     say_fits(spent.recording, session.at_once)

@@ -1,10 +1,21 @@
-"""`karui probe`: what a server can do, and which techniques work with it."""
+"""`karui probe`: how a model thinks, what a server can do, and which techniques work with it."""
+
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.engines.chat.override import Override
+
 
 def probe(
-    address: str = typer.Argument(help="Where the API begins: http://HOST:PORT/v1, and #model behind it."),
+    model: str = typer.Argument(
+        help="A model folder, a GGUF file or a Hub name, of which only the tokenizer is read; or a server: "
+        "http://HOST:PORT/v1, and #model behind it."
+    ),
+    thinking: o.Thinking = None,
     folder: str = typer.Option("", help="Folder or Hub name with the model's tokenizer and chat template."),
     route: str = typer.Option("", help="completions or chat, instead of what is found best."),
     budget_chats: int = typer.Option(
@@ -15,31 +26,76 @@ def probe(
     ),
     json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
-    """Find out what a server with OpenAI's API can do; a key for it is read from KARUI_API_KEY."""
-    from dataclasses import asdict
+    """Find out how a model thinks, and what its server can do; a server's key is read from KARUI_API_KEY."""
     from json import dumps
 
-    from karui.catalog import names, technique
-    from karui.cli.console import say, table
     from karui.core.errors import InputError
-    from karui.engines.openai_http import HttpEngine
+    from karui.engines.chat.override import NOTHING_SAID, read_override
 
     if route not in {"", "completions", "chat"}:
         raise InputError(f"--route {route} is neither completions nor chat.")
-    engine = HttpEngine.load(address, folder=folder, route=route, budget_chats=budget_chats)
+    said = read_override(thinking) if thinking else NOTHING_SAID
+    server = model.startswith(("http://", "https://"))
+    found = _server(model, folder, route, budget_chats, said) if server else _folder(model, said)
+    if json:
+        typer.echo(dumps(found, indent=1, default=str, ensure_ascii=False))
+    else:
+        _show(found)
+
+
+def _folder(model: str, said: "Override") -> dict[str, Any]:
+    """Returns how the model of a folder or file thinks, as its tokenizer tells; no weights are read."""
+    from karui.engines.chat.template import find_format
+    from karui.engines.llama_cpp import gguf_file
+    from karui.models import place
+
+    path = place(model)
+    if file := gguf_file(path):
+        from karui.engines.llama_cpp.file import check_file, read_tokenizer
+        from karui.engines.llama_cpp.model import LlamaModel
+
+        check_file(file)
+        tokenizer, _ = read_tokenizer(file, LlamaModel(file, vocabulary_only=True))
+    else:
+        from karui.engines.transformers.load import find_folder, load_tokenizer, quiet
+
+        quiet()
+        tokenizer = load_tokenizer(find_folder(path))
+    return {"thinking": find_format(tokenizer, override=said).as_dict()}
+
+
+def _server(model: str, folder: str, route: str, budget_chats: int, said: "Override") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from karui.catalog import names, technique
+    from karui.engines.openai_http import HttpEngine
+
+    engine = HttpEngine.load(model, folder=folder, route=route, budget_chats=budget_chats, thinking=said)
     lacking = engine.can.lacking
     works = {
         name: "; ".join(f"{a}: {lacking[a]}" for a in sorted(technique(name).needs & lacking.keys()))
         for name in names()
         if not technique(name).changes("prepare") and not technique(name).changes("configure")
     }
-    if json:
-        found = {"capabilities": asdict(engine.can), "abilities": sorted(engine.abilities), "lacking": works}
-        typer.echo(dumps(found, indent=1, default=str))
-        return
-    table(("tried", "found"), engine.can.rows())
-    say()
-    table(("technique", "works"), [(name, why or "yes") for name, why in works.items()])
-    say()
-    for note in engine.notes[:1]:
+    return {
+        "thinking": engine.thinks,
+        "capabilities": asdict(engine.can),
+        "rows": engine.can.rows(),
+        "abilities": sorted(engine.abilities),
+        "lacking": works,
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    from karui.cli.console import say, table
+
+    thinking = found["thinking"]
+    rows = [(f["what"], f["value"], f["how"]) for f in thinking["findings"]]
+    table(("thinking", "found", "how"), rows)
+    for note in thinking["notes"]:
         say(note)
+    if "rows" in found:
+        say()
+        table(("server", "found"), found["rows"])
+        say()
+        table(("technique", "works"), [(name, why or "yes") for name, why in found["lacking"].items()])

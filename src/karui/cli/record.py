@@ -9,6 +9,7 @@ from karui.cli import options as o
 
 def record(
     model: o.Model = "",
+    thinking: o.Thinking = None,
     questions: o.Questions = "mini",
     limit: o.Limit = 0,
     samples: o.Samples = 4,
@@ -24,6 +25,8 @@ def record(
     compiled: o.Compile = False,
     lessons: o.Lessons = None,
     minutes: o.Minutes = None,
+    accept_no_thinking: o.NoThinking = False,
+    min_accuracy: o.MinAccuracy = 10.0,
     from_gateway: Path | None = typer.Option(
         None,
         help="The file in which a gateway keeps conversations: their questions are recorded, and compared "
@@ -33,14 +36,20 @@ def record(
     out: o.Out = Path("recording"),
 ) -> None:
     """Record full traces with a trial at every checkpoint; killed, it goes on where it was."""
+    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
+    from karui.cli.failing import say_failure
+    from karui.cli.prospects import Division, prospects, unfamiliar
     from karui.cli.session import MINI, Session, style_plans, task_of
     from karui.cli.steps import Recorded
+    from karui.cli.wishes import Wishes, rule_of
     from karui.core.ask import Sampling
     from karui.core.plan import Plan
+    from karui.engines.chat.override import NOTHING_SAID, read_override
     from karui.recording.store import compact as compacted
     from karui.recording.store import load
 
+    wishes = Wishes(rule_of(2.0, 0.95, "", "", min_accuracy))
     plan = Plan(tuple(t for p in style_plans(style) for t in p.techniques))
     if from_gateway is not None:
         questions = _asked_of_gateway(from_gateway, out, limit)
@@ -59,14 +68,26 @@ def record(
         artifacts=out / "artifacts",
         lessons=Recorded(lessons, load(lessons, signals=False)) if lessons else None,
         minutes=minutes,
+        thinking=read_override(thinking) if thinking else NOTHING_SAID,
+        accept_no_thinking=accept_no_thinking,
     )
+    if warning := unfamiliar(session.model, task.name):
+        say(warning)
+    if not plan.techniques:
+        for line in prospects(len(task.questions), 0, samples, wishes.rule, Division(confirm=False)):
+            say(line)
     with Steps() as steps:
         made = session.record(task, out, steps, f"Recording {session.whole(plan).label}", plan)
     if compact:
         compacted(out)
     rate = made.recording.manifest.tokens_per_second
     say(f"{len(made.recording.questions)} questions × {samples} traces, {rate:,.0f} tokens/s")
+    failing = None if plan.techniques else examined(usable(made), wishes)
+    if failing:
+        say_failure(failing[0], "en", agreement=task.agreement)
     typer.echo(out)
+    if failing:
+        raise typer.Exit(FAILS)
 
 
 def _asked_of_gateway(kept: Path, out: Path, limit: int) -> str:

@@ -1,11 +1,14 @@
 """`karui replay`: plans over a recording, without generating a token."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.core.recording import Recording
 
 
 def replay(
@@ -23,10 +26,11 @@ def replay(
     from json import dumps
 
     from karui import catalog
-    from karui.cli.console import Steps, say, table
-    from karui.cli.steps import beside_of, compared, space_of
-    from karui.cli.summary import row, say_overthinking
+    from karui.cli.console import Steps
+    from karui.cli.steps import beside_of, compared, misbehaving, space_of
+    from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
     from karui.cli.wishes import PROCESSES
+    from karui.core.choice import Rejected
     from karui.core.plan import Plan
     from karui.measure.footing import Footing
     from karui.measure.measurement import measure
@@ -35,45 +39,70 @@ def replay(
     from karui.report.study import plain
 
     read = load(recording)
-    recordings = {"main": read, **{name: r.recording for name, r in beside_of(beside).items()}}
+    further = beside_of(beside)
+    recordings = {"main": read, **{name: r.recording for name, r in further.items()}}
     replayed = Replay(recordings, runs)
     style = catalog.plan_from_spec(read.manifest.style)
+    refused: list[Rejected] = []
     if plan:
         plans = [style, *(Plan((*style.techniques, *catalog.parse(p).techniques)) for p in plan)]
-        for each in plans:
-            replayed.refuse(each)
-        refused = 0
     else:
         space = space_of(recordings, extra=technique)
-        plans, refused = list(space.plans), len(space.refused)
+        plans, refused = list(space.plans), list(space.refused)
     found = {}
     with Steps() as steps:
         steps.begin("Replaying")
-        for outcomes in replay_all(replayed, plans, processes=PROCESSES):
+        replaying = replay_all(replayed, plans, processes=PROCESSES, on_refused=refused.append)
+        for outcomes in replaying:
             found[outcomes.plan.id] = outcomes
             steps.at(len(found), len(plans))
+    if style.id not in found or (plan and len(found) == 1 < len(plans)):
+        # Without the baseline, or of plans named by the user all, nothing is left to show.
+        replayed.outcomes(style if style.id not in found else plans[1])
     footing = Footing()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
+    wrongs = misbehaving(read, list(further.values()))
     if json:
-        typer.echo(dumps({"baseline": plain(base), "plans": plain(others)}, indent=1, ensure_ascii=False))
+        told = [{"label": r.label, "reason": r.reason} for r in refused]
+        everything = {"baseline": base, "plans": others, "misbehaviour": wrongs, "refused": told}
+        typer.echo(dumps(plain(everything), indent=1, ensure_ascii=False))
         return
-    between = len(recordings) > 1 and all(p["comparison"]["flops_ratio"] is not None for p in others)
+    _show(base, others, read, top, between=len(recordings) > 1)
+    say_caveats(read.manifest.as_dict())
+    say_misbehaviour(wrongs)
+    say_overthinking(read)
+    say_refused(refused)
+
+
+def _show(
+    base: dict[str, Any], others: list[dict[str, Any]], read: "Recording", top: int, *, between: bool
+) -> None:
+    """Prints the baseline and the plans, cheapest first."""
+    from karui.cli.console import table
+
+    between = between and all(p["comparison"]["flops_ratio"] is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
         others.sort(key=lambda p: p["comparison"]["flops_ratio"])
     else:
         others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
-    rows: list[tuple[str, ...]] = [row(base["label"], base, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others[: top or None]]
     noun = "agreement" if read.manifest.agreement else "accuracy"
-    head: tuple[str, ...] = ("plan", noun, "loss", "tokens", "×", "truncated")
+    table(*_rows(noun, base, others[: top or None], between=between))
+
+
+def _rows(
+    noun: str, base: dict[str, Any], others: list[dict[str, Any]], *, between: bool
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Returns head and rows of the table; `between` adds what the plans compute, against the baseline."""
+    from karui.cli.summary import head, row
+
+    over = head(noun)
+    rows = [row(base["label"], base, None)]
+    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others]
     if between:
-        head = (*head, "FLOPs ×")
-        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=False))]
-    table(head, rows)
-    say_overthinking(read)
-    if refused:
-        say(f"{refused} plans of the space cannot be replayed over this recording (too few traces, say).")
+        over = (*over, "FLOPs ×")
+        rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=True))]
+    return over, rows
 
 
 def _flops(plan: dict[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """Engines in the gateway's own process: small models, demonstrations, machines without a model server."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from karui.cli.session import Session
 from karui.core.engine import Engine
 from karui.core.errors import InputError
+from karui.engines.chat.override import Override
 from karui.forge.artifact import Artifact
 from karui.gateway.chosen import Chosen
 
@@ -44,6 +46,7 @@ def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) 
         1,
         at_once=at_once,
         dtype=str(card.get("dtype") or "auto"),
+        thinking=_said(chosen, "main"),
     )
     engines = {"main": session.engine_of(chosen.plan)}
     for name in chosen.plan.models:
@@ -52,7 +55,8 @@ def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) 
         known = str(chosen.choice.beside.get(name, {}).get("name", ""))
         if not (beside.get(name) or known):
             raise InputError(f"The plan asks a further model, {name!r}: --beside {name}=FOLDER names it.")
-        engines[name] = session.beside(beside.get(name) or known).engine
+        other = session.beside(beside.get(name) or known)
+        engines[name] = replace(other, thinking=_said(chosen, name)).engine
     for name, engine in engines.items():
         footing = chosen.expectation.terms.footings.get(name)
         if footing is not None and (engine.rule, engine.suffix) != (footing.rule, footing.suffix):
@@ -62,3 +66,9 @@ def inside(chosen: Chosen, model: str, beside: Mapping[str, str], at_once: int) 
                 remedy="Record again on this engine, and choose again.",
             )
     return engines
+
+
+def _said(chosen: Chosen, name: str) -> Override:
+    """Returns what was said of how a model thinks when it was recorded."""
+    footing = chosen.expectation.terms.footings.get(name)
+    return Override.of(footing.thinking if footing is not None else {}, "The choice")

@@ -19,6 +19,7 @@ from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.technique import Technique
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.forge.artifact import Artifact
 from karui.forge.making import make
 from karui.forge.workplace import Progress as Making
@@ -53,6 +54,8 @@ class Session:
         artifacts: Where new weights are kept, and found again.
         lessons: The recording that they are made from; None will do for techniques that need none.
         minutes: What each training may take; None is its technique's own default.
+        thinking: What the user says of how the model thinks; the rest is found out.
+        accept_no_thinking: Whether to go on where full thinking is empty.
     """
 
     model: str
@@ -67,6 +70,8 @@ class Session:
     artifacts: Path = Path("artifacts")
     lessons: Recorded | None = None
     minutes: float | None = None
+    thinking: Override = NOTHING_SAID
+    accept_no_thinking: bool = False
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
@@ -154,6 +159,8 @@ class Session:
             shown.begin("Loading the model")
         self._loaded.add(key)
         engine = engines.load(folder, **options)
+        for note in engine.thinks.get("notes", ()):
+            say(note)
         self._engines[key] = engine
         return engine
 
@@ -170,6 +177,7 @@ class Session:
             "compile": self.compiled,
             "slots": self.at_once,
             "seed": self.seed,
+            "thinking": self.thinking,
         }
         return str(made.folder) if made else place(self.model), self.whole(plan).configure(options)
 
@@ -182,7 +190,16 @@ class Session:
 
     def beside(self, model: str) -> "Session":
         """Returns a session of another model with everything else alike, on the same event loop."""
-        return replace(self, model=model, lessons=None, _engines={}, _loaded=set())
+        # Only the main model has to think: a small one that answers at once is what cascades are for.
+        return replace(
+            self,
+            model=model,
+            lessons=None,
+            thinking=NOTHING_SAID,
+            accept_no_thinking=True,
+            _engines={},
+            _loaded=set(),
+        )
 
     def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""
@@ -237,11 +254,17 @@ class Session:
                 samples=self.samples,
                 seed=self.seed,
                 at_once=self.at_once,
+                accept_no_thinking=self.accept_no_thinking,
                 on_progress=progressed,
             )
         )
         if lost := missing(recording):
             say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")
+        if late := recording.manifest.timeouts:
+            say(
+                f"Warning: {late} answers could not be read or compared within the time limit and count "
+                "as wrong. Look at them in the recording if that is more than a few."
+            )
         return Recorded(folder, self_reference(recording) if task.agreement else recording)
 
 
@@ -299,10 +322,10 @@ def task_of(name: str, *, limit: int = 0, seed: int = 0, reference: str = "given
     return task
 
 
-def hold_back(task: Task, share: float, seed: int) -> tuple[Task, Task]:
-    """Returns the questions to record and those kept for the live confirmation, drawn by seed."""
+def hold_back(task: Task, held: int, seed: int) -> tuple[Task, Task]:
+    """Returns the questions to record and the `held` ones kept for the live confirmation, drawn by seed."""
     order = np.random.default_rng(seed).permutation(len(task.questions)).tolist()
-    kept = set(order[: round(len(order) * share)])
+    kept = set(order[:held])
     return (
         replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n not in kept)),
         replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n in kept)),

@@ -12,20 +12,22 @@ from karui import catalog
 from karui.choose.calibrate import Rehearsal
 from karui.choose.evidence import Evidence, gather, refuse_truncated
 from karui.choose.examples import examples
-from karui.choose.groups import Sources, groups_of
+from karui.choose.groups import Sources, groups_of, same_questions
 from karui.choose.interactions import interactions
-from karui.choose.power import fewest_questions
 from karui.choose.select import choose
 from karui.choose.space import Space, space
 from karui.cli.wishes import Wishes
-from karui.core.choice import Choice, Rule
+from karui.core.choice import Choice
 from karui.core.errors import InputError
+from karui.core.failure import BaselineFailure
+from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.gateway.expectation import FILE as EXPECTATION
 from karui.gateway.expectation import Expectation
 from karui.measure.footing import Footing
 from karui.measure.measurement import compare, measure
+from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
 from karui.recording.files import make_folder
 from karui.recording.files import write as write_file
@@ -70,8 +72,8 @@ def beside_of(words: Sequence[str], kinds: Sequence[str] = ()) -> dict[str, Reco
 
 
 def length_of(recording: Recording) -> float:
-    """Returns the mean thinking tokens of a recording's traces."""
-    lengths = [t.thinking_tokens for t in recording.traces()]
+    """Returns the mean thinking tokens of a recording's traces, less those in loops: nobody needed them."""
+    lengths = [needed_tokens(t) for t in recording.traces()]
     return sum(lengths) / max(1, len(lengths))
 
 
@@ -164,8 +166,12 @@ def decide(
     *,
     beside: Mapping[str, Recorded] | None = None,
     pilots: Sequence[Recorded] = (),
+    failure: BaselineFailure | None = None,
 ) -> Choice:
-    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them."""
+    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them.
+
+    `failure` says why full thinking fails, where it does.
+    """
     behind = {("main" if not n else f"style {n}"): r for n, r in enumerate(recordings)}
     behind |= {f"beside {name}": r for name, r in (beside or {}).items()}
     behind |= {"pilot": pilot} if pilot is not None else {}
@@ -177,6 +183,7 @@ def decide(
         wishes.footing,
         recordings={role: store.digest(r.path) for role, r in behind.items()},
         beside={name: r.recording.manifest.model.as_dict() for name, r in (beside or {}).items()},
+        failure=failure,
     )
 
 
@@ -190,6 +197,7 @@ def study_of(
     shipped: Mapping[str, Any] | None = None,
     commands: Sequence[str] = (),
     beside: Mapping[str, Recorded] | None = None,
+    styles: Sequence[Recorded] = (),
 ) -> Study:
     """Returns everything a report is made from.
 
@@ -202,6 +210,7 @@ def study_of(
         shipped: The replay of a recording that ships with karui.
         commands: What makes the study again.
         beside: Recordings of further models, by the names that plans ask for.
+        styles: Recordings with other prompts, or of other versions of the model.
     """
     manifest = test_part.manifest
     footing = wishes.footing
@@ -225,6 +234,7 @@ def study_of(
         },
         commands=list(commands),
         interactions=[i.as_dict() for i in interactions(evidence, wishes.rule, footing, shown.id)],
+        misbehaviour=misbehaving(test_part, [*styles, *(beside or {}).values()]),
     )
 
 
@@ -254,6 +264,14 @@ def compared(outcomes: Mapping[str, Outcomes], baseline: str, footing: Footing) 
         for key, o in outcomes.items()
         if key != baseline
     ]
+
+
+def misbehaving(first: Recording, others: Sequence[Recorded] = ()) -> list[dict[str, Any]]:
+    """Returns how full thinking goes wrong, as a study keeps it: of one model, and of others beside it."""
+    recordings = [first, *(o.recording for o in others)]
+    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in recordings]
+    rows = misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions)
+    return [row.as_dict() for row in rows]
 
 
 def confirmed(live: tuple[Outcomes, Outcomes, int], footing: Footing) -> dict[str, Any]:
@@ -287,45 +305,3 @@ def shipped_study(
         "baseline": measure(found[plans[0].id], footing).as_dict(),
         "plans": compared(found, plans[0].id, footing),
     }
-
-
-def estimated(recording: Recording, questions: int, samples: int, rule: Rule) -> list[str]:
-    """Returns what recording all questions would take, in lines, judged by a few that were recorded.
-
-    Args:
-        recording: The few.
-        questions: How many there are in all.
-        samples: Traces wanted of each.
-        rule: Margin and level, for what so many questions can certify.
-    """
-    traces = list(recording.traces())
-    trials = sum(m.trial.tokens for t in traces for m in t.marks if m.trial) / max(1, len(traces))
-    tokens = sum(t.tokens for t in traces) / max(1, len(traces)) + trials
-    rate = recording.manifest.tokens_per_second
-    total = questions * samples * tokens
-    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
-    lucky = fewest_questions(rule.margin, 0.03, rule.alpha)
-    tested = round(0.75 * questions)
-    enough = (
-        f"{tested} test questions are enough to certify a loss of at most {100 * rule.margin:g} points, "
-        "if the plan loses almost nothing."
-        if tested >= fewest
-        else f"{tested} test questions give a picture, no certificate: {fewest} is the least for "
-        f"{100 * rule.margin:g} points, {lucky} if a plan gains 3 points."
-    )
-    count, longest = len(recording.questions), _duration(total / rate if rate else 0)
-    return [
-        f"Measured on {count} questions: {tokens:,.0f} tokens a trace, {rate:,.0f} tokens/s on few streams.",
-        f"All {questions} questions × {samples} traces: about {total:,.0f} tokens, at most {longest}.",
-        enough,
-    ]
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

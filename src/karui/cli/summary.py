@@ -1,19 +1,25 @@
 """What the terminal says when a job is done; every figure with where it came from."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karui.choose.evidence import Evidence
+from karui.choose.power import PICTURE
 from karui.cli.console import say, table
 from karui.cli.wishes import Wishes
-from karui.core.choice import Choice
+from karui.core.choice import Choice, Rejected
 from karui.core.recording import Recording
 from karui.measure.fits import FORMATS, SIZES, fits
 from karui.measure.footing import shape_of
 from karui.measure.overthinking import overthinking
+from karui.report.caveats import caveats
 from karui.report.formats import Format
+from karui.report.language import Words
 from karui.report.study import Study
 
 DECISIONS = {
+    "fix": "Fix the baseline",
     "adopt": "Adopt",
     "pilot": "Pilot what is promising and not certified",
     "collect": "Collect more questions",
@@ -31,13 +37,48 @@ def say_overthinking(recording: Recording) -> None:
         )
 
 
-def summary(choice: Choice, study: Study) -> None:
-    """Prints the decision, its evidence and the best plans."""
+def say_refused(refused: Sequence[Rejected]) -> None:
+    """Prints which plans these recordings cannot replay, by reason: the commonest first."""
+    if not refused:
+        return
+    say()
+    plans = "1 plan" if len(refused) == 1 else f"{len(refused)} plans"
+    say(f"{plans} cannot be replayed over this recording:")
+    by_reason: dict[str, list[str]] = {}
+    for r in refused:
+        # Plans of one kind are refused in sentences that differ only in the plan's name and its numbers.
+        reason = _NUMBER.sub("…", r.reason.replace(r.label, "", 1).strip())
+        by_reason.setdefault(reason, []).append(f"{r.label}: {r.reason.removeprefix(r.label).strip()}")
+    for same in sorted(by_reason.values(), key=len, reverse=True):
+        say(f"  {same[0]}" + (f" (and {len(same) - 1} more)" if len(same) > 1 else ""))
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def say_caveats(manifest: Mapping[str, Any]) -> None:
+    """Prints what has to be known of figures that rest on an imported recording."""
+    for sentence in caveats(manifest, Words("en")):
+        say(f"  Note: {sentence}")
+
+
+def say_notice(study: Study, lang: str) -> None:
+    """Prints what has to be known before anything else, as the first line of the report has it."""
+    if study.manifest.get("no_thinking_accepted"):
+        say()
+        say(Words(lang)("no_thinking_accepted"))
+
+
+def summary(choice: Choice, study: Study, lang: str = "en") -> None:
+    """Prints the decision, its evidence and the best plans; `lang` is the language of the report."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
+    say_notice(study, lang)
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
+    say_caveats(study.manifest)
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
-    source = f"{choice.questions} questions × {choice.traces:.2g} traces recorded here, replayed"
+    noun_of = "question" if choice.questions == 1 else "questions"
+    source = f"{choice.questions} {noun_of} × {choice.traces:.2g} traces recorded here, replayed"
     if chosen is not None:
         say(
             f"  certified: loses at most {_points(rule.margin)} of {noun} ({100 * (1 - rule.alpha):g}% "
@@ -54,8 +95,9 @@ def summary(choice: Choice, study: Study) -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    order = f"{tested} tested in order from dear to cheap [order: {rule.pilot}]"
-    say(f"  {choice.space} plans considered, {order}")
+    pilot = f"{choice.pilot_questions} pilot questions" if rule.pilot == "questions" else f"the {rule.pilot}"
+    order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
+    say(f"  {choice.space} plans considered, {tested} tested{order}")
     if choice.questions < choice.fewest:
         say(
             f"  fewer than {choice.fewest} test questions cannot certify {_points(rule.margin)}: "
@@ -68,10 +110,12 @@ def summary(choice: Choice, study: Study) -> None:
             f"(at least {_points(live.low)}, at most {_points(live.high)}), {live.token_ratio:.2f}× tokens "
             "[measured live]"
         )
+    if choice.questions < PICTURE:
+        say("  so few questions give an impression, not a picture: what looks best below may not last")
     say()
     rows = [row("full thinking", study.baseline, None)]
     rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in _best(study, choice)]
-    table(("plan", noun, "loss", "tokens", "×", "truncated"), rows)
+    table(head(noun), rows)
     say(f"  {_fixed_cut(study, choice)} [{source}]")
     if study.shipped is not None:
         kept = {p["measurement"]["plan"]: p for p in study.shipped["plans"]}
@@ -95,7 +139,8 @@ def say_between(evidence: Evidence, wishes: Wishes) -> None:
             say(f"  no axis was named: {axis} made small, {why} (--minimize says otherwise)")
         if axis == "tokens" or (axis == "cost" and not wishes.footing.priced):
             say("  a token of each model counts the same, as if all cost the same (--assume states prices)")
-    if lacking := evidence.test.keys() - evidence.pilot.keys():
+    lacking = evidence.test.keys() - evidence.pilot.keys()
+    if lacking and evidence.pilot:
         say(
             f"  {len(lacking)} plans are shown and not chosen from: their models have no --pilot of their own"
         )
@@ -128,6 +173,51 @@ def say_models(study: Study) -> None:
     say(f"  making all of them took {form.seconds(sum(took.values()))}, each artifact counted once")
     if (raced := study.screening) and raced["asked"]:
         say(f"  screening took {raced['asked']} traces and spared {raced['spared']:,}")
+
+
+def say_misbehaviour(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints how full thinking goes wrong, by model and format: cut, in a loop, right earlier and lost it."""
+    if not rows:
+        return
+
+    def share(of: Mapping[str, Any] | None) -> str:
+        return (
+            "n/a"
+            if of is None
+            else f"{100 * of['value']:.1f}% ({100 * of['low']:.1f}-{100 * of['high']:.1f})"
+        )
+
+    say()
+    cells = []
+    for row in rows:
+        rise, of_wrong = row["lost_rise"], row["lost_of_wrong"]
+        cells.append(
+            (
+                row["label"] or f"{row['name']} (as it came)",
+                share(row["accuracy"]),
+                f"{100 * row['truncated']:.1f}%",
+                share(row["looped"]),
+                share(row["lost"]),
+                "" if rise is None else f"{_shown(rise['value']):+.1f}",
+                "n/a" if of_wrong is None else f"{100 * of_wrong:.0f}%",
+            )
+        )
+    head = (
+        "full thinking of",
+        "right",
+        "truncated",
+        "loops",
+        "right earlier, lost it",
+        "more",
+        "of the wrong",
+    )
+    table(head, cells)
+    if all(row["lost"] is None for row in rows):
+        say("  right earlier, and lost it: n/a, no trials were recorded")
+    else:
+        say(
+            "  lost it: the right answer was found while thinking, and another one, or none, given in the end"
+        )
 
 
 def say_fits(recording: Recording, streams: int) -> None:
@@ -180,8 +270,13 @@ def _best(study: Study, choice: Choice) -> list[Any]:
     return shown
 
 
+def head(noun: str) -> tuple[str, ...]:
+    """Returns what stands over the rows of plans; `noun` is what accuracy is called."""
+    return ("plan", noun, "loss", "tokens", "×", "truncated", "loops", "no answer")
+
+
 def row(label: str, measured: Any, compared: Any) -> tuple[str, ...]:
-    """Returns a plan as a row of the table: label, accuracy, loss, tokens, their ratio, truncated share."""
+    """Returns a plan as a row of a table whose head is `head`."""
     a = measured["accuracy"]
     return (
         label,
@@ -190,6 +285,8 @@ def row(label: str, measured: Any, compared: Any) -> tuple[str, ...]:
         f"{measured['tokens']['value']:.0f}",
         "" if compared is None else f"{compared['token_ratio']['value']:.2f}×",
         f"{100 * measured['truncated']:.1f}%",
+        "n/a" if measured["looped"] is None else f"{100 * measured['looped']:.1f}%",
+        f"{100 * (1 - measured['answered']):.1f}%",
     )
 
 

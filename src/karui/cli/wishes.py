@@ -17,6 +17,9 @@ from karui.report.savings import Assumptions
 PROCESSES = min(2, cpu_count() or 1)
 """How many processes replay."""
 
+MIN_ACCURACY = 100 * Rule().floor
+"""In percent: below it, full thinking is taken to fail."""
+
 PRIORITIES = {"edge": Axis.MEMORY, "dialogue": Axis.LATENCY, "batch": Axis.COST}
 """What each preset makes small."""
 
@@ -74,8 +77,10 @@ def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:
     return TokenPrices(given.price_prompt, cached, given.price_output, given.currency)
 
 
-def rule_of(max_drop: float, confidence: float, minimize: str, priority: str) -> Rule:
-    """Returns the rule behind the command line's options.
+def rule_of(
+    max_drop: float, confidence: float, minimize: str, priority: str, min_accuracy: float = MIN_ACCURACY
+) -> Rule:
+    """Returns the rule behind the command line's options; the accuracies in percent.
 
     Raises:
         InputError: A number is out of range.
@@ -86,12 +91,17 @@ def rule_of(max_drop: float, confidence: float, minimize: str, priority: str) ->
             f"--max-drop {max_drop} --confidence {confidence} cannot be tested.",
             remedy="--max-drop is in points, from 0 to 100; --confidence from 0.5 to 1, such as 0.95.",
         )
+    if not 0 <= min_accuracy < 100:
+        raise InputError(
+            f"--min-accuracy {min_accuracy} is no accuracy.",
+            remedy="Give it in percent, from 0 to 100; 0 switches the check of the baseline off.",
+        )
     if priority and priority not in PRIORITIES:
         raise UnknownName("priority", priority, list(PRIORITIES))
     axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
     if axis not in set(Axis):
         raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, axis, priority)
+    return Rule(max_drop / 100, 1 - confidence, axis, priority, floor=min_accuracy / 100)
 
 
 def fair(wishes: Wishes, recordings: Sequence[Recording]) -> Wishes:

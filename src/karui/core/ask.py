@@ -18,6 +18,7 @@ class Prompt:
         thinking: Whether the model is allowed to think before it answers.
         prefill: Text the assistant's turn is made to begin with.
         banned: Words that may not be generated while thinking (suppressed in the logits).
+        penalties: Words whose logits are lowered while thinking, each with what is taken off, in nats.
         effort: Level of reasoning effort that the model or its server is told; none where empty.
         budget: Thinking tokens after which the server itself ends the thinking; 0 leaves it alone.
         told_budget: Thinking tokens that the model itself is told to keep to, by its own chat template; 0
@@ -31,6 +32,7 @@ class Prompt:
     thinking: bool = True
     prefill: str = ""
     banned: tuple[str, ...] = ()
+    penalties: tuple[tuple[str, float], ...] = ()
     effort: str = ""
     budget: int = 0
     told_budget: int = 0

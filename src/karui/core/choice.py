@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from karui.core.failure import BaselineFailure
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -16,6 +18,7 @@ class Rule:
         priority: The preset it came from, "" if none.
         pilot: Where the order of testing came from: "questions" set aside, or "shipped pilot recording".
         confident_wrong_rise: Largest rise of the confident-wrong rate accepted, as a share.
+        floor: Accuracy of full thinking below which it is taken to fail, as a share; 0 never does.
     """
 
     margin: float = 0.02
@@ -24,6 +27,7 @@ class Rule:
     priority: str = ""
     pilot: str = "questions"
     confident_wrong_rise: float = 0.02
+    floor: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,9 @@ class Choice:
         spec: The chosen plan; empty is the baseline, full thinking.
         plan: Its id.
         label: For people.
-        decision: "adopt" (certified), "pilot" (promising), "collect" (more questions needed first) or
-            "nothing" (no plan to gain from).
+        decision: "fix" (full thinking itself fails: see `failure`; it outranks the others), "adopt"
+            (certified), "pilot" (promising), "collect" (more questions needed first) or "nothing" (no plan
+            to gain from).
         verdict: "certified", "promising", "not supported" or "baseline".
         questions: Test questions.
         pilot_questions: Questions of the pilot.
@@ -131,6 +136,7 @@ class Choice:
         recordings: Digests of the recordings behind it, by role.
         fallback: What to do when it goes wrong, decided now: "full thinking".
         beside: Cards of the further models that plans of the space ask, by the name they ask for.
+        failure: Why full thinking fails, where it does; nothing is then tested or offered.
     """
 
     model: Mapping[str, Any]
@@ -155,6 +161,7 @@ class Choice:
     recordings: Mapping[str, str] = field(default_factory=dict)
     fallback: str = "full thinking"
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failure: BaselineFailure | None = None
 
     @property
     def withdrawn(self) -> bool:
@@ -169,6 +176,7 @@ class Choice:
     def from_dict(values: Mapping[str, Any]) -> "Choice":
         """Reads what `as_dict` wrote."""
         candidate, confirmation = values.get("candidate"), values.get("confirmation")
+        failure = values.get("failure")
         return Choice(
             **{
                 **values,
@@ -177,5 +185,6 @@ class Choice:
                 "rejected": tuple(Rejected(**r) for r in values["rejected"]),
                 "candidate": Tested(**candidate) if candidate else None,
                 "confirmation": Confirmation(**confirmation) if confirmation else None,
+                "failure": BaselineFailure.from_dict(failure) if failure else None,
             }
         )

@@ -21,10 +21,13 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt | str:
     thoughts: list[str] = []
     for number, message in enumerate(messages):
         role = str(message.get("role"))
-        known = {"role", "content", *(THOUGHT_FIELDS if role == "assistant" else ())}
-        if strange := sorted(k for k, v in message.items() if k not in known and v is not None):
+        ours = role == "assistant"
+        known = {"role", "content", *(THOUGHT_FIELDS if ours else ())}
+        # Replies are sent back as they came: with fields that are there and hold nothing.
+        nothing: tuple[Any, ...] = (None, [], {}, "") if ours else (None,)
+        if strange := sorted(k for k, v in message.items() if k not in known and v not in nothing):
             return f"messages[{number}].{strange[0]}"
-        text = _joined(message.get("content"), "text", "thinking" if role == "assistant" else "")
+        text = _joined(message.get("content"), "text", "thinking" if ours else "")
         if text is None:
             return f"messages[{number}].content is more than text"
         thought = next((v for f in THOUGHT_FIELDS if (v := message.get(f))), None)
@@ -32,7 +35,7 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt | str:
         if not isinstance(thought, str):
             return f"messages[{number}]'s thinking is more than text"
         texts.append((role, text))
-        thoughts.append("" if role != "assistant" else thought)
+        thoughts.append(thought if ours else "")
     system = ""
     if texts and texts[0][0] == "system":
         system = texts.pop(0)[1]

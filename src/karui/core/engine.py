@@ -1,13 +1,14 @@
 """What every engine offers: streams of thinking that stop at checkpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.trace import Peek, Trace, Trial
+from karui.core.bill import Tally
+from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 
 Reader: TypeAlias = Callable[[str], str | None]
@@ -130,6 +131,105 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Frees the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A whole reply that somebody has already: what a stream is to retell instead of thinking itself.
+
+    Attributes:
+        thinking: Text of the thinking, markers excluded.
+        answer: Text of the answer; "" where there is none.
+        closed: Whether the thinking ended.
+    """
+
+    thinking: str
+    answer: str = ""
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A told reply in the tokens of the model that retells it.
+
+    Attributes:
+        prompt: Tokens of the prompt.
+        thinking: Of the thinking, its markers included.
+        answer: Of the answer, with the token that ends the turn.
+        places: Checkpoints: tokens up to there, and characters of the thinking.
+        fits: Whether all of the thinking fits into the context; else there are checkpoints only as far as it
+            does.
+    """
+
+    prompt: int
+    thinking: int
+    answer: int
+    places: tuple[tuple[int, int], ...]
+    fits: bool = True
+
+
+class Retelling(Stream, Protocol):
+    """A stream whose thinking is given, not drawn: it stops at the checkpoints that the engine's rule finds.
+
+    There it can be peeked and tried as any other. Nothing but trials is generated; the last `advance` returns
+    a trace with the counts of an `Outline`, without signals, times and confidence.
+    """
+
+    async def outline(self) -> Outline:
+        """Returns where it will stop; nothing is computed for it but tokens."""
+
+
+@runtime_checkable
+class Retells(Protocol):
+    """What an engine that can continue a given text has besides: trials within texts of others."""
+
+    def retell(self, ask: Ask, sample: int, told: Told, read: Reader) -> Retelling:
+        """Starts a stream that retells a reply.
+
+        Raises:
+            EngineError: The prompt alone fills the context, or leaves no room for thinking.
+        """
+
+    async def count(self, text: str) -> int:
+        """Returns how many tokens a text has."""
+
+
+def retold(question: str, sample: int, told: Told, outline: Outline, read: Reader) -> Trace:
+    """Returns the trace that a told reply is in the tokens of an outline: as if it had been generated."""
+    tally = Tally(outline.prompt, 0, 0)
+    tally.think(outline.thinking)
+    return Trace(
+        question=question,
+        sample=sample,
+        end=End.FINISHED if told.closed else End.TRUNCATED,
+        thinking=told.thinking,
+        text=told.answer,
+        answer=read(told.answer) if told.answer and told.closed else None,
+        confidence=None,
+        signals=NO_SIGNALS,
+        marks=(),
+        thinking_tokens=outline.thinking,
+        answer_tokens=outline.answer,
+        bill=tally.finished(outline.answer),
+        time=tally.time,
+    )
+
+
+def checkpoints(rule: CheckpointRule, pieces: Iterable[str]) -> list[int]:
+    """Returns the numbers of tokens after which checkpoints are due in a text given in its tokens.
+
+    Args:
+        rule: Where they lie.
+        pieces: What each token says, in order.
+    """
+    places, mark, line_ended = [], 0, False
+    for written, text in enumerate(pieces, 1):
+        ended = "\n\n" in text or (line_ended and text.startswith("\n"))
+        line_ended = text.endswith("\n") if text else line_ended
+        if rule.due(written - mark, ended):
+            places.append(written)
+            mark = written
+    return places
 
 
 def trace_seed(seed: int, question: str, sample: int) -> int:

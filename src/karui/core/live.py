@@ -10,6 +10,7 @@ from karui.core.ask import Ask
 from karui.core.bill import Bill, Tally
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
+from karui.core.loops import count_looped
 from karui.core.outcome import Account, Outcome, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
@@ -224,10 +225,13 @@ async def solve_live(
     alone = reply.trace if reply else None
     by_start = [span for _, span in sorted(spans.items())]
     bills, held, busy = Account.of(by_start)
+    right = False
+    if answer is not None and question.reference:  # without one there is nothing to be right about
+        right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
     return Outcome(
         question=question.id,
         answer=answer,
-        correct=answer is not None and question.verifier.verify(question.reference, answer),
+        correct=right,
         confidence=reply.confidence if reply else None,
         bills=bills,
         time=now,
@@ -235,6 +239,7 @@ async def solve_live(
         busy=busy,
         started=len(by_start),
         truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
+        looped=count_looped((s.trace, None) for s in by_start),
         traces=tuple(s.trace for s in by_start),
         asked=tuple(s.model for s in by_start),
         seconds=seconds,

@@ -46,6 +46,7 @@ class Outcome:
         busy: By model, the token-time during which a trace of it was running.
         started: How many traces it started.
         truncated: How many of them the token limit cut.
+        looped: How many of them came to say the same passage again and again; None where a text is missing.
         traces: Every trace it cost, in the order of starting; empty when replayed in bulk.
         asked: The model of each of `traces`.
         seconds: Wall time from the ask to the reply; 0 when replayed.
@@ -64,6 +65,7 @@ class Outcome:
     busy: Mapping[str, int] = field(default_factory=dict)
     started: int = 1
     truncated: int = 0
+    looped: int | None = None
     traces: tuple[Trace, ...] = field(default=(), repr=False)
     asked: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = 0.0
@@ -167,6 +169,7 @@ class Outcomes:
         answered: 1 where there was an answer.
         traces: Traces started.
         truncated: Of them, cut by the token limit.
+        looped: Of them, those that loop; NaN where that is not known.
         time: Token-time along the longest path.
         held: For each model, the most positions that its KV cache held at once.
         busy: For each model, the token-time during which a trace of it was running.
@@ -188,6 +191,7 @@ class Outcomes:
     answered: NDArray[np.float32]
     traces: NDArray[np.float32]
     truncated: NDArray[np.float32]
+    looped: NDArray[np.float32]
     time: NDArray[np.float32]
     held: Mapping[str, NDArray[np.float32]]
     busy: Mapping[str, NDArray[np.float32]]
@@ -270,6 +274,7 @@ _COLUMNS = {
     "answered": "answered",
     "traces": "started",
     "truncated": "truncated",
+    "looped": "looped",
     "time": "time",
     "seconds": "seconds",
     "first_answer_seconds": "first_answer_seconds",

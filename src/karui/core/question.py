@@ -13,6 +13,9 @@ class Verifier(Protocol):
 
     Canonical answers are what votes compare: two texts that mean the same answer should read as the
     same string wherever that can be decided cheaply. `verify` may be more generous than equality.
+
+    `read` is called on event loops: it takes time in proportion to the text and waits for nothing. `verify`
+    may block for seconds while another process compares: who runs on an event loop hands it to a thread.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from karui.core.ability import Ability
@@ -12,6 +13,25 @@ from karui.core.trace import Trace
 
 FORMAT = 1
 """Version of the manifest and of the Parquet columns."""
+_IMPORTED = frozenset({"imported", "scout"})
+"""Engines of recordings that were made elsewhere."""
+
+
+class Caveat(StrEnum):
+    """What a reader of figures from an imported recording has to know; reports say it in a sentence."""
+
+    OTHER_TRIALS = "trials of another model"
+    """The model that was tried at checkpoints is not the one that wrote the texts."""
+    WORDS = "lengths in words"
+    """The log counts no tokens and no tokenizer was given: words and signs are counted instead."""
+    SPLIT = "split by characters"
+    """Tokens of thinking and of the answer are known together only, and were divided by characters."""
+    TRIAL_COST = "cost of trials assumed"
+    """What a trial cost was not logged."""
+    SHARES = "stops at shares of a finished trace"
+    """Places of trials know the length of the trace, which no live run does."""
+    PICKED = "questions picked by their outcome"
+    """Questions were chosen for the log by how the model fared on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,12 @@ class Manifest:
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
             found; {} in recordings made before it was kept.
+        source: Format of the log that the traces were imported from; "" where karui recorded them.
+        trials: The model that the trials came from, where it is not known to be the one that wrote the texts
+            (`karui trials`); None where trials, if there are any, are the model's own.
+        caveats: What has to be known about traces that were imported.
+        no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
+        timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
 
@@ -63,6 +89,11 @@ class Manifest:
     instruction: str = ""
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    trials: ModelCard | None = None
+    caveats: tuple[Caveat, ...] = ()
+    no_thinking_accepted: bool = False
+    timeouts: int = 0
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,14 +103,20 @@ class Manifest:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Manifest":
         """Reads what `as_dict` wrote."""
+        abilities = set(map(Ability, values["abilities"]))
+        if "source" not in values and Ability.CONFIDENCE in abilities and values["engine"] not in _IMPORTED:
+            abilities.add(Ability.PEEKS)  # which went by the same name until this field came
+        trials = values.get("trials")
         return Manifest(
             **{
                 **values,
+                "trials": ModelCard(**trials) if trials else None,
+                "caveats": tuple(map(Caveat, values.get("caveats", ()))),
                 "model": ModelCard(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
                 "rule": CheckpointRule(**values["rule"]),
-                "abilities": frozenset(map(Ability, values["abilities"])),
+                "abilities": frozenset(abilities),
             }
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.ask import Ask
+from karui.core.loops import needed_tokens
 from karui.core.trace import Signals, Trace
 from karui.core.watch import Checkpoint, Move
 
@@ -16,11 +17,11 @@ _NARROWEST = 8
 
 
 def window_of(traces: Sequence[Trace], share: float) -> int:
-    """Returns the width of a group: `share` of the median thinking length of these traces.
+    """Returns the width of a group: `share` of the median thinking length of these traces, loops left out.
 
     The paper's 2,048 tokens are about a tenth of the thinking of its models on its questions.
     """
-    lengths = sorted(trace.thinking_tokens for trace in traces)
+    lengths = sorted(map(needed_tokens, traces))
     middle = len(lengths) // 2
     median = lengths[middle] if len(lengths) % 2 else (lengths[middle - 1] + lengths[middle]) / 2
     return max(_NARROWEST, round(share * median))

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from karui.core.ability import Ability
 from karui.core.ask import Ask, Reply, Together
+from karui.core.loops import needed_tokens
 from karui.core.solve import Flow
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Signals
@@ -56,7 +57,7 @@ class BestOfN(Technique):
         assert isinstance(replies, list)
         if warm < self.k:
             traces = [single(r) for r in replies]
-            median = quantile([t.thinking_tokens for t in traces], 0.5)
+            median = quantile([needed_tokens(t) for t in traces], 0.5)
             tokens = max(1, round(self.after * median))
             floor = quantile([certainty(t.signals.prefix(tokens), self.by) for t in traces], self.reject)
             late = ask.watched(Judge(tokens, floor, self.by))

@@ -25,7 +25,7 @@ class ExitEntropy(Technique):
     """
 
     family: ClassVar[Family] = Family.FASTER
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS, Ability.CONFIDENCE})
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS, Ability.PEEKS})
 
     delta: float = knob(1e-3, low=1e-4, high=1e-1, log=True, help="Variance (squared nats) at which to stop.")
     least: int = knob(4, low=2, high=8, help="Looks before it may stop.")

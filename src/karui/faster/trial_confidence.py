@@ -42,6 +42,8 @@ class TrialConfidence(Technique):
     def __post_init__(self) -> None:
         require(self.every >= 1, self, "every must be at least 1")
         require(0 <= self.gate <= 1 and self.threshold >= 0, self, "threshold and gate are probabilities")
+        if self.gate:
+            object.__setattr__(self, "needs", self.needs | {Ability.PEEKS})
         if self.turns:
             # A recording without text would never show a word: refused, rather than silently never stopped.
             object.__setattr__(self, "needs", self.needs | {Ability.TEXT})

@@ -35,7 +35,7 @@ class TrialStability(Technique):
         require(self.k >= 1, self, "k must be at least 1")
         require(self.every >= 1, self, "every must be at least 1")
         if self.peek:
-            object.__setattr__(self, "needs", self.needs | {Ability.CONFIDENCE})
+            object.__setattr__(self, "needs", self.needs | {Ability.PEEKS})
 
     def watch(self, ask: Ask) -> "_Stability":
         return _Stability(self)

@@ -13,6 +13,7 @@ import numpy as np
 from karui import tasks
 from karui.core.ask import Prompt
 from karui.core.errors import InputError, KaruiError, RecordingMismatch
+from karui.core.loops import LoopDetector, needed_tokens
 from karui.core.question import Question, Task
 from karui.core.recording import Recorded, Recording
 from karui.engines.chat.answers import answer_after, answer_unsaid, end_pattern
@@ -49,11 +50,18 @@ class Attempt:
         tokens: All that was written, the end of turn included.
         right: Whether its answer is.
         truncated: Whether the token limit cut it; it has no answer then.
+        looped: Whether it came to say the same passage again and again.
     """
 
     tokens: int
     right: bool
     truncated: bool
+    looped: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether it may be learned from: right, and not by way of a loop."""
+        return self.right and not self.looped
 
 
 def drills(
@@ -84,14 +92,14 @@ def longest_reply(recording: Recording, drilled: Sequence[Drill], context: int |
     """Returns how long a reply may be: nearly as long as the longest that was recorded.
 
     Args:
-        recording: Whose replies count, right or wrong.
+        recording: Whose replies count, right or wrong; what loops in them does not.
         drilled: Whose longest prompt has to fit into the context as well.
         context: Of the model, None where it has no limit.
 
     Raises:
         InputError: There is no trace.
     """
-    lengths = [t.thinking_tokens + t.answer_tokens for t in recording.traces()]
+    lengths = [needed_tokens(t) + t.answer_tokens for t in recording.traces()]
     if not lengths:
         raise InputError(
             "There is no trace in the recording to tell how long replies are.",
@@ -137,10 +145,11 @@ class Judge:
         """Returns a reply, judged."""
         if not tokens or tokens[-1] not in self.ends:
             return Attempt(len(tokens), right=False, truncated=True)
-        question = drill.question
-        said = self._answer(self._vocabulary.text(tokens[:-1]), drill)
+        question, text = drill.question, self._vocabulary.text(tokens[:-1])
+        said = self._answer(text, drill)
         answer = question.verifier.read(said) if said else None
-        return Attempt(len(tokens), self._right(question, answer), truncated=False)
+        looped = LoopDetector().read(text) is not None
+        return Attempt(len(tokens), self._right(question, answer), truncated=False, looped=looped)
 
     def _right(self, question: Question, answer: str | None) -> bool:
         if answer is None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from karui.core.errors import InputError
+from karui.core.loops import loop_in
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import End, Trace
 from karui.forge.transcript import Transcript
@@ -57,8 +58,8 @@ class Lessons:
 
     Attributes:
         examples: In the recording's order.
-        dropped: Traces that are not among them, by reason: `truncated`, `wrong`, `no answer`, `too long`, and
-            `not selected` (right, but a shorter one was taken).
+        dropped: Traces that are not among them, by reason: `truncated`, `wrong`, `no answer`, `in a loop`,
+            `too long`, and `not selected` (right, but a shorter one was taken).
         retokenized: Examples whose text the model had written in other tokens than the tokenizer's own
             (it rarely does): they teach the same text in the tokenizer's.
     """
@@ -180,12 +181,16 @@ def calibration_ids(
 
 
 def unfit(question: Recorded, trace: Trace) -> str:
-    """Returns why a trace is not learned from (a reason of `Lessons.dropped`), "" where it is right."""
+    """Returns why a trace is not learned from (a reason of `Lessons.dropped`), "" where it may be."""
     if trace.end is not End.FINISHED:
         return "truncated" if trace.end is End.TRUNCATED else "stopped"
     if trace.answer is None:
         return "no answer"
-    return "" if question.correct(trace.answer) else "wrong"
+    if not question.correct(trace.answer):
+        return "wrong"
+    return (
+        "in a loop" if loop_in(trace.thinking) else ""
+    )  # right or not, nobody should learn to go in circles
 
 
 def _selected(right: list[tuple[Lesson, bool]], select: Select) -> list[tuple[Lesson, bool]]:
@@ -207,10 +212,15 @@ def _from_traces(
             "There is no recording to calibrate on.",
             remedy="Give one made by this model with --recording, or calibrate on plain text.",
         )
-    finished = [(q, t) for q in recording.questions for t in q.traces if t.end is End.FINISHED]
+    finished = [
+        (q, t)
+        for q in recording.questions
+        for t in q.traces
+        if t.end is End.FINISHED and not loop_in(t.thinking)
+    ]
     if not finished:
         raise InputError(
-            "No trace of the recording came to its end.",
+            "No trace of the recording came to its end without a loop.",
             why="A calibration on cut traces would miss how answers are given.",
             remedy="Record with a higher limit of tokens, or calibrate on plain text.",
         )

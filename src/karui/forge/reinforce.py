@@ -244,7 +244,7 @@ def _rewarding(learned: Sequence[Drill], judge: Judge, aim: Aim, group: int) -> 
             part = attempts[start : start + group]
             assert len(set(drill[start : start + group])) == 1
             rewards += aim.reward(
-                [a.tokens for a in part], [a.right for a in part], learned[drill[start]].target
+                [a.tokens for a in part], [a.good for a in part], learned[drill[start]].target
             )
         return rewards
 

@@ -14,7 +14,7 @@ from karui.core.engine import CheckpointRule, trace_seed
 from karui.core.errors import InputError, StorageError
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import Manifest, Recorded, Recording
 from karui.core.trace import End, Trace
 from karui.core.watch import Checkpoint, Move
 from karui.recording.playback import Playback
@@ -31,10 +31,12 @@ class Footing:
     Attributes:
         rule: Where checkpoints lie.
         suffix: The trial suffix.
+        thinking: What its user said of how it thinks (`--thinking`), by field.
     """
 
     rule: CheckpointRule = field(default_factory=CheckpointRule)
     suffix: str = ""
+    thinking: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,10 @@ class Expectation:
         )
 
 
+def _footing(manifest: Manifest) -> Footing:
+    return Footing(manifest.rule, manifest.suffix, manifest.thinking.get("override", {}))
+
+
 def terms_of(recordings: Mapping[str, Recording], verifier: str = "", instruction: str = "") -> Terms:
     """Returns what recordings were made with.
 
@@ -197,13 +203,14 @@ def terms_of(recordings: Mapping[str, Recording], verifier: str = "", instructio
         manifest.verifier or verifier,
         manifest.instruction if manifest.verifier else instruction,
         manifest.sampling,
-        {name: Footing(r.manifest.rule, r.manifest.suffix) for name, r in recordings.items()},
+        {name: _footing(r.manifest) for name, r in recordings.items()},
     )
 
 
 def _terms(values: Mapping[str, Any]) -> Terms:
     footings = {
-        name: Footing(CheckpointRule(**f["rule"]), f["suffix"]) for name, f in values["footings"].items()
+        name: Footing(CheckpointRule(**f["rule"]), f["suffix"], f.get("thinking", {}))
+        for name, f in values["footings"].items()
     }
     return Terms(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
 

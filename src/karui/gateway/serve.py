@@ -8,6 +8,7 @@ import uvicorn
 
 from karui.core.engine import Engine
 from karui.core.errors import InputError
+from karui.engines.chat.override import Override
 from karui.engines.openai_http import HttpEngine
 from karui.engines.openai_http.client import Patience
 from karui.engines.openai_http.engine import KEY
@@ -41,6 +42,7 @@ def connect(settings: Settings, chosen: Chosen) -> dict[str, Engine]:
         engines[name] = HttpEngine.load(
             address,
             folder=settings.folder if name == "main" else "",
+            thinking=Override.of(footing.thinking, "The choice"),
             route=settings.route,
             key=os.environ.get(KEY, ""),
             rule=footing.rule,

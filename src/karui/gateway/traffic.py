@@ -51,10 +51,12 @@ class Traffic:
                 left_out[MORE] += 1
                 continue
             asked = replace(asked, user=asked.user.strip())
-            if asked in rows:
+            # With other thinking in the turns before, it is still the same question: one piece of evidence.
+            same = replace(asked, thoughts=())
+            if same in rows:
                 left_out[TWICE] += 1
                 continue
-            rows[asked] = _row(conversation, asked)
+            rows[same] = _row(conversation, asked)
             if conversation.redacted:
                 masked.add(conversation.id)
         chosen = list(rows.values())[-limit:] if limit else list(rows.values())

@@ -178,11 +178,12 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, level: float = 
     )
 
 
-def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
+def wilson(successes: float, total: int, level: float = 0.95) -> Interval:
     """Returns a share of independent items with Wilson's score interval (1927).
 
     Args:
-        successes: How many.
+        successes: How many; of questions with several traces, the sum of their shares. That errs on the wide
+            side: shares of a mean p vary by at most p(1-p).
         total: Out of how many, at least one. They must be independent: questions, not traces of one.
         level: Nominal coverage.
 
@@ -195,7 +196,8 @@ def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
     share = successes / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), level, "wilson", total)
+    low, high = min(share, middle - half), max(share, middle + half)  # rounding must not leave it outside
+    return Interval(share, max(0.0, low), min(1.0, high), level, "wilson", total)
 
 
 def if_identical(value: float, questions: int, level: float, bounds: tuple[float, float] | None) -> Interval:

@@ -48,9 +48,11 @@ class Measurement:
         seconds: p50 and p95 of the wall time when live, else estimated (`Footing.seconds`); None if unknown.
         first_answer_seconds: The same up to the answer's first token; live only.
         cost: Money per 1,000 questions; None where no prices were stated.
-        kinds: By kind: questions, accuracy, tokens and truncated share.
+        kinds: By kind: questions, accuracy, tokens, truncated and looped share.
         errors: Questions that failed on the engine.
         memory_bytes: Weights and mean peak of the KV cache together; None where either is unknown.
+        looped: Of the traces started, the share that came to say the same passage again and again
+            (`karui.core.loops`); None where a text is missing to tell by.
         models: By the name asked for: `name` and `weight_bytes` of the model, `asked` (share of runs that
             asked it), `tokens` and `flops` (None where unknown) per question.
     """
@@ -81,6 +83,7 @@ class Measurement:
     kinds: dict[str, dict[str, Any]]
     errors: int = 0
     memory_bytes: float | None = None
+    looped: float | None = None
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -148,6 +151,7 @@ def measure(outcomes: Outcomes, footing: Footing, *, confident: float = CONFIDEN
         accuracy=mean_interval(outcomes.accuracy),
         answered=float(np.nanmean(outcomes.answered)),
         truncated=float(np.nansum(outcomes.truncated) / started) if started else 0.0,
+        looped=_looped(outcomes),
         traces=float(np.nanmean(outcomes.traces)),
         confident_wrong=None if sure is None else float(sure.sum() / np.isfinite(outcomes.correct).sum()),
         brier=brier(correct, confidence) if correct.size else None,
@@ -254,6 +258,7 @@ def _by_kind(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
             "accuracy": asdict(mean_interval(accuracy[rows])),
             "tokens": float(tokens[rows].mean()),
             "truncated": float(np.nansum(outcomes.truncated[rows]) / np.nansum(outcomes.traces[rows])),
+            "looped": _looped(outcomes, rows),
         }
         for kind, rows in found.items()
     }
@@ -273,6 +278,15 @@ def _by_model(outcomes: Outcomes, footing: Footing) -> dict[str, dict[str, Any]]
             "flops": _mean(footing.flops(outcomes, model)),
         }
     return found
+
+
+def _looped(outcomes: Outcomes, rows: NDArray[np.bool_] | slice = slice(None)) -> float | None:
+    """Returns the share of traces that loop; None where some have no text to tell by."""
+    ran = np.isfinite(outcomes.traces[rows])
+    looped, started = outcomes.looped[rows][ran], outcomes.traces[rows][ran]
+    if not np.isfinite(looped).all():
+        return None
+    return float(looped.sum() / started.sum()) if started.sum() else 0.0
 
 
 def _spread(seconds: NDArray[np.floating[Any]]) -> tuple[float, float]:

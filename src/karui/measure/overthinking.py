@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from karui.core.loops import loop_tokens
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import Trace
 from karui.measure.derived import answer_convergence, outcome_efficiency
@@ -10,6 +11,8 @@ from karui.measure.derived import answer_convergence, outcome_efficiency
 @dataclass(frozen=True, slots=True)
 class Overthinking:
     """What trials tell of full thinking; no plan is behind it, and no plan can reach it: it looks ahead.
+
+    Tokens in a loop count as thinking that was not needed, wherever a right answer came after them.
 
     Attributes:
         settles_at: Mean share of the thinking after which the trial answer no longer changes.
@@ -42,10 +45,15 @@ def overthinking(recording: Recording) -> Overthinking | None:
 
 def _settled(trace: Trace) -> float:
     tried = [(mark.tokens, mark.trial.answer) for mark in trace.marks if mark.trial]
-    places = [tokens for tokens, _ in tried] + [trace.thinking_tokens]
+    places = [needed(trace, tokens) for tokens, _ in tried] + [needed(trace, trace.thinking_tokens)]
     return answer_convergence(places, [a for _, a in tried] + [trace.answer], trace.thinking_tokens)
 
 
 def _first_right(question: Recorded, trace: Trace) -> int:
     found = (m.tokens for m in trace.marks if m.trial and question.correct(m.trial.answer))
-    return next(found, trace.thinking_tokens)
+    return needed(trace, next(found, trace.thinking_tokens))
+
+
+def needed(trace: Trace, tokens: int) -> int:
+    """Returns how many of a trace's first thinking tokens lie outside of a loop."""
+    return tokens - loop_tokens(trace, tokens)

@@ -18,6 +18,16 @@ def place(model: str) -> str:
     return str(beside(model)) if model in EMBEDDED else model
 
 
+def embedded(model: str) -> str:
+    """Returns which embedded model a name or a folder stands for; "" where it is another one."""
+    if model in EMBEDDED:
+        return model
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        return ""
+    return next((n for n in EMBEDDED if (files("karui.models") / EMBEDDED[n]) == folder.resolve()), "")
+
+
 def beside(model: str, part: str = "") -> Path:
     """Returns the path of a file or folder that ships beside an embedded model.
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from karui.core.ask import Ask
 from karui.core.errors import NotRecorded
+from karui.core.loops import count_looped
 from karui.core.outcome import Account, Outcome, Span
 from karui.core.plan import Plan
 from karui.core.recording import Recorded
@@ -70,6 +71,7 @@ class Play:
         solve = Solve(self._plan.flows, self._ask)
         running: dict[int, _Running] = {}
         ended: list[Span] = []
+        whole: list[Trace] = []  # what each of them was recorded as
         now = 0
         starts = solve.start()
         while True:
@@ -82,12 +84,14 @@ class Play:
             del running[run.leaf.id]
             assert run.done is not None
             ended.append(Span(run.leaf.ask.model, run.began, run.done))
+            whole.append(run.trace)
             reply = run.track.reply if run.track else run.done.reply
             starts, stops = solve.finish(run.leaf.id, reply)
             for leaf in stops:
                 late = running.pop(leaf.id)
                 stopped = self._stopped(late, now, leaf.id < run.leaf.id)
                 ended.append(Span(leaf.ask.model, late.began, stopped))
+                whole.append(late.trace)
         reply = solve.reply
         bills, held, busy = Account.of(ended)
         return Outcome(
@@ -101,6 +105,7 @@ class Play:
             busy=busy,
             started=len(ended),
             truncated=sum([span.trace.end is End.TRUNCATED for span in ended]),
+            looped=count_looped([(span.trace, trace) for span, trace in zip(ended, whole, strict=True)]),
             traces=tuple([span.trace for span in ended]) if keep_traces else (),
             asked=tuple([span.model for span in ended]) if keep_traces else (),
         )

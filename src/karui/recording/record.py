@@ -23,6 +23,8 @@ from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
+from karui.recording.thinking import FEW, refuse_empty
+from karui.tasks.worker import timed_out
 
 __all__ = ["Progress", "manifest_of", "record", "self_reference"]
 
@@ -92,12 +94,13 @@ async def record(
     samples: int = 4,
     seed: int = 0,
     at_once: int = 32,
+    accept_no_thinking: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Recording:
     """Records a task, or what is still missing of its recording.
 
     Sample 0 of every question comes first, then sample 1 of every question: cut short, the recording holds
-    all questions.
+    all questions. Where full thinking turns out to be empty, it is broken off after the first few.
 
     Args:
         engine: The model; it must have been given the same seed.
@@ -108,6 +111,7 @@ async def record(
         samples: Traces wanted per question; more than last time adds some.
         seed: What trace seeds are made from.
         at_once: Streams side by side.
+        accept_no_thinking: Go on where full thinking is empty; the manifest says so.
         on_progress: Called now and then, and after every trace.
 
     Returns:
@@ -116,7 +120,8 @@ async def record(
     Raises:
         PlanError: The style does not need its own recording, or the engine cannot do it.
         RecordingMismatch: The folder holds a recording of something else; names the field.
-        EngineError: The engine failed ten times in a row.
+        RecordingError: Full thinking is empty, and that was not accepted.
+        EngineError: The engine failed ten times in a row, or every time.
         StorageError: The folder cannot be written; what was written before is kept.
     """
     if style.recorded != style.techniques:
@@ -128,15 +133,21 @@ async def record(
         )
     style.check(engine.abilities, f"the engine of {engine.card.name}")
     manifest = manifest_of(engine, task, style=style, sampling=sampling, samples=samples, seed=seed)
+    manifest = replace(manifest, no_thinking_accepted=accept_no_thinking)
     asks = {q.id: style.rewrite(Ask(q.id, task.prompt(q), sampling)) for q in task.questions}
     questions = [Recorded(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions]
     with Writer(folder, manifest, questions) as writer:
+        if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
+            refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
         session = _Session(engine, task, asks, writer, samples, on_progress)
         await session.run(at_once)
         writer.flush()
         recording = load(folder)
+        if session.failure is not None and not any(recording.traces()):
+            raise session.failure
         measured = session.measured(writer.manifest, recording)
         writer.describe(measured)
+    refuse_empty(measured, list(recording.traces()))
     return replace(recording, manifest=measured)
 
 
@@ -160,11 +171,15 @@ class _Session:
             (q.id, sample) for sample in range(samples) for q in task.questions if (q.id, sample) not in done
         ]
         self._before = self._total - len(self._jobs)
+        # The first few by order, not by time: those that finish first are the short ones.
+        self._first, self._early = set(self._jobs[:FEW]), list[Trace]()
         self._finished = self._finished_tokens = self._tokens = 0
         self._failed = self._failed_in_a_row = 0
         self._failure = ""
+        self.failure: EngineError | None = None
         self._began = self._flushed = self._reported = monotonic()
         self._seconds = 0.0
+        self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
 
     async def run(self, at_once: int) -> None:
         """Makes every trace that is missing."""
@@ -190,6 +205,7 @@ class _Session:
             manifest,
             seconds_per_token=seconds / tokens if tokens else 0.0,
             tokens_per_second=throughput,
+            timeouts=self._timeouts + timed_out(),
         )
 
     async def _work(self, jobs: Iterator[tuple[str, int]]) -> None:
@@ -198,17 +214,28 @@ class _Session:
             try:
                 trace = await self._trace(self._asks[question], sample, judge.read)
             except EngineError as failure:
+                self._first.discard((question, sample))
                 self._fail(failure)
                 continue
             self._failed_in_a_row = 0
-            self._writer.add(trace, judge.verdicts(trace))
+            self._writer.add(trace, await asyncio.to_thread(judge.verdicts, trace))
             self._finished += 1
             self._finished_tokens += trace.tokens + _trial_tokens(trace)
             now = monotonic()
             if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
                 self._writer.flush()
                 self._flushed = now
+                if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
+                    self._writer.describe(replace(self._writer.manifest, timeouts=found))
             self._report()
+            self._look(trace)
+
+    def _look(self, trace: Trace) -> None:
+        """Breaks off once the first few traces are there and hold no thinking."""
+        if (trace.question, trace.sample) in self._first:
+            self._early.append(trace)
+            if len(self._early) == len(self._first):
+                refuse_empty(self._writer.manifest, self._early)
 
     async def _trace(self, ask: Ask, sample: int, read: Reader) -> Trace:
         """Lets one stream think to its end, and tries the answer at every checkpoint."""
@@ -235,7 +262,7 @@ class _Session:
     def _fail(self, failure: EngineError) -> None:
         self._failed += 1
         self._failed_in_a_row += 1
-        self._failure = str(failure)
+        self._failure, self.failure = str(failure), failure
         self._report()
         if self._failed_in_a_row >= _GIVE_UP:
             raise failure

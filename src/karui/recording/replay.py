@@ -3,14 +3,17 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
 from karui.core.ask import Ask
+from karui.core.choice import Rejected
 from karui.core.engine import trace_seed
-from karui.core.errors import NotRecorded, RecordingMismatch
+from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
+from karui.core.loops import loop_in
 from karui.core.outcome import Outcome, Outcomes, Pace
 from karui.core.plan import Plan
 from karui.core.recording import Recorded, Recording
@@ -172,26 +175,40 @@ def replay_all(
     *,
     processes: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
+    on_refused: Callable[[Rejected], None] | None = None,
 ) -> Iterator[Outcomes]:
     """Replays many plans and yields their outcomes in the order given.
 
     Plans that watch alike are done one after the other, so that each trace is walked once for all of them.
     With more than one process, and where the system can fork, the recording is shared, not copied. The first
     is yielded when all are there: `on_progress` is called meanwhile, with how many are done out of how many.
+
+    Args:
+        replay: The recordings.
+        plans: What to replay.
+        processes: Worker processes.
+        on_progress: As said above.
+        on_refused: Told of each plan that these recordings turn out not to hold, in the order given; its
+            outcomes are left out. None lets the first of them end the work.
+
+    Raises:
+        KaruiError: As `Replay.outcomes`, where `on_refused` is None.
     """
     stacks: dict[tuple[object, ...], list[int]] = {}
     for number, plan in enumerate(plans):
         stacks.setdefault(plan.watching, []).append(number)
     shares = sorted(stacks.values(), key=len, reverse=True)
-    found: dict[int, Outcomes] = {}
+    found: dict[int, Outcomes | Rejected] = {}
+    play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
+    _remember_loops(replay)
     if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
         for number in (n for share in shares for n in share):
-            found[number] = replay.outcomes(plans[number])
+            found[number] = play(plans[number])
             if on_progress:
                 on_progress(len(found), len(plans))
     else:
         global _forked  # noqa: PLW0603 - what a forked process inherits instead of unpickling
-        _forked = (replay, plans)
+        _forked = (play, plans)
         try:
             with get_context("fork").Pool(processes, initializer=_begin_worker) as pool:
                 for part in pool.imap_unordered(_replay_share, shares):
@@ -200,10 +217,29 @@ def replay_all(
                         on_progress(len(found), len(plans))
         finally:
             _forked = None
-    yield from (found[n] for n in range(len(plans)))
+    for number in range(len(plans)):
+        done = found[number]
+        if isinstance(done, Outcomes):
+            yield done
+        elif on_refused is not None:
+            on_refused(done)
 
 
-_forked: tuple[Replay, Sequence[Plan]] | None = None
+def _remember_loops(replay: Replay) -> None:
+    """Looks for loops once, for all plans and all processes."""
+    for recording in replay.recordings.values():
+        for trace in recording.traces():
+            loop_in(trace.thinking)
+
+
+def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
+    try:
+        return replay.outcomes(plan)
+    except KaruiError as error:
+        return Rejected(plan.id, plan.label, error.what + (f" {error.why}" if error.why else ""))
+
+
+_forked: tuple[Callable[[Plan], Outcomes | Rejected], Sequence[Plan]] | None = None
 
 
 def _begin_worker() -> None:
@@ -213,7 +249,7 @@ def _begin_worker() -> None:
     signal(SIGINT, SIG_IGN)
 
 
-def _replay_share(numbers: list[int]) -> dict[int, Outcomes]:
+def _replay_share(numbers: list[int]) -> dict[int, Outcomes | Rejected]:
     assert _forked is not None
-    replay, plans = _forked
-    return {n: replay.outcomes(plans[n]) for n in numbers}
+    play, plans = _forked
+    return {n: play(plans[n]) for n in numbers}

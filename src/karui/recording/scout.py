@@ -6,17 +6,19 @@ confidence and no cost of the forced answers, and compare answers as strings; so
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karui.core.ask import Prompt
+from karui.core.bill import Tally
 from karui.core.errors import InputError
-from karui.core.recording import Recorded, Recording
-from karui.core.trace import Mark, Trace, Trial
+from karui.core.recording import Caveat, Recorded, Recording
+from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
 from karui.recording.columns import answers
-from karui.recording.importing import ImportedSample, imported, trace_of
+from karui.recording.importing import imported
 
 UNREAD = "ERR"
 """What SCOUT writes where no answer could be read."""
@@ -82,7 +84,14 @@ def _recording(file: Path, model: str, trial_tokens: int, unread_votes: bool, li
             ) from error
         questions.append(_recorded(f"{file.stem}-{index:02}", given, trial_tokens, unread_votes, limit))
     return imported(
-        questions, task=file.stem, model=model, engine="scout", judge="equal text", trial_tokens=trial_tokens
+        questions,
+        task=file.stem,
+        model=model,
+        engine="scout",
+        judge="equal text",
+        trial_tokens=trial_tokens,
+        source="scout",
+        caveats=(Caveat.TRIAL_COST,),
     )
 
 
@@ -118,7 +127,29 @@ def _recorded(
         # One answer in many branches is said to be forced past the branch's own end; that is no place in it.
         marks = (Mark(place, 0, trial(answer)) for place, answer in zip(places, forced, strict=False))
         cut = limit is not None and tokens >= limit
-        sample = ImportedSample(tokens=tokens, answer=final, truncated=cut)
-        traces.append(trace_of(name, index, sample, read(final), marks))
+        traces.append(_trace(name, index, tokens, read(final), marks, cut=cut))
     verdicts = {a: a == given.gold_answer for a in sorted(set().union(*map(answers, traces)))}
     return Recorded(name, "", given.gold_answer, Prompt(given.question), tuple(traces), verdicts)
+
+
+def _trace(
+    question: str, sample: int, tokens: int, answer: str | None, marks: Iterable[Mark], *, cut: bool
+) -> Trace:
+    """Returns a branch: all of it is thinking, as the files do not tell where an answer begins."""
+    tally = Tally(0, 0, 0)
+    tally.think(tokens)
+    return Trace(
+        question=question,
+        sample=sample,
+        end=End.TRUNCATED if cut else End.FINISHED,
+        thinking="",
+        text=answer or "",
+        answer=None if cut else answer,
+        confidence=None,
+        signals=NO_SIGNALS,
+        marks=tuple(marks),
+        thinking_tokens=tokens,
+        answer_tokens=0,
+        bill=tally.finished(0),
+        time=tally.time,
+    )

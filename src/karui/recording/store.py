@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from karui.core.ask import Prompt
+from karui.core.engine import ModelCard
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
 from karui.core.recording import FORMAT, Manifest, Recorded, Recording
 from karui.core.trace import Trace
@@ -120,14 +121,18 @@ class Writer:
             raise RecordingMismatch(
                 f"{self.path} was recorded on other questions.",
                 why="Ids, references or prompts differ from what is asked for now.",
-                remedy="Record into a new folder, or give it the questions it was begun with.",
+                remedy="Record into a new folder (--out), or give it the questions it was begun with.",
             )
         for leftover in self.path.glob(f"*{PARTIAL}"):
             leftover.unlink()
         for part in _parts(self.path):
             with reading(part):
                 self._done.update(columns.keys(part))
-        kept = replace(before, samples=max(before.samples, self.manifest.samples))
+        kept = replace(
+            before,
+            samples=max(before.samples, self.manifest.samples),
+            no_thinking_accepted=before.no_thinking_accepted or self.manifest.no_thinking_accepted,
+        )
         self.describe(replace(kept, versions={**before.versions, **self.manifest.versions}))
 
 
@@ -148,6 +153,7 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
         "trial suffix": (before.suffix, now.suffix),
         "seed": (before.seed, now.seed),
         "abilities": (sorted(before.abilities), sorted(now.abilities)),
+        "model of the trials": (_card(before.trials), _card(now.trials)),
     }
     if before.thinking and now.thinking:
         told = ("on", "off", "open", "close", "answer")
@@ -159,8 +165,13 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
             raise RecordingMismatch(
                 f"The recording {path} was made with another {field}.",
                 why=f"There: {old}. Asked for now: {new}.",
-                remedy="Record into a new folder, or ask for what this one was begun with.",
+                remedy="Record into a new folder (--out), or ask for what this one was begun with.",
             )
+
+
+def _card(card: ModelCard | None) -> str:
+    """Returns what tells a model from others: its digest, its name where that is unknown."""
+    return (card.digest or card.name) if card else "the model's own"
 
 
 def save(recording: Recording, path: Path | str, *, level: int = SMALL) -> None:
@@ -268,10 +279,13 @@ def read_manifest(path: Path | str) -> Manifest:
     """
     file = Path(path) / MANIFEST
     if not file.exists():
+        inside = Path(path) / "recording"
         raise RecordingError(
             f"There is no recording at {path}.",
             why=f"{file} does not exist.",
-            remedy="Give the folder that `karui record` or `karui import` wrote.",
+            remedy=f"Did you mean {inside}?"
+            if (inside / MANIFEST).exists()
+            else "Give the folder that `karui record` or `karui import` wrote.",
         )
     with reading(file):
         values = json.loads(file.read_bytes())
@@ -304,7 +318,7 @@ def _questions_text(questions: Iterable[Recorded]) -> str:
     return "".join(lines)
 
 
-_LATER = frozenset({"effort", "budget", "told_budget", "before", "thoughts"})
+_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
 """Fields of prompts that came after the first recordings."""
 
 
@@ -326,6 +340,7 @@ def _read_questions(path: Path) -> list[Recorded]:
             values = json.loads(line)
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
+            prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
             prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(

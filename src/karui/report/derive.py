@@ -80,7 +80,7 @@ class Decision:
     """What the first line of the report says.
 
     Attributes:
-        name: "adopt", "pilot", "collect", "nothing" or "withdrawn".
+        name: "fix", "adopt", "pilot", "collect", "nothing" or "withdrawn".
         loss: Estimated loss of the plan in question, None where there is no plan.
         low: One-sided lower bound.
         high: One-sided upper bound.
@@ -146,7 +146,7 @@ def decide(study: Study) -> Decision:
     found = tested[0] if tested else None
     withdrawn = bool((choice.get("confirmation") or {}).get("withdrawn"))
     more: int | None = None
-    if choice["decision"] != "adopt":
+    if choice["decision"] not in {"adopt", "fix"}:
         wanted = [choice.get("fewest") or 0, (found or {}).get("questions_wanted") or 0]
         more = max(0, ceil(max(wanted) - choice["questions"])) or None
     loss, low, high = (found["loss"], found["low"], found["high"]) if found else (None, None, None)

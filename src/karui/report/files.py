@@ -9,6 +9,7 @@ from karui.report.context import Context
 from karui.report.derive import derived
 from karui.report.markdown import markdown
 from karui.report.page import page
+from karui.report.statement import notice
 from karui.report.study import Study
 from karui.report.words import LANGUAGES
 
@@ -52,5 +53,6 @@ def write(study: Study, folder: Path, lang: str = "en", formats: Iterable[str] =
 
 
 def _as_json(c: Context) -> str:
-    values = {**c.study.as_dict(), "derived": derived(c.study)}
+    # What has to be known first stands first here too.
+    values = {"notice": notice(c), **c.study.as_dict(), "derived": derived(c.study)}
     return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

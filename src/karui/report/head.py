@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from karui.report import statement
+from karui.report import failing, statement
+from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.markup import Safe, join, tag
 from karui.report.money import panel
 
 _PATHS = {
+    "fix": "M12 5v9M12 18.2v.2",
     "adopt": "M5 12.5l4.5 4.5L19 7.5",
     "pilot": "M12 4a8 8 0 1 0 0 16V4z",
     "collect": "M12 5v14M5 12h14",
@@ -25,9 +27,17 @@ def head(c: Context) -> Safe:
     top = tag("header.top", tag("p.kicker", w("kicker")), tag("p.about", about))
     facts = [tag("div", tag("dt", label), tag("dd", value)) for label, value in statement.facts(c)]
     practice = tag("section.facts", tag("h2", w("facts")), tag("dl", *facts))
-    columns = tag("div.columns", tag("div", _tokens(c), _loss(c), practice), panel(c))
+    failed = failing.failure(c)
+    columns = (
+        tag("div.columns", tag("div", failing.reasons(c, failed), practice), failing.replies(c, failed))
+        if failed
+        else tag("div.columns", tag("div", _tokens(c), _loss(c), practice), panel(c))
+    )
+    notice = statement.notice(c)
+    unthought = tag("p.notice", notice, id="notice") if notice else None
     note = tag("p.agreement", w("agreement_note")) if w.agreement else None
-    return tag("div.first", top, _band(c), note, columns, id="first")
+    known = [tag("p.agreement", text) for text in caveats(c.study.manifest, w)]
+    return tag("div.first", unthought, top, _band(c), note, *known, columns, id="first")
 
 
 def _band(c: Context) -> Safe:

@@ -6,6 +6,7 @@ from typing import Any
 
 from karui.report.context import Context
 from karui.report.markup import Safe, number, table, tag
+from karui.report.misbehaviour import in_loops
 
 
 def section(c: Context) -> Safe:
@@ -40,7 +41,7 @@ def section(c: Context) -> Safe:
                     class_="n over" if over else "n",
                 ),
                 number(form.integer(b["tokens"]), form.ratio(ratio)),
-                number(form.percent(b.get("truncated"))),
+                number(form.percent(b.get("truncated")), in_loops(c, b)),
             ]
         )
     scale = tag(

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import learning, models, phrases, shipped, statement, tables, tested
+from karui.report import failing, learning, misbehaviour, models, phrases, shipped, statement, tables, tested
+from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.derive import Board
 from karui.report.money import results
@@ -15,26 +16,27 @@ from karui.report.savings import MODES
 def markdown(c: Context) -> str:
     """Returns the whole text."""
     w = c.words
+    notice = statement.notice(c)
     parts = [
+        f"> **{text(notice)}**" if notice else "",
         f"# {statement.SIGNS[c.decision.name]} {text(statement.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.get("task", ""), date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
+        *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
         f"**{text(statement.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan['measurement']['label'])}"] if c.plan else []),
         statement.rule(c),
         statement.confirmation(c),
         "\n".join(f"- {label}: {text(value)}" for label, value in statement.facts(c)),
+        _failing(c),
         _savings(c),
         f"## {w('table')}",
         _rows(c, c.board),
         _models(c),
+        _misbehaviour(c),
         _learning(c),
         _live(c),
-        f"## {w('tested')}",
-        _tested(c),
-        f"## {w('rejected')}",
-        "\n".join(f"- {phrases.count(c, len(p))}: {text(r)}" for r, p in phrases.by_reason(c))
-        or w("rejected_none"),
+        *_tests(c),
         _shipped(c),
         f"## {w('reproduce')}",
         "```sh\n" + "\n".join(str(line).replace("```", "") for line in c.study.commands) + "\n```",
@@ -61,6 +63,28 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns a table: the first column to the left, the others to the right."""
     lines = [head, [":--", *["--:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _failing(c: Context) -> str:
+    failed, w = failing.failure(c), c.words
+    if failed is None:
+        return ""
+    why = [f"{n}. **{text(r)}** {text(do)}" for n, (r, do) in enumerate(failing.likely(w, c.form, failed), 1)]
+    shown = [
+        "\n".join(f"- {label}: {code(said)}" for label, said in failing.told(w, reply))
+        for reply in failed.examples
+    ]
+    parts = [f"## {w('likely')}", "\n".join(why), f"## {w('its_replies')}", w("its_replies_note"), *shown]
+    return "\n\n".join(parts)
+
+
+def _tests(c: Context) -> list[str]:
+    """Returns what was tested and what was rejected; nothing of it where the baseline fails."""
+    w = c.words
+    if c.decision.name == "fix":
+        return []
+    rejected = "\n".join(f"- {phrases.count(c, len(p))}: {text(r)}" for r, p in phrases.by_reason(c))
+    return [f"## {w('tested')}", _tested(c), f"## {w('rejected')}", rejected or w("rejected_none")]
 
 
 def _savings(c: Context) -> str:
@@ -96,6 +120,7 @@ def _rows(c: Context, board: Board) -> str:
         w("Accuracy"),
         w("loss"),
         w("truncated"),
+        w("looped"),
         w("confident_wrong"),
         w("tokens"),
         w("flops"),
@@ -113,9 +138,11 @@ def _rows(c: Context, board: Board) -> str:
         rows.append(
             [
                 " · ".join([w(f"family_{r.group}"), name, *said]),
-                f"{form.percent(accuracy['value'])} ({form.percents(accuracy['low'], accuracy['high'])})",
+                f"{form.percent(accuracy['value'])} ({form.percents(accuracy['low'], accuracy['high'])})"
+                + (f"; {silent}" if (silent := misbehaviour.abstains(c, m)) else ""),
                 f"{form.points(loss['value'])}" if loss else "–",
                 form.percent(m.get("truncated")),
+                form.percent(m.get("looped")),
                 form.percent(m.get("confident_wrong")),
                 form.integer(r.tokens) + (f" ({form.ratio(ratio['value'])})" if ratio else ""),
                 form.scaled(m.get("flops")),
@@ -128,12 +155,16 @@ def _models(c: Context) -> str:
     w, form, entries = c.words, c.form, c.study.models
     if len(entries) < 2:
         return ""
-    head = [w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("thinking_tokens")]
+    head = [
+        *(w("model"), w("loaded"), w("tokens_per_second"), w("Accuracy"), w("loss"), w("lost")),
+        w("thinking_tokens"),
+    ]
     rows = []
     for entry in entries:
         weight, m = entry.get("weight") or {}, entry.get("measurement")
         loss = (entry.get("comparison") or {}).get("loss")
         speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in weight.get("speed", {}).items())
+        lost = misbehaviour.of(c, str(entry["name"]), str(entry["label"])).get("lost")
         said = models.remark(c, entry, entries[0])
         rows.append(
             [
@@ -142,11 +173,21 @@ def _models(c: Context) -> str:
                 speed or "–",
                 form.percent(m["accuracy"]["value"]) if m else "–",
                 form.points(loss["value"]) if loss else "–",
+                form.percent(lost["value"]) if lost else "–",
                 form.integer(m["bill"]["thinking"]) if m else "–",
             ]
         )
     lines = [line for line in (*models.fastest(c, entries), models.screening(c)) if line]
     return "\n\n".join([f"## {w('models')}", grid(head, rows), *lines])
+
+
+def _misbehaviour(c: Context) -> str:
+    if not c.study.misbehaviour:
+        return ""
+    head, rows = misbehaviour.rows(c)
+    w = c.words
+    table = grid(head, [[code(first), *rest] for first, *rest in rows])
+    return "\n\n".join([f"## {w('misbehaviour')}", w("misbehaviour_lead"), table, misbehaviour.note(c)])
 
 
 def _learning(c: Context) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from karui.report import misbehaviour
 from karui.report.context import Context
 from karui.report.markup import Safe, join, number, table, tag
 
@@ -39,6 +40,7 @@ def resources(c: Context, entries: Sequence[Entry]) -> Safe:
         w("model"),
         w("Accuracy"),
         w("loss"),
+        w("lost"),
         tag("th", w("thinking_tokens"), tag("small", w("against_baseline")), scope="col"),
         w("parameters"),
         w("on_disk"),
@@ -141,6 +143,7 @@ def _row(c: Context, entry: Entry, first: Entry, counts: Sequence[str]) -> list[
         number(form.points(loss["value"]), form.points_range(loss["low"], loss["high"]))
         if loss
         else number("–"),
+        _lost(c, entry),
         number(form.integer(m["bill"]["thinking"]), form.ratio(ratio["value"]) if ratio else None)
         if m
         else number("–"),
@@ -153,6 +156,15 @@ def _row(c: Context, entry: Entry, first: Entry, counts: Sequence[str]) -> list[
         *(rate(n) for n in counts),
         number(form.seconds(made["seconds"]), form.bytes(made.get("peak_bytes"))) if made else number("–"),
     ]
+
+
+def _lost(c: Context, entry: Entry) -> Safe:
+    """How often it was right earlier and lost it, and how much more often than the first model."""
+    found = misbehaviour.of(c, str(entry["name"]), str(entry["label"]))
+    lost, rise = found.get("lost"), found.get("lost_rise")
+    if lost is None:
+        return number("–", c.words("lost_unknown") if found else None)
+    return number(c.form.percent(lost["value"]), c.form.points(rise["value"], sign=True) if rise else None)
 
 
 def _screened_out(c: Context, entry: Entry) -> str:

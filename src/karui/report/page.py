@@ -9,6 +9,7 @@ from karui.report import (
     interaction,
     kinds,
     learning,
+    misbehaviour,
     models,
     picture,
     reproduce,
@@ -57,6 +58,7 @@ def evidence(c: Context) -> Safe:
         ("picture", picture.section(c)),
         ("table", tables.section(c)),
         ("models", models.section(c)),
+        ("misbehaviour", misbehaviour.section(c)),
         ("learning", learning.section(c)),
         ("interaction", interaction.section(c)),
         ("kinds", kinds.section(c)),
@@ -67,6 +69,8 @@ def evidence(c: Context) -> Safe:
         ("shipped", shipped.section(c)),
         ("reproduce", reproduce.section(c)),
     ]
+    if c.decision.name == "fix":  # nothing was compared with a baseline that fails
+        sections = [(name, made) for name, made in sections if name in {"table", "reproduce"}]
     held = [(name, made) for name, made in sections if made is not None]
     links = [tag("li", tag("a", w(name), href=f"#s-{name}")) for name, _ in held]
     note = w(

@@ -88,6 +88,7 @@ def picture_data(c: Context, board: Board, axes: list[str]) -> dict[str, Any]:
                 "frontier": w("frontier"),
                 "loss": w("loss"),
                 "truncated": w("truncated"),
+                "looped": w("looped"),
                 "confident_wrong": w("confident_wrong"),
                 "points": "ポイント" if c.form.lang == "ja" else " points",
                 "to": c.form.to,
@@ -112,6 +113,7 @@ def _point(row: Row) -> dict[str, Any]:
         "tokens": [_short(x["low"]), _short(x["high"])],
         "loss": _loss(row),
         "cut": _short(m.get("truncated")),
+        "loops": _short(m.get("looped")),
         "sure": _short(m.get("confident_wrong")),
     }
 

@@ -52,6 +52,7 @@ def made_with(c: Context) -> list[tuple[str, str]]:
         (w("checkpoints"), w("checkpoints_value", every=rule["every"], least=rule["least"]) if rule else ""),
         (w("suffix"), json.dumps(m["suffix"], ensure_ascii=False) if m.get("suffix") else ""),
         (w("throughput"), _throughput(c)),
+        (w("timeouts"), w("timeouts_value", count=form.integer(m["timeouts"])) if m.get("timeouts") else ""),
     ]
     return [(label, value) for label, value in found if value]
 

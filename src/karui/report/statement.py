@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from karui.report import phrases
+from karui.report import failing, phrases
 from karui.report.context import Context
 
-SIGNS = {"adopt": "✓", "pilot": "◐", "collect": "＋", "nothing": "＝", "withdrawn": "✕"}
+SIGNS = {"fix": "⚠", "adopt": "✓", "pilot": "◐", "collect": "＋", "nothing": "＝", "withdrawn": "✕"}
 """One character per decision, for Markdown; the page draws its own."""
+
+
+def notice(c: Context) -> str:
+    """Returns what has to be known before anything else, for the very first line; "" for nothing."""
+    return c.words("no_thinking_accepted") if c.study.manifest.get("no_thinking_accepted") else ""
 
 
 def title(c: Context) -> str:
@@ -22,6 +27,8 @@ def title(c: Context) -> str:
 def lead(c: Context) -> str:
     """Returns what the decision means, in one sentence."""
     name, ratio = c.decision.name, c.fact("token_ratio")
+    if failed := failing.failure(c):
+        return f"{failing.how_badly(c.words, c.form, failed)}{_between(c)}{c.words('lead_fix')}"
     if name in {"adopt", "pilot", "collect"} and ratio:
         return c.words(f"lead_{name}", ratio=c.form.percent(ratio["value"], 0))
     if name == "collect":
@@ -32,6 +39,8 @@ def lead(c: Context) -> str:
 def rule(c: Context) -> str:
     """Returns the rule and what was found, with its interval."""
     choice, found = c.study.choice, c.decision
+    if failed := failing.failure(c):
+        return failing.rule(c.words, c.form, failed)
     first = c.words("rule", margin=c.form.points(c.margin), level=c.level)
     n, space = c.form.integer(c.questions), c.form.integer(choice["space"])
     if found.loss is None:
@@ -77,6 +86,8 @@ def next_step(c: Context) -> str:
 def facts(c: Context) -> list[tuple[str, str]]:
     """Returns what a manager asks next: label and value."""
     w, form = c.words, c.form
+    if c.decision.name == "fix":
+        return [(w("next_step"), next_step(c))]
     found: list[tuple[str, str]] = []
     base, plan = c.evidence
     if plan:
@@ -101,6 +112,11 @@ def facts(c: Context) -> list[tuple[str, str]]:
     found.append((w("fallback"), w.known(str(c.study.choice.get("fallback", "full thinking")))))
     found.append((w("next_step"), next_step(c)))
     return found
+
+
+def _between(c: Context) -> str:
+    """Returns what stands between two sentences."""
+    return "" if c.form.lang == "ja" else " "
 
 
 def _worst_kind(c: Context, worst: Sequence[Any] | None) -> str:

@@ -50,6 +50,8 @@ class Study:
             "confirm", "brought": whether those to train on came with a recording of their own}; else None.
         interactions: What two techniques save: a list of {"a", "b": labels, "axes": {axis: {"a", "b", "both":
             ratios to the baseline}}, "loss": {"a", "b", "both"}}.
+        misbehaviour: How full thinking goes wrong, `Misbehaviour.as_dict()` of the model as it came and of
+            every other model, format and prompt that was recorded on the same questions.
         format: Version of this format.
     """
 
@@ -68,6 +70,7 @@ class Study:
     screening: Mapping[str, Any] | None = None
     parts: Mapping[str, Any] | None = None
     interactions: Sequence[Mapping[str, Any]] = ()
+    misbehaviour: Sequence[Mapping[str, Any]] = ()
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from karui.report.context import Context
 from karui.report.derive import Board, Row
 from karui.report.markup import Safe, join, number, table, tag
+from karui.report.misbehaviour import abstains, in_loops
 
 BILL = ("prompt", "cached", "thinking", "answer", "trial", "dropped")
 
@@ -61,10 +62,10 @@ def everything(c: Context, board: Board) -> Safe | None:
             [
                 tag("td.plan", tag("code", r.label)),
                 w(f"family_{r.group}"),
-                number(form.percent(m["accuracy"]["value"]), _ends(c, m["accuracy"])),
+                _accuracy(c, m),
                 number(form.points(loss["value"]) if loss else "–"),
                 number(form.integer(r.tokens)),
-                number(form.percent(m.get("truncated"))),
+                number(form.percent(m.get("truncated")), in_loops(c, m)),
             ]
         )
     title = w("all_plans", n=form.integer(len(board.rows)))
@@ -92,6 +93,8 @@ def live(c: Context) -> Safe:
     )
     line(w("tokens"), lambda m: form.integer(m["tokens"]["value"]))
     line(w("truncated"), lambda m: form.percent(m.get("truncated")))
+    line(w("looped"), lambda m: form.percent(m.get("looped")))
+    line(w("no_answer"), lambda m: form.percent(1 - m.get("answered", 1.0)))
     line(w("confident_wrong"), lambda m: form.percent(m.get("confident_wrong")))
     line(f"{w('latency')} ({w('latency_live')})", spread("seconds"))
     line(w("first_answer"), spread("first_answer_seconds"))
@@ -148,11 +151,11 @@ def _row(c: Context, r: Row, board: Board, *, has_cost: bool) -> list[object]:
     weights = m.get("weight_bytes")
     return [
         name,
-        number(form.percent(m["accuracy"]["value"]), _ends(c, m["accuracy"])),
+        _accuracy(c, m),
         number(form.points(loss["value"]), form.points_range(loss["low"], loss["high"]))
         if loss
         else number("–"),
-        number(form.percent(m.get("truncated"))),
+        number(form.percent(m.get("truncated")), in_loops(c, m)),
         number(form.percent(m.get("confident_wrong"))),
         number(form.decimal(m.get("ece"), 3)),
         number(form.integer(r.tokens), form.ratio(ratio["value"]) if ratio else None),
@@ -163,6 +166,17 @@ def _row(c: Context, r: Row, board: Board, *, has_cost: bool) -> list[object]:
         *([number(form.money(m.get("cost"), c.assumed.currency))] if has_cost else []),
         number(form.decimal(found.get("aes"), 2)),
     ]
+
+
+def _accuracy(c: Context, m: Mapping[str, Any]) -> Safe:
+    """How often it is right; under it, how often it has no answer at all, which is not right either."""
+    ends, silent = _ends(c, m["accuracy"]), abstains(c, m)
+    return tag(
+        "td.n",
+        c.form.percent(m["accuracy"]["value"]),
+        tag("small", ends),
+        tag("small", silent) if silent else None,
+    )
 
 
 def _share(c: Context, ratio: float | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from karui.core.forge import Forge
+from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
 from karui.engines.transformers.load import load_tokenizer
 from karui.forge.drills import Attempt
@@ -60,7 +61,7 @@ class LengthControl(Practice):
 
     def prepare(self, model: Path, forge: Forge) -> None:
         recording = forge.recording
-        mean = np.mean([t.thinking_tokens + t.answer_tokens for t in recording.traces()])
+        mean = np.mean([needed_tokens(t) + t.answer_tokens for t in recording.traces()])
         low, high = self.low or max(1, round(mean / 5)), self.high or round(1.5 * mean)
         draw = np.random.default_rng([forge.seed, 4])
         asked = [
@@ -78,7 +79,7 @@ class LengthControl(Practice):
             return target_at_most(tokens, right, target=target, slope=slope)
 
         def kept_to(attempts: Sequence[Attempt], targets: Sequence[int]) -> float:
-            paid = [reward([a.tokens], [a.right], t)[0] for a, t in zip(attempts, targets, strict=True)]
+            paid = [reward([a.tokens], [a.good], t)[0] for a, t in zip(attempts, targets, strict=True)]
             return sum(paid) / len(paid)
 
         forge.note(targets=[low, high], slope=slope)

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import ClassVar
 
 from karui.core.forge import Forge
+from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
 from karui.forge.drills import Attempt
 from karui.forge.regime import Aim
@@ -46,10 +47,10 @@ class ReinforceShorter(Practice):
 
     def prepare(self, model: Path, forge: Forge) -> None:
         asked = [(question, question.prompt, 0) for question in forge.recording.questions]
-        usual = fmean(t.thinking_tokens + t.answer_tokens for t in forge.recording.traces())
+        usual = fmean(needed_tokens(t) + t.answer_tokens for t in forge.recording.traces())
 
         def earned(attempts: Sequence[Attempt], _targets: Sequence[int]) -> float:
-            return fmean(a.right for a in attempts) - self.weight * fmean(a.tokens for a in attempts) / usual
+            return fmean(a.good for a in attempts) - self.weight * fmean(a.tokens for a in attempts) / usual
 
         self.practise(model, forge, asked, Aim(self._reward, earned))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from karui.core.forge import Forge
+from karui.core.loops import needed_tokens
 from karui.core.recording import Recording
 from karui.core.technique import Family, Technique, knob, require
 from karui.engines.transformers.load import load_model
@@ -115,11 +116,11 @@ def longest_reply(recording: Recording, taught: Lessons, context: int | None) ->
     """Returns how long a student's reply may be: nearly as long as the longest that was recorded.
 
     Args:
-        recording: Whose replies count, right or wrong.
+        recording: Whose replies count, right or wrong; what loops in them does not.
         taught: Whose longest prompt has to fit into the context as well.
         context: Of the student, None where it has no limit.
     """
-    lengths = [t.thinking_tokens + t.answer_tokens for t in recording.traces()]
+    lengths = [needed_tokens(t) + t.answer_tokens for t in recording.traces()]
     longest = int(np.ceil(np.percentile(lengths, _LONGEST)))
     if context is None:
         return longest

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from karui.core.dialogue import prompt_of
 from karui.core.errors import InputError, QuestionsError, UnknownName
 from karui.core.question import Question
-from karui.tasks.numerals import quantity
+from karui.tasks.amounts import quantity
 from karui.tasks.verifiers import verifier
 from karui.tasks.verifiers.choice import marker
 
@@ -198,6 +198,9 @@ def _text(path: Path) -> str:
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    top = text.lstrip().split("\n", 1)[0]
+    if delimiter == "," and "question" not in _cells(top, ",") and "question" in _cells(top, ";"):
+        delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal point
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [name.strip() for name in next(rows)]
     line = rows.line_num + 1
@@ -209,6 +212,10 @@ def _table(text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any] | st
                 row: dict[str, Any] = dict(zip(header, cells, strict=False))
                 yield line, {key: value for key, value in row.items() if value.strip() or key == "question"}
         line = rows.line_num + 1
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
 
 
 Rows = list[tuple[int, Row]]
@@ -275,11 +282,7 @@ def _unanswered(rows: Rows, path: Path) -> Problems:
             f"{path.name} holds worked answers that end in '#### …', as GSM8K's own files do.",
             remedy=f"Load it as gsm8k:{path}, which compares with what follows '####'.",
         )
-    return [
-        (line, "has no answer (a run against the full model itself needs none)")
-        for line, row in rows
-        if not row.answer
-    ]
+    return [(line, "has no answer (--reference self needs none)") for line, row in rows if not row.answer]
 
 
 def _raise(path: Path, problems: Problems) -> None:

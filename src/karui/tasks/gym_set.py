@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from karui.core.errors import InputError, UnknownName
+from karui.tasks.worker import WORKER, TimedOut
 
 DEFAULT_SIZE = 100
 
@@ -62,12 +63,31 @@ class GymSet:
         return item
 
     def score(self, index: int, answer: str) -> float:
-        """Returns reasoning-gym's score of an answer in [0, 1]; 0 where its scorer raises."""
-        dataset = _generated(self)
+        """Returns reasoning-gym's score of an answer in [0, 1]; 0 where its scorer raises, or takes too long.
+
+        The scorer runs in the worker's process: several of the 106 parse and evaluate what a model wrote.
+        """
+        name = self.spec.removeprefix("gym:")
         try:
-            return float(dataset.score_answer(answer, dataset[index]))
-        except Exception:  # noqa: BLE001 - scorers of 106 data sets, fed with what a model wrote
+            return float(WORKER.call("karui.tasks.gym_set:score", name, index, answer, prepared=(name,)))
+        except TimedOut:
             return 0.0
+
+
+def prepare(name: str) -> None:
+    """Generates a data set in the worker's process: that may take longer than scoring."""
+    _generated(GymSet.parse(name))
+
+
+def score(name: str, index: int, answer: str) -> float:
+    """Scores one answer, in the worker's process."""
+    dataset = _generated(GymSet.parse(name))
+    try:
+        return float(dataset.score_answer(answer, dataset[index]))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - scorers of 106 data sets, fed with what a model wrote
+        return 0.0
 
 
 def _value(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from karui.core.errors import InputError, QuestionsError
 from karui.core.question import Question
+from karui.models.hub import CHECK, offline, unreachable
 from karui.tasks.files import read_rows
 from karui.tasks.verifiers import verifier
 
@@ -94,14 +96,24 @@ def load_hub(name: str) -> tuple[Question, ...]:
             f"{name} needs the package datasets, which is not installed.",
             remedy="pip install 'karui[tasks]'",
         ) from error
+    local = f"or load a local file of the same shape with {name}:path/to/file.jsonl."
+    why = unreachable()
     try:
-        records = load_dataset(made.repo, made.config, split=made.split)
+        with offline() if why else nullcontext():
+            records = load_dataset(made.repo, made.config, split=made.split)
     except Exception as error:
+        if why:
+            raise InputError(
+                f"{name} is a data set of the Hugging Face Hub ({made.repo}), which cannot be reached.",
+                why=why,
+                remedy=f"{CHECK}; {local}",
+            ) from error
         raise InputError(
             f"{name} cannot be fetched from the Hub ({made.repo}).",
             why=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}",
-            remedy=f"Check the network{' and your access to the gated set' if 'gated' in made.line else ''}, "
-            f"or load a local file of the same shape with {name}:path/to/file.jsonl.",
+            remedy="Check the network"
+            + (" and your access to the gated set" if "gated" in made.line else "")
+            + f", {local}",
         ) from error
     return _questions(name, enumerate(records, start=1), made.repo)
 

@@ -1,143 +1,118 @@
-"""Reading numbers as people write them: 1,200, 3×10^5, ▲50, 一億二千万, 1.5億, 約350個.
+"""Reading numbers as people write them: 1,200, 3×10^5, ▲50, 一億二千万, 1.5億, 3分の1, 約350個.
 
-A reading is an exact `Fraction`, and None rather than a guess.
+A reading is an exact `Fraction`, and None rather than a guess: `3,5` may be one number or two, and `1.000,5`
+is read by half of the world as the other half would not.
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
+from karui.tasks.kanji import (
+    ENGLISH,
+    KANJI_UNITS,
+    MAX_NUMBER_CHARS,
+    NUMERALS,
+    SCALES,
+    english_number,
+    kanji_number,
+)
 from karui.tasks.tidy import delatex, tidy
 
-# Longer "numbers" are loops of a model gone wrong, and int() itself refuses 4,300 digits.
-MAX_NUMBER_CHARS = 120
-
-_KANJI_DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | dict(
-    zip("零壱弐参", "0123", strict=True),
+_MAX_POWER = 400
+_CHAIN = r"(?:\d(?:\d|[.,'’_](?=\d)|[ ](?=\d{3}(?![\d/]|[ ]/)))*+|(?<!\d)\.\d++)"
+_MONEY = r"(?:(?:US|NT|HK|A|C|R)?\$|¥|€|£|₹|₩|元|JPY|USD|EUR|GBP|CNY|KRW|INR|Rs\.?)"
+_SIGN = r"(?:[-+▲△]|マイナス|プラス|minus(?=[ \d])|negative(?=[ \d])|負の|氷点下|零下)"
+_KANJI_FRACTION = (
+    rf"(?:(?P<jwhole>\d++|(?<![{NUMERALS}])[{NUMERALS}]++)と)?"
+    rf"(?P<jbottom>(?<![{NUMERALS}\d.])[{NUMERALS}\d]++)分の(?P<jtop>[{NUMERALS}\d]++)"
 )
-_SMALL_UNITS = {"十": 10, "拾": 10, "百": 100, "千": 1000}
-_BIG_UNITS = {"万": 10**4, "萬": 10**4, "億": 10**8, "兆": 10**12, "京": 10**16}
-_NUMERALS = "".join((*_KANJI_DIGITS, *_SMALL_UNITS, *_BIG_UNITS))
-
-_COMMA_ASTRAY = re.compile(r",(?!\d{3}(?!\d))|(?<!\d),|\d{4,},")
-
-_ENGLISH_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
-_SIGN = r"(?:[-+▲△]|マイナス|プラス|minus\s|負の)"
-_MONEY = r"(?:¥|\$|€|£|US\$|JPY|USD|EUR)"
-_DECIMAL = re.compile(
-    rf"({_PLAIN})(?:\s*(?:e([+-]?\d{{1,3}})|×\s*10\^?\(?([+-]?\d{{1,3}})\)?))?", re.IGNORECASE
+_NUMERAL = re.compile(
+    rf"(?<![A-Za-z0-9_^.])(?<!\^-)"
+    rf"(?P<sign>(?<![)\]}}%°]){_SIGN}\s?)?(?P<money>{_MONEY}\s?|\\(?=\d))?(?P<inner>[-+▲△]\s?)?"
+    rf"(?:{_KANJI_FRACTION}"
+    rf"|(?P<chain>{_CHAIN})"
+    rf"(?P<kanji>[{KANJI_UNITS}](?:[{NUMERALS}\d]|[,.](?=\d))*+)?"
+    rf"(?:(?:[ ]|[ ]and[ ]|と)(?P<mtop>\d++)[ ]?/[ ]?(?P<mbottom>\d++)(?![/\d]|[.,]\d)"
+    rf"|[ ]?/[ ]?(?P<bottom>{_CHAIN})(?![/\d])"
+    rf"|(?:\^|\*\*)\(?(?P<power>-?\d++)\)?"
+    rf"|e(?P<e>[+-]?\d{{1,3}})(?![\w.])"
+    rf"|[ ]?[×x*·・][ ]?10(?:\^|\*\*)[({{]?(?P<ten>[+-]?\d{{1,4}})[)}}]?(?!\d)"
+    rf"|[ ]?(?P<scale>{'|'.join(SCALES)})(?![a-z])"
+    rf")?)",
+    re.IGNORECASE,
 )
-_RATIO = re.compile(r"(?:(\d+)\s+)?(\d+)\s*/\s*(\d+)")
-_SCALED = re.compile(rf"({_PLAIN})\s*({'|'.join(_ENGLISH_SCALES)})", re.IGNORECASE)
+_ANY = re.compile(r"\d|分の")
+_WESTERN = re.compile(r"(?!0)\d{1,3}(?P<mark>[,'’_])\d{3}(?:(?P=mark)\d{3})*(?:\.\d+)?")
+_BLANKS = re.compile(r"(?!0)\d{1,3}(?: \d{3})+(?:\.\d+)?")
+_INDIAN = re.compile(r"(?!0)\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
+_DOTS = re.compile(r"(?!0)\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+_LIST = re.compile(r"\d{1,2}(?:,\d{1,2}){2,}|\d{4,}(?:,\d{4,})+")
+_NEGATIVE = frozenset({"-", "▲", "△", "マイナス", "minus", "negative", "負の", "氷点下", "零下"})
 _MARKS_AFTER = re.compile(
-    r"\s*(?:円|ドル|ユーロ|パーセント|percent|%|°|JPY|USD|EUR|yen|dollars?)\.?$", re.IGNORECASE
-)
-_MARKS_BEFORE = re.compile(
-    rf"^(?P<sign>{_SIGN})?\s*(?P<money>{_MONEY}|\\(?=\d))?\s*(?P<inner>[-+▲△])?\s*", re.IGNORECASE
-)
-_ABOUT = re.compile(
-    r"^(?:約|およそ|おおよそ|計|合計|全部で|about|approximately|around|roughly|≈|~)\s*", re.IGNORECASE
-)
-_TOKEN = re.compile(
-    rf"(?:(?<![\w.)])(?:{_SIGN}))?\s?{_MONEY}?"
-    rf"(?:\d+\s+\d+/\d+(?![\d/])|(?<![\d/])\d+/\d+(?![\d/])|(?:{_PLAIN})(?:e[+-]?\d{{1,3}}(?!\w)|×10\^\(?-?\d+\)?)?)"
-    rf"(?:[{''.join((*_SMALL_UNITS, *_BIG_UNITS))}](?:[{_NUMERALS}\d,.]*[{_NUMERALS}\d])?)?"
-    rf"(?:\s(?:{'|'.join(_ENGLISH_SCALES)})\b)?",
+    r"\s?(?:円|ドル|ユーロ|元|ウォン|パーセント|percent|%|°(?:[CF](?![a-z]))?|度|JPY|USD|EUR|yen|dollars?|euros?)\.?$",
     re.IGNORECASE,
 )
 
 
-def kanji_number(text: str) -> Fraction | None:
-    """Reads a numeral that may mix kanji and digits: 一億二千万, 三百五, 二〇二四, 1.5億, 1,200千, 3万5千.
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """A number where it stands in a text.
 
-    Returns:
-        The exact value, or None if `text` holds anything that is no numeral or units out of order (十百).
+    Attributes:
+        start: Index of its first character, sign and money included.
+        end: Index after its last.
+        value: What it says; None where it can be read in more ways than one.
+        signed: Whether a plus or minus belongs to it.
     """
-    if not text or len(text) > MAX_NUMBER_CHARS or _COMMA_ASTRAY.search(text):
-        return None
-    total, section, buffer = Fraction(0), Fraction(0), ""
-    small_limit, big_limit = 10**4, 10**20
-    for char in text.replace(",", ""):
-        if char in _KANJI_DIGITS or (char.isascii() and (char.isdigit() or char == ".")):
-            buffer += _KANJI_DIGITS.get(char, char)
-        elif (unit := _SMALL_UNITS.get(char)) is not None:
-            value = _decimal(buffer) if buffer else Fraction(1)
-            if value is None or unit >= small_limit:
-                return None
-            section, buffer, small_limit = section + value * unit, "", unit
-        elif (unit := _BIG_UNITS.get(char)) is not None:
-            value = _decimal(buffer) if buffer else Fraction(0)
-            if (
-                value is None
-                or unit >= big_limit
-                or section + value == 0
-                or (section and value >= small_limit)
-            ):
-                return None
-            total, section, buffer = total + (section + value) * unit, Fraction(0), ""
-            small_limit, big_limit = 10**4, unit
-        else:
-            return None
-    if not buffer:
-        return total + section
-    last = _decimal(buffer)
-    # What follows a unit must be smaller than it (十20 is no numeral).
-    lowest = small_limit if section else big_limit
-    return None if last is None or last >= lowest else total + section + last
+
+    start: int
+    end: int
+    value: Fraction | None
+    signed: bool
+
+
+def numerals(text: str) -> Iterator[Numeral]:
+    """Yields every number in tidy text without LaTeX, in order: `1,2,3` are three, `3,5` has no value.
+
+    Kanji numerals count only after a digit (`1億2千万`) or in fractions (二分の一): 一 and 十 alone are part
+    of too many words (一番, 十分). Digits behind a Latin letter (x2, CO2, cm^2) are none.
+    """
+    if not _ANY.search(text):
+        return
+    for match in _NUMERAL.finditer(text):
+        signed = bool(match["sign"] or match["inner"])
+        values = _values(match, whole=False)
+        for value in values:
+            yield Numeral(match.start(), match.end(), value, signed)
 
 
 def number(text: str) -> Fraction | None:
     """Reads a text that as a whole is one number.
 
-    Understood: signs (▲ and △ as in Japanese accounts, マイナス), thousands commas, decimals, fractions and
-    mixed fractions, `3×10^5`, `2.5 million`, kanji numerals and units, full width. Marks of money and
-    percent are dropped and not converted: `10%` reads as 10, like `10`.
+    Understood: signs (▲ and △ as in Japanese accounts, マイナス), digits grouped by commas, blanks,
+    apostrophes or the Indian way, decimals, fractions and mixed fractions, 3分の1, `3×10^5`, `2.5 million`,
+    `two thirds`, kanji numerals and units, full width. Marks of money, percent and degrees are dropped and
+    not converted: `10%` reads as 10, like `10`.
 
     Returns:
         The exact value, or None where the text is not one number.
     """
+    if len(text) > 4 * MAX_NUMBER_CHARS:
+        return None
     text = delatex(tidy(text)).strip().rstrip(".。").strip()
     if not text or len(text) > MAX_NUMBER_CHARS:
         return None
-    head = _MARKS_BEFORE.match(text)
-    sign = 1
-    if head is not None:
-        sign = (
-            -1 if any((head[group] or "+").strip().lower() in _NEGATIVE for group in ("sign", "inner")) else 1
-        )
-        text = text[head.end() :]
-    value = _unsigned(_MARKS_AFTER.sub("", text).strip())
-    return None if value is None else sign * value
-
-
-_NEGATIVE = frozenset({"-", "▲", "△", "マイナス", "minus", "負の"})
-
-
-def quantity(text: str) -> Fraction | None:
-    """Reads a number that may carry a word of caution and a unit: `約350個`, `about 12 kg`, `三百五十人`.
-
-    The unit is dropped, whatever it is; `5 m` and `5 km` read the same.
-    """
-    whole = number(text)
-    if whole is not None:
-        return whole
-    text = _ABOUT.sub("", delatex(tidy(text)).strip())
-    split = re.match(
-        rf"((?:{_SIGN})?\s*{_MONEY}?[\d,./\s{_NUMERALS}]*[\d{_NUMERALS}])\s*([^\d]*)$", text, re.IGNORECASE
-    )
-    if split is None or re.search(r"[+*/=^(){}<>\\×]|-", split[2]):
-        return None
-    return number(split[1])
-
-
-def numbers_in(text: str) -> list[Fraction]:
-    """Returns every number in running text, in order.
-
-    Kanji numerals count only after a digit (`1億2千万`): 一 and 十 alone are part of too many words (一番,
-    十分).
-    """
-    found = (number(m[0]) for m in _TOKEN.finditer(delatex(tidy(text))))
-    return [value for value in found if value is not None]
+    if text[0] == "(" and text[-1] == ")" and text[1:2] in {"-", "+"}:
+        text = text[1:-1].strip()
+    for shown in (text, _MARKS_AFTER.sub("", text).strip()):
+        match = _NUMERAL.fullmatch(shown)
+        if match is not None:
+            values = _values(match, whole=True)
+            return values[0] if len(values) == 1 else None
+    return _in_words(_MARKS_AFTER.sub("", text).strip())
 
 
 def number_form(value: Fraction) -> str:
@@ -154,16 +129,94 @@ def number_form(value: Fraction) -> str:
     return f"{'-' if numerator < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def _decimal(text: str) -> Fraction | None:
-    return Fraction(text) if re.fullmatch(r"\d+(?:\.\d+)?|\.\d+", text) else None
+def _in_words(text: str) -> Fraction | None:
+    """Reads kanji numerals and English words, with a sign before them."""
+    sign = re.match(rf"{_SIGN}\s?", text, re.IGNORECASE)
+    rest = text[sign.end() :] if sign else text
+    money = re.match(rf"{_MONEY}\s?", rest)
+    rest = rest[money.end() :] if money else rest
+    value = kanji_number(rest)
+    if value is None and (words := ENGLISH.fullmatch(rest)):
+        value = english_number(words)
+    return -value if value is not None and sign and sign[0].strip().lower() in _NEGATIVE else value
 
 
-def _unsigned(text: str) -> Fraction | None:
-    if match := _DECIMAL.fullmatch(text):
-        return Fraction(match[1].replace(",", "")) * Fraction(10) ** int(match[2] or match[3] or 0)
-    if match := _RATIO.fullmatch(text):
-        whole, top, bottom = int(match[1] or 0), int(match[2]), int(match[3])
-        return Fraction(top, bottom) + whole if bottom else None
-    if match := _SCALED.fullmatch(text):
-        return Fraction(match[1].replace(",", "")) * _ENGLISH_SCALES[match[2].lower()]
-    return kanji_number(text)
+def _values(match: re.Match[str], *, whole: bool) -> list[Fraction | None]:
+    """Returns the numbers that a match of `_NUMERAL` holds; several only for a list (`1,2,3`)."""
+    if match.end() - match.start() > 4 * MAX_NUMBER_CHARS:
+        return [None]
+    if match["jtop"]:
+        values: list[Fraction | None] = [_kanji_fraction(match)]
+    elif match["kanji"]:
+        values = [kanji_number(match["chain"] + match["kanji"])]
+    else:
+        values = _chain(match["chain"], whole=whole)
+    if len(values) == 1 and values[0] is not None:
+        values = [_extended(values[0], match)]
+    elif match.lastgroup not in {"chain", "jtop"}:
+        values = [None]
+    signs = [s.strip().lower() in _NEGATIVE for s in (match["sign"], match["inner"]) if s]
+    if len(signs) > 1:
+        return [None]
+    if signs and signs[0] and values[0] is not None:
+        values[0] = -values[0]
+    return values
+
+
+def _extended(  # noqa: PLR0911 - one return for each thing that may follow
+    value: Fraction, match: re.Match[str]
+) -> Fraction | None:
+    """Returns the value with what follows its digits: a fraction bar, a power, a power of ten, a scale."""
+    if match["mtop"]:
+        bottom = int(match["mbottom"][:MAX_NUMBER_CHARS])
+        return value + Fraction(int(match["mtop"][:MAX_NUMBER_CHARS]), bottom) if bottom else None
+    if match["bottom"]:
+        under = _chain(match["bottom"], whole=False)
+        return value / under[0] if len(under) == 1 and under[0] else None
+    if match["power"]:
+        if len(match["power"]) > 4 or value.denominator != 1 or abs(value) > MAX_NUMBER_CHARS:
+            return None
+        power = int(match["power"])
+        small = abs(power) <= _MAX_POWER and (value or power > 0)
+        return value**power if small and len(str(value)) * abs(power) <= _MAX_POWER * 2 else None
+    if match["e"] or match["ten"]:
+        power = int(match["e"] or match["ten"])
+        return value * Fraction(10) ** power if abs(power) <= _MAX_POWER else None
+    if match["scale"]:
+        return value * SCALES[match["scale"].lower()]
+    return value
+
+
+def _kanji_fraction(match: re.Match[str]) -> Fraction | None:
+    parts = [kanji_number(match[name]) for name in ("jwhole", "jtop", "jbottom") if match[name]]
+    if None in parts or not parts[-1]:
+        return None
+    whole, top, bottom = parts if len(parts) == 3 else (Fraction(0), *parts)
+    assert whole is not None
+    assert top is not None
+    assert bottom is not None
+    return whole + top / bottom
+
+
+def _chain(  # noqa: PLR0911 - one return for each way of grouping
+    text: str, *, whole: bool
+) -> list[Fraction | None]:
+    """Reads digits and the marks between them: one number, a list of several, or [None] where unsure."""
+    if len(text) > MAX_NUMBER_CHARS:
+        return [None]
+    if _PLAIN.fullmatch(text):
+        return [Fraction(text)]
+    if _WESTERN.fullmatch(text) or _INDIAN.fullmatch(text):
+        return [Fraction(re.sub(r"[,'’_]", "", text))]
+    if _BLANKS.fullmatch(text):
+        # `1 000 000` is one number anywhere; `3 100` in a sentence may be three packets of a hundred.
+        sure = whole or text.endswith(" 000")
+        return [Fraction(text.replace(" ", ""))] if sure else [None]
+    if _DOTS.fullmatch(text):
+        return [Fraction(text.replace(".", "").replace(",", "."))]
+    if " " in text:
+        parts = [value for part in text.split(" ") for value in _chain(part, whole=False)]
+        return parts if not whole else [None]
+    if not whole and _LIST.fullmatch(text):
+        return [Fraction(part) for part in text.split(",")]
+    return [None]

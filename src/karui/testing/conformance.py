@@ -42,6 +42,7 @@ from karui.testing.synthetic import sibling, synthetic
 
 HOOKS = ("prepare", "configure", "rewrite", "watch", "flow")
 _QUESTIONS, _SAMPLES, _TOKENS = 24, 16, 250
+_MOVES_NEED = {Move.PEEK: Ability.PEEKS, Move.TRIAL: Ability.TRIALS, Move.ANSWER: Ability.TRIALS}
 
 
 def check(kind: type[Technique], *made: Technique) -> None:
@@ -165,6 +166,10 @@ def check_watch(technique: Technique) -> None:
         ask = replace(ask, question=recorded.id)
         for first, second in zip(recorded.traces, recorded.traces[1:], strict=False):
             alone = _moves([technique.watch(ask)], first)
+            for move, ability in _MOVES_NEED.items():
+                assert move not in alone or ability in technique.needs, (
+                    f"{technique} makes the move {move.name} and does not say that it needs {ability}."
+                )
             mixed = _interleaved(technique, ask, first, second)
             assert alone == mixed, (
                 f"A watcher of {technique} moves otherwise when another trace runs beside it: {alone} and "

@@ -30,7 +30,7 @@ _TALK = (
     "redo it times 4 minus 15 equals 28 total left over each of them next step . , = + * ( ) so answer 9 1 0"
 )
 _WORDS = np.array(_TALK.split())
-_ABILITIES = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.SIGNALS, Ability.TEXT})
+_ABILITIES = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS, Ability.SIGNALS, Ability.TEXT})
 
 
 def synthetic(

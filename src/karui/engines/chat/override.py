@@ -90,6 +90,10 @@ class Override:
         return {n: value for n in names if (value := getattr(self, n)) is not None}
 
 
+NOTHING_SAID = Override()
+"""Everything is found out."""
+
+
 def read_override(path: str | Path) -> Override:
     """Reads a file for `--thinking`.
 

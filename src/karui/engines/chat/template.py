@@ -11,9 +11,7 @@ from karui.engines.chat.discovery import Discovery, Known, discover
 from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.format import Finding, Message, Raised, Rendering, ThinkingFormat
 from karui.engines.chat.markers import PLAIN_ENDINGS, Start, plain
-from karui.engines.chat.override import Override
-
-FOUND_NOTHING = Override()
+from karui.engines.chat.override import NOTHING_SAID, Override
 
 
 class ChatTemplate:
@@ -75,7 +73,7 @@ class ChatTemplate:
 def find_format(
     tokenizer: Any,
     *,
-    override: Override = FOUND_NOTHING,
+    override: Override = NOTHING_SAID,
     table: bool = True,
     endings: tuple[str, ...] = PLAIN_ENDINGS,
 ) -> ThinkingFormat:
@@ -180,7 +178,7 @@ def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Sta
     if not prompt.thinking:
         start = Start.ANSWERING
     if prompt.prefill and not markers.plain:
-        begun = markers.start(prompt.prefill)
+        begun = markers.start_behind(prompt.prefill)
         start = start if begun is Start.UNDECIDED else begun
     return text + prompt.prefill, start
 

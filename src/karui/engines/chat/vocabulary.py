@@ -1,7 +1,7 @@
 """What every token of a vocabulary says, as bytes and as flags that a whole batch is tested with at once."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,22 @@ def _byte_alphabet() -> dict[str, int]:
     return table
 
 
+def spell(names: Sequence[str]) -> Iterator[bytes]:
+    """Yields the bytes of tokens that are named as byte-level BPE names them, or SentencePiece."""
+    alphabet = _byte_alphabet()
+    byte_level = any("Ġ" in n or "Ċ" in n for n in names) or (
+        not any("▁" in n for n in names) and all(set(n) <= alphabet.keys() for n in names)
+    )
+    for name in names:
+        if byte_level:
+            whole = all(c in alphabet for c in name)
+            yield bytes(alphabet[c] for c in name) if whole else name.encode()
+        elif len(name) == 6 and name.startswith("<0x"):
+            yield bytes([int(name[3:5], 16)])
+        else:
+            yield name.replace("▁", " ").encode()
+
+
 def _pieces(tokenizer: Any, size: int) -> list[bytes]:
     """Returns the bytes of every token.
 
@@ -42,24 +58,11 @@ def _pieces(tokenizer: Any, size: int) -> list[bytes]:
     names = tokenizer.convert_ids_to_tokens(range(min(size, len(tokenizer))))
     names += [None] * (size - len(names))
     added = {i: t.content for i, t in tokenizer.added_tokens_decoder.items()}
-    alphabet = _byte_alphabet()
-    ordinary = [n for i, n in enumerate(names) if n is not None and i not in added]
-    byte_level = any("Ġ" in n or "Ċ" in n for n in ordinary) or (
-        not any("▁" in n for n in ordinary) and all(set(n) <= alphabet.keys() for n in ordinary)
-    )
-
-    def piece(index: int, name: str | None) -> bytes:
-        if index in added:
-            return str(added[index]).encode()
-        if name is None:
-            return b""
-        if byte_level:
-            return bytes(alphabet[c] for c in name) if all(c in alphabet for c in name) else name.encode()
-        if len(name) == 6 and name.startswith("<0x"):
-            return bytes([int(name[3:5], 16)])
-        return name.replace("▁", " ").encode()
-
-    pieces = [piece(i, n) for i, n in enumerate(names)]
+    spelling = spell([n for i, n in enumerate(names) if n is not None and i not in added])
+    pieces = [
+        str(added[i]).encode() if i in added else b"" if n is None else next(spelling)
+        for i, n in enumerate(names)
+    ]
     sample = "A naïve 日本 test:\n\n 12 {x}"
     ids = tokenizer.encode(sample, add_special_tokens=False)
     if b"".join(pieces[i] for i in ids).decode(errors="replace").strip() != sample and (
@@ -93,6 +96,7 @@ class Vocabulary:
             endings: What ends the thinking of a model without one; casefolded.
         """
         self.size = size
+        self._tokenizer = tokenizer
         self._pieces = _pieces(tokenizer, size)
         self.texts = [p.decode(errors="replace") for p in self._pieces]
         self.turn_ends = frozenset(t for t in turn_ends if 0 <= t < size)
@@ -118,6 +122,11 @@ class Vocabulary:
                 if folded and (folded.startswith(tails) or any(p in folded for p in patterns)):
                     flags[i] |= CLOSE
         self.flags: NDArray[np.uint8] = flags
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the tokens that the model's tokenizer makes of a text, nothing added."""
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return tokens
 
     def text(self, tokens: Iterable[int]) -> str:
         """Returns what a whole sequence of tokens says."""

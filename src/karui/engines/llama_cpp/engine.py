@@ -5,8 +5,7 @@ from pathlib import Path
 from karui.core.engine import CheckpointRule
 from karui.core.errors import ModelError
 from karui.engines.chat.markers import PLAIN_ENDINGS
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.slots.engine import RULE, SlotEngine
 
 
@@ -34,7 +33,7 @@ class LlamaCppEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> "LlamaCppEngine":
         """Loads a file.

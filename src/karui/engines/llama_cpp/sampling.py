@@ -21,6 +21,8 @@ def draw(logits: Floats, draws: Draws) -> tuple[NDArray[np.int64], Floats]:
     """Draws one token per row; `logits` [rows, vocabulary] may be changed. Returns as `Machine.step`."""
     for rows, tokens in draws.banned:
         logits[rows[:, None], tokens] = BANNED
+    for rows, tokens, amounts in draws.penalized:
+        logits[rows[:, None], tokens] -= amounts
     best = logits.argmax(-1)
     peaks = np.take_along_axis(logits, best[:, None], -1)
     shifted = logits - peaks

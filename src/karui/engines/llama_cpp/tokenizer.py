@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from karui.engines.chat.source import render_source
 from karui.engines.llama_cpp.model import LlamaModel
 
 
@@ -81,15 +82,12 @@ class FileTokenizer:
         self, messages: list[dict[str, str]], *, add_generation_prompt: bool = False, **switches: Any
     ) -> str:
         """Returns messages as the model is shown them, in text."""
-        from transformers.utils.chat_template_utils import render_jinja_template
-
         named = {f"{name}_token": self._texts[number] for name, number in self._named.items()}
         switches.pop("tokenize", None)
-        rendered, _ = render_jinja_template(
-            conversations=[messages],
-            chat_template=self.chat_template,
-            add_generation_prompt=add_generation_prompt,
-            **named,
-            **switches,
+        return render_source(
+            self.chat_template,
+            messages,
+            generate=add_generation_prompt,
+            named=named,
+            arguments=switches,
         )
-        return str(rendered[0])

@@ -84,6 +84,7 @@ class Capabilities:
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
         effort: Whether chat's `reasoning_effort` changes anything.
+        told_budget: The chat template's argument for a number of thinking tokens; "" for none.
         budget: Its own thinking budget; None where no such parameter was taken.
         frees: Whether a stream that is closed stops generating; None where it could not be seen.
         route: Which way the engine goes: "completions" or "chat".
@@ -120,6 +121,7 @@ class Capabilities:
     switch: str = ""
     effort: bool = False
     budget: BudgetCheck | None = None
+    told_budget: str = ""
     frees: bool | None = None
     route: str = "chat"
     spent: int = 0
@@ -138,7 +140,10 @@ class Capabilities:
     @property
     def lacking(self) -> dict[Ability, str]:
         """The abilities that do not follow, each with the reason."""
-        found = {Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all."}
+        found = {
+            Ability.BAN: "Servers ban words from the whole reply, answers too, or not at all.",
+            Ability.PENALTY: "Servers apply logit_bias to the whole reply, the answer and its trials too.",
+        }
         hidden = "" if self.visible else f"The thinking cannot be read: {self.thinking}."
         trials = hidden or self._no_trials()
         unlisted = "" if self.logprobs else self.why.get("logprobs", "it lists no log-probabilities")
@@ -146,12 +151,14 @@ class Capabilities:
             Ability.TEXT: hidden,
             Ability.TRIALS: trials,
             Ability.CONFIDENCE: trials or unlisted,
+            Ability.PEEKS: trials or unlisted,
             Ability.SIGNALS: hidden or unlisted,
             Ability.THINKING_SWITCH: "" if self.switch else "Nothing was found that leaves the thinking out.",
             Ability.EFFORT: ""
             if self.effort
             else self.why.get("effort", "reasoning_effort changes nothing."),
             Ability.BUDGET: self._no_budget(),
+            Ability.TOLD_BUDGET: "" if self.told_budget else "Its chat template takes no number of tokens.",
         }
         return found | {ability: why for ability, why in reasons.items() if why}
 
@@ -202,7 +209,10 @@ class Capabilities:
             ("continues a partial answer", yes[self.prefill] + self._because("prefill")),
             ("likeliest tokens listed", listed),
             ("token numbers", yes[self.ids]),
-            ("thinking", f"{self.thinking}{f' ({self.thinking_field})' if named else ''}"),
+            (
+                "thinking",
+                f"{self.thinking}{f' ({self.thinking_field})' if named else ''}{self._because('thinking')}",
+            ),
             ("thinking counted in usage", yes[self.thinking_counted]),
             ("counts that are inferred", self.inferred or "none"),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),

@@ -76,9 +76,15 @@ class Client:
         """
         return _content(await self._send("GET", path, None))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Returns the answer to a request, as `get`; an error in it is raised whatever its status is."""
-        response = await self._send("POST", path, body)
+    async def post(self, path: str, body: Mapping[str, Any], *, tries: int = 0) -> Any:
+        """Returns the answer to a request, as `get`; an error in it is raised whatever its status is.
+
+        Args:
+            path: A path or whole address.
+            body: The request.
+            tries: Times that it is sent at most, where that is less than the client's patience; 0 goes by it.
+        """
+        response = await self._send("POST", path, body, tries=tries)
         found = _content(response)
         if isinstance(found, dict) and (fault := fault_in(found, response.text)) is not None:
             raise explain(fault.status or 500, fault, self.url)
@@ -105,14 +111,20 @@ class Client:
             await http.aclose()
 
     async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, stack: AsyncExitStack | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        stack: AsyncExitStack | None = None,
+        tries: int = 0,
     ) -> "httpx.Response":
         """Sends until an answer comes that is not "later"; with a `stack` its body is left to be read."""
         import httpx
 
         address = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
         waits = 0.0
-        for number in range(1, self._patience.tries + 1):
+        most = min(tries or self._patience.tries, self._patience.tries)
+        for number in range(1, most + 1):
             failure: KaruiError
             began = monotonic()
             wait = self._patience.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
@@ -140,7 +152,7 @@ class Client:
                     raise failure
                 wait = _asked_for(response.headers.get("retry-after", "")) or wait
             waits += wait
-            if number == self._patience.tries or waits > self._patience.total_seconds:
+            if number == most or waits > self._patience.total_seconds:
                 raise failure
             self.waited += 1
             await asyncio.sleep(wait)

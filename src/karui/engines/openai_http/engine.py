@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.engine import CheckpointRule, ModelCard, Reader
-from karui.core.errors import InputError
+from karui.core.engine import CheckpointRule, ModelCard, Reader, Told
+from karui.core.errors import EngineError, InputError
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.requests import Wording
+from karui.engines.openai_http.retell import ToldHttpStream
 from karui.engines.openai_http.stream import HttpStream
 
 _RULE = CheckpointRule()
@@ -36,7 +36,10 @@ class HttpEngine:
         suffix_tokens: Its length.
         can: What the server was found to do.
         notes: What a user should know, one sentence each.
+        resends: Whether each trial sends its whole prefix: it does.
     """
+
+    resends = True
 
     def __init__(self, parts: Parts, card: ModelCard) -> None:
         """Takes what `connect` has found out."""
@@ -69,7 +72,7 @@ class HttpEngine:
         *,
         name: str = "",
         folder: str = "",
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         key: str | None = None,
         route: str = "",
         rule: CheckpointRule = _RULE,
@@ -138,6 +141,24 @@ class HttpEngine:
     def open(self, ask: Ask, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""
         return HttpStream(self._parts, ask, sample, read)
+
+    def retell(self, ask: Ask, sample: int, told: Told, read: Reader) -> ToldHttpStream:
+        """Starts a stream that retells a reply somebody has already; see `Retells`."""
+        return ToldHttpStream(self._parts, ask, sample, told, read)
+
+    async def count(self, text: str) -> int:
+        """Returns how many tokens a text has.
+
+        Raises:
+            EngineError: The server has no tokenizer to ask.
+        """
+        renderer = self._parts.wording.renderer
+        if renderer is None:
+            raise EngineError(
+                f"{self._parts.client.url} offers no tokenizer to count with.",
+                remedy="Name a folder with the model's tokenizer.",
+            )
+        return len(await renderer.tokenize(text)) if text else 0
 
     async def close(self) -> None:
         """Ends every stream and closes every connection."""

@@ -37,7 +37,7 @@ class Fork:
         self._own_ids: list[int] = []
         self._logprobs: list[float] = []
         self._sent = self._cached = 0
-        self.tokens = 0
+        self.tokens = self._unlisted = 0
         self._peek: Peek | None = None
         self._trial: Trial | None = None
         self._over = False
@@ -103,23 +103,28 @@ class Fork:
     def _take(self, chunk: Chunk) -> None:
         """Adds what was generated; a `}` that was a stop word has been cut from the text and is put back."""
         said = chunk.thinking + chunk.text  # which field it comes in depends on the server's parser only
-        generated = chunk.count or (chunk.usage.completion if chunk.usage else 0)
+        told = chunk.usage.completion if chunk.usage else 0
+        generated = max(chunk.count, told)
+        # llama.cpp's counts the token of a stop word, and neither lists it nor shows it.
+        unlisted = generated - chunk.count
         self._over = chunk.finish != "length" or not generated
-        listed = "".join(t.text for t in chunk.tokens)
-        if chunk.tokens and not listed.startswith(said):
+        listed = [t.text for t in chunk.tokens]
+        if listed and not "".join(listed).startswith(said):
             # llama.cpp's chat repeats the partial answer in front of what it adds, and sorts both anew.
-            said = listed if chunk.finish == "length" else listed.removesuffix(chunk.tokens[-1].text)
-        elif not chunk.tokens:
+            said = _added(said, listed)
+        elif not listed:
             said = said.removeprefix(self._said + self._parts.suffix + self._text)
-        closed = not chunk.tokens or "}" in chunk.tokens[-1].text
+        closed = bool(unlisted) or "}" in listed[-1]
         if chunk.finish == "stop" and self._boxed and generated and closed:
-            said = listed if chunk.tokens and listed.startswith(said) else said + "}"
+            whole = "".join(listed)
+            said = said + "}" if unlisted or not whole.startswith(said) else whole
             # An inner brace may have been closed, and not yet the box.
             self._over = box_end(self._text + said, boxed=True) is not None
         self._text += said
         self._own_ids += chunk.ids or [t.id for t in chunk.tokens if t.id is not None]
         self._logprobs += [t.logprob for t in chunk.tokens if t.logprob is not None]
         self.tokens += generated
+        self._unlisted += unlisted if chunk.count else 0
 
     def _looked(self, first: Token | None) -> Peek:
         """Returns the look at the first token; without a listing nothing is known but its text."""
@@ -132,7 +137,13 @@ class Fork:
     def _made(self) -> Trial:
         text = self._text[: box_end(self._text, boxed=self._boxed)]
         answer = self._head + text
-        sure = mean_probability(self._logprobs) if len(self._logprobs) == self.tokens else None
+        sure = mean_probability(self._logprobs) if len(self._logprobs) == self.tokens - self._unlisted else None
         peek = self._peek if self._parts.can.logprobs else None
         sent, cached = self._sent, self._cached
         return Trial(self._read(answer), answer, self.tokens, sure, peek, sent, cached)
+
+
+def _added(said: str, listed: list[str]) -> str:
+    """Returns what of the tokens a text ends with: the token that ends a turn is listed, and not shown."""
+    shown = ("".join(listed[:n]) for n in range(len(listed), -1, -1))
+    return next(text for text in shown if said.endswith(text))

@@ -10,18 +10,21 @@ from karui.core.errors import EngineError, Refused
 from karui.engines.chat.discovery import Known, discover
 from karui.engines.chat.format import Raised, Rendering, ThinkingFormat, turns
 from karui.engines.chat.markers import Start, plain
-from karui.engines.chat.override import Override
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.source import by_source
 from karui.engines.chat.template import (
-    FOUND_NOTHING,
     ChatTemplate,
     arguments_of,
     begin,
     find_format,
     messages_of,
 )
+from karui.engines.chat.vocabulary import spell
 from karui.engines.openai_http.client import Client
 
 _KEPT = 1024
+_TRIES = 2
+"""Times that a discovery asks for a rendering: a template that raises does so whenever it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,16 @@ class Renderer(Protocol):
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text in the middle of others."""
 
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says; empty where that cannot be told."""
+
 
 class FolderRenderer:
     """A chat template and tokenizer from a folder that the user names."""
 
     source = "folder"
 
-    def __init__(self, folder: str, override: Override = FOUND_NOTHING) -> None:
+    def __init__(self, folder: str, override: Override = NOTHING_SAID) -> None:
         """Loads the tokenizer.
 
         Raises:
@@ -94,6 +100,11 @@ class FolderRenderer:
         """Returns the tokens of a text."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return list(zip(ids, spell(self.tokenizer.convert_ids_to_tokens(ids)), strict=True))
+
 
 class ServerRenderer:
     """The server's own template and tokenizer, behind endpoints that some servers have.
@@ -111,10 +122,11 @@ class ServerRenderer:
         self._client, self._model, self.source = client, model, source
         self.thinking = ThinkingFormat(plain("nothing has been rendered yet"))
         self._kept: OrderedDict[Prompt, Shown] = OrderedDict()
+        self._tries = 0
 
     @classmethod
     async def find(
-        cls, client: Client, model: str, override: Override = FOUND_NOTHING
+        cls, client: Client, model: str, override: Override = NOTHING_SAID
     ) -> "ServerRenderer | None":
         """Tries the endpoints out, and finds out through them how the model thinks; None where neither works.
 
@@ -128,7 +140,11 @@ class ServerRenderer:
                 await made.tokenize("Hi")
             except (EngineError, KeyError, TypeError, ValueError):
                 continue
-            await made._discover(Known(await made._source(), override=override))
+            template, named = await made._source()
+            known = Known(template, override=override)
+            made._tries = _TRIES
+            made.thinking = by_source(await made._discover(known), known, named)
+            made._tries = 0
             return made
         return None
 
@@ -156,28 +172,38 @@ class ServerRenderer:
                 self._kept.popitem(last=False)
         return self._kept[prompt]
 
-    async def _discover(self, known: Known) -> None:
+    async def _discover(self, known: Known) -> ThinkingFormat:
         discovery = discover(known)
         wanted = next(discovery)
         while True:
             shown: str | Raised
             try:
                 shown, _ = await self._template(wanted)
-            except Refused as error:
+            except EngineError as error:
+                # Templates that raise are refused by some servers, and end others' request with a status of
+                # 500; one that is gone does not show the bare question any more, either.
+                if not isinstance(error, Refused):
+                    await self._template(Rendering(turns(("user", "Hi"))))
                 shown = Raised(error.why)
             try:
                 wanted = discovery.send(shown)
             except StopIteration as found:
-                self.thinking = found.value
-                return
+                thinking: ThinkingFormat = found.value
+                return thinking
 
-    async def _source(self) -> str:
-        """Returns the source of the chat template where the server shows it, as llama.cpp's does; else ""."""
+    async def _source(self) -> tuple[str, dict[str, str]]:
+        """Returns the chat template's source and the tokens it names, where the server shows them.
+
+        llama.cpp's does. Where it does not, both are empty.
+        """
         try:
             shown = await self._client.get(f"{self._client.root}/props")
         except EngineError:
-            return ""
-        return str(shown.get("chat_template") or "") if isinstance(shown, dict) else ""
+            return "", {}
+        if not isinstance(shown, dict):
+            return "", {}
+        named = {n: str(shown[n]) for n in ("bos_token", "eos_token") if isinstance(shown.get(n), str)}
+        return str(shown.get("chat_template") or ""), named
 
     async def tokenize(self, text: str) -> tuple[int, ...]:
         """Returns the tokens of a text in the middle of others."""
@@ -186,6 +212,19 @@ class ServerRenderer:
         else:
             body = {"content": text, "add_special": False, "parse_special": True}
         return _numbers((await self._ask("tokenize", body))["tokens"])
+
+    async def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Returns the tokens of a text with what each of them says; empty where the server does not tell."""
+        if self.source == "tokenize":
+            asked = {"prompt": text, "add_special_tokens": False, "return_token_strs": True}
+            found = await self._ask("tokenize", {"model": self._model, **asked})
+            names = found.get("token_strs") or []
+            return list(zip(_numbers(found["tokens"]), spell(list(map(str, names))), strict=False))
+        asked = {"content": text, "add_special": False, "parse_special": True, "with_pieces": True}
+        listed = (await self._ask("tokenize", asked))["tokens"]
+        if not all(isinstance(token, dict) for token in listed):
+            return []
+        return [(int(t["id"]), _said(t["piece"])) for t in listed]
 
     async def _template(self, wanted: Rendering) -> tuple[str, tuple[int, ...]]:
         body: dict[str, Any] = {"messages": list(wanted.messages), "add_generation_prompt": wanted.generate}
@@ -200,7 +239,7 @@ class ServerRenderer:
         return text, _numbers((await self._ask("tokenize", listed))["tokens"])
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
-        return await self._client.post(f"{self._client.root}/{path}", body)
+        return await self._client.post(f"{self._client.root}/{path}", body, tries=self._tries)
 
 
 def _numbers(values: Any) -> tuple[int, ...]:
@@ -208,3 +247,8 @@ def _numbers(values: Any) -> tuple[int, ...]:
     if not found:
         raise ValueError("no tokens")
     return found
+
+
+def _said(piece: Any) -> bytes:
+    """Returns a token's bytes: llama.cpp writes those that are no text by themselves as numbers."""
+    return piece.encode() if isinstance(piece, str) else bytes(piece)

@@ -1,9 +1,11 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
+from karui.engines.chat.discovery.arguments import LEVELS
 from karui.engines.chat.format import Message, ThinkingFormat
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.template import arguments_of, messages_of
@@ -131,9 +133,9 @@ class Wording:
             return opening.body | {"messages": list(opening.messages)}
         return opening.body | {"prompt": list(shown.ids)}
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
         can = self.can
-        body: dict[str, Any] = {"model": can.model, **can.extras}
+        body: dict[str, Any] = {"model": can.model, **can.extras, **(asked or {})}
         if prompt.budget and can.budget is not None:
             body = with_budget(body, can.budget.field, prompt.budget)
         return body
@@ -147,8 +149,8 @@ class Wording:
 def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     """Returns a prompt as chat takes it: messages, and what the model's chat template is told beside them.
 
-    Levels of effort that no template is known to take go by the name that OpenAI's API has for them; so does
-    an argument of that name, which hosted servers know only there.
+    The levels of effort that OpenAI's API has go by its name for them, where every server reads them; a
+    template's own words, which servers would refuse there, are told to the template.
 
     Raises:
         EngineError: The prompt asks for a level of effort that the model does not have.
@@ -158,7 +160,7 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     if prompt.effort and not thinking.efforts:
         effort, prompt = {_EFFORT: prompt.effort}, replace(prompt, effort="")
     arguments = arguments_of(prompt, thinking)
-    if _EFFORT in arguments:
+    if arguments.get(_EFFORT) in LEVELS:
         effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
     told = {"chat_template_kwargs": arguments} if arguments else {}
     return {"messages": messages, **effort, **told}

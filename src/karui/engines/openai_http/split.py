@@ -124,7 +124,7 @@ class Split:
         """Returns the thinking behind its first `told` characters that no marker can take back any more."""
         if not self._thought:
             return ""
-        begin = self._begin + self._line_to_skip
+        begin = self._begin + self._to_skip
         return self.text[begin + told : self._end if self._end >= 0 else self._shown_end]
 
     @property
@@ -136,7 +136,8 @@ class Split:
     def said(self) -> str:
         """Everything written so far, the opening marker included: what a trial goes on from."""
         if self.fields and self._mode is Start.THINKING:
-            return self.markers.open + self.text[self._opened :]
+            written, opening = self.text[self._opened :], self.markers.open
+            return written if opening and written.startswith(opening) else opening + written
         return self.text
 
     @property
@@ -297,18 +298,25 @@ class Split:
         """Where what may be shown ends: the beginning of a marker is not, before it turned out to be none."""
         if self._held is not None:
             return self._held[0]
-        held = 0 if self.fields else marker_begun(self.markers, self.text[self._begin :])
-        return len(self.text) - held
+        if self.fields:
+            left = self._shown == self._begin and self.markers.open.startswith(self.text[self._begin :])
+            return self._begin if left else len(self.text)
+        return len(self.text) - marker_begun(self.markers, self.text[self._begin :])
 
     @property
-    def _line_to_skip(self) -> bool:
-        """Whether a line break follows an opening marker that the model wrote itself."""
+    def _to_skip(self) -> int:
+        """Characters in front of the thinking: a marker that a parser has left there, a line break behind it."""
         opened = self._begin or (self.fields and self._shown == self._opened)
-        return bool(opened) and self._shown == self._begin and self.text.startswith("\n", self._begin)
+        if not opened or self._shown != self._begin:
+            return 0
+        at = self._begin
+        if self.fields and self.text.startswith(self.markers.open, at):
+            at += len(self.markers.open)
+        return at + self.text.startswith("\n", at) - self._begin
 
     def _skip_line(self) -> None:
-        if self._line_to_skip:
-            self._begin = self._shown = self._begin + 1
+        self._begin += (skipped := self._to_skip)
+        self._shown += skipped
 
 
 def _columns(signals: list[tuple[float, float, float]]) -> Signals:

@@ -1,6 +1,7 @@
 """Words that may not be written while thinking, however the vocabulary cuts them up."""
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -9,12 +10,28 @@ from numpy.typing import NDArray
 
 from karui.engines.chat.vocabulary import Vocabulary
 
+WIDE = "\u3040-\u30ff\u3400-\u9fff"
+"""Characters of scripts without spaces, as a class of a pattern: nothing tells where a word ends there."""
+
+
+def whole_words(words: Iterable[str]) -> re.Pattern[str]:
+    """Returns a pattern of words: whole ones, but in scripts without spaces, where anything may be beside."""
+    longest_first = sorted(words, key=len, reverse=True)
+    spelled = "|".join(re.escape(w) + ("" if is_wide(w) else rf"(?![^\W{WIDE}])") for w in longest_first)
+    return re.compile(rf"(?:(?<![^\W{WIDE}])|(?=[{WIDE}]))(?:{spelled})")
+
+
+def is_wide(text: str) -> bool:
+    """Whether a text begins with a character of a script without spaces."""
+    return re.match(f"[{WIDE}]", text) is not None
+
 
 class Bans:
     """The ban lists of an engine.
 
     A token is banned where it would complete a banned word, alone or together with the tokens before it.
-    Words are compared without case and as whole words: "hmm" bans " Hmm" and "hmm,", not "Hmmer".
+    Words are compared without case and as whole words: "hmm" bans " Hmm" and "hmm,", not "Hmmer". In scripts
+    without spaces anything may stand beside a word.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -40,7 +57,7 @@ class Bans:
 
     def after(self, key: int, tokens: NDArray[Any]) -> NDArray[np.int64]:
         """Returns the tokens that may not follow `tokens`, the last ones a row has written."""
-        tail = "".join(self._folded[t] for t in tokens)
+        tail = "".join(self._folded[t] for t in tokens[-self.memory :])
         begun = self._begun(key, tail)
         if (key, begun) not in self._completing:
             self._completing[key, begun] = self._find(key, begun)
@@ -58,12 +75,11 @@ class Bans:
                     longest = tail[-size:]
                     break
         before = tail[: len(tail) - len(longest)][-1:]
-        return ("a" if before.isalnum() else " ") + longest
+        return ("a" if before.isalnum() and not is_wide(before) else " ") + longest
 
     def _find(self, key: int, begun: str) -> NDArray[np.int64]:
         # Without the look-ahead a word would count as whole only once something follows it, too late.
-        words = "|".join(map(re.escape, self._words[key]))
-        pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+        pattern = whole_words(self._words[key])
         found = [
             token
             for token, text in enumerate(self._folded)

@@ -1,7 +1,6 @@
 """The slot loop: every row that waits for something takes one step, all together."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from heapq import heappop, heappush
 from time import perf_counter
 
@@ -20,8 +19,11 @@ from karui.engines.chat.vocabulary import (
 )
 from karui.engines.slots.bans import Bans
 from karui.engines.slots.machine import Draws, Machine
+from karui.engines.slots.penalties import Penalties
+from karui.engines.slots.restraint import restrained
 from karui.engines.slots.row import Fork, Mode, Row, Want
 from karui.engines.slots.speculation import Speculation
+from karui.engines.slots.telling import Telling
 
 _PATIENCE = 4
 """Steps that a few rows wait at most for company before their prompts or suffixes are read."""
@@ -37,6 +39,7 @@ class Batch:
         machine: What computes.
         vocabulary: Its tokens.
         bans: Lists of words that may not be written.
+        penalties: Lists of words that are to be written less.
         trial_tokens: Tokens a trial takes at most.
         mode: What each row is generating.
         alarm: At how many tokens each row is to be looked at whatever it wrote.
@@ -55,13 +58,14 @@ class Batch:
     ) -> None:
         """Takes the parts; `settle` returns what a row's stream is given, None where it runs on."""
         self.vocabulary, self.trial_tokens = vocabulary, trial_tokens
-        self.bans = Bans(vocabulary)
+        self.bans, self.penalties = Bans(vocabulary), Penalties(vocabulary)
         self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
         self._settle = settle
         self._speculation = machine if isinstance(machine, Speculation) else None
         self._ahead = self._speculation.most if self._speculation else 0
         self._fresh: list[Row] = []
         self._forking: list[Row] = []
+        self._telling = Telling(self)
         self._patience = 0
         self._rows: list[Row | None] = []
         self._free: list[int] = []
@@ -73,7 +77,7 @@ class Batch:
         self._mark = np.zeros(0, np.int64)
         self._pending = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
-        self._settings = np.zeros((0, 4))  # temperature, top_p, top_k, ban list
+        self._settings = np.zeros((0, 5))  # temperature, top_p, top_k, lists of bans and penalties
         self._tokens = np.zeros((0, self._columns), np.int32)
         self._signals = np.zeros((0, 3, self._columns), np.float32)
         self._uniforms = np.zeros((0, self._columns))
@@ -92,7 +96,7 @@ class Batch:
             self._mark[row.slot] = self.written[row.slot]
             self.mode[row.slot] = Mode.THINKING
             self.alarm[row.slot] = row.limit
-            self._running[row.slot] = True
+            self._go(row)
         elif row.fork is None:
             self._forking.append(row)
         else:
@@ -108,6 +112,7 @@ class Batch:
             return
         self._take_back(row)
         row.generated = int(self.written[slot])
+        self._telling.leave(row)
         if row in self._forking:
             self._forking.remove(row)
         self._running[slot] = False
@@ -123,12 +128,12 @@ class Batch:
     @property
     def busy(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._fresh or self._forking or self._running.any())
+        return bool(self._fresh or self._forking or self._telling or self._running.any())
 
     @property
     def stuck(self) -> bool:
         """Whether rows wait for a slot while every row that holds one rests."""
-        return bool(self._fresh) and not self._forking and not self._running.any()
+        return bool(self._fresh) and not self._forking and not self._telling and not self._running.any()
 
     @property
     def context(self) -> int:
@@ -176,14 +181,14 @@ class Batch:
             The rows whose streams now have what they waited for, in the order of opening.
         """
         self._start_rows(overflow=overflow)
+        results: list[tuple[Row, object]] = [*self._telling.tell()]
         active = np.flatnonzero(self._running)
         if not len(active):
-            return []
+            return results
         before = self._pending[active]
         tokens, signals, counts = self._forward(active, before)
         happened = self._take(active, before, tokens, signals, counts)
         now = perf_counter()
-        results = []
         for slot in active[happened].tolist():
             row = self._rows[slot]
             assert row is not None
@@ -292,35 +297,24 @@ class Batch:
             given = np.concatenate((given, guesses), 1)
         places = given.shape[1]
         draws = draws.flat(places)
-        if settings[:, 3].any():
-            draws = replace(draws, banned=self._banned(active, settings[:, 3], given[:, 1:]))
+        if settings[:, 3:].any():
+            lists = settings[:, 3:].astype(np.int64)
+            said = self._said(active, lists)
+            draws = restrained(draws, self.bans, self.penalties, lists, said, given[:, 1:])
         if places > 1:
             assert self._speculation is not None
             return self._speculation.verify(active, given, lengths, counts, draws)
         tokens, signals = self.machine.step(active, before, lengths, draws)
         return tokens[:, None], signals[:, :, None], np.ones(len(active), np.int64)
 
-    def _banned(
-        self, active: NDArray[np.int64], lists: NDArray[np.float64], guesses: NDArray[np.int64]
-    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
-        """Returns the places of rows that think under a ban, together with those that may not say the same.
-
-        A place is numbered row × places + place; a row's places follow its guesses [rows, places - 1].
-        """
+    def _said(self, active: NDArray[np.int64], lists: NDArray[np.int64]) -> dict[int, NDArray[np.int32]]:
+        """Returns what rows that think under some list have written last, as much as lists look back on."""
         mode = self.mode[active]
-        rows = np.flatnonzero((lists > 0) & ((mode == Mode.THINKING) | (mode == Mode.UNDECIDED)))
-        together: dict[int, tuple[list[int], NDArray[np.int64]]] = {}
-        places = guesses.shape[1] + 1
-        for row in rows.tolist():
-            slot = int(active[row])
-            written = int(self.written[slot])
-            said = self._tokens[slot, max(0, written - self.bans.memory) : written]
-            said = np.concatenate((said, guesses[row]))
-            for place in range(places):
-                tail = said[: len(said) - places + 1 + place][-self.bans.memory :]
-                banned = self.bans.after(int(lists[row]), tail)
-                together.setdefault(id(banned), ([], banned))[0].append(row * places + place)
-        return tuple((np.array(alike), banned) for alike, banned in together.values() if len(banned))
+        thinking = (mode == Mode.THINKING) | (mode == Mode.UNDECIDED)
+        memory = max(self.bans.memory, self.penalties.memory)
+        rows = np.flatnonzero(thinking & lists.any(1)).tolist()
+        ends = {row: int(self.written[active[row]]) for row in rows}
+        return {row: self._tokens[active[row], max(0, end - memory) : end] for row, end in ends.items()}
 
     # Where rows begin.
 
@@ -360,9 +354,28 @@ class Batch:
         self.written[slot] = self._mark[slot] = 0
         self._pending[slot] = row.prompt[-1]
         self._length[slot] = row.cached
-        self._settings[slot] = (sampling.temperature, sampling.top_p, sampling.top_k, row.banned)
+        self._settings[slot] = sampling.temperature, sampling.top_p, sampling.top_k, row.banned, row.penalties
         self._uniforms[slot, : row.limit] = np.random.default_rng(row.seed).random(row.limit)
-        self._running[slot] = True
+        self._go(row)
+
+    def _go(self, row: Row) -> None:
+        """Lets a row write on; one that is told what it writes waits to be."""
+        if row.told is None:
+            self._running[row.slot] = True
+        else:
+            self._telling.wait(row)
+
+    def give(self, rows: list[Row], texts: list[list[int]]) -> None:
+        """Has rows read texts, all as long as each other, as if they had written them."""
+        slots, count = [r.slot for r in rows], len(texts[0])
+        given = np.column_stack((self._pending[slots], texts))
+        self.machine.append(slots, self._length[slots].tolist(), given[:, :-1].tolist())
+        for row, text in zip(rows, texts, strict=True):
+            written = int(self.written[row.slot])
+            self._tokens[row.slot, written : written + count] = text
+        self._pending[slots] = given[:, -1]
+        self._length[slots] += count
+        self.written[slots] += count
 
     def _read_prompts(self, rows: list[Row]) -> None:
         """Fills the cache of new rows; rows of one prompt share the reading."""

@@ -12,7 +12,8 @@ class Draft:
     """A draft model.
 
     It draws by the uniforms that the model itself will draw by, so the two agree as often as their
-    distribution functions do. Of bans it knows nothing: what it proposes against one does not stand.
+    distribution functions do. Of bans and penalties it knows nothing: what it proposes against one does not
+    stand where the model, which knows them, draws something else.
 
     Attributes:
         most: Tokens it proposes at most.

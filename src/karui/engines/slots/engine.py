@@ -1,22 +1,31 @@
 """An engine over a machine: asks become rows, rows become streams."""
 
 from collections.abc import Iterable, Mapping
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 from karui.core.ability import Ability
 from karui.core.ask import Ask
-from karui.core.engine import CheckpointRule, ModelCard, Reader, trace_seed
+from karui.core.engine import (
+    CheckpointRule,
+    ModelCard,
+    Outline,
+    Reader,
+    Told,
+    checkpoints,
+    trace_seed,
+)
 from karui.core.errors import EngineError, ModelError
 from karui.engines.chat.markers import PLAIN_ENDINGS, Start
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING, ChatTemplate, find_format
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.template import ChatTemplate, find_format
 from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
 from karui.engines.slots.machine import Machine
 from karui.engines.slots.row import Row
 from karui.engines.slots.settle import Settle
 from karui.engines.slots.stream import Server, SlotStream
+from karui.engines.slots.told import ToldStream
 
 RULE = CheckpointRule()
 """Where streams stop unless told otherwise."""
@@ -49,7 +58,7 @@ class SlotEngine:
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes what is loaded already.
@@ -140,10 +149,67 @@ class SlotEngine:
             seed=trace_seed(self.seed, ask.question, sample),
             limit=min(ask.sampling.max_tokens, room),
             banned=batch.bans.add(ask.prompt.banned),
+            penalties=batch.penalties.add(ask.prompt.penalties),
             writer=batch.vocabulary.writer(),
             thinking=0 if start is Start.ANSWERING else -1,
         )
         return SlotStream(self._server, row)
+
+    def retell(self, ask: Ask, sample: int, told: Told, read: Reader) -> ToldStream:
+        """Starts a stream that retells a reply somebody has already; see `Retells`.
+
+        Raises:
+            EngineError: The prompt leaves no thinking.
+        """
+        text, start = self._template.render(ask.prompt)
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        outline, ids = self._outlined(len(prompt), told, self.markers.opening(opened=start is Start.THINKING))
+        if start is Start.ANSWERING or not prompt:
+            raise EngineError(
+                f"The prompt of question {ask.question!r} leaves no room to think.",
+                remedy="Retell replies to prompts that let the model think.",
+            )
+        last = outline.places[-1][0] if outline.places else 0
+        row = Row(
+            number=next(self._numbers),
+            ask=ask,
+            sample=sample,
+            read=read,
+            prompt=prompt,
+            start=Start.THINKING,
+            seed=0,  # nothing is drawn: trials are greedy
+            limit=max(1, last),
+            banned=0,
+            penalties=0,
+            writer=self._server.batch.vocabulary.writer(),
+            text=told.thinking,
+            told=ids[:last],
+            places=outline.places,
+        )
+        return ToldStream(self._server, row, told, outline, self.suffix_tokens)
+
+    async def count(self, text: str) -> int:
+        """Returns how many tokens a text has."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _outlined(self, prompt: int, told: Told, opening: str) -> tuple[Outline, list[int]]:
+        """Returns where a told reply stops, and its tokens."""
+        ids = self._tokenizer.encode(opening + told.thinking, add_special_tokens=False)
+        closing = self.markers.closing(told.thinking) if told.closed else ""
+        whole = self._tokenizer.encode(opening + told.thinking + closing, add_special_tokens=False)
+        writer = self._server.batch.vocabulary.writer()
+        pieces = [writer.write([i], last=False) for i in ids]
+        room = self._server.batch.context - prompt
+        ends = list(accumulate(map(len, pieces)))
+        found = checkpoints(self.rule, pieces) if told.thinking else []
+        places = tuple(
+            (place, max(0, ends[place - 1] - len(opening)))
+            for place in found
+            if place <= room and place < len(whole) and ends[place - 1] > len(opening)
+        )
+        behind = self.markers.before_answer + told.answer
+        answer = len(self._tokenizer.encode(behind, add_special_tokens=False)) + 1 if told.answer else 0
+        return Outline(prompt, len(whole), answer, places, fits=len(ids) <= room), ids
 
     async def close(self) -> None:
         """Frees the model; whoever still awaits a stream is cancelled."""

@@ -18,6 +18,7 @@ class Draws:
         top_p: 1 keeps all.
         top_k: 0 keeps all.
         banned: Rows, and the tokens that none of them may draw.
+        penalized: Rows, tokens, and what is taken off the logit of each of these tokens there.
     """
 
     uniforms: NDArray[np.float64]
@@ -25,6 +26,7 @@ class Draws:
     top_p: NDArray[np.float64]
     top_k: NDArray[np.float64]
     banned: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...] = ()
+    penalized: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], ...] = ()
 
     def at(self, place: int) -> "Draws":
         """Returns one place of several: where `uniforms` are [rows, places]."""

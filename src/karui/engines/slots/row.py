@@ -64,6 +64,7 @@ class Row:
         seed: Of its random numbers.
         limit: Tokens it may generate: what is asked, or what the model's context leaves.
         banned: Key of its ban list, 0 for none.
+        penalties: Key of its list of lowered words, 0 for none.
         writer: Turns its tokens into text.
         slot: Its place in the batch's arrays, -1 while it holds none.
         want: What its stream waits for.
@@ -84,6 +85,8 @@ class Row:
         idle: Seconds spent at checkpoints.
         first: Seconds to the first token.
         thought: Seconds to the first token of the answer.
+        told: Tokens that it is given instead of writing them itself; None for a row that writes.
+        places: Where a told row rests: tokens and characters of its thinking.
     """
 
     number: int
@@ -95,6 +98,7 @@ class Row:
     seed: int
     limit: int
     banned: int
+    penalties: int
     writer: Writer
     slot: int = -1
     want: Want = Want.NOTHING
@@ -115,6 +119,8 @@ class Row:
     idle: float = 0.0
     first: float = 0.0
     thought: float = 0.0
+    told: list[int] | None = None
+    places: tuple[tuple[int, int], ...] = ()
 
     @property
     def cached(self) -> int:

@@ -6,8 +6,7 @@ from typing import Any
 from karui.core.engine import CheckpointRule, ModelCard
 from karui.core.errors import ModelError
 from karui.engines.chat.markers import PLAIN_ENDINGS
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.slots.draft import Draft
 from karui.engines.slots.engine import RULE, SlotEngine
 from karui.engines.slots.lookup import Lookup
@@ -35,7 +34,7 @@ class TransformersEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
         speculate: Speculate | None = None,
         draft: Any = None,
@@ -97,7 +96,7 @@ class TransformersEngine(SlotEngine):
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
-        thinking: Override = FOUND_NOTHING,
+        thinking: Override = NOTHING_SAID,
         endings: tuple[str, ...] = PLAIN_ENDINGS,
         speculate: Speculate | None = None,
     ) -> "TransformersEngine":

@@ -109,6 +109,9 @@ class Lanes:
         for rows, banned in draws.banned:
             at = torch.from_numpy(back[rows]).to(device)
             logits[at[:, None], torch.from_numpy(banned).to(device)] = BANNED
+        for rows, lowered, amounts in draws.penalized:
+            at = torch.from_numpy(back[rows]).to(device)
+            logits[at[:, None], torch.from_numpy(lowered).to(device)] -= torch.from_numpy(amounts).to(device)
         settings = np.stack((draws.uniforms, draws.temperature, draws.top_p, draws.top_k))[:, there]
         knobs = torch.from_numpy(settings.astype(np.float32)).to(device)
         drawn, signals = draw(

@@ -8,6 +8,7 @@ from typing import Any
 
 from karui.core.errors import ModelError
 from karui.engines.transformers.card import weight_files
+from karui.models import hub
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
@@ -67,6 +68,8 @@ def _fetch(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
+    if why := hub.unreachable():
+        return _cached(name, why)
     try:
         folder = Path(snapshot_download(name, allow_patterns=_WANTED))
         if (folder / "config.json").is_file() and not weight_files(folder):
@@ -88,6 +91,23 @@ def _fetch(name: str) -> Path:
             remedy="Check the network, or download the model elsewhere and name its folder.",
         ) from error
     _check_folder(folder)
+    return folder
+
+
+def _cached(name: str, why: str) -> Path:
+    """Returns the folder of a model that was fetched before, without asking the Hub."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=["config.json"]))
+        _check_folder(folder)
+    except Exception as error:  # whatever is wrong with what is there: it is not all there
+        raise ModelError(
+            f"{name} is no folder here, and the Hugging Face Hub cannot be reached.",
+            why=why,
+            remedy=f"{hub.CHECK}; or fetch it elsewhere, `hf download {name} --local-dir FOLDER`, and give "
+            "--model FOLDER.",
+        ) from error
     return folder
 
 

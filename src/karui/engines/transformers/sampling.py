@@ -25,7 +25,7 @@ def draw(
     vocabulary, so what is drawn depends on nothing else in the batch.
 
     Args:
-        logits: [rows, vocabulary], float32; banned tokens already at `BANNED`.
+        logits: [rows, vocabulary], float32; banned tokens already at `BANNED`, penalties taken off.
         uniforms: [rows], in [0, 1).
         temperature: [rows]; 0 is greedy.
         top_p: [rows], None where no row uses it.

@@ -153,7 +153,8 @@
       const facts = [[words.y, p.y[1] === null ? percent(p.y[0]) : `${percent(p.y[0])} (${fixed(100 * p.y[1], 1)}${words.to}${fixed(100 * p.y[2], 1)}%)`]];
       if (p.loss) facts.push([words.loss, p.loss[1] === null ? fixed(100 * p.loss[0], 1) + words.points : `${fixed(100 * p.loss[0], 1)} (${fixed(100 * p.loss[1], 1)}${words.to}${fixed(100 * p.loss[2], 1)})${words.points}`]);
       for (const a of data.axes) if (a in p.x) facts.push([words[`axis_${a}`], amount(a, p.x[a]) + (data.units[a] || "")]);
-      facts.push([words.truncated, percent(p.cut)], [words.confident_wrong, percent(p.sure)]);
+      facts.push([words.truncated, percent(p.cut)], [words.looped, percent(p.loops)]);
+      facts.push([words.confident_wrong, percent(p.sure)]);
       for (const [key, value] of facts) {
         const row = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd");
         dt.textContent = key; dd.textContent = value; dd.className = "n";

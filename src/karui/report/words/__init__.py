@@ -6,11 +6,14 @@ references they become "agreement with the full model" and its like, everywhere.
 """
 
 from karui.report.words.evidence import EVIDENCE
+from karui.report.words.failing import FAILING
 from karui.report.words.first import FIRST
+from karui.report.words.imports import IMPORTS
+from karui.report.words.misbehaviour import MISBEHAVIOUR
 from karui.report.words.models import MODELS
 
-__all__ = ["EVIDENCE", "FIRST", "LANGUAGES", "MODELS", "TABLE"]
+__all__ = ["EVIDENCE", "FAILING", "FIRST", "IMPORTS", "LANGUAGES", "MISBEHAVIOUR", "MODELS", "TABLE"]
 
 LANGUAGES = ("en", "ja")
 
-TABLE = {**FIRST, **EVIDENCE, **MODELS}
+TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR}

@@ -255,6 +255,11 @@ EVIDENCE: dict[str, tuple[str, str]] = {
     "parameters": ("Parameters", "パラメータ数"),
     "dtype": ("Number format", "数値形式"),
     "throughput": ("Throughput while recording", "記録時の処理速度"),
+    "timeouts": ("Answers out of time", "判定の時間切れ"),
+    "timeouts_value": (
+        "{count} could not be read or compared within the time limit and count as wrong",
+        "{count}件は制限時間内に読み取りまたは比較ができず、不正解として数えています",
+    ),
     "model": ("Model", "モデル"),
     "task": ("Task", "課題"),
     "plan_spec": ("The plan", "対象プランの定義"),

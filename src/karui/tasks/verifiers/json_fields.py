@@ -1,11 +1,16 @@
 """Fields of a JSON object."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from karui.core.errors import InputError
 from karui.tasks.normalize import plain
+from karui.tasks.reader import before_run_on
+
+_OPENING = re.compile(r'\{\s*["}]')
+_MAX_BROKEN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +69,28 @@ class JsonFields:
 
 
 def last_object(text: str) -> dict[str, Any] | None:
-    """Returns the last JSON object in `text` that is not inside another one; None if there is none."""
-    decoder, found, at = json.JSONDecoder(), None, text.find("{")
-    while at != -1:
+    """Returns the last JSON object in `text` that is not inside another one; None if there is none.
+
+    An object that is cut off at the end, or nested too deeply to be an answer, is none; and so is what
+    stands inside a broken one. Each character is read once.
+    """
+    decoder, found, broken = json.JSONDecoder(), None, 0
+    start = _OPENING.search(text)
+    while start is not None:
         try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
+            value, end = decoder.raw_decode(text, start.start())
+        except json.JSONDecodeError as error:
+            end = max(error.pos, start.start() + 1)
+            broken += 1
+            if broken > _MAX_BROKEN or not text[end:].strip():
+                return None  # a model in a loop; cut off
+        except (ValueError, RecursionError):  # ValueError: a number of thousands of digits
+            return None
         else:
             if isinstance(value, dict):
+                text = text if found is not None else before_run_on(text, end)
                 found = value
-        at = text.find("{", end)
+        start = _OPENING.search(text, end)
     return found
 
 

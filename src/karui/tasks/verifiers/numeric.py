@@ -1,11 +1,16 @@
 """A number, within a tolerance if one is given."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from karui.core.errors import InputError
-from karui.tasks.numerals import number, number_form, numbers_in, quantity
-from karui.tasks.reader import boxed, stated
+from karui.tasks.amounts import last_said, said
+from karui.tasks.numerals import number, number_form
+from karui.tasks.reader import after_statement, final, marked, recent
+
+# What a phrase without digits may hold and still announce a number that comes later: words.
+_WORDS = re.compile(r"[^\d\\=+*/^<>|]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +24,9 @@ class Numeric:
     so votes tell 3.14 from 3.141 although both may be right.
 
     Too lax: the unit is dropped, so `5 km` passes for `5 m`, and `10%` for `10`.
-    Too strict: `0.1` is not `10%`; a box with two different numbers (`5 or 6`, `5 h 30 min`) has no answer;
-    without a tolerance `0.333` is not `1/3`.
+    Too strict: what can be read in two ways has no answer: two different numbers (`5 or 6`, `5 h 30 min`,
+    `5〜7`), a number in a formula (`3x`), `3,5` and `1.000,5`. `0.1` is not `10%`; without a tolerance
+    `0.333` is not `1/3`.
 
     Attributes:
         tolerance: Largest difference that still counts, as written in the spec; empty for none.
@@ -46,19 +52,17 @@ class Numeric:
         return f"numeric:{self.tolerance}" if self.tolerance else "numeric"
 
     def read(self, text: str) -> str | None:
-        """Returns the number that answers in `text`, None where there is none (or more than one in a box)."""
-        if (box := boxed(text)) is not None:
-            value = _one_number(box)
-        else:
-            found = numbers_in(text)
-            value = found[-1] if found else None
-            if (phrase := stated(text)) is not None and (said := _first_number(phrase)) is not None:
-                value = said
+        """Returns the number that answers in `text`, None where there is none, or none that is sure."""
+        phrase = final(text)
+        if phrase is None:
+            value = last_said(recent(text))
+        elif (value := said(phrase)) is None and marked(text) is None and _WORDS.fullmatch(phrase):
+            value = last_said(after_statement(text) or "")  # "The answer is as follows: …"
         return None if value is None else number_form(value)
 
     def verify(self, reference: str, answer: str) -> bool:
         """Returns whether `answer` is within the tolerance of the number in the reference."""
-        right, given = _one_number(reference), number(answer)
+        right, given = said(reference), number(answer)
         if right is None or given is None:
             return False
         return abs(given - right) <= self._allowed(right)
@@ -66,27 +70,3 @@ class Numeric:
     def _allowed(self, right: Fraction) -> Fraction:
         value = number(self.tolerance.removesuffix("%")) or Fraction(0)
         return value * abs(right) / 100 if self.tolerance.endswith("%") else value
-
-
-def _after_equals(phrase: str) -> str:
-    for sign in ("=", "≈", "≒", "＝"):
-        phrase = phrase.rsplit(sign, 1)[-1]
-    return phrase
-
-
-def _one_number(phrase: str) -> Fraction | None:
-    phrase = _after_equals(phrase)
-    whole = quantity(phrase)
-    if whole is not None:
-        return whole
-    found = set(numbers_in(phrase))
-    return found.pop() if len(found) == 1 else None
-
-
-def _first_number(phrase: str) -> Fraction | None:
-    phrase = _after_equals(phrase)
-    whole = quantity(phrase)
-    if whole is not None:
-        return whole
-    found = numbers_in(phrase)
-    return found[0] if found else None

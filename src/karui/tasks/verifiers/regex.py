@@ -2,11 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from karui.core.errors import InputError
 from karui.tasks.normalize import plain
-from karui.tasks.reader import final
+from karui.tasks.reader import before_run_on, final, recent
 from karui.tasks.tidy import tidy
+from karui.tasks.worker import count_time_out
+
+_SECONDS = 0.1
+"""What one search may take: it may run on an event loop, and patterns of one's own may never end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class Regex:
     Canonical form: what was taken out, in `exact`'s normal form.
 
     Too lax: a pattern that matches part of a longer wrong answer. Anchor it (`^…$`).
-    Too strict: whatever the pattern leaves no room for. A pattern with nested repeats can take very long.
+    Too strict: whatever the pattern leaves no room for. A search is given up after a tenth of a second
+    (nested repeats can take for ever): there is no answer then, and it is counted.
 
     Attributes:
         pattern: A Python regular expression.
@@ -34,15 +41,17 @@ class Regex:
         """Returns the verifier for what follows `regex:`; raises InputError if that is no pattern."""
         if not parameter:
             raise InputError(
-                "The verifier 'regex' has no pattern.", remedy=r"Write for example regex:[A-Z]{2}-\d+"
+                "The verifier 'regex' has no pattern.",
+                remedy=r"Write for example regex:[A-Z]{2}-\d+",
             )
         try:
             re.compile(parameter)
-        except re.error as error:
+            _compiled(parameter)
+        except (re.error, ValueError) as error:
             raise InputError(
                 f"{parameter!r} is not a regular expression.",
                 why=str(error),
-                remedy="Mend the pattern; in JSON every backslash is written twice.",
+                remedy="Correct the pattern; in JSON every backslash is written twice.",
             ) from error
         return cls(parameter)
 
@@ -55,7 +64,11 @@ class Regex:
         """Returns the last match in the answer, else in `text`; None where the pattern matches nowhere."""
         phrase = final(text)
         taken = self._take(phrase) if phrase is not None else None
-        return taken if taken is not None else self._take(text)
+        if taken is not None:
+            return taken
+        text = recent(text)
+        first = before_run_on(text, 1)
+        return self._take(first) or (self._take(text) if first != text else None)
 
     def verify(self, reference: str, answer: str) -> bool:
         """Returns whether `answer` is what the pattern takes out of the reference."""
@@ -63,9 +76,24 @@ class Regex:
         return (taken if taken is not None else plain(reference)) == answer
 
     def _take(self, text: str) -> str | None:
-        last = None
-        for match in re.finditer(self.pattern, tidy(text)):
-            last = match
+        last, groups = None, _compiled(self.pattern).groups
+        try:
+            for last in _compiled(self.pattern).finditer(tidy(text), timeout=_SECONDS, concurrent=True):  # noqa: B007
+                pass
+        except TimeoutError:
+            count_time_out()
+            return None
         if last is None:
             return None
-        return plain((last[1] if last.re.groups else last[0]) or "") or None
+        return plain((last[1] if groups else last[0]) or "") or None
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    """Returns the pattern for the module `regex`, which keeps time and lets other threads go on meanwhile."""
+    import regex
+
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(str(error)) from error

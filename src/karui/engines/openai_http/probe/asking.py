@@ -7,8 +7,7 @@ from karui.core.ask import Prompt
 from karui.core.errors import Refused
 from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import Markers, plain
-from karui.engines.chat.override import Override
-from karui.engines.chat.template import FOUND_NOTHING
+from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.client import Client
 from karui.engines.openai_http.render import FolderRenderer, Renderer
@@ -37,7 +36,7 @@ class Asking:
     """
 
     def __init__(
-        self, client: Client, model: str, folder: str = "", override: Override = FOUND_NOTHING
+        self, client: Client, model: str, folder: str = "", override: Override = NOTHING_SAID
     ) -> None:
         """Takes what the user said."""
         self.client, self.model, self.folder, self.override = client, model, folder, override

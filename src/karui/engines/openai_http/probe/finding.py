@@ -65,6 +65,7 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
         cache=cache,
         cache_block=block,
         fingerprint=asking.fingerprint,
+        told_budget=asking.thinking.budget,
         inferred=asking.inferred,
         spent=asking.spent,
         why=dict(asking.why),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from karui.core.errors import Refused
+from karui.core.errors import EngineError, Refused
 from karui.engines.chat.format import Switch
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.probe.asking import QUESTION, Asking, listing, messages_for
@@ -16,6 +16,8 @@ OFF: tuple[dict[str, Any], ...] = (
     {"thinking_mode": "disabled"},
 )
 """What leaves the thinking out in the chat templates of released models."""
+_USUAL_LEVELS = ("low", "medium", "high")
+"""Levels of OpenAI's API that most models with levels know."""
 _DRAWN, _EFFORT = 24, 256
 """Tokens generated to see where a continued answer comes, and whether an effort makes a difference."""
 
@@ -90,17 +92,32 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
         if not asking.thinking.efforts:
             asking.why["effort"] = "the chat template does not know it"
         return bool(asking.thinking.efforts)
-    seen = []
     most = asking.within(can, _EFFORT)
-    levels = list(asking.thinking.efforts) or ["low", "high"]
-    for level in (levels[0], levels[0], levels[-1]):
-        body = asking.chat(QUESTION) | {"reasoning_effort": level, can.limit: most}
+    levels = list(asking.thinking.efforts) or list(_USUAL_LEVELS)
+    found: dict[str, Chunk] = {}
+    refused = ""
+    for level in levels:
         try:
-            seen.append(await asking.lenient("chat", body | {"temperature": 0.0}, {"temperature"}))
-        except Refused as error:
-            asking.why["effort"] = f"refused: {error.why}"
-            return False
-    low, again, high = seen
+            found[level] = await _at(asking, can, level, most)
+        except EngineError as error:
+            # A template may raise at one level and take the others.
+            refused = f"refused: {level}: {error.why}"
+    if refused and not asking.thinking.efforts:
+        taken = {level: {"reasoning_effort": level} for level in found}
+        asking.thinking = replace(asking.thinking, efforts=taken)
+    if len(found) < 2:
+        asking.why["effort"] = refused or "there is one level only"
+        return False
+    least, *_, greatest = found
+    low, high = found[least], found[greatest]
+    try:
+        again = await _at(asking, can, least, most)
+    except EngineError as error:
+        asking.why["effort"] = f"it fails: {error.why}"
+        return False
+    seen = (low, again, high)
+    if refused:
+        asking.why["effort"] = refused
     said = [(c.thinking, c.text) for c in seen]
     if low.usage and high.usage and low.usage.prompt != high.usage.prompt:
         return True
@@ -112,6 +129,11 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
         return True
     asking.why["effort"] = "taken, and changes nothing"
     return False
+
+
+async def _at(asking: Asking, can: Capabilities, level: str, most: int) -> Chunk:
+    body = asking.chat(QUESTION) | {"reasoning_effort": level, can.limit: most, "temperature": 0.0}
+    return await asking.lenient("chat", body, {"temperature"})
 
 
 async def find_continued(asking: Asking, can: Capabilities) -> str:

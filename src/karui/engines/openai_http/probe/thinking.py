@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from karui.core.ask import Prompt
-from karui.core.errors import Refused
+from karui.core.errors import EngineError, Refused
 from karui.engines.chat import pairs
 from karui.engines.chat.format import Switch
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
@@ -40,8 +40,11 @@ async def find_thinking(asking: Asking, can: Capabilities) -> Capabilities:
         )
         seen = chunk.text
     found: dict[str, Any] = {}
-    if can.chat:
-        chunk = await _think(asking, can)
+    told = await _thought(asking, can) if can.chat else None
+    if told is None:
+        can = replace(can, chat=False)
+    else:
+        chunk = told
         if asking.renderer is None and _place(chunk) in {Thinking.PLAIN, Thinking.NONE}:
             chunk = await _switched_on(asking, can) or chunk
         found = {
@@ -50,6 +53,9 @@ async def find_thinking(asking: Asking, can: Capabilities) -> Capabilities:
             "thinking_counted": bool(chunk.usage and chunk.usage.thinking),
         }
         seen = seen or chunk.text
+        if found["thinking"] is Thinking.PLAIN and chunk.finish == "length" and asking.renderer is None:
+            wrote = chunk.usage.completion if chunk.usage else "as many as allowed"
+            asking.why["thinking"] = f"no end of thinking came in {wrote} tokens, which may be too few"
     if asking.markers.plain and not asking.override.texts:
         _learn(asking, seen, in_field=found.get("thinking") is Thinking.FIELD)
     return replace(can, **found)
@@ -65,6 +71,23 @@ def _learn(asking: Asking, seen: str, *, in_field: bool) -> None:
         asking.thinking = asking.thinking.with_markers(markers)
         if asking.renderer is not None:
             asking.renderer.learn(asking.thinking)
+
+
+async def _thought(asking: Asking, can: Capabilities) -> Chunk | None:
+    """Returns a reply in chat; None where chat fails and prompts can be written raw instead.
+
+    Some servers answer with an error where their own parser cannot read what the model wrote.
+
+    Raises:
+        EngineError: It fails, and there is no other way.
+    """
+    try:
+        return await _think(asking, can)
+    except EngineError as error:
+        if not can.completions or asking.renderer is None:
+            raise
+        asking.why["chat"] = f"it fails on a question: {error.why}"
+        return None
 
 
 async def _think(asking: Asking, can: Capabilities) -> Chunk:

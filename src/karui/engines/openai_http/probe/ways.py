@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from karui.core.errors import Refused
+from karui.core.errors import EngineError, Refused
 from karui.engines.openai_http.capabilities import Capabilities
 from karui.engines.openai_http.probe.asking import Asking, listing, messages_for
 
@@ -24,17 +24,19 @@ async def find_ways(asking: Asking, can: Capabilities) -> Capabilities:
 
     Raises:
         Refused: It offers neither.
+        EngineError: It fails at the one it may have offered.
     """
-    refused: Refused | None = None
+    failure: EngineError | None = None
     found: dict[str, Any] = {}
     for way, body in (("completions", {"prompt": "Hello"}), ("chat", {"messages": messages_for("Hello")})):
         for limit in LIMITS:
             try:
                 chunk = await asking.said(way, {**body, limit: 2})
-            except Refused as error:
-                refused = error
+            except EngineError as error:
+                # A server may fail on what its own parser cannot read: the other way may be open yet.
+                failure = error
                 asking.why[way] = error.why
-                if limit in error.why:
+                if isinstance(error, Refused) and limit in error.why:
                     continue
                 break
             if chunk.usage is not None and chunk.usage.completion > 2:
@@ -44,10 +46,12 @@ async def find_ways(asking: Asking, can: Capabilities) -> Capabilities:
             asking.limit = limit
             found |= {way: True, "limit": limit}
             break
+    if not found and failure is not None and not isinstance(failure, Refused):
+        raise failure
     if not found:
         raise Refused(
             f"{asking.client.url} neither completes nor chats.",
-            why=refused.why if refused else "It does not keep to a limit of tokens.",
+            why=failure.why if failure else "It does not keep to a limit of tokens.",
             remedy="Check the address: it usually ends in /v1.",
         )
     return replace(can, **found)

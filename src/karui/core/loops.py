@@ -1,0 +1,332 @@
+"""Loops: thinking that says the same passage again and again. Found as the text comes, in linear time.
+
+A text is read as units: words, numbers, symbols, single characters of scripts without spaces. Three kinds
+are found:
+
+* `SAME`: one passage over and over, to the letter but for case and spaces;
+* `COUNTER`: one passage in which a single number counts on ("Wait, let me check again (17)");
+* `STALE`: no strict period, but nearly everything of late was said at least twice before.
+
+How much must be said again before it counts depends on what it is: three times will do for sentences; rows of
+zeros and rules of tables may go on for pages. **Not** found are the same thoughts in other words, passages in
+which several numbers change (they may be cases that are worked through), and counters written as words.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from itertools import pairwise
+
+from karui.core.trace import End, Trace
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_UNIT = re.compile(rf"(?:\d{{1,16}}|[{_CJK}]|[^\W\d_{_CJK}]{{1,32}}|\S)\s{{0,15}}|\s{{1,16}}")
+"""A unit with the spaces behind it."""
+_WIDE = re.compile(rf"[{_CJK}]")
+_BACK = re.compile(
+    r"\b(?:wait|again|once more|hmm+|hold on|re ?-? ?(?:check|examine|read|verify|consider|compute|think)\w*"
+    r"|double ?-? ?check\w*|start over|actually)\b"
+    r"|もう一度|もういちど|再度|再び|改めて|やり直|待って|待てよ|見直|再确认|再次|重新|等等",
+    re.IGNORECASE,
+)
+"""Words that go back over what was said; a counter beside one of them counts attempts, not cases."""
+
+_GRAM, _GRAM_BITS = 4, 2**60 - 1
+"""Units that have to be alike before a period is looked at, and the bits that these are held in."""
+_STALE = 8
+"""Units in a row that have to be alike to have been said before."""
+_WINDOW = 320
+"""Units, about as many tokens, of which nearly all have to be stale …"""
+_STALE_SHARE = 0.8
+"""… namely this share."""
+_TELLING = 12
+"""Different words that they have at least: a table of few entries is no passage."""
+_CASES = 25
+"""Different words that a passage with a counter has at least where nothing in it goes back: shorter ones may
+well be cases that are gone through ("Is 17 divisible by 7? No.")."""
+_NUMBER, _SPACE = 0, -1
+"""What stands for any number where numbers may change, and for what is no unit."""
+_SPACES = 16
+"""Spaces in a row that are taken for one unit."""
+
+
+class LoopKind(StrEnum):
+    """In what way a text repeats itself."""
+
+    SAME = "same"
+    COUNTER = "counter"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A stretch of text that says nothing new.
+
+    Attributes:
+        kind: In what way it repeats.
+        begin: Characters before it: what was said for the first time is no part of it.
+        found: Characters that had been read when it was recognised.
+        end: Characters up to which it goes on.
+    """
+
+    kind: LoopKind
+    begin: int
+    found: int
+    end: int
+
+
+class LoopDetector:
+    """Reads a text piece by piece; where the pieces are cut changes nothing.
+
+    For every unit it is looked up where the last few stood before, and from there on whether the text goes on
+    as it did then: constant time a unit. Where a text is periodic, the latest place before gives the smallest
+    period.
+
+    Attributes:
+        loop: The first loop, with the end it has so far; None while there is none.
+        going_on: Whether it lasts up to the last unit that was read.
+    """
+
+    def __init__(self) -> None:
+        """Has read nothing."""
+        self.loop: Loop | None = None
+        self.going_on = False
+        self._held = ""  # of the last unit, which may go on
+        self._chars = 0  # read so far, without what is held
+        self._known: dict[str, int] = {"#": _NUMBER}  # units by their spelling
+        self._names = ["#"]  # of the units, by number
+        self._numbers: set[int] = set()
+        self._wides: set[int] = set()
+        self._ends = [0]  # characters up to the end of each unit, with a leading zero
+        self._wide = [0]  # of them, those of scripts without spaces
+        self._same, self._counter = _Period(), _Period()
+        self._said: list[int] = []  # how often the units that end here were said before
+        self._stale = 0  # of the last units, those that were said twice before
+        self._last_number = -_GRAM
+
+    def read(self, text: str) -> Loop | None:
+        """Reads on, up to the last unit, which may go on itself; returns the first loop, if there is one."""
+        units = _UNIT.findall(self._held + text)
+        self._held = units.pop() if units else ""
+        known = self._known
+        for unit in units:
+            self._chars += len(unit)
+            number = known.get(unit)
+            if number is None:
+                number = known[unit] = self._learn(unit)
+            if number != _SPACE:
+                self._take(number)
+        return self.loop
+
+    def _learn(self, unit: str) -> int:
+        """Returns the number of a unit that is spelled in a new way."""
+        # Spaces and line breaks are no units, but an endless row of them is one that repeats.
+        if unit.isspace() and len(unit) < _SPACES:
+            return _SPACE
+        folded = unit.strip().casefold() or " "
+        if folded in self._known:
+            return self._known[folded]
+        self._names.append(folded)
+        number = self._known[folded] = len(self._names) - 1
+        if folded.isdecimal():
+            self._numbers.add(number)
+        elif _WIDE.match(folded):
+            self._wides.add(number)
+        return number
+
+    def _take(self, unit: int) -> None:
+        same, counter, said = self._same, self._counter, self._said
+        here = len(said)
+        self._ends.append(self._chars)
+        self._wide.append(self._wide[-1] + (unit in self._wides))
+        same.take(here, unit, look=True)
+        said.append(said[here - same.period] + 1 if same.run >= _STALE else 0)
+        self._stale += said[here] > 1
+        if here >= _WINDOW:
+            self._stale -= said[here - _WINDOW] > 1
+        if unit in self._numbers:
+            self._last_number, unit = here, _NUMBER
+        counter.take(here, unit, look=here - self._last_number < _GRAM)
+        if self.going_on:
+            assert self.loop is not None
+            self.going_on = self._holds(self.loop.kind)
+            if self.going_on:
+                self.loop = replace(self.loop, end=self._chars)
+        elif self.loop is None:
+            repeats = same.run >= 2 * same.period > 0 or counter.run >= 3 * counter.period > 0
+            if repeats or self._nothing_new:
+                self._look()
+
+    @property
+    def _nothing_new(self) -> bool:
+        return self._stale >= _STALE_SHARE * _WINDOW
+
+    def _holds(self, kind: LoopKind) -> bool:
+        if kind is LoopKind.STALE:
+            return self._nothing_new
+        return (self._same if kind is LoopKind.SAME else self._counter).run > 0
+
+    def _look(self) -> None:
+        """Looks for a loop that is recognised with the last unit."""
+        same, counter = self._same, self._counter
+        if same.said_whole(2):
+            times, weight = _wanted(self._passage(same.period))
+            self._found(LoopKind.SAME, same.run, at_least=(times - 1) * same.period, weight=weight)
+        if self.loop is None and counter.said_whole(3):
+            self._counts(counter.period, counter.run)
+        if self.loop is None and self._nothing_new:
+            window = zip(self._passage(_WINDOW), self._said[-_WINDOW:], strict=True)
+            if _told([unit for unit, said in window if said > 1]) >= _TELLING:
+                self._found(LoopKind.STALE, _WINDOW)
+
+    def _counts(self, period: int, run: int) -> None:
+        """Looks whether one number of the passage counts on in equal steps, and nothing else changes."""
+        passage = self._passage(period)
+        told = _told(passage)
+        if told < 3 or (told < _CASES and not _goes_back(passage)):
+            return
+        times, weight = (6, 200) if told < _CASES else (8, 1000)
+        said = self._passage(min(times - 1, run // period) * period)
+        rows = [said[place::period] for place in range(period) if said[place].isdecimal()]
+        changing = [[int(number) for number in row] for row in rows if len(set(row)) > 1]
+        if len(changing) == 1 and len({b - a for a, b in pairwise(changing[0])}) == 1:
+            self._found(LoopKind.COUNTER, run, at_least=(times - 1) * period, weight=weight)
+
+    def _found(self, kind: LoopKind, run: int, at_least: int = 0, weight: int = 0) -> None:
+        """Keeps a loop of the last `run` units if these are enough.
+
+        Args:
+            kind: Of which kind it is.
+            run: Units that were said before.
+            at_least: Units that there have to be.
+            weight: Characters that they have to come to; those of scripts without spaces count double.
+        """
+        begin = self._ends[-1 - run]
+        weighed = self._chars - begin + self._wide[-1] - self._wide[-1 - run]
+        if run >= at_least and weighed >= weight:
+            self.loop = Loop(kind, begin, self._chars, self._chars)
+            self.going_on = True
+
+    def _passage(self, units: int) -> list[str]:
+        """Returns the last units."""
+        names = self._names
+        return [names[unit] for unit in self._same.units[-units:]]
+
+
+@lru_cache(maxsize=1 << 18)
+def loop_in(text: str) -> Loop | None:
+    """Returns the first loop of a text, None where there is none; texts are remembered with their loops.
+
+    What a text cut short comes to is known from the whole one: it loops if `Loop.found` lies before the cut.
+    """
+    return LoopDetector().read(text)
+
+
+def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
+    """Returns how many of a trace's thinking tokens lie in a loop, judged by its characters.
+
+    Nobody needed them. What a trace that leaves its loop thinks afterwards is not counted.
+
+    Args:
+        trace: With its text.
+        tokens: Only of the first so many; None is of all.
+    """
+    loop = loop_in(trace.thinking)
+    if loop is None:
+        return 0
+    end = trace.thinking_tokens if tokens is None else min(tokens, trace.thinking_tokens)
+    share = trace.thinking_tokens / len(trace.thinking)
+    return max(0, min(end, round(loop.end * share)) - round(loop.begin * share))
+
+
+def needed_tokens(trace: Trace) -> int:
+    """Returns a trace's thinking tokens without those that lie in a loop."""
+    return trace.thinking_tokens - loop_tokens(trace)
+
+
+def looped(trace: Trace, whole: Trace | None = None) -> bool | None:
+    """Returns whether a trace came to loop; None where its text was not kept, so that it is not known.
+
+    Args:
+        trace: As far as it came.
+        whole: The trace that it is the beginning of, where it was cut short: one look serves all its cuts.
+    """
+    whole = whole or trace
+    if trace.thinking_tokens and not whole.thinking and trace.end not in {End.DROPPED, End.STOPPED}:
+        return None
+    loop = loop_in(whole.thinking)
+    return loop is not None and loop.found < len(trace.thinking)
+
+
+def count_looped(traces: Iterable[tuple[Trace, Trace | None]]) -> int | None:
+    """Returns how many of some traces loop, each as `looped` takes it; None where one is not known."""
+    found = [looped(trace, whole) for trace, whole in traces]
+    return None if None in found else sum(map(bool, found))
+
+
+class _Period:
+    """For how long the end of a row of units has repeated what stands one period before it.
+
+    Attributes:
+        units: The row, by number.
+        period: In units; 0 where nothing repeats.
+        run: Units in a row that equal the one a period before.
+    """
+
+    __slots__ = ("_gram", "_latest", "period", "run", "units")
+
+    def __init__(self) -> None:
+        self.units: list[int] = []
+        self.period = self.run = 0
+        self._gram = 0
+        self._latest: dict[int, int] = {}
+
+    def take(self, here: int, unit: int, *, look: bool) -> None:
+        """Adds a unit; `look` says whether a period may begin to be seen with it."""
+        units = self.units
+        units.append(unit)
+        if self.period and units[here - self.period] == unit:
+            self.run += 1
+        else:
+            self.period = self.run = 0
+        # Numbers of units seldom need more bits; where they do, the next unit shows that nothing repeats.
+        self._gram = gram = (self._gram << 15 ^ unit) & _GRAM_BITS
+        if look:
+            if not self.period and (before := self._latest.get(gram)) is not None:
+                self.period, self.run = here - before, _GRAM
+            self._latest[gram] = here
+
+    def said_whole(self, times: int) -> bool:
+        """Whether the passage is complete, and was said again at least so many times."""
+        return bool(self.period) and self.run >= times * self.period and self.run % self.period == 0
+
+
+def _goes_back(passage: list[str]) -> bool:
+    """Whether a passage says that something is looked at again."""
+    return bool(_BACK.search(" ".join(passage)) or _BACK.search("".join(passage)))
+
+
+def _tellings(passage: list[str]) -> set[str]:
+    """Returns the different words of a passage that tell something: not letters, numbers or symbols alone."""
+    return {w for w in passage if w.isalpha() and (len(w) > 1 or _WIDE.match(w))}
+
+
+def _told(passage: list[str]) -> int:
+    """Returns how many different words a passage tells; in scripts without spaces two characters make one."""
+    words = _tellings(passage)
+    return len(words) - (sum(len(w) == 1 for w in words) + 1) // 2
+
+
+def _wanted(passage: list[str]) -> tuple[int, int]:
+    """Returns how often a passage has to be said, and how long what is said again has to be, to be a loop."""
+    told = _told(passage)
+    share = sum(len(w) for w in passage if w.isalpha()) / sum(map(len, passage))
+    if told >= 5 and share >= 0.5:
+        return 3, 240  # sentences
+    if told >= 2:
+        return (8, 400) if share >= 0.6 else (12, 800)  # a few words; formulas, code, rows of a table
+    if told:
+        return 30, 500  # one word
+    return 30, 3000 if any(w.isdecimal() for w in passage) else 2000  # digits; rules and symbols

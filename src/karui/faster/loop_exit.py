@@ -1,0 +1,62 @@
+"""Loop exit: ends thinking that says the same passage again and again."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from karui.core.ability import Ability
+from karui.core.ask import Ask
+from karui.core.loops import LoopDetector
+from karui.core.technique import Family, Technique, knob, require
+from karui.core.watch import Checkpoint, Move
+
+
+@dataclass(frozen=True)
+class LoopExit(Technique):
+    """Stops a trace that loops at the next checkpoint: it answers there, or is dropped.
+
+    Trades away the few traces that leave a loop by themselves and come to a right answer after it. It costs
+    nothing where nothing loops: no trial is made before the exit, and without loops it is full thinking. Drop
+    under a vote (a looping trace is a bad voter); answer where every question must be answered. Not for tasks
+    whose thinking has to repeat itself, such as simulating a machine for a thousand equal steps.
+
+    A loop is the same passage again and again, also with a number that counts on; what is found and what is
+    not stands in `karui.core.loops`. Duan et al., "Circular Reasoning: Understanding Self-Reinforcing Loops
+    in Large Reasoning Models", arXiv 2601.05693, describe such loops and predict them from hidden states;
+    here the text alone is looked at, so that a loop is found only once it is there.
+    """
+
+    family: ClassVar[Family] = Family.FASTER
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TEXT})
+
+    then: str = knob("answer", choices=("answer", "drop"), help="What to do: answer or drop.")
+    patience: int = knob(0, low=0, high=4, help="Checkpoints in the loop to wait before that.")
+
+    def __post_init__(self) -> None:
+        require(self.then in {"answer", "drop"}, self, "then is answer or drop")
+        require(self.patience >= 0, self, "patience must not be negative")
+        if self.then == "answer":
+            object.__setattr__(self, "needs", self.needs | {Ability.TRIALS})
+
+    def watch(self, ask: Ask) -> "_LoopExit":
+        return _LoopExit(self)
+
+
+class _LoopExit:
+    __slots__ = ("_detector", "_knobs", "_waited")
+
+    def __init__(self, knobs: LoopExit) -> None:
+        self._knobs = knobs
+        self._detector = LoopDetector()
+        self._waited = 0
+
+    def see(self, checkpoint: Checkpoint) -> Move:
+        if checkpoint.final:
+            return Move.GO
+        self._detector.read(checkpoint.text)
+        if not self._detector.going_on:
+            self._waited = 0
+            return Move.GO
+        self._waited += 1
+        if self._waited <= self._knobs.patience:
+            return Move.GO
+        return Move.ANSWER if self._knobs.then == "answer" else Move.DROP

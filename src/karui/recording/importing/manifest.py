@@ -1,0 +1,80 @@
+"""The manifest of a recording that was made elsewhere: what can be known of it, and nothing else."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any
+
+from karui.core.ability import Ability
+from karui.core.ask import Sampling
+from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.recording import Caveat, Manifest, Recorded, Recording
+from karui.measure.machine import versions
+
+
+def imported(
+    questions: Sequence[Recorded],
+    *,
+    task: str,
+    model: str,
+    engine: str,
+    judge: str,
+    trial_tokens: int,
+    source: str = "",
+    verifier: str = "",
+    sampling: dict[str, Any] | None = None,
+    caveats: Sequence[Caveat] = (),
+    agreement: bool = False,
+) -> Recording:
+    """Returns a recording of `questions` with a manifest of what can be known about it.
+
+    Its abilities are those that every trace has; its checkpoint rule is the smallest and largest distance of
+    trials.
+
+    Args:
+        questions: With their traces.
+        task: Its name.
+        model: Who wrote the texts.
+        engine: What the manifest says of the engine.
+        judge: What judged the answers, in words.
+        trial_tokens: What each trial whose cost was not logged is taken to have cost.
+        source: Format of the log.
+        verifier: Spec of the verifier that read the answers; "" where none did.
+        sampling: What the log says of it, by karui's names. Without a limit, that is the longest trace.
+        caveats: What has to be known about it.
+        agreement: Whether the references are the model's own majority answers.
+    """
+    traces = [t for q in questions for t in q.traces]
+    marks = [m for t in traces for m in t.marks]
+    gaps = [after - before for t in traces for before, after in pairwise([0, *(m.tokens for m in t.marks)])]
+    # A trace shorter than the first checkpoint has none; only a recording without any lacks the ability.
+    abilities = {Ability.TRIALS} if marks else set()
+    if marks and all(m.trial is not None and m.trial.confidence is not None for m in marks):
+        abilities.add(Ability.CONFIDENCE)
+    if all(t.thinking for t in traces if t.thinking_tokens):
+        abilities.add(Ability.TEXT)
+    longest = max((t.thinking_tokens + t.answer_tokens for t in traces), default=0)
+    told = [(q.id, q.prompt.user, q.reference, q.kind, judge) for q in questions]
+    manifest = Manifest(
+        model=ModelCard(model),
+        engine=engine,
+        task=task,
+        task_digest=sha256(repr(told).encode()).hexdigest()[:16],
+        style=(),
+        sampling=Sampling(**{"max_tokens": longest} | (sampling or {})),
+        rule=CheckpointRule(every=max(gaps, default=1), least=min(gaps, default=1), steps=False),
+        suffix="",
+        suffix_tokens=0,
+        samples=max((len(q.traces) for q in questions), default=0),
+        seed=0,
+        agreement=agreement,
+        abilities=frozenset(abilities),
+        versions={"karui": versions().get("karui", "")},
+        machine="not told"
+        + ("" if sampling and "temperature" in sampling else "; sampling not told")
+        + (f"; every trial is taken to be {trial_tokens} tokens long" if marks else ""),
+        source=source,
+        verifier=verifier,
+        caveats=tuple(dict.fromkeys(caveats)),
+    )
+    return Recording(manifest, tuple(questions))

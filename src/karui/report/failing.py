@@ -1,0 +1,88 @@
+"""A baseline that fails, in words: how badly, why in all likelihood, and some of its replies."""
+
+from collections.abc import Sequence
+
+from karui.choose.baseline import PLAUSIBLE
+from karui.core.failure import BaselineFailure, FailedReply
+from karui.report.context import Context
+from karui.report.formats import Format
+from karui.report.language import Words
+from karui.report.markup import Safe, tag
+
+MOST = 4
+"""Reasons on the first screen, which is one sheet of paper."""
+_ASKED, _SAID = 160, 200
+"""Characters of a question, from its beginning, and of a reply, from its end, that have room there."""
+
+
+def failure(c: Context) -> BaselineFailure | None:
+    """Returns why full thinking fails, None where it does not."""
+    found = c.study.choice.get("failure")
+    return BaselineFailure.from_dict(found) if found else None
+
+
+def how_badly(w: Words, form: Format, failed: BaselineFailure) -> str:
+    """Returns how often the baseline was right, in a sentence."""
+    return w(
+        f"fails_{failed.kind}",
+        hits=form.integer(failed.right),
+        replies=form.integer(failed.replies),
+        n=form.integer(failed.questions),
+        share=form.percent(failed.accuracy),
+        bounds=form.percents(failed.low, failed.high),
+        chance=form.percent(failed.chance, 0),
+    )
+
+
+def rule(w: Words, form: Format, failed: BaselineFailure) -> str:
+    """Returns what counts as a failure."""
+    return w("rule_fix", floor=form.percent(failed.floor, 0), plausible=form.percent(PLAUSIBLE, 0))
+
+
+def likely(w: Words, form: Format, failed: BaselineFailure) -> list[tuple[str, str]]:
+    """Returns the likely reasons in order, each with what to do about it."""
+    return [
+        (
+            w(f"because_{r.code}", count=form.integer(r.count), of=form.integer(r.of), detail=r.detail),
+            w(f"cure_{r.code}"),
+        )
+        for r in failed.reasons
+    ]
+
+
+def told(w: Words, reply: FailedReply) -> list[tuple[str, str]]:
+    """Returns a reply as labels and texts: the question, the reply, what was read and what would be right."""
+    read = w("read_nothing") if reply.read is None else reply.read
+    end = w.known(reply.end)
+    return [
+        (w("question"), reply.question),
+        (w("reply_thinking" if reply.thinking else "reply"), reply.text),
+        (w("read_from_it"), read if reply.end == "finished" else f"{read} ({end})"),
+        *([(w("reference"), reply.reference)] if reply.reference else []),
+    ]
+
+
+def reasons(c: Context, failed: BaselineFailure) -> Safe:
+    """Returns the likely reasons, for the first screen."""
+    items = [tag("li", tag("b", why), " ", cure) for why, cure in likely(c.words, c.form, failed)[:MOST]]
+    return tag("section.reasons", tag("h2", c.words("likely")), tag("ol", *items))
+
+
+def replies(c: Context, failed: BaselineFailure) -> Safe:
+    """Returns some of its replies, for the first screen."""
+    w = c.words
+    return tag(
+        "section.replies",
+        tag("h2", w("its_replies"), tag("small", w("its_replies_note"))),
+        *(_reply(told(w, reply)) for reply in failed.examples),
+    )
+
+
+def _reply(lines: Sequence[tuple[str, str]]) -> Safe:
+    (question, asked), (reply, text), *short = lines
+    shown = [
+        (question, asked if len(asked) <= _ASKED else f"{asked[:_ASKED].rstrip()}…"),
+        (reply, text if len(text) <= _SAID else f"…{text[-_SAID:].lstrip()}"),
+        *short,
+    ]
+    return tag("dl.reply", *(tag("div", tag("dt", label), tag("dd", said)) for label, said in shown))
