@@ -7,7 +7,6 @@ import pytest
 
 from karui.choose.baseline import examine
 from karui.choose.chance import chance
-from karui.choose.reasons import repeats
 from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
 from karui.report.study import plain
@@ -144,6 +143,19 @@ def test_a_reference_that_stands_there_unread_points_at_the_verifier(reference, 
     assert found.reasons[0].count == 12
 
 
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("85 minutes exactly", "\\boxed{85}"),
+        ("the city of Rome", "\\boxed{Rome}"),
+        ("答えは東京です", "\\boxed{東京}"),
+    ],
+)
+def test_a_reference_that_says_more_than_the_answer(reference, text):
+    found = examine(recorded([(f"Question {n}?", reference, [text]) for n in range(12)], spec="exact"), FLOOR)
+    assert (found.reasons[0].code, found.reasons[0].detail) == ("partial", "exact")
+
+
 def test_a_reference_inside_a_longer_number_is_not_there():
     asked = [(f"Question {n}?", "25", ["It is \\boxed{1250}, or 0.25, or 25.5."]) for n in range(12)]
     assert [r.code for r in examine(recorded(asked), FLOOR).reasons] == ["wrong"]
@@ -155,7 +167,7 @@ def test_replies_cut_by_the_limit_are_the_first_reason():
         for n in range(9)
     ]
     found = examine(recorded(asked), FLOOR)
-    assert [r.code for r in found.reasons] == ["truncated", "repeats"]
+    assert [r.code for r in found.reasons] == ["truncated", "loops"]
     assert found.reasons[0].detail == "512"
     assert found.examples[0].thinking
     assert found.examples[0].text.endswith("well,")
@@ -195,20 +207,6 @@ def test_a_failure_survives_its_file():
     )
     kept = replace(choice, failure=failure)
     assert Choice.from_dict(plain(kept.as_dict())) == kept
-
-
-@pytest.mark.parametrize("text", ["wait, " * 400, "0" * 3000, "もう一度確認します。" * 200])
-def test_a_loop_is_seen(text):
-    assert repeats("First I add the numbers, then I check. " + text)
-
-
-def test_prose_is_no_loop():
-    words = (
-        "the a of box number add two three check again so it is not more than ten and we have left".split()
-    )
-    random = np.random.default_rng(1)
-    assert not repeats(" ".join(random.choice(words, 600)))
-    assert not repeats("ha " * 20)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,15 @@ LOOPS = {
     "a short one": (LoopKind.SAME, "Wait, let me check again. " * 20),
     "in other case and spacing": (LoopKind.SAME, (SENTENCES[0] + "\n\n" + SENTENCES[0].upper()) * 3),
     "formulas": (LoopKind.SAME, r"So \(x = \frac{3}{4} \cdot 12 = 9\), that is 9 hours. " * 12),
+    "a final answer": (LoopKind.SAME, "**Final Answer**\n\\boxed{5}\n\n" * 40),
+    "a short answer": (LoopKind.SAME, "So the answer is 5.\n\n" * 40),
+    "paragraphs": (LoopKind.SAME, ("".join(SENTENCES) + START * 2 + "\n\n") * 3),
     "one word": (LoopKind.SAME, "wait " * 200),
     "one letter": (LoopKind.SAME, "a" * 3000),
     "one mark": (LoopKind.SAME, "!" * 4000),
     "line breaks": (LoopKind.SAME, "\n" * 20000),
     "Japanese": (LoopKind.SAME, "待って、もう一度確認しよう。答えは12個です。" * 8),
-    "Chinese": (LoopKind.SAME, "等等,让我再检查一下这个答案是否正确。" * 8),
+    "Chinese": (LoopKind.SAME, "等等,让我再检查一下这个答案是否正确。" * 12),
     "Korean": (LoopKind.SAME, "잠깐, 다시 한번 확인해 보자. 답은 십이 개이다. " * 12),
     "Thai": (LoopKind.SAME, "เดี๋ยวก่อน ลองตรวจสอบอีกครั้ง คำตอบคือ " * 12),
     "a counter": (LoopKind.COUNTER, "".join(f"Wait, let me check again ({n})… " for n in range(1, 20))),
@@ -46,7 +49,7 @@ LOOPS = {
         LoopKind.COUNTER,
         "".join(
             f"In round {n} the train leaves in the morning, needs three hours for the whole way and comes "
-            "to the town when the bells of the old church are ringing for noon. "
+            "to the town when the bells of the old church behind the market square are ringing for noon. "
             for n in range(1, 12)
         ),
     ),
@@ -61,6 +64,15 @@ HARMLESS = {
         for n in range(64)
     ),
     "a table of one row": "| yes | no | 1 |\n" * 12,
+    "cases of one long sentence": "".join(
+        f"For n = {n} we have that the sum of the digits is not divisible by three, so this one fails. "
+        for n in range(40)
+    ),
+    "cases that are alike": "".join(f"Again, by symmetry, case {n} is the same. " for n in range(2, 6)),
+    "days": "".join(f"Day {n}: 5 apples are left. " for n in range(1, 90)),
+    "Japanese boxes": "".join(f"{n}番目の箱には赤い玉が入っています。" for n in range(1, 40)),
+    "rows of JSON": '{"name": "none", "value": 0},\n' * 20,
+    "assertions": "".join(f"assert f({n}) == {n}\n" for n in range(200)),
     "cases": "".join(f"Is {n} divisible by 7? No. " for n in range(100, 180)),
     "many cases": "".join(f"Case n = {n}: it fails. " for n in range(300)),
     "divisors": "".join(f"{n}. {n} times 7 is {7 * n}, too small.\n" for n in range(1, 150)),

@@ -51,7 +51,9 @@ class Behaviour:
     scales: bool = False  # log-probabilities after temperature
     effort: str = ""  # "prompt", "hidden" or "" (ignored)
     switch: bool = True
-    budget: str = ""  # "works", "ignored", "marker", "reopens", "again", "line", "tools" or "" (refused)
+    budget: str = (
+        ""  # "works", "ignored", "marker", "reopens", "again", "line", "text", "tools" or "" (refused)
+    )
     budget_field: str = "thinking_token_budget"
     every: int = 1  # of so many chats with a budget, one meets what is wrong with it
     hint: str = "thinking_token_budget is not configured"
@@ -69,6 +71,7 @@ class Behaviour:
     mute: int = 0  # the status that chat answers every question with
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
+    lists: bool = True  # whether it can list its models
 
 
 _OPENAI = set(
@@ -177,6 +180,8 @@ class Fake:
     async def models(self, request):
         if (refused := self.unknown_key(request)) is not None:
             return refused
+        if not self.behaviour.lists:
+            return PlainTextResponse("Internal Server Error", 500)
         data = [
             {"id": m, "object": "model", "max_model_len": self.behaviour.context}
             for m in self.behaviour.served
@@ -359,6 +364,8 @@ class Fake:
         if does.budget == "line":
             cut = "".join(thinking)
             cut = cut[: cut.find("\n", len("".join(thinking[: budget - 1]))) + 1] or cut
+        if does.budget == "text":
+            cut += "\n\nTime is up: I answer now.\n"
         answer = f"</think>\n\n\\boxed{{{7}}}"
         self.budgets += 1
         if self.budgets % does.every == 0:

@@ -209,6 +209,13 @@ def test_a_budget_that_ends_at_line_breaks_is_one():
     assert 4 < budget.overshoot <= 96  # a step of the fake model is longer than a marker
 
 
+def test_a_budget_that_adds_a_text_of_the_server_is_one():
+    with serving(budget="text", completions=False) as fake:
+        budget = connect(fake).can.budget
+    assert budget.works, budget
+    assert "adds 'Time is up: I answer now.'" in budget.found
+
+
 def test_why_a_budget_is_refused_is_told():
     hint = "thinking_token_budget needs the V1 runner: set VLLM_USE_V2_MODEL_RUNNER=0."
     with serving(hint=hint) as fake:
@@ -653,6 +660,13 @@ def test_a_model_that_is_not_served():
         with pytest.raises(ModelError, match="not clear"):
             HttpEngine.load(fake.url, patience=HASTY)
         assert HttpEngine.load(f"{fake.url}#other", patience=HASTY).can.model == "other"
+
+
+def test_a_server_that_fails_to_list_its_models_is_asked_for_the_named_one():
+    with serving(lists=False) as fake:  # transformers serve does so without a cache of models
+        assert HttpEngine.load(f"{fake.url}#toy", patience=HASTY).can.model == "toy"
+        with pytest.raises(EngineError, match="status 500"):
+            HttpEngine.load(fake.url, patience=HASTY)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from karui.engines.chat import pairs
 from karui.engines.chat.markers import Start
 from karui.engines.openai_http import HttpEngine
 from karui.engines.openai_http.client import Patience
-from karui.engines.openai_http.split import Piece, Split
+from karui.engines.openai_http.pieces import Piece
+from karui.engines.openai_http.split import Split
 from tests.engines.canned import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.engines.fake_server import serving
 

@@ -1,7 +1,7 @@
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.redact import Redactor
+from karui.gateway.redact import Pattern, Redactor
 
 MASKED = [
     ("write to Ann.Lee+x@mail.example.co.jp please", "write to [email] please"),
@@ -88,3 +88,20 @@ def test_a_hostile_text_takes_no_longer_than_its_length():
         "a@a." * 50_000,
     ):
         assert Redactor().text(text)[0]
+
+
+def test_a_text_that_a_pattern_does_not_get_through_in_time_is_not_kept():
+    class Endless:
+        def sub(self, mask, text, **limits):
+            assert limits["timeout"] > 0
+            raise TimeoutError
+
+    redactor = Redactor()
+    redactor.patterns = (Pattern("slow", Endless()), *redactor.patterns)
+    assert redactor.text("call +81 90-1234-5678 now") == ("[not checked in time]", 1)
+    assert redactor.value({"a": ["x"]})[0] == {"[not checked in time]": ["[not checked in time]"]}
+
+
+def test_a_plus_sign_and_many_digits_are_looked_at_once():
+    long = "+" + "1" * 200
+    assert Redactor().text(f"{long} and {long}") == (f"{long} and {long}", 0)

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from karui.choose.groups import same_questions
+from karui.cli.steps import length_of
 from karui.core.ask import Prompt
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import Mark
+from karui.faster._confidence import window_of
 from karui.measure.misbehaviour import misbehaviour, misbehaviours
 from karui.measure.overthinking import overthinking
 from karui.testing.synthetic import synthetic
@@ -82,6 +84,12 @@ def test_loops_are_shown_with_their_share_of_the_tokens():
     hidden = misbehaviour(recording([replace(HELD, thinking=""), HELD]))
     assert hidden.looped is None
     assert hidden.loop_tokens is None
+
+
+def test_grids_of_budgets_are_made_from_lengths_without_loops():
+    assert length_of(recording([HELD, HELD])) == 100
+    assert length_of(recording([looping(), HELD])) == pytest.approx((100 + 100) / 2, abs=12)
+    assert window_of([looping()], 0.5) == pytest.approx(50, abs=6)
 
 
 def test_a_loop_is_no_thinking_that_was_needed():

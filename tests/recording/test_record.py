@@ -62,6 +62,14 @@ def recorded(folder, engine=None, task=TASK, script=SCRIPT, **options):
     return run_virtual(record(engine, task, folder, samples=4, **options))
 
 
+def test_an_engine_that_fails_every_time_is_the_error_itself(tmp_path):
+    script = synthetic(2, 3, seed=3, tokens=100)  # fewer traces than failures in a row that end a recording
+    every = [(q.id, t.sample) for q in script.questions for t in q.traces]
+    engine = ScriptedEngine.of(script, faults=every)
+    with pytest.raises(EngineError):
+        run_virtual(record(engine, task_of(script), tmp_path, samples=3))
+
+
 @pytest.mark.parametrize("at_once", [1, 3, 100])
 def test_the_script_comes_back(tmp_path, at_once):
     made = recorded(tmp_path, at_once=at_once, seed=7)

@@ -14,6 +14,7 @@ from textwrap import dedent
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,8 @@ def traces(draw: st.DrawFn) -> Trace:
         seconds=draw(floats),
         first_seconds=draw(floats),
         thought_seconds=draw(floats),
+        finish=draw(texts),
+        remark=draw(texts),
     )
 
 
@@ -70,6 +73,16 @@ def test_any_trace_comes_back_to_the_bit(made: list[Trace]) -> None:
     back = list(columns.read(io.BytesIO(columns.write(rows, 1)), signals=True))
     assert [r.right for r in back] == [r.right for r in rows]
     assert all(same_trace(a.trace, b) for a, b in zip(back, made, strict=True))
+
+
+def test_a_recording_from_before_traces_kept_why_they_ended() -> None:
+    rows = [columns.Row(replace(t, finish="stop", remark="inferred"), ()) for t in SMALL.traces()]
+    table = pq.read_table(io.BytesIO(columns.write(rows, 1))).drop_columns(["finish", "remark"])
+    older = io.BytesIO()
+    pq.write_table(table, older)
+    back = [row.trace for row in columns.read(older, signals=True)]
+    assert {(t.finish, t.remark) for t in back} == {("", "")}
+    assert all(same_trace(a, b) for a, b in zip(back, SMALL.traces(), strict=True))
 
 
 def test_a_recording_comes_back(tmp_path: Path) -> None:

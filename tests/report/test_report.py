@@ -65,7 +65,7 @@ def test_every_string_is_used():
     folder = Path(write.__code__.co_filename).parent
     source = "".join(p.read_text() for p in folder.glob("*.py") if p.name != "language.py")
     made = re.compile(
-        r"(lead|next|fails|because|cure|mode|family|bill|axis|full|range_note|ended|curve)_|.*_agreement$|agrees$|differs$"
+        r"(lead|next|fails|because|cure|caveat|mode|family|bill|axis|full|range_note|ended|curve)_|.*_agreement$|agrees$|differs$"
         r"|promising$|not supported$|finished|cut by|answered$|dropped$|stopped$|full thinking$"
     )
     assert not [
@@ -290,3 +290,17 @@ def test_words_know_their_nouns():
     assert Words("en")("loss_picture") == "Loss of accuracy against the limit"
     assert Words("en", agreement=True)("confident_wrong_fact").startswith("Different from the full model")
     assert Words("ja").known("something else") == "something else"
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"), [("en", "could not be read or compared within the time limit"), ("ja", "制限時間内に")]
+)
+def test_answers_out_of_time_are_told_and_their_absence_is_not(study, tmp_path, lang, told):
+    late = replace(study, manifest={**study.manifest, "timeouts": 7})
+    for wanted, shown in ((True, late), (False, study)):
+        paths = write(shown, tmp_path / str(wanted), lang=lang)
+        texts = [
+            visible(p) if p.suffix == ".html" else p.read_text("utf-8") for p in paths if p.suffix != ".json"
+        ]
+        assert texts
+        assert all((told in text) is wanted for text in texts)

@@ -246,6 +246,21 @@ def test_replies_are_read_as_the_engine_reads_them(parent, tmp_path, tokenizer, 
     assert found.truncated is (not written.endswith("<|im_end|>"))
 
 
+def test_a_right_reply_that_loops_is_not_learned_from(parent, tmp_path, tokenizer):
+    strict = material.make_recording(parent, material.make_task(tmp_path))
+    judge = Judge(tokenizer, load_model(parent, "cpu", "float32"), agreement=False)
+    asked = drill(tokenizer, strict)
+
+    def attempt(thought):
+        written = f"<think>\n{thought}\n</think>\n\n\\boxed{{5}}<|im_end|>"
+        return judge.attempt(asked, tokenizer.encode(written, add_special_tokens=False))
+
+    looping = attempt("Wait, let me read the question once more and see what it says. " * 9)
+    assert (looping.right, looping.looped, looping.good) == (True, True, False)
+    plain = attempt("It is 5.")
+    assert (plain.right, plain.looped, plain.good) == (True, False, True)
+
+
 def test_agreement_asks_for_equal_answers(parent, tmp_path, tokenizer):
     strict = material.make_recording(parent, material.make_task(tmp_path))
     judge = Judge(tokenizer, load_model(parent, "cpu", "float32"), agreement=True)

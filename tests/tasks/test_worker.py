@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from karui.core.errors import InputError
-from karui.tasks import verifier
+from karui.tasks import gym_set, verifier
 from karui.tasks.verifiers import math as math_module
 from karui.tasks.verifiers import regex as regex_module
 from karui.tasks.worker import TimedOut, Worker, timed_out
@@ -157,3 +157,20 @@ def test_a_pattern_out_of_time_gives_no_answer_and_is_counted(monkeypatch):
     before = timed_out()
     assert verifier(r"regex:\d+").read("42") is None
     assert timed_out() == before + 1
+
+
+def test_a_scorer_of_a_data_set_out_of_time_scores_nothing(monkeypatch):
+    class Hanging:
+        def call(self, function, *arguments, prepared=()):
+            assert prepared  # generating the data set is not on the scorer's time
+            raise TimedOut
+
+    monkeypatch.setattr(gym_set, "WORKER", Hanging())
+    assert gym_set.GymSet.parse("chain_sum?size=3").score(0, "5") == 0.0
+
+
+def test_a_scorer_runs_in_the_worker():
+    pytest.importorskip("reasoning_gym")
+    items = gym_set.GymSet.parse("chain_sum?size=3&seed=1")
+    assert items.score(0, items.entry(0)["answer"]) == 1.0
+    assert items.score(0, "no number") < 1.0

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from zlib import compress
 
 from karui.core.failure import FailedReply, Reason
+from karui.core.loops import loop_in
 from karui.core.recording import Recorded, Recording
 from karui.core.trace import End, Trace
 from karui.models import embedded
@@ -20,8 +20,6 @@ _SHOWN_CHARS, _QUESTION_CHARS = 400, 300
 _SHOWN = 3
 _ALIKE, _ALIKE_QUESTIONS = 0.5, 3
 """One answer is "alike" in this share of the replies, over as many questions with other references."""
-_TAIL, _REPEATING = 3000, 0.12
-"""The end of a text repeats itself where it shrinks to this share; prose shrinks to a third or half."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,10 @@ class _Reply:
             found.append("unmatched")
         elif trace.answer is None:
             found.append("unread")
-        if repeats(trace.text or trace.thinking):
-            found.append("repeats")
+        elif _stands_in(trace.answer, self.question.reference):
+            found.append("partial")
+        if loop_in(trace.thinking) or loop_in(trace.text):
+            found.append("loops")
         if trace.thinking_tokens <= EMPTY:
             found.append("unthought")
         return tuple(found) or ("wrong",)
@@ -56,11 +56,9 @@ class _Reply:
         A single character stands in many texts by chance (the letter of an option that is discussed): it
         counts only where nothing was read.
         """
-        reference, text = _folded(self.question.reference), _folded(self.trace.text)
-        if not reference or (len(reference) == 1 and self.trace.answer is not None):
+        if len(self.question.reference) == 1 and self.trace.answer is not None:
             return False
-        around = (r"(?<![a-z0-9])(?<!\d[.,])", r"(?![a-z0-9])(?![.,]\d)")
-        return re.search(re.escape(reference).join(around), text) is not None
+        return _stands_in(self.question.reference, self.trace.text)
 
 
 def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason, ...]:
@@ -77,11 +75,14 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason,
         "truncated": str(manifest.sampling.max_tokens),
         "unread": manifest.verifier,
         "unmatched": manifest.verifier,
+        "partial": manifest.verifier,
     }
     replies = sum(len(q.traces) for q in recording.questions)
     least = max(1.0, _LEAST * len(wrong))
     found = [Reason(code, n, replies, details.get(code, "")) for code, n in counts.items() if n >= least]
     found += _alike(recording)
+    if late := manifest.timeouts:
+        found.append(Reason("timeouts", late, max(late, replies), manifest.verifier))
     found.sort(key=lambda r: (r.code == "wrong", -r.count / r.of))
     if near_chance:
         read = sum(t.answer is not None for t in recording.traces())
@@ -107,12 +108,6 @@ def examples(recording: Recording) -> tuple[FailedReply, ...]:
         chosen[reply.question.id] = reply
         seen[reply.shows[0]] += 1
     return tuple(_shown(reply, recording.manifest.instruction) for reply in chosen.values())
-
-
-def repeats(text: str) -> bool:
-    """Returns whether the end of a text says the same again and again: it shrinks to next to nothing."""
-    raw = text[-_TAIL:].encode()
-    return len(raw) >= _TAIL // 6 and len(compress(raw)) <= _REPEATING * len(raw)
 
 
 def _wrong(recording: Recording) -> Iterator[_Reply]:
@@ -153,6 +148,13 @@ def _shown(reply: _Reply, instruction: str) -> FailedReply:
 def _tail(text: str, most: int) -> str:
     text = text.strip()
     return text if len(text) <= most else f"…{text[-most:].lstrip()}"
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Returns whether a text holds another one as a word or number of its own."""
+    part = _folded(part)
+    around = (r"(?<![a-z0-9])(?<!\d[.,])", r"(?![a-z0-9])(?![.,]\d)")
+    return bool(part) and re.search(re.escape(part).join(around), _folded(text)) is not None
 
 
 def _folded(text: str) -> str:

@@ -14,7 +14,7 @@ from karui.core.errors import RecordingError
 from karui.core.failure import BaselineFailure
 from karui.recording import store
 from karui.recording.replay import Replay, replay_all
-from karui.recording.thinking import refuse_empty
+from karui.recording.thinking import marked, nearly_all_empty, refuse_empty
 
 FAILS = 4
 """Exit code of the decision to fix the baseline."""
@@ -27,21 +27,35 @@ def loaded(path: Path, kinds: Sequence[str] = (), *, accept_no_thinking: bool = 
         RecordingError: It cannot be read, holds no traces, or holds no thinking and that is not accepted.
     """
     recording = store.load(path).of_kinds(kinds)
+    accepted = recording.manifest.no_thinking_accepted or accept_no_thinking
+    recording = replace(recording, manifest=replace(recording.manifest, no_thinking_accepted=accepted))
+    return usable(Recorded(path, recording))
+
+
+def usable(main: Recorded) -> Recorded:
+    """Returns what is there of a recording of full thinking; says what is missing, or strange about it.
+
+    Raises:
+        RecordingError: It holds no traces, or holds no thinking and that is not accepted.
+    """
+    recording = main.recording
     asked = {q.id for q in recording.questions if q.traces}
     if not asked:
         raise RecordingError(
-            f"{path} holds no traces yet.",
+            f"{main.path} holds no traces yet.",
             why="Its recording was stopped before the first of them was written.",
             remedy="Run the `karui record` that began it again: it goes on from there.",
         )
     if lacking := len(recording.questions) - len(asked):
         say(f"Warning: {lacking} of {len(recording.questions)} questions have no trace yet and are left out.")
-    accepted = recording.manifest.no_thinking_accepted or accept_no_thinking
-    recording = replace(
-        recording.subset(asked), manifest=replace(recording.manifest, no_thinking_accepted=accepted)
-    )
-    refuse_empty(recording.manifest, list(recording.traces()))
-    return Recorded(path, recording)
+    traces = list(recording.traces())
+    refuse_empty(recording.manifest, traces)
+    if not marked(recording.manifest) and (empty := nearly_all_empty(traces)):
+        say(
+            f"Warning: {empty} of {len(traces)} replies begin with their answer. This model has no markers "
+            "of thinking: what it writes before its answer counts as such, and that is next to nothing."
+        )
+    return Recorded(main.path, recording.subset(asked))
 
 
 def examined(main: Recorded, wishes: Wishes) -> tuple[BaselineFailure, Evidence] | None:
@@ -52,7 +66,6 @@ def examined(main: Recorded, wishes: Wishes) -> tuple[BaselineFailure, Evidence]
     failure = examine(main.recording, wishes.rule.floor)
     if failure is None:
         return None
-    asked = {q.id for q in main.recording.questions if q.traces}
     baseline = catalog.plan_from_spec(main.recording.manifest.style)
-    [outcomes] = replay_all(Replay({"main": main.recording.subset(asked)}, runs=1), [baseline])
+    [outcomes] = replay_all(Replay({"main": main.recording}, runs=1), [baseline])
     return failure, Evidence({}, {baseline.id: outcomes}, baseline.id)

@@ -63,4 +63,5 @@ def say_failure(failure: BaselineFailure, lang: str, *, agreement: bool) -> None
             said = " ".join(text.split())
             say(f"  {'-' if not number else ' '} {label}: {said}")
     say()
-    say(f"{w('next_step')}: {w('next_fix')}")
+    say(f"{w('next_step')}:")
+    say(f"  {w('next_fix')}")

@@ -63,7 +63,7 @@ def import_(
     from karui.tasks import verifier as named
 
     if formats:
-        table(("format", "what it reads"), [(name, line) for name, line in importing.formats()])
+        table(("format", "what it reads"), [(name, line) for name, line in importing.known_formats()])
         return
     if source == "scout":
         if folder is None:

@@ -11,7 +11,7 @@ import typer
 
 from karui import catalog
 from karui.choose.confirm import confirm
-from karui.cli.baseline import examined
+from karui.cli.baseline import examined, usable
 from karui.cli.console import Steps, say
 from karui.cli.expecting import expected
 from karui.cli.failing import stop
@@ -76,7 +76,7 @@ def run(job: Job, wishes: Wishes) -> None:
     alone = not job.versions and job.small is None
     with Steps() as steps:
         pilot = shipped("pilot") if job.demo and alone else None
-        main = job.session.record(job.task, out / "recording", steps, "Recording full thinking")
+        main = usable(job.session.record(job.task, out / "recording", steps, "Recording full thinking"))
         if failing := examined(main, wishes):
             stop(main, failing, wishes, out, job.lang, _commands(out))
         found = _gather(job, main, wishes, steps)

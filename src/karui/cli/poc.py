@@ -173,7 +173,7 @@ def poc(
 def _estimate(session: "Session", task: "Task", wishes: "Wishes", lang: str) -> None:
     from tempfile import TemporaryDirectory
 
-    from karui.cli.baseline import FAILS, examined
+    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
     from karui.cli.prospects import estimated
@@ -184,7 +184,7 @@ def _estimate(session: "Session", task: "Task", wishes: "Wishes", lang: str) -> 
         spent = session.record(few, Path(folder) / "recording", steps, f"Recording {_FEW} questions")
     for line in estimated(spent.recording, len(task.questions), session.samples):
         say(line)
-    if found := examined(spent, wishes):
+    if found := examined(usable(spent), wishes):
         say_failure(found[0], lang, agreement=task.agreement)
         raise typer.Exit(FAILS)
     say_fits(spent.recording, session.at_once)

@@ -153,8 +153,11 @@ def estimated(recording: Recording, questions: int, samples: int) -> list[str]:
     tokens = sum(t.tokens for t in traces) / max(1, len(traces)) + trials
     rate = recording.manifest.tokens_per_second
     total = questions * samples * tokens
+    right = sum(q.correct(t.answer) for q in recording.questions for t in q.traces)
+    noun = "agree with the majority" if recording.manifest.agreement else "are right"
     count, longest = len(recording.questions), _duration(total / rate if rate else 0)
     return [
+        f"{right} of {len(traces)} replies {noun}.",
         f"Measured on {count} questions: {tokens:,.0f} tokens a trace, {rate:,.0f} tokens/s on few streams.",
         f"All {questions} questions × {samples} traces: about {total:,.0f} tokens, at most {longest}.",
     ]

@@ -36,7 +36,7 @@ def record(
     out: o.Out = Path("recording"),
 ) -> None:
     """Record full traces with a trial at every checkpoint; killed, it goes on where it was."""
-    from karui.cli.baseline import FAILS, examined
+    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
     from karui.cli.prospects import Division, prospects, unfamiliar
@@ -82,7 +82,7 @@ def record(
         compacted(out)
     rate = made.recording.manifest.tokens_per_second
     say(f"{len(made.recording.questions)} questions × {samples} traces, {rate:,.0f} tokens/s")
-    failing = None if plan.techniques else examined(made, wishes)
+    failing = None if plan.techniques else examined(usable(made), wishes)
     if failing:
         say_failure(failing[0], "en", agreement=task.agreement)
     typer.echo(out)

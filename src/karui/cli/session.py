@@ -190,9 +190,16 @@ class Session:
 
     def beside(self, model: str) -> "Session":
         """Returns a session of another model with everything else alike, on the same event loop."""
-        return replace(self, model=model, lessons=None, thinking=NOTHING_SAID, _engines={}, _loaded=set())
         # Only the main model has to think: a small one that answers at once is what cascades are for.
-        return replace(self, model=model, lessons=None, accept_no_thinking=True, _engines={}, _loaded=set())
+        return replace(
+            self,
+            model=model,
+            lessons=None,
+            thinking=NOTHING_SAID,
+            accept_no_thinking=True,
+            _engines={},
+            _loaded=set(),
+        )
 
     def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karui.choose.evidence import Evidence
+from karui.choose.power import PICTURE
 from karui.cli.console import say, table
 from karui.cli.wishes import Wishes
 from karui.core.choice import Choice, Rejected
@@ -94,8 +95,9 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    order = f"{tested} tested, from most to least expensive [order: {rule.pilot}]"
-    say(f"  {choice.space} plans considered, {order}")
+    pilot = f"{choice.pilot_questions} pilot questions" if rule.pilot == "questions" else f"the {rule.pilot}"
+    order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
+    say(f"  {choice.space} plans considered, {tested} tested{order}")
     if choice.questions < choice.fewest:
         say(
             f"  fewer than {choice.fewest} test questions cannot certify {_points(rule.margin)}: "
@@ -108,6 +110,8 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
             f"(at least {_points(live.low)}, at most {_points(live.high)}), {live.token_ratio:.2f}× tokens "
             "[measured live]"
         )
+    if choice.questions < PICTURE:
+        say("  so few questions give an impression, not a picture: what looks best below may not last")
     say()
     rows = [row("full thinking", study.baseline, None)]
     rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in _best(study, choice)]

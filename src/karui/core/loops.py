@@ -43,7 +43,7 @@ _STALE_SHARE = 0.8
 """… namely this share."""
 _TELLING = 12
 """Different words that they have at least: a table of few entries is no passage."""
-_CASES = 15
+_CASES = 25
 """Different words that a passage with a counter has at least where nothing in it goes back: shorter ones may
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
 _NUMBER, _SPACE = 0, -1
@@ -125,7 +125,7 @@ class LoopDetector:
         # Spaces and line breaks are no units, but an endless row of them is one that repeats.
         if unit.isspace() and len(unit) < _SPACES:
             return _SPACE
-        folded = unit.strip().casefold()
+        folded = unit.strip().casefold() or " "
         if folded in self._known:
             return self._known[folded]
         self._names.append(folded)
@@ -178,16 +178,16 @@ class LoopDetector:
             self._counts(counter.period, counter.run)
         if self.loop is None and self._nothing_new:
             window = zip(self._passage(_WINDOW), self._said[-_WINDOW:], strict=True)
-            if len(_tellings([unit for unit, said in window if said > 1])) >= _TELLING:
+            if _told([unit for unit, said in window if said > 1]) >= _TELLING:
                 self._found(LoopKind.STALE, _WINDOW)
 
     def _counts(self, period: int, run: int) -> None:
         """Looks whether one number of the passage counts on in equal steps, and nothing else changes."""
         passage = self._passage(period)
-        words = len(_tellings(passage))
-        if words < 3 or (words < _CASES and not _goes_back(passage)):
+        told = _told(passage)
+        if told < 3 or (told < _CASES and not _goes_back(passage)):
             return
-        times, weight = (4, 150) if words < _CASES else (6, 600)
+        times, weight = (6, 200) if told < _CASES else (8, 1000)
         said = self._passage(min(times - 1, run // period) * period)
         rows = [said[place::period] for place in range(period) if said[place].isdecimal()]
         changing = [[int(number) for number in row] for row in rows if len(set(row)) > 1]
@@ -313,15 +313,20 @@ def _tellings(passage: list[str]) -> set[str]:
     return {w for w in passage if w.isalpha() and (len(w) > 1 or _WIDE.match(w))}
 
 
+def _told(passage: list[str]) -> int:
+    """Returns how many different words a passage tells; in scripts without spaces two characters make one."""
+    words = _tellings(passage)
+    return len(words) - (sum(len(w) == 1 for w in words) + 1) // 2
+
+
 def _wanted(passage: list[str]) -> tuple[int, int]:
     """Returns how often a passage has to be said, and how long what is said again has to be, to be a loop."""
-    words = _tellings(passage)
-    told = len(words) - sum(len(w) == 1 for w in words) // 3  # single characters tell less than words
-    letters = sum(len(w) for w in passage if w.isalpha())
-    if told >= 5 and 2 * letters >= sum(map(len, passage)):
-        return 3, 200  # sentences
+    told = _told(passage)
+    share = sum(len(w) for w in passage if w.isalpha()) / sum(map(len, passage))
+    if told >= 5 and share >= 0.5:
+        return 3, 240  # sentences
     if told >= 2:
-        return 6, 500  # a few words, formulas, code, rows of a table
+        return (8, 400) if share >= 0.6 else (12, 800)  # a few words; formulas, code, rows of a table
     if told:
         return 30, 500  # one word
     return 30, 3000 if any(w.isdecimal() for w in passage) else 2000  # digits; rules and symbols

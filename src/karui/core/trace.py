@@ -21,7 +21,7 @@ class End(StrEnum):
     FINISHED = "finished"
     """By itself, with its own answer."""
     TRUNCATED = "truncated"
-    """Cut by the token limit; it has no answer."""
+    """Cut by the token limit, or by its server; it has no answer."""
     ANSWERED = "answered"
     """A watcher ended the thinking; the answer was forced."""
     DROPPED = "dropped"

@@ -8,6 +8,7 @@ from typing import Any
 
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Markers
+from karui.engines.openai_http.content import paired
 from karui.engines.openai_http.faults import fault_in
 from karui.engines.openai_http.finish import is_cut
 from karui.engines.openai_http.sse import Event
@@ -245,7 +246,9 @@ class Tap:
         self.rest()
         found = self._hearing.sorted
         if account.wants_text:
-            account.thinking, account.answer = account.thinking + found.thinking, found.answer
+            # A character that the upstream cut in two is no text until its halves are joined.
+            account.thinking += paired(found.thinking, last=True)[0]
+            account.answer = paired(found.answer, last=True)[0]
         account.counted(self.usage)
         if self.ended:
             thinking = bool(found.thinking) and not found.answer

@@ -51,7 +51,7 @@ class Served:
         seconds: To the end.
         confidence: Of the answer; None where there is none.
         trial_agreement: Share of the trials that said what was answered; None without trials.
-        truncated: Whether the token limit cut it.
+        truncated: Whether the token limit, or its server, cut it.
         agrees: Of a plan run silently: whether it said what full thinking said; None where not compared.
         moves: What the plan did, such as "peek=2,trial=1,answer@312"; "" where it did not run.
         detail: More of why, in words, such as "tools" or what the upstream said; no prompt, no answer.

@@ -121,7 +121,7 @@ async def record(
         PlanError: The style does not need its own recording, or the engine cannot do it.
         RecordingMismatch: The folder holds a recording of something else; names the field.
         RecordingError: Full thinking is empty, and that was not accepted.
-        EngineError: The engine failed ten times in a row.
+        EngineError: The engine failed ten times in a row, or every time.
         StorageError: The folder cannot be written; what was written before is kept.
     """
     if style.recorded != style.techniques:
@@ -143,6 +143,8 @@ async def record(
         await session.run(at_once)
         writer.flush()
         recording = load(folder)
+        if session.failure is not None and not any(recording.traces()):
+            raise session.failure
         measured = session.measured(writer.manifest, recording)
         writer.describe(measured)
     refuse_empty(measured, list(recording.traces()))
@@ -174,6 +176,7 @@ class _Session:
         self._finished = self._finished_tokens = self._tokens = 0
         self._failed = self._failed_in_a_row = 0
         self._failure = ""
+        self.failure: EngineError | None = None
         self._began = self._flushed = self._reported = monotonic()
         self._seconds = 0.0
         self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
@@ -259,7 +262,7 @@ class _Session:
     def _fail(self, failure: EngineError) -> None:
         self._failed += 1
         self._failed_in_a_row += 1
-        self._failure = str(failure)
+        self._failure, self.failure = str(failure), failure
         self._report()
         if self._failed_in_a_row >= _GIVE_UP:
             raise failure

@@ -121,7 +121,7 @@ class Writer:
             raise RecordingMismatch(
                 f"{self.path} was recorded on other questions.",
                 why="Ids, references or prompts differ from what is asked for now.",
-                remedy="Record into a new folder, or give it the questions it was begun with.",
+                remedy="Record into a new folder (--out), or give it the questions it was begun with.",
             )
         for leftover in self.path.glob(f"*{PARTIAL}"):
             leftover.unlink()
@@ -165,7 +165,7 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
             raise RecordingMismatch(
                 f"The recording {path} was made with another {field}.",
                 why=f"There: {old}. Asked for now: {new}.",
-                remedy="Record into a new folder, or ask for what this one was begun with.",
+                remedy="Record into a new folder (--out), or ask for what this one was begun with.",
             )
 
 

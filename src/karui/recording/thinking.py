@@ -27,14 +27,17 @@ def without_thinking(manifest: Manifest, traces: Sequence[Trace]) -> int:
     Always 0 for models without markers, and for recordings made with another prompt or other weights: they
     may be meant to hold none.
     """
-    if manifest.style or not _marked(manifest):
-        return 0
+    return 0 if manifest.style or not marked(manifest) else nearly_all_empty(traces)
+
+
+def nearly_all_empty(traces: Sequence[Trace]) -> int:
+    """Returns how many of the traces hold no thinking, where that is nearly all of them; else 0."""
     empty = sum(t.thinking_tokens <= EMPTY for t in traces)
     return empty if traces and empty >= _MOST * len(traces) else 0
 
 
-def _marked(manifest: Manifest) -> bool:
-    """Whether the model tells its thinking apart; of older recordings, by what forces an answer."""
+def marked(manifest: Manifest) -> bool:
+    """Returns whether the model tells its thinking apart; of older recordings, by what forces an answer."""
     return bool(manifest.thinking["close"] if manifest.thinking else _MARKER.search(manifest.suffix))
 
 

@@ -134,16 +134,18 @@ def _opening(text: str, found: list[Numeral]) -> Fraction | None:
     about = _ABOUT.match(text)
     if first.start > (about.end() if about else 0) + 1 or len(found) < 2 or found[1].start == first.start:
         return None
+    if text[:1] in "([{":
+        return None  # a point, an interval, a set
     clause = text[first.end : found[1].start]
     end = _UNIT_END.search(clause)
     if end is None or end.end() > 40 or not end[0]:
         return None
     rest = text[first.end + end.end() :].lstrip()
-    if re.match(r"(?:and|or|to)\b|または|と|から", rest):
+    if re.match(r"(?:and|or|to)\b|または|と|から|[\\√]|[A-Za-z](?![A-Za-z])", rest):
         return None
     if re.match(r"[-\d$¥€£(▲△約]", rest) and (end[0] not in {"(", "（"} or not end.start()):
         return None
-    return standing(text[: first.end + end.start()], first, None)
+    return standing(text, first, None)
 
 
 def _words(text: str) -> Fraction | None:

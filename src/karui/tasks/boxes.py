@@ -8,10 +8,11 @@ _BRACES = re.compile(r"\\(?:boxed|fbox)[ \n]?\{|\\.|[{}]", re.DOTALL)
 _NOTHING = re.compile(r"\\(?:boxed|fbox)|[{}\s$]")
 _BETWEEN = re.compile(r"[\s$]{0,4}(?:\\text\{ ?)?(?:,|、|;|and|or|と|または|, ?and|, ?or)(?: ?\})?[\s$]{0,4}")
 TAG = re.compile(r"<(/?)(?:final[_-]?)?answer>", re.IGNORECASE)
-_HASHES = re.compile(r"^#{2,6} ?")
+_EDGES = re.compile(r"^#{2,6} ?|(?:\\\\|\\[ ,;!]| )+$")
 _DRESSES = (
     ("<", ">"),
     ("**", "**"),
+    ("*", "*"),
     ("__", "__"),
     ("$$", "$$"),
     ("$", "$"),
@@ -25,13 +26,13 @@ def undress(phrase: str) -> str:
     """Returns `phrase` without the marks of emphasis, code or mathematics around it."""
     phrase = phrase.strip()
     for _ in range(len(_DRESSES)):
-        phrase = _HASHES.sub("", phrase)
+        phrase = _EDGES.sub("", phrase)
         bare = phrase.rstrip(".。") if phrase.endswith((".", "。")) else phrase
         for opening, closing in _DRESSES:
             long_enough = len(bare) > len(opening) + len(closing)
             if long_enough and bare.startswith(opening) and bare.endswith(closing):
                 inner = bare[len(opening) : -len(closing)]
-                if opening in {"$", "<"} and (opening in inner or closing in inner):
+                if len(opening) == 1 and (opening in inner or closing in inner):
                     continue  # `$5 or $6` is money, and `$a$ and $b$` two formulas
                 phrase = inner.strip()
                 break

@@ -18,27 +18,31 @@ _SYMBOLS = frozenset(
         "deg th st nd rd pt px ha cc yo rpm bps"
     ).split()
 )
+_ATTACHED = frozenset("m g h l L V W".split())
 _MONTHS = (
     "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?|Oct(?:ober)?"
     "|Nov(?:ember)?|Dec(?:ember)?"
 )
 _OPERATOR_BEFORE = re.compile(
-    r"[+×÷^·±≤≥≠√_{<〜\\] ?$"
+    r"[+×÷^·±≤≥≠√_{<〜\\⌊⌈] ?$|\|$|\bmod ?$|[\u0370-\u039c\u039e-\u03bb\u03bd-\u03ff]$"
     r"|(?<![=-])> ?$"  # => and -> are arrows
     r"|\* $|[^\s(「『:|*]\*+$"  # ** is emphasis
     r"|\d:$|\d : ?$|[\w)}] ?/ ?$|\d\D{0,12}~ ?$|\d ?x ?$"
-    r"|\\[A-Za-z]+ ?$|[A-Za-z]\($"
+    r"|\\[A-Za-z]+ ?$|[A-Za-z]\($|(?<![A-Za-z'])[b-zB-HJ-Z][,;] ?[-+]?$"
 )
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\bneither|\bnor)(?: (?:be|equal(?: to)?|necessarily))? ?$"
     r"|\b(?:more|less|greater|fewer|larger|smaller|higher|lower|bigger) than ?$"
+    r"|\b(?:over|under|above|below|exceeds?) ?$"
     rf"|\b(?:{_MONTHS})\.? ?$",
     re.IGNORECASE,
 )
 _OPERATOR_AFTER = re.compile(
-    r" ?(?:[+×÷^·±√{_≤≥≠]|\*(?!\*)|>|<(?!/?[a-z]{2})|\\(?![\s)\]]))"
+    r" ?(?:[+×÷^·±√{_≤≥≠]|\*(?!\*)(?= ?[\w(\\$])|>|<(?!/?[a-z]{2})|\\(?![\s)\]]))"
     r"| ?[-~〜～] ?[\d(\\]|-[A-Za-z](?![A-Za-z])| - (?![A-Za-z]{2})|:\d| ?/ ?\("
     r"|\.\\|\([a-z][)+\-*^]"
+    r"|\||\.?e[+-]?\d| ?[\u0370-\u03a8\u03aa-\u03bb\u03bd-\u03ff]"  # |-5|, 2π; Ω and μ are units
+    r"|[,;] ?[-+]?(?:[b-zB-HJ-Z](?![A-Za-z'])|\\[A-Za-z])"  # 1, i, -i
 )
 _OTHERWISE = re.compile(
     r"割|ではな|じゃな|.{0,2}?(?:以上|以下|未満|より[大小多少高低長短重軽])"
@@ -70,6 +74,8 @@ def standing(text: str, found: Numeral, before: Numeral | None) -> Fraction | No
         before: The number before that one, if there is one.
     """
     value = found.value
+    if before is not None and before.start == found.start:  # 1,2,3
+        return None
     if value is None or _bound_before(text, found) or _bound_after(text, found):
         return None
     if before is not None and _belongs_to(text[before.end : found.start]):
@@ -107,7 +113,12 @@ def _bound_after(text: str, found: Numeral) -> bool:
         return False
     letters, gap = word["letters"], word["gap"]
     if letters in _SYMBOLS:
-        return letters == "a" and not gap
+        # 5m is a length and 2s may be anything; 25 m^2 is an area and 3s^2 is not.
+        return (
+            not gap
+            and len(letters) == 1
+            and (letters not in _ATTACHED or (right[1:2] == "^" and letters != "m"))
+        )
     # Three letters are a unit, two are one behind a blank (5 lb), a single one is a variable.
     return not gap if len(letters) == 2 else letters == "x" or (len(letters) == 1 and letters not in "AI")
 

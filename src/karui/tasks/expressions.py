@@ -33,6 +33,8 @@ _NAME = re.compile(
     r"|[A-Za-z][A-Za-z ]{2,60}",
 )
 _VARIABLE = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])|\\[a-z]")
+_TO_THE_SECOND = re.compile(r"\d{1,2}:[0-5]\d:[0-5]\d")
+_CONTINENTAL = re.compile(r"[-+]?\d{1,3}(?:[. ]\d{3})+,\d+")
 _DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
 _ABOUT = re.compile(r"\\(?:approx|simeq|doteq)(?![a-z])|[≈≒]")
 _EITHER_SIGN = re.compile(r"(?:\\pm|±) ?(?=[^,;±+-]*$)(?!.*\\[pm][pm])")
@@ -45,15 +47,17 @@ _UNIT_TEXT = re.compile(
 )
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mbox|boldsymbol|mathbf) ?\{([^{}]*)\}")
 _OR = re.compile(
-    r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:or|and) ?\}|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、"
-    r"|(?<=\d)と(?=[-\d\\])|;",
+    r"\\(?:text|mathrm|quad|mbox) ?\{ ?(?:, ?)?(?:or|and) ?\}"
+    r"|(?<=[\d)}\s])(?:or|and)(?=[\s\d\\({-])|または|、"
+    r"|(?<=\d)と(?=[-\d\\])|(?<!\\);",
 )
 _CHANGED = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-z])", r"\\frac"),
         (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
-        (r"(?<!\\)\\(?:[!,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|~", " "),
+        (r"(?<!\\)\\(?:[!,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|(?<!\d)~|~(?!\d)", " "),
+        (r"\\(?:textcolor|color) ?\{[^{}]*\}|\\(?:bf|rm|it|sf)(?![a-z])", ""),
         (r"\\(?:times|cdot|ast)(?![a-z])|[×·∙*](?!\*)", r"\\cdot "),
         (r"\*\*", "^"),
         (r"\\(?:le|leqslant)(?![a-z])|≤", r"\\leq "),
@@ -68,11 +72,11 @@ _CHANGED = tuple(
         (r"∪", r"\\cup "),
         (r"±", r"\\pm "),
         (r"\^ ?\{? ?\\circ ?\}?|\\degree(?![a-z])|°|\\?%|\\\$", ""),
-        (r"\\frac ?(\d) ?(\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac ?(\\[a-zA-Z]+|\w) ?(\\[a-zA-Z]+|\w)", r"\\frac{\1}{\2}"),
         (r"\\frac ?\{([^{}]*)\} ?(\d|[a-z])", r"\\frac{\1}{\2}"),
         (r"([\^_]) ?\{ ?(\w) ?\}", r"\1\2"),
         (r"(\\[a-zA-Z]+) (?=[a-zA-Z])", "\\1\x00"),
-        (r" ", ""),
+        (r"(?<!\d) | (?!\d)", ""),  # 12 15 is not 1215
         ("\x00", " "),
     )
 )
@@ -174,7 +178,7 @@ def same_ratio(one: str, other: str) -> bool:
 
 
 def _bare(phrase: str) -> str:
-    phrase = tidy(phrase).rstrip(".。").strip()
+    phrase = tidy(phrase).rstrip(".。,;").strip()
     if wrapped := _WRAPPED.fullmatch(phrase):
         phrase = wrapped[1].strip()
     while len(phrase) > 2 and phrase[0] == phrase[-1] == "$" and "$" not in phrase[1:-1]:
@@ -196,6 +200,8 @@ def _ratio(phrase: str) -> str | None:
     text = delatex(phrase)
     if (time := clock(text)) is not None:
         return time
+    if _TO_THE_SECOND.fullmatch(text):
+        return text
     return _reduced(text) if _RATIO.fullmatch(text) else None
 
 
@@ -220,6 +226,8 @@ def _members(phrase: str) -> str | None:
             break
     else:
         inner = _OR.sub(",", text)
+        if _CONTINENTAL.fullmatch(text):
+            return None
         if len(_split(inner)) < 2:
             return None
     parts = [part for part in _split(inner) if part.strip()]

@@ -20,6 +20,8 @@ MAX_TEXT = 12_000
 """Characters that are read, from the end, once a text that runs on was cut."""
 
 _HTML = re.compile(r"</?(?:b|strong|i|em|u|p|mark|code|span)>", re.IGNORECASE)
+# GSM8K's own notes of sums, which models learn: <<9*2=18>>18.
+_SUM = re.compile(r"<<[^<>\n]{1,200}>>(?= ?[\d$])|<<([^<>\n]{1,200})>>")
 _RULE = re.compile(r"[\s`*_#=~$\\()\[\]-]+|</?[a-z_]+>")
 _STATED = re.compile(
     r"(?:"
@@ -120,7 +122,8 @@ def recent(text: str) -> str:
     """Returns the part that is read: the end, with runs of blanks as one, and nothing of what was run on."""
     if len(text) > 4 * MAX_TEXT:
         text = text[-4 * MAX_TEXT :]
-    text = re.sub(r"[^\S\n]+", " ", _HTML.sub("", text))
+    text = _SUM.sub(lambda m: m[1] or "", _HTML.sub("", text))
+    text = re.sub(r"[^\S\n]+", " ", text)
     text = re.sub(r" ?\n[ \n]*", lambda m: "\n\n" if m[0].count("\n") > 1 else "\n", text)
     return before_run_on(text)[-MAX_TEXT:]
 

@@ -21,7 +21,7 @@ _DASH_BEFORE_NUMBER = re.compile(r"[‐‑‒–](?=\s?(?:[\d.¥$]|\\[dt]?frac|\
 _LONG_DASH = re.compile(r"(?:^|(?<=[\s(=:{はがも、。]))[—―ー─](?=\d)")
 
 _WRAPPED = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|emph|mathrm|mathbf|mathit|mathsf|mathtt|mbox|bold"
+    r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|emph|underline|mathrm|mathbf|mathit|mathsf|mathtt|mbox|bold"
     r"|operatorname|boldsymbol|bf|rm)\s?\{([^{}]*)\}",
 )
 _BRACED = re.compile(r"\s?\{([^{}\",]*)\}\s?")
@@ -42,7 +42,8 @@ _REPLACED = tuple(
         (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
         (r"(?<=\d)\\[,!;: ]\s?(?=\d{3}(?!\d))", ""),
         (r"(?<!\\)\\!", ""),
-        (r"(?<!\\)\\(?:[,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|~", " "),
+        (r"(?<!\\)\\(?:[,;: ]|quad(?![a-z])|qquad(?![a-z])|displaystyle(?![a-z]))|(?<!\d)~|~(?!\d)", " "),
+        (r"\\(?:textcolor|color) ?\{[^{}]*\}|\\(?:bf|rm|it|sf)(?![a-z])", ""),
         (r"\\(?:yen|textyen)\b", "¥"),
         (r"\\(?:euro|texteuro)\b", "€"),
         (r"\\(?:pounds|textsterling)\b", "£"),

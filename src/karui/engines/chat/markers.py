@@ -1,5 +1,6 @@
 """The texts around a model's thinking and its answer."""
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -8,6 +9,9 @@ BOX = "\\boxed{"
 
 PLAIN_ENDINGS = (BOX, "final answer is", "final answer:")
 """Where the reasoning of a model without markers is taken to end (compared without case)."""
+
+
+_ONE_TAG = re.compile(r"(?:<[^<>\n]*>)?")
 
 
 class Start(IntEnum):
@@ -59,6 +63,11 @@ class Markers:
         return not self.close
 
     @property
+    def untold(self) -> bool:
+        """Whether its bridge is only what is usual."""
+        return self.bridge == f"\n{self.close}\n\n{self.answer}"
+
+    @property
     def suffix(self) -> str:
         """What forces an answer at once, where the model itself puts its answers."""
         return ("\n\nThe final answer is " if self.plain else self.bridge) + BOX
@@ -72,7 +81,19 @@ class Markers:
         return self.empty if self.close in self.empty else self.bridge
 
     def start(self, tail: str) -> Start:
-        """Returns what a model does next behind `tail`: what a prompt ends with, after the user's words."""
+        """Returns what a model does next behind `tail`: what a prompt ends with, after the user's words.
+
+        A pair of markers that other text follows is only spoken of: "think between <think> and </think>".
+        """
+        closed = tail.rfind(self.close)
+        behind = tail[closed + len(self.close) :].strip() if closed >= 0 else ""
+        # One tag alone may be an opening of the answer that nothing else has shown.
+        if behind != self.answer.strip() and not _ONE_TAG.fullmatch(behind):
+            tail = behind
+        return self.start_behind(tail)
+
+    def start_behind(self, tail: str) -> Start:
+        """Returns what a model does next behind what it has written of its turn."""
         opened, closed = tail.rfind(self.open), tail.rfind(self.close)
         if opened >= 0 and self.answer:
             # Where answers are messages of their own, a prompt may close the thinking and open no answer.

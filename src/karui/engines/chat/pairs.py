@@ -38,12 +38,23 @@ def in_text(text: str, where: str) -> Markers | None:
     """
     if _CHANNELS in text:
         return _channels(f"{_CHANNELS} stands in {where}.")
-    for begin, end, family in _PAIRS:
+    for begin, end, _ in _PAIRS:
         if begin in text or end in text:
-            answer = next((a for a in _NAMED_ANSWERS if a in text and a.replace("<", "</") in text), "")
-            how = f"{begin if begin in text else end} stands in {where}."
-            return _known(begin, end, family, how, answer)
+            return made(begin, end, f"{begin if begin in text else end} stands in {where}.", text)
     return None
+
+
+def made(begin: str, end: str, how: str, text: str) -> Markers:
+    """Returns the markers of a pair, known or not.
+
+    Args:
+        begin: Opens the thinking.
+        end: Closes it.
+        how: How the pair was found.
+        text: Where: it may name a tag for the answer.
+    """
+    answer = next((a for a in _NAMED_ANSWERS if a in text and a.replace("<", "</") in text), "")
+    return _known(begin, end, named(begin, end), how, answer)
 
 
 def in_vocabulary(tokens: Collection[str]) -> Markers | None:

@@ -180,7 +180,7 @@ def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Sta
     if not prompt.thinking:
         start = Start.ANSWERING
     if prompt.prefill and not markers.plain:
-        begun = markers.start(prompt.prefill)
+        begun = markers.start_behind(prompt.prefill)
         start = start if begun is Start.UNDECIDED else begun
     return text + prompt.prefill, start
 

@@ -20,18 +20,17 @@ from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.watch import Checkpoint
 from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
 from karui.engines.chat.markers import Start
+from karui.engines.openai_http.counting import counted
 from karui.engines.openai_http.finish import Ending, ending, is_cut
 from karui.engines.openai_http.fork import Fork
+from karui.engines.openai_http.pieces import Piece, pieces_of
 from karui.engines.openai_http.requests import Opening, limit_of
-from karui.engines.openai_http.split import Piece, Split, pieces_of
+from karui.engines.openai_http.split import Split
 from karui.engines.openai_http.usage import Usage
 from karui.engines.openai_http.wire import Chunk, read_chunk
 
 if TYPE_CHECKING:
     from karui.engines.openai_http.parts import Parts
-
-_LATE = 16
-"""Tokens by which the server's own count may differ from the listed ones before something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +234,8 @@ class HttpStream:
         split, usage = self._split, self._usage
         assert split is not None
         split.finish(cut=ending(arrival.finish) in {Ending.LIMIT, Ending.CUT})
-        written, thinking_tokens, shared = self._written(split)
+        written, thinking_tokens, shared = counted(split, usage, self._parts.can, self._parts.client.url)
+        self._received = max(self._received, written)
         answering = split.ended_thinking or split.start is Start.ANSWERING
         truncated = is_cut(arrival.finish, thinking=not answering and not self._parts.wording.markers.plain)
         text = ""
@@ -271,33 +271,6 @@ class HttpStream:
             finish=arrival.finish,
             remark="; ".join(filter(None, remarks)),
         )
-
-    def _written(self, split: Split) -> tuple[int, int, str]:
-        """Returns all tokens, those of the thinking, and how these were inferred; "" where they were counted.
-
-        Where the server has counted them, it is as it says.
-        """
-        usage, can = self._usage, self._parts.can
-        written, thinking, shared = split.written, split.thinking_tokens, ""
-        if usage is None:
-            return written, thinking, shared
-        if can.counting and abs(usage.completion - written) > _LATE:
-            raise EngineError(
-                f"{self._parts.client.url} listed {written} tokens and counts {usage.completion}.",
-                why="Tokens have been lost, or a stream was retried on the way.",
-                remedy="Record again; if it stays so, the server's own usage cannot be relied on.",
-            )
-        if not can.counting and split.thinking and usage.completion != written:
-            # Its events hold any number of tokens each.
-            thinking = usage.thinking or 0
-            if not thinking:
-                length = len(split.thinking) + len(split.answer)
-                thinking = round(usage.completion * len(split.thinking) / length)
-                shared = "the thinking's tokens, from its share of the characters"
-        elif not can.visible and usage.thinking is not None:
-            thinking = usage.thinking
-        self._received = max(self._received, usage.completion)
-        return max(usage.completion, thinking), thinking, shared
 
     def __del__(self) -> None:
         """Ends the request of a stream that was forgotten."""

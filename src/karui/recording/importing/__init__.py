@@ -35,10 +35,10 @@ __all__ = [
     "LoggedTrial",
     "Source",
     "adapters",
-    "formats",
     "import_log",
     "import_traces",
     "imported",
+    "known_formats",
     "recognised",
 ]
 
@@ -218,7 +218,7 @@ def _noun(problems: list[str]) -> str:
     return "lines" if all(p.startswith("line ") for p in problems) else "rows"
 
 
-def formats() -> Iterator[tuple[str, str]]:
+def known_formats() -> Iterator[tuple[str, str]]:
     """Yields name and description of every format."""
     for name, each in adapters().items():
         yield name, each.summary()

@@ -69,6 +69,8 @@ class Head:
             row = json.loads(first)
         except (ValueError, RecursionError):
             row = None
+        row = row.get("data", row) if isinstance(row, dict) else row  # a page, as APIs hand them out
+        row = row[0] if isinstance(row, list) and row else row
         found = row if isinstance(row, dict) else (key.decode() for key in _KEY.findall(raw))
         return cls(path, frozenset(found))
 

@@ -104,7 +104,7 @@ def rows_of(path: Path, problems: list[str]) -> Iterator[Row]:
     number, first = 1, next(lines, "")
     while first and not first.strip():
         number, first = number + 1, next(lines, "")
-    if _suffix(path) not in _LINES and not _is_row(first):
+    if _suffix(path) not in _LINES and (not _is_row(first) or _is_page(first)):
         yield from _items(path, "".join([first, *lines]), problems, number)
         return
     while first:
@@ -141,11 +141,21 @@ def head(path: Path) -> bytes:
         InputError: It cannot be read.
     """
     opener = _PACKED.get(path.suffix.lower())
+    found = b""
     try:
         with opener(path, "rb") if opener else path.open("rb") as packed:
-            return packed.read(_HEAD)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            while len(found) < _HEAD and (more := packed.read(1 << 14)):
+                found += more
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        if not found:
+            raise InputError(
+                f"{path} cannot be read.",
+                why=f"The packed file was cut off before anything of it could be unpacked ({error}).",
+                remedy="Get the whole file.",
+            ) from error
+    except OSError as error:
         raise InputError(f"{path} cannot be read.", why=f"{type(error).__name__}: {error}") from error
+    return found
 
 
 def broken(error: BaseException, *, whole: bool = False) -> str:
@@ -171,6 +181,11 @@ def parsed(value: Any) -> Any:
 def _suffix(path: Path) -> str:
     packed = path.suffix.lower() in _PACKED
     return Path(path.stem).suffix.lower() if packed else path.suffix.lower()
+
+
+def _is_page(line: str) -> bool:
+    """Whether a line is a page of rows, as APIs hand them out."""
+    return isinstance(json.loads(line).get("data"), list)
 
 
 def _is_row(line: str) -> bool:

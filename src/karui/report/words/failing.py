@@ -18,8 +18,8 @@ FAILING: dict[str, tuple[str, str]] = {
         "{n}問に対する{replies}件の回答から、比較できる答えを1件も読み取れませんでした。",
     ),
     "fails_below floor": (
-        ("{hits} of its {replies} replies to {n} questions are right ({share}; 95% interval {bounds})."),
-        "{n}問に対する{replies}件の回答のうち、正解は{hits}件でした（{share}、95%区間{bounds}）。",
+        ("{hits} of its {replies} replies to {n} questions are {right} ({share}; 95% interval {bounds})."),
+        "{n}問に対する{replies}件の回答のうち、{right}は{hits}件でした（{share}、95%区間{bounds}）。",
     ),
     "fails_near chance": (
         (
@@ -34,11 +34,13 @@ FAILING: dict[str, tuple[str, str]] = {
     "rule_fix": (
         (
             "Rule: a baseline fails if none of its replies is right, if under {floor} are (and under "
-            "{plausible} at 95% confidence), or if it cannot be told from guessing."
+            "{plausible} at 95% confidence), or if it cannot be told from guessing. Intervals are Wilson's, "
+            "with questions counted, not replies."
         ),
         (
-            "判定基準：正解が1件もない場合、正答率が{floor}未満の場合（信頼度95%で{plausible}未満）、ま"
-            "たは当て推量と区別できない場合に、ベースラインの見直しが必要と判定します。"
+            "判定基準：正解が1件もない場合、正答率が{floor}未満の場合（信頼度95%で{plausible}未満）、また"
+            "は当て推量と区別できない場合に、ベースラインの見直しが必要と判定します。区間は回答ではなく問"
+            "題を単位としたWilson区間です。"
         ),
     ),
     "likely": (
@@ -95,6 +97,20 @@ FAILING: dict[str, tuple[str, str]] = {
         ("Name a verifier that reads it in the column verifier, or give the bare answer as the reference."),
         "verifier列で適切な判定方式を指定するか、正解例を答えだけの短い形に直してください。",
     ),
+    "because_partial": (
+        "What was read is only a part of the reference in {count} of {of} replies (verifier: {detail}).",
+        "{of}件中{count}件では、読み取った答えが正解例の一部にとどまっています（判定方式：{detail}）。",
+    ),
+    "cure_partial": (
+        (
+            "Give the bare answer as the reference, without units or sentences around it, or name a verifier "
+            "that reads both, such as numeric, in the column verifier."
+        ),
+        (
+            "正解例を、単位や文を除いた答えだけの形に直すか、両方を読み取れる判定方式（例：numeric）を"
+            "verifier列で指定してください。"
+        ),
+    ),
     "because_truncated": (
         "The limit of {detail} tokens cut {count} of {of} replies: they never came to an answer.",
         "{of}件中{count}件の回答が、上限の{detail}トークンで打ち切られ、答えに到達しませんでした。",
@@ -103,19 +119,27 @@ FAILING: dict[str, tuple[str, str]] = {
         "Record again, into a new folder, with a larger --max-tokens.",
         "--max-tokensを大きくして、新しいフォルダーに記録し直してください。",
     ),
-    "because_repeats": (
-        "{count} of {of} replies repeat the same passage to their end.",
-        "{of}件中{count}件の回答が、同じ文章の繰り返しで終わっています。",
+    "because_loops": (
+        "{count} of {of} replies loop: they say the same passage again and again.",
+        "{of}件中{count}件の回答が、同じ文章を繰り返すループに陥っています。",
     ),
-    "cure_repeats": (
+    "cure_loops": (
         (
-            "Sample as the model's card recommends (--temperature, --top-p); check its weights and "
-            "chat template."
+            "Sample as the model's card recommends (--temperature, --top-p), never greedily; check its "
+            "weights and its chat template."
         ),
         (
-            "モデルの推奨値に合わせてサンプリングを設定し（--temperature、--top-p）、重みとチャットテン"
-            "プレートを確認してください。"
+            "モデルの推奨値に合わせてサンプリングを設定し（--temperature、--top-p。greedyは不可）、重みと"
+            "チャットテンプレートを確認してください。"
         ),
+    ),
+    "because_timeouts": (
+        "The comparison of {count} answers ran into its time limit (verifier: {detail}).",
+        "{count}件の答えの照合が制限時間を超えました（判定方式：{detail}）。",
+    ),
+    "cure_timeouts": (
+        "Name a simpler verifier in the column verifier, such as numeric or exact.",
+        "verifier列で、numericやexactなどのより単純な判定方式を指定してください。",
     ),
     "because_alike": (
         "{count} of {of} answers are the same, {detail}, although the questions differ.",

@@ -27,7 +27,7 @@ FIRST: dict[str, tuple[str, str]] = {
     "decision": ("Decision", "判定"),
     "adopt": ("Adopt", "採用を推奨します"),
     "pilot": ("Pilot", "限定的な試験導入を推奨します"),
-    "collect": ("Collect {more} more questions", "あと{more}問の追加が必要です"),
+    "collect": ("Collect {more} more test questions", "検証用の問題があと{more}問必要です"),
     "collect_unknown": ("Collect more questions", "問題の追加が必要です"),
     "nothing": ("Nothing to gain", "現状維持を推奨します"),
     "withdrawn": ("Withdrawn", "採用を取り消します"),
@@ -161,8 +161,14 @@ FIRST: dict[str, tuple[str, str]] = {
         ),
     ),
     "next_collect": (
-        ("Collect more questions with answers and run the same command again; what was recorded is kept."),
-        ("答えのわかる問題を追加し、同じコマンドを再実行してください。これまでの記録はそのまま使えます。"),
+        (
+            "Collect more questions with answers and run the same command again with a new --out. Of four "
+            "recorded questions three test plans, and one chooses their order."
+        ),
+        (
+            "答えのわかる問題を追加し、--outを変えて同じコマンドを再実行してください。記録した問題の4分の3"
+            "が検証に、4分の1が検定順の決定に使われます。"
+        ),
     ),
     "next_nothing": (
         "Leave the settings as they are. Repeat the study when the model or the questions change.",

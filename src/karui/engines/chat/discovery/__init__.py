@@ -7,7 +7,8 @@ In this order: what the user says (`Override`), the tokenizer's `response_templa
 marked thinking and answers, prompts under each of the template's arguments, known pairs of markers.
 """
 
-from karui.core.errors import ModelError
+from dataclasses import replace
+
 from karui.engines.chat.discovery.arguments import read_source
 from karui.engines.chat.discovery.evidence import NONSENSE, Known, seen_in
 from karui.engines.chat.discovery.inference import infer_markers
@@ -16,14 +17,15 @@ from karui.engines.chat.discovery.renderings import (
     bare_turns,
     kept_field,
     marked_turn,
+    plain_question,
     takes_system,
     try_arguments,
+    try_words,
     turn_end,
-    word_that_stops,
 )
 from karui.engines.chat.discovery.switches import Switching
-from karui.engines.chat.discovery.turn import QUESTION
-from karui.engines.chat.format import Finding, Raised, Rendering, Switch, ThinkingFormat, listed, turns
+from karui.engines.chat.discovery.turn import closing_of
+from karui.engines.chat.format import Finding, Switch, ThinkingFormat, listed
 from karui.engines.chat.markers import Start
 
 __all__ = ["Discovery", "Known", "discover"]
@@ -35,19 +37,12 @@ def discover(known: Known) -> Discovery[ThinkingFormat]:
     Raises:
         ModelError: The template cannot show a question at all, or two findings contradict each other.
     """
-    usual = yield Rendering(turns(("user", QUESTION)))
-    if isinstance(usual, Raised) or QUESTION not in usual:
-        raise ModelError(
-            "The chat template cannot show the model a question.",
-            why=usual.why
-            if isinstance(usual, Raised)
-            else "What it renders does not hold the user's message.",
-            remedy="Put the model's own chat_template.jinja beside its tokenizer.",
-        )
+    usual = yield from plain_question()
     source = read_source(known.template)
     shown = seen_in(usual)
     tried = yield from try_arguments(source, shown)
-    bare = yield from bare_turns(tried)
+    tried += yield from try_words(source, shown)
+    bare = yield from bare_turns(shown, tried)
     turn = yield from marked_turn(tried, shown, bare)
     markers = infer_markers(known, turn, shown, tried, bare)
     looked = Switching(source, shown, tried, markers)
@@ -55,11 +50,11 @@ def discover(known: Known) -> Discovery[ThinkingFormat]:
     if on.arguments:  # some templates look at the effort only where the thinking is on
         more = yield from try_arguments(source, shown, on.arguments)
         looked = Switching(source, shown, [*tried, *more], markers)
-    if off is None and source.words and not markers.plain:
-        off = yield from word_that_stops(source, shown, markers)
     system = yield from takes_system()
     history = yield from kept_field(on)
     end = yield from turn_end(on)
+    if markers.answer and not markers.answer_close:
+        looked = replace(looked, markers=replace(markers, answer_close=closing_of(markers.answer, end)))
     return put_together(known, looked, on, off, system=system, history=history, end=end)
 
 
@@ -70,7 +65,7 @@ def put_together(
     said, markers = known.override, looked.markers
     on = said.on or on
     off = said.off or off
-    efforts = said.efforts if said.efforts is not None else looked.efforts()
+    efforts = said.efforts if said.efforts is not None else looked.efforts(on)
     budget = said.budget if said.budget is not None else looked.budget()
     history = said.history if said.history is not None else history
     end = said.turn_end or end
@@ -119,7 +114,13 @@ def put_together(
         rows.append(Finding("raises", ", ".join(raised), "the template's own errors; these are not offered"))
     notes = []
     if on.arguments or on.word:
-        notes.append(f"The model does not think by itself: full thinking is asked for with {on}.")
+        left = by_default is Start.UNDECIDED and off is not None and looked.closes(off)
+        why = (
+            "Told nothing, the model thinks or not, as it likes"
+            if left
+            else "The model does not think by itself"
+        )
+        notes.append(f"{why}: full thinking is asked for with {on}.")
     if not system:
         notes.append("The chat template has no system message: it is put before the question.")
     if known.described is not None and known.described.note:

@@ -9,24 +9,20 @@ THINKS = re.compile(r"think|reason|effort|deliberat|thought|budget", re.IGNORECA
 """What the name of an argument about thinking holds."""
 EFFORT = re.compile(r"effort|strength|intensity", re.IGNORECASE)
 """What the name of an argument holds that says how much to think."""
-USUAL = (
-    "enable_thinking",
-    "thinking",
-    "thinking_mode",
-    "reasoning_effort",
-    "thinking_budget",
-    "reasoning",
-)
-"""Arguments to try where the source cannot be read: the names that models released until 2026 use."""
-USUAL_VALUES = ("disabled", "enabled")
 LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Levels of effort in the order of OpenAI's API; models know some of them only."""
+QUIET = frozenset({"none", "off", "disabled", "disable", "no_think", "no_thinking", "nothink", "no-think"})
+"""Values that ask for no thinking at all."""
 _NOT_ABOUT_THINKING = frozenset(
     "messages tools documents add_generation_prompt continue_final_message bos_token eos_token pad_token "
     "unk_token sep_token cls_token mask_token additional_special_tokens raise_exception strftime_now "
     "namespace range dict lipsum cycler joiner loop tool_choice response_format response_schema "
     "add_vision_id builtin_tools controls".split()
 )
+
+
+_OTHERS = 12
+"""Names that are tried at most, unless they say that they are about thinking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,12 @@ class Argument:
         return bool(EFFORT.search(self.name))
 
     @property
+    def level(self) -> str:
+        """The level of effort that its name asks for, as `low_effort` does; "" for none."""
+        level = self.name.removesuffix("_effort")
+        return level if level in LEVELS else ""
+
+    @property
     def budget(self) -> bool:
         """Whether it says after how many tokens to stop."""
         return "budget" in self.name.lower()
@@ -55,6 +57,23 @@ class Argument:
     def about_thinking(self) -> bool:
         """Whether its name says that it is about thinking."""
         return bool(THINKS.search(self.name) or EFFORT.search(self.name))
+
+
+USUAL = (
+    Argument("enable_thinking"),
+    Argument("thinking"),
+    Argument("thinking_mode", ("disabled", "enabled")),
+    Argument("reasoning_effort", ("no_think",)),
+    Argument("thinking_effort"),
+    Argument("reasoning_strength"),
+    Argument("low_effort"),
+    Argument("medium_effort"),
+    Argument("thinking_budget"),
+    Argument("reasoning"),
+)
+"""Arguments to try where the source cannot be read: the names that models released until 2026 use."""
+USUAL_WORDS = ("/no_think", "/think")
+"""Commands to try there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +97,8 @@ def read_source(template: str) -> Source:
     Args:
         template: A Jinja template; "" where it is not to be had.
     """
-    usual = tuple(Argument(name, USUAL_VALUES) for name in USUAL)
     if not template:
-        return Source(usual, readable=False)
+        return Source(USUAL, USUAL_WORDS, readable=False)
     from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
@@ -88,9 +106,12 @@ def read_source(template: str) -> Source:
         names = meta.find_undeclared_variables(_environment().parse(template)) - _NOT_ABOUT_THINKING
         tree = _environment().parse(template)
     except (TemplateSyntaxError, RecursionError):
-        return Source(usual, readable=False)
+        return Source(USUAL, USUAL_WORDS, readable=False)
     found = [Argument(name, tuple(_compared(tree, name))) for name in sorted(names)]
-    found.sort(key=lambda a: not a.about_thinking)
+    # Whoever looks whether a name is defined takes it for an argument; others may be the template's own.
+    asked = {n.node.name for n in tree.find_all((nodes.Test, nodes.Filter)) if isinstance(n.node, nodes.Name)}
+    found.sort(key=lambda a: (not a.about_thinking, a.name not in asked))
+    found = [a for n, a in enumerate(found) if a.about_thinking or n < _OTHERS]
     words = [c.value for c in tree.find_all(nodes.Const) if isinstance(c.value, str)]
     commands = dict.fromkeys(w.strip() for w in words if re.fullmatch(r"\s*/[a-z_]+\s*", w))
     return Source(tuple(found), tuple(w for w in commands if THINKS.search(w)))

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from karui.engines.chat.discovery.arguments import Argument
+from karui.engines.chat.discovery.arguments import QUIET, Argument
 from karui.engines.chat.discovery.response_template import Described
 from karui.engines.chat.discovery.tags import from_first_tag
 from karui.engines.chat.discovery.turn import QUESTION
+from karui.engines.chat.format import Switch
 from karui.engines.chat.markers import PLAIN_ENDINGS
 from karui.engines.chat.override import Override
 
@@ -56,22 +57,54 @@ def seen_in(text: str) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A prompt under one value of one argument; `seen` is None where the template raised."""
+    """A prompt under one value of one argument, or with a word in its system message.
+
+    Attributes:
+        argument: Which argument; of a word, one that bears its name.
+        value: What it was.
+        seen: The prompt; None where the template raised.
+        beside: Further arguments that were given.
+        word: What was put behind the system message instead of an argument, "" for nothing.
+    """
 
     argument: Argument
     value: Any
     seen: Seen | None
     beside: Mapping[str, Any] = field(default_factory=dict)
+    word: str = ""
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What the template was told."""
-        return {**self.beside, self.argument.name: self.value}
+        return {**self.beside, **({} if self.word else {self.argument.name: self.value})}
+
+    @property
+    def switch(self) -> Switch:
+        """The same as a switch."""
+        return Switch(self.arguments, self.word)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether its value is a word for no thinking at all, such as "none"."""
+        return isinstance(self.value, str) and self.value.lower() in QUIET
 
 
 def tails_of(usual: Seen, tried: list[Tried]) -> list[str]:
     """Returns what prompts end with, under whatever arguments; each once."""
     return list(dict.fromkeys([usual.tail, *(t.seen.tail for t in tried if t.seen is not None)]))
+
+
+def different(usual: Seen, tried: list[Tried]) -> list[dict[str, Any]]:
+    """Returns the arguments under which turns may look different, none at all first.
+
+    How much to think changes turns only where it changes what prompts end with.
+    """
+    found: dict[Any, dict[str, Any]] = {usual: {}, usual.tail: {}}
+    for t in tried:
+        if t.seen is not None and not t.word:
+            how_much = t.argument.effort or t.argument.budget
+            found.setdefault(t.seen.tail if how_much else t.seen, t.arguments)
+    return [a for n, a in enumerate(found.values()) if n != 1]
 
 
 def about_thinking(tried: list[Tried]) -> bool:

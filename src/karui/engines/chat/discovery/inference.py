@@ -10,6 +10,8 @@ from karui.engines.chat.discovery.tags import closers, openers, tags
 from karui.engines.chat.discovery.turn import Turn, common_header, says_thinking
 from karui.engines.chat.markers import Markers, plain
 
+_TOLD = "what the prompt tells the model to write"
+
 
 def infer_markers(
     known: Known, turn: Turn | None, usual: Seen, tried: list[Tried], bare: list[str]
@@ -20,9 +22,10 @@ def infer_markers(
         _described(None if settled else known.described, turn)
         or _of_turn(turn)
         or _of_prompts(known, usual, tried, bare)
+        or _of_instructions(known, usual, tried)
     )
     if found is None and known.table:
-        found = _of_table(known, usual, tried)
+        found = _of_table(known, tried)
     if found is None:
         found = plain(_why_plain(known), known.endings)
     found = _with_own_forms(found, usual, tried, bare)
@@ -91,10 +94,27 @@ def _of_prompts(known: Known, usual: Seen, tried: list[Tried], bare: list[str]) 
         last = tail[tags(tail)[-1][0] :].strip() if tags(tail) else ""
         if not last or not says_thinking(last) or all(last in b for b in bare):
             continue
-        closing = next((c for c in closers(last) if c in known.template or c in known.tokens), "")
-        if closing and tail.rstrip().endswith(last):
+        if not tail.rstrip().endswith(last):
+            continue
+        if closing := next((c for c in closers(last) if c in known.template or c in known.tokens), ""):
             how = f"Prompts end with {last}, and the chat template knows {closing}."
             return Markers(last, closing, pairs.named(last, closing), how)
+        if not (known.template or known.tokens) and (closing := next(iter(closers(last)), "")):
+            how = f"Prompts end with {last}; that {closing} ends it is what such tags usually have."
+            return Markers(last, closing, pairs.named(last, closing), how)
+    return None
+
+
+def _of_instructions(known: Known, usual: Seen, tried: list[Tried]) -> Markers | None:
+    """Finds the tags that a prompt tells the model to put its thinking, and perhaps its answer, into."""
+    for seen in (usual, *(t.seen for t in tried if t.seen is not None and t.value is True)):
+        text = seen.before + seen.tail
+        if known.table and (found := pairs.in_text(text, _TOLD)):
+            return found
+        said = [text[begin:end] for begin, end in tags(text)]
+        for closing in filter(says_thinking, said):
+            if opening := next((o for o in openers(closing) if o in said), ""):
+                return pairs.made(opening, closing, f"{opening} stands in {_TOLD}.", text)
     return None
 
 
@@ -106,14 +126,11 @@ def _opening_of_answers(header: str, bare: list[str], opening: str, closing: str
     return ""
 
 
-def _of_table(known: Known, usual: Seen, tried: list[Tried]) -> Markers | None:
-    """Finds a known pair: in what prompts tell the model to write, or where no template shows anything.
+def _of_table(known: Known, tried: list[Tried]) -> Markers | None:
+    """Finds a known pair where no template shows anything.
 
     That the source of a template mentions a pair proves nothing, unless it has a switch for thinking.
     """
-    for seen in (usual, *(t.seen for t in tried if t.seen is not None and t.value is True)):
-        if found := pairs.in_text(seen.before + seen.tail, "what the prompt tells the model to write"):
-            return found
     if about_thinking(tried):
         return pairs.in_text(known.template, "the chat template, which has a switch for thinking")
     return None if known.template else pairs.in_vocabulary(known.tokens)
@@ -139,10 +156,15 @@ def _with_own_forms(markers: Markers, usual: Seen, tried: list[Tried], bare: lis
     closed = [f[f.index(markers.close) :] for f in forms if markers.close in f and markers.open not in f]
     answers = [f for f in forms if markers.answer and f.strip() == markers.answer]
     for form in (*empty, *closed, *answers):
-        return replace(markers, empty=form)
-    if not markers.bridge.startswith("\n"):
-        return replace(markers, empty=markers.open + markers.bridge)
-    return markers
+        tight = form.startswith(markers.open + markers.close) and all(
+            markers.open + "\n" not in f for f in forms
+        )
+        # Where nothing has shown a bridge, a model that thinks without line breaks has none.
+        bridge = form.removeprefix(markers.open) if tight and markers.untold else markers.bridge
+        return replace(markers, empty=form, bridge=bridge)
+    before, _, behind = markers.bridge.partition(markers.close)
+    lines = before.endswith("\n") and behind.startswith("\n")
+    return replace(markers, empty=markers.open + ("\n" if lines else "") + markers.bridge)
 
 
 def _with_answers_opening(markers: Markers, header: str, bare: list[str]) -> Markers:

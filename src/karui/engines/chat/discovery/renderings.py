@@ -4,12 +4,20 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from karui.core.dialogue import THOUGHT_FIELDS
-from karui.engines.chat.discovery.arguments import LEVELS, Source
-from karui.engines.chat.discovery.evidence import NONSENSE, Seen, Tried, about_thinking, seen_in, tails_of
-from karui.engines.chat.discovery.tags import from_first_tag
+from karui.core.errors import ModelError
+from karui.engines.chat.discovery.arguments import LEVELS, Argument, Source
+from karui.engines.chat.discovery.evidence import (
+    NONSENSE,
+    Seen,
+    Tried,
+    about_thinking,
+    different,
+    seen_in,
+    tails_of,
+)
+from karui.engines.chat.discovery.tags import first_tag, from_first_tag
 from karui.engines.chat.discovery.turn import ANSWER, QUESTION, THOUGHT, TOOL, WRITTEN_OUT, Turn, read_turn
 from karui.engines.chat.format import Message, Raised, Rendering, Switch, turns
-from karui.engines.chat.markers import Markers, Start
 
 T = TypeVar("T")
 Discovery: TypeAlias = Generator[Rendering, str | Raised, T]
@@ -18,8 +26,30 @@ Discovery: TypeAlias = Generator[Rendering, str | Raised, T]
 _SYSTEM = "KARUI-SYSTEM"
 _NEXT = "Karui5Next"
 _BUDGET = 512
+_ENOUGH = 4
+"""Values that change nothing, after which an argument is taken for one that the template does not have."""
 PARTS = "parts"
 """Stands for thinking as a part of the content: `{"type": "thinking", "thinking": …}`."""
+
+
+def plain_question() -> Discovery[str]:
+    """Renders a question, told nothing.
+
+    Raises:
+        ModelError: The template raises, or what it renders does not hold the question.
+    """
+    text = yield Rendering(turns(("user", QUESTION)))
+    if isinstance(text, str) and QUESTION in text:
+        return text
+    why = text.why if isinstance(text, Raised) else "What it renders does not hold the user's message."
+    parts = yield Rendering(turns(("user", [{"type": "text", "text": QUESTION}])))
+    if isinstance(parts, str) and QUESTION in parts:
+        why = f"It shows messages only as lists of parts, as models for images have them. As text: {why}"
+    raise ModelError(
+        "The chat template cannot show the model a question.",
+        why=why,
+        remedy="Put the model's own chat_template.jinja beside its tokenizer.",
+    )
 
 
 def try_arguments(
@@ -34,16 +64,19 @@ def try_arguments(
     """
     tried: list[Tried] = []
     beside = beside or {}
+    tried_once = False
     for argument in source.arguments:
-        if beside and (argument.name in beside or not argument.effort):
+        if beside and (
+            argument.name in beside or not argument.effort or (not source.readable and tried_once)
+        ):
             continue
+        tried_once = True
         if not argument.about_thinking and about_thinking(tried):
             break  # those about thinking come first
-        values: list[Any] = [_BUDGET, 0] if argument.budget else [True, False, *argument.words]
-        if argument.effort:
-            values = list(dict.fromkeys([NONSENSE, *values, *LEVELS]))
-        found = []
-        for value in values:
+        found: list[Tried] = []
+        for value in _values(argument):
+            if not source.readable and len(found) == _ENOUGH and len({t.seen for t in found}) == 1:
+                break  # most templates do not have the argument
             text = yield Rendering(turns(("user", QUESTION)), {**beside, argument.name: value})
             ok = not isinstance(text, Raised) and QUESTION in text
             found.append(Tried(argument, value, seen_in(str(text)) if ok else None, beside))
@@ -53,11 +86,33 @@ def try_arguments(
     return tried
 
 
-def bare_turns(tried: list[Tried]) -> Discovery[list[str]]:
+def _values(argument: Argument) -> list[Any]:
+    """Returns the values of an argument to try, those first that more templates take."""
+    if argument.budget:
+        return [_BUDGET, 0]
+    if argument.effort and not argument.level:
+        return list(dict.fromkeys([NONSENSE, "max", "low", "high", "none", *LEVELS, *argument.words]))
+    return [True, False, *argument.words]
+
+
+def try_words(source: Source, usual: Seen) -> Discovery[list[Tried]]:
+    """Renders a question with each command that the template looks for in its system message.
+
+    Every word changes the message; those count that change what the prompt ends with.
+    """
+    tried = []
+    for word in source.words:
+        text = yield Rendering(turns(("system", f"Be kind. {word}"), ("user", QUESTION)))
+        if isinstance(text, str) and QUESTION in text and (seen := seen_in(text)).tail != usual.tail:
+            tried.append(Tried(Argument(word), word, seen, word=word))
+    return tried
+
+
+def bare_turns(usual: Seen, tried: list[Tried]) -> Discovery[list[str]]:
     """Renders answers without thinking; returns what stands between question and answer."""
     found = []
     answered = turns(("user", QUESTION), ("assistant", ANSWER))
-    for arguments in [{}, *(t.arguments for t in tried if t.seen is not None)]:
+    for arguments in different(usual, tried):
         for messages, generate in ((answered, False), ((*answered, *turns(("user", _NEXT))), True)):
             text = yield Rendering(messages, arguments, generate)
             if isinstance(text, str) and QUESTION in text and ANSWER in text:
@@ -93,24 +148,13 @@ def marked_turn(tried: list[Tried], usual: Seen, bare: list[str]) -> Discovery[T
         ),
     ]
     tails = tails_of(usual, tried)
+    # Told not to think, a template shows no thinking that it does not show anyway.
+    thinking = [t for t in tried if t.value is not False and not t.quiet]
     for messages in ways:
-        for arguments in [{}, *(t.arguments for t in tried if t.seen is not None)]:
+        for arguments in different(usual, thinking):
             text = yield Rendering(messages, arguments, generate=False)
             if isinstance(text, str) and (found := read_turn(text, tails, bare)):
                 return found
-    return None
-
-
-def word_that_stops(source: Source, usual: Seen, markers: Markers) -> Discovery[Switch | None]:
-    """Tries the commands that the template looks for in messages."""
-    for word in source.words:
-        text = yield Rendering(turns(("system", f"Be kind. {word}"), ("user", QUESTION)))
-        if (
-            isinstance(text, str)
-            and markers.start(usual.tail) is not Start.ANSWERING
-            and markers.start(seen_in(text).tail) is Start.ANSWERING
-        ):
-            return Switch(word=word)
     return None
 
 
@@ -134,7 +178,14 @@ def kept_field(on: Switch) -> Discovery[str]:
 
 
 def turn_end(on: Switch) -> Discovery[str]:
-    """Returns what stands behind the answer in a model's last turn; "" where nothing does."""
+    """Returns what stands behind the answer in a model's last turn; "" where nothing does.
+
+    Some templates write the end of a turn with the beginning of the next one.
+    """
     answered = turns(("user", QUESTION), ("assistant", ANSWER))
     text = yield Rendering(answered, on.arguments, generate=False)
-    return text.rpartition(ANSWER)[2].strip() if isinstance(text, str) else ""
+    end = text.rpartition(ANSWER)[2].strip() if isinstance(text, str) else ""
+    if not end:
+        text = yield Rendering((*answered, *turns(("user", _NEXT))), on.arguments)
+        end = first_tag(text.rpartition(ANSWER)[2].partition(_NEXT)[0]) if isinstance(text, str) else ""
+    return end

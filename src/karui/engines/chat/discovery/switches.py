@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from karui.engines.chat.discovery.arguments import LEVELS, THINKS, Source
+from karui.engines.chat.discovery.arguments import LEVELS, THINKS, Argument, Source
 from karui.engines.chat.discovery.evidence import NONSENSE, Seen, Tried
 from karui.engines.chat.format import Switch
 from karui.engines.chat.markers import Markers, Start
@@ -27,8 +27,8 @@ class Switching:
         """Returns what makes the model think, and what leaves its thinking out."""
         if self.markers.plain:
             return Switch(), None
-        usual = self.state(self.usual)
-        off = self._off()
+        quiet = self._quiet()
+        usual, off = self.state(self.usual), self._off(quiet)
         if usual is Start.THINKING:
             return Switch(), off
         for name, seen in self._booleans().items():
@@ -40,27 +40,40 @@ class Switching:
                 continue
             if self.usual == no or usual is Start.ANSWERING or self.state(yes) is Start.THINKING:
                 return Switch({name: True}), off
+        by_itself_quiet = any(t.seen == self.usual for t in quiet)
         for tried in self._by_strength():
             assert tried.seen is not None
             opens = self.state(tried.seen)
             if opens is Start.THINKING or (usual is Start.ANSWERING and opens is Start.UNDECIDED):
-                return Switch(tried.arguments), off
+                return tried.switch, off
+            if by_itself_quiet and tried.seen != self.usual and tried.argument == quiet[0].argument:
+                return tried.switch, off
         return Switch(), off
 
-    def _off(self) -> Switch | None:
+    def _off(self, quiet: list[Tried]) -> Switch | None:
         closing = [t for t in self.tried if t.seen is not None and self.state(t.seen) is Start.ANSWERING]
         closing = [t for t in closing if t.value is not True and t.value != NONSENSE]
         closing.sort(
-            key=lambda t: (t.value is not False, t.value != 0, t.value not in {"none", "disabled", "off"})
+            key=lambda t: (bool(t.word), t.value is not False, t.value != 0 or t.value is False, not t.quiet)
         )
         if closing:
-            return Switch(closing[0].arguments)
+            return closing[0].switch
         if self.state(self.usual) is Start.ANSWERING:
             return Switch()
         for name, (yes, no) in self._booleans().items():
             if THINKS.search(name) and yes is not None and no is not None and yes != no:
                 return Switch({name: False})
-        return None
+        return quiet[0].switch if quiet else None
+
+    def _quiet(self) -> list[Tried]:
+        """Values like "none" that the template knows: in its source, or told from nonsense."""
+        found = [t for t in self.tried if t.quiet and t.seen is not None and not t.word]
+        named = [t for t in found if self.source.readable and t.value in t.argument.words]
+        for t in found:
+            nonsense = [n.seen for n in self.tried if n.argument == t.argument and n.value == NONSENSE]
+            if t not in named and nonsense in ([None], [self.usual]) and t.seen not in nonsense:
+                named.append(t)
+        return named
 
     def _booleans(self) -> dict[str, tuple[Seen | None, Seen | None]]:
         """The prompt under True and under False, by argument: about thinking, and not about how much."""
@@ -76,41 +89,60 @@ class Switching:
         """Values in words, those first that ask for thinking without asking for the most or the least."""
         wanted = ("enabled", "on", "high", "medium", "max", "xhigh", "low", "minimal")
         said = [t for t in self.tried if t.seen is not None and t.value in wanted]
-        said += [t for t in self.tried if t.seen is not None and t.argument.budget and t.value]
+        said += [t for t in self.tried if t.seen is not None and (t.word or (t.argument.budget and t.value))]
         return sorted(said, key=lambda t: wanted.index(t.value) if t.value in wanted else len(wanted))
 
-    def efforts(self) -> dict[str, dict[str, Any]]:
-        """Returns the levels of effort that the template takes, each with its arguments."""
-        found: dict[str, dict[str, Any]] = {}
+    def efforts(self, on: Switch) -> dict[str, dict[str, Any]]:
+        """Returns the levels of effort that the template takes, each with its arguments.
+
+        Args:
+            on: What makes the model think; levels that leave it doing something else are not offered.
+        """
+        found: dict[str, Tried] = {}
         for argument in dict.fromkeys(t.argument for t in self.tried if t.argument.effort):
-            tried = {t.value: t for t in self.tried if t.argument == argument}
-            seen = {value: t.seen for value, t in tried.items()}
-            nonsense = seen.get(NONSENSE)
-            usual = self._under(tried[NONSENSE].beside)
-            level = argument.name.removesuffix("_effort")
-            if level in LEVELS and seen.get(True) is not None:  # low_effort=True
-                found[level] = tried[True].arguments
+            # Tried once more with `on` where thinking is off: then that counts.
+            tried = {t.value: t for t in self.tried if t.argument == argument and t.seen is not None}
+            if argument.level:  # low_effort=True
+                found |= {argument.level: tried[True]} if True in tried else {}
                 continue
-            words = [w for w in (*LEVELS, *argument.words) if seen.get(w) is not None]
-            if nonsense is not None and nonsense != usual:
-                # It takes any word: offered are those that its source names, and the usual three.
-                words = [w for w in words if w in {*argument.words, "low", "medium", "high"}]
-            elif nonsense is not None:
-                words = [w for w in words if seen[w] != nonsense or w in argument.words]
-            found |= {w: tried[w].arguments for w in words if self.state(seen[w]) is not Start.ANSWERING}  # type: ignore[arg-type]
-        return {level: found[level] for level in sorted(found, key=_rank)}
+            found |= self._levels(argument, tried)
+        start = self.start(on)
+        kept = {word: t.arguments for word, t in found.items() if t.seen and self.state(t.seen) is start}
+        return {level: kept[level] for level in sorted(kept, key=_rank)}
+
+    def _levels(self, argument: Argument, tried: Mapping[Any, Tried]) -> dict[str, Tried]:
+        """Returns the values of one argument that ask for more or less thinking."""
+        named = argument.words if self.source.readable else ()
+        words = [w for w in dict.fromkeys((*LEVELS, *named)) if w in tried and not tried[w].quiet]
+        nonsense = tried.get(NONSENSE)
+        if nonsense is None:
+            return {w: tried[w] for w in words}
+        if nonsense.seen != self._under(nonsense.beside):
+            # It takes any word: offered are those that its source names, and the usual three.
+            return {w: tried[w] for w in words if w in {*named, "low", "medium", "high"}}
+        found: dict[Any, str] = {}
+        for word in sorted(words, key=lambda w: (w not in named, w not in {"low", "medium", "high"})):
+            # Of several words for the same, the most usual one.
+            if word in named or (tried[word].seen != nonsense.seen and tried[word].seen not in found):
+                found[word if word in named else tried[word].seen] = word
+        return {w: tried[w] for w in found.values()}
 
     def budget(self) -> str:
         """Returns the argument that takes a number of thinking tokens."""
         return next((t.argument.name for t in self.tried if t.argument.budget and t.value), "")
 
+    def closes(self, off: Switch) -> bool:
+        """Whether the prompt itself closes the thinking when `off` is given."""
+        return self.state(self._under(off.arguments, off.word)) is Start.ANSWERING
+
     def start(self, on: Switch) -> Start:
         """Returns what the model does when `on` is given."""
-        return self.state(self._under(on.arguments))
+        return self.state(self._under(on.arguments, on.word))
 
-    def _under(self, arguments: Mapping[str, Any]) -> Seen:
-        """Returns the prompt under some arguments, where it was seen; else that under none."""
-        return next((t.seen for t in self.tried if t.arguments == arguments and t.seen), self.usual)
+    def _under(self, arguments: Mapping[str, Any], word: str = "") -> Seen:
+        """Returns the prompt under some arguments or with a word, where it was seen; else that under none."""
+        seen = (t.seen for t in self.tried if t.seen and t.word == word and t.arguments == arguments)
+        return next(seen, self.usual)
 
     def tails(self) -> tuple[tuple[str, Start], ...]:
         """Returns what prompts end with, longest first."""

@@ -23,7 +23,7 @@ class Turn:
         close: Ends it, likewise.
         answer: The answer's own opening behind that; "" where there is none.
         answer_close: What closes the answer before the turn ends.
-        bridge: All between thinking and answer; "" where no answer followed the thinking in one turn.
+        bridge: All between thinking and answer, or what came instead of one.
         inside: All from the question to the answer: nothing in it ends a turn.
     """
 
@@ -53,7 +53,8 @@ def read_turn(text: str, tails: Sequence[str], bare: Sequence[str]) -> Turn | No
     if TOOL in between or not answered:
         # The answer stands in a turn of its own, or nowhere: the first tag is all that is told.
         closer, answer, behind = first_tag(between), "", ""
-        bridge = ""
+        head, _, rest = between.partition(closer)
+        bridge = head + closer + rest[: len(rest) - len(rest.lstrip())] if closer else ""
     else:
         closer, answer = _closing(begun, between, header, bare)
         bridge = between
@@ -64,7 +65,7 @@ def read_turn(text: str, tails: Sequence[str], bare: Sequence[str]) -> Turn | No
         opener,
         closer,
         answer,
-        _answer_close(behind, answer, closer),
+        closing_of(answer, behind),
         bridge,
         begun[len(header) :] + (bridge or closer),
     )
@@ -106,7 +107,7 @@ def _closing(begun: str, between: str, header: str, bare: Sequence[str]) -> tupl
     # What opens a message of its own is one long marker: only behind all of it is the answer.
     last = [begin for begin, _ in tags(header)]
     own = header[last[-1] :].strip() if last else ""
-    if own and own != first_tag(own) and own in said:
+    if own and own in said and own != said and own not in begun[len(header) :]:
         return said, next((o for o in openings if o and said.endswith(o)), "")
     ends = [end for _, end in tags(said)]
     for end in reversed(ends):
@@ -141,10 +142,15 @@ def _mirrored(begun: str, closer: str) -> str:
     return ""
 
 
-def _answer_close(behind: str, answer: str, closer: str) -> str:
-    """Returns what closes the answer, by what opened it."""
+def closing_of(answer: str, behind: str) -> str:
+    """Returns what closes the answer, by what opened it; "" where nothing does.
+
+    Args:
+        answer: What opened it.
+        behind: What stands behind an answer.
+    """
     for _, end in tags(behind):
         said = behind[:end].strip()
-        if any(o in {answer, closer} for o in openers(said)):
+        if answer in openers(said):
             return said
     return ""

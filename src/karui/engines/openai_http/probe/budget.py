@@ -10,6 +10,7 @@ many were clean that a fault of a stated frequency would have been seen with a p
 import asyncio
 import json
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from karui.core.ask import Ask, Prompt, Sampling
@@ -38,6 +39,8 @@ _SLACK = 4
 """Tokens past the budget that the forced end marker may take."""
 _LINE = 96
 """Tokens past the budget that the rest of a line may take, where thinking ends at line breaks only."""
+_OWN = 8
+"""Characters that two ends of thinking have in common at least where the server has written them."""
 _MOST = 400
 _UNKNOWN = ("unrecognized", "unknown", "unexpected", "extra inputs", "not permitted", "additional properties")
 """Words of refusals that say no more than that the parameter does not exist."""
@@ -107,11 +110,16 @@ async def _find_budget(asking: Asking, parts: Parts, chats: int) -> BudgetCheck 
                 asking.why.setdefault("budget", f"refused: {field}: {error.why}")
             continue
         over = trace.thinking_tokens - budget
-        line = _to_a_line(trace, over) and trace.thinking_tokens + 8 < length
-        if over > _slack(parts.can, budget) and not line and not leaks:
-            continue  # taken and ignored, as most servers do with what they do not know
+        own = ""
+        if over > _slack(parts.can, budget) and not leaks:
+            if over > _LINE or trace.thinking_tokens + 8 >= length:
+                continue  # taken and ignored, as most servers do with what they do not know
+            other, _ = await _think(asking, parts, _QUESTIONS[longest - 1], max(8, budget // 2))
+            own = _own_text(trace.thinking, other.thinking)
+            if not own and not _to_a_line(trace, over):
+                continue
         asking.why.pop("budget", None)
-        return await _sequence(asking, parts, field, budget, chats)
+        return await _sequence(asking, parts, field, budget, chats, own)
     return None
 
 
@@ -125,7 +133,17 @@ def _to_a_line(trace: Trace, over: int) -> bool:
     return 0 < over <= _LINE and trace.thinking.endswith("\n")
 
 
-async def _sequence(asking: Asking, parts: Parts, field: str, budget: int, chats: int) -> BudgetCheck:
+def _own_text(one: str, other: str) -> str:
+    """Returns what a server wrote itself before the end of both; "" where they end differently."""
+    ends = zip(reversed(one.rstrip()), reversed(other.rstrip()), strict=False)
+    same = len([*takewhile(lambda pair: pair[0] == pair[1], ends)])
+    common = one.rstrip()[-same:].strip() if same else ""
+    return common if len(common) >= _OWN else ""
+
+
+async def _sequence(
+    asking: Asking, parts: Parts, field: str, budget: int, chats: int, own: str
+) -> BudgetCheck:
     """Asks chat after chat, sampled and at several budgets, up to a faulty one or to enough clean ones."""
     cuts = [max(4, budget // 4), max(8, budget // 2), budget]
     clean = asked = most = 0
@@ -142,7 +160,10 @@ async def _sequence(asking: Asking, parts: Parts, field: str, budget: int, chats
         for (trace, leaks), cut in zip(seen, wanted, strict=True):
             asked += 1
             over = trace.thinking_tokens - cut
-            if over > _slack(parts.can, cut) and _to_a_line(trace, over):
+            further = over > _slack(parts.can, cut) and not leaks
+            if further and own and over <= _LINE and (same := _own_text(own, trace.thinking)):
+                own = same  # what two have in common may have begun by chance
+            elif further and _to_a_line(trace, over):
                 lines = True
             elif fault := _fault(parts, trace, leaks, cut):
                 found = f"{field}: in chat {asked} of those asked with a budget, {fault}."
@@ -151,6 +172,7 @@ async def _sequence(asking: Asking, parts: Parts, field: str, budget: int, chats
             clean += over >= -_SLACK and trace.end is End.FINISHED
             most = max(most, over)
     how = "at the end of the line that the budget falls into" if lines else "at the budget, wherever that is"
+    how += f", adds {own!r}" if own else ""
     found = f"{field}: stops {how}, and leaves the answer clean in {clean} chats: " + _ruled_out(clean)
     found += await _check_tools(asking, parts, field, budget)
     works = "NOT" not in found and clean > 0
