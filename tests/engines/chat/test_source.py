@@ -1,4 +1,4 @@
-"""What a model is like by its template's source, where its server tells the template more than it was asked."""
+"""What a model is like by its template's source, whatever its server tells the template."""
 
 import pytest
 from jinja2 import Environment

@@ -124,7 +124,7 @@ class Fork:
         self._own_ids += chunk.ids or [t.id for t in chunk.tokens if t.id is not None]
         self._logprobs += [t.logprob for t in chunk.tokens if t.logprob is not None]
         self.tokens += generated
-        self._unlisted += unlisted if chunk.count else 0
+        self._unlisted += unlisted
 
     def _looked(self, first: Token | None) -> Peek:
         """Returns the look at the first token; without a listing nothing is known but its text."""
