@@ -4,10 +4,10 @@
 
 The texts are long-thinking.jsonl.xz (MIT; DeepSeek-R1 on GSM8K test, from tianyi-lab/MiP-Overthinking):
 whole traces with their thinking, and no trials. The shortest 300 of 601 are taken, since karui-mini's context
-holds 2,048 of its own small tokens: longer ones would be tried as far as it goes only. karui-mini, which ships
-with karui, goes on from them at every checkpoint. It has never seen such questions: the figures show that the
-way runs to its end and what it costs; what karui-mini thinks of DeepSeek-R1's texts says nothing about
-DeepSeek-R1.
+holds 2,048 of its own small tokens: longer ones would be tried as far as it goes only. karui-mini, which
+ships with karui, goes on from them at every checkpoint; checkpoints are spaced (`--every 512`), so that a CPU
+is done with it in minutes. It has never seen such questions: the figures show that the way runs to its end
+and what it costs; what karui-mini thinks of DeepSeek-R1's texts says nothing about DeepSeek-R1.
 
 1. The log is imported: every row, none left out.
 2. The estimate, before a token is spent.
@@ -33,14 +33,15 @@ from karui import engines, tasks
 from karui.cli.steps import Recorded, decide, evidence_of
 from karui.cli.wishes import Wishes, rule_of
 from karui.core.bill import Bill
-from karui.core.engine import Engine
+from karui.core.engine import CheckpointRule, Engine
 from karui.core.recording import Caveat, Recording
 from karui.models import place
 from karui.recording.importing import import_log
 from karui.recording.store import load, save
-from karui.recording.trials import Estimate, Progress, add_trials, estimate, spent
+from karui.recording.trials import Estimate, Progress, add_trials, estimate, spaced, spent
 
 MODEL = "DeepSeek-R1"
+EVERY = spaced(512)
 WITHIN = 20
 """Hundredths by which the estimate may miss the bill."""
 
@@ -92,7 +93,9 @@ def study(figures: Figures, log: Path, work: Path, wanted: int) -> None:
     right = sum(q.correct(t.answer) for q in recording.questions for t in q.traces)
     figures.shown("read as right (the log holds right ones only)", 100 * right / len(traces), "%")
 
-    engine = engines.load(place("karui-mini"), name="karui-mini", device="cpu", threads=1, slots=32)
+    options = {"device": "cpu", "dtype": "float32", "threads": 1, "slots": 8}
+    rule = EVERY if not figures.quick else CheckpointRule()
+    engine = engines.load(place("karui-mini"), name="karui-mini", rule=rule, **options)
     with asyncio.Runner() as runner:
         expected = runner.run(estimate(recording, engine))
         tell(figures, expected)
@@ -124,7 +127,9 @@ async def broken_off(recording: Recording, engine: Engine, folder: Path, after: 
         if now.done >= after and task is not None:
             task.cancel()
 
-    adding = add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"), on_progress=enough)
+    adding = add_trials(
+        recording, engine, folder, verifier=tasks.verifier("numeric"), at_once=8, on_progress=enough
+    )
     task = asyncio.ensure_future(adding)
     await asyncio.wait([task])
     if not task.cancelled() and task.exception() is not None:
@@ -134,7 +139,7 @@ async def broken_off(recording: Recording, engine: Engine, folder: Path, after: 
 
 async def finished(recording: Recording, engine: Engine, folder: Path) -> Recording:
     """The same call again: it goes on where it was."""
-    return await add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"))
+    return await add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"), at_once=8)
 
 
 def bill(figures: Figures, expected: Estimate, billed: Bill, seconds: float) -> None:

@@ -48,7 +48,7 @@ def ends(done):
     return {(t.question, t.sample): t.end for q in done.recording.questions for t in q.traces}
 
 
-# --- files that the tools wrote ------------------------------------------------------------------------------
+# --- files that the tools wrote --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,15 @@ def test_langfuse_leaves_out_what_is_no_generation(tmp_path):
 
 
 BATCH = [
-    {"id": "b1", "custom_id": "one", "error": None, "response": {"status_code": 200, "request_id": "r", "body": {
-        "id": "c", "object": "chat.completion", "model": "gpt-x", "choices": [{"index": 0, "finish_reason": "stop",
-        "message": {"role": "assistant", "content": "\\boxed{42}"}, "logprobs": None}],
+    {"id": "b1", "custom_id": "one", "error": None, "response": {"status_code": 200, "body": {
+        "id": "c", "object": "chat.completion", "model": "gpt-x",
+        "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None,
+                     "message": {"role": "assistant", "content": "\\boxed{42}"}}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 70, "total_tokens": 79,
                   "completion_tokens_details": {"reasoning_tokens": 64}}}}},
-    {"id": "b2", "custom_id": "two", "error": None, "response": {"status_code": 200, "request_id": "r", "body": {
-        "id": "c", "object": "chat.completion", "model": "gpt-x", "choices": [{"index": 0, "finish_reason": "length",
-        "message": {"role": "assistant", "content": ""}}],
+    {"id": "b2", "custom_id": "two", "error": None, "response": {"status_code": 200, "body": {
+        "id": "c", "object": "chat.completion", "model": "gpt-x",
+        "choices": [{"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": ""}}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 64, "total_tokens": 73}}}},
 ]  # fmt: skip
 ASKED = [
@@ -306,8 +307,9 @@ def test_whole_texts(tmp_path, names):
     assert "1 replies never end their thinking" in " ".join(done.notes)
 
 
-# --- where thinking ends ---------------------------------------------------------------------------------------
+# --- where thinking ends ---------------------------------------------------------------------------------
 
+ANALYSIS = "<|channel|>analysis<|message|>"
 UNCLOSED = [
     "<think>Is it 41? It may be 42",
     "[THINK]Is it 41? It may be 42",
@@ -392,7 +394,7 @@ def test_a_reply_that_was_cut_or_is_empty_is_no_answer(tmp_path, finish, content
     assert (trace.answer, trace.end) == (None, end)
 
 
-# --- bad input -----------------------------------------------------------------------------------------------
+# --- bad input -------------------------------------------------------------------------------------------
 
 ROW = {"question": "1 + 1?", "gold": "2", "text": "\\boxed{2}"}
 
@@ -526,7 +528,7 @@ def test_sampling_that_differs_is_not_made_up(tmp_path):
     assert "sampling not told" in done.recording.manifest.machine
 
 
-# --- formats of one's own -------------------------------------------------------------------------------------
+# --- formats of one's own --------------------------------------------------------------------------------
 
 
 def test_every_format_is_one_file_with_a_sentence_and_a_name():
@@ -565,7 +567,8 @@ class MyTool(Adapter):
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
     plug.adapters.cache_clear()
     try:
-        log = written(tmp_path / "a.jsonl", {"ask": "6 * 7?", "said": "<think>41?</think>42", "should": "42"})
+        row = {"ask": "6 * 7?", "said": "<think>41?</think>42", "should": "42"}
+        log = written(tmp_path / "a.jsonl", row)
         done = read(log, NUMERIC)
         assert done.format == "my-tool"
         [question] = done.recording.questions

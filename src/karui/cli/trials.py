@@ -1,7 +1,7 @@
 """`karui trials`: answers tried inside texts that are there already."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,6 +22,11 @@ def trials(
     verifier: str = typer.Option("", help="Reads and judges the trials; by default that of the recording."),
     same_model: bool = typer.Option(
         False, "--same-model", help="Say that this very model wrote the texts: the trials are then its own."
+    ),
+    every: int = typer.Option(
+        0,
+        min=0,
+        help="Tokens between checkpoints at most: fewer trials cost less; 0 is the engine's own rule.",
     ),
     estimate: bool = typer.Option(False, "--estimate", help="Only say what it would cost; spends no token."),
     assume: o.Assume = [],  # noqa: B006 - typer reads the default
@@ -48,12 +53,15 @@ def trials(
     from karui.core.recording import Recording
     from karui.models import place
     from karui.recording.store import load
+    from karui.recording.trials import spaced
 
     read = load(recording)
     read = Recording(read.manifest, read.questions[: limit or None])
-    options = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
+    options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
+    options |= {"folder": tokenizer} if tokenizer else {}
+    options |= {"rule": spaced(every)} if every else {}
     name = model or MINI
-    engine = engines.load(place(name), name=name, **options, **({"folder": tokenizer} if tokenizer else {}))
+    engine = engines.load(place(name), name=name, **options)
     say(f"Texts by {read.manifest.model.name}, trials by {engine.card.name}")
 
     async def work() -> None:

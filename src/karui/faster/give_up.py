@@ -31,7 +31,7 @@ class GiveUp(Technique):
     """
 
     family: ClassVar[Family] = Family.FASTER
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS, Ability.CONFIDENCE})
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS})
 
     floor: float = knob(0.5, low=0.2, high=0.9, help="What the threshold rises to: a confidence.")
     after: int = knob(
@@ -53,6 +53,8 @@ class GiveUp(Technique):
         require(self.by in {"peek", "trial"}, self, "by is peek or trial")
         require(self.every >= 1, self, "every must be at least 1")
         require(0 < self.alpha <= 1, self, "alpha lies in (0, 1]")
+        look = Ability.PEEKS if self.by == "peek" else Ability.CONFIDENCE
+        object.__setattr__(self, "needs", self.needs | {look})
 
     def threshold(self, tokens: int) -> float:
         """Returns the confidence that a trace has to be above after so many thinking tokens."""

@@ -19,7 +19,7 @@ from typing import cast
 from karui.core.ability import Ability
 from karui.core.ask import Ask
 from karui.core.bill import Bill
-from karui.core.engine import Engine, Outline, Retells, Told
+from karui.core.engine import CheckpointRule, Engine, Outline, Retells, Told
 from karui.core.errors import EngineError, InputError, PlanError
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, Manifest, Recorded, Recording
@@ -79,6 +79,12 @@ class Progress:
     failed: int
     failure: str
     trials: int
+
+
+def spaced(every: int) -> CheckpointRule:
+    """Returns a rule with checkpoints at most `every` tokens apart, and steps in proportion to the usual."""
+    usual = CheckpointRule()
+    return CheckpointRule(every, max(1, every * usual.least // usual.every), usual.steps)
 
 
 async def estimate(recording: Recording, engine: Engine, *, trial_tokens: int = 24) -> Estimate:
