@@ -1,6 +1,6 @@
 """llama.cpp's own server on a GGUF file, with another chat template; run as a script it is the server.
 
-The server lies in the wheel of xllamacpp. It ends when its standard input does, so that none outlives a bench.
+The server lies in the wheel of xllamacpp. It ends when its standard input does: none outlives a bench.
 """
 
 import json

@@ -69,7 +69,7 @@ class Peers:
 
     def __init__(self, root: Path) -> None:
         program = [sys.executable, str(Path(__file__).with_name("_peers.py")), str(root)]
-        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this folder's own program
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do: str, **asked: Any) -> Any:
         """Returns what they say, or `Raised`."""
@@ -93,9 +93,7 @@ def fetch(folder: Path) -> None:
         if not list(folder.glob(f"{name.replace('-', '_')}-{version}*")):
             source = ["--no-binary", name, "--no-build-isolation"] if name == "llama-cpp-python" else []
             command = ["download", "--quiet", "--no-deps", *source, "--dest", str(folder)]
-            subprocess.run(  # noqa: S603 - pinned packages, which are unpacked and not installed
-                [sys.executable, "-m", "pip", *command, f"{name}=={version}"], check=True
-            )
+            subprocess.run([sys.executable, "-m", "pip", *command, f"{name}=={version}"], check=True)
 
 
 def unpack(archives: Path, root: Path) -> None:

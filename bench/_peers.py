@@ -5,8 +5,8 @@ stand-in, which is why this is a program of its own. It reads one JSON object a 
 
     {"do": "templates"}                                         templates that mistral-common generates
     {"do": "render", "key": …, "messages": …, "arguments": …}   a prompt by an encoder written in Python
-    {"do": "sglang", "parser": …, "reply": …, "opened": …}      [thinking, answer]
-    {"do": "vllm", "parser": …, "reply": …, "tokens": …}        [thinking, answer]
+    {"do": "sglang", "parser": …, "reply": …, "tokens": …, "opened": …}     [thinking, answer]
+    {"do": "vllm", "parser": …, "reply": …, "tokens": …, "arguments": …}    [thinking, answer]
     {"do": "detect", "template": …}                             SGLang's opinion of switch and default
 """
 
@@ -46,6 +46,12 @@ _PACKAGES = (
 
 
 class _Named(type):
+    def __new__(cls, name: str, bases: Any, body: Any, **_: Any) -> Any:
+        return super().__new__(cls, name, bases, body)
+
+    def __init__(cls, name: str, bases: Any, body: Any, **_: Any) -> None:
+        super().__init__(name, bases, body)
+
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -112,7 +118,9 @@ class _Tokenizer:
         self.all_special_tokens = tokens
         self.all_special_ids = [self.vocab[t] for t in tokens]
         self.added_tokens_encoder = {t: self.vocab[t] for t in tokens}
-        self.init_kwargs: dict[str, Any] = {}
+        suffix = next((s for t in tokens if (s := t.partition("<think:")[2].removesuffix(">"))), "")
+        self.init_kwargs: dict[str, Any] = {"token_suffix": f":{suffix}"} if suffix else {}
+        self.version = 13 if "[THINK]" in tokens else 11
         self.eos_token_id = self.bos_token_id = None
 
     def get_vocab(self) -> dict[str, int]:
@@ -189,9 +197,10 @@ def _render(key: str, messages: list[Any], arguments: dict[str, Any], *, generat
     return str(wrapped.apply_chat_template(messages, **made))
 
 
-def _sglang(parser: str, reply: str, *, opened: bool | None) -> list[str | None]:
+def _sglang(parser: str, reply: str, tokens: list[str], *, opened: bool | None) -> list[str | None]:
     module = importlib.import_module("sglang.srt.parser.reasoning_parser")
-    made = module.ReasoningParser(parser, stream_reasoning=False, force_reasoning=opened)
+    known = {"stream_reasoning": False, "force_reasoning": opened, "tokenizer": _Tokenizer(tokens)}
+    made = module.ReasoningParser(parser, **known)
     return list(made.parse_non_stream(reply))
 
 
@@ -220,7 +229,7 @@ def _answer(asked: dict[str, Any]) -> Any:
     if do == "render":
         return _render(asked["key"], asked["messages"], asked["arguments"], generate=asked["generate"])
     if do == "sglang":
-        return _sglang(asked["parser"], asked["reply"], opened=asked["opened"])
+        return _sglang(asked["parser"], asked["reply"], asked["tokens"], opened=asked["opened"])
     if do == "vllm":
         return _vllm(asked["parser"], asked["reply"], asked["tokens"], asked["arguments"])
     return _detect(asked["template"]) if do == "detect" else _templates()

@@ -1,11 +1,11 @@
 """Real studies through llama.cpp's server with templates of three families on karui-mini's weights.
 
 A template decides what is asked, not what is known: karui-mini learned `<think>` alone. So each family's
-template is tried twice: on the model as it is, which writes its own words into it, and on the same weights with
-the special tokens spelled in that family's words, so that it opens and closes its thinking as the template has
-it. In each case, through the command line:
+template is tried twice: on the model as it is, which writes its own words into it, and on the same weights
+with the special tokens spelled in that family's words, so that it opens and closes its thinking as the
+template has it. In each case, through the command line:
 
-* `karui probe --json` of both ways, raw completions and chat, with the server's own parser of thinking off and on;
+* `karui probe --json` of both ways, raw completions and chat, the server's own parser of thinking off and on;
 * `karui record` and `karui poc` to their end; and a recording through chat as the engine makes it.
 
 Then the recordings are looked at. A marker of the template's in any thinking or answer is misplaced. Tokens
@@ -70,8 +70,7 @@ class Dialect:
         """What may stand in no thinking and in no answer."""
         if "<think>" in self.opens:
             return ("<think>", "</think>", "<|im_")
-        own = ("<|channel", "<channel|>", "<|message|>", "<|start|>", "<|return|>", "<|turn>", "<turn|>")
-        return own
+        return ("<|channel", "<channel|>", "<|message|>", "<|start|>", "<|return|>", "<|turn>", "<turn|>")
 
 
 DIALECTS = (

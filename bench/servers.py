@@ -99,8 +99,8 @@ def table(title: str, columns: dict[str, Any], kept: list[dict[str, Any]]) -> st
     for k in kept:
         for run in k["runs"]:
             name = f"{k['server']} {k['version']}, {run['route']}"
-            if "probe" not in run:
-                rows.append((name, run["error"], *[""] * (len(columns) - 1)))
+            if "probe" not in run:  # said once, in the first table
+                rows += [(name, run["error"], *[""] * (len(columns) - 1))] if title == TABLES[0][0] else []
                 continue
             can = run["probe"]["capabilities"]
             rows.append((name, *(str(cell(can)) for cell in columns.values())))

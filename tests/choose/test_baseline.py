@@ -143,6 +143,19 @@ def test_a_reference_that_stands_there_unread_points_at_the_verifier(reference, 
     assert found.reasons[0].count == 12
 
 
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("85 minutes exactly", "\\boxed{85}"),
+        ("the city of Rome", "\\boxed{Rome}"),
+        ("答えは東京です", "\\boxed{東京}"),
+    ],
+)
+def test_a_reference_that_says_more_than_the_answer(reference, text):
+    found = examine(recorded([(f"Question {n}?", reference, [text]) for n in range(12)], spec="exact"), FLOOR)
+    assert (found.reasons[0].code, found.reasons[0].detail) == ("partial", "exact")
+
+
 def test_a_reference_inside_a_longer_number_is_not_there():
     asked = [(f"Question {n}?", "25", ["It is \\boxed{1250}, or 0.25, or 25.5."]) for n in range(12)]
     assert [r.code for r in examine(recorded(asked), FLOOR).reasons] == ["wrong"]

@@ -71,6 +71,7 @@ class Behaviour:
     mute: int = 0  # the status that chat answers every question with
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
+    lists: bool = True  # whether it can list its models
 
 
 _OPENAI = set(
@@ -179,6 +180,8 @@ class Fake:
     async def models(self, request):
         if (refused := self.unknown_key(request)) is not None:
             return refused
+        if not self.behaviour.lists:
+            return PlainTextResponse("Internal Server Error", 500)
         data = [
             {"id": m, "object": "model", "max_model_len": self.behaviour.context}
             for m in self.behaviour.served

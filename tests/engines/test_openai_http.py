@@ -662,6 +662,13 @@ def test_a_model_that_is_not_served():
         assert HttpEngine.load(f"{fake.url}#other", patience=HASTY).can.model == "other"
 
 
+def test_a_server_that_fails_to_list_its_models_is_asked_for_the_named_one():
+    with serving(lists=False) as fake:  # transformers serve does so without a cache of models
+        assert HttpEngine.load(f"{fake.url}#toy", patience=HASTY).can.model == "toy"
+        with pytest.raises(EngineError, match="status 500"):
+            HttpEngine.load(fake.url, patience=HASTY)
+
+
 @pytest.mark.parametrize(
     ("address", "kind"),
     [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from karui.engines.chat import pairs
 from karui.engines.chat.hearing import Hearing
-from karui.engines.chat.markers import Start, plain
+from karui.engines.chat.markers import Markers, Start, plain
 from karui.engines.chat.passages import (
     CLOSES_AGAIN,
     MARKER_LEFT,
@@ -583,6 +583,15 @@ def test_hearing_sorts_what_comes(spans, thinking, answer, known, size):
     assert heard(hearing, *spans, size=size) == [thinking, answer]
     assert not hearing.mistaken
     assert hearing.sorted.answer.replace("\n\n", "") == answer.strip().replace("\n\n", "")
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_hearing_knows_markers_with_line_breaks_and_words(size):
+    gemma = Markers("<|channel>thought\n", "<channel|>", "gemma", "The test says so.")
+    for said in ("<|channel>thought\nso<channel|>42", "<|channel>thoughtso<channel|>42"):
+        assert heard(Hearing(gemma), said, size=size) == ["so", "42"]
+    words = Markers("Here are my steps:", "[BEGIN ANSWER]", "words", "The test says so.")
+    assert heard(Hearing(words), "Here are my steps:\nso[BEGIN ANSWER]42", size=size) == ["so", "42"]
 
 
 @pytest.mark.parametrize(

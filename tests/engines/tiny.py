@@ -1,5 +1,6 @@
 """Tiny random models and byte-level tokenizers, made in the test: nothing is fetched."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -79,6 +80,38 @@ def save(folder, **options):
     model = make_model(
         tokenizer, **{k: v for k, v in options.items() if k not in {"template", "marks", "merges"}}
     )
+    folder = Path(folder)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_chain(folder, template, prompt_end, reply, marks):
+    """Writes a model that says one reply and ends, whatever it is asked; returns its path.
+
+    The token that it writes hangs on the one before alone, so that no token may be in the reply twice.
+
+    Args:
+        folder: Where it goes.
+        template: Its chat template.
+        prompt_end: What prompts end with: the first token of the reply follows the last one of this.
+        reply: The text, without the end of the turn.
+        marks: Tokens beside the usual ones.
+    """
+    tokenizer = make_tokenizer(template, marks)
+    ids = tokenizer.encode(prompt_end + reply, add_special_tokens=False)
+    first = len(tokenizer.encode(prompt_end, add_special_tokens=False)) - 1
+    chain = [*ids[first:], tokenizer.eos_token_id]
+    assert len(set(chain)) == len(chain), "a token that comes twice has two that follow it"
+    model = make_model(tokenizer, "llama", hidden_size=64, head_dim=16)
+    with torch.no_grad():
+        for layer in model.model.layers:  # nothing but the token itself reaches the end
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        model.lm_head.weight.zero_()
+        for one, following in pairwise(chain):
+            model.lm_head.weight[following] = model.model.embed_tokens.weight[one]
+        model.lm_head.weight.mul_(4 / model.model.embed_tokens.weight.std())
     folder = Path(folder)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

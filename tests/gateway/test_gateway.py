@@ -49,3 +49,66 @@ def test_every_request_leaves_one_record(house):
     house.stream()
     house.ask(model="toy")
     assert [s.ran for s in house.records.wait(before + 3)[before:]] == ["plan", "plan", "full"]
+
+
+DIALOGUE = [
+    {"role": "user", "content": "What is 1 and 2?"},
+    # As an SDK gives a reply, and a client sends it back.
+    {
+        "role": "assistant",
+        "content": "3",
+        "reasoning_content": "One and two are three.",
+        "tool_calls": [],
+        "refusal": None,
+    },
+    {"role": "user", "content": "What is 3 and 4?"},
+]
+
+
+@pytest.mark.parametrize(("sees", "times"), [("reasoning_content", 1), ("reasoning", 1), ("", 0)])
+def test_a_plan_runs_on_a_dialogue_and_its_thinking_goes_to_a_model_that_sees_it(sees, times):
+    with serving(sees=sees) as fake, opened(fake) as house:
+        with house.recorded():
+            reply = house.client.chat.completions.create(model="karui/plan", messages=DIALOGUE)
+        prompts = [fake.text(r["prompt"]) for r in fake.requests if isinstance(r.get("prompt"), list)]
+        shown = [p for p in prompts if "What is 1 and 2?" in p]
+    assert house.records[-1].ran == "plan"
+    assert reply.choices[0].message.content == "\\boxed{8}"
+    assert shown
+    assert {p.count("One and two are three.") for p in shown} == {times}
+
+
+@pytest.mark.parametrize(
+    ("thinking", "before"),
+    [({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}, "reasoning_details"), ({}, "")],
+)
+def test_thinking_that_only_its_server_can_read_goes_through_as_it_came(house, thinking, before):
+    said = {"role": "assistant", "content": "3", **thinking}
+    messages = [DIALOGUE[0], said, DIALOGUE[2]]
+    with house.recorded():
+        house.client.chat.completions.create(model="karui/plan", messages=messages)
+    record = house.records[-1]
+    if before:
+        assert (record.ran, record.why) == ("full", Why.UNFIT)
+        assert house.fake.requests[-1]["messages"][1] == said
+    else:
+        assert record.ran == "plan"
+
+
+def test_full_thinking_is_asked_for_where_the_upstream_does_not_think_by_itself():
+    with serving(off=True) as fake, opened(fake) as house:
+        notes = house.gateway.engines["main"].notes
+        thinking, answer, _ = house.stream(model="karui/full")
+        full = fake.requests[-1]
+        plan, _ = house.ask()
+        house.ask(model="toy")  # by its own name it is asked as the client asks
+        own = fake.requests[-1]
+        house.ask(model="karui/full", extra_body={"chat_template_kwargs": {"enable_thinking": False}})
+        told = fake.requests[-1]
+    assert any("does not think by itself" in note for note in notes)
+    assert "step 3" in thinking
+    assert answer.strip() == "\\boxed{7}"
+    assert full["chat_template_kwargs"] == {"enable_thinking": True}
+    assert plan.choices[0].message.reasoning.startswith("So, step 1")
+    assert "chat_template_kwargs" not in own
+    assert told["chat_template_kwargs"] == {"enable_thinking": False}

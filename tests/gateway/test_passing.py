@@ -22,6 +22,15 @@ def house(tmp_path_factory):
         yield found
 
 
+def raw(text, finish):
+    """A stream of raw text that ends for a reason, its tokens numbered."""
+    told = [
+        {"index": 0, "text": text, "token_ids": [1, 2, 3]},
+        {"index": 0, "text": "", "finish_reason": finish},
+    ]
+    return (200, "".join(event({"choices": [c]}) for c in told) + DONE, SSE)
+
+
 def passed(house, fault, **more):
     """Returns what the client of full thinking gets, and what is kept and recorded of it."""
     house.fake.behaviour.faults[:] = [fault]
@@ -195,6 +204,15 @@ def test_plans_hear_what_full_thinking_hears():
         fake.behaviour.faults[:] = [stream(thought("a\u2028b"), said("\\boxed{7}"), error=None)]
         house.ask()
         assert house.records[-1].ran == "plan"
+
+
+@pytest.mark.parametrize("finish", ["content_filter", "abort", "length"])
+def test_a_plan_that_its_server_cuts_says_so(finish):
+    with serving() as fake, opened(fake, chosen("token-cap:tokens=300"), guard=CALM) as house:
+        fake.behaviour.faults[:] = [raw("<think>\nso", finish)]
+        reply, _ = house.ask()
+        assert reply.choices[0].finish_reason == finish
+        assert (house.records[-1].ran, house.records[-1].truncated) == ("plan", True)
 
 
 @pytest.mark.parametrize("text", [" ", "\n", "\u3000\t"])

@@ -327,6 +327,7 @@ def failure():
         "unread": "choice",
         "empty": "",
         "unmatched": "choice",
+        "partial": "exact",
         "truncated": "4096",
         "loops": "",
         "timeouts": "math",

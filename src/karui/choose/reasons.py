@@ -42,6 +42,8 @@ class _Reply:
             found.append("unmatched")
         elif trace.answer is None:
             found.append("unread")
+        elif _stands_in(trace.answer, self.question.reference):
+            found.append("partial")
         if loop_in(trace.thinking) or loop_in(trace.text):
             found.append("loops")
         if trace.thinking_tokens <= EMPTY:
@@ -54,11 +56,9 @@ class _Reply:
         A single character stands in many texts by chance (the letter of an option that is discussed): it
         counts only where nothing was read.
         """
-        reference, text = _folded(self.question.reference), _folded(self.trace.text)
-        if not reference or (len(reference) == 1 and self.trace.answer is not None):
+        if len(self.question.reference) == 1 and self.trace.answer is not None:
             return False
-        around = (r"(?<![a-z0-9])(?<!\d[.,])", r"(?![a-z0-9])(?![.,]\d)")
-        return re.search(re.escape(reference).join(around), text) is not None
+        return _stands_in(self.question.reference, self.trace.text)
 
 
 def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason, ...]:
@@ -75,6 +75,7 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason,
         "truncated": str(manifest.sampling.max_tokens),
         "unread": manifest.verifier,
         "unmatched": manifest.verifier,
+        "partial": manifest.verifier,
     }
     replies = sum(len(q.traces) for q in recording.questions)
     least = max(1.0, _LEAST * len(wrong))
@@ -147,6 +148,13 @@ def _shown(reply: _Reply, instruction: str) -> FailedReply:
 def _tail(text: str, most: int) -> str:
     text = text.strip()
     return text if len(text) <= most else f"…{text[-most:].lstrip()}"
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Returns whether a text holds another one as a word or number of its own."""
+    part = _folded(part)
+    around = (r"(?<![a-z0-9])(?<!\d[.,])", r"(?![a-z0-9])(?![.,]\d)")
+    return bool(part) and re.search(re.escape(part).join(around), _folded(text)) is not None
 
 
 def _folded(text: str) -> str:

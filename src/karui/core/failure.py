@@ -12,14 +12,16 @@ class Reason:
     Attributes:
         code: "embedded" (the model that ships with karui, on questions it was never taught), "unread" (a
             reply in which no answer could be read), "empty" (no reply at all), "unmatched" (the reference
-            occurs in the reply and was not read), "truncated" (cut by the token limit), "loops" (the same
+            occurs in the reply and was not read), "partial" (what was read is a part of the reference),
+            "truncated" (cut by the token limit), "loops" (the same
             passage again and again), "timeouts" (answers whose comparison took too long), "alike" (one
             answer to many questions), "unthought" (no thinking), "guessing" (no better than chance) or
             "wrong" (read, and another answer).
         count: Replies that show it.
         of: Replies that could have shown it.
-        detail: What the sentence needs beside the counts: the answer of "alike", the verifier of "unread"
-            and "unmatched", the limit of "truncated", the model of "embedded"; "" elsewhere.
+        detail: What the sentence needs beside the counts: the answer of "alike", the verifier of "unread",
+            "unmatched", "partial" and "timeouts", the limit of "truncated", the model of "embedded"; ""
+            elsewhere.
     """
 
     code: str

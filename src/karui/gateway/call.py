@@ -77,7 +77,7 @@ class Call:
         """Sends what is left of a reply: of a stream the answer and the end, else the whole."""
         account = self.account
         account.came(answer=True)
-        account.note(truncated=ran.finish == "length")
+        account.note(truncated=ran.truncated)
         account.thinking, account.answer = account.thinking or ran.thinking, account.answer or ran.answer
         if self.asked.stream:
             if ran.thinking and not self.speaker.begun:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
+from typing import Any
 
 from karui import tasks
 from karui.core.engine import Engine
@@ -186,7 +187,9 @@ def assemble(
     main = engines["main"]
     runner = Runner(engines, tasks.verifier(terms.verifier), terms.instruction)
     markers: Markers | None = None
+    thinks: Mapping[str, Any] = {}
     if isinstance(main, HttpEngine):
+        thinks = main.to_think
         markers = None if main.markers.plain else main.markers
         upstream = Upstream(
             split_address(settings.upstream)[0].rstrip("/"),
@@ -223,7 +226,7 @@ def assemble(
         plan=chosen.plan,
         expectation=e,
         runner=runner,
-        full=_full(upstream, terms, markers) if upstream else Inside(runner),
+        full=_full(upstream, terms, markers, thinks) if upstream else Inside(runner),
         through=Passer(upstream, markers=markers) if upstream else Inside(runner),
         server=_full(server, terms) if server else None,
         table=Table.of(settings.table, server=server is not None),
@@ -262,12 +265,14 @@ def assemble(
     return gateway
 
 
-def _full(upstream: Upstream, terms: Terms, markers: Markers | None = None) -> Passer:
+def _full(
+    upstream: Upstream, terms: Terms, markers: Markers | None = None, thinks: Mapping[str, Any] | None = None
+) -> Passer:
     """Returns full thinking by a server, asked as it was when the plan was compared with it."""
     drawn = terms.sampling
     usual = {"temperature": drawn.temperature, "top_p": drawn.top_p, upstream.limit: drawn.max_tokens}
     usual |= {"top_k": drawn.top_k} if drawn.top_k else {}
-    return Passer(upstream, terms.instruction, usual, markers)
+    return Passer(upstream, terms.instruction, usual, markers, thinks or {})
 
 
 def _canaries(settings: Settings) -> Canaries | None:

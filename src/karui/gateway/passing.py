@@ -39,12 +39,15 @@ class Passer:
             asked; "" appends nothing.
         usual: Fields that a request gets where it does not have them, for the same reason.
         markers: Of the server's model, for thinking that it leaves in the text; None finds them there.
+        thinks: Fields that make the server's model think where it does not do so by itself: a chat gets them
+            where it does not have them.
     """
 
     upstream: Upstream
     instruction: str = ""
     usual: Mapping[str, Any] = field(default_factory=dict)
     markers: Markers | None = None
+    thinks: Mapping[str, Any] = field(default_factory=dict)
 
     async def answer(self, call: Call) -> None:
         """Passes a request on and its reply back.
@@ -97,6 +100,7 @@ class Passer:
         if asked.limit is None:
             body |= {k: v for k, v in self.usual.items() if k.startswith("max_")}
         body |= {k: v for k, v in self.usual.items() if body.get(k) is None and not k.startswith("max_")}
+        body |= {k: v for k, v in self.thinks.items() if asked.chat and body.get(k) is None}
         if asked.model not in self.upstream.served:
             body["model"] = self.upstream.model
         if self.instruction and asked.chat:

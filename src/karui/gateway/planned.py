@@ -15,6 +15,7 @@ from karui.core.question import Question, Verifier
 from karui.core.solve import Leaf
 from karui.core.trace import End, Trace
 from karui.core.watch import Checkpoint
+from karui.engines.openai_http.finish import is_cut
 from karui.gateway.fit import Dialogue
 from karui.gateway.wire.reply import Usage
 
@@ -26,7 +27,7 @@ class Ran:
     Attributes:
         thinking: Text of the thinking of the trace that answered.
         answer: Text of its answer; "" where the token limit cut it, or there is none.
-        finish: "stop", or "length" where the limit cut it.
+        finish: "stop", "length" where the limit cut it, or the server's word where that did.
         usage: Its tokens.
         canonical: The answer as the reader has it; None where it finds none.
         confidence: Of the answer; None where nothing measured it.
@@ -48,6 +49,11 @@ class Ran:
     moves: str = ""
     correct: bool = False
     failure: KaruiError | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something else than the model ended it."""
+        return is_cut(self.finish, thinking=not self.answer and bool(self.thinking))
 
 
 class _Reading:
@@ -155,7 +161,7 @@ def _ran(plan: Plan, outcome: Outcome, heard: _Heard) -> Ran:
     return Ran(
         thinking=trace.thinking,
         answer=trace.text,
-        finish="length" if trace.end is End.TRUNCATED else "stop",
+        finish=(trace.finish or "length") if trace.end is End.TRUNCATED else "stop",
         usage=usage,
         canonical=outcome.answer,
         confidence=outcome.confidence,

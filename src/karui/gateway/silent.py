@@ -24,7 +24,7 @@ _Said = asyncio.Future[str | None]
 
 def doubt_of(ran: Ran, floor: float) -> str:
     """Returns why the plan's answer is not given, "" if it is."""
-    if ran.finish != "length" and not ran.answer:
+    if not ran.truncated and not ran.answer:
         return "no answer"
     if ran.confidence is not None and ran.confidence < floor:
         return f"confidence {ran.confidence:.2f}, below {floor:g}"
@@ -147,7 +147,7 @@ class Silent:
             confidence=ran.confidence,
             trial_agreement=ran.agreement,
             moves=ran.moves,
-            truncated=ran.finish == "length",
+            truncated=ran.truncated,
             why=Why.UNSURE if doubt_of(ran, self.floor) else Why.NONE,
         )
         return ran

@@ -104,7 +104,7 @@ def test_a_model_that_does_not_think_by_itself_is_switched_on_and_a_note_says_so
         (
             "<|channel>thought\n{{ m.reasoning_content }}\n<channel|>",
             "",
-            ("<|channel>thought", "<channel|>", "", "\n<channel|>", "<|channel>thought\n\n<channel|>\n\n"),
+            ("<|channel>thought", "<channel|>", "", "\n<channel|>", "<|channel>thought\n<channel|>"),
         ),
         # Kimi: one marker of several tags, and an answer that is opened and closed.
         (

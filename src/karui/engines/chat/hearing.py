@@ -85,13 +85,12 @@ class Hearing:
         said = self._held.lstrip()
         if not said:
             return False
-        if said.startswith(_MARKS) and not self._seen(said):
-            opening = self.markers.open
-            may = len(said) < _LONGEST if not self._known else opening.startswith(said)
-            if may:
-                return False
-        opening = self.markers.open
-        if opening and said.startswith(opening.strip()):
+        if not self._known and said.startswith(_MARKS) and not self._seen(said) and len(said) < _LONGEST:
+            return False
+        opening = self.markers.open.strip()
+        if len(said) < len(opening) and opening.startswith(said):
+            return False
+        if opening and said.startswith(opening):
             self._held = said[len(opening) :]
             self._mode, self._opened = Start.THINKING, True
         else:

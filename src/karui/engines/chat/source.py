@@ -1,7 +1,7 @@
 """A chat template by its source alone: what it does without the server that shows prompts through it.
 
-A server may tell the template more than it was asked to (llama.cpp's says enable_thinking=true by itself), and
-may leave the last turn open where the template closes it. The source says what the model itself is like.
+A server may tell the template more than it was asked to (llama.cpp's says enable_thinking=true by itself),
+and may leave the last turn open where the template closes it. The source says what the model itself is like.
 """
 
 from collections.abc import Iterable, Mapping

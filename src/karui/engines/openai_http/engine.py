@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.ask import Ask, Prompt
 from karui.core.engine import CheckpointRule, ModelCard, Reader, Told
 from karui.core.errors import EngineError, InputError
 from karui.engines.chat.answers import forced_head
@@ -16,7 +16,7 @@ from karui.engines.chat.markers import Markers
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai_http.client import Client, Patience
 from karui.engines.openai_http.parts import Parts
-from karui.engines.openai_http.requests import Wording
+from karui.engines.openai_http.requests import Wording, chat_body
 from karui.engines.openai_http.retell import ToldHttpStream
 from karui.engines.openai_http.stream import HttpStream
 
@@ -137,6 +137,12 @@ class HttpEngine:
     def thinks(self) -> Mapping[str, Any]:
         """How the model thinks, and how that was found out."""
         return self._parts.wording.thinking.as_dict()
+
+    @property
+    def to_think(self) -> Mapping[str, Any]:
+        """The fields of a chat request that make the model think; empty where it thinks by itself."""
+        asked = chat_body(Prompt("-"), self._parts.wording.thinking)
+        return {name: value for name, value in asked.items() if name != "messages"}
 
     def open(self, ask: Ask, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""

@@ -137,7 +137,8 @@ class Fork:
     def _made(self) -> Trial:
         text = self._text[: box_end(self._text, boxed=self._boxed)]
         answer = self._head + text
-        sure = mean_probability(self._logprobs) if len(self._logprobs) == self.tokens - self._unlisted else None
+        known = len(self._logprobs) == self.tokens - self._unlisted
+        sure = mean_probability(self._logprobs) if known else None
         peek = self._peek if self._parts.can.logprobs else None
         sent, cached = self._sent, self._cached
         return Trial(self._read(answer), answer, self.tokens, sure, peek, sent, cached)

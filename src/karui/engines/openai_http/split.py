@@ -305,7 +305,7 @@ class Split:
 
     @property
     def _to_skip(self) -> int:
-        """Characters in front of the thinking: a marker that a parser has left there, a line break behind it."""
+        """Characters in front of the thinking: a marker that a parser has left there, a line break."""
         opened = self._begin or (self.fields and self._shown == self._opened)
         if not opened or self._shown != self._begin:
             return 0

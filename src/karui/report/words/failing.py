@@ -97,6 +97,20 @@ FAILING: dict[str, tuple[str, str]] = {
         ("Name a verifier that reads it in the column verifier, or give the bare answer as the reference."),
         "verifier列で適切な判定方式を指定するか、正解例を答えだけの短い形に直してください。",
     ),
+    "because_partial": (
+        "What was read is only a part of the reference in {count} of {of} replies (verifier: {detail}).",
+        "{of}件中{count}件では、読み取った答えが正解例の一部にとどまっています（判定方式：{detail}）。",
+    ),
+    "cure_partial": (
+        (
+            "Give the bare answer as the reference, without units or sentences around it, or name a verifier "
+            "that reads both, such as numeric, in the column verifier."
+        ),
+        (
+            "正解例を、単位や文を除いた答えだけの形に直すか、両方を読み取れる判定方式（例：numeric）を"
+            "verifier列で指定してください。"
+        ),
+    ),
     "because_truncated": (
         "The limit of {detail} tokens cut {count} of {of} replies: they never came to an answer.",
         "{of}件中{count}件の回答が、上限の{detail}トークンで打ち切られ、答えに到達しませんでした。",

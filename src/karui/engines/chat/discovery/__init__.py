@@ -114,7 +114,13 @@ def put_together(
         rows.append(Finding("raises", ", ".join(raised), "the template's own errors; these are not offered"))
     notes = []
     if on.arguments or on.word:
-        notes.append(f"The model does not think by itself: full thinking is asked for with {on}.")
+        left = by_default is Start.UNDECIDED and off is not None and looked.closes(off)
+        why = (
+            "Told nothing, the model thinks or not, as it likes"
+            if left
+            else "The model does not think by itself"
+        )
+        notes.append(f"{why}: full thinking is asked for with {on}.")
     if not system:
         notes.append("The chat template has no system message: it is put before the question.")
     if known.described is not None and known.described.note:

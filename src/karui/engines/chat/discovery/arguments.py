@@ -21,6 +21,10 @@ _NOT_ABOUT_THINKING = frozenset(
 )
 
 
+_OTHERS = 12
+"""Names that are tried at most, unless they say that they are about thinking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """An argument of a chat template.
@@ -59,7 +63,7 @@ USUAL = (
     Argument("enable_thinking"),
     Argument("thinking"),
     Argument("thinking_mode", ("disabled", "enabled")),
-    Argument("reasoning_effort"),
+    Argument("reasoning_effort", ("no_think",)),
     Argument("thinking_effort"),
     Argument("reasoning_strength"),
     Argument("low_effort"),
@@ -104,7 +108,10 @@ def read_source(template: str) -> Source:
     except (TemplateSyntaxError, RecursionError):
         return Source(USUAL, USUAL_WORDS, readable=False)
     found = [Argument(name, tuple(_compared(tree, name))) for name in sorted(names)]
-    found.sort(key=lambda a: not a.about_thinking)
+    # Whoever looks whether a name is defined takes it for an argument; others may be the template's own.
+    asked = {n.node.name for n in tree.find_all((nodes.Test, nodes.Filter)) if isinstance(n.node, nodes.Name)}
+    found.sort(key=lambda a: (not a.about_thinking, a.name not in asked))
+    found = [a for n, a in enumerate(found) if a.about_thinking or n < _OTHERS]
     words = [c.value for c in tree.find_all(nodes.Const) if isinstance(c.value, str)]
     commands = dict.fromkeys(w.strip() for w in words if re.fullmatch(r"\s*/[a-z_]+\s*", w))
     return Source(tuple(found), tuple(w for w in commands if THINKS.search(w)))

@@ -10,7 +10,6 @@ from karui.engines.chat.discovery.tags import closers, openers, tags
 from karui.engines.chat.discovery.turn import Turn, common_header, says_thinking
 from karui.engines.chat.markers import Markers, plain
 
-
 _TOLD = "what the prompt tells the model to write"
 
 
@@ -157,11 +156,14 @@ def _with_own_forms(markers: Markers, usual: Seen, tried: list[Tried], bare: lis
     closed = [f[f.index(markers.close) :] for f in forms if markers.close in f and markers.open not in f]
     answers = [f for f in forms if markers.answer and f.strip() == markers.answer]
     for form in (*empty, *closed, *answers):
-        tight = form.startswith(markers.open + markers.close) and all(markers.open + "\n" not in f for f in forms)
+        tight = form.startswith(markers.open + markers.close) and all(
+            markers.open + "\n" not in f for f in forms
+        )
         # Where nothing has shown a bridge, a model that thinks without line breaks has none.
         bridge = form.removeprefix(markers.open) if tight and markers.untold else markers.bridge
         return replace(markers, empty=form, bridge=bridge)
-    lines = markers.bridge.startswith("\n") and markers.bridge.endswith("\n")
+    before, _, behind = markers.bridge.partition(markers.close)
+    lines = before.endswith("\n") and behind.startswith("\n")
     return replace(markers, empty=markers.open + ("\n" if lines else "") + markers.bridge)
 
 

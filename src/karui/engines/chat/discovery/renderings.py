@@ -64,9 +64,13 @@ def try_arguments(
     """
     tried: list[Tried] = []
     beside = beside or {}
+    tried_once = False
     for argument in source.arguments:
-        if beside and (argument.name in beside or not argument.effort):
+        if beside and (
+            argument.name in beside or not argument.effort or (not source.readable and tried_once)
+        ):
             continue
+        tried_once = True
         if not argument.about_thinking and about_thinking(tried):
             break  # those about thinking come first
         found: list[Tried] = []
@@ -144,8 +148,10 @@ def marked_turn(tried: list[Tried], usual: Seen, bare: list[str]) -> Discovery[T
         ),
     ]
     tails = tails_of(usual, tried)
+    # Told not to think, a template shows no thinking that it does not show anyway.
+    thinking = [t for t in tried if t.value is not False and not t.quiet]
     for messages in ways:
-        for arguments in different(usual, tried):
+        for arguments in different(usual, thinking):
             text = yield Rendering(messages, arguments, generate=False)
             if isinstance(text, str) and (found := read_turn(text, tails, bare)):
                 return found

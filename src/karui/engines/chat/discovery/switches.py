@@ -131,6 +131,10 @@ class Switching:
         """Returns the argument that takes a number of thinking tokens."""
         return next((t.argument.name for t in self.tried if t.argument.budget and t.value), "")
 
+    def closes(self, off: Switch) -> bool:
+        """Whether the prompt itself closes the thinking when `off` is given."""
+        return self.state(self._under(off.arguments, off.word)) is Start.ANSWERING
+
     def start(self, on: Switch) -> Start:
         """Returns what the model does when `on` is given."""
         return self.state(self._under(on.arguments, on.word))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from karui.core.ask import Prompt
-from karui.core.errors import Refused
+from karui.core.errors import EngineError, Refused
 from karui.engines.openai_http.capabilities import Capabilities, Thinking
 from karui.engines.openai_http.models import chosen, served
 from karui.engines.openai_http.probe.asking import QUESTION, Asking
@@ -34,8 +34,10 @@ async def find_capabilities(asking: Asking, *, route: str = "") -> Capabilities:
     """
     try:
         listed = await asking.client.get("models")
-    except Refused:
-        listed = None  # not every server lists them
+    except EngineError as error:
+        if not (asking.model or isinstance(error, Refused)):
+            raise
+        listed = None  # not every server lists them, and some fail at it
     models = served(listed.get("data") or ()) if isinstance(listed, dict) else {}
     asking.model = chosen(models, asking.model, asking.client.url)
     can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.errors import EngineError
+from karui.core.errors import EngineError, Refused
 from karui.engines.openai_http.parts import Parts
 from karui.engines.openai_http.probe.asking import QUESTION, Asking
 from karui.engines.openai_http.stream import HttpStream
@@ -14,6 +14,7 @@ _RUNNING = re.compile(
     re.MULTILINE,
 )
 """The counts of vLLM, of SGLang and of llama.cpp."""
+_UNTOLD = 1500
 
 
 async def frees(asking: Asking, parts: Parts) -> bool | None:
@@ -32,13 +33,16 @@ async def frees(asking: Asking, parts: Parts) -> bool | None:
         asking.why["frees"] = "it has no count of running requests"
         return None
     prompt = Prompt(f"{QUESTION} Explain it at length, and check every step several times.")
-    # Above the temperature at which it would soon come to an end by itself.
-    streams = [
-        HttpStream(parts, Ask(f"{n}", prompt, Sampling(2.0, max_tokens=100_000)), n, str) for n in range(4)
-    ]
+    # Above the temperature at which it would soon come to an end by itself; where the context is not told, a
+    # limit that most have room for.
+    sampling = Sampling(2.0, max_tokens=100_000 if parts.can.context else _UNTOLD)
+    streams = [HttpStream(parts, Ask(f"{n}", prompt, sampling), n, str) for n in range(4)]
     try:
         await asyncio.gather(*(s.advance() for s in streams))
         busy = await running()
+    except Refused as error:
+        asking.why["frees"] = f"refused: {error.why}"
+        return None
     finally:
         for stream in streams:
             asking.spent += stream.stop()

@@ -92,43 +92,45 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
         if not asking.thinking.efforts:
             asking.why["effort"] = "the chat template does not know it"
         return bool(asking.thinking.efforts)
+    seen, refused = await _try_levels(asking, can)
+    if not seen:
+        asking.why["effort"] = refused or "there is one level only"
+        return False
+    if refused:
+        asking.why["effort"] = refused
+    low, _again, high = seen
+    said = [(c.thinking, c.text) for c in seen]
+    counted = [c.usage.thinking or 0 if c.usage else 0 for c in seen]
+    shown = bool(low.usage and high.usage and low.usage.prompt != high.usage.prompt)
+    if not can.visible and not shown and counted[2] > max(counted[:2]):
+        asking.why["effort"] = f"{max(counted[:2])} tokens of thinking at low, {counted[2]} at high"
+        return True
+    if shown or (said[0] == said[1] and said[0] != said[2]):
+        return True
+    asking.why["effort"] = "taken, and changes nothing"
+    return False
+
+
+async def _try_levels(asking: Asking, can: Capabilities) -> tuple[tuple[Chunk, ...], str]:
+    """Returns replies at the lowest level, there again and at the highest, and which level was refused.
+
+    A template may raise at one level and take the others: that one is not offered.
+    """
     most = asking.within(can, _EFFORT)
-    levels = list(asking.thinking.efforts) or list(_USUAL_LEVELS)
     found: dict[str, Chunk] = {}
     refused = ""
-    for level in levels:
+    for level in list(asking.thinking.efforts) or list(_USUAL_LEVELS):
         try:
             found[level] = await _at(asking, can, level, most)
         except EngineError as error:
-            # A template may raise at one level and take the others.
             refused = f"refused: {level}: {error.why}"
     if refused and not asking.thinking.efforts:
         taken = {level: {"reasoning_effort": level} for level in found}
         asking.thinking = replace(asking.thinking, efforts=taken)
     if len(found) < 2:
-        asking.why["effort"] = refused or "there is one level only"
-        return False
+        return (), refused
     least, *_, greatest = found
-    low, high = found[least], found[greatest]
-    try:
-        again = await _at(asking, can, least, most)
-    except EngineError as error:
-        asking.why["effort"] = f"it fails: {error.why}"
-        return False
-    seen = (low, again, high)
-    if refused:
-        asking.why["effort"] = refused
-    said = [(c.thinking, c.text) for c in seen]
-    if low.usage and high.usage and low.usage.prompt != high.usage.prompt:
-        return True
-    if said[0] == said[1] and said[0] != said[2]:
-        return True
-    counted = [c.usage.thinking or 0 if c.usage else 0 for c in (low, again, high)]
-    if not can.visible and counted[2] > max(counted[:2]):
-        asking.why["effort"] = f"{max(counted[:2])} tokens of thinking at low, {counted[2]} at high"
-        return True
-    asking.why["effort"] = "taken, and changes nothing"
-    return False
+    return (found[least], await _at(asking, can, least, most), found[greatest]), refused
 
 
 async def _at(asking: Asking, can: Capabilities, level: str, most: int) -> Chunk:
