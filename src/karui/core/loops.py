@@ -9,7 +9,8 @@ are found:
 
 How much must be said again before it counts depends on what it is: three times will do for sentences; rows of
 zeros and rules of tables may go on for pages. **Not** found are the same thoughts in other words, passages in
-which several numbers change (they may be cases that are worked through), and counters written as words.
+which several numbers change (they may be cases that are worked through), and counters written as words; short
+formulas without a word are found late.
 """
 
 import re
