@@ -30,7 +30,8 @@ _ENDING = re.compile(r"^[.!?]\s|^[。！？]|\n")
 """A unit, with the spaces behind it, that ends a sentence."""
 _WIDE = re.compile(rf"[{_CJK}]")
 _BACK = re.compile(
-    r"\b(?:wait|again|once more|hmm+|hold on|re ?-? ?(?:check|examine|read|verify|consider|compute|think)\w*"
+    r"\b(?:wait|again|once more|hmm+|hold on"
+    r"|re ?-? ?(?:check|do|examine|read|verify|consider|compute|evaluate|think)\w*"
     r"|double ?-? ?check\w*|start over|actually)\b"
     r"|もう一度|もういちど|再度|再び|改めて|やり直|待って|待てよ|見直|再确认|再次|重新|等等",
     re.IGNORECASE,
@@ -39,8 +40,9 @@ _BACK = re.compile(
 
 _GRAM, _GRAM_BITS = 4, 2**60 - 1
 """Units that have to be alike before a period is looked at, and the bits that these are held in."""
-_SENTENCES, _STALE_SHARE = 20, 0.6
-"""Sentences that are looked back on, and the share of their characters that was said twice before."""
+_SENTENCES, _STALE_SHARE, _NEARLY_ALL = 20, 0.65, 0.85
+"""Sentences that are looked back on; the share of their characters that was said at least twice before; and
+that share where nothing in them goes back: lists have sentences that are alike."""
 _LEAST = 200
 """Characters that these sentences have at least."""
 _TELLING = 8
@@ -173,7 +175,9 @@ class LoopDetector:
     def _turns(self) -> None:
         """Looks whether sentences that were said before tell enough to be more than rows of a table."""
         same, again = self._same, self._sentences.again
-        if _told([self._names[unit] for place in again for unit in same.units[place]]) >= _TELLING:
+        said = [self._names[unit] for place in again for unit in same.units[place]]
+        back = self._sentences.share >= _NEARLY_ALL or _goes_back(said)
+        if back and _told(said) >= _TELLING:
             periodic = same.run >= 2 * same.period > 0
             self._found(LoopKind.SAME if periodic else LoopKind.STALE, len(same.units) - again[0].start)
 
@@ -267,13 +271,14 @@ class _Sentences:
 
     Attributes:
         stale: Whether they were.
+        share: Of their characters, those that were.
         again: Where in the units those lie that were; empty while these are too few.
     """
 
-    __slots__ = ("_last", "_said", "_start", "again", "stale")
+    __slots__ = ("_last", "_said", "_start", "again", "share", "stale")
 
     def __init__(self) -> None:
-        self.stale = False
+        self.stale, self.share = False, 0.0
         self.again: list[slice] = []
         self._start = 0
         self._said: dict[int, int] = {}
@@ -292,7 +297,8 @@ class _Sentences:
         self._last.append((before > 1, ends[-1] - ends[start], slice(start, len(units))))
         chars = sum(length for _, length, _ in self._last)
         again = sum(length for said, length, _ in self._last if said)
-        self.stale = len(self._last) == _SENTENCES and chars >= _LEAST and again >= _STALE_SHARE * chars
+        self.share = again / chars
+        self.stale = len(self._last) == _SENTENCES and chars >= _LEAST and self.share >= _STALE_SHARE
         self.again = [where for said, _, where in self._last if said] if self.stale else []
 
 
