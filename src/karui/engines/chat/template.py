@@ -67,7 +67,9 @@ class ChatTemplate:
         added = self._tokenizer.added_tokens_decoder
         # Converted tokenizers list only the end of text among their special ids, not the end of a turn.
         special = {*self._tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-        closing = [i for i in self._encode(self.format.turn_end) if i in special - inside]
+        # What closes the answer is a part of it: the turn ends behind that.
+        end = self.format.turn_end.removeprefix(markers.answer_close)
+        closing = [i for i in self._encode(end) if i in special - inside]
         return frozenset({i for i in known if i is not None and i not in inside} | set(closing[:1]))
 
     def _encode(self, text: str) -> list[int]:
@@ -189,9 +191,9 @@ def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Sta
     markers = thinking.markers
     start = thinking.start_of(text)
     if not prompt.thinking and thinking.off is None and not markers.plain and start is not Start.ANSWERING:
-        if start is Start.THINKING and markers.empty.startswith(markers.open):
+        if start is Start.THINKING:
             # The template has opened the thinking itself.
-            text = text.rstrip() + markers.empty.removeprefix(markers.open)
+            text = (text.rstrip() if markers.empty.startswith(markers.open) else text) + markers.shut
         else:
             text += markers.empty
     if not prompt.thinking:
