@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tests.engines.tiny import make_model, make_tokenizer
 
 from karui.core.ask import Ask, Prompt, Sampling
 from karui.core.engine import ModelCard
@@ -10,6 +9,7 @@ from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers import TransformersEngine
+from tests.engines.tiny import make_model, make_tokenizer
 
 CARD = ModelCard("tiny")
 # As LFM2.5's: earlier thinking is cut off, so that the tag is mentioned and never shown.

@@ -453,7 +453,8 @@ def test_tags_that_are_spoken_of_behind_the_question_open_and_close_nothing():
         EACH
         + "<|{{ m.role }}|>{% if m.role == 'assistant' and m.reasoning_content %}"
         + THINK
-        + "{% endif %}{{ m.content }}{% if m.role == 'user' %} Think in <think></think> first.{% endif %}<|end|>"
+        + "{% endif %}{{ m.content }}"
+        + "{% if m.role == 'user' %} Think in <think></think> first.{% endif %}<|end|>"
         + "{% endfor %}"
     )
     assert found(asked + opening(""), table=False).start is Start.UNDECIDED
@@ -490,8 +491,8 @@ def test_a_word_that_turns_thinking_on():
 
 def test_a_template_that_leaves_the_choice_to_the_model_is_told_and_the_note_says_so():
     end = (
-        "{% if enable_thinking is defined %}{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n"
-        "{% endif %}{% endif %}"
+        "{% if enable_thinking is defined %}{% if enable_thinking %}<think>\n"
+        "{% else %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
     )
     thinking = found(turn_with(THINK) + opening(end), table=False)
     assert thinking.on.arguments == {"enable_thinking": True}
