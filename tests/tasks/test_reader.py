@@ -79,3 +79,10 @@ def test_any_tangle_of_braces_is_survived(tangle):
 @given(st.recursive(st.sampled_from(["a", "1", r"\{", r"\}"]), lambda inner: inner.map("{{{}}}".format)))
 def test_balanced_content_comes_back_whole(content):
     assert boxed(rf"so \boxed{{x{content}y}} and }}{{ more") == f"x{content}y"
+
+
+def test_a_line_of_empty_boxes_or_marks_is_no_last_line():
+    assert last_line("Tokyo\n\\boxed{}") == "Tokyo"
+    assert last_line("Tokyo\n---\n") == "Tokyo"
+    assert last_line(r"\boxed{ }") is None
+    assert last_line("```\nTokyo\n```") == "Tokyo"

@@ -50,11 +50,13 @@ def trials(
     from karui import engines
     from karui.cli.console import say
     from karui.cli.session import MINI
+    from karui.cli.wishes import assumptions_of
     from karui.core.recording import Recording
     from karui.models import place
     from karui.recording.store import load
     from karui.recording.trials import spaced
 
+    prices = assumptions_of(assume)
     read = load(recording)
     read = Recording(read.manifest, read.questions[: limit or None])
     options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
@@ -67,7 +69,7 @@ def trials(
     async def work() -> None:
         try:
             if estimate:
-                await _estimate(read, engine, assume)
+                await _estimate(read, engine, prices)
             else:
                 judge = _judge(verifier or read.manifest.verifier, recording)
                 folder = out or recording.with_name(f"{recording.name}-trials")
@@ -79,7 +81,7 @@ def trials(
     asyncio.run(work())
 
 
-async def _estimate(read: "Recording", engine: "Engine", assume: list[str]) -> None:
+async def _estimate(read: "Recording", engine: "Engine", prices: dict[str, Any]) -> None:
     from karui.cli.console import say
     from karui.recording.trials import estimate
 
@@ -89,11 +91,9 @@ async def _estimate(read: "Recording", engine: "Engine", assume: list[str]) -> N
         f"{found.traces} traces, {found.checkpoints:,} checkpoints: {found.prompt:,} tokens to prefill "
         f"(exact), about {found.trial:,} to generate"
     )
-    prices = dict(word.partition("=")[::2] for word in assume)
     if {"price_prompt", "price_output"} <= prices.keys():
-        cost = (
-            found.prompt * float(prices["price_prompt"]) + found.trial * float(prices["price_output"])
-        ) / 1e6
+        prefill, output = float(prices["price_prompt"]), float(prices["price_output"])
+        cost = (found.prompt * prefill + found.trial * output) / 1e6
         say(f"At these prices about {cost:,.2f} {prices.get('currency', '')}".rstrip())
 
 

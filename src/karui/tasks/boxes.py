@@ -5,7 +5,7 @@ import re
 BOX = re.compile(r"\\(?:boxed|fbox)(?: ?|\n)(?:\{|(?=[^\s{]))")
 MAX_TRIED, _MAX_JOINED = 5, 20
 _BRACES = re.compile(r"\\(?:boxed|fbox)[ \n]?\{|\\.|[{}]", re.DOTALL)
-_NOTHING = re.compile(r"\\(?:boxed|fbox)|[{}\s$]")
+NOTHING = re.compile(r"\\(?:boxed|fbox)|[{}\s$]")
 _BETWEEN = re.compile(r"[\s$]{0,4}(?:\\text\{ ?)?(?:,|、|;|and|or|と|または|, ?and|, ?or)(?: ?\})?[\s$]{0,4}")
 TAG = re.compile(r"<(/?)(?:final[_-]?)?answer>", re.IGNORECASE)
 _EDGES = re.compile(r"^#{2,6} ?|(?:\\\\|\\[ ,;!]| )+$")
@@ -52,7 +52,7 @@ def last_box(text: str) -> tuple[int, str] | None:
         if unclosed > MAX_TRIED:
             return None
         content = _content(text, opening, ends)
-        if _NOTHING.sub("", content[:200]):
+        if NOTHING.sub("", content[:200]):
             return _with_neighbours(text, opening.start(), content, openings, ends)
     return None
 
@@ -77,7 +77,7 @@ def _content(text: str, opening: re.Match[str], ends: dict[int, int]) -> str:
         return undress(text[start : line_end(text, start)].rstrip("$ "))
     # Empty, or nothing but empty boxes: seen at its beginning, however long it is.
     beginning = text[start : min(ends[start], start + 200)]
-    return undress(text[start : ends[start]]) if _NOTHING.sub("", beginning) else ""
+    return undress(text[start : ends[start]]) if NOTHING.sub("", beginning) else ""
 
 
 def _with_neighbours(

@@ -278,7 +278,7 @@ def _ordered(text: str) -> str:
             start = at
         depth += (char in "([{") - (char in ")]}")
     terms.append(text[start:])
-    if len(terms) < 2 or depth != 0:
+    if len(terms) < 2 or depth != 0 or not all(term.strip("+-") for term in terms):
         return text
     signed = sorted((term.lstrip("+-"), term.startswith("-")) for term in terms)
     # Letters first, so that it reads x + 1; a term without a minus in front if there is one.

@@ -21,6 +21,7 @@ from karui.tasks.kanji import (
 from karui.tasks.tidy import delatex, tidy
 
 _MAX_POWER = 400
+_MAX_BITS = 3 * MAX_NUMBER_CHARS  # 10^108, so that what is written out reads back
 _CHAIN = r"(?:\d(?:\d|[.,'’_](?=\d)|[ ](?=\d{3}(?![\d/]|[ ]/)))*+|(?<!\d)\.\d++)"
 _MONEY = r"(?:(?:US|NT|HK|A|C|R)?\$|¥|€|£|₹|₩|元|JPY|USD|EUR|GBP|CNY|KRW|INR|Rs\.?)"
 _SIGN = r"(?:[-+▲△]|マイナス|プラス|minus(?=[ \d])|negative(?=[ \d])|負の|氷点下|零下)"
@@ -155,6 +156,11 @@ def _values(match: re.Match[str], *, whole: bool) -> list[Fraction | None]:
         values = [_extended(values[0], match)]
     elif match.lastgroup not in {"chain", "jtop"}:
         values = [None]
+    if any(
+        v is not None and max(v.numerator.bit_length(), v.denominator.bit_length()) > _MAX_BITS
+        for v in values
+    ):
+        return [None]
     signs = [s.strip().lower() in _NEGATIVE for s in (match["sign"], match["inner"]) if s]
     if len(signs) > 1:
         return [None]

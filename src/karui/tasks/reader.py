@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 
 from karui.tasks.amounts import last_said
-from karui.tasks.boxes import BOX, MAX_TRIED, TAG, last_box, line_end, tagged, undress
+from karui.tasks.boxes import BOX, MAX_TRIED, NOTHING, TAG, last_box, line_end, tagged, undress
 
 MAX_TEXT = 12_000
 """Characters that are read, from the end, once a text that runs on was cut."""
@@ -106,7 +106,9 @@ def after_statement(text: str) -> str | None:
 
 def last_line(text: str, *, at_most: int = 100) -> str | None:
     """Returns the last line that is not blank, or the whole list it ends; None for prose (too long)."""
-    lines = [line for line in recent(text).splitlines() if line.strip() and not _RULE.fullmatch(line)]
+    lines = [
+        line for line in recent(text).splitlines() if NOTHING.sub("", line) and not _RULE.fullmatch(line)
+    ]
     if not lines or len(lines[-1]) > at_most:
         return None
     many = 0
