@@ -194,8 +194,8 @@ def _probe(figures: Figures, dialect: Dialect, url: str, parser: str, route: str
     run = karui("probe", url, "--json", "--route", route, "--budget-chats", 8)
     name = f"{dialect.name}, {route}, parser {parser}"
     if run.returncode:
-        # A parser of the server's may fail on what this model writes: then chat is not to be had.
-        fails = route == "chat" and not dialect.follows and "peg" in run.stderr
+        # The server's own parser may fail on what this model writes: then chat is not to be had.
+        fails = route == "chat" and "failed with status 500" in run.stderr
         figures.at_least(f"{name}: says why it cannot", float(fails), 1, digits=0)
         figures.note(" ".join(run.stderr.split())[:300])
         return
@@ -238,8 +238,9 @@ def _recorded(
     try:
         recording, counted, tries = asyncio.run(recorded())
     except EngineError as error:
-        figures.note(f"{name}: {error.what} {error.why}"[:300])
-        figures.at_most(f"{name}: not to be had", float(dialect.follows), 0, digits=0)
+        figures.note(f"{error.what} {error.why}"[:300])
+        server = route == "chat" and "failed with status 500" in error.what
+        figures.at_least(f"{name}: not to be had, by the server", float(server), 1, digits=0)
         return
     seen = Seen.of(recording, dialect.marks)
     figures.shown(f"{name}: questions the server failed on", limit - seen.traces, digits=0)
@@ -250,8 +251,9 @@ def _recorded(
         figures.near(f"{name}: tokens beside the server's count", seen.tokens, counted, limit, "", 0)
     if not tries:
         figures.note("no trials: the server's events do not say how many tokens they hold")
-    elif dialect.follows:
-        figures.at_least(f"{name}: trials", seen.trials, 1, digits=0)
+    else:
+        # None where the model has not opened its channel, and no parser of the server's says that it thinks.
+        figures.shown(f"{name}: trials", seen.trials, digits=0)
     if seen.trials:
         share = 100 * seen.read / seen.trials
         figures.at_least(f"{name}: trials that read an answer", share, 50, "%", 0)

@@ -113,8 +113,9 @@ def _studies(figures: Figures, name: str, room: Path, one: Recording, other: Rec
     gain = paired_difference(full[0].correct[:, 0], full[1].correct[:, 0])
     _within(figures, f"{name}: accuracy, server less folder", percent(gain), "points")
     lengths = [np.array([q.traces[0].thinking_tokens for q in r.questions], float) for r in (one, other)]
-    more = paired_difference(lengths[0], lengths[1])
-    _within(figures, f"{name}: thinking tokens, server less folder", more, "tokens")
+    ratio = ratio_interval(lengths[1], lengths[0])
+    figures.shown(f"{name}: thinking tokens, server to folder", ratio, "×", 3)
+    figures.at_least(f"{name}: ... agrees", float(ratio.low <= 1 <= ratio.high), 1, digits=0)
     figures.shown(f"{name}: thinking tokens, folder", float(lengths[0].mean()), digits=0)
     chosen = []
     for where in ("folder", "server"):
