@@ -16,22 +16,28 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from _figures import ROOT, Figures, arguments, percent
 from _llama import llama_server
 from _respelled import AS_IT_IS, TEMPLATES, respelled
+from numpy.typing import NDArray
 
 from karui import catalog
+from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.forge.making import make
-from karui.measure.intervals import paired_difference, ratio_interval
+from karui.measure.intervals import Interval, paired_difference, ratio_interval
 from karui.recording.replay import Replay, replay_all
 from karui.recording.store import load
 from karui.smaller.gguf import Gguf
 
 TEMPLATE = "off-style"
+FloatArray: TypeAlias = NDArray[np.float64]
+PLANS = ("token-budget:tokens=120", "trial-stability:k=2", "trial-confidence:threshold=0.9,gate=0.8")
+"""Replayed on both recordings beside what is chosen from them."""
 SAME = ("open", "close", "answer", "bridge", "empty", "on", "off", "by_default", "start", "efforts", "budget")
 SAME = (*SAME, "history", "turn_end", "system", "notes")
 """What both manifests say of how the model thinks; `findings` also say how it was found."""
@@ -109,35 +115,40 @@ def _traces(figures: Figures, one: Recording, other: Recording) -> None:
 
 
 def _studies(figures: Figures, name: str, room: Path, one: Recording, other: Recording) -> None:
-    full = [next(iter(replay_all(Replay({"main": r}, 1), [Plan()]))) for r in (one, other)]
-    gain = paired_difference(full[0].correct[:, 0], full[1].correct[:, 0])
+    full = [_played(r, Plan()) for r in (one, other)]
+    gain = paired_difference(full[0].accuracy, full[1].accuracy)
     _within(figures, f"{name}: accuracy, server less folder", percent(gain), "points")
     lengths = [np.array([q.traces[0].thinking_tokens for q in r.questions], float) for r in (one, other)]
-    ratio = ratio_interval(lengths[1], lengths[0])
-    figures.shown(f"{name}: thinking tokens, server to folder", ratio, "×", 3)
-    figures.at_least(f"{name}: ... agrees", float(ratio.low <= 1 <= ratio.high), 1, digits=0)
+    _same_size(figures, f"{name}: thinking tokens", lengths[1], lengths[0])
     figures.shown(f"{name}: thinking tokens, folder", float(lengths[0].mean()), digits=0)
     chosen = []
     for where in ("folder", "server"):
         path = room / f"{name}-{where}"
-        karui("choose", path, "--accept-truncation", "--min-accuracy", 0)
-        choice = json.loads((path / "choice.json").read_text(encoding="utf-8"))
-        figures.note(f"{name}, {where}: {choice['decision']}, {choice['label']}")
-        chosen.append(choice["label"])
+        karui("choose", path, "--accept-truncation", "--min-accuracy", 0, "--out", path / "choice")
+        choice = json.loads((path / "choice" / "choice.json").read_text(encoding="utf-8"))
+        figures.note(f"{name}, {where}: {choice['decision']}, {choice['label']} ({choice['verdict']})")
+        chosen.append(catalog.plan_from_spec(choice["spec"]))
     figures.shown(f"{name}: both choose the same plan", float(chosen[0] == chosen[1]), digits=0)
-    for label in dict.fromkeys(c for c in chosen if c != "full thinking"):
-        plan = catalog.parse(label)
-        played = [next(iter(replay_all(Replay({"main": r}, 1), [plan]))) for r in (one, other)]
-        gain = paired_difference(played[0].correct[:, 0], played[1].correct[:, 0])
-        _within(figures, f"{name}: {label}: accuracy", percent(gain), "points")
-        ratio = ratio_interval(played[1].tokens[:, 0], played[0].tokens[:, 0])
-        figures.shown(f"{name}: {label}: tokens, server to folder", ratio, "×", 3)
-        figures.at_least(f"{name}: ... agrees", float(ratio.low <= 1 <= ratio.high), 1, digits=0)
+    for plan in dict.fromkeys([*(p for p in chosen if p.techniques), *map(catalog.parse, PLANS)]):
+        played = [_played(r, plan) for r in (one, other)]
+        gain = paired_difference(played[0].accuracy, played[1].accuracy)
+        _within(figures, f"{name}: {plan.label}: accuracy", percent(gain), "points")
+        _same_size(figures, f"{name}: {plan.label}: tokens", played[1].tokens, played[0].tokens)
 
 
-def _within(figures: Figures, name: str, found: object, unit: str) -> None:
-    figures.shown(name, found, unit)  # type: ignore[arg-type]
-    figures.at_least(f"{name}: agrees", float(found.low <= 0 <= found.high), 1, digits=0)  # type: ignore[attr-defined]
+def _played(recording: Recording, plan: Plan) -> Outcomes:
+    return next(iter(replay_all(Replay({"main": recording}, 1), [plan])))
+
+
+def _same_size(figures: Figures, name: str, server: FloatArray, folder: FloatArray) -> None:
+    ratio = ratio_interval(server, folder)
+    figures.shown(f"{name}, server to folder", ratio, "×", 3)
+    figures.at_least(f"{name}: agrees", float(ratio.low <= 1 <= ratio.high), 1, digits=0)
+
+
+def _within(figures: Figures, name: str, found: Interval, unit: str) -> None:
+    figures.shown(name, found, unit)
+    figures.at_least(f"{name}: agrees", float(found.low <= 0 <= found.high), 1, digits=0)
 
 
 if __name__ == "__main__":
