@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers.utils.chat_template_utils import render_jinja_template
-
 from karui.engines.chat.format import Raised, Rendering
+from karui.engines.chat.source import render_source
 
 PACKAGES = {
     "llama-cpp-python": "0.3.36",
@@ -117,16 +116,15 @@ def jinja(key: str, text: str) -> Source:
 
     def render(wanted: Rendering) -> str | Raised:
         try:
-            made, _ = render_jinja_template(
-                [[dict(m) for m in wanted.messages]],
-                chat_template=text,
-                add_generation_prompt=wanted.generate,
-                **_SPECIAL,
-                **wanted.arguments,
+            return render_source(
+                text,
+                wanted.messages,
+                generate=wanted.generate,
+                named=_SPECIAL,
+                arguments=wanted.arguments,
             )
         except Exception as error:  # noqa: BLE001 - templates are programs of strangers: what they raise is data
             return Raised(str(error) or type(error).__name__)
-        return str(made[0])
 
     return Source(key, text, render)
 

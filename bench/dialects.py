@@ -158,9 +158,12 @@ def main() -> None:
     """Tries every dialect, one server at a time."""
     options = arguments(__doc__)
     options.add_argument("--limit", type=int, default=12, help="questions a recording")
+    names = [d.name for d in DIALECTS]
+    options.add_argument("--dialect", action="append", choices=names, help="these alone (repeatable)")
     figures = Figures("dialects", given := options.parse_args())
     with tempfile.TemporaryDirectory() as room:
-        for dialect in DIALECTS[1:2] if given.quick else DIALECTS:
+        wanted = given.dialect or (names[1:2] if given.quick else names)
+        for dialect in (d for d in DIALECTS if d.name in wanted):
             _try(figures, dialect, Path(room), given.limit, quick=given.quick)
     sys.exit(figures.close())
 

@@ -8,6 +8,7 @@ SGLang have for the family.
 
     python bench/models.py                        # downloads 250 MB
     python bench/models.py --packages FOLDER      # takes the archives from there, and leaves them there
+    python bench/models.py --document             # writes the table of docs/models.md from the kept results
 
 Three times: by the method; with the table of known pairs taken away, as a model released tomorrow meets it;
 and with the source of the template hidden, as behind a server that only renders. A model that karui takes for
@@ -18,6 +19,7 @@ import importlib.metadata
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from _figures import Figures, arguments
 from _findings import Looked, ask_peers, look
 from _handmade import QUICK, UNPACKAGED
 from _packages import PACKAGES, Peers, Source, fetch, sources, unpack
+from _page import document
 
 from karui.engines.chat.format import ThinkingFormat
 
@@ -130,8 +133,9 @@ def row(looked: Looked) -> dict[str, Any]:
     return {
         "template": looked.key,
         "family": looked.family.name,
-        "found": None if found is None else {**{n: v for n, v in found.as_dict().items() if n in _KEPT}},
+        "found": None if found is None else {n: v for n, v in found.as_dict().items() if n in _KEPT},
         "how": told_by,
+        "expected": {n: v for n, v in asdict(looked.family).items() if n not in {"name", "keys", "given"}},
         "renderings": looked.renderings,
         "wrong": looked.wrong,
         "refused": looked.refused,
@@ -162,7 +166,13 @@ def main() -> int:
     parser.add_argument(
         "--packages", type=Path, help="a folder with the archives, instead of downloading them"
     )
+    parser.add_argument(
+        "--document", action="store_true", help="write the results' table into docs/models.md"
+    )
     options = parser.parse_args()
+    if options.document:
+        document()
+        return 0
     figures = Figures("models", options)
     families = read_families()
     if options.quick:

@@ -5,14 +5,16 @@ are found:
 
 * `SAME`: one passage over and over, to the letter but for case and spaces;
 * `COUNTER`: one passage in which a single number counts on ("Wait, let me check again (17)");
-* `STALE`: no strict period, but nearly everything of late was said at least twice before.
+* `STALE`: no strict period, but most of the last sentences were said at least twice before, in any order.
 
 How much must be said again before it counts depends on what it is: three times will do for sentences; rows of
 zeros and rules of tables may go on for pages. **Not** found are the same thoughts in other words, passages in
-which several numbers change (they may be cases that are worked through), and counters written as words.
+which several numbers change (they may be cases that are worked through), and counters written as words; short
+formulas without a word are found late.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,9 +26,12 @@ from karui.core.trace import End, Trace
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
 _UNIT = re.compile(rf"(?:\d{{1,16}}|[{_CJK}]|[^\W\d_{_CJK}]{{1,32}}|\S)\s{{0,15}}|\s{{1,16}}")
 """A unit with the spaces behind it."""
+_ENDING = re.compile(r"^[.!?]\s|^[。！？]|\n")
+"""A unit, with the spaces behind it, that ends a sentence."""
 _WIDE = re.compile(rf"[{_CJK}]")
 _BACK = re.compile(
-    r"\b(?:wait|again|once more|hmm+|hold on|re ?-? ?(?:check|examine|read|verify|consider|compute|think)\w*"
+    r"\b(?:wait|again|once more|hmm+|hold on"
+    r"|re ?-? ?(?:check|do|examine|read|verify|consider|compute|evaluate|think)\w*"
     r"|double ?-? ?check\w*|start over|actually)\b"
     r"|もう一度|もういちど|再度|再び|改めて|やり直|待って|待てよ|見直|再确认|再次|重新|等等",
     re.IGNORECASE,
@@ -35,14 +40,13 @@ _BACK = re.compile(
 
 _GRAM, _GRAM_BITS = 4, 2**60 - 1
 """Units that have to be alike before a period is looked at, and the bits that these are held in."""
-_STALE = 8
-"""Units in a row that have to be alike to have been said before."""
-_WINDOW = 320
-"""Units, about as many tokens, of which nearly all have to be stale …"""
-_STALE_SHARE = 0.8
-"""… namely this share."""
-_TELLING = 12
-"""Different words that they have at least: a table of few entries is no passage."""
+_SENTENCES, _STALE_SHARE, _NEARLY_ALL = 20, 0.65, 0.85
+"""Sentences that are looked back on; the share of their characters that was said at least twice before; and
+that share where nothing in them goes back: lists have sentences that are alike."""
+_LEAST = 200
+"""Characters that these sentences have at least."""
+_TELLING = 8
+"""Different words that they tell at least: rows of a table that are alike, or lines of code, tell fewer."""
 _CASES = 25
 """Different words that a passage with a counter has at least where nothing in it goes back: shorter ones may
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
@@ -95,16 +99,16 @@ class LoopDetector:
         self.going_on = False
         self._held = ""  # of the last unit, which may go on
         self._chars = 0  # read so far, without what is held
-        self._known: dict[str, int] = {"#": _NUMBER}  # units by their spelling
+        self._known: dict[str, int] = {"#": _NUMBER}  # numbers of units by their spelling
+        self._ending: set[str] = set()  # spellings that end a sentence
         self._names = ["#"]  # of the units, by number
         self._numbers: set[int] = set()
         self._wides: set[int] = set()
         self._ends = [0]  # characters up to the end of each unit, with a leading zero
         self._wide = [0]  # of them, those of scripts without spaces
         self._same, self._counter = _Period(), _Period()
-        self._said: list[int] = []  # how often the units that end here were said before
-        self._stale = 0  # of the last units, those that were said twice before
         self._last_number = -_GRAM
+        self._sentences = _Sentences()
 
     def read(self, text: str) -> Loop | None:
         """Reads on, up to the last unit, which may go on itself; returns the first loop, if there is one."""
@@ -118,10 +122,16 @@ class LoopDetector:
                 number = known[unit] = self._learn(unit)
             if number != _SPACE:
                 self._take(number)
+            if unit in self._ending:
+                self._sentences.end(self._same.units, self._ends)
+                if self.loop is None and self._sentences.stale:
+                    self._turns()
         return self.loop
 
     def _learn(self, unit: str) -> int:
         """Returns the number of a unit that is spelled in a new way."""
+        if _ENDING.search(unit):
+            self._ending.add(unit)
         # Spaces and line breaks are no units, but an endless row of them is one that repeats.
         if unit.isspace() and len(unit) < _SPACES:
             return _SPACE
@@ -137,15 +147,11 @@ class LoopDetector:
         return number
 
     def _take(self, unit: int) -> None:
-        same, counter, said = self._same, self._counter, self._said
-        here = len(said)
+        same, counter = self._same, self._counter
+        here = len(same.units)
         self._ends.append(self._chars)
         self._wide.append(self._wide[-1] + (unit in self._wides))
         same.take(here, unit, look=True)
-        said.append(said[here - same.period] + 1 if same.run >= _STALE else 0)
-        self._stale += said[here] > 1
-        if here >= _WINDOW:
-            self._stale -= said[here - _WINDOW] > 1
         if unit in self._numbers:
             self._last_number, unit = here, _NUMBER
         counter.take(here, unit, look=here - self._last_number < _GRAM)
@@ -155,31 +161,25 @@ class LoopDetector:
             if self.going_on:
                 self.loop = replace(self.loop, end=self._chars)
         elif self.loop is None:
-            repeats = same.run >= 2 * same.period > 0 or counter.run >= 3 * counter.period > 0
-            if repeats or self._nothing_new:
-                self._look()
-
-    @property
-    def _nothing_new(self) -> bool:
-        return self._stale >= _STALE_SHARE * _WINDOW
+            if same.said_whole(2):
+                times, weight = _wanted(self._passage(same.period))
+                self._found(LoopKind.SAME, same.run, at_least=(times - 1) * same.period, weight=weight)
+            if self.loop is None and counter.said_whole(3):
+                self._counts(counter.period, counter.run)
 
     def _holds(self, kind: LoopKind) -> bool:
         if kind is LoopKind.STALE:
-            return self._nothing_new
+            return self._sentences.stale
         return (self._same if kind is LoopKind.SAME else self._counter).run > 0
 
-    def _look(self) -> None:
-        """Looks for a loop that is recognised with the last unit."""
-        same, counter = self._same, self._counter
-        if same.said_whole(2):
-            times, weight = _wanted(self._passage(same.period))
-            self._found(LoopKind.SAME, same.run, at_least=(times - 1) * same.period, weight=weight)
-        if self.loop is None and counter.said_whole(3):
-            self._counts(counter.period, counter.run)
-        if self.loop is None and self._nothing_new:
-            window = zip(self._passage(_WINDOW), self._said[-_WINDOW:], strict=True)
-            if _told([unit for unit, said in window if said > 1]) >= _TELLING:
-                self._found(LoopKind.STALE, _WINDOW)
+    def _turns(self) -> None:
+        """Looks whether sentences that were said before tell enough to be more than rows of a table."""
+        same, again = self._same, self._sentences.again
+        said = [self._names[unit] for place in again for unit in same.units[place]]
+        back = self._sentences.share >= _NEARLY_ALL or _goes_back(said)
+        if back and _told(said) >= _TELLING:
+            periodic = same.run >= 2 * same.period > 0
+            self._found(LoopKind.SAME if periodic else LoopKind.STALE, len(same.units) - again[0].start)
 
     def _counts(self, period: int, run: int) -> None:
         """Looks whether one number of the passage counts on in equal steps, and nothing else changes."""
@@ -264,6 +264,42 @@ def count_looped(traces: Iterable[tuple[Trace, Trace | None]]) -> int | None:
     """Returns how many of some traces loop, each as `looped` takes it; None where one is not known."""
     found = [looped(trace, whole) for trace, whole in traces]
     return None if None in found else sum(map(bool, found))
+
+
+class _Sentences:
+    """Whether most of the last sentences were said before, in any order.
+
+    Attributes:
+        stale: Whether they were.
+        share: Of their characters, those that were.
+        again: Where in the units those lie that were; empty while these are too few.
+    """
+
+    __slots__ = ("_last", "_said", "_start", "again", "share", "stale")
+
+    def __init__(self) -> None:
+        self.stale, self.share = False, 0.0
+        self.again: list[slice] = []
+        self._start = 0
+        self._said: dict[int, int] = {}
+        self._last: deque[tuple[bool, int, slice]] = deque(
+            maxlen=_SENTENCES
+        )  # said before, characters, where
+
+    def end(self, units: list[int], ends: list[int]) -> None:
+        """Takes the sentence that ends with the last unit."""
+        start, self._start = self._start, len(units)
+        if start == len(units):
+            return
+        sentence = hash(tuple(units[start:]))
+        before = self._said.get(sentence, 0)
+        self._said[sentence] = before + 1
+        self._last.append((before > 1, ends[-1] - ends[start], slice(start, len(units))))
+        chars = sum(length for _, length, _ in self._last)
+        again = sum(length for said, length, _ in self._last if said)
+        self.share = again / chars
+        self.stale = len(self._last) == _SENTENCES and chars >= _LEAST and self.share >= _STALE_SHARE
+        self.again = [where for said, _, where in self._last if said] if self.stale else []
 
 
 class _Period:

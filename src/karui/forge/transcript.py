@@ -76,7 +76,7 @@ class Transcript:
         if closed.startswith(shown) and closed != shown:
             empty = closed.removeprefix(shown)
         elif start is Start.THINKING:
-            empty = empty.removeprefix(self._markers.open)
+            empty = self._markers.shut
         return self._encode(empty + text)
 
     def _plain(self, trace: Trace) -> Reply:

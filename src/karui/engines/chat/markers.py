@@ -72,6 +72,14 @@ class Markers:
         """What forces an answer at once, where the model itself puts its answers."""
         return ("\n\nThe final answer is " if self.plain else self.bridge) + BOX
 
+    @property
+    def shut(self) -> str:
+        """What ends at once the thinking that a prompt has opened already, and begins the answer."""
+        if self.empty.startswith(self.open):
+            return self.empty.removeprefix(self.open)
+        # The model's own form of no thinking may open nothing, and so close nothing.
+        return self.empty if self.close in self.empty else self.bridge
+
     def start(self, tail: str) -> Start:
         """Returns what a model does next behind `tail`: what a prompt ends with, after the user's words.
 

@@ -1,7 +1,7 @@
 """From a prompt to the text the model is shown, and whether it is thinking when that text ends."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from karui.core.ask import Prompt
@@ -10,7 +10,7 @@ from karui.engines.chat import pairs
 from karui.engines.chat.discovery import Discovery, Known, discover
 from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.format import Finding, Message, Raised, Rendering, ThinkingFormat
-from karui.engines.chat.markers import PLAIN_ENDINGS, Start, plain
+from karui.engines.chat.markers import PLAIN_ENDINGS, Markers, Start, plain
 from karui.engines.chat.override import NOTHING_SAID, Override
 
 
@@ -32,11 +32,16 @@ class ChatTemplate:
 
         Args:
             tokenizer: As transformers loads it.
-            thinking: What the recording's manifest says of how its model thinks; only what its user said of
-                it counts.
+            thinking: What the recording's manifest says of how its model thinks. What its user said of it
+                counts, and the model's own words, where nothing else shows anything.
         """
-        said = Override.of((thinking or {}).get("override", {}), "The recording's manifest")
-        return ChatTemplate(tokenizer, find_format(tokenizer, override=said))
+        told = thinking or {}
+        said = Override.of(told.get("override", {}), "The recording's manifest")
+        found = find_format(tokenizer, override=said)
+        if found.markers.plain and told.get("close"):
+            heard: dict[str, Any] = {f.name: told[f.name] for f in fields(Markers) if f.name in told}
+            found = found.with_markers(Markers(**{**heard, "endings": ()}))
+        return ChatTemplate(tokenizer, found)
 
     def render(self, prompt: Prompt) -> tuple[str, Start]:
         """Returns the text up to where the model goes on, and what it is then doing.
@@ -62,7 +67,9 @@ class ChatTemplate:
         added = self._tokenizer.added_tokens_decoder
         # Converted tokenizers list only the end of text among their special ids, not the end of a turn.
         special = {*self._tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-        closing = [i for i in self._encode(self.format.turn_end) if i in special - inside]
+        # What closes the answer is a part of it: the turn ends behind that.
+        end = self.format.turn_end.removeprefix(markers.answer_close)
+        closing = [i for i in self._encode(end) if i in special - inside]
         return frozenset({i for i in known if i is not None and i not in inside} | set(closing[:1]))
 
     def _encode(self, text: str) -> list[int]:
@@ -88,14 +95,28 @@ def find_format(
     Raises:
         ModelError: The chat template cannot show a question, or two findings contradict each other.
     """
-    template = getattr(tokenizer, "chat_template", None) or ""
-    if isinstance(template, Mapping):
-        template = template.get("default") or next(iter(template.values()), "")
+    template = source_of(tokenizer)
     said = described(getattr(tokenizer, "response_template", None))
-    known = Known(str(template), tokenizer.get_vocab().keys(), said, override, table, endings)
+    known = Known(template, tokenizer.get_vocab().keys(), said, override, table, endings)
     if not template:
         return without_template(known)
     return drive(discover(known), lambda rendering: _render(tokenizer, rendering))
+
+
+def source_of(tokenizer: Any) -> str:
+    """Returns the source of a tokenizer's chat template, "" where it has none.
+
+    Of several, the one called "default" is for questions; others are for tools or documents.
+    """
+    template = getattr(tokenizer, "chat_template", None) or ""
+    if isinstance(template, Mapping):
+        template = template.get("default") or next(iter(template.values()), "")
+    return str(template)
+
+
+def mentions_thinking(tokenizer: Any) -> bool:
+    """Whether a tokenizer knows markers of thinking at all, shown in prompts or not."""
+    return bool(pairs.in_text(source_of(tokenizer), "") or pairs.in_vocabulary(tokenizer.get_vocab().keys()))
 
 
 def drive(
@@ -170,9 +191,9 @@ def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Sta
     markers = thinking.markers
     start = thinking.start_of(text)
     if not prompt.thinking and thinking.off is None and not markers.plain and start is not Start.ANSWERING:
-        if start is Start.THINKING and markers.empty.startswith(markers.open):
+        if start is Start.THINKING:
             # The template has opened the thinking itself.
-            text = text.rstrip() + markers.empty.removeprefix(markers.open)
+            text = (text.rstrip() if markers.empty.startswith(markers.open) else text) + markers.shut
         else:
             text += markers.empty
     if not prompt.thinking:
@@ -185,12 +206,15 @@ def begin(text: str, prompt: Prompt, thinking: ThinkingFormat) -> tuple[str, Sta
 
 def _render(tokenizer: Any, rendering: Rendering) -> str | Raised:
     messages: Sequence[Message] = rendering.messages
-    if not getattr(tokenizer, "chat_template", None):
+    source = source_of(tokenizer)
+    if not source:
         return "\n\n".join(m["content"] for m in messages) + "\n"
+    chosen = {"chat_template": source} if isinstance(tokenizer.chat_template, Mapping) else {}
     try:
         return str(
             tokenizer.apply_chat_template(
                 [dict(m) for m in messages],
+                **chosen,
                 tokenize=False,
                 add_generation_prompt=rendering.generate,
                 **rendering.arguments,

@@ -106,7 +106,7 @@ class Fork:
         told = chunk.usage.completion if chunk.usage else 0
         generated = max(chunk.count, told)
         # llama.cpp's counts the token of a stop word, and neither lists it nor shows it.
-        unlisted = generated - chunk.count
+        unlisted = generated - (len(chunk.tokens) or chunk.count)
         self._over = chunk.finish != "length" or not generated
         listed = [t.text for t in chunk.tokens]
         if listed and not "".join(listed).startswith(said):
@@ -124,7 +124,7 @@ class Fork:
         self._own_ids += chunk.ids or [t.id for t in chunk.tokens if t.id is not None]
         self._logprobs += [t.logprob for t in chunk.tokens if t.logprob is not None]
         self.tokens += generated
-        self._unlisted += unlisted if chunk.count else 0
+        self._unlisted += unlisted if self._logprobs else 0
 
     def _looked(self, first: Token | None) -> Peek:
         """Returns the look at the first token; without a listing nothing is known but its text."""

@@ -5,7 +5,7 @@ from itertools import accumulate, count
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.ask import Ask, Prompt
 from karui.core.engine import (
     CheckpointRule,
     ModelCard,
@@ -16,11 +16,14 @@ from karui.core.engine import (
     trace_seed,
 )
 from karui.core.errors import EngineError, ModelError
+from karui.engines.chat.discovery import words
+from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import PLAIN_ENDINGS, Start
 from karui.engines.chat.override import NOTHING_SAID, Override
-from karui.engines.chat.template import ChatTemplate, find_format
+from karui.engines.chat.template import ChatTemplate, find_format, mentions_thinking
 from karui.engines.chat.vocabulary import Vocabulary
 from karui.engines.slots.batch import Batch
+from karui.engines.slots.listening import first_words
 from karui.engines.slots.machine import Machine
 from karui.engines.slots.row import Row
 from karui.engines.slots.settle import Settle
@@ -83,6 +86,9 @@ class SlotEngine:
         self._tokenizer = tokenizer
         self.thinking = find_format(tokenizer, override=thinking, endings=endings)
         self._template = ChatTemplate(tokenizer, self.thinking)
+        if self.thinking.markers.plain and mentions_thinking(tokenizer):
+            self.thinking = self._heard(machine, {tokenizer.eos_token_id, *turn_ends})
+            self._template = ChatTemplate(tokenizer, self.thinking)
         self.markers = self.thinking.markers
         self.suffix = self.markers.suffix if suffix is None else suffix
         suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
@@ -105,6 +111,15 @@ class SlotEngine:
         lacking |= set() if self.thinking.efforts else {Ability.EFFORT}
         lacking |= set() if self.thinking.budget else {Ability.TOLD_BUDGET}
         self.abilities = frozenset(Ability) - lacking
+
+    def _heard(self, machine: Machine, ends: set[int | None]) -> ThinkingFormat:
+        """Returns how the model thinks, after it was asked: its template knows markers, and shows none."""
+        text, _ = self._template.render(Prompt(words.QUESTION))
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        if not prompt or len(prompt) + words.MOST > machine.context:
+            return self.thinking
+        said = first_words(machine, prompt, self._template.ends(ends), words.MOST)
+        return words.hear(self.thinking, self._tokenizer.batch_decode([said])[0])
 
     @property
     def loaded_bytes(self) -> int:

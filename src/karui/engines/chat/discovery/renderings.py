@@ -15,7 +15,7 @@ from karui.engines.chat.discovery.evidence import (
     seen_in,
     tails_of,
 )
-from karui.engines.chat.discovery.tags import first_tag, from_first_tag
+from karui.engines.chat.discovery.tags import first_tag, from_first_tag, tags
 from karui.engines.chat.discovery.turn import ANSWER, QUESTION, THOUGHT, TOOL, WRITTEN_OUT, Turn, read_turn
 from karui.engines.chat.format import Message, Raised, Rendering, Switch, turns
 
@@ -180,12 +180,16 @@ def kept_field(on: Switch) -> Discovery[str]:
 def turn_end(on: Switch) -> Discovery[str]:
     """Returns what stands behind the answer in a model's last turn; "" where nothing does.
 
-    Some templates write the end of a turn with the beginning of the next one.
+    Some templates write the end of a turn with the beginning of the next one. Where that is all there is, as
+    with GLM's `<|user|>`, the end is left to the model's configuration.
     """
     answered = turns(("user", QUESTION), ("assistant", ANSWER))
     text = yield Rendering(answered, on.arguments, generate=False)
     end = text.rpartition(ANSWER)[2].strip() if isinstance(text, str) else ""
     if not end:
         text = yield Rendering((*answered, *turns(("user", _NEXT))), on.arguments)
-        end = first_tag(text.rpartition(ANSWER)[2].partition(_NEXT)[0]) if isinstance(text, str) else ""
+        if isinstance(text, str):
+            end = first_tag(text.rpartition(ANSWER)[2].partition(_NEXT)[0])
+            begins = text.partition(QUESTION)[0]
+            end = "" if end and end in [begins[slice(*place)] for place in tags(begins)[-1:]] else end
     return end

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from karui.engines.chat import pairs
-from karui.engines.chat.discovery.tags import closers, tags
+from karui.engines.chat.discovery.tags import closers, openers, tags
 from karui.engines.chat.discovery.turn import says_thinking
 from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import Markers
 
 QUESTION = "How many days are there in three weeks? Think it through, then answer."
 """What a model is asked, to hear how it begins."""
-WORDS = 12
+MOST = 12
 """Tokens of its answer that are listened to: an opening is said at once, or not at all."""
 _WHERE = "what the model wrote"
 
@@ -42,7 +42,7 @@ def _begun(reply: str, *, table: bool) -> Markers | None:
         return known
     places = tags(reply)
     opening = reply[slice(*places[0])] if places and places[0][0] == 0 else ""
-    if not opening or not says_thinking(opening):
+    if not opening or not says_thinking(opening) or openers(opening):
         return None
     found = closers(opening)
     closing = next((c for c in found if c in reply), next(iter(found), ""))

@@ -98,7 +98,7 @@ async def find_effort(asking: Asking, can: Capabilities) -> bool:
         return False
     if refused:
         asking.why["effort"] = refused
-    low, _again, high = seen
+    low, _, high = seen
     said = [(c.thinking, c.text) for c in seen]
     counted = [c.usage.thinking or 0 if c.usage else 0 for c in seen]
     shown = bool(low.usage and high.usage and low.usage.prompt != high.usage.prompt)
