@@ -109,7 +109,7 @@ def _traces(figures: Figures, one: Recording, other: Recording) -> None:
 
 
 def _studies(figures: Figures, name: str, room: Path, one: Recording, other: Recording) -> None:
-    full = [replay_all(Replay({"main": r}, 1), [Plan()])[0] for r in (one, other)]
+    full = [next(iter(replay_all(Replay({"main": r}, 1), [Plan()]))) for r in (one, other)]
     gain = paired_difference(full[0].correct[:, 0], full[1].correct[:, 0])
     _within(figures, f"{name}: accuracy, server less folder", percent(gain), "points")
     lengths = [np.array([q.traces[0].thinking_tokens for q in r.questions], float) for r in (one, other)]
@@ -126,7 +126,7 @@ def _studies(figures: Figures, name: str, room: Path, one: Recording, other: Rec
     figures.shown(f"{name}: both choose the same plan", float(chosen[0] == chosen[1]), digits=0)
     for label in dict.fromkeys(c for c in chosen if c != "full thinking"):
         plan = catalog.parse(label)
-        played = [replay_all(Replay({"main": r}, 1), [plan])[0] for r in (one, other)]
+        played = [next(iter(replay_all(Replay({"main": r}, 1), [plan]))) for r in (one, other)]
         gain = paired_difference(played[0].correct[:, 0], played[1].correct[:, 0])
         _within(figures, f"{name}: {label}: accuracy", percent(gain), "points")
         ratio = ratio_interval(played[1].tokens[:, 0], played[0].tokens[:, 0])
