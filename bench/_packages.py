@@ -90,7 +90,7 @@ def fetch(folder: Path) -> None:
     """Downloads what is not in a folder yet, without what it depends on."""
     for name, version in PACKAGES.items():
         if not list(folder.glob(f"{name.replace('-', '_')}-{version}*")):
-            source = ["--no-binary", name, "--no-build-isolation"] if name == "llama-cpp-python" else []
+            source = ["--no-binary", name] if name == "llama-cpp-python" else []
             command = ["download", "--quiet", "--no-deps", *source, "--dest", str(folder)]
             subprocess.run([sys.executable, "-m", "pip", *command, f"{name}=={version}"], check=True)
 

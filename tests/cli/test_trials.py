@@ -36,7 +36,10 @@ def test_the_whole_way_from_a_log_to_a_choice(texts: Path, tmp_path: Path) -> No
     )
     assert told.exit_code == 0, told.output
     assert "Texts by by hand, trials by karui-mini" in said(told)
-    assert "6 traces, 9 checkpoints: 570 tokens to prefill (exact)" in said(told)
+    assert (
+        "6 traces, 9 checkpoints: 570 tokens to prefill (exact), about 26 to generate (at most 216)"
+        in said(told)
+    )
     assert "At these prices about" in said(told)
     assert not texts.with_name("texts-trials").exists()  # an estimate makes nothing
 

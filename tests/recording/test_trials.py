@@ -140,7 +140,7 @@ def test_the_estimate_is_exact_but_for_the_length_of_answers(tmp_path):
     texts = imported(tmp_path)
     told = asyncio.run(estimate(texts, Reader()))
     bill = spent(added(texts, Reader(), tmp_path / "r"))
-    assert (told.traces, told.checkpoints) == (6, 30)
+    assert (told.traces, told.checkpoints, told.most) == (6, 30, 30 * 24)
     assert told.prompt == bill.prompt == 6 * (5 + 20 + 5 * 3)  # prompt and text once, a suffix for each trial
     assert told.trial == bill.trial == 30 * 2
     assert bill.cached == 0

@@ -89,7 +89,7 @@ async def _estimate(read: "Recording", engine: "Engine", prices: dict[str, Any])
     _say_lengths(found.textless, found.short)
     say(
         f"{found.traces} traces, {found.checkpoints:,} checkpoints: {found.prompt:,} tokens to prefill "
-        f"(exact), about {found.trial:,} to generate"
+        f"(exact), about {found.trial:,} to generate (at most {found.most:,})"
     )
     if {"price_prompt", "price_output"} <= prices.keys():
         prefill, output = float(prices["price_prompt"]), float(prices["price_output"])

@@ -44,7 +44,9 @@ class Estimate:
         traces: To be tried.
         checkpoints: Trials to be made.
         prompt: Tokens to be prefilled: prompts, texts and trial suffixes; known exactly.
-        trial: Tokens to be generated, taken to be as many as each reply's own answer has.
+        trial: Tokens to be generated, taken to be as many as each reply's own answer has. A model that is at
+            a loss where it is made to answer writes more.
+        most: Tokens to be generated if every trial runs to its limit.
         textless: Traces without any text of their thinking: nothing can be tried in them.
         short: Traces that are longer than the model's context: tried as far as it goes.
     """
@@ -53,6 +55,7 @@ class Estimate:
     checkpoints: int
     prompt: int
     trial: int
+    most: int
     textless: int
     short: int
 
@@ -115,7 +118,7 @@ async def estimate(recording: Recording, engine: Engine, *, trial_tokens: int = 
                 prompt += _prefilled(engine, outline)
                 own = await retells.count(trace.answer or trace.text) + 1  # and what closes it
                 trial += places * min(own, trial_tokens)
-    return Estimate(traces, checkpoints, prompt, trial, textless, short)
+    return Estimate(traces, checkpoints, prompt, trial, checkpoints * trial_tokens, textless, short)
 
 
 async def add_trials(
