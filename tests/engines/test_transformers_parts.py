@@ -151,7 +151,7 @@ def test_loads_a_folder_and_describes_it(folder, tmp_path):
     [
         (lambda folder, tmp: "./no/such/folder", "no model folder"),
         (lambda folder, tmp: str(tmp / "nowhere"), "no model folder"),
-        (lambda folder, tmp: "nobody/has-this-model", "could not be fetched"),
+        (lambda folder, tmp: "nobody/has-this-model", "Hub cannot be reached"),
         (lambda folder, tmp: tmp, "no config.json"),
         (lambda folder, tmp: folder / "config.json", "is a file"),
         (lambda folder, tmp: copy(folder, tmp / "m", config_json="{"), "cannot be read"),

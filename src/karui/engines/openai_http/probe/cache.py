@@ -14,6 +14,8 @@ _WORDS = (450, 330, 230)
 """Lengths tried, longest first; a prompt has to fit into small contexts, too."""
 _FASTER = 0.6
 """Share of its first time that a repeated prompt may take at most to count as cached."""
+_TELLING = 0.02
+"""Seconds that a prompt has to take for its share to tell anything: below, the network is timed."""
 
 
 async def find_cache(asking: Asking, can: Capabilities) -> tuple[Cache, int]:
@@ -35,7 +37,7 @@ async def find_cache(asking: Asking, can: Capabilities) -> tuple[Cache, int]:
             began = perf_counter()
             usage = (await asking.said(can.route, {**body, can.limit: 1})).usage
             seconds.append(perf_counter() - began)
-        shares.append(seconds[1] / seconds[0] if seconds[0] else 1.0)
+        shares.append(seconds[1] / seconds[0] if seconds[0] >= _TELLING else 1.0)
         if usage is not None and usage.cached:
             reported.append(usage.cached)
     after = await _read(asking, metrics)
