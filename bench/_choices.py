@@ -11,11 +11,11 @@ from pathlib import Path
 from _figures import ROOT
 
 from karui import catalog
-from karui.cli.expecting import expected
-from karui.cli.steps import Recorded
 from karui.core.choice import Choice, Rule
-from karui.gateway.expectation import FILE
 from karui.recording.store import load
+from karui.serving_profile import FILE
+from karui.study.serving_profile import expected
+from karui.study.steps import Recorded
 
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 CHOSEN = ROOT / "bench" / "data" / "mini-choice"

@@ -24,10 +24,10 @@ from _savings import Asking
 from _servers import gateway, load, upstream, vllm
 
 from karui.core.question import Question
-from karui.gateway.app import app
-from karui.gateway.chosen import Chosen
-from karui.gateway.gateway import assemble
-from karui.gateway.guard import Phase
+from karui.gateway.assemble import assemble
+from karui.gateway.deployment import Deployment
+from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.server.app import app
 from karui.gateway.settings import Settings
 from karui.recording.store import load as load_recording
 
@@ -58,7 +58,7 @@ async def _healthy(figures: Figures) -> None:
     draw = random.Random(3)
     asked = [p for _ in range(-(-count // len(prompts))) for p in draw.sample(prompts, len(prompts))][:count]
     settings = Settings(stage="100", history="")
-    served = assemble(settings, Chosen.load(CHOSEN), {"main": ReplayedEngine(recording)})
+    served = assemble(settings, Deployment.load(CHOSEN), {"main": ReplayedEngine(recording)})
     forms = {"plan": 0, "full": 0, "failed": 0}
     trips: list[str] = []
 

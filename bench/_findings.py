@@ -7,8 +7,8 @@ from typing import Any
 from _families import DOES, Family
 from _packages import Peers, Source
 
-from karui.core.ask import Prompt
 from karui.core.errors import KaruiError, ModelError
+from karui.core.request import Prompt
 from karui.engines.chat.discovery import Known, discover
 from karui.engines.chat.discovery.tags import tags
 from karui.engines.chat.discovery.words import hear

@@ -10,12 +10,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from karui.core.ask import Ask
-from karui.core.bill import Bill
 from karui.core.engine import Hear, Reader, unheard
 from karui.core.recording import Recording
+from karui.core.request import Request
 from karui.core.trace import Peek, Trace, Trial
-from karui.core.watch import Checkpoint
+from karui.core.usage import TokenUsage
+from karui.core.watcher import Checkpoint
 
 
 class Played:
@@ -32,7 +32,9 @@ class Played:
         self._here += 1
         if self._here == len(marks):
             self._generated = trace.thinking_tokens + trace.answer_tokens
-            bill = Bill(prompt=trace.bill.prompt, thinking=trace.thinking_tokens, answer=trace.answer_tokens)
+            bill = TokenUsage(
+                prompt=trace.bill.prompt, thinking=trace.thinking_tokens, answer=trace.answer_tokens
+            )
             return replace(trace, marks=(), bill=bill, time=self._generated)
         mark = marks[self._here]
         before = marks[self._here - 1].chars if self._here else 0
@@ -76,7 +78,7 @@ class ReplayedEngine:
         }
         self._next: dict[str, int] = dict.fromkeys(self._orders, 0)
 
-    def open(self, ask: Ask, sample: int, read: Reader) -> Played:
+    def open(self, ask: Request, sample: int, read: Reader) -> Played:
         """Plays the question's next trace."""
         asked = ask.prompt.user.strip()
         traces, number = self._orders[asked], self._next[asked]

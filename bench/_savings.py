@@ -19,10 +19,10 @@ from _servers import gateway, load, vllm
 
 from karui import catalog, tasks
 from karui.core.question import Question
-from karui.gateway.expectation import FILE, Expectation
 from karui.measure.intervals import paired_difference
-from karui.recording.replay import Replay
 from karui.recording.store import load as load_recording
+from karui.runners.replay import Replay
+from karui.serving_profile import FILE, ServingProfile
 
 LIMIT = 8.0
 ASKED = {1: 5, 8: 24, 32: 96, 64: 64}  # questions by the number of clients
@@ -65,7 +65,7 @@ class Asking:
     """Makes the requests."""
 
     def __init__(self, budget: int) -> None:
-        self.sampling = Expectation.load(CHOSEN / FILE).terms.sampling
+        self.sampling = ServingProfile.load(CHOSEN / FILE).terms.sampling
         self.budget = budget
         self.task = tasks.load("mini:confirm", limit=400, seed=SEED)
         self.questions = list(self.task.questions)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from karui import catalog
-from karui.cli.steps import length_of, space_of
 from karui.core.plan import Plan
 from karui.core.recording import Recording
+from karui.study.steps import length_of, space_of
 
 SETS = {"aime24": "AIME 2024", "aime25": "AIME 2025"}
 SC = "self-consistency:k=64"

@@ -29,13 +29,13 @@ from _llama import llama_server
 from _respelled import AS_IT_IS, GEMMA, GPT_OSS, TEMPLATES, respelled
 
 from karui import tasks
+from karui.artifacts.build import make
 from karui.core.ability import Ability
-from karui.core.ask import Sampling
 from karui.core.errors import EngineError
 from karui.core.recording import Recording
+from karui.core.request import Sampling
 from karui.core.trace import End
-from karui.engines.openai_http import HttpEngine
-from karui.forge.making import make
+from karui.engines.openai import HttpEngine
 from karui.recording.record import record
 from karui.recording.store import load
 from karui.smaller.gguf import Gguf

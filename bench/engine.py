@@ -19,8 +19,8 @@ import torch
 from _figures import Figures, arguments
 
 import karui.engines
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import Trace
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.load import choose_dtype, load_model, load_tokenizer
@@ -43,13 +43,13 @@ class NeverEnding:
             lambda _module, _inputs, out: out.index_fill(-1, ends, -1e9)
         )
         self.engine = TransformersEngine(
-            self.model, self.tokenizer, ModelCard("karui-mini", dtype=dtype), slots=slots
+            self.model, self.tokenizer, ModelInfo("karui-mini", dtype=dtype), slots=slots
         )
 
-    def run(self, asks: list[Ask], *, trials: bool = False) -> list[Trace]:
+    def run(self, asks: list[Request], *, trials: bool = False) -> list[Trace]:
         """Runs all asks through the engine, side by side."""
 
-        async def one(asked: Ask) -> Trace:
+        async def one(asked: Request) -> Trace:
             stream = self.engine.open(asked, 0, lambda text: text)
             while not isinstance(step := await stream.advance(), Trace):
                 if trials:
@@ -62,7 +62,7 @@ class NeverEnding:
         return asyncio.run(every())
 
     @torch.inference_mode()
-    def generate(self, asks: list[Ask]) -> None:
+    def generate(self, asks: list[Request]) -> None:
         """Runs all asks through `generate`."""
         self.model.set_attn_implementation("sdpa")
         for at in range(0, len(asks), BATCH):
@@ -85,13 +85,13 @@ class NeverEnding:
         self.model.set_attn_implementation("karui")
 
 
-def requests(count: int, longest: int) -> list[Ask]:
+def requests(count: int, longest: int) -> list[Request]:
     """Returns requests of lengths spread evenly, in a random order."""
     draw = random.Random(0)
     lengths = [SHORTEST + round((longest - SHORTEST) * i / (count - 1)) for i in range(count)]
     draw.shuffle(lengths)
     return [
-        Ask(
+        Request(
             f"request {i}",
             Prompt(f"What is {' + '.join(str(draw.randint(1, 99)) for _ in range(draw.randint(2, 20)))}?"),
             Sampling(temperature=0, max_tokens=length),

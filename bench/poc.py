@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from karui import catalog
 from karui.choose.betting import p_value, upper_bound
-from karui.choose.sequence import fixed_sequence, line_up, share
-from karui.cli.steps import space_of
+from karui.choose.fixed_sequence import fixed_sequence, order_plans, share
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import Interval, paired_difference, ratio_interval
-from karui.recording.replay import Replay, replay_all
 from karui.recording.store import load
+from karui.runners.replay import Replay, replay_all
+from karui.study.steps import space_of
 
 MARGIN, ALPHA = 0.02, share(0.05, 2)
 MINI = ROOT / "src" / "karui" / "models" / "mini"
@@ -64,7 +64,7 @@ def cheapest(plans: list[Plan], pilot: Part, test: Part, limit: float) -> Plan |
     """Returns the cheapest plan that fixed-sequence testing certifies; all tested cost less than `limit`."""
     losses = np.array([pilot.loss(p) for p in plans])
     costs = np.array([pilot.tokens(p) for p in plans])
-    line = [plans[i] for i in line_up(losses, costs, limit, MARGIN, len(test.full.questions))]
+    line = [plans[i] for i in order_plans(losses, costs, limit, MARGIN, len(test.full.questions))]
     passed = fixed_sequence(line, lambda p: p_value(test.loss(p), MARGIN, ALPHA), ALPHA)
     return min(passed.certified, key=test.tokens, default=None)
 

@@ -24,16 +24,16 @@ from typing import Any
 from _figures import ROOT, Figures, arguments, percent
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Sampling
-from karui.core.engine import CheckpointRule
+from karui.artifacts.build import make
+from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
+from karui.core.request import Request, Sampling
 from karui.core.trace import End
-from karui.forge.making import make
 from karui.measure.intervals import mean_interval, ratio_interval
+from karui.profiling.profile import ModelProfile, profile
 from karui.recording import store
 from karui.recording.record import record
-from karui.recording.replay import Replay
-from karui.recording.weigh import Weight, weigh
+from karui.runners.replay import Replay
 
 DATA = ROOT / "bench" / "results" / "qwen2.5-coder-1.5b-gsm8k" / "recordings"
 NAME = "Qwen2.5-Coder-1.5B-Instruct"
@@ -41,9 +41,9 @@ SAMPLING = Sampling(0.6, 0.95, max_tokens=768)
 PLAIN = "float32"
 RECORDED = {PLAIN: "", "int8": "int8-weights", "Q8_0": "gguf:type=q8_0", "Q4_K_M": ""}
 """What is recorded, and what makes it of the folder."""
-WHOLE = CheckpointRule(every=1_000_000, least=1_000_000)
+WHOLE = CheckpointPolicy(every=1_000_000, least=1_000_000)
 """No checkpoints: accuracy needs whole traces only."""
-OFTEN = CheckpointRule(every=2, least=2)
+OFTEN = CheckpointPolicy(every=2, least=2)
 """Speeds are timed from checkpoint to checkpoint, and a stream takes long to get anywhere here."""
 
 
@@ -80,7 +80,7 @@ def speeds(figures: Figures, options: Any) -> None:
     task = tasks.load(f"gsm8k:{options.questions}")
     # The shortest: reading 32 long prompts takes this machine longer than what is to be timed.
     short = sorted(task.questions, key=lambda q: len(q.text))[:32]
-    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in short]
+    asks = [Request(q.id, task.prompt(q), SAMPLING) for q in short]
     wide: dict[str, Any] = {"device": "cpu", "threads": options.threads, "rule": OFTEN}
     models = {
         PLAIN: (place(PLAIN, options), {**wide, "dtype": "float32"}),
@@ -91,9 +91,9 @@ def speeds(figures: Figures, options: Any) -> None:
     }
     tokens = 8 if options.quick else options.tokens
     at_once = (1, 8) if options.quick else (1, 8, 32)
-    found: dict[str, Weight] = {}
+    found: dict[str, ModelProfile] = {}
     for name, (path, loading) in models.items():
-        found[name] = weigh(
+        found[name] = profile(
             str(path), asks, name=name, at_once=at_once, tokens=tokens, rounds=options.rounds, **loading
         )
         weight = found[name]

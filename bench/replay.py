@@ -16,10 +16,10 @@ from time import perf_counter
 import numpy as np
 from _figures import Figures, arguments
 
-from karui.cli.steps import space_of
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
-from karui.recording.replay import Replay, replay_all
+from karui.runners.replay import Replay, replay_all
+from karui.study.steps import space_of
 from karui.testing.synthetic import synthetic
 
 PLANS, QUESTIONS, SAMPLES, RUNS, PROCESSES = 300, 200, 16, 10, 2

@@ -25,13 +25,13 @@ from _respelled import AS_IT_IS, TEMPLATES, respelled
 from numpy.typing import NDArray
 
 from karui import catalog
+from karui.artifacts.build import make
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.forge.making import make
 from karui.measure.intervals import Interval, paired_difference, ratio_interval
-from karui.recording.replay import Replay, replay_all
 from karui.recording.store import load
+from karui.runners.replay import Replay, replay_all
 from karui.smaller.gguf import Gguf
 
 TEMPLATE = "off-style"

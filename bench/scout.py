@@ -32,8 +32,8 @@ from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
-from karui.recording.replay import Replay, replay_all
 from karui.recording.scout import import_scout
+from karui.runners.replay import Replay, replay_all
 
 CHEAP = 0.25
 """Share of SC@64's tokens that the most accurate plan of the second rule may spend."""

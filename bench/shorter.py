@@ -31,14 +31,14 @@ import numpy as np
 from _figures import ROOT, Figures, arguments, percent
 
 from karui import catalog
+from karui.artifacts.build import make
 from karui.choose.betting import upper_bound
-from karui.choose.sequence import share
+from karui.choose.fixed_sequence import share
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.forge.making import make
 from karui.measure.intervals import paired_difference, ratio_interval
-from karui.recording.replay import Replay, replay_all
 from karui.recording.store import load
+from karui.runners.replay import Replay, replay_all
 
 MARGIN, ALPHA = 0.02, share(0.05, 5)
 MINI = ROOT / "src" / "karui" / "models" / "mini"

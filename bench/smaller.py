@@ -27,26 +27,26 @@ from _figures import ROOT, Figures, arguments
 from numpy.typing import NDArray
 
 from karui import catalog, engines, tasks
+from karui.artifacts.build import make
 from karui.choose.betting import upper_bound
 from karui.choose.confirm import confirm
 from karui.choose.evidence import Evidence, gather
+from karui.choose.fixed_sequence import share
 from karui.choose.groups import Group, Sources, groups_of
+from karui.choose.search_space import SearchSpace
 from karui.choose.select import choose, lined_up
-from karui.choose.sequence import share
-from karui.choose.space import Space
-from karui.cli.steps import space_of
-from karui.core.ask import Ask, Sampling
 from karui.core.choice import Choice, Rule
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.forge.making import make
-from karui.measure.footing import Axis, Footing
+from karui.core.request import Request, Sampling
+from karui.measure.cost_model import Axis, CostModel
 from karui.models import place
+from karui.profiling.profile import ModelProfile, profile
 from karui.recording import store
-from karui.recording.replay import Replay
-from karui.recording.weigh import Weight, weigh
+from karui.runners.replay import Replay
+from karui.study.steps import space_of
 from karui.tasks.files import load_file
 
 load = cache(store.load)
@@ -76,14 +76,14 @@ def weighed(
     rounds: int,
     tokens: int,
     at_once: Sequence[int] = (1, 8),
-) -> dict[str, Weight]:
+) -> dict[str, ModelProfile]:
     """Weighs models in turns, and keeps of each the round with the fastest single stream."""
     task = tasks.load("mini:pilot", limit=32)
-    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in task.questions]
-    best: dict[str, Weight] = {}
+    asks = [Request(q.id, task.prompt(q), SAMPLING) for q in task.questions]
+    best: dict[str, ModelProfile] = {}
     for _ in range(rounds):
         for name, (folder, options) in models.items():
-            found = weigh(folder, asks, name=name, at_once=at_once, tokens=tokens, rounds=2, **options)
+            found = profile(folder, asks, name=name, at_once=at_once, tokens=tokens, rounds=2, **options)
             if name not in best or found.speed[1] > best[name].speed[1]:
                 best[name] = found
     return best
@@ -110,9 +110,12 @@ class Work:
         baseline = self.pilot.baseline
         kept = {k: o for k, o in self.pilot.pilot.items() if k == baseline or wanted(o.plan)}
         evidence = replace(self.pilot, pilot=kept)
-        line = {p.id for p in lined_up(evidence, RULE, Footing(), len(self.test_part.questions))} | {baseline}
+        line = {p.id for p in lined_up(evidence, RULE, CostModel(), len(self.test_part.questions))} | {
+            baseline
+        }
         parts = [
-            Group({}, g.test, Space(tuple(p for p in g.space.plans if p.id in line), ())) for g in self.groups
+            Group({}, g.test, SearchSpace(tuple(p for p in g.space.plans if p.id in line), ()))
+            for g in self.groups
         ]
         return replace(evidence, test=gather(parts, runs=self.runs, processes=2).test)
 
@@ -142,7 +145,7 @@ def chosen(figures: Figures, name: str, choice: Choice, evidence: Evidence, targ
     figures.note(f"{name}: {choice.label if choice.spec else 'nothing certified'}")
     figures.extra[f"{name} plan"] = choice.spec
     whole, plan = evidence.test[evidence.baseline], evidence.test[choice.plan]
-    flops = Footing().measure(Axis.FLOPS, [whole, plan])
+    flops = CostModel().measure(Axis.FLOPS, [whole, plan])
     ratio = float(flops(plan).mean() / flops(whole).mean())
     figures.at_most(f"{name}: FLOPs per question", ratio if choice.spec else 1.0, target, "×", 3)
     certified(figures, name, whole.accuracy - plan.accuracy)
@@ -218,7 +221,7 @@ def confirmed(figures: Figures, choice: Choice, questions: int | None) -> None:
     task = Task("mini:fresh-confirm", rows[:questions])
     work = confirm(plan, task, loaded, RULE, sampling=SAMPLING)
     base, live, found = asyncio.run(work)
-    flops = Footing().measure(Axis.FLOPS, [base, live])
+    flops = CostModel().measure(Axis.FLOPS, [base, live])
     ratio = float(flops(live).mean() / flops(base).mean())
     figures.shown(f"composed, live on {found.questions} questions: FLOPs", ratio, "×", 3)
     figures.shown("composed, live: loss, estimate", 100 * found.loss, "points", 2)
@@ -244,9 +247,9 @@ def main() -> int:
 
     work = replayed(options)
     cascades = work.tested(lambda p: [t.name() for t in p.techniques] == ["cascade"])
-    chosen(figures, "cascade", choose(cascades, work.test_part, RULE, Footing()), cascades, 0.5)
+    chosen(figures, "cascade", choose(cascades, work.test_part, RULE, CostModel()), cascades, 0.5)
     everything = work.tested(lambda _: True)
-    composed = choose(everything, work.test_part, RULE, Footing())
+    composed = choose(everything, work.test_part, RULE, CostModel())
     chosen(figures, "composed", composed, everything, 0.2)
     confirmed(figures, composed, 6 if options.quick else None)
     return figures.close()

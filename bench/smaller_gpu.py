@@ -29,9 +29,9 @@ from typing import Any
 from _figures import ROOT, Figures, arguments
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Sampling
-from karui.core.engine import CheckpointRule
-from karui.forge.making import make
+from karui.artifacts.build import make
+from karui.core.engine import CheckpointPolicy
+from karui.core.request import Request, Sampling
 from karui.recording import store
 from karui.recording.record import record
 
@@ -90,7 +90,7 @@ def answered_one(name: str, root: str, device: str, questions: int, samples: int
     """Lets one format answer pilot questions; returns the answer and its verdict of every trace."""
     folder = folder_of(name, Path(root), device)
     task = tasks.load("mini:pilot", limit=questions)
-    none = CheckpointRule(every=1_000_000, least=1_000_000)
+    none = CheckpointPolicy(every=1_000_000, least=1_000_000)
     engine = engines.load(str(folder), name=name, device=device, slots=questions * samples, rule=none)
     out = Path(root) / "answers" / name.replace(", ", "-")
 
@@ -111,10 +111,10 @@ def weighed(
     """Returns memory and tokens per second of karui-mini on karui's engine, one format after the other."""
     import torch
 
-    from karui.measure.speed import tokens_per_second
+    from karui.profiling.speed import tokens_per_second
 
     task = tasks.load("mini:pilot", limit=32)
-    asks = [Ask(q.id, task.prompt(q), SAMPLING) for q in task.questions]
+    asks = [Request(q.id, task.prompt(q), SAMPLING) for q in task.questions]
     found: dict[str, Any] = {}
     for name in names:
         engine = engines.load(str(folder_of(name, root, device)), name=name, device=device, slots=32)
@@ -150,7 +150,7 @@ def int4_layer(linear: Any, group: int = 128) -> Any:
     """Returns karui's layer of 4-bit weights, rounded to nearest in groups."""
     import torch
 
-    from karui.engines.transformers.packed import Int4Weights
+    from karui.engines.transformers.quantized import Int4Weights
 
     grouped = linear.weight.data.float().unflatten(1, (-1, group))
     scale = grouped.abs().amax(-1).clamp(min=1e-8) / 7
@@ -173,7 +173,7 @@ def timed(
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from karui.engines.transformers.card import loaded_bytes
+    from karui.engines.transformers.model_folder import loaded_bytes
     from karui.engines.transformers.network import Network
 
     change, group = KERNELS[kernel]

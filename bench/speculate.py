@@ -24,29 +24,29 @@ from time import perf_counter, process_time
 from _figures import Figures, arguments
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine
+from karui.core.request import Request, Sampling
 from karui.core.trace import Trace
-from karui.engines.openai_http import HttpEngine
+from karui.engines.openai import HttpEngine
 from karui.engines.transformers import TransformersEngine
 
 MINI = str(Path(engines.__file__).parent.parent / "models" / "mini")
 PLANS = {"prompt lookup": "prompt-lookup:rows=8", "draft model": "draft-model:model=karui-micro,rows=8"}
 
 
-def asks(count: int, temperature: float, tokens: int) -> list[Ask]:
+def asks(count: int, temperature: float, tokens: int) -> list[Request]:
     """Returns questions of the test set, the same ones whatever runs."""
     task = tasks.load("mini:test", limit=count, seed=7)
     drawn = Sampling(temperature, 0.95 if temperature else 1.0, max_tokens=tokens)
-    return [Ask(q.id, task.prompt(q), drawn) for q in task.questions]
+    return [Request(q.id, task.prompt(q), drawn) for q in task.questions]
 
 
 def write(
-    engine: Engine, asked: Sequence[Ask], runner: asyncio.Runner, clock: Callable[[], float]
+    engine: Engine, asked: Sequence[Request], runner: asyncio.Runner, clock: Callable[[], float]
 ) -> tuple[list[Trace], float]:
     """Returns the traces and the seconds they took together."""
 
-    async def one(ask: Ask) -> Trace:
+    async def one(ask: Request) -> Trace:
         stream = engine.open(ask, 0, lambda text: text)
         while not isinstance(step := await stream.advance(), Trace):
             pass

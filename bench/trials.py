@@ -30,15 +30,15 @@ from time import monotonic
 from _figures import ROOT, Figures, arguments
 
 from karui import engines, tasks
-from karui.cli.steps import Recorded, decide, evidence_of
-from karui.cli.wishes import Wishes, rule_of
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, Engine
+from karui.core.engine import CheckpointPolicy, Engine
 from karui.core.recording import Caveat, Recording
+from karui.core.usage import TokenUsage
 from karui.models import place
 from karui.recording.importing import import_log
 from karui.recording.store import load, save
 from karui.recording.trials import Estimate, Progress, add_trials, estimate, spaced, spent
+from karui.study.options import StudyOptions, rule_of
+from karui.study.steps import Recorded, decide, evidence_of
 
 MODEL = "DeepSeek-R1"
 EVERY = spaced(512)
@@ -96,7 +96,7 @@ def study(figures: Figures, log: Path, work: Path, wanted: int) -> None:
     figures.shown("read as right (the log holds right ones only)", 100 * right / len(traces), "%")
 
     options = {"device": "cpu", "dtype": "float32", "threads": 1, "slots": 8}
-    rule = EVERY if not figures.quick else CheckpointRule()
+    rule = EVERY if not figures.quick else CheckpointPolicy()
     engine = engines.load(place("karui-mini"), name="karui-mini", rule=rule, **options)
     with asyncio.Runner() as runner:
         expected = runner.run(estimate(recording, engine))
@@ -147,7 +147,7 @@ async def finished(recording: Recording, engine: Engine, folder: Path) -> Record
     return await add_trials(recording, engine, folder, verifier=tasks.verifier("numeric"), at_once=8)
 
 
-def bill(figures: Figures, expected: Estimate, billed: Bill, seconds: float) -> None:
+def bill(figures: Figures, expected: Estimate, billed: TokenUsage, seconds: float) -> None:
     figures.near(
         "billed: prefilled, of the estimate", share(billed.prompt, expected.prompt), 100, WITHIN, "%"
     )
@@ -165,7 +165,7 @@ def bill(figures: Figures, expected: Estimate, billed: Bill, seconds: float) -> 
 
 def chosen(figures: Figures, made: Recording, folder: Path) -> None:
     """Replays every plan, chooses, and looks whether what has to be said is there."""
-    wishes = Wishes(rule_of(2.0, 0.95, "tokens", ""), extra=(), accept_truncation=False)
+    wishes = StudyOptions(rule_of(2.0, 0.95, "tokens", ""), extra=(), accept_truncation=False)
     main = Recorded(folder, made)
     evidence, test_part = evidence_of(main, [], None, wishes, lambda *_: None)
     choice = decide(evidence, test_part, [main], None, wishes)

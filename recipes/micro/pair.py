@@ -84,7 +84,7 @@ def _draw(given: argparse.Namespace) -> None:
 
 
 def _record(given: argparse.Namespace) -> None:
-    from karui.core.engine import CheckpointRule
+    from karui.core.engine import CheckpointPolicy
     from karui.recording import store
     from recipes.shorter.record import NONE, join, make_recording, part_of, task_of
 
@@ -99,7 +99,7 @@ def _record(given: argparse.Namespace) -> None:
             part_of(task, given.part, given.processes),
             parts[given.part],
             samples=given.samples,
-            rule=CheckpointRule() if given.trials else NONE,
+            rule=CheckpointPolicy() if given.trials else NONE,
             slots=given.slots,
             seconds=given.seconds,
         )

@@ -91,10 +91,10 @@ def _record(given: argparse.Namespace) -> None:
 def _train(given: argparse.Namespace) -> None:
     """Make every model; under a launcher (torchrun), on as many GPUs as it starts processes."""
     from karui import catalog
-    from karui.forge.making import make
-    from karui.forge.trainers import lead
-    from karui.forge.workplace import Progress
+    from karui.artifacts.build import make
+    from karui.artifacts.build_dir import Progress
     from karui.recording import store
+    from karui.training.trainers import lead
 
     shown = [0.0]
 

@@ -19,7 +19,7 @@ from recipes.shorter.models import MARGIN, MINUTES, RECORDINGS, STEPS, Made, Sho
 from recipes.shorter.spread import side_by_side
 
 if TYPE_CHECKING:
-    from karui.core.engine import CheckpointRule
+    from karui.core.engine import CheckpointPolicy
     from karui.core.question import Task
     from karui.core.recording import Recording
 
@@ -114,7 +114,7 @@ def _practice(given: argparse.Namespace) -> None:
 
 
 def _record_in_parts(
-    given: argparse.Namespace, stage: str, samples: int, model: Path, rule: CheckpointRule
+    given: argparse.Namespace, stage: str, samples: int, model: Path, rule: CheckpointPolicy
 ) -> None:
     """Record a model on the questions of a stage, or one part of them; the last one joins the parts."""
     from recipes.shorter.record import join, make_recording, part_of
@@ -216,8 +216,8 @@ def _choose(given: argparse.Namespace) -> None:
 
 def _make(given: argparse.Namespace, made: Made) -> None:
     from karui import catalog
-    from karui.forge.making import make
-    from karui.forge.workplace import Progress
+    from karui.artifacts.build import make
+    from karui.artifacts.build_dir import Progress
     from karui.recording import store
 
     shown = [0.0]
@@ -274,7 +274,7 @@ def _evaluate(given: argparse.Namespace) -> None:
 
 def _evaluate_part(given: argparse.Namespace, shown: Shown, number: int) -> None:
     """Record one of as many parts as there are samples: processes then have about the same to do."""
-    from karui.core.engine import CheckpointRule
+    from karui.core.engine import CheckpointPolicy
     from recipes.shorter.record import NONE, make_recording, part_of
 
     make_recording(
@@ -284,7 +284,7 @@ def _evaluate_part(given: argparse.Namespace, shown: Shown, number: int) -> None
         given.work / "parts" / f"{shown.name}@{number}",
         style=shown.style,
         samples=shown.samples,
-        rule=CheckpointRule() if shown.trials else NONE,
+        rule=CheckpointPolicy() if shown.trials else NONE,
         slots=given.slots,
         seconds=given.evaluate_seconds,
     )

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from shutil import copyfile
 
-from karui.engines.transformers.card import digest
+from karui.artifacts.artifact import MANIFEST, Artifact
 from karui.engines.transformers.load import load_model
-from karui.forge.artifact import MANIFEST, Artifact
-from karui.forge.student import stored_dtype
+from karui.engines.transformers.model_folder import digest
+from karui.training.student import stored_dtype
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 

@@ -15,8 +15,8 @@ from shutil import copyfile
 import numpy as np
 from safetensors import safe_open
 
-from karui.engines.transformers.card import digest
-from karui.forge.artifact import Artifact
+from karui.artifacts.artifact import Artifact
+from karui.engines.transformers.model_folder import digest
 
 WEIGHTS = "model.safetensors"
 DESCRIBING = {".json", ".jinja", ".txt"}

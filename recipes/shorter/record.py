@@ -9,22 +9,22 @@ from pathlib import Path
 from shutil import rmtree
 
 from karui import catalog
-from karui.core.ask import Sampling
-from karui.core.engine import CheckpointRule
+from karui.artifacts.artifact import Artifact
+from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
+from karui.core.request import Sampling
 from karui.engines.transformers import TransformersEngine
-from karui.forge.artifact import Artifact
 from karui.recording import store
 from karui.recording.record import record
 from karui.tasks.verifiers.exact import Exact
 
 SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=1024)
 """As karui-mini's own recordings were made."""
-FINE = CheckpointRule(every=64, least=8)
+FINE = CheckpointPolicy(every=64, least=8)
 """For what is learned from: a trial at the end of nearly every step, so that cuts fall where they should."""
-NONE = CheckpointRule(every=1_000_000, least=1_000_000)
+NONE = CheckpointPolicy(every=1_000_000, least=1_000_000)
 
 
 def task_of(path: Path, name: str, limit: int | None = None) -> Task:
@@ -42,7 +42,7 @@ def make_recording(
     *,
     style: str = "",
     samples: int,
-    rule: CheckpointRule,
+    rule: CheckpointPolicy,
     slots: int,
     seconds: float,
 ) -> Recording:

@@ -1,11 +1,11 @@
 """Recordings made by hand of what models reply, read and judged by karui's own verifiers."""
 
 from karui.core.ability import Ability
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Tally
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Manifest, Recorded, Recording
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
 from karui.core.trace import End, Signals, Trace
+from karui.core.usage import UsageMeter
 from karui.tasks.verifiers import verifier
 
 
@@ -22,15 +22,15 @@ def recorded(asked, *, spec="math", model="my-model", task="mine.jsonl", suffix=
         traces = tuple(_trace(f"q{n}", sample, judge, given) for sample, given in enumerate(replies))
         answers = {t.answer for t in traces if t.answer is not None}
         verdicts = {answer: judge.verify(reference, answer) for answer in sorted(answers)}
-        questions.append(Recorded(f"q{n}", "", reference, Prompt(question), traces, verdicts))
+        questions.append(RecordedQuestion(f"q{n}", "", reference, Prompt(question), traces, verdicts))
     manifest = Manifest(
-        model=ModelCard(model),
+        model=ModelInfo(model),
         engine="scripted",
         task=task,
         task_digest="",
         style=(),
         sampling=Sampling(max_tokens=512),
-        rule=CheckpointRule(),
+        rule=CheckpointPolicy(),
         suffix=suffix,
         suffix_tokens=2,
         samples=max(len(q.traces) for q in questions),
@@ -44,7 +44,7 @@ def recorded(asked, *, spec="math", model="my-model", task="mine.jsonl", suffix=
 
 def _trace(question, sample, judge, given):
     text, thinking, thought, cut = given if isinstance(given, tuple) else reply(given)
-    tally = Tally(10, 0, 2)
+    tally = UsageMeter(10, 0, 2)
     tally.think(thought)
     return Trace(
         question=question,

@@ -3,11 +3,11 @@
 import pytest
 
 from karui import catalog
-from karui.choose.calibrate import Rehearsal
-from karui.choose.space import variants
+from karui.choose.calibration import ThresholdCalibration
+from karui.choose.search_space import variants
 from karui.core.plan import Plan
 from karui.core.technique import Knob
-from karui.recording.replay import Replay
+from karui.runners.replay import Replay
 from karui.testing.synthetic import sibling, synthetic
 
 SHARES = Knob(low=0.1, high=0.4, share_below="sureness")
@@ -48,7 +48,7 @@ def test_without_scores_a_technique_keeps_its_default():
 
 
 def test_first_replies_are_those_of_the_small_model_alone(recordings):
-    rehearsal = Rehearsal(recordings)
+    rehearsal = ThresholdCalibration(recordings)
     by_entropy = rehearsal.first_replies(catalog.parse("cascade").techniques[0])
     assert len(by_entropy) == 40 * 4
     there = {q.id: q.traces for q in recordings["small"].questions}
@@ -59,7 +59,7 @@ def test_first_replies_are_those_of_the_small_model_alone(recordings):
 
 
 def test_a_threshold_is_found_under_the_exits_that_it_will_run_under(recordings):
-    rehearsal = Rehearsal(recordings)
+    rehearsal = ThresholdCalibration(recordings)
     cascade = catalog.parse("cascade").techniques[0]
     under = catalog.parse("token-budget:tokens=40").techniques
     whole, cut = rehearsal.first_replies(cascade), rehearsal.first_replies(cascade, under)
@@ -67,7 +67,7 @@ def test_a_threshold_is_found_under_the_exits_that_it_will_run_under(recordings)
 
 
 def test_as_many_are_escalated_as_were_meant_to_be(recordings):
-    rehearsal = Rehearsal(recordings, traces=100)
+    rehearsal = ThresholdCalibration(recordings, traces=100)
     cascade = catalog.parse("cascade").techniques[0]
     knob = cascade.knobs()["threshold"][1]
     scores = [cascade.sureness(group) for group in rehearsal.first_replies(cascade)]
@@ -79,5 +79,5 @@ def test_as_many_are_escalated_as_were_meant_to_be(recordings):
 
 
 def test_what_was_not_recorded_gives_no_scores(recordings):
-    alone = Rehearsal({"main": recordings["main"]})
+    alone = ThresholdCalibration({"main": recordings["main"]})
     assert alone.first_replies(catalog.parse("cascade").techniques[0]) == []

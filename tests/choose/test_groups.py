@@ -10,14 +10,14 @@ from karui.choose.evidence import Group, gather, split
 from karui.choose.examples import examples
 from karui.choose.groups import Sources, groups_of, pilot_of, same_questions
 from karui.choose.interactions import interactions
+from karui.choose.search_space import SearchSpace
 from karui.choose.select import choose
-from karui.choose.space import Space
-from karui.core.ask import Prompt
 from karui.core.choice import Rule
 from karui.core.errors import RecordingMismatch
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.footing import Footing
+from karui.core.request import Prompt
+from karui.measure.cost_model import CostModel
 from karui.recording.reference import self_reference
 from karui.testing.synthetic import sibling, synthetic
 
@@ -50,11 +50,11 @@ def artifact(recording: Recording) -> Recording:
     return carded(styled(recording, "concise-cot"), digest="artifact", name="made")
 
 
-def few(recordings: object, pilots: object = None, *, between: bool = False) -> Space:
+def few(recordings: object, pilots: object = None, *, between: bool = False) -> SearchSpace:
     """A space of two plans over one model, or of one cascade."""
     style = catalog.plan_from_spec(recordings["main"].manifest.style).techniques  # type: ignore[index]
     words = ["cascade"] if between else ["full thinking", "token-budget:tokens=50"]
-    return Space(tuple(Plan((*style, *catalog.parse(w).techniques)) for w in words), ())
+    return SearchSpace(tuple(Plan((*style, *catalog.parse(w).techniques)) for w in words), ())
 
 
 def grouped(sources: Sources) -> tuple[list[Group], Recording]:
@@ -144,13 +144,13 @@ def test_models_are_compared_by_flops_and_a_cascade_is_chosen_for_them() -> None
     groups, test_part = grouped(Sources(main, beside={"small": small}))
     evidence = gather(groups, runs=2)
     rule = Rule(minimize="flops")
-    choice = choose(evidence, test_part, rule, Footing(), beside={"small": small.manifest.model.as_dict()})
+    choice = choose(evidence, test_part, rule, CostModel(), beside={"small": small.manifest.model.as_dict()})
     assert (choice.decision, [t["technique"] for t in choice.spec]) == ("adopt", ["cascade"])
     assert choice.beside["small"]["name"] == "small"
-    by_tokens = choose(evidence, test_part, Rule(minimize="tokens"), Footing())
+    by_tokens = choose(evidence, test_part, Rule(minimize="tokens"), CostModel())
     cascade = next(t for t in (*by_tokens.tested, *by_tokens.rejected) if "cascade" in t.label)
     assert cascade.saving < choice.tested[-1].saving
-    by_memory = choose(evidence, test_part, Rule(minimize="memory"), Footing())
+    by_memory = choose(evidence, test_part, Rule(minimize="memory"), CostModel())
     kept = next(t for t in (*by_memory.tested, *by_memory.rejected) if "cascade" in t.label)
     assert kept.saving < 0.05  # both are kept loaded
 
@@ -171,13 +171,13 @@ def test_interactions_of_the_plan_in_question_come_first() -> None:
     cheap, dear = "cascade:threshold=0", "cascade:threshold=1"  # the small model alone, and both always
     caps = ["token-cap:tokens=90", "token-cap:tokens=120"]
     plans = ["full thinking", cheap, dear, *caps, *(f"{c} + {cap}" for c in (cheap, dear) for cap in caps)]
-    made = Space(tuple(map(catalog.parse, plans)), ())
+    made = SearchSpace(tuple(map(catalog.parse, plans)), ())
     evidence = gather([Group({}, {"main": MAIN, "small": SMALL}, made)], runs=2)
     about = catalog.parse(f"{dear} + {caps[1]}")
-    found = interactions(evidence, Rule(margin=0.99), Footing(), about.id)
+    found = interactions(evidence, Rule(margin=0.99), CostModel(), about.id)
     assert found[0].both == about.label
     assert set(found[0].axes) == {"tokens", "latency"}
     assert found[0].axes["tokens"]["a"] > 1  # shown although one part saves nothing: it is the plan's own
     both = [evidence.test[catalog.parse(f"{cheap} + {cap}").id] for cap in caps]
     assert [i.both for i in found[1:]] == [min(both, key=lambda o: o.tokens.mean()).plan.label]
-    assert len(interactions(evidence, Rule(margin=-0.99), Footing(), about.id)) == 1  # all lose too much
+    assert len(interactions(evidence, Rule(margin=-0.99), CostModel(), about.id)) == 1  # all lose too much

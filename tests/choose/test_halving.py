@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from karui.choose.halving import Look, halve
+from karui.choose.halving import Sample, halve
 
-BASE = Look(np.ones(30), np.full(30, 100.0))
+BASE = Sample(np.ones(30), np.full(30, 100.0))
 
 
 def arms(**of):
@@ -18,7 +18,7 @@ def arms(**of):
         accuracy, cost = of[name]
         asked[name] += last - first
         numbers = np.arange(first, last)
-        return Look((numbers % 10 < 10 * accuracy).astype(float), np.full(last - first, cost))
+        return Sample((numbers % 10 < 10 * accuracy).astype(float), np.full(last - first, cost))
 
     return ask, asked
 

@@ -7,13 +7,13 @@ import pytest
 
 from karui import catalog
 from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.choose.search_space import SearchSpace
 from karui.choose.select import choose, lined_up
-from karui.choose.space import Space
 from karui.core.choice import Choice, Rule
 from karui.core.errors import NotRecorded, PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
-from karui.measure.footing import Footing
+from karui.measure.cost_model import CostModel
 from karui.testing.synthetic import synthetic
 
 RECORDING = synthetic(8, 2)
@@ -56,7 +56,7 @@ def world(loss_pilot: int, loss_test: int, *, tests: int = 400, confidence: floa
 
 
 def chosen(evidence: Evidence, **rule: float) -> Choice:
-    return choose(evidence, RECORDING, Rule(**rule), Footing())  # type: ignore[arg-type]
+    return choose(evidence, RECORDING, Rule(**rule), CostModel())  # type: ignore[arg-type]
 
 
 def test_a_harmless_plan_is_certified_and_adopted() -> None:
@@ -105,14 +105,14 @@ def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
     recording = synthetic(300, 2)
     pilot, test = split(recording, 0.4)
     plans = [catalog.parse(w) for w in ("full thinking", "token-budget:tokens=100", "token-cap:tokens=400")]
-    whole = gather([Group({"main": pilot}, {"main": test}, Space(tuple(plans), ()))], runs=1)
+    whole = gather([Group({"main": pilot}, {"main": test}, SearchSpace(tuple(plans), ()))], runs=1)
     rule, tests = Rule(0.05, 0.05, "tokens"), len(test.questions)
     ahead = replace(whole, test={})
-    line = lined_up(ahead, rule, Footing(), tests)
+    line = lined_up(ahead, rule, CostModel(), tests)
     assert line
     only = replace(whole, test={k: o for k, o in whole.test.items() if o.plan in (*line, Plan())})
-    assert choose(only, test, rule, Footing()).as_dict() == choose(whole, test, rule, Footing()).as_dict()
-    assert [t.plan for t in choose(whole, test, rule, Footing()).tested] == [p.id for p in line]
+    assert choose(only, test, rule, CostModel()).as_dict() == choose(whole, test, rule, CostModel()).as_dict()
+    assert [t.plan for t in choose(whole, test, rule, CostModel()).tested] == [p.id for p in line]
 
 
 def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() -> None:
@@ -124,7 +124,7 @@ def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() 
     two, budget = map(catalog.parse, ("self-consistency:k=2", "token-budget:tokens=100"))
     told: list[tuple[int, int]] = []
     plans = (Plan(), two, budget)
-    group = Group({"main": pilot}, {"main": test}, Space(plans, ()))
+    group = Group({"main": pilot}, {"main": test}, SearchSpace(plans, ()))
     evidence = gather([group], on_progress=lambda *at: told.append(at))
     assert set(evidence.pilot) == set(evidence.test) == {Plan().id, budget.id}
     [lost] = evidence.refused
@@ -134,7 +134,7 @@ def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() 
     assert lost in chosen(evidence).rejected
     alone = replace(pilot, questions=(replace(short, traces=()), *pilot.questions[1:]))
     with pytest.raises(NotRecorded, match="full thinking may ask for 1 trace"):
-        gather([Group({"main": alone}, {"main": test}, Space(plans, ()))])
+        gather([Group({"main": alone}, {"main": test}, SearchSpace(plans, ()))])
 
 
 def test_a_choice_survives_its_file() -> None:
@@ -161,8 +161,8 @@ def test_plans_of_another_prompt_are_compared_question_by_question() -> None:
     bare, other = synthetic(40, 4, seed=1), synthetic(40, 4, seed=1, tokens=100)
     style = catalog.parse("concise-cot")
     styled = replace(other, manifest=replace(other.manifest, style=tuple(style.spec)))
-    first = Group(*({"main": part} for part in split(bare)), Space((Plan(),), ()))
-    second = Group(*({"main": part} for part in split(styled)), Space((style,), ()))
+    first = Group(*({"main": part} for part in split(bare)), SearchSpace((Plan(),), ()))
+    second = Group(*({"main": part} for part in split(styled)), SearchSpace((style,), ()))
     evidence = gather([first, second])
     assert set(evidence.test) == {Plan().id, style.id}
     assert evidence.test[style.id].questions == evidence.test[Plan().id].questions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from karui.choose.betting import log_capital
-from karui.choose.sequence import Verdict, contradicted, fixed_sequence, line_up, share, standing
+from karui.choose.fixed_sequence import Verdict, contradicted, fixed_sequence, order_plans, share, standing
 
 MARGIN, ALPHA, WORLDS, MOST_VIOLATIONS = 0.02, 0.05, 2000, 123
 PILOT, TEST = 134, 400
@@ -48,7 +48,7 @@ def worlds_of(random, bad, good, questions):
 def certify(d, costs, pilot=PILOT):
     """Runs line-up and fixed sequence in each world; returns the certified plans of each."""
     test = d.shape[2] - pilot
-    lines = [line_up(world[:, :pilot], costs, 1.0, MARGIN, test) for world in d]
+    lines = [order_plans(world[:, :pilot], costs, 1.0, MARGIN, test) for world in d]
     # The p-values of all lines of all worlds at once: the same numbers as one by one, and faster.
     pairs = [(w, plan) for w, line in enumerate(lines) for plan in line]
     logs = log_capital(np.array([d[w, plan, pilot:] for w, plan in pairs]), MARGIN, ALPHA, seed=None)
@@ -124,19 +124,21 @@ def test_line_up_goes_from_dear_to_cheap_and_leaves_out_the_hopeless():
     bad, free, same = np.full(questions, 0.0), np.zeros(questions), np.zeros(questions)
     bad[:40] = 1.0
     pilot = np.stack([bad, free, same, free])
-    assert line_up(pilot, np.array([0.1, 0.5, 1.0, 0.3]), 1.0, MARGIN, 600) == [3]  # as safe as 1 and cheaper
-    assert line_up(bad[None], np.array([0.1]), 1.0, MARGIN, 600) == []
+    assert order_plans(pilot, np.array([0.1, 0.5, 1.0, 0.3]), 1.0, MARGIN, 600) == [
+        3
+    ]  # as safe as 1 and cheaper
+    assert order_plans(bad[None], np.array([0.1]), 1.0, MARGIN, 600) == []
     risky = np.where(np.arange(questions) < 10, np.where(np.arange(questions) < 6, 1.0, -1.0), 0.0)
-    line = line_up(np.stack([risky, free]), np.array([0.2, 0.6]), 1.0, MARGIN, 600)
+    line = order_plans(np.stack([risky, free]), np.array([0.2, 0.6]), 1.0, MARGIN, 600)
     assert line == [1, 0]  # the safe one first: its saving is then no longer at risk
 
 
 def test_line_up_is_no_longer_than_allowed():
     random = np.random.default_rng(13)
     pilot = np.where(random.random((300, 100)) < 0.02, 1.0, 0.0)
-    assert len(line_up(pilot, random.random(300), 1.0, MARGIN, 300, at_most=3)) <= 3
+    assert len(order_plans(pilot, random.random(300), 1.0, MARGIN, 300, at_most=3)) <= 3
     with pytest.raises(ValueError, match="plans"):
-        line_up(pilot, np.ones(2), 1.0, MARGIN, 300)
+        order_plans(pilot, np.ones(2), 1.0, MARGIN, 300)
 
 
 def test_three_verdicts():

@@ -3,13 +3,13 @@
 import pytest
 
 from karui import catalog
-from karui.choose.calibrate import Rehearsal
-from karui.choose.space import Space, space, variants
+from karui.choose.calibration import ThresholdCalibration
+from karui.choose.search_space import SearchSpace, search_space, variants
 from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.technique import Family
-from karui.recording.replay import Replay
+from karui.runners.replay import Replay
 from karui.testing.synthetic import sibling, synthetic
 
 
@@ -20,19 +20,19 @@ def everything() -> list[type]:
 def of(samples: int) -> tuple[Plan, ...]:
     recording = synthetic(4, samples)
     replay = Replay({"main": recording})
-    return space(everything(), length=250, recorded=samples, refuse=replay.refuse).plans
+    return search_space(everything(), length=250, recorded=samples, refuse=replay.refuse).plans
 
 
-def between(*names: str, only: bool = True) -> Space:
+def between(*names: str, only: bool = True) -> SearchSpace:
     recording = synthetic(4, 4)
     recordings = {"main": recording, **{name: sibling(recording) for name in names}}
-    return space(
+    return search_space(
         everything(),
         length=250,
         recorded=4,
         refuse=Replay(recordings).refuse,
         beside=dict.fromkeys(names, 100.0),
-        replies=Rehearsal(recordings).first_replies,
+        replies=ThresholdCalibration(recordings).first_replies,
         between=only,
     )
 
@@ -73,7 +73,7 @@ def test_cascades_are_there_for_every_model_beside_and_only_then() -> None:
 def space_refused() -> tuple[Rejected, ...]:
     recording = synthetic(4, 4)
     replay = Replay({"main": recording})
-    return space(everything(), length=250, recorded=4, refuse=replay.refuse).refused
+    return search_space(everything(), length=250, recorded=4, refuse=replay.refuse).refused
 
 
 def test_no_plan_asks_for_more_traces_than_were_recorded() -> None:
@@ -94,7 +94,7 @@ def test_what_cannot_be_replayed_is_refused_with_its_reason() -> None:
         if any(t.family is Family.FASTER for t in plan.techniques):
             raise PlanError("no", why="because")
 
-    found = space(everything(), length=250, recorded=4, refuse=refuse)
+    found = search_space(everything(), length=250, recorded=4, refuse=refuse)
     assert {t.family for p in found.plans for t in p.techniques} == {Family.CONTROL}
     assert {r.reason for r in found.refused} == {"no because"}
 

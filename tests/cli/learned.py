@@ -7,8 +7,8 @@ from pathlib import Path
 from karui import tasks
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.lessons import Lesson
-from karui.forge.sft import fine_tune
+from karui.training.examples import TrainingExample
+from karui.training.sft import fine_tune
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -33,7 +33,7 @@ def save(folder):
         answer = question.reference
         reply = f"<think>\n{thought.format(answer)}</think>\n\n\\boxed{{{answer}}}<|im_end|>"
         encode = tokenizer.encode
-        return Lesson(
+        return TrainingExample(
             encode(prompt, add_special_tokens=False), encode(reply, add_special_tokens=False), question.id
         )
 

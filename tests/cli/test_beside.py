@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from karui.cli.main import app
-from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
 from karui.core.recording import Recording
 from karui.measure.cost import TokenPrices
 from karui.recording.store import save
+from karui.study.options import StudyOptions, assumptions_of, fair, rule_of
 from karui.testing.synthetic import sibling, synthetic
 
 CONFIG = {
@@ -103,7 +103,10 @@ def test_choose_puts_cascades_into_the_space_and_compares_by_flops(
 
 
 def test_the_fair_axis_is_only_for_those_who_named_none() -> None:
-    said, unsaid = Wishes(rule_of(2.0, 0.95, "", "")), Wishes(rule_of(2.0, 0.95, "", ""), named=False)
+    said, unsaid = (
+        StudyOptions(rule_of(2.0, 0.95, "", "")),
+        StudyOptions(rule_of(2.0, 0.95, "", ""), named=False),
+    )
     assert fair(unsaid, [MAIN, SMALL]).rule.minimize == "flops"
     assert fair(said, [MAIN, SMALL]).rule.minimize == "tokens"
     assert fair(unsaid, [MAIN, MAIN]).rule.minimize == "tokens"
@@ -112,8 +115,8 @@ def test_the_fair_axis_is_only_for_those_who_named_none() -> None:
 
 def test_a_model_beside_may_have_prices_of_its_own() -> None:
     words = ["price_prompt=1", "price_output=8", "small.price_output=0.5", "machine_price_per_hour=3"]
-    footing = Wishes(rule_of(2.0, 0.95, "cost", ""), assumptions_of(words)).footing
+    footing = StudyOptions(rule_of(2.0, 0.95, "cost", ""), assumptions_of(words)).footing
     assert footing.prices == TokenPrices(1, 1, 8, "USD")
     assert footing.own_prices == {"small": TokenPrices(1, 1, 0.5, "USD")}  # what was not said is common
     assert footing.machine is not None
-    assert not Wishes(rule_of(2.0, 0.95, "cost", "")).footing.priced
+    assert not StudyOptions(rule_of(2.0, 0.95, "cost", "")).footing.priced

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from karui import catalog
-from karui.cli.expecting import expected
-from karui.cli.session import shipped
-from karui.cli.steps import Recorded
 from karui.core.choice import Choice, Confirmation, Rule
-from karui.gateway.expectation import FILE, Expectation
+from karui.serving_profile import FILE, ServingProfile
+from karui.study.serving_profile import expected
+from karui.study.steps import Recorded
+from karui.study.workspace import shipped
 
 
 @pytest.fixture(scope="module")
@@ -58,4 +58,4 @@ def test_it_comes_back_as_it_was(pilot: Recorded, tmp_path: Path) -> None:
     found = expected(choice("token-budget:tokens=100"), pilot, [], {})
     assert found is not None
     found.save(tmp_path / FILE)
-    assert Expectation.load(tmp_path / FILE) == found
+    assert ServingProfile.load(tmp_path / FILE) == found

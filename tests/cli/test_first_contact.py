@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from karui.cli.console import say
 from karui.cli.main import app
-from karui.cli.prospects import Division, prospects
 from karui.core.choice import Rule
+from karui.i18n.report import LANGUAGES, TABLE
 from karui.recording.store import save
-from karui.report.words import LANGUAGES, TABLE
+from karui.study.prospects import Division, prospects
 from karui.testing.synthetic import synthetic
 from tests.choose.replies import recorded, reply
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from karui.cli.versions import VERSIONS, lightest, version_plans
 from karui.core.errors import InputError, UnknownName
+from karui.study.variants import VERSIONS, lightest, version_plans
 
 KARUI = [str(Path(sys.executable).with_name("karui"))]
 

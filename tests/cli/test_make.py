@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from karui.artifacts.artifact import Artifact
 from karui.cli.console import Steps
 from karui.cli.main import app
-from karui.cli.session import Session, style_plans, task_of
-from karui.cli.steps import Recorded
-from karui.core.ask import Sampling
 from karui.core.plan import Plan
-from karui.engines.transformers.card import digest
-from karui.forge.artifact import Artifact
+from karui.core.request import Sampling
+from karui.engines.transformers.model_folder import digest
 from karui.recording import store
+from karui.study.steps import Recorded
+from karui.study.workspace import Workspace, style_plans, task_of
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -172,7 +172,7 @@ def test_a_recording_of_an_artifact_carries_its_techniques(place: Path) -> None:
 
 
 def test_one_engine_serves_all_plans_on_the_same_weights(place: Path, tmp_path: Path) -> None:
-    session = Session(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
+    session = Workspace(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
     (small,) = style_plans([f"{SCALE}:factor=0.7"])
     (both,) = style_plans([f"{SCALE}:factor=0.7 + chain-of-draft"])
     assert session.engine_of(Plan()) is session.engine
@@ -184,7 +184,7 @@ def test_one_engine_serves_all_plans_on_the_same_weights(place: Path, tmp_path: 
     assert session.engine_of(small) is not engine
 
     # A session on the artifact itself: its own techniques may be named or left out.
-    own = Session(str(session.artifact(small).folder), Sampling(max_tokens=20), 1, artifacts=tmp_path)
+    own = Workspace(str(session.artifact(small).folder), Sampling(max_tokens=20), 1, artifacts=tmp_path)
     assert own.whole(Plan()) == small
     assert own.whole(small) == small
     assert own.engine_of(small) is own.engine
@@ -203,7 +203,7 @@ def test_what_a_technique_configures_reaches_the_engine(place: Path, tmp_path: P
         "    def configure(self, options):\n"
         "        return {**options, 'trial_tokens': self.tokens}\n"
     )
-    session = Session(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
+    session = Workspace(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
     (plan,) = style_plans([f"{file}:Fewer:tokens=3"])
     assert session.engine_of(plan)._server.batch.trial_tokens == 3
     assert session.engine._server.batch.trial_tokens == 24
@@ -214,7 +214,7 @@ def test_what_a_technique_configures_reaches_the_engine(place: Path, tmp_path: P
 
 
 def test_a_pick_of_questions_has_a_digest_of_its_own(place: Path) -> None:
-    from karui.cli.session import data_digest
+    from karui.study.workspace import data_digest
 
     whole = Recorded(place / "recording", store.load(place / "recording"))
     assert data_digest(whole) == store.digest(place / "recording")

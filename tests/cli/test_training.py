@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from karui import tasks
 from karui.choose.evidence import split
 from karui.cli.main import app
-from karui.cli.parts import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
-from karui.cli.steps import Recorded
-from karui.cli.training import RATIOS, REINFORCED, TRAININGS, share, trained, training_names
-from karui.cli.versions import version_plans
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.recording.store import load, save
+from karui.study.data_split import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
+from karui.study.default_trainings import RATIOS, REINFORCED, TRAININGS, share, trained, training_names
+from karui.study.steps import Recorded
+from karui.study.variants import version_plans
 from karui.testing.synthetic import synthetic
 
 _learned = Path(__file__).with_name("learned.py")
@@ -164,12 +164,12 @@ def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     from types import SimpleNamespace
 
     from karui.choose.halving import Screening
-    from karui.cli.lighter import Lighter, Version
+    from karui.study.variant_search import Variant, VariantSearch
 
     names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")
     made = [SimpleNamespace(folder=Path(name)) for name in names[:-1]]
     pairs = zip(plans(*names), [*made, None], strict=True)
-    lighter = Lighter("m", None, tuple(Version(p, a) for p, a in pairs), Screening((), 0), {})
+    lighter = VariantSearch("m", None, tuple(Variant(p, a) for p, a in pairs), Screening((), 0), {})
     whole = lighter.versions[2].plan.label
     assert whole.startswith("shortest-correct")
     assert lighter.weights(whole) == lighter.weights(f"{whole} + token-cap(tokens=9)") == Path(names[2])
@@ -178,11 +178,11 @@ def test_the_weights_of_a_plan_are_those_of_its_longest_version():
 
 
 def test_the_best_of_each_kind_go_together():
-    from karui.cli.lighter import Version, _both
-    from karui.cli.versions import weighs
+    from karui.study.variant_search import Variant, _both
+    from karui.study.variants import weighs
 
     skip, cut, int8, gguf = map(
-        Version,
+        Variant,
         plans("token-skip + skip-ratio:ratio=0.5", "cut-to-convergence", "int8-weights", "gguf:type=q8_0"),
     )
     assert [weighs(v.plan) for v in (skip, cut, int8, gguf)] == [False, False, True, True]

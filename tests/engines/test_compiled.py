@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import Trace
 from karui.engines.transformers import TransformersEngine
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 def make(**options):
     tokenizer = tiny.make_tokenizer()
     model = tiny.make_model(tokenizer, num_hidden_layers=1)
-    return TransformersEngine(model, tokenizer, ModelCard("tiny", dtype="float32"), slots=4, **options)
+    return TransformersEngine(model, tokenizer, ModelInfo("tiny", dtype="float32"), slots=4, **options)
 
 
 async def follow(engine, asked, sample):
@@ -46,7 +46,7 @@ def run(engine, asks):
 def asks(temperature):
     # More than there are slots, of unlike lengths, and past the cache's first size.
     return [
-        Ask(f"q{n}", Prompt("one " * (1 + 5 * n)), Sampling(temperature, max_tokens=30 + 60 * n))
+        Request(f"q{n}", Prompt("one " * (1 + 5 * n)), Sampling(temperature, max_tokens=30 + 60 * n))
         for n in range(6)
     ]
 

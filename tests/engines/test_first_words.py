@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
+from karui.core.request import Prompt, Request, Sampling
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers import TransformersEngine
 from tests.engines.tiny import make_model, make_tokenizer
 
-CARD = ModelCard("tiny")
+CARD = ModelInfo("tiny")
 # As LFM2.5's: earlier thinking is cut off, so that the tag is mentioned and never shown.
 MENTIONS = (
     "{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] }}<|im_end|>\n"
@@ -38,7 +38,7 @@ def test_a_model_that_begins_with_the_tag_is_a_thinking_model():
     assert "the model wrote" in engine.markers.found_how
     assert engine.thinking.start is Start.UNDECIDED
     assert engine.suffix == engine.markers.suffix
-    stream = engine.open(Ask("q", Prompt("How many?"), Sampling(0.0, max_tokens=4)), 0, lambda text: text)
+    stream = engine.open(Request("q", Prompt("How many?"), Sampling(0.0, max_tokens=4)), 0, lambda text: text)
     assert stream.prompt_tokens > 0
 
 

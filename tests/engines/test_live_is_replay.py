@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from karui import catalog, engines, tasks
-from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine
-from karui.core.live import run_live
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.core.request import Request, Sampling
 from karui.recording.record import record
-from karui.recording.replay import Replay
+from karui.runners.live import run_live
+from karui.runners.replay import Replay
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
 SAMPLING = Sampling(temperature=0.6, max_tokens=400)
@@ -55,7 +55,7 @@ def test_live_is_replay(words: str, recorded: tuple[asyncio.Runner, Engine, Task
     runner, engine, task, recording = recorded
     plan = catalog.parse(words) if words else Plan()
     replay = Replay({"main": recording})
-    asked = [(q, Ask(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
+    asked = [(q, Request(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
 
     async def live() -> dict[str, Outcome]:
         return {o.question: o async for o in run_live(plan, asked, {"main": engine}, at_once=3)}

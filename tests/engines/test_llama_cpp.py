@@ -12,22 +12,22 @@ import pytest
 import torch
 
 from karui import catalog, engines, tasks
+from karui.artifacts.build import make
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule
+from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, ModelError
-from karui.core.live import run_live
 from karui.core.plan import Plan
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End, Trace
+from karui.engines.batching.runner import SamplingBatch
 from karui.engines.llama_cpp import LlamaCppEngine, binding
 from karui.engines.llama_cpp.sampling import draw
-from karui.engines.slots.machine import Draws
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.sampling import draw as torch_draw
-from karui.forge.making import make
 from karui.measure.flops import Shape
 from karui.recording.record import record
-from karui.recording.replay import Replay
+from karui.runners.live import run_live
+from karui.runners.replay import Replay
 from karui.smaller.gguf import Gguf
 from karui.smaller.kv_cache import KvCache
 
@@ -36,7 +36,7 @@ tiny = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny)
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
-RULE = CheckpointRule(every=12, least=6)
+RULE = CheckpointPolicy(every=12, least=6)
 LONG = Sampling(temperature=0.7, top_p=0.95, top_k=50, max_tokens=60)
 
 
@@ -45,7 +45,7 @@ def read(text):
 
 
 def ask(name="q", sampling=LONG, **prompt):
-    return Ask(name, Prompt(**({"user": f"What is {name}?"} | prompt)), sampling)
+    return Request(name, Prompt(**({"user": f"What is {name}?"} | prompt)), sampling)
 
 
 def generate(engine, asks, *, trials=False):
@@ -250,7 +250,7 @@ def test_drawing_is_that_of_the_transformers_engine():
     rng = np.random.default_rng(0)
     for width, rows in ((300, 7), (20000, 3)):
         logits = (rng.standard_normal((rows, width)) * 4).astype(np.float32)
-        draws = Draws(
+        draws = SamplingBatch(
             uniforms=rng.random(rows),
             temperature=rng.choice([0, 0.6, 1.3], rows),
             top_p=rng.choice([1.0, 0.9, 0.5], rows),
@@ -291,7 +291,7 @@ def test_live_is_replay(tmp_path):
         task = tasks.load("mini:test", limit=3, seed=3)
         recorded = record(engine, task, tmp_path / "recording", sampling=sampling, samples=2, at_once=6)
         recording = runner.run(recorded)
-        asked = [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
+        asked = [(q, Request(q.id, task.prompt(q), sampling)) for q in task.questions]
         replay = Replay({"main": recording})
         for words in PLANS:
             plan = catalog.parse(words) if words else Plan()

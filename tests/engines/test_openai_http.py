@@ -11,21 +11,21 @@ import pytest
 
 from karui import catalog, engines
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule
-from karui.core.errors import EngineError, InputError, ModelError, PlanError, Refused
-from karui.core.live import run_live, solve_live
+from karui.core.engine import CheckpointPolicy
+from karui.core.errors import EngineError, InputError, ModelError, PlanError, RequestRejected
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End, Trace
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.capabilities import Cache, Thinking
-from karui.engines.openai_http.client import Client, Patience
+from karui.core.usage import TokenUsage
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.capabilities import Cache, Thinking
+from karui.engines.openai.client import Client, RetryPolicy
 from karui.measure.cost import TokenPrices, per_thousand_questions
 from karui.recording.record import record
-from karui.recording.replay import Replay
 from karui.recording.store import load
+from karui.runners.live import run_live, solve_live
+from karui.runners.replay import Replay
 from karui.tasks.verifiers.numeric import Numeric
 
 _spec = importlib.util.spec_from_file_location("fake_server", Path(__file__).with_name("fake_server.py"))
@@ -34,8 +34,8 @@ sys.modules["fake_server"] = fake_server
 _spec.loader.exec_module(fake_server)
 serving = fake_server.serving
 
-RULE = CheckpointRule(every=24, least=8)
-HASTY = Patience(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
+RULE = CheckpointPolicy(every=24, least=8)
+HASTY = RetryPolicy(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
 QUESTIONS = ("What is 3 and 4?", "Add 10 and 20.", "Put 7 on 7, and 1 on it.")
 
 
@@ -44,7 +44,7 @@ def connect(fake, **options):
 
 
 def ask(question=QUESTIONS[0], *, temperature=0.0, limit=400, **options):
-    return Ask(question, Prompt(question, **options), Sampling(temperature, max_tokens=limit))
+    return Request(question, Prompt(question, **options), Sampling(temperature, max_tokens=limit))
 
 
 def read(text):
@@ -379,7 +379,7 @@ def test_the_limit_leaves_room_in_the_context():
 
 
 def test_a_prompt_that_fills_the_context_is_refused():
-    with serving(context=300) as fake, pytest.raises(Refused, match="tokens long"):
+    with serving(context=300) as fake, pytest.raises(RequestRejected, match="tokens long"):
         run(connect(fake), ask("word " * 400))
 
 
@@ -453,7 +453,7 @@ def test_live_is_replay_where_seeds_hold(behaviour, tmp_path):
         runner.run(record(engine, task(), tmp_path / "r", sampling=SAMPLING, samples=3, at_once=4))
         recording = load(tmp_path / "r")
         replay = Replay({"main": recording})
-        asked = [(q, Ask(q.id, task().prompt(q), SAMPLING)) for q in task().questions]
+        asked = [(q, Request(q.id, task().prompt(q), SAMPLING)) for q in task().questions]
         for words in PLANS:
             plan = catalog.parse(words) if words else Plan()
 
@@ -487,12 +487,12 @@ def test_trials_without_a_prefix_cache_are_shown_as_a_loss(tmp_path):
     cost = {}
     for caches in (True, False):
         with serving(caches=caches, block=4) as fake, asyncio.Runner() as runner:
-            engine = connect(fake, rule=CheckpointRule(every=8, least=4))
+            engine = connect(fake, rule=CheckpointPolicy(every=8, least=4))
             made = record(engine, asked, tmp_path / str(caches), sampling=SAMPLING, samples=2)
             replay = Replay({"main": runner.run(made)})
             runner.run(engine.close())
         bills = {
-            name: Bill.total(
+            name: TokenUsage.total(
                 o.bills["main"]
                 for q in replay.recordings["main"].questions
                 for n in (0, 1)
@@ -598,12 +598,12 @@ def test_patience_ends():
 @pytest.mark.parametrize("completions", [True, False])
 def test_a_stream_that_fails_is_an_error_and_nothing_hangs(fault, words, completions):
     with serving(completions=completions) as fake:
-        engine = connect(fake, patience=Patience(silence_seconds=0.3, tries=2, backoff_seconds=0.01))
+        engine = connect(fake, patience=RetryPolicy(silence_seconds=0.3, tries=2, backoff_seconds=0.01))
         fake.behaviour.faults = [fault]
         with pytest.raises(EngineError) as told:
             run(engine, ask())
         assert words in str(told.value)
-        assert told.value.retry is not isinstance(told.value, Refused)
+        assert told.value.retry is not isinstance(told.value, RequestRejected)
         ((trace, _),) = run(engine, ask())  # and the next one is well
     assert trace.answer == "7"
 
@@ -684,7 +684,7 @@ def test_addresses_that_lead_nowhere(address, kind):
 
 
 def test_what_is_no_such_server():
-    with serving(completions=False, chat=False) as fake, pytest.raises(Refused, match="neither"):
+    with serving(completions=False, chat=False) as fake, pytest.raises(RequestRejected, match="neither"):
         connect(fake)
 
 

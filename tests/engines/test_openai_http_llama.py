@@ -12,19 +12,19 @@ import pytest
 from typer.testing import CliRunner
 
 from karui import catalog, engines, tasks
+from karui.artifacts.build import make
 from karui.cli.main import app
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule
-from karui.core.live import run_live
+from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import Trace
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.capabilities import Cache, Thinking
-from karui.forge.making import make
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.capabilities import Cache, Thinking
 from karui.recording.record import record
-from karui.recording.replay import Replay
 from karui.recording.store import load
+from karui.runners.live import run_live
+from karui.runners.replay import Replay
 from karui.smaller.gguf import Gguf
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
@@ -60,7 +60,7 @@ def url(gguf):
 
 @pytest.fixture(scope="module")
 def engine(url):
-    return HttpEngine.load(f"{url}#mini", rule=CheckpointRule(every=40, least=16))
+    return HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(every=40, least=16))
 
 
 def metric(url, name):
@@ -70,7 +70,7 @@ def metric(url, name):
 
 
 def asks(task, sampling=SAMPLING):
-    return [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
+    return [(q, Request(q.id, task.prompt(q), sampling)) for q in task.questions]
 
 
 def test_what_is_found_out(engine):
@@ -161,7 +161,7 @@ def test_a_trial_finds_all_but_its_end_in_the_cache(engine):
 
 def test_a_stopped_stream_stops_on_the_server(url, engine):
     async def main():
-        asked = Ask(
+        asked = Request(
             "long", Prompt("Add the numbers from 1 to 40."), Sampling(temperature=2.0, max_tokens=1800)
         )
         streams = [engine.open(asked, n, str) for n in range(3)]

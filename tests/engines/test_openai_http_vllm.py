@@ -17,15 +17,15 @@ import pytest
 
 from karui import catalog, engines, tasks
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule
-from karui.core.live import run_live
+from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import Trace
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.capabilities import Cache, Thinking
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.capabilities import Cache, Thinking
 from karui.recording.record import record
-from karui.recording.replay import Replay
+from karui.runners.live import run_live
+from karui.runners.replay import Replay
 
 ROOT = Path(__file__).parents[2]
 VLLM = ROOT / ".venv-vllm" / "bin" / "vllm"
@@ -95,7 +95,7 @@ def metric(url, name):
 
 
 def asks(task):
-    return [(q, Ask(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
+    return [(q, Request(q.id, task.prompt(q), SAMPLING)) for q in task.questions]
 
 
 def test_what_is_found_out(engine):
@@ -144,7 +144,7 @@ def test_it_thinks_what_the_transformers_engine_thinks(engine):
     greedy = Sampling(temperature=0.0, max_tokens=500)
 
     async def think(engine, question):
-        stream = engine.open(Ask(question.id, task.prompt(question), greedy), 0, question.verifier.read)
+        stream = engine.open(Request(question.id, task.prompt(question), greedy), 0, question.verifier.read)
         trials = []
         while not isinstance(step := await stream.advance(), Trace):
             trials.append((step.tokens, (await stream.trial()).answer))
@@ -173,7 +173,7 @@ def test_it_thinks_what_the_transformers_engine_thinks(engine):
 def test_a_stopped_stream_stops_on_the_server(url, engine):
     async def main():
         question = "Add the numbers from 1 to 40 one by one, and say each sum."
-        asked = Ask("long", Prompt(question), Sampling(temperature=2.0, max_tokens=1900))
+        asked = Request("long", Prompt(question), Sampling(temperature=2.0, max_tokens=1900))
         streams = [engine.open(asked, n, str) for n in range(6)]
         await asyncio.gather(*(s.advance() for s in streams))
         busy = metric(url, "num_requests_running")
@@ -191,7 +191,7 @@ def test_a_stopped_stream_stops_on_the_server(url, engine):
 
 
 def test_trials_find_the_prefix_in_the_cache(url):
-    engine = HttpEngine.load(f"{url}#mini", rule=CheckpointRule(every=16, steps=False))
+    engine = HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(every=16, steps=False))
     task = tasks.load("mini:test", limit=1, seed=4)
 
     async def main():

@@ -5,20 +5,20 @@ import json
 
 import pytest
 
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule
+from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.markers import Start
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.client import Patience
-from karui.engines.openai_http.pieces import Piece
-from karui.engines.openai_http.split import Split
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.client import RetryPolicy
+from karui.engines.openai.pieces import Piece
+from karui.engines.openai.thinking_parser import ThinkingParser
 from tests.engines.canned import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.engines.fake_server import serving
 
-HASTY = Patience(connect_seconds=2, silence_seconds=2, tries=2, backoff_seconds=0.01)
+HASTY = RetryPolicy(connect_seconds=2, silence_seconds=2, tries=2, backoff_seconds=0.01)
 COUNTED = {"completions": False, "top": 0, "ids": False, "continuous": False}
 
 DETAILS = {"completion_tokens_details": {"reasoning_tokens": 94}}
@@ -46,7 +46,7 @@ def trace_of(server, fault, **prompt):
 
     async def main():
         opened = engine.open(
-            Ask("q", Prompt("What is it?", **prompt), Sampling(0.0, max_tokens=400)), 0, boxed
+            Request("q", Prompt("What is it?", **prompt), Sampling(0.0, max_tokens=400)), 0, boxed
         )
         heard = []
         opened.hear = heard.append
@@ -260,7 +260,7 @@ def test_characters_cut_in_two_are_whole(servers):
 
 
 def split(markers, start, *pieces, rule=None):
-    made = Split(markers, rule or CheckpointRule(), start, fields=False, listed=0)
+    made = ThinkingParser(markers, rule or CheckpointPolicy(), start, fields=False, listed=0)
     for piece in pieces:
         made.take(Piece(piece, apart=False, tokens=1), last=False)
     made.finish(cut=False)
@@ -274,7 +274,7 @@ def test_channels_with_a_format_are_the_answer(header, step):
     text = "<|channel|>analysis<|message|>We need<|end|><|start|>assistant"
     text += f'<|channel|>{header}<|message|>{{"a": 1}}'
     pieces = [text[n : n + step] for n in range(0, len(text), step)]
-    made = Split(markers, CheckpointRule(), Start.UNDECIDED, fields=False, listed=0)
+    made = ThinkingParser(markers, CheckpointPolicy(), Start.UNDECIDED, fields=False, listed=0)
     shown = ""
     for piece in pieces:
         made.take(Piece(piece, apart=False, tokens=1), last=False)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.core.errors import EngineError, InputError, ModelError, Refused
-from karui.engines.openai_http.faults import explain, read_fault
-from karui.engines.openai_http.signals import measure
-from karui.engines.openai_http.wire import Token, Usage, read_chunk
+from karui.core.errors import EngineError, InputError, ModelError, RequestRejected
+from karui.engines.openai.errors import explain, read_fault
+from karui.engines.openai.schema import Token, Usage, read_chunk
+from karui.engines.openai.signals import measure
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_errors_in_any_shape(text, message):
     [
         (401, '{"error": {"message": "bad key"}}', InputError, False),
         (404, '{"error": {"message": "The model `x` does not exist."}}', ModelError, False),
-        (400, '{"error": {"message": "maximum context length is 10"}}', Refused, False),
+        (400, '{"error": {"message": "maximum context length is 10"}}', RequestRejected, False),
         (429, "slow down", EngineError, True),
         (500, "oh", EngineError, True),
     ],

@@ -5,22 +5,22 @@ import asyncio
 import pytest
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule
+from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.format import turns
 from karui.engines.chat.markers import Start
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.capabilities import Thinking
-from karui.engines.openai_http.client import Patience
-from karui.engines.openai_http.requests import chat_body
-from karui.engines.openai_http.split import Piece, Split
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.capabilities import Thinking
+from karui.engines.openai.client import RetryPolicy
+from karui.engines.openai.request_builder import chat_body
+from karui.engines.openai.thinking_parser import Piece, ThinkingParser
 from tests.engines.fake_server import serving
 
-RULE = CheckpointRule(every=24, least=8)
-HASTY = Patience(connect_seconds=5, silence_seconds=20, tries=2, backoff_seconds=0.01, total_seconds=5)
+RULE = CheckpointPolicy(every=24, least=8)
+HASTY = RetryPolicy(connect_seconds=5, silence_seconds=20, tries=2, backoff_seconds=0.01, total_seconds=5)
 CHAT = {"completions": False, "template": ""}
 """A server that chats and shows nothing of its template."""
 
@@ -34,7 +34,7 @@ def think(engine, question="What is 3 and 4?", *, limit=3000, **prompt):
         return text.rpartition("\\boxed{")[2].partition("}")[0] or None
 
     async def main():
-        asked = Ask("q", Prompt(question, **prompt), Sampling(0.0, max_tokens=limit))
+        asked = Request("q", Prompt(question, **prompt), Sampling(0.0, max_tokens=limit))
         stream = engine.open(asked, 0, read)
         try:
             while not isinstance(step := await stream.advance(), Trace):
@@ -226,7 +226,7 @@ def test_a_model_whose_template_shows_parts_is_given_parts():
 )
 def test_an_opening_marker_in_the_field_is_no_thinking(markers, head):
     found = pairs.in_text(markers, "a test")
-    split = Split(found, RULE, Start.THINKING, fields=True, listed=0)
+    split = ThinkingParser(found, RULE, Start.THINKING, fields=True, listed=0)
     heard = told = ""
     body = ["It ", "is ", "7. "] * 12
     for text in [*head, *body]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from karui import engines, tasks
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule, Told
+from karui.artifacts.build import make
+from karui.core.engine import CheckpointPolicy, Told
 from karui.core.errors import EngineError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import Trace
-from karui.engines.openai_http import HttpEngine
-from karui.engines.openai_http.client import Patience
-from karui.engines.slots.speculation import Speculate
-from karui.forge.making import make
+from karui.engines.batching.speculation import Speculate
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.client import RetryPolicy
 from karui.smaller.gguf import Gguf
 from karui.testing.retelling import check_retelling
 
@@ -26,10 +26,10 @@ sys.modules["fake_server"] = fake_server
 _spec.loader.exec_module(fake_server)
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
-HASTY = Patience(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
+HASTY = RetryPolicy(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
 TASK = tasks.load("mini:test", limit=3, seed=3)
 READ = TASK.questions[0].verifier.read
-ASKS = [Ask(q.id, TASK.prompt(q), Sampling(temperature=0.0, max_tokens=300)) for q in TASK.questions]
+ASKS = [Request(q.id, TASK.prompt(q), Sampling(temperature=0.0, max_tokens=300)) for q in TASK.questions]
 
 
 def run(engine, work):
@@ -83,10 +83,11 @@ def test_llama_cpp_server_retells_what_it_wrote(gguf):
 @pytest.mark.parametrize("completions", [True, False])
 def test_a_server_retells_what_it_wrote(template, completions):
     with fake_server.serving(template=template, completions=completions) as fake:
-        rule = CheckpointRule(every=24, least=8)
+        rule = CheckpointPolicy(every=24, least=8)
         engine = HttpEngine.load(fake.url, rule=rule, patience=HASTY)
         asks = [
-            Ask(q, Prompt(q), Sampling(0.0, max_tokens=400)) for q in ("What is 3 and 4?", "Add 10 and 20.")
+            Request(q, Prompt(q), Sampling(0.0, max_tokens=400))
+            for q in ("What is 3 and 4?", "Add 10 and 20.")
         ]
         run(engine, lambda e: check_retelling(e, asks, boxed))
 
@@ -121,7 +122,7 @@ def test_a_text_longer_than_the_context_is_tried_as_far_as_it_goes():
         assert isinstance(end, Trace)
         assert (end.thinking_tokens, end.answer) == (outline.thinking, "3")
 
-    run(mini(rule=CheckpointRule(every=512, least=400)), tell)
+    run(mini(rule=CheckpointPolicy(every=512, least=400)), tell)
 
 
 def test_told_rows_and_rows_that_think_run_side_by_side():

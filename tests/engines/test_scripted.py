@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from karui.core.ask import Ask, Prompt
 from karui.core.engine import Stream
 from karui.core.errors import EngineError
+from karui.core.request import Prompt, Request
 from karui.core.trace import End, Trace
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.testing.alike import assert_same, same_trace
@@ -22,7 +22,7 @@ def engine(**options):
 
 
 def opened(engine, trace=ONE) -> Stream:
-    return engine.open(Ask(trace.question, Prompt("?")), trace.sample, str)
+    return engine.open(Request(trace.question, Prompt("?")), trace.sample, str)
 
 
 def now():
@@ -105,7 +105,7 @@ def test_ties_go_in_the_order_of_opening():
 
     async def play():
         order = []
-        streams = {n: ScriptedEngine(same).open(Ask("q", Prompt("?")), n, str) for n in range(40)}
+        streams = {n: ScriptedEngine(same).open(Request("q", Prompt("?")), n, str) for n in range(40)}
 
         async def run(n):
             while not isinstance(await streams[n].advance(), Trace):
@@ -139,9 +139,9 @@ def test_faults_and_missing_traces():
         with pytest.raises(EngineError, match="fails on question"):
             await opened(faulty).advance()
         with pytest.raises(EngineError, match="no trace 99"):
-            faulty.open(Ask(ONE.question, Prompt("?")), 99, str)
+            faulty.open(Request(ONE.question, Prompt("?")), 99, str)
         with pytest.raises(EngineError, match="no trace 0"):
-            faulty.open(Ask("elsewhere", Prompt("?")), 0, str)
+            faulty.open(Request("elsewhere", Prompt("?")), 0, str)
         assert faulty.opened == [(ONE.question, ONE.sample)]
         await faulty.close()
 

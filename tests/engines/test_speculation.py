@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from karui import catalog, engines, tasks
-from karui.cli.weigh import _configuring, _guessed
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.cli.profile import _configuring, _guessed
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Peek, Trace, Trial
-from karui.engines.slots.lookup import Lookup
-from karui.engines.slots.machine import Draws
-from karui.engines.slots.speculation import Speculate, Speculated
+from karui.engines.batching.ngram_proposer import NgramProposer
+from karui.engines.batching.runner import SamplingBatch
+from karui.engines.batching.speculation import Speculate, Speculated
 from karui.engines.transformers import TransformersEngine
 from karui.faster.draft_model import DraftModel
 from karui.faster.prompt_lookup import PromptLookup
+from karui.profiling.profile import _weigh
 from karui.recording.record import record
-from karui.recording.weigh import _weigh
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
 tiny = importlib.util.module_from_spec(_spec)
@@ -30,7 +30,7 @@ _spec.loader.exec_module(tiny)
 
 MODELS = Path(engines.__file__).parent.parent / "models"
 # Not a multiple of the tokens that come of a forward: checkpoints have to fall within one.
-RULE = CheckpointRule(every=18, least=5)
+RULE = CheckpointPolicy(every=18, least=5)
 QUESTIONS = ("one", "two and more", "a third question that is longer", "4", "日本", "six six six")
 LOOKUP, DRAFT = Speculate(5, match=1), Speculate(4, model="given")
 
@@ -41,14 +41,14 @@ def make(speculate=None, *, draft=0, kind="qwen3", **config):
     model = tiny.make_model(tokenizer, kind, **config)
     second = tiny.make_model(tokenizer, kind, seed=draft, **config) if speculate and speculate.model else None
     return TransformersEngine(
-        model, tokenizer, ModelCard("tiny"), slots=4, rule=RULE, speculate=speculate, draft=second
+        model, tokenizer, ModelInfo("tiny"), slots=4, rule=RULE, speculate=speculate, draft=second
     )
 
 
 def asks(*, temperature=1.0, limit=90, **options):
     sampling = {k: options.pop(k) for k in ("top_p", "top_k") if k in options}
     return [
-        Ask(q, Prompt(q, **options), Sampling(temperature, max_tokens=limit + 7 * n, **sampling))
+        Request(q, Prompt(q, **options), Sampling(temperature, max_tokens=limit + 7 * n, **sampling))
         for n, q in enumerate(QUESTIONS)
     ]
 
@@ -157,8 +157,8 @@ def test_a_row_of_one_token_can_be_drafted():
     model = tiny.make_model(tokenizer)
 
     def write(**options):
-        engine = TransformersEngine(model, tokenizer, ModelCard("tiny"), slots=4, rule=RULE, **options)
-        found = run(engine, [Ask("q", Prompt("x"), Sampling(0.8, max_tokens=40))])
+        engine = TransformersEngine(model, tokenizer, ModelInfo("tiny"), slots=4, rule=RULE, **options)
+        found = run(engine, [Request("q", Prompt("x"), Sampling(0.8, max_tokens=40))])
         return engine, found
 
     engine, found = write(speculate=DRAFT, draft=model)
@@ -186,8 +186,8 @@ def looked_up(text, *, most=4, match=2, length=None):
     """What is proposed for a row of these letters: the row's end is at `length`."""
     past = np.array([[ord(c) for c in text]])
     last = np.array([len(text) - 1 if length is None else length])
-    draws = Draws(*(np.zeros(1) for _ in range(4)))
-    guesses, counts = Lookup(most, match).propose(np.array([0]), past, last, draws)
+    draws = SamplingBatch(*(np.zeros(1) for _ in range(4)))
+    guesses, counts = NgramProposer(most, match).propose(np.array([0]), past, last, draws)
     return "".join(map(chr, guesses[0, : counts[0]]))
 
 
@@ -211,8 +211,8 @@ def test_lookup_goes_round_where_the_text_repeats_itself():
 def test_rows_are_looked_up_apart():
     rows = ["..abcab", "xyzwxy."]
     past = np.array([[ord(c) for c in text] for text in rows])
-    draws = Draws(*(np.zeros(2) for _ in range(4)))
-    guesses, counts = Lookup(3, 2).propose(np.array([0, 1]), past, np.array([6, 5]), draws)
+    draws = SamplingBatch(*(np.zeros(2) for _ in range(4)))
+    guesses, counts = NgramProposer(3, 2).propose(np.array([0, 1]), past, np.array([6, 5]), draws)
     assert counts.tolist() == [3, 3]
     assert ["".join(map(chr, g)) for g in guesses] == ["cab", "zwx"]
 
@@ -245,7 +245,7 @@ def mini(**options):
 
 
 def of_mini(task, temperature):
-    return [Ask(q.id, task.prompt(q), Sampling(temperature, max_tokens=90)) for q in task.questions]
+    return [Request(q.id, task.prompt(q), Sampling(temperature, max_tokens=90)) for q in task.questions]
 
 
 @pytest.fixture(scope="module")

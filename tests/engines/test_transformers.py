@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.bill import Tally
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import EngineError, ModelError
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import SIGNAL_UNIT, End, Trace
-from karui.engines.slots.bans import Bans
-from karui.engines.slots.penalties import Penalties
+from karui.core.usage import UsageMeter
+from karui.engines.batching.bad_words import BadWords
+from karui.engines.batching.penalties import Penalties
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.network import Network
 
@@ -25,14 +25,14 @@ _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name(
 tiny = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny)
 
-RULE = CheckpointRule(every=20, least=5)
+RULE = CheckpointPolicy(every=20, least=5)
 QUESTIONS = ["one", "two and more", "a third question that is longer", "4", "日本", "six six six"]
 
 
 def make(kind="qwen3", *, template=tiny.DISTIL, config=None, **options):
     tokenizer = tiny.make_tokenizer(template)
     model = tiny.make_model(tokenizer, kind, **(config or {}))
-    return TransformersEngine(model, tokenizer, ModelCard("tiny"), **{"slots": 4, "rule": RULE, **options})
+    return TransformersEngine(model, tokenizer, ModelInfo("tiny"), **{"slots": 4, "rule": RULE, **options})
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def engine():
 
 def ask(question, *, temperature=1.0, limit=120, **options):
     sampling = {k: options.pop(k) for k in ("top_p", "top_k") if k in options}
-    return Ask(question, Prompt(question, **options), Sampling(temperature, max_tokens=limit, **sampling))
+    return Request(question, Prompt(question, **options), Sampling(temperature, max_tokens=limit, **sampling))
 
 
 async def follow(engine, asked, sample=0, *, look="", read=lambda text: text):
@@ -216,7 +216,7 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
 
 
 def test_checkpoints_follow_the_rule_and_their_texts_join_up():
-    rule = CheckpointRule(every=20, least=5)
+    rule = CheckpointPolicy(every=20, least=5)
     engine = make(rule=rule)
     for trace, seen in run(engine, [ask(f"q{i}", temperature=1.3, limit=200) for i in range(12)]):
         text, before = "", 0
@@ -230,7 +230,7 @@ def test_checkpoints_follow_the_rule_and_their_texts_join_up():
 
 
 def test_a_step_is_a_blank_line_even_over_two_tokens():
-    engine = make(rule=CheckpointRule(every=10**6, least=1))
+    engine = make(rule=CheckpointPolicy(every=10**6, least=1))
     newline = engine._tokenizer.encode("\n", add_special_tokens=False)
     other = engine._tokenizer.encode("x", add_special_tokens=False)
     written = [*other * 3, *newline, *newline, *other * 3]
@@ -253,7 +253,7 @@ def feed(engine, tokens):
 
 
 def test_characters_spread_over_tokens_come_whole():
-    engine = make(rule=CheckpointRule(every=1, least=1, steps=False))
+    engine = make(rule=CheckpointPolicy(every=1, least=1, steps=False))
     text = "量は 三 😀 naïve"
     tokens = engine._tokenizer.encode(text, add_special_tokens=False)
     assert len(tokens) > len(text)
@@ -278,7 +278,7 @@ def test_thinking_and_answer_are_told_apart_and_billed():
     assert (trace.thinking_tokens, trace.answer_tokens) == (count[0] + count[1], count[2] + 1)
     assert trace.confidence == pytest.approx(np.exp(-0.5), abs=1e-3)
     assert trace.end is End.FINISHED
-    tally = Tally(engine.open(ask("q"), 0, str).prompt_tokens, 0, engine.suffix_tokens)
+    tally = UsageMeter(engine.open(ask("q"), 0, str).prompt_tokens, 0, engine.suffix_tokens)
     tally.think(trace.thinking_tokens)
     assert trace.bill == tally.finished(trace.answer_tokens)
     assert trace.time == tally.time == len(tokens_of(engine, trace)) + count[1] + count[2] + 1
@@ -320,7 +320,7 @@ def test_a_trace_cut_by_the_limit_has_no_answer(text):
 
 def test_a_marker_of_several_tokens_is_found():
     tokenizer = tiny.make_tokenizer(tiny.DISTIL, marks=())
-    engine = TransformersEngine(tiny.make_model(tokenizer), tokenizer, ModelCard("tiny"), rule=RULE)
+    engine = TransformersEngine(tiny.make_model(tokenizer), tokenizer, ModelInfo("tiny"), rule=RULE)
     assert not engine._server.batch.vocabulary.close_exact
     write(engine, "Hm < 3 </ that\n</think>\n\nSeven")
     trace, seen = asyncio.run(follow(engine, ask("q")))
@@ -330,7 +330,7 @@ def test_a_marker_of_several_tokens_is_found():
 
 def plain_engine():
     tokenizer = tiny.make_tokenizer(tiny.PLAIN, marks=())
-    return TransformersEngine(tiny.make_model(tokenizer), tokenizer, ModelCard("tiny"), rule=RULE)
+    return TransformersEngine(tiny.make_model(tokenizer), tokenizer, ModelInfo("tiny"), rule=RULE)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_a_banned_word_is_stopped_however_it_is_cut_up():
 
 
 def test_a_banned_word_of_a_script_without_spaces_is_stopped_anywhere():
-    bans = Bans(VOCABULARY)
+    bans = BadWords(VOCABULARY)
     key = bans.add(("もう一度", "wait"))
 
     def stopped(before):
@@ -615,7 +615,7 @@ def test_a_model_whose_rows_cannot_run_together_is_refused():
         **{**inputs, "position_ids": torch.zeros_like(inputs["input_ids"])}
     )
     with pytest.raises(ModelError, match="qwen3"):
-        TransformersEngine(model, tokenizer, ModelCard("tiny"))
+        TransformersEngine(model, tokenizer, ModelInfo("tiny"))
 
 
 def test_a_full_context_truncates_and_a_prompt_beyond_it_fails():

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import BertConfig, BertModel, MambaConfig, MambaForCausalLM, PreTrainedTokenizerFast
 
 from karui.core.errors import ModelError
+from karui.engines.batching.threads import choose_threads
 from karui.engines.chat.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
-from karui.engines.slots.threads import choose_threads
 from karui.engines.transformers import TransformersEngine
-from karui.engines.transformers.card import digest
+from karui.engines.transformers.model_folder import digest
 from karui.engines.transformers.sampling import draw
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))

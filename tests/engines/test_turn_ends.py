@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from karui import engines
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.artifacts.build import make
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End, Trace
 from karui.engines.chat.template import ChatTemplate
-from karui.forge.making import make
 from karui.smaller.gguf import Gguf
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
@@ -80,7 +80,7 @@ def test_thinking_that_ends_with_such_a_token_is_followed_by_its_answer(
     loaded = engines.load(str(path), threads=1, device="cpu" if engine == "transformers" else "auto")
 
     async def main():
-        stream = loaded.open(Ask("q", Prompt("?"), Sampling(0.0, max_tokens=60)), 0, str)
+        stream = loaded.open(Request("q", Prompt("?"), Sampling(0.0, max_tokens=60)), 0, str)
         while not isinstance(step := await stream.advance(), Trace):
             pass
         await loaded.close()

@@ -9,18 +9,18 @@ from types import SimpleNamespace
 import pytest
 
 from karui import tasks
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Bill
 from karui.core.errors import InputError
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
-from karui.engines.slots.settle import Settle
+from karui.core.usage import TokenUsage
+from karui.engines.batching.output_processor import OutputProcessor
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.drills import Attempt
-from karui.forge.lessons import IGNORED, calibration_ids, lessons
-from karui.forge.transcript import Transcript
 from karui.recording.record import record
+from karui.training.examples import IGNORED, calibration_ids, training_examples
+from karui.training.retokenize import Retokenizer
+from karui.training.rl_prompts import GradedCompletion
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -34,7 +34,7 @@ MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"
 def taped(tmp_path_factory):
     """Three questions of the embedded model, and the tokens that really went through its engine."""
     seen = {}
-    finish = Settle._finish
+    finish = OutputProcessor._finish
 
     def spy(self, batch, row, mode, end, spent):
         written = batch.tokens(row, 0, int(batch.written[row.slot]))
@@ -42,7 +42,7 @@ def taped(tmp_path_factory):
         return finish(self, batch, row, mode, end, spent)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settle, "_finish", spy)
+        patch.setattr(OutputProcessor, "_finish", spy)
         engine = TransformersEngine.load(str(MINI), device="cpu", dtype="float32", threads=1)
         task = tasks.load("mini:pilot", limit=3)
         folder = tmp_path_factory.mktemp("lessons") / "recording"
@@ -58,7 +58,7 @@ def tokenizer():
 
 def test_a_lesson_is_what_the_engine_fed_and_the_model_wrote(taped, tokenizer):
     recording, seen = taped
-    transcript = Transcript(tokenizer, recording)
+    transcript = Retokenizer(tokenizer, recording)
     finished = [(q, t) for q in recording.questions for t in q.traces if t.end is End.FINISHED]
     assert len(finished) >= 4
     for question, trace in finished:
@@ -69,7 +69,7 @@ def test_a_lesson_is_what_the_engine_fed_and_the_model_wrote(taped, tokenizer):
         assert reply.exact
 
     right = {(q.id, t.sample) for q, t in finished if q.correct(t.answer)}
-    learned = lessons(recording, tokenizer, select="all", least=1)
+    learned = training_examples(recording, tokenizer, select="all", least=1)
     assert [(e.prompt_ids, e.reply_ids) for e in learned.examples] == [
         seen[key] for key in sorted_as(recording, right)
     ]
@@ -82,7 +82,7 @@ def sorted_as(recording, keys):
 
 
 def test_only_what_the_model_wrote_is_learned(taped, tokenizer):
-    lesson = lessons(taped[0], tokenizer, least=1).examples[0]
+    lesson = training_examples(taped[0], tokenizer, least=1).examples[0]
     length = len(lesson.prompt_ids)
     assert lesson.ids[:length] == lesson.prompt_ids
     assert set(lesson.labels[:length]) == {IGNORED}
@@ -141,7 +141,7 @@ def written_by(tokenizer, prompt, thinking, answer, *, opened, opening="\n", gap
         marks=(),
         thinking_tokens=len(head_ids),
         answer_tokens=len(tail_ids),
-        bill=Bill(),
+        bill=TokenUsage(),
         time=0,
     )
     return head_ids + tail_ids, trace
@@ -155,7 +155,7 @@ def recording_of(*traces, right=("7",), prompt=None):
     return Recording(
         SimpleNamespace(thinking={}),
         tuple(
-            Recorded(name, "", "7", prompt or Prompt(name), tuple(found), verdicts)
+            RecordedQuestion(name, "", "7", prompt or Prompt(name), tuple(found), verdicts)
             for name, found in questions.items()
         ),
     )
@@ -172,7 +172,7 @@ def test_breaks_that_a_trace_is_kept_without_are_found_again(template, opened, g
         for thought in ("3 + 4 = 7.\n\nSo 7.\n", "It is 7.")
     ]
     recording = recording_of(*(t for _, t in pairs))
-    transcript = Transcript(tokenizer, recording)
+    transcript = Retokenizer(tokenizer, recording)
     # Two line breaks are one token or two; where they are as many as another gap's, the usual gap is taken.
     lengths = {
         b: len(tokenizer.encode(b + "\\boxed{7}", add_special_tokens=False)) for b in ("\n\n", "\n", "", " ")
@@ -192,7 +192,7 @@ def test_without_thinking_and_with_the_thinking_switched_off():
     ids = ids[1:]  # no end marker either
     trace = replace(trace, thinking_tokens=0)
     for prompt in (Prompt("q"), Prompt("q", thinking=False)):
-        transcript = Transcript(tokenizer, recording_of(trace, prompt=prompt))
+        transcript = Retokenizer(tokenizer, recording_of(trace, prompt=prompt))
         reply = transcript.reply(prompt, trace)
         assert (reply.ids, reply.exact) == (ids, True)
     text = tokenizer.decode(transcript.prompt(Prompt("q", thinking=False)))
@@ -208,11 +208,11 @@ def test_a_model_without_markers():
     trace = replace(
         trace, thinking=said[:cut], text=said[cut:], thinking_tokens=9, answer_tokens=len(ids) - 9
     )
-    reply = Transcript(tokenizer, recording_of(trace)).reply(Prompt("q"), trace)
+    reply = Retokenizer(tokenizer, recording_of(trace)).reply(Prompt("q"), trace)
     assert (reply.ids, reply.exact) == (ids, True)
     # It never announced an answer: what was taken for it is its last line.
     silent = replace(trace, thinking=said, text=said[-9:], thinking_tokens=len(ids), answer_tokens=0)
-    reply = Transcript(tokenizer, recording_of(silent)).reply(Prompt("q"), silent)
+    reply = Retokenizer(tokenizer, recording_of(silent)).reply(Prompt("q"), silent)
     assert (reply.ids, reply.exact) == (ids, True)
 
 
@@ -220,7 +220,7 @@ def test_text_written_in_unusual_tokens_is_told_and_taught_in_usual_ones():
     tokenizer = tiny.make_tokenizer(QWEN3)
     ids, trace = written_by(tokenizer, Prompt("q"), "It is 7.\n", "\\boxed{7}", opened=True)
     odd = replace(trace, thinking_tokens=trace.thinking_tokens + 3, sample=1)
-    learned = lessons(recording_of(trace, odd), tokenizer, select="all", least=1)
+    learned = training_examples(recording_of(trace, odd), tokenizer, select="all", least=1)
     assert [e.reply_ids for e in learned.examples] == [ids, ids]
     assert learned.retokenized == 1
 
@@ -245,7 +245,7 @@ def school():
 )
 def test_selection_and_what_was_dropped(school, select, repeats, spare):
     recording, tokenizer = school
-    learned = lessons(recording, tokenizer, select=select, least=3)
+    learned = training_examples(recording, tokenizer, select=select, least=3)
     assert [tokenizer.decode(e.reply_ids).count("It is 7.") for e in learned.examples] == repeats
     left = {"not selected": spare} if spare else {}
     assert learned.dropped == {"no answer": 1, "truncated": 1, "wrong": 2, **left}
@@ -258,16 +258,16 @@ def test_too_few_right_traces(school):
     with pytest.raises(
         InputError, match="There are 3 right traces to learn from; at least 4 are wanted"
     ) as few:
-        lessons(recording, tokenizer, least=4)
+        training_examples(recording, tokenizer, least=4)
     assert "1 no answer, 1 truncated, 2 wrong" in few.value.why
     with pytest.raises(InputError, match="There are 0"):
-        lessons(recording.subset({"b"}), tokenizer, least=0)
+        training_examples(recording.subset({"b"}), tokenizer, least=0)
 
 
 def test_too_long_traces_are_left_out(school):
     recording, tokenizer = school
-    longest = max(len(e.ids) for e in lessons(recording, tokenizer, select="all", least=1).examples)
-    learned = lessons(recording, tokenizer, select="all", least=1, tokens=longest - 1)
+    longest = max(len(e.ids) for e in training_examples(recording, tokenizer, select="all", least=1).examples)
+    learned = training_examples(recording, tokenizer, select="all", least=1, tokens=longest - 1)
     assert learned.dropped["too long"] == 1
     assert len(learned.examples) == 2
 
@@ -282,7 +282,7 @@ def test_nothing_is_learned_from_a_trace_in_a_loop(school):
         for n, text in enumerate(("It is 7.\n" * 9, LOOP, "It is 7.\n"))
     ]
     recording = recording_of(*written)
-    learned = lessons(recording, tokenizer, select="all", least=2)
+    learned = training_examples(recording, tokenizer, select="all", least=2)
     assert learned.dropped == {"in a loop": 1}
     assert not any("sake" in tokenizer.decode(e.reply_ids) for e in learned.examples)
     # Nor is anything calibrated on it.
@@ -293,5 +293,5 @@ def test_nothing_is_learned_from_a_trace_in_a_loop(school):
 
 
 def test_an_attempt_in_a_loop_earns_nothing():
-    assert Attempt(5, right=True, truncated=False).good
-    assert not Attempt(5, right=True, truncated=False, looped=True).good
+    assert GradedCompletion(5, right=True, truncated=False).good
+    assert not GradedCompletion(5, right=True, truncated=False, looped=True).good

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from karui import engines
-from karui.core.ask import Prompt, Sampling
 from karui.core.question import Question, Task
+from karui.core.request import Prompt, Sampling
 from karui.core.trace import End
+from karui.engines.batching.output_processor import OutputProcessor
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override
-from karui.engines.slots.settle import Settle
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.drills import Judge, drills
-from karui.forge.lessons import lessons
-from karui.forge.transcript import Transcript
 from karui.recording.record import record
 from karui.recording.store import load
 from karui.tasks import verifier
+from karui.training.examples import training_examples
+from karui.training.retokenize import Retokenizer
+from karui.training.rl_prompts import Grader, rl_prompts
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -109,7 +109,7 @@ def taped(request, tmp_path_factory):
     judge = verifier("numeric")
     task = Task("toy", tuple(Question(f"q{n}", f"Question {n}", "7", judge) for n in range(2)))
     seen = {}
-    finish = Settle._finish
+    finish = OutputProcessor._finish
 
     def spy(self, batch, row, mode, end, spent):
         written = batch.tokens(row, 0, int(batch.written[row.slot]))
@@ -117,7 +117,7 @@ def taped(request, tmp_path_factory):
         return finish(self, batch, row, mode, end, spent)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settle, "_finish", spy)
+        patch.setattr(OutputProcessor, "_finish", spy)
         engine = engines.load(
             str(folder), device="cpu", dtype="float32", threads=1, thinking=Override.of(said, "The test")
         )
@@ -128,7 +128,7 @@ def taped(request, tmp_path_factory):
 
 def test_a_lesson_is_what_the_engine_fed_and_the_model_wrote(taped):
     recording, tokenizer, _, seen = taped
-    transcript = Transcript(tokenizer, recording)
+    transcript = Retokenizer(tokenizer, recording)
     for question in recording.questions:
         (trace,) = question.traces
         assert (trace.end, trace.thinking, trace.text) == (End.FINISHED, THOUGHT, ANSWER)
@@ -136,7 +136,7 @@ def test_a_lesson_is_what_the_engine_fed_and_the_model_wrote(taped):
         assert transcript.prompt(question.prompt) == prompt
         reply = transcript.reply(question.prompt, trace)
         assert (reply.ids, reply.exact) == (written, True)
-    learned = lessons(recording, tokenizer, select="all", least=1)
+    learned = training_examples(recording, tokenizer, select="all", least=1)
     assert [(e.prompt_ids, e.reply_ids) for e in learned.examples] == list(seen.values())
     assert learned.retokenized == 0
 
@@ -145,7 +145,7 @@ def test_practice_asks_and_reads_as_the_engine_does(taped):
     recording, tokenizer, task, seen = taped
     thinking = recording.manifest.thinking
     asked = [(q, q.prompt, 0) for q in recording.questions]
-    drilled = drills(asked, task, tokenizer, thinking)
+    drilled = rl_prompts(asked, task, tokenizer, thinking)
     assert [d.prompt_ids for d in drilled] == [prompt for prompt, _ in seen.values()]
     assert {d.start for d in drilled} <= {Start.THINKING, Start.UNDECIDED}
 
@@ -163,7 +163,7 @@ def test_practice_asks_and_reads_as_the_engine_does(taped):
 
             return Table
 
-    judge = Judge(tokenizer, Model, agreement=False, thinking=thinking)
+    judge = Grader(tokenizer, Model, agreement=False, thinking=thinking)
     for drill, (_, written) in zip(drilled, seen.values(), strict=True):
         attempt = judge.attempt(drill, written)
         assert (attempt.right, attempt.truncated) == (True, False)
@@ -172,7 +172,7 @@ def test_practice_asks_and_reads_as_the_engine_does(taped):
 
 def test_thinking_that_is_left_out_is_closed_as_the_template_closes_it(taped):
     recording, tokenizer, _, _ = taped
-    transcript = Transcript(tokenizer, recording)
+    transcript = Retokenizer(tokenizer, recording)
     prompt = recording.questions[0].prompt
     whole = transcript.prompt(prompt) + transcript.unthought(prompt, ANSWER)
     off = transcript.prompt(Prompt(prompt.user, thinking=False))

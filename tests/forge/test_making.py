@@ -17,14 +17,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from karui import catalog
-from karui.core.engine import ModelCard
+from karui.artifacts import build, resources
+from karui.artifacts.artifact import MANIFEST, Artifact
+from karui.artifacts.build import make
+from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch, StorageError
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.engines.transformers.card import digest
-from karui.forge import making, room
-from karui.forge.artifact import MANIFEST, Artifact
-from karui.forge.making import make
+from karui.engines.transformers.model_folder import digest
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -50,7 +50,7 @@ def root(tmp_path):
 
 def recording_of(card_digest, questions=3):
     """What the forge looks at of a recording."""
-    manifest = SimpleNamespace(model=ModelCard("parent", card_digest))
+    manifest = SimpleNamespace(model=ModelInfo("parent", card_digest))
     return Recording(manifest, tuple(SimpleNamespace(id=str(n)) for n in range(questions)))
 
 
@@ -183,7 +183,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from karui import catalog
-from karui.forge.making import make
+from karui.artifacts.build import make
 own, model, root = sys.argv[1:]
 slow = catalog.technique(own).from_spec({"steps": 40, "seconds": 0.1})
 make([slow], Path(model), Path(root), seed=3, on_progress=lambda p: print(p.done, flush=True))
@@ -224,7 +224,7 @@ def test_killed_after_it_was_whole_it_is_found_and_swept(model, root, monkeypatc
         if path.name != "model":
             raise SystemExit
 
-    monkeypatch.setattr(making, "rmtree", killed)
+    monkeypatch.setattr(build, "rmtree", killed)
     with pytest.raises(SystemExit):
         make([own("Scale")], model, root)
     monkeypatch.undo()
@@ -348,10 +348,10 @@ def test_the_peak_is_of_the_work_alone():
     held[::4096] = b"x" * len(held[::4096])
     before = psutil.Process().memory_info().rss
     del held
-    with room.Peak() as idle:
+    with resources.Peak() as idle:
         time.sleep(0.1)
     assert idle.resident_bytes < before - 200 * 1024**2
-    with room.Peak() as busy:
+    with resources.Peak() as busy:
         held = bytearray(300 * 1024**2)
         held[::4096] = b"x" * len(held[::4096])
         time.sleep(0.1)

@@ -5,14 +5,14 @@ from math import exp, sqrt
 import pytest
 
 from karui.core.errors import InputError
-from karui.forge.rewards.difficulty_budget import difficulty_budget
-from karui.forge.rewards.efficient_length import efficient_length
-from karui.forge.rewards.hard_cap import cap_of, hard_cap
-from karui.forge.rewards.kimi_length import kimi_length
-from karui.forge.rewards.soft_overlong import soft_overlong
-from karui.forge.rewards.solve_rate_penalty import solve_rate_penalty
-from karui.forge.rewards.target_at_most import target_at_most
-from karui.forge.rewards.target_exact import target_exact
+from karui.training.rewards.difficulty_budget import difficulty_budget
+from karui.training.rewards.efficient_length import efficient_length
+from karui.training.rewards.hard_cap import cap_of, hard_cap
+from karui.training.rewards.kimi_length import kimi_length
+from karui.training.rewards.soft_overlong import soft_overlong
+from karui.training.rewards.solve_rate_penalty import solve_rate_penalty
+from karui.training.rewards.target_at_most import target_at_most
+from karui.training.rewards.target_exact import target_exact
 
 
 def approx(values):

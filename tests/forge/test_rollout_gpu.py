@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import karui
-from karui.core.ask import Sampling
+from karui.core.request import Sampling
 from karui.engines.transformers.load import load_model
-from karui.forge.rollout import Sampler
+from karui.training.rollout import Sampler
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="No GPU.")
 

@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from karui.artifacts import resources
 from karui.core.errors import InputError, ModelError
-from karui.forge import room
-from karui.forge.batches import plan_batches, split
-from karui.forge.course import STATE, Course
-from karui.forge.curve import Curve
-from karui.forge.held_back import held_back_loss
-from karui.forge.lessons import Lesson
-from karui.forge.sft import ADAPTER, fine_tune
-from karui.forge.trainers import last_checkpoint
+from karui.training.batches import plan_batches, split
+from karui.training.examples import TrainingExample
+from karui.training.learning_curve import Curve
+from karui.training.schedule import STATE, TrainingSchedule
+from karui.training.sft import ADAPTER, fine_tune
+from karui.training.trainers import last_checkpoint
+from karui.training.validation_loss import held_back_loss
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -42,7 +42,7 @@ def model(tokenizer):
 def taught(tokenizer):
     """A set to learn by heart: the reply follows from the prompt."""
     return tuple(
-        Lesson(
+        TrainingExample(
             tokenizer.encode(f"<|im_start|>user\nq{i}<|im_end|>\n", add_special_tokens=False),
             [*tokenizer.encode(f"the answer is {i * 7}", add_special_tokens=False), tokenizer.eos_token_id],
             f"q{i}",
@@ -191,7 +191,9 @@ def test_a_step_sees_short_and_long_lessons():
 def course(steps, minutes, seconds):
     """Returns a course whose clock gives these seconds, one each time it is looked at."""
     times = iter(seconds)
-    return Course(steps=steps, minutes=minutes, on_progress=lambda *_: None, clock=lambda: next(times))
+    return TrainingSchedule(
+        steps=steps, minutes=minutes, on_progress=lambda *_: None, clock=lambda: next(times)
+    )
 
 
 def test_the_clock_ends_a_training_and_takes_the_learning_rate_with_it():
@@ -214,7 +216,7 @@ def test_measuring_does_not_eat_up_the_time_to_learn():
         now[0] += 8.0
         return {"held_back": 1.0}
 
-    running = Course(steps=10_000, minutes=1.0, on_progress=lambda *_: None, clock=lambda: now[0])
+    running = TrainingSchedule(steps=10_000, minutes=1.0, on_progress=lambda *_: None, clock=lambda: now[0])
     running.measure = measure
     running.begin()
     made = measured = 0
@@ -257,7 +259,7 @@ def test_memory_that_gives_out_names_the_knob(tokenizer, taught, tmp_path, monke
 
 
 def test_a_training_that_cannot_fit_is_refused_before_it_starts(tokenizer, taught, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "_free_memory", lambda device: 100_000_000)
+    monkeypatch.setattr(resources, "_free_memory", lambda device: 100_000_000)
     with pytest.raises(ModelError, match="adapters"):
         train(tokenizer, taught, tmp_path)
     assert not any((tmp_path / "scratch").iterdir())
@@ -285,8 +287,8 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import tiny
-from karui.forge.lessons import Lesson
-from karui.forge.sft import fine_tune
+from karui.training.examples import Lesson
+from karui.training.sft import fine_tune
 
 tokenizer = tiny.make_tokenizer()
 said = [(f"q{{i}}", f"is {{i * 7}}") for i in range(16)]

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from torch import distributed
+from torch import distributed as torch_distributed
 from torch.distributed import FileStore
 
+from karui.artifacts import distributed
+from karui.artifacts.artifact import Artifact
 from karui.engines.transformers.load import load_model
-from karui.forge import team
-from karui.forge.artifact import Artifact
 from karui.recording.store import save
 
 SHORTER = Path(__file__).parents[1] / "shorter"
@@ -86,13 +86,13 @@ def test_two_processes_make_one_artifact(place, tmp_path, plan):
 
 def test_processes_part(monkeypatch, tmp_path):
     there = {"backend": "gloo", "rank": 0, "world_size": 1, "store": FileStore(str(tmp_path / "store"), 1)}
-    distributed.init_process_group(**there)
-    team.part()  # a single process has parted from nobody
-    assert distributed.is_initialized()
+    torch_distributed.init_process_group(**there)
+    distributed.shutdown()  # a single process has parted from nobody
+    assert torch_distributed.is_initialized()
     monkeypatch.setenv("WORLD_SIZE", "2")
-    team.part()
-    assert not distributed.is_initialized()
-    team.part()  # what found its artifact made never met the others
+    distributed.shutdown()
+    assert not torch_distributed.is_initialized()
+    distributed.shutdown()  # what found its artifact made never met the others
 
 
 @pytest.mark.parametrize(

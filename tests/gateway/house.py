@@ -9,18 +9,18 @@ import uvicorn
 from openai import OpenAI
 
 from karui import catalog
-from karui.core.ask import Sampling
 from karui.core.choice import Choice, Rule, Tested
-from karui.core.engine import CheckpointRule
-from karui.gateway.app import app
-from karui.gateway.chosen import Chosen
-from karui.gateway.expectation import Expectation, Footing, Terms
-from karui.gateway.gateway import assemble
-from karui.gateway.limits import Bounds
-from karui.gateway.serve import check, connect
+from karui.core.engine import CheckpointPolicy
+from karui.core.request import Sampling
+from karui.gateway.assemble import assemble
+from karui.gateway.deployment import Deployment
+from karui.gateway.requests.admission import Limits
+from karui.gateway.server.app import app
+from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
+from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
 
-RULE = CheckpointRule(every=24, least=8)
+RULE = CheckpointPolicy(every=24, least=8)
 SHORT = "trial-stability:k=2"
 QUESTION = "What is 3 and 4?"
 SUFFIX = "\n</think>\n\n\\boxed{"
@@ -63,20 +63,20 @@ def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expect
         "full_accuracy": 0.95,
         "accuracy": 0.95,
         "margin": 0.02,
-        "terms": Terms(
+        "terms": ServingContract(
             "numeric",
             "",
             Sampling(0.0, 1.0, max_tokens=400),
-            {name: Footing(RULE, suffix) for name in ("main", *beside)},
+            {name: CheckpointSettings(RULE, suffix) for name in ("main", *beside)},
         ),
         **expected,
     }
-    return Chosen(choice, plan, Expectation(plan.id, plan.label, **values))
+    return Deployment(choice, plan, ServingProfile(plan.id, plan.label, **values))
 
 
 def settings(fake, **changes):
     values = {"upstream": fake.url, "history": "", "stage": "100", "port": 0, **changes}
-    limits = Bounds(connect_seconds=10, silence_seconds=15, request_seconds=60, drain_seconds=5)
+    limits = Limits(connect_seconds=10, silence_seconds=15, request_seconds=60, drain_seconds=5)
     return Settings(**{"limits": limits, **values})
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from karui.gateway.guard import Phase, Sight, State
-from karui.gateway.served import Served
-from karui.gateway.state import Now, Price
+from karui.gateway.records.record import RequestRecord
+from karui.gateway.rollout.drift_guard import Phase, State, TestStatus
+from karui.gateway.status import GatewayStatus, Price
 
 LABEL = "trial-confidence(threshold=0.95, every=64)"
 
@@ -28,13 +28,14 @@ def served(n=0, **given):
         "stage": "25",
         "moves": "peek=2,answer@100",
     }
-    return Served(**{**usual, **given})
+    return RequestRecord(**{**usual, **given})
 
 
 def guard(phase=Phase.WATCHING, reason="", evidence=2.0, **given):
     names = ("thinking", "confidence", "agreement", "truncated", "errors", "unsure", "canaries")
     sights = tuple(
-        Sight(name, 1200 if i else 1180, evidence if i == 0 else 1.4, 700.0) for i, name in enumerate(names)
+        TestStatus(name, 1200 if i else 1180, evidence if i == 0 else 1.4, 700.0)
+        for i, name in enumerate(names)
     )
     usual = {
         "since": 900.0,
@@ -49,7 +50,7 @@ def guard(phase=Phase.WATCHING, reason="", evidence=2.0, **given):
 
 
 def now(**given):
-    usual = Now(
+    usual = GatewayStatus(
         at=2000.0,
         started_at=500.0,
         plan=LABEL,

@@ -9,11 +9,11 @@ from dataclasses import replace
 import openai
 import pytest
 
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.gateway.chosen import Chosen
-from karui.gateway.limits import Bounds
-from karui.gateway.serve import check, connect, listen
+from karui.gateway.deployment import Deployment
+from karui.gateway.requests.admission import Limits
+from karui.gateway.server.server import check, connect, listen
 from tests.engines.fake_server import serving
 from tests.gateway.house import QUESTION, chosen, opened, settings, until
 
@@ -23,7 +23,7 @@ GOOD = {"model": "karui/plan", "messages": [{"role": "user", "content": QUESTION
 
 @pytest.fixture(scope="module")
 def house():
-    with serving() as fake, opened(fake, limits=Bounds(body_bytes=20_000, silence_seconds=15)) as found:
+    with serving() as fake, opened(fake, limits=Limits(body_bytes=20_000, silence_seconds=15)) as found:
         found.fake = fake
         yield found
 
@@ -170,7 +170,7 @@ def test_commands_from_elsewhere_need_a_key(house):
 
 
 def test_a_full_house_says_when_to_come_back():
-    limits = Bounds(at_once=1, queue=1, silence_seconds=15)
+    limits = Limits(at_once=1, queue=1, silence_seconds=15)
     with serving() as fake, opened(fake, limits=limits) as house:
         fake.behaviour.delay = 0.02
         held = [threading.Thread(target=house.ask) for _ in range(2)]
@@ -280,32 +280,32 @@ def test_a_choice_from_its_files(tmp_path):
     made = chosen()
     (tmp_path / "choice.json").write_text(json.dumps(made.choice.as_dict()))
     with pytest.raises(InputError, match="does not say what to expect"):
-        Chosen.load(tmp_path)
+        Deployment.load(tmp_path)
     made.expectation.save(tmp_path / "expectation.json")
-    found = Chosen.load(tmp_path / "choice.json")
+    found = Deployment.load(tmp_path / "choice.json")
     assert (found.plan.id, found.expectation) == (made.plan.id, made.expectation)
     assert found.expectation.terms == made.expectation.terms
     chosen("token-budget:tokens=80").expectation.save(tmp_path / "expectation.json")
     with pytest.raises(InputError, match="belongs to another choice"):
-        Chosen.load(tmp_path)
+        Deployment.load(tmp_path)
     values = made.choice.as_dict()
     lost = {"questions": 9, "loss": 0.2, "low": 0.1, "high": 0.3, "token_ratio": 0.5, "accuracy": 0.5}
     values["confirmation"] = {**lost, "baseline_accuracy": 0.7, "withdrawn": True}
     (tmp_path / "choice.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match="withdrawn"):
-        Chosen.load(tmp_path)
+        Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text(json.dumps({**made.choice.as_dict(), "spec": []}))
     with pytest.raises(InputError, match="no plan to serve"):
-        Chosen.load(tmp_path)
+        Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
     with pytest.raises(InputError, match="is no choice"):
-        Chosen.load(tmp_path)
+        Deployment.load(tmp_path)
 
 
 def test_weights_of_ones_own_are_known_by_what_they_were_made_from():
     choice = chosen("int8-weights + trial-stability:k=2")
     object.__setattr__(choice.choice, "model", {"name": "toy", "digest": "parent"})
-    made = ModelCard("toy, int8", digest="child")
+    made = ModelInfo("toy, int8", digest="child")
     choice.check_model(made, "", same=False, origin="parent")
     for origin in ("", "another"):
         with pytest.raises(ModelError, match="not for 'toy, int8'"):

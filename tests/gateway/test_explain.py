@@ -4,11 +4,11 @@ import socket
 import pytest
 
 from karui.core.errors import EngineError
-from karui.gateway.asking import explanation
-from karui.gateway.explain import Explainer, Explanation, Thought
-from karui.gateway.keep import Keep
+from karui.gateway.backends.explain import Explainer, Explanation, Thought
+from karui.gateway.client import explanation
 from karui.gateway.monitor import explained
-from karui.gateway.sinks import Kept
+from karui.gateway.records.conversation_store import ConversationStore
+from karui.gateway.records.events import Kept
 
 SHORT = "First 6 × 7 is 42."
 FULL = SHORT + " Let me check it again: 42. Yes."
@@ -55,7 +55,7 @@ def test_what_was_not_cut_has_no_mark():
 
 @pytest.fixture
 def keep(tmp_path):
-    made = Keep(tmp_path / "k.db", 60.0, clock=lambda: 1001.0)
+    made = ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: 1001.0)
     made.keep(kept())
     yield made
     made.close()

@@ -7,21 +7,21 @@ import openai
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.guard import Limits
-from karui.gateway.limits import Bounds
-from karui.gateway.served import Why
-from karui.gateway.stage import Stage, StageRule
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.admission import Limits
+from karui.gateway.rollout.drift_guard import GuardConfig
+from karui.gateway.rollout.stages import Stage, StageRule
 from tests.engines.fake_server import serving
 from tests.gateway.house import QUESTION, chosen, opened, until
 
 FULL, CUT = "\\boxed{7}", "\\boxed{8}"  # what the fake model says in the end, and early
 
-CALM = Limits(alpha=1e-30)  # so many failures would trip the guard
+CALM = GuardConfig(alpha=1e-30)  # so many failures would trip the guard
 
 
 @pytest.fixture(scope="module")
 def house():
-    with serving() as fake, opened(fake, guard=CALM, limits=Bounds(silence_seconds=3)) as found:
+    with serving() as fake, opened(fake, guard=CALM, limits=Limits(silence_seconds=3)) as found:
         found.fake = fake
         yield found
 
@@ -49,12 +49,12 @@ def meets(house, *faults):
 @pytest.mark.parametrize(
     ("faults", "why"),
     [
-        (["breaks"], Why.UPSTREAM),
-        (["ends"], Why.UPSTREAM),
-        (["garbage"], Why.UPSTREAM),
-        (["error"], Why.UPSTREAM),
-        ([(500, "boom"), (500, "boom")], Why.UPSTREAM),
-        (["hangs"], Why.TIMEOUT),
+        (["breaks"], FallbackReason.UPSTREAM),
+        (["ends"], FallbackReason.UPSTREAM),
+        (["garbage"], FallbackReason.UPSTREAM),
+        (["error"], FallbackReason.UPSTREAM),
+        ([(500, "boom"), (500, "boom")], FallbackReason.UPSTREAM),
+        (["hangs"], FallbackReason.TIMEOUT),
     ],
     ids=str,
 )
@@ -81,12 +81,12 @@ def test_an_upstream_that_fails_under_the_plan(house, faults, why, stream):
 
 
 def test_low_confidence_goes_to_full_thinking():
-    with serving() as fake, opened(fake, guard=Limits(floor=0.99)) as house:
+    with serving() as fake, opened(fake, guard=GuardConfig(floor=0.99)) as house:
         reply, headers = house.ask()
         assert said(reply) == FULL
         assert headers["x-karui-fallback"].startswith("low confidence: confidence 0.6")
         served = house.records.of_clients()[-1]
-        assert served.why is Why.UNSURE
+        assert served.why is FallbackReason.UNSURE
         assert served.extra_tokens > 20  # what the plan took is not forgotten
         thinking, answer, _ = house.stream()
         assert answer.strip() == FULL
@@ -99,13 +99,13 @@ def test_a_tripped_guard_and_a_changed_upstream(house):
     try:
         reply, headers = house.ask()
         assert (said(reply), headers["x-karui-fallback"]) == (FULL, "guard tripped: to see it")
-        assert house.records.of_clients()[-1].why is Why.GUARD
+        assert house.records.of_clients()[-1].why is FallbackReason.GUARD
     finally:
         rolling.command("reset", "me", "seen", time.time())
     rolling.mark_stale("toy is no longer served", time.time())
     try:
         reply, headers = house.ask()
-        assert (said(reply), house.records.of_clients()[-1].why) == (FULL, Why.STALE)
+        assert (said(reply), house.records.of_clients()[-1].why) == (FULL, FallbackReason.STALE)
     finally:
         rolling.mark_stale("", time.time())
     assert rolling.stage is Stage.FIVE  # the trip has rolled it back
@@ -139,7 +139,7 @@ def test_what_no_plan_can_give_goes_through_as_it_came(house, more, reason):
     named = {**more, **more.get("extra_body", {})}
     named.pop("extra_body", None)
     assert {k: sent[k] for k in named} == named
-    assert (house.records.of_clients()[-1].why, house.records[-1].detail) == (Why.UNFIT, reason)
+    assert (house.records.of_clients()[-1].why, house.records[-1].detail) == (FallbackReason.UNFIT, reason)
     if "tools" in more:
         assert json.loads(reply.choices[0].message.tool_calls[0].function.arguments) == {"number": 15}
 
@@ -159,7 +159,7 @@ def test_a_circuit_that_opens_is_refused_and_closes_by_a_try():
             house.ask()
         assert raised.value.status_code == 503
         assert float(raised.value.response.headers["retry-after"]) >= 1
-        assert house.records.of_clients()[-1].why is Why.BREAKER
+        assert house.records.of_clients()[-1].why is FallbackReason.BREAKER
         assert house.http.get("/health").status_code == 503
         fake.behaviour.faults.clear()
         breaker.tries_at = 0.0
@@ -221,7 +221,7 @@ def test_what_the_upstream_refuses_is_the_clients_to_hear(house):
     with pytest.raises(openai.BadRequestError, match="maximum context length") as raised:
         house.ask("word " * 5000)
     served = house.records.of_clients()[-1]
-    assert (served.why, served.status) == (Why.UNFIT, 400)
+    assert (served.why, served.status) == (FallbackReason.UNFIT, 400)
     assert "not for a plan" in raised.value.response.headers["x-karui-fallback"]
     assert house.gateway.upstream.breaker.circuit == "closed"
     assert house.gateway.upstream.breaker._failed == 0

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from karui.gateway.app import app
-from karui.gateway.breaker import BreakerRule
-from karui.gateway.description import description
-from karui.gateway.limits import Bounds
+from karui.gateway.backends.circuit_breaker import BreakerRule
+from karui.gateway.requests.admission import Limits
+from karui.gateway.server.app import app
+from karui.gateway.server.openapi import description
 from tests.engines.fake_server import serving
 from tests.gateway.house import QUESTION, opened
 
 CHAT = "/v1/chat/completions"
 TRUSTING = BreakerRule(failures=10_000)  # else the breaker spares the gateway most of the faults
-SHORT = Bounds(connect_seconds=1, silence_seconds=0.5, request_seconds=10, drain_seconds=2)
+SHORT = Limits(connect_seconds=1, silence_seconds=0.5, request_seconds=10, drain_seconds=2)
 FAULTS = {
     "500": (500, "no"),
     "garbage": (200, "<html>no JSON</html>"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.gateway.served import Why
+from karui.gateway.records.record import FallbackReason
 from tests.engines.fake_server import serving
 from tests.gateway.house import opened
 
@@ -40,7 +40,7 @@ def test_full_thinking_goes_through(house):
     assert "step 3" in thinking
     assert all(c.choices for c in chunks)  # the usage that the gateway asked for is not shown
     assert house.records[-1].thinking_tokens > 0
-    assert house.records[-1].why is Why.ASKED
+    assert house.records[-1].why is FallbackReason.ASKED
 
 
 def test_every_request_leaves_one_record(house):
@@ -89,7 +89,7 @@ def test_thinking_that_only_its_server_can_read_goes_through_as_it_came(house, t
         house.client.chat.completions.create(model="karui/plan", messages=messages)
     record = house.records[-1]
     if before:
-        assert (record.ran, record.why) == ("full", Why.UNFIT)
+        assert (record.ran, record.why) == ("full", FallbackReason.UNFIT)
         assert house.fake.requests[-1]["messages"][1] == said
     else:
         assert record.ran == "plan"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from karui.gateway.expectation import Expectation
-from karui.gateway.guard import Guard, Limits, Phase
-from karui.gateway.served import Served, Why
+from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.gateway.rollout.drift_guard import Guard, GuardConfig, Phase
+from karui.serving_profile import ServingProfile
 
 LABEL = "trial-confidence:threshold=0.9"
 
@@ -24,14 +24,14 @@ def drawn(rng, n, *, longer=1.0, less_sure=0.0):
 def expected(rng, n=200, **more):
     thinking, confidence, agreement = (tuple(v.tolist()) for v in drawn(rng, n))
     values = {"truncated": 0.01, "full_tokens": 500.0, "full_accuracy": 0.9, "accuracy": 0.895}
-    return Expectation("id", LABEL, thinking, confidence, agreement, **{**values, "margin": 0.02, **more})
+    return ServingProfile("id", LABEL, thinking, confidence, agreement, **{**values, "margin": 0.02, **more})
 
 
 def stream(rng, n, *, start=0, wrong=0.1, canaries=0.05, truncated=0.01, **drift):
     thinking, confidence, agreement = drawn(rng, n, **drift)
     for k in range(n):
         canary = bool(rng.random() < canaries)
-        yield Served(
+        yield RequestRecord(
             id=f"r{start + k}-{rng.integers(1 << 40)}",
             at=float(start + k),
             plan=LABEL,
@@ -55,7 +55,7 @@ def trips_at(guard, records):
 
 
 def test_a_healthy_stream_of_10000_trips_at_most_at_the_stated_rate():
-    rng, runs, limits = np.random.default_rng(7), 16, Limits(alpha=0.05)
+    rng, runs, limits = np.random.default_rng(7), 16, GuardConfig(alpha=0.05)
     alarms = [trips_at(Guard(expected(rng), limits), stream(rng, 10_000)) for _ in range(runs)]
     print("healthy:", alarms)
     # Were the rate alpha, more than 4 of 16 would happen once in a thousand.
@@ -63,7 +63,7 @@ def test_a_healthy_stream_of_10000_trips_at_most_at_the_stated_rate():
 
 
 def test_many_short_healthy_streams_trip_at_most_at_the_stated_rate():
-    rng, runs, limits = np.random.default_rng(8), 200, Limits(alpha=0.2)
+    rng, runs, limits = np.random.default_rng(8), 200, GuardConfig(alpha=0.2)
     alarms = [trips_at(Guard(expected(rng, 60), limits), stream(rng, 500)) for _ in range(runs)]
     print("alarms at alpha 0.2:", sum(a is not None for a in alarms), "of", runs)
     assert sum(a is not None for a in alarms) <= 0.2 * runs + 3 * np.sqrt(0.16 * runs)
@@ -112,7 +112,8 @@ def test_errors_trip_and_those_of_clients_do_not():
     rng = np.random.default_rng(6)
     good = list(stream(rng, 400, canaries=0))
     bad = [
-        replace(s, status=502, ran="full", why=Why.UPSTREAM) if n % 3 == 0 else s for n, s in enumerate(good)
+        replace(s, status=502, ran="full", why=FallbackReason.UPSTREAM) if n % 3 == 0 else s
+        for n, s in enumerate(good)
     ]
     assert trips_at(Guard(expected(rng)), bad)[1] == "errors"
     assert trips_at(Guard(expected(rng)), [replace(s, status=400) for s in good]) is None
@@ -121,12 +122,12 @@ def test_errors_trip_and_those_of_clients_do_not():
 
 def test_what_is_escalated_for_low_confidence_is_expected():
     rng = np.random.default_rng(9)
-    limits = Limits(floor=0.7)
+    limits = GuardConfig(floor=0.7)
 
     def escalated(records):
         for s in records:
             low = s.confidence < limits.floor and not s.canary
-            yield replace(s, ran="full", why=Why.UNSURE, thinking_tokens=9999) if low else s
+            yield replace(s, ran="full", why=FallbackReason.UNSURE, thinking_tokens=9999) if low else s
 
     assert trips_at(Guard(expected(rng), limits), escalated(stream(rng, 4000))) is None
     number, why = trips_at(Guard(expected(rng), limits), escalated(stream(rng, 1000, less_sure=0.2)))
@@ -150,7 +151,7 @@ def test_it_comes_back_only_when_probes_pass():
     assert guard.wants_probe(begin)
     # Shown answers and full thinking are no probes; silent runs are.
     for s in stream(rng, 2 * probes, start=begin, canaries=0):
-        guard.see(replace(s, ran="full", why=Why.GUARD))
+        guard.see(replace(s, ran="full", why=FallbackReason.GUARD))
     assert guard.state.phase is Phase.TRIPPED
     for s in stream(rng, probes, start=begin + 100, canaries=0):
         assert guard.tripped()

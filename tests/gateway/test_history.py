@@ -7,11 +7,11 @@ from threading import Barrier, Event, Thread
 import numpy as np
 import pytest
 
-from karui.gateway import history as module
-from karui.gateway.history import SCHEMA
-from karui.gateway.served import Served, Why
-from karui.gateway.sinks import Event as Change
-from karui.gateway.writer import Writer, connect
+from karui.gateway.records import request_store as module
+from karui.gateway.records.events import Event as Change
+from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.gateway.records.request_store import SCHEMA
+from karui.gateway.records.sqlite_writer import Writer, connect
 
 
 def served(n, **given):
@@ -29,7 +29,7 @@ def served(n, **given):
         "seconds": 1.0 + n / 100,
         "confidence": 0.9,
     }
-    return Served(**{"id": f"r{n}", "at": 1000.0 + n, **usual, **given})
+    return RequestRecord(**{"id": f"r{n}", "at": 1000.0 + n, **usual, **given})
 
 
 class Faulty:
@@ -54,7 +54,7 @@ class Faulty:
 
 
 def History(path, *, clock=lambda: 2000.0, **given):  # noqa: N802 - the records here are of 1970
-    return module.History(path, clock=clock, **given)
+    return module.RequestStore(path, clock=clock, **given)
 
 
 def until(holds, seconds=20.0):
@@ -70,7 +70,7 @@ def test_a_restart_reads_everything_back(tmp_path):
     path = tmp_path / "deep" / "history.db"
     records = [
         served(0),
-        served(1, confidence=None, first_token_seconds=float("nan"), why=Why.UNSURE, ran="full"),
+        served(1, confidence=None, first_token_seconds=float("nan"), why=FallbackReason.UNSURE, ran="full"),
         served(2, canary=True, correct=False, trial_agreement=0.5),
         served(3, shadow=True, truncated=True, status=500),
     ]
@@ -95,9 +95,12 @@ def test_a_restart_reads_everything_back(tmp_path):
 def test_percentiles_and_sums_are_those_of_the_rows(tmp_path):
     history = History(None, clock=lambda: 2000.0)
     records = [served(n, confidence=n / 300) for n in range(200)]
-    records += [served(300, ran="full", why=Why.STAGE), served(301, ran="full", why=Why.GUARD)]
+    records += [
+        served(300, ran="full", why=FallbackReason.STAGE),
+        served(301, ran="full", why=FallbackReason.GUARD),
+    ]
     records += [served(302, shadow=True), served(303, canary=True, correct=True), served(304, status=499)]
-    records += [served(305, status=502, ran="full", why=Why.UPSTREAM), served(306, status=400)]
+    records += [served(305, status=502, ran="full", why=FallbackReason.UPSTREAM), served(306, status=400)]
     for record in records:
         history.see(record)
     t = history.totals(0.0)
@@ -106,7 +109,7 @@ def test_percentiles_and_sums_are_those_of_the_rows(tmp_path):
     assert t.first_answer.high == pytest.approx(np.percentile([r.first_answer_seconds for r in answered], 95))
     assert (t.window.requests, t.window.planned, t.full) == (205, 200, 2)
     assert (t.window.failed, t.gone, t.refused, t.shadows, t.canaries, t.canaries_right) == (1, 1, 1, 1, 1, 1)
-    assert t.why == {Why.STAGE: 1, Why.GUARD: 1, Why.UPSTREAM: 1}
+    assert t.why == {FallbackReason.STAGE: 1, FallbackReason.GUARD: 1, FallbackReason.UPSTREAM: 1}
     assert t.window.saved_tokens == pytest.approx(sum(r.saved for r in records))
     assert t.window.own_tokens == sum(r.generated for r in records if r.shadow or r.canary)
     assert t.would_save == records[202].full_tokens - records[202].generated
@@ -120,12 +123,12 @@ def test_percentiles_and_sums_are_those_of_the_rows(tmp_path):
 def test_what_nobody_was_answered_with_costs():
     assert served(0).saved == 400 - 115
     assert served(0, shadow=True).saved == served(0, canary=True).saved == -115
-    assert served(0, ran="full", why=Why.UNSURE, extra_tokens=60).saved == -60
+    assert served(0, ran="full", why=FallbackReason.UNSURE, extra_tokens=60).saved == -60
     assert served(0, full_tokens=0.0).saved == 0
 
 
 def test_memory_holds_the_last_ones_and_says_so(monkeypatch):
-    monkeypatch.setattr("karui.gateway.history._RING", 50)
+    monkeypatch.setattr("karui.gateway.records.request_store._RING", 50)
     history = History(None, clock=lambda: 2000.0)
     for n in range(120):
         history.see(served(n))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from karui.gateway.http import Broken, Pool
+from karui.gateway.backends.http_pool import Broken, Pool
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: V\r\n\r\nhi"
 

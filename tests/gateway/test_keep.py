@@ -4,8 +4,8 @@ import stat
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.keep import Keep, kept_in
-from karui.gateway.sinks import Kept
+from karui.gateway.records.conversation_store import ConversationStore, kept_in
+from karui.gateway.records.events import Kept
 
 SECRET = "the heron flies at nine"
 
@@ -33,7 +33,11 @@ def everything(folder):
 
 
 def test_off_is_off(tmp_path):
-    for keep in (Keep(), Keep(None, 60.0), Keep(tmp_path / "k.db", 0.0)):
+    for keep in (
+        ConversationStore(),
+        ConversationStore(None, 60.0),
+        ConversationStore(tmp_path / "k.db", 0.0),
+    ):
         keep.keep(kept())
         assert keep.get("r0") is None
         assert list(keep.between(0, 1e9)) == []
@@ -44,7 +48,7 @@ def test_off_is_off(tmp_path):
 
 
 def test_it_keeps_what_was_said_masked(tmp_path):
-    keep = Keep(tmp_path / "k.db", 60.0, clock=lambda: 1010.0)
+    keep = ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: 1010.0)
     for n in range(3):
         keep.keep(kept(n))
     found = keep.get("r1")
@@ -65,7 +69,7 @@ def test_it_keeps_what_was_said_masked(tmp_path):
 
 def test_what_has_ended_is_not_given_out_and_really_deleted(tmp_path):
     now = [1010.0]
-    keep = Keep(tmp_path / "k.db", 60.0, clock=lambda: now[0])
+    keep = ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: now[0])
     keep.keep(kept(0))
     keep.keep(kept(30))
     assert keep.get("r0") is not None
@@ -81,11 +85,11 @@ def test_what_has_ended_is_not_given_out_and_really_deleted(tmp_path):
 
 
 def test_the_writer_deletes_by_itself_even_where_keeping_was_turned_off_since(tmp_path):
-    first = Keep(tmp_path / "k.db", 60.0, clock=lambda: 1010.0)
+    first = ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: 1010.0)
     first.keep(kept(0))
     first.close()
     assert SECRET.encode() in everything(tmp_path)
-    later = Keep(tmp_path / "k.db", 0.0, clock=lambda: 2000.0)
+    later = ConversationStore(tmp_path / "k.db", 0.0, clock=lambda: 2000.0)
     assert later.get("r0") is None
     later.close()
     assert SECRET.encode() not in everything(tmp_path)
@@ -95,7 +99,7 @@ def test_a_disk_that_is_full_holds_nobody_up(tmp_path):
     def full(path):
         raise sqlite3.OperationalError("database or disk is full")
 
-    keep = Keep(tmp_path / "k.db", 60.0, connect=full)
+    keep = ConversationStore(tmp_path / "k.db", 60.0, connect=full)
     keep.keep(kept())
     assert keep.get("r0") is None
     assert "disk is full" in keep.degraded

@@ -6,26 +6,26 @@ from string import Formatter
 
 import pytest
 
-from karui.gateway.fallback import Table
-from karui.gateway.guard import Guard, Phase
-from karui.gateway.history import History
 from karui.gateway.monitor.costs import Costs
-from karui.gateway.monitor.light import light
+from karui.gateway.monitor.health import light
 from karui.gateway.monitor.page import figures, page
 from karui.gateway.monitor.phrases import _SHAPES, reason, said, why
 from karui.gateway.monitor.view import View, short
-from karui.gateway.monitor.words import LANGUAGES, Words, en, ja, language
-from karui.gateway.rolling import Rolling
-from karui.gateway.served import Why
-from karui.gateway.sinks import Event
-from karui.gateway.stage import Rollout, Stage, StageRule
-from karui.gateway.state import Price
+from karui.gateway.records.events import Event
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.records.request_store import RequestStore
+from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.drift_guard import Guard, Phase
+from karui.gateway.rollout.stages import Rollout, Stage, StageRule
+from karui.gateway.routing.fallback_policy import FallbackPolicy
+from karui.gateway.status import Price
+from karui.i18n.monitor import LANGUAGES, Words, en, ja, language
 from tests.gateway.house import chosen
 from tests.gateway.made import guard, now, served
 
 
 def totals(records=(), at=2000.0):
-    history = History(None, clock=lambda: at)
+    history = RequestStore(None, clock=lambda: at)
     for record in records:
         history.see(record)
     return history.totals(0.0)
@@ -51,7 +51,7 @@ CASES = [
         "yellow",
         "shaky",
         now(),
-        totals([served(n, why=Why.TIMEOUT if n == 5 else Why.NONE) for n in range(50)]),
+        totals([served(n, why=FallbackReason.TIMEOUT if n == 5 else FallbackReason.NONE) for n in range(50)]),
     ),
     ("yellow", "busy", now(queued=40), WELL),
     ("yellow", "costing", now(), totals([served(n, thinking_tokens=900) for n in range(50)])),
@@ -142,7 +142,7 @@ def test_every_shape_has_its_sentence():
 
 def test_what_the_history_says_of_itself_is_known(tmp_path):
     (tmp_path / "h.db").mkdir()
-    history = History(tmp_path / "h.db")
+    history = RequestStore(tmp_path / "h.db")
     history.see(served())
     history.flush()
     history.close()
@@ -152,7 +152,13 @@ def test_what_the_history_says_of_itself_is_known(tmp_path):
 
 def test_what_the_roll_out_and_the_fallback_table_say_is_known():
     rule = StageRule(requests=3, hours=1.0)
-    sentences = [done for _, done in (*Table.of({}, server=False).rows(), *Table.of({}, server=True).rows())]
+    sentences = [
+        done
+        for _, done in (
+            *FallbackPolicy.of({}, server=False).rows(),
+            *FallbackPolicy.of({}, server=True).rows(),
+        )
+    ]
     for stage in Stage:
         rollout = Rollout(stage, 1000.0, rule, 0.95)
         rollout.see(served(stage=stage, shadow=stage is Stage.SHADOW, agrees=False))
@@ -160,7 +166,9 @@ def test_what_the_roll_out_and_the_fallback_table_say_is_known():
         sentences.append(rollout.back(stage, 1001.0, "operator aoi", "the rest is over").what)
     watch = Guard(chosen().expectation)
     journal = []
-    rolling = Rolling(watch, Rollout(Stage.QUARTER, 0.0, rule, 0.95), type("J", (), {"note": journal.append}))
+    rolling = RolloutController(
+        watch, Rollout(Stage.QUARTER, 0.0, rule, 0.95), type("J", (), {"note": journal.append})
+    )
     rolling.resume([], [], stage=Stage.QUARTER)
     assert (journal[0].what, journal[0].who) == ("stage 25", "operator, by option")
     rolling.resume([], journal, stage=None)

@@ -1,8 +1,8 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from karui.gateway.guard import Phase
-from karui.gateway.metrics import Metrics
-from karui.gateway.served import Why
+from karui.gateway.records.metrics import Metrics
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.rollout.drift_guard import Phase
 from tests.gateway.made import guard, now, served
 
 
@@ -23,8 +23,8 @@ def test_the_text_says_what_was_served():
     metrics = Metrics()
     metrics.see(served(0))
     metrics.see(served(1, first_token_seconds=float("nan"), truncated=True))
-    metrics.see(served(2, ran="full", why=Why.GUARD, thinking_tokens=380, confidence=None))
-    metrics.see(served(3, status=502, ran="full", why=Why.UPSTREAM))
+    metrics.see(served(2, ran="full", why=FallbackReason.GUARD, thinking_tokens=380, confidence=None))
+    metrics.see(served(3, status=502, ran="full", why=FallbackReason.UPSTREAM))
     found = read(metrics)
     assert found["karui:requests_total", *PLAN, ("status", "200")] == 2
     assert found["karui:requests_total", *FULL, ("status", "502")] == 1

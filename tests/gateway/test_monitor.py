@@ -12,13 +12,13 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-from karui.gateway.explain import Explanation, Thought
-from karui.gateway.guard import Phase
-from karui.gateway.history import History
+from karui.gateway.backends.explain import Explanation, Thought
 from karui.gateway.monitor import explained
 from karui.gateway.monitor.page import figures, page
-from karui.gateway.monitor.words import LANGUAGES, Words
-from karui.gateway.sinks import Kept
+from karui.gateway.records.events import Kept
+from karui.gateway.records.request_store import RequestStore
+from karui.gateway.rollout.drift_guard import Phase
+from karui.i18n.monitor import LANGUAGES, Words
 from tests.gateway.made import guard, now, served
 
 KEPT = Kept(
@@ -40,7 +40,7 @@ class Site:
 
     def __init__(self):
         self.at = now(at=time.time(), started_at=time.time() - 600)
-        self.history = History(None)
+        self.history = RequestStore(None)
         self.broken = False
         self.refused = 0
         self.thought = Event()

@@ -6,22 +6,22 @@ import sys
 
 import pytest
 
-from karui.core.ask import Sampling
 from karui.core.errors import InputError, UnknownName
-from karui.gateway.breaker import Breaker, BreakerRule, Circuit
-from karui.gateway.canary import Canaries
-from karui.gateway.fallback import Deed, Table
-from karui.gateway.fit import fit
-from karui.gateway.guard import Guard, Phase
-from karui.gateway.limits import Bounds, Room
-from karui.gateway.rolling import Rolling
-from karui.gateway.served import Served, Why
+from karui.core.request import Sampling
+from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule, Circuit
+from karui.gateway.backends.upstream_identity import UpstreamIdentity
+from karui.gateway.openai_api.chat_request import ApiError, read_request
+from karui.gateway.openai_api.replies import dumped
+from karui.gateway.records.events import Event
+from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.gateway.requests.admission import AdmissionQueue, Limits
+from karui.gateway.rollout.canaries import Canaries
+from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.drift_guard import Guard, Phase
+from karui.gateway.rollout.stages import Rollout, Stage, StageRule
+from karui.gateway.routing.eligibility import plan_request_of
+from karui.gateway.routing.fallback_policy import FallbackAction, FallbackPolicy
 from karui.gateway.settings import Settings
-from karui.gateway.sinks import Event
-from karui.gateway.stage import Rollout, Stage, StageRule
-from karui.gateway.stale import Identity
-from karui.gateway.wire.reply import dumped
-from karui.gateway.wire.request import Wrong, read_request
 from tests.engines.fake_server import serving
 from tests.gateway.house import chosen, opened, until
 
@@ -63,7 +63,7 @@ def test_a_stage_takes_its_share_and_keeps_it(stage, share):
 
 
 def served(at, **more):
-    return Served(**{"id": f"r{at}", "at": at, "plan": "p", "model": "m", "ran": "plan", **more})
+    return RequestRecord(**{"id": f"r{at}", "at": at, "plan": "p", "model": "m", "ran": "plan", **more})
 
 
 def test_a_stage_advances_by_its_rule_only():
@@ -82,7 +82,7 @@ def test_a_stage_advances_by_its_rule_only():
     event = rollout.advance(4000, "me", watching=True)
     assert (rollout.stage, event.what, event.who) == (Stage.FIVE, "stage 5", "me")
     for n in range(3):
-        rollout.see(served(4001 + n, ran="full", why=Why.STAGE))
+        rollout.see(served(4001 + n, ran="full", why=FallbackReason.STAGE))
         rollout.see(served(4001 + n, canary=True))
     assert "3 more requests" in rollout.missing(9000, watching=True)
     with pytest.raises(InputError, match="comes after"):
@@ -102,7 +102,7 @@ def test_a_restart_goes_on_where_it_was():
 
     def fresh():
         rollout = Rollout(Stage.SHADOW, 1000.0, StageRule(requests=5, hours=0.0), 0.9)
-        return Rolling(Guard(choice.expectation), rollout, Journal())
+        return RolloutController(Guard(choice.expectation), rollout, Journal())
 
     label = choice.expectation.label
     records = [served(100 + n, plan=label, thinking_tokens=60) for n in range(4)]
@@ -114,9 +114,9 @@ def test_a_restart_goes_on_where_it_was():
     rolling = fresh()
     rolling.resume(records, [Event(200, "guard tripped", "operator me", "new model")], stage=None)
     assert rolling.guard.phase is Phase.TRIPPED
-    assert rolling.against(300) == (Why.GUARD, "new model")
+    assert rolling.against(300) == (FallbackReason.GUARD, "new model")
     rolling = fresh()
-    broken = [served(n, plan=label, status=502, why=Why.UPSTREAM) for n in range(60)]
+    broken = [served(n, plan=label, status=502, why=FallbackReason.UPSTREAM) for n in range(60)]
     rolling.resume(broken, [], stage=None)
     assert rolling.guard.tripped() == "errors"
     rolling = fresh()
@@ -126,7 +126,7 @@ def test_a_restart_goes_on_where_it_was():
 
 def test_places_and_queue():
     async def main():
-        room = Room(Bounds(at_once=2, queue=1, queue_seconds=0.05))
+        room = AdmissionQueue(Limits(at_once=2, queue=1, queue_seconds=0.05))
         gate = asyncio.Event()
 
         async def hold():
@@ -136,10 +136,10 @@ def test_places_and_queue():
         held = [asyncio.ensure_future(hold()) for _ in range(3)]
         await asyncio.sleep(0)
         assert (room.in_flight, room.queued) == (2, 1)
-        with pytest.raises(Wrong) as raised:
+        with pytest.raises(ApiError) as raised:
             await hold()
         assert (raised.value.status, raised.value.retry_after > 0) == (429, True)
-        with pytest.raises(Wrong, match="no place came free"):
+        with pytest.raises(ApiError, match="no place came free"):
             await held[2]
         leaving = asyncio.ensure_future(hold())
         await asyncio.sleep(0)
@@ -180,14 +180,20 @@ def test_settings_from_a_file_and_options(tmp_path):
 
 
 def test_the_usual_tables():
-    alone, both = Table.of({}, server=False).deeds, Table.of({}, server=True).deeds
-    assert (alone[Why.BREAKER], alone[Why.GUARD]) == (Deed.REFUSE, Deed.FULL)
-    assert (both[Why.BREAKER], both[Why.UNSURE]) == (Deed.SERVER, Deed.FULL)
+    alone, both = FallbackPolicy.of({}, server=False).deeds, FallbackPolicy.of({}, server=True).deeds
+    assert (alone[FallbackReason.BREAKER], alone[FallbackReason.GUARD]) == (
+        FallbackAction.REFUSE,
+        FallbackAction.FULL,
+    )
+    assert (both[FallbackReason.BREAKER], both[FallbackReason.UNSURE]) == (
+        FallbackAction.SERVER,
+        FallbackAction.FULL,
+    )
 
 
 def test_what_a_server_says_it_is():
     listing = {"data": [{"id": "a", "root": "x"}, {"id": "b", "root": "y"}]}
-    identity = Identity("a")
+    identity = UpstreamIdentity("a")
     assert identity.listed(listing) == ""
     assert identity.listed(None) == ""  # it said nothing
     assert "root was x and is z" in identity.listed({"data": [{"id": "a", "root": "z"}]})
@@ -210,16 +216,16 @@ def test_an_upstream_that_changes_its_model_is_found_and_forgiven():
         looked()
         fake.behaviour.served = ("other",)
         looked()
-        assert house.gateway.rolling.against(0) == (Why.STALE, "toy is no longer served")
+        assert house.gateway.rolling.against(0) == (FallbackReason.STALE, "toy is no longer served")
         fake.behaviour.served = ("toy",)
         looked()
-        assert house.gateway.rolling.against(0) == (Why.NONE, "")
+        assert house.gateway.rolling.against(0) == (FallbackReason.NONE, "")
         house.gateway.upstream.close()
         portal.close()
 
 
 def test_canaries_are_judged_and_recorded(monkeypatch):
-    monkeypatch.setattr("karui.gateway.gateway._TEND_SECONDS", 0.01)
+    monkeypatch.setattr("karui.gateway.assemble._TEND_SECONDS", 0.01)
     with serving() as fake, opened(fake) as house:
         from karui.core.question import Question
         from karui.tasks import verifier
@@ -250,7 +256,7 @@ def asked(body):
 )
 def test_dialogues_that_no_plan_can_show(messages, reason):
     body = {"messages": [{"role": r, "content": c} for r, c in messages]}
-    found = fit(asked(body), Sampling(), "", any_sampling=False)
+    found = plan_request_of(asked(body), Sampling(), "", any_sampling=False)
     assert isinstance(found, str)
     assert reason in found
 
@@ -258,14 +264,14 @@ def test_dialogues_that_no_plan_can_show(messages, reason):
 def test_dialogues_that_a_plan_can_show():
     turns = [("system", "s"), ("user", "a"), ("assistant", "b"), ("user", "c")]
     body = {"messages": [{"role": r, "content": c} for r, c in turns], "temperature": 0.6, "seed": 3}
-    found = fit(asked(body), Sampling(), "low", any_sampling=False)
+    found = plan_request_of(asked(body), Sampling(), "low", any_sampling=False)
     assert (found.prompt.system, found.prompt.user, found.seed) == ("s", "c", 3)
     assert found.prompt.before == (("user", "a"), ("assistant", "b"))
     assert found.prompt.messages(apart=False)[0] == {"role": "user", "content": "s\n\na"}
     body["reasoning_effort"] = "low"
-    assert not isinstance(fit(asked(body), Sampling(), "low", any_sampling=False), str)
+    assert not isinstance(plan_request_of(asked(body), Sampling(), "low", any_sampling=False), str)
     body |= {"temperature": 1.0}
-    assert fit(asked(body), Sampling(), "low", any_sampling=True).sampling.temperature == 1.0
+    assert plan_request_of(asked(body), Sampling(), "low", any_sampling=True).sampling.temperature == 1.0
 
 
 def test_serving_before_a_server_imports_no_torch():

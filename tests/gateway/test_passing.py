@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from karui.gateway.guard import Limits
-from karui.gateway.served import Why
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.rollout.drift_guard import GuardConfig
 from tests.engines.canned import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.engines.fake_server import serving
 from tests.gateway.house import QUESTION, chosen, opened
 
 DETAILS = {"completion_tokens_details": {"reasoning_tokens": 94}}
-CALM = Limits(alpha=1e-30)
+CALM = GuardConfig(alpha=1e-30)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_separators_of_unicode_go_by(house, text):
     fault = stream(thought(text), said(f"{text} 42"))
     reply, record, kept = passed(house, fault)
     assert reply.content.decode() == fault[1]
-    assert (record.status, record.why) == (200, Why.ASKED)
+    assert (record.status, record.why) == (200, FallbackReason.ASKED)
     assert (kept.thinking, kept.answer) == (text, f"{text} 42")
 
 

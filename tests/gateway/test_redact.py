@@ -1,7 +1,7 @@
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.redact import Pattern, Redactor
+from karui.gateway.records.redact import Pattern, Redactor
 
 MASKED = [
     ("write to Ann.Lee+x@mail.example.co.jp please", "write to [email] please"),

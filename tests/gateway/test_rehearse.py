@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from karui.gateway.fallback import Deed, Table
-from karui.gateway.gateway import assemble
-from karui.gateway.rehearse import rehearse
-from karui.gateway.serve import connect
-from karui.gateway.served import Why
+from karui.gateway.assemble import assemble
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.routing.fallback_drill import run_drill
+from karui.gateway.routing.fallback_policy import FallbackAction, FallbackPolicy
+from karui.gateway.server.server import connect
 from tests.engines.fake_server import serving
 from tests.gateway.house import chosen, settings
 
@@ -19,7 +19,7 @@ def rehearsed(fake, choice=None, **changes):
 
     async def both():
         try:
-            return await rehearse(gateway)
+            return await run_drill(gateway)
         finally:
             await gateway.close()
 
@@ -30,20 +30,26 @@ def test_every_reason_is_made_to_happen():
     with serving() as fake:
         found = rehearsed(fake)
     assert all(r.well for r in found.values()), found
-    assert [r.why for r in found.values()] == list(Table.of({}, server=False).deeds)
-    assert {r.did for why, r in found.items() if why is not Why.BREAKER} == {Deed.FULL}
-    assert found[Why.BREAKER].status == 503
-    assert found[Why.GUARD].told == "guard tripped: rehearsed"
+    assert [r.why for r in found.values()] == list(FallbackPolicy.of({}, server=False).deeds)
+    assert {r.did for why, r in found.items() if why is not FallbackReason.BREAKER} == {FallbackAction.FULL}
+    assert found[FallbackReason.BREAKER].status == 503
+    assert found[FallbackReason.GUARD].told == "guard tripped: rehearsed"
 
 
 def test_a_fallback_server_that_is_down_is_found_out():
     with serving() as fake, serving() as other:
         found = rehearsed(fake, fallback=f"{other.url}#toy")
         assert all(r.well for r in found.values())
-        assert found[Why.BREAKER].did is Deed.SERVER
+        assert found[FallbackReason.BREAKER].did is FallbackAction.SERVER
         found = rehearsed(fake, fallback="http://127.0.0.1:9/v1#toy")
     lost = {why for why, r in found.items() if not r.well}
-    assert lost == {Why.UPSTREAM, Why.TIMEOUT, Why.BREAKER, Why.GUARD, Why.STALE}
+    assert lost == {
+        FallbackReason.UPSTREAM,
+        FallbackReason.TIMEOUT,
+        FallbackReason.BREAKER,
+        FallbackReason.GUARD,
+        FallbackReason.STALE,
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,17 @@ from typer.testing import CliRunner
 
 from karui import engines, tasks
 from karui.cli.main import app as cli
-from karui.core.ask import Sampling
-from karui.gateway.app import app
-from karui.gateway.asking import explanation
-from karui.gateway.expectation import Footing, Terms
-from karui.gateway.gateway import assemble
-from karui.gateway.history import History
-from karui.gateway.keep import kept_in
-from karui.gateway.monitor.words import LANGUAGES, Words
+from karui.core.request import Sampling
+from karui.gateway.assemble import assemble
+from karui.gateway.client import explanation
+from karui.gateway.records.conversation_store import kept_in
+from karui.gateway.records.request_store import RequestStore
+from karui.gateway.server.app import app
 from karui.gateway.settings import Settings
-from karui.gateway.state import Price
+from karui.gateway.status import Price
+from karui.i18n.monitor import LANGUAGES, Words
 from karui.models import place
+from karui.serving_profile import CheckpointSettings, ServingContract
 from tests.gateway.house import chosen
 
 PLAN = "trial-confidence:threshold=0.9"
@@ -60,11 +60,11 @@ def task():
 def url(folder, task):
     """The gateway's address, after three requests to the plan and one to full thinking."""
     engine = engines.load(place("karui-mini"), name="karui-mini", device="cpu", threads=1, slots=8, seed=0)
-    terms = Terms(
+    terms = ServingContract(
         task.questions[0].verifier.spec,
         "",
         Sampling(0.0, 1.0, max_tokens=400),
-        {"main": Footing(engine.rule, engine.suffix)},
+        {"main": CheckpointSettings(engine.rule, engine.suffix)},
     )
     settings = Settings(
         stage="100",
@@ -111,7 +111,9 @@ def test_figures_metrics_and_history_agree(url, folder):
     )
     assert 0 < generated < 3 * 290
     until = time.monotonic() + 10
-    while len(records := History(folder / "history.sqlite3").since(0.0)) < 4 and time.monotonic() < until:
+    while (
+        len(records := RequestStore(folder / "history.sqlite3").since(0.0)) < 4 and time.monotonic() < until
+    ):
         time.sleep(0.05)
     assert sum(r.generated for r in records) == window["generated_tokens"]
     assert records[0].moves

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from karui import catalog
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.live import solve_live
 from karui.core.plan import Plan
 from karui.core.question import Question
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import End
-from karui.engines.openai_http import HttpEngine
+from karui.engines.openai import HttpEngine
+from karui.runners.live import solve_live
 from karui.tasks import verifier
 from tests.engines.fake_server import serving
 from tests.gateway.house import QUESTION, RULE, chosen, opened
@@ -40,7 +40,7 @@ def solved(fake, *texts, **options):
     """Solves one question by several plans on one engine; returns what came of each, and what was heard."""
     engine = HttpEngine.load(fake.url, rule=RULE, **options)
     asked = Question("q", QUESTION, "7", verifier("numeric"))
-    ask = Ask("q", Prompt(QUESTION), Sampling(0.7, max_tokens=400))
+    ask = Request("q", Prompt(QUESTION), Sampling(0.7, max_tokens=400))
 
     async def main():
         found = []

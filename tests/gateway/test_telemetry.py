@@ -1,7 +1,7 @@
 import pytest
 
-from karui.gateway.served import Why
-from karui.gateway.telemetry import NAMES, Telemetry
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.records.tracing import NAMES, Telemetry
 from tests.gateway.made import LABEL, served
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
@@ -43,7 +43,9 @@ def test_a_span_has_the_names_of_the_conventions(spans):
 
 def test_failures_and_what_is_not_known(spans):
     nan = float("nan")
-    record = served(0, status=502, ran="full", why=Why.UPSTREAM, detail="refused", confidence=None, moves="")
+    record = served(
+        0, status=502, ran="full", why=FallbackReason.UPSTREAM, detail="refused", confidence=None, moves=""
+    )
     (span,) = spans(served(0, first_token_seconds=nan, first_answer_seconds=nan))
     assert "gen_ai.server.time_to_first_token" not in span.attributes
     assert span.events == ()

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 from karui import tasks
 from karui.cli.main import app
 from karui.core.errors import InputError
-from karui.gateway.keep import Keep, kept_in
-from karui.gateway.sinks import Kept
-from karui.gateway.traffic import MORE, TWICE, Traffic
+from karui.gateway.records.conversation_store import ConversationStore, kept_in
+from karui.gateway.records.events import Kept
+from karui.gateway.records.export_questions import MORE, TWICE, Traffic
 from karui.recording.store import load
 
 
@@ -68,7 +68,7 @@ def test_nothing_to_record_says_why(tmp_path):
 
 def test_record_takes_what_the_gateway_kept(tmp_path):
     """The loop is closed: from kept traffic to a recording of the same questions."""
-    keep = Keep(tmp_path / "kept.db", 3600.0, verifier="exact")
+    keep = ConversationStore(tmp_path / "kept.db", 3600.0, verifier="exact")
     for kept in KEPT:
         keep.keep(replace(kept, at=time.time()))
     keep.close()
@@ -99,7 +99,7 @@ def turns(thought, *, field="reasoning_content", last="And twice that?"):
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking", ""])
 def test_kept_thinking_of_earlier_turns_is_exported_and_asked_again(tmp_path, field):
-    keep = Keep(tmp_path / "kept.db", 3600.0)
+    keep = ConversationStore(tmp_path / "kept.db", 3600.0)
     sent = turns("6 × 7 = 42. Mail a@b.example.", field=field)
     keep.keep(Kept(id="r0", at=time.time(), plan="p", model="m", messages=sent))
     keep.close()

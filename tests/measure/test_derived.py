@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.measure.derived import accuracy_efficiency_score, answer_convergence, outcome_efficiency
+from karui.measure.paper_metrics import accuracy_efficiency_score, answer_convergence, outcome_efficiency
 
 
 def test_accuracy_efficiency_score_by_hand():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.measure.fits import FORMATS, SIZES, fits
+from karui.measure.memory_fit import FORMATS, SIZES, fits
 
 GIB = 2**30
 

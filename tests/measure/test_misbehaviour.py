@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from karui.choose.groups import same_questions
-from karui.cli.steps import length_of
-from karui.core.ask import Prompt
-from karui.core.recording import Recorded, Recording
-from karui.core.trace import Mark
+from karui.core.recording import RecordedQuestion, Recording
+from karui.core.request import Prompt
+from karui.core.trace import RecordedCheckpoint
 from karui.faster._confidence import window_of
 from karui.measure.misbehaviour import misbehaviour, misbehaviours
 from karui.measure.overthinking import overthinking
+from karui.study.steps import length_of
 from karui.testing.synthetic import synthetic
 from tests.techniques.hand_made import at, trace
 
@@ -24,7 +24,7 @@ def recording(*questions):
     made = []
     for number, traces in enumerate(questions):
         numbered = tuple(replace(t, question=f"q{number}", sample=n) for n, t in enumerate(traces))
-        made.append(Recorded(f"q{number}", "", "7", Prompt("?"), numbered, {"7": True, "3": False}))
+        made.append(RecordedQuestion(f"q{number}", "", "7", Prompt("?"), numbered, {"7": True, "3": False}))
     return Recording(BASE, tuple(made))
 
 
@@ -59,7 +59,7 @@ def test_the_loss_of_another_version_is_paired_by_question():
 
 
 def test_without_trials_it_is_not_known():
-    bare = replace(LOST, marks=tuple(Mark(m.tokens, m.chars, None) for m in LOST.marks))
+    bare = replace(LOST, marks=tuple(RecordedCheckpoint(m.tokens, m.chars, None) for m in LOST.marks))
     found = misbehaviour(recording([bare, bare]))
     assert found.lost is None
     assert found.lost_of_wrong is None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from karui.core.bill import Bill
-from karui.core.recording import Recorded, Recording
-from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
+from karui.core.recording import RecordedQuestion, Recording
+from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
+from karui.core.usage import TokenUsage
 from karui.measure.overthinking import overthinking
 from karui.testing.synthetic import synthetic
 
@@ -13,11 +13,11 @@ MADE = synthetic(1, 1)
 
 def recording(*trials: str | None, final: str | None, right: str = "42") -> Recording:
     """Returns a recording of one trace of 100 tokens with a trial after every 20."""
-    marks = tuple(Mark(20 * n, 0, Trial(a, "", 1)) for n, a in enumerate(trials, 1))
+    marks = tuple(RecordedCheckpoint(20 * n, 0, Trial(a, "", 1)) for n, a in enumerate(trials, 1))
     end = End.TRUNCATED if final is None else End.FINISHED
-    trace = Trace("q", 0, end, "", "", final, None, NO_SIGNALS, marks, 100, 1, Bill(), 101)
+    trace = Trace("q", 0, end, "", "", final, None, NO_SIGNALS, marks, 100, 1, TokenUsage(), 101)
     verdicts = {a: a == right for a in (*trials, final) if a}
-    question = Recorded("q", "", right, MADE.questions[0].prompt, (trace,), verdicts)
+    question = RecordedQuestion("q", "", right, MADE.questions[0].prompt, (trace,), verdicts)
     return Recording(MADE.manifest, (question,))
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.measure import speed
+from karui.core.request import Prompt, Request, Sampling
+from karui.profiling import speed
 
 
 class Clock:
@@ -59,15 +59,15 @@ def clock(monkeypatch):
 def finished(tokens):
     from dataclasses import replace
 
-    from karui.core.bill import Bill, Tally
     from karui.core.trace import NO_SIGNALS, End, Trace
+    from karui.core.usage import TokenUsage, UsageMeter
 
-    tally = Tally(0, 0, 0)
-    trace = Trace.short("q", 0, End.FINISHED, "", NO_SIGNALS, None, tally, Bill())
-    return replace(trace, bill=Bill(thinking=tokens))
+    tally = UsageMeter(0, 0, 0)
+    trace = Trace.short("q", 0, End.FINISHED, "", NO_SIGNALS, None, tally, TokenUsage())
+    return replace(trace, bill=TokenUsage(thinking=tokens))
 
 
-ASKS = [Ask(f"q{n}", Prompt("?"), Sampling(max_tokens=16)) for n in range(2)]
+ASKS = [Request(f"q{n}", Prompt("?"), Sampling(max_tokens=16)) for n in range(2)]
 
 
 @pytest.mark.parametrize("at_once", [1, 3])

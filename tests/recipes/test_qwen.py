@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
 from karui import catalog
-from karui.core.bill import Bill
+from karui.artifacts.build import make
 from karui.core.recording import Recording
 from karui.core.trace import End
-from karui.forge.making import make
+from karui.core.usage import TokenUsage
 from karui.recording import store
 from karui.smaller.gguf import Gguf
 from recipes.qwen import __main__ as recipe
@@ -53,7 +53,7 @@ def without_answers(recording):
     questions = []
     for question in recording.questions:
         cut = [
-            replace(t, end=End.TRUNCATED, answer=None, bill=Bill(thinking=t.bill.generated // 2))
+            replace(t, end=End.TRUNCATED, answer=None, bill=TokenUsage(thinking=t.bill.generated // 2))
             for t in question.traces
         ]
         questions.append(replace(question, traces=tuple(cut)))

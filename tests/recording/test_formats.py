@@ -546,7 +546,7 @@ def test_a_newcomer_adds_a_format_in_one_file(tmp_path, monkeypatch):
 
     (tmp_path / "my_tool.py").write_text(
         '''
-from karui.core.ask import Prompt
+from karui.core.request import Prompt
 from karui.recording.importing.plug import Adapter
 from karui.recording.importing.reply import Logged
 

@@ -6,17 +6,17 @@ import pytest
 
 from karui import catalog
 from karui.choose.evidence import Group, gather, split
+from karui.choose.search_space import search_space
 from karui.choose.select import choose
-from karui.choose.space import space
 from karui.core.ability import Ability
 from karui.core.choice import Rule
 from karui.core.errors import InputError
 from karui.core.trace import End
-from karui.measure.footing import Footing
+from karui.measure.cost_model import CostModel
 from karui.recording import store
 from karui.recording.importing import import_traces
-from karui.recording.replay import Replay
 from karui.recording.scout import import_scout
+from karui.runners.replay import Replay
 from karui.testing.alike import assert_same
 
 GOOD = {
@@ -87,7 +87,7 @@ def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
     made = import_traces(written(tmp_path / "a.jsonl", *lines))
     assert made.manifest.abilities == {Ability.TRIALS, Ability.CONFIDENCE}
     replay = Replay({"main": made})
-    found = space(
+    found = search_space(
         [catalog.technique(name) for name in catalog.names()], length=288, recorded=2, refuse=replay.refuse
     )
     names = {t.name() for p in found.plans for t in p.techniques}
@@ -97,7 +97,7 @@ def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
     evidence = gather([Group({"main": pilot}, {"main": test}, found)], runs=2)
     assert len(evidence.test) == len(found.plans)
     assert evidence.refused == found.refused
-    assert choose(evidence, test, Rule(), Footing()).decision
+    assert choose(evidence, test, Rule(), CostModel()).decision
 
 
 def test_abilities_are_what_every_trace_has(tmp_path):

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from karui.core.ask import Ask
-from karui.core.live import solve_live
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
+from karui.core.request import Request
 from karui.engines.scripted import ScriptedEngine, VirtualLoop
 from karui.recording import store
 from karui.recording.record import record
+from karui.runners.live import solve_live
 from karui.tasks.worker import count_time_out
 from karui.testing.synthetic import synthetic
 
@@ -70,7 +70,7 @@ def test_a_recording_hands_verdicts_to_a_thread(tmp_path, slow):
 def test_a_question_solved_live_is_judged_beside_the_loop(slow):
     async def main():
         asked = questions(slow)[0]
-        return await solve_live(Plan(), asked, Ask(asked.id, asked.prompt()), {"main": engine})
+        return await solve_live(Plan(), asked, Request(asked.id, asked.prompt()), {"main": engine})
 
     engine = ScriptedEngine.of(SCRIPT)
     outcome = run(main())
@@ -81,7 +81,7 @@ def test_a_question_solved_live_is_judged_beside_the_loop(slow):
 def test_without_a_reference_nobody_is_asked(slow):
     async def main():
         asked = Question(SCRIPT.questions[0].id, "what?", "", slow)
-        return await solve_live(Plan(), asked, Ask(asked.id, asked.prompt()), {"main": engine})
+        return await solve_live(Plan(), asked, Request(asked.id, asked.prompt()), {"main": engine})
 
     engine = ScriptedEngine.of(SCRIPT)
     assert not run(main()).correct

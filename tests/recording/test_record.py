@@ -14,11 +14,11 @@ from textwrap import dedent
 import pytest
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Sampling
 from karui.core.errors import EngineError, PlanError, RecordingMismatch, StorageError
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
+from karui.core.request import Request, Sampling
 from karui.core.technique import Family, Technique
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import store
@@ -263,7 +263,7 @@ class Polite(Technique):
     family = Family.SHORTER
     words: str = "please"
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=replace(ask.prompt, user=f"{ask.prompt.user} {self.words}"))
 
 
@@ -273,7 +273,7 @@ class Patient(Technique):
 
     family = Family.FASTER
 
-    def watch(self, ask: Ask) -> None:
+    def watch(self, ask: Request) -> None:
         return None
 
 

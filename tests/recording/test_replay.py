@@ -9,19 +9,19 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Reply, Sampling, Together
-from karui.core.bill import Tally
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import NotRecorded, PlanError, RecordingMismatch
-from karui.core.live import solve_live
 from karui.core.plan import Plan
 from karui.core.question import Question
-from karui.core.recording import Manifest, Recorded, Recording
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Gather, Prompt, Reply, Request, Sampling
 from karui.core.technique import Family, Technique
-from karui.core.trace import NO_SIGNALS, End, Mark, Peek, Trace, Trial
-from karui.core.watch import Move
+from karui.core.trace import NO_SIGNALS, End, Peek, RecordedCheckpoint, Trace, Trial
+from karui.core.usage import UsageMeter
+from karui.core.watcher import Action
 from karui.engines.scripted import ScriptedEngine, run_virtual
-from karui.recording.replay import Replay, replay_all
+from karui.runners.live import solve_live
+from karui.runners.replay import Replay, replay_all
 from karui.testing.synthetic import synthetic
 
 PROMPT, SUFFIX = 10, 2
@@ -33,8 +33,10 @@ def trial(answer, tokens=3, probability=0.9):
 
 def trace(sample, length, answer, places=(), answers=(), end=End.FINISHED, answer_tokens=4):
     """A trace of `length` thinking tokens with trials at `places`; None as an answer: no trial there."""
-    marks = tuple(Mark(p, 0, a if a is None else trial(a)) for p, a in zip(places, answers, strict=True))
-    tally = Tally(PROMPT, 0, SUFFIX)
+    marks = tuple(
+        RecordedCheckpoint(p, 0, a if a is None else trial(a)) for p, a in zip(places, answers, strict=True)
+    )
+    tally = UsageMeter(PROMPT, 0, SUFFIX)
     tally.think(length)
     return Trace(
         question="q",
@@ -58,20 +60,20 @@ def recording(*traces, style=(), abilities=frozenset(Ability), prompt="How many?
         a: a == "7" for t in traces for a in (t.answer, *(m.trial.answer for m in t.marks if m.trial)) if a
     }
     manifest = Manifest(
-        model=ModelCard("hand"),
+        model=ModelInfo("hand"),
         engine="scripted",
         task="hand",
         task_digest="",
         style=style,
         sampling=Sampling(),
-        rule=CheckpointRule(),
+        rule=CheckpointPolicy(),
         suffix="",
         suffix_tokens=SUFFIX,
         samples=len(traces),
         seed=0,
         abilities=abilities,
     )
-    return Recording(manifest, (Recorded("q", "", "7", Prompt(prompt), traces, verdicts),))
+    return Recording(manifest, (RecordedQuestion("q", "", "7", Prompt(prompt), traces, verdicts),))
 
 
 def play(plan, *traces, order=None):
@@ -99,13 +101,13 @@ class Looking:
 
     def see(self, checkpoint):
         if checkpoint.final or checkpoint.index >= len(self.moves):
-            return Move.GO
+            return Action.GO
         wish = self.moves[checkpoint.index]
         if wish in "pb" and checkpoint.peek is None:
-            return Move.PEEK
+            return Action.PEEK
         if wish in "tb" and checkpoint.trial is None:
-            return Move.TRIAL
-        return {"a": Move.ANSWER, "d": Move.DROP}.get(wish, Move.GO)
+            return Action.TRIAL
+        return {"a": Action.ANSWER, "d": Action.DROP}.get(wish, Action.GO)
 
 
 # --- one trace ---------------------------------------------------------------------------------------------
@@ -292,15 +294,15 @@ class AttachedWatcher:
 
     def see(self, checkpoint):
         if checkpoint.final:
-            return Move.DROP if self.how == "drop" and checkpoint.tokens % 5 == 0 else Move.GO
+            return Action.DROP if self.how == "drop" and checkpoint.tokens % 5 == 0 else Action.GO
         if self.how == "peek" and checkpoint.peek is None:
-            return Move.PEEK
+            return Action.PEEK
         if self.how == "trial" and checkpoint.index % 2 and checkpoint.trial is None:
-            return Move.TRIAL
+            return Action.TRIAL
         self.view.append(checkpoint.trial.answer if checkpoint.trial else checkpoint.tokens)
         if self.how == "trial" and len(self.view) > 5 and len(set(self.view[-2:])) == 1:
-            return Move.ANSWER
-        return Move.DROP if self.how == "drop" and checkpoint.tokens > 70 + len(self.view) else Move.GO
+            return Action.ANSWER
+        return Action.DROP if self.how == "drop" and checkpoint.tokens > 70 + len(self.view) else Action.GO
 
 
 @dataclass(frozen=True)
@@ -317,9 +319,9 @@ class Attaching(Technique):
         return 5
 
     def flow(self, ask):
-        before = yield Together((ask,) * 2)
+        before = yield Gather((ask,) * 2)
         watched = ask.watched(Attached(self.how, self.together))
-        after = yield Together((watched,) * 3, self.m or None)
+        after = yield Gather((watched,) * 3, self.m or None)
         votes = Counter(r.answer for r in (*before, *after) if r.answer is not None)
         return Reply(votes.most_common(1)[0][0] if votes else None)
 
@@ -368,7 +370,7 @@ def test_live_equals_replay_in_any_order(plan):
         engine = ScriptedEngine({q.id: script}, suffix_tokens=made.manifest.suffix_tokens)
         question = Question(q.id, "", q.reference, SameText())
         did = run_virtual(
-            solve_live(plan, question, Ask(q.id, q.prompt, made.manifest.sampling), {"main": engine})
+            solve_live(plan, question, Request(q.id, q.prompt, made.manifest.sampling), {"main": engine})
         )
         for name in (
             "answer",

@@ -20,12 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from karui.core.ability import Ability
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
-from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.trace import SIGNAL_UNIT, End, Mark, Peek, Signals, Trace, Trial
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
+from karui.core.trace import SIGNAL_UNIT, End, Peek, RecordedCheckpoint, Signals, Trace, Trial
+from karui.core.usage import TokenUsage
 from karui.recording import columns, store
 from karui.testing.alike import assert_same, same_trace
 from karui.testing.synthetic import synthetic
@@ -37,7 +37,7 @@ counts = st.integers(0, 2**31 - 1)
 floats = st.floats(0, 1)
 peeks = st.builds(Peek, texts, floats, st.floats(0, 50))
 trials = st.builds(Trial, st.none() | texts, texts, counts, st.none() | floats, st.none() | peeks)
-marks = st.builds(Mark, counts, counts, st.none() | trials)
+marks = st.builds(RecordedCheckpoint, counts, counts, st.none() | trials)
 
 
 @st.composite
@@ -56,7 +56,7 @@ def traces(draw: st.DrawFn) -> Trace:
         marks=tuple(draw(st.lists(marks, max_size=3))),
         thinking_tokens=draw(counts),
         answer_tokens=draw(counts),
-        bill=Bill(*(draw(st.integers(0, 2**62)) for _ in range(7))),
+        bill=TokenUsage(*(draw(st.integers(0, 2**62)) for _ in range(7))),
         time=draw(counts),
         seconds=draw(floats),
         first_seconds=draw(floats),
@@ -100,7 +100,7 @@ def test_questions_keep_strange_characters(tmp_path: Path) -> None:
         banned=("Wait", "Hmm"),
         penalties=(("but", 2.5), ("でも", 1.0)),
     )
-    question = Recorded("é\u2029", "", "四十二", prompt, (), {})
+    question = RecordedQuestion("é\u2029", "", "四十二", prompt, (), {})
     store.save(Recording(SMALL.manifest, (question,)), tmp_path)
     assert store.load(tmp_path).questions == (question,)
 
@@ -225,13 +225,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"model": ModelCard("other", digest="x")}, "model"),
+        ({"model": ModelInfo("other", digest="x")}, "model"),
         ({"model": replace(SMALL.manifest.model, digest="x")}, "model digest"),
         ({"model": replace(SMALL.manifest.model, dtype="bfloat16")}, "number type"),
         ({"task_digest": "x"}, "task digest"),
         ({"style": ({"technique": "concise"},)}, "prompt style"),
         ({"sampling": Sampling(temperature=1.0)}, "sampling"),
-        ({"rule": CheckpointRule(every=7)}, "checkpoint rule"),
+        ({"rule": CheckpointPolicy(every=7)}, "checkpoint rule"),
         ({"suffix": "x"}, "trial suffix"),
         ({"seed": 6}, "seed"),
         ({"abilities": frozenset()}, "abilities"),

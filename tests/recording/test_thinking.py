@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from karui.core.bill import Tally
 from karui.core.errors import RecordingError
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
 from karui.core.trace import NO_SIGNALS
+from karui.core.usage import UsageMeter
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import store
 from karui.recording.record import record
@@ -43,7 +43,7 @@ def unthinking(which=lambda n: True, **manifest) -> Recording:
 
 
 def silent(trace):
-    tally = Tally(trace.bill.prompt, 0, 3)
+    tally = UsageMeter(trace.bill.prompt, 0, 3)
     bill = tally.finished(trace.answer_tokens)
     return replace(
         trace, thinking="", signals=NO_SIGNALS, marks=(), thinking_tokens=0, bill=bill, time=tally.time

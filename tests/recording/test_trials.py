@@ -8,28 +8,28 @@ import pytest
 
 from karui import catalog, tasks
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointRule, ModelCard, Outline, checkpoints, retold, unheard
+from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, checkpoints, retold, unheard
 from karui.core.errors import EngineError, InputError, PlanError, RecordingMismatch
 from karui.core.recording import Caveat, Recording
 from karui.core.trace import NO_SIGNALS, End, Peek, Trial
-from karui.core.watch import Checkpoint
+from karui.core.watcher import Checkpoint
 from karui.engines.scripted import ScriptedEngine
 from karui.recording import store
 from karui.recording.importing import import_log
-from karui.recording.replay import Replay
 from karui.recording.trials import add_trials, estimate, spaced, spent
+from karui.runners.replay import Replay
 
 NUMERIC = tasks.verifier("numeric")
-EVERY = CheckpointRule(every=4, least=2)
+EVERY = CheckpointPolicy(every=4, least=2)
 
 
 @dataclass
 class Reader:
     """An engine whose tokens are words, and whose trials repeat the last number that it has read."""
 
-    card: ModelCard = field(default_factory=lambda: ModelCard("reader", digest="reader-1"))
+    card: ModelInfo = field(default_factory=lambda: ModelInfo("reader", digest="reader-1"))
     abilities: frozenset = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS})
-    rule: CheckpointRule = EVERY
+    rule: CheckpointPolicy = EVERY
     suffix: str = "\n</think>\n\\boxed{"
     suffix_tokens: int = 3
     resends: bool = False
@@ -179,7 +179,7 @@ def test_another_model_or_rule_is_not_mixed_in(tmp_path):
     texts = imported(tmp_path)
     added(texts, Reader(), tmp_path / "r")
     with pytest.raises(RecordingMismatch, match="model of the trials"):
-        added(texts, Reader(card=ModelCard("other", digest="other")), tmp_path / "r")
+        added(texts, Reader(card=ModelInfo("other", digest="other")), tmp_path / "r")
     with pytest.raises(RecordingMismatch, match="checkpoint rule"):
         added(texts, Reader(rule=spaced(64)), tmp_path / "r")
 
@@ -239,10 +239,10 @@ def test_traces_without_text_are_counted_and_kept_as_they_are(tmp_path):
 
 
 def test_checkpoints_lie_at_steps_and_at_the_latest_every_so_often():
-    rule = CheckpointRule(every=5, least=3)
+    rule = CheckpointPolicy(every=5, least=3)
     assert checkpoints(rule, ["a "] * 12) == [5, 10]
     assert checkpoints(rule, ["a", ".\n\n", "b", ".\n\n", *["c "] * 6]) == [4, 9]
     assert checkpoints(rule, ["a", "b", "c\n", "\n", "d"]) == [4]  # a line break that completes a blank line
     assert checkpoints(rule, []) == []
-    assert spaced(64) == CheckpointRule()
-    assert spaced(8) == CheckpointRule(every=8, least=3)
+    assert spaced(64) == CheckpointPolicy()
+    assert spaced(8) == CheckpointPolicy(every=8, least=3)

@@ -7,11 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from karui.core.ask import Sampling
 from karui.core.choice import Choice, Confirmation, Rejected, Rule, Tested
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.failure import BaselineFailure, FailedReply, Reason
 from karui.core.recording import Manifest
+from karui.core.request import Sampling
 from karui.measure.intervals import Interval
 from karui.measure.measurement import Comparison, Measurement
 from karui.report import Study
@@ -140,13 +140,13 @@ def entries(count=300, base=0.913, base_tokens=412.0, seed=3):
 
 def manifest(name="karui-mini"):
     return Manifest(
-        model=ModelCard(name, "9f2c1ab47d03", 19_700_000, "float32", {}, 39_400_000),
+        model=ModelInfo(name, "9f2c1ab47d03", 19_700_000, "float32", {}, 39_400_000),
         engine="transformers",
         task="orders",
         task_digest="51be09aa13f2",
         style=(),
         sampling=Sampling(max_tokens=1024),
-        rule=CheckpointRule(),
+        rule=CheckpointPolicy(),
         suffix="\n</think>\n\n\\boxed{",
         suffix_tokens=5,
         samples=4,

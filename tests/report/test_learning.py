@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from karui.i18n.formats import Format
+from karui.i18n.report import LANGUAGES, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.curve import panels
-from karui.report.formats import Format
 from karui.report.learning import making_hours, taught
+from karui.report.learning_curve_chart import panels
 from karui.report.savings import Assumptions, Usage, save_per_machine, save_per_token
-from karui.report.words import LANGUAGES, TABLE
 
 
 def point(step, **values):

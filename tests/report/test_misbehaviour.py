@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from karui.cli.summary import row, say_misbehaviour
+from karui.i18n.report import LANGUAGES, TABLE
 from karui.measure.misbehaviour import misbehaviours
 from karui.report import write
-from karui.report.words import LANGUAGES, TABLE
 from karui.testing.synthetic import synthetic
 
 

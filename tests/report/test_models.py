@@ -4,16 +4,16 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from karui.choose.halving import Screening, Standing
-from karui.recording.weigh import Weight
+from karui.choose.halving import RaceResult, Screening
+from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
+from karui.profiling.profile import ModelProfile
 from karui.report import write
 from karui.report.context import Context
 from karui.report.models import fastest, remark, screening
-from karui.report.words import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
 
 
 def weight(name, dtype, disk, loaded, speed, engine="transformers"):
-    return Weight(
+    return ModelProfile(
         model=name,
         engine=engine,
         dtype=dtype,
@@ -55,8 +55,8 @@ def several(study):
         {**shown, "label": "prune-depth(layers=4)", "weight": None, "measurement": None, "comparison": None},
     ]
     standings = (
-        Standing("int8-weights", 30, 0.95, 0.5, 0.4, kept=True),
-        Standing("prune-depth(layers=4)", 8, 0.2, 0.7, -3.0),
+        RaceResult("int8-weights", 30, 0.95, 0.5, 0.4, kept=True),
+        RaceResult("prune-depth(layers=4)", 8, 0.2, 0.7, -3.0),
     )
     pair = {
         "a": "int8-weights",

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from karui.i18n.report import LANGUAGES, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.money import results
 from karui.report.savings import Assumptions, save_per_machine, save_per_token
-from karui.report.words import LANGUAGES, TABLE
+from karui.report.savings_panel import results
 
 A4 = {"width": 703, "height": 1039}  # pixels of 1/96 inch between the margins of print.css
 DECISIONS = ("fix", "adopt", "pilot", "collect", "nothing", "withdrawn")

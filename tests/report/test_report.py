@@ -13,14 +13,14 @@ import pytest
 from karui.core.choice import Choice
 from karui.core.errors import InputError, StorageError, UnknownName
 from karui.core.recording import Manifest
+from karui.i18n.formats import Format, three_digits
+from karui.i18n.report import LANGUAGES, TABLE
+from karui.i18n.translator import Translator
 from karui.measure.cost import MachinePrice, TokenPrices, machine_saving, token_saving
 from karui.report import Study, write
 from karui.report.context import Context
-from karui.report.derive import derived
-from karui.report.formats import Format, three_digits
-from karui.report.language import Words
 from karui.report.savings import Assumptions, machine_counts, save_per_machine, save_per_token
-from karui.report.words import LANGUAGES, TABLE
+from karui.report.view_model import derived
 
 DECISIONS = ("fix", "adopt", "pilot", "collect", "nothing", "withdrawn")
 
@@ -287,9 +287,11 @@ def test_numbers_are_written_as_each_language_writes_them():
 
 
 def test_words_know_their_nouns():
-    assert Words("en")("loss_picture") == "Loss of accuracy against the limit"
-    assert Words("en", agreement=True)("confident_wrong_fact").startswith("Different from the full model")
-    assert Words("ja").known("something else") == "something else"
+    assert Translator("en")("loss_picture") == "Loss of accuracy against the limit"
+    assert Translator("en", agreement=True)("confident_wrong_fact").startswith(
+        "Different from the full model"
+    )
+    assert Translator("ja").known("something else") == "something else"
 
 
 @pytest.mark.parametrize(

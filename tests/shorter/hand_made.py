@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from karui import catalog
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.trace import End, Mark, Signals, Trace, Trial
-from karui.engines.transformers.card import digest
+from karui.artifacts.build import make
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
+from karui.core.trace import End, RecordedCheckpoint, Signals, Trace, Trial
+from karui.core.usage import TokenUsage
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.making import make
+from karui.engines.transformers.model_folder import digest
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parents[1] / "engines" / "tiny.py")
 tiny = importlib.util.module_from_spec(_spec)
@@ -51,11 +51,25 @@ def trace(tokenizer, question, sample, thought, answer, marks=()):
 
     spent = count(f"<think>\n{thinking}</think>")
     told = count(f"\n\n{text}") + 1
-    places = tuple(Mark(count(f"<think>\n{thinking[:chars]}"), chars, tried) for chars, tried in marks)
+    places = tuple(
+        RecordedCheckpoint(count(f"<think>\n{thinking[:chars]}"), chars, tried) for chars, tried in marks
+    )
     flat = -np.linspace(0.0, 2.0, spent)
     signals = Signals.of(flat, -flat, -flat)
     return Trace(
-        question, sample, End.FINISHED, thinking, text, answer, None, signals, places, spent, told, Bill(), 0
+        question,
+        sample,
+        End.FINISHED,
+        thinking,
+        text,
+        answer,
+        None,
+        signals,
+        places,
+        spent,
+        told,
+        TokenUsage(),
+        0,
     )
 
 
@@ -83,9 +97,9 @@ def recording_of(parent, questions=QUESTIONS):
         )
         verdicts = {right: True, wrong: False}
         kind = "even" if n % 2 == 0 else "odd"
-        made.append(Recorded(f"q{n}", kind, right, Prompt(f"What is {n}?"), traces, verdicts))
-    card = ModelCard("parent", digest(parent))
-    manifest = Manifest(card, "hand", "t", "0", (), Sampling(), CheckpointRule(), SUFFIX, 5, 3, 0)
+        made.append(RecordedQuestion(f"q{n}", kind, right, Prompt(f"What is {n}?"), traces, verdicts))
+    card = ModelInfo("parent", digest(parent))
+    manifest = Manifest(card, "hand", "t", "0", (), Sampling(), CheckpointPolicy(), SUFFIX, 5, 3, 0)
     return Recording(manifest, tuple(made))
 
 

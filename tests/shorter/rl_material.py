@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 from karui import tasks
-from karui.core.ask import Sampling
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Manifest, Recorded, Recording
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
-from karui.engines.transformers.card import digest
+from karui.core.usage import TokenUsage
+from karui.engines.transformers.model_folder import digest
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -43,12 +43,26 @@ def make_recording(model, path, tokens=10):
     questions = []
     for question in task.questions:
         trace = Trace(
-            question.id, 0, End.FINISHED, "So.", "7", "7", None, NO_SIGNALS, (), tokens - 2, 2, Bill(), 0
+            question.id,
+            0,
+            End.FINISHED,
+            "So.",
+            "7",
+            "7",
+            None,
+            NO_SIGNALS,
+            (),
+            tokens - 2,
+            2,
+            TokenUsage(),
+            0,
         )
         prompt = task.prompt(question)
-        questions.append(Recorded(question.id, "", question.reference, prompt, (trace,), {"7": False}))
-    card = ModelCard("parent", digest(model))
+        questions.append(
+            RecordedQuestion(question.id, "", question.reference, prompt, (trace,), {"7": False})
+        )
+    card = ModelInfo("parent", digest(model))
     manifest = Manifest(
-        card, "hand", str(path), task.digest, (), Sampling(1.0), CheckpointRule(), "", 0, 1, 0
+        card, "hand", str(path), task.digest, (), Sampling(1.0), CheckpointPolicy(), "", 0, 1, 0
     )
     return Recording(manifest, tuple(questions))

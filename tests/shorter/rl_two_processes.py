@@ -12,12 +12,12 @@ import torch
 from accelerate import PartialState
 from torch import distributed
 
-from karui.core.ask import Sampling
+from karui.core.request import Sampling
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge.drills import Judge, drills, task_of
-from karui.forge.regime import Aim, Regime
-from karui.forge.reinforce import reinforce
-from karui.forge.rewards.efficient_length import efficient_length
+from karui.training.grpo import reinforce
+from karui.training.rewards.efficient_length import efficient_length
+from karui.training.rl_config import RewardSpec, RLConfig
+from karui.training.rl_prompts import Grader, rl_prompts, task_of
 
 _material = Path(__file__).parent / "rl_material.py"
 _spec = importlib.util.spec_from_file_location("rl_material", _material)
@@ -38,10 +38,10 @@ def main(folder):
     curve, kept = reinforce(
         model,
         tokenizer,
-        drills([(q, q.prompt, 0) for q in recording.questions], task, tokenizer),
-        Judge(tokenizer, model, agreement=False),
-        Aim(lambda n, r, _: efficient_length(n, r), lambda a, _: -sum(x.tokens for x in a) / len(a)),
-        Regime(4, 8, 1, 6, 1.0, 32, learning_rate=0.01, held=4, margin=0.99),
+        rl_prompts([(q, q.prompt, 0) for q in recording.questions], task, tokenizer),
+        Grader(tokenizer, model, agreement=False),
+        RewardSpec(lambda n, r, _: efficient_length(n, r), lambda a, _: -sum(x.tokens for x in a) / len(a)),
+        RLConfig(4, 8, 1, 6, 1.0, 32, learning_rate=0.01, held=4, margin=0.99),
         sampling=Sampling(1.0),
         out=folder / "out",
         scratch=folder / "scratch",

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from karui.core.ask import Prompt
 from karui.core.errors import ModelError, PlanError
+from karui.core.request import Prompt
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge.transcript import Transcript
 from karui.shorter import adaptive_thinking
-from karui.shorter._material import Material
-from karui.shorter._training import Training
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
+from karui.training.retokenize import Retokenizer
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
 hand = importlib.util.module_from_spec(_spec)
@@ -101,7 +101,7 @@ def test_how_likely_the_answer_is_without_thinking(parent, recording):
 @pytest.mark.parametrize("template", [hand.tiny.QWEN3, hand.tiny.DISTIL, hand.tiny.PLAIN])
 def test_thinking_is_closed_as_the_engine_closes_it(template, recording):
     tokenizer = hand.tiny.make_tokenizer(template)
-    transcript = Transcript(tokenizer, recording)
+    transcript = Retokenizer(tokenizer, recording)
     prompt = Prompt("What is 5?")
     closed, _ = ChatTemplate.of(tokenizer).render(replace(prompt, thinking=False))
     reply = transcript.unthought(prompt, "It is 5.")

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from karui import catalog
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.engines.transformers.card import digest
 from karui.engines.transformers.load import load_model
+from karui.engines.transformers.model_folder import digest
 from karui.testing.conformance import check
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))

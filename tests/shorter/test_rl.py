@@ -15,16 +15,16 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from karui import catalog, tasks
-from karui.core.ask import Ask, Prompt, Sampling
+from karui.artifacts.build import make
 from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch
 from karui.core.question import Task
+from karui.core.request import Prompt, Request, Sampling
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge.collapse import Collapse
-from karui.forge.course import Course
-from karui.forge.drills import Drill, Judge, drills, longest_reply, task_of
-from karui.forge.making import make
-from karui.forge.rollout import Sampler
-from karui.forge.sft import ADAPTER
+from karui.training.early_stopping import Collapse
+from karui.training.rl_prompts import Grader, RLPrompt, longest_reply, rl_prompts, task_of
+from karui.training.rollout import Sampler
+from karui.training.schedule import TrainingSchedule
+from karui.training.sft import ADAPTER
 
 _material = Path(__file__).parent / "rl_material.py"
 _spec = importlib.util.spec_from_file_location("rl_material", _material)
@@ -119,7 +119,7 @@ def test_time_ends_a_training(parent, recording, tmp_path):
 
 
 def test_a_collapse_ends_the_training_and_the_best_weights_stay(tmp_path):
-    course = Course(steps=10, minutes=None, on_progress=lambda *_: None)
+    course = TrainingSchedule(steps=10, minutes=None, on_progress=lambda *_: None)
     model = torch.nn.Linear(1, 1, bias=False)
     found = iter([(0.90, -100.0), (0.88, -60.0), (0.89, -80.0), (0.83, -20.0)])
 
@@ -194,10 +194,10 @@ def test_a_training_without_gradients_ends(parent, recording, tmp_path, monkeypa
 
 
 def test_vllm_is_asked_for_where_it_is(parent, recording, tmp_path, monkeypatch):
-    monkeypatch.setattr("karui.shorter._practice.find_spec", lambda name: None)
+    monkeypatch.setattr("karui.shorter._rl.find_spec", lambda name: None)
     with pytest.raises(InputError, match="generate=vllm needs vLLM"):
         trained(f"reinforce-shorter:steps=2,generate=vllm,{FAST}", parent, recording, tmp_path)
-    monkeypatch.setattr("karui.shorter._practice.find_spec", lambda name: object())
+    monkeypatch.setattr("karui.shorter._rl.find_spec", lambda name: object())
     with pytest.raises(InputError, match="needs a GPU"):
         trained(f"reinforce-shorter:steps=2,generate=vllm,{FAST}", parent, recording, tmp_path)
 
@@ -223,7 +223,7 @@ def test_new_answers_are_judged_by_the_recordings_task(parent, recording, tmp_pa
 def drill(tokenizer, recording, prompt=None, n=4):
     """Returns the drill of one question."""
     recorded = recording.questions[n]
-    return drills([(recorded, prompt or recorded.prompt, 0)], task_of(recording), tokenizer)[0]
+    return rl_prompts([(recorded, prompt or recorded.prompt, 0)], task_of(recording), tokenizer)[0]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def drill(tokenizer, recording, prompt=None, n=4):
 )
 def test_replies_are_read_as_the_engine_reads_them(parent, tmp_path, tokenizer, written, right):
     strict = material.make_recording(parent, material.make_task(tmp_path))
-    judge = Judge(tokenizer, load_model(parent, "cpu", "float32"), agreement=False)
+    judge = Grader(tokenizer, load_model(parent, "cpu", "float32"), agreement=False)
     ids = tokenizer.encode(written, add_special_tokens=False)
     found = judge.attempt(drill(tokenizer, strict), ids)
     assert found.right is right
@@ -248,7 +248,7 @@ def test_replies_are_read_as_the_engine_reads_them(parent, tmp_path, tokenizer, 
 
 def test_a_right_reply_that_loops_is_not_learned_from(parent, tmp_path, tokenizer):
     strict = material.make_recording(parent, material.make_task(tmp_path))
-    judge = Judge(tokenizer, load_model(parent, "cpu", "float32"), agreement=False)
+    judge = Grader(tokenizer, load_model(parent, "cpu", "float32"), agreement=False)
     asked = drill(tokenizer, strict)
 
     def attempt(thought):
@@ -263,7 +263,7 @@ def test_a_right_reply_that_loops_is_not_learned_from(parent, tmp_path, tokenize
 
 def test_agreement_asks_for_equal_answers(parent, tmp_path, tokenizer):
     strict = material.make_recording(parent, material.make_task(tmp_path))
-    judge = Judge(tokenizer, load_model(parent, "cpu", "float32"), agreement=True)
+    judge = Grader(tokenizer, load_model(parent, "cpu", "float32"), agreement=True)
     asked = drill(tokenizer, strict)
     asked = replace(asked, question=replace(asked.question, reference="5"))
     ids = tokenizer.encode("\\boxed{5}<|im_end|>", add_special_tokens=False)
@@ -281,7 +281,7 @@ def test_replies_may_be_nearly_as_long_as_the_longest(parent, recording, tokeniz
 @pytest.fixture(scope="module")
 def sampler(parent, tokenizer):
     model = load_model(parent, "cpu", "float32")
-    judge = Judge(tokenizer, model, agreement=False)
+    judge = Grader(tokenizer, model, agreement=False)
     return Sampler(model, judge.ends, device=torch.device("cpu"), dtype="float32", rows=8, graphs=False)
 
 
@@ -321,7 +321,7 @@ def test_a_sampler_follows_the_model_under_training(parent, tokenizer):
     from peft import LoraConfig, get_peft_model
 
     model = load_model(parent, "cpu", "float32")
-    judge = Judge(tokenizer, model, agreement=False)
+    judge = Grader(tokenizer, model, agreement=False)
     sampler = Sampler(model, judge.ends, device=torch.device("cpu"), dtype="float32", rows=8, graphs=False)
     adapted = get_peft_model(
         load_model(parent, "cpu", "float32"),
@@ -341,7 +341,7 @@ def test_a_sampler_follows_the_model_under_training(parent, tokenizer):
 
 
 def test_a_target_is_asked_for_in_the_words_that_were_learned():
-    ask = Ask("q", Prompt("What?"))
+    ask = Request("q", Prompt("What?"))
     asked = catalog.parse("target-length:tokens=150").rewrite(ask).prompt.user
     assert asked == "What?\n\nThink for 150 tokens."
     most = catalog.parse("target-length:tokens=150,mode=max").rewrite(ask).prompt.user
@@ -365,7 +365,7 @@ def test_two_processes_train_one_model(tmp_path):
 
 
 def test_a_drill_keeps_what_it_asks_for(recording, tokenizer):
-    asked = drills([(recording.questions[0], Prompt("Hi"), 70)], task_of(recording), tokenizer)
-    assert isinstance(asked[0], Drill)
+    asked = rl_prompts([(recording.questions[0], Prompt("Hi"), 70)], task_of(recording), tokenizer)
+    assert isinstance(asked[0], RLPrompt)
     assert asked[0].target == 70
     assert "Hi" in tokenizer.decode(asked[0].prompt_ids)

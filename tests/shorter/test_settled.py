@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from karui.core.bill import Bill
-from karui.core.trace import NO_SIGNALS, End, Mark, Trace
+from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace
+from karui.core.usage import TokenUsage
 from karui.engines.chat.markers import Markers
-from karui.shorter._settled import cut, settled
+from karui.shorter._convergence import cut, settled
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
 hand = importlib.util.module_from_spec(_spec)
@@ -22,11 +22,13 @@ PLAIN = Markers("", "", "plain", "")
 def tried(*answers, final="7", confidence=(1.0,) * 9):
     """Returns a trace with a checkpoint every ten tokens, at which these were the answers."""
     marks = tuple(
-        Mark(10 * n, 5 * n, None if answer == "-" else hand.trial(answer, sure))
+        RecordedCheckpoint(10 * n, 5 * n, None if answer == "-" else hand.trial(answer, sure))
         for n, (answer, sure) in enumerate(zip(answers, confidence, strict=False), start=1)
     )
     thinking = "".join(f"st{n}\n\n" for n in range(1, len(answers) + 2))
-    return Trace("q", 0, End.FINISHED, thinking, "It is 7.", final, None, NO_SIGNALS, marks, 99, 5, Bill(), 0)
+    return Trace(
+        "q", 0, End.FINISHED, thinking, "It is 7.", final, None, NO_SIGNALS, marks, 99, 5, TokenUsage(), 0
+    )
 
 
 @pytest.mark.parametrize(

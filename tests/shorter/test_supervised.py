@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 
 from karui.core.errors import InputError, ModelError
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge import trainers
-from karui.shorter._material import Material
-from karui.shorter._training import Training
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
+from karui.training import trainers
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
 hand = importlib.util.module_from_spec(_spec)

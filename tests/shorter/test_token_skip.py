@@ -12,11 +12,11 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
 from karui import catalog
-from karui.core.ask import Ask, Prompt
+from karui.artifacts.build_dir import BuildDir
 from karui.core.errors import ModelError, PlanError
+from karui.core.request import Prompt, Request
 from karui.core.trace import NO_SIGNALS
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.workplace import Workplace
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
@@ -28,8 +28,8 @@ from karui.shorter._importance import (
     thoughts_of,
     words_of,
 )
-from karui.shorter._material import LEAST
-from karui.shorter._training import Training
+from karui.shorter._right_traces import LEAST
+from karui.shorter._sft import Training
 
 _spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
 hand = importlib.util.module_from_spec(_spec)
@@ -248,7 +248,7 @@ def test_judging_ends_with_its_share_of_the_minutes(parent, recording, tmp_path,
 def test_several_processes_judge_the_same_traces(parent, recording, tmp_path, taught, monkeypatch):
     monkeypatch.setattr("karui.shorter.token_skip.team.several", lambda: True)
     (tmp_path / "scratch").mkdir()
-    forge = Workplace(tmp_path, "", recording=recording, seed=0, minutes=1e-9, device="cpu", on_progress=None)
+    forge = BuildDir(tmp_path, "", recording=recording, seed=0, minutes=1e-9, device="cpu", on_progress=None)
     with pytest.raises(KeyboardInterrupt):
         catalog.technique("token-skip")().prepare(parent, forge)
     assert len(taught[-1][0].examples) == 24
@@ -370,7 +370,7 @@ def test_such_a_tokenizer_is_refused_before_the_training(parent, recording, tmp_
 def test_one_training_serves_all_ratios():
     plans = [catalog.parse(f"token-skip + skip-ratio:ratio={r}") for r in (0.3, 0.5, 1)]
     assert len({plan.prepared for plan in plans}) == 1
-    users = [plan.rewrite(Ask("q", Prompt("Why?"))).prompt.user for plan in plans]
+    users = [plan.rewrite(Request("q", Prompt("Why?"))).prompt.user for plan in plans]
     assert users == ["Why?\n\nThinking: 30%", "Why?\n\nThinking: 50%", "Why?"]
     with pytest.raises(PlanError, match="ratio"):
         catalog.parse("skip-ratio:ratio=1.5")

@@ -11,18 +11,18 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from karui import catalog
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.artifacts.build import make
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.core.recording import Manifest, Recorded, Recording
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
-from karui.engines.transformers.card import digest
+from karui.core.usage import TokenUsage
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge.imitate import divergence
-from karui.forge.making import make
-from karui.forge.student import keep_layers, load_student, spread
+from karui.engines.transformers.model_folder import digest
 from karui.smaller import distil_on_policy
+from karui.training.distillation import divergence
+from karui.training.student import keep_layers, load_student, spread
 
 _tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
 _spec = importlib.util.spec_from_file_location("tiny", _tiny)
@@ -53,9 +53,9 @@ def recording(parent):
             replace(_trace(tokenizer, f"q{n}", 2, f"It may be {n + 1}.", wrong), **bad),
         )
         verdicts = {right: True, wrong: False}
-        questions.append(Recorded(f"q{n}", "", right, Prompt(f"What is {n}?"), traces, verdicts))
-    card = ModelCard("parent", digest(parent))
-    manifest = Manifest(card, "hand", "t", "0", (), Sampling(), CheckpointRule(), "", 0, 3, 0)
+        questions.append(RecordedQuestion(f"q{n}", "", right, Prompt(f"What is {n}?"), traces, verdicts))
+    card = ModelInfo("parent", digest(parent))
+    manifest = Manifest(card, "hand", "t", "0", (), Sampling(), CheckpointPolicy(), "", 0, 3, 0)
     return Recording(manifest, tuple(questions))
 
 
@@ -64,7 +64,19 @@ def _trace(tokenizer, question, sample, thought, answer):
     spent = len(tokenizer.encode(f"<think>{thinking}</think>", add_special_tokens=False))
     told = len(tokenizer.encode(f"\n\n{text}", add_special_tokens=False)) + 1
     return Trace(
-        question, sample, End.FINISHED, thinking, text, answer, None, NO_SIGNALS, (), spent, told, Bill(), 0
+        question,
+        sample,
+        End.FINISHED,
+        thinking,
+        text,
+        answer,
+        None,
+        NO_SIGNALS,
+        (),
+        spent,
+        told,
+        TokenUsage(),
+        0,
     )
 
 

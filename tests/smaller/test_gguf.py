@@ -18,10 +18,10 @@ from transformers import (
 
 import karui.engines
 from karui import catalog
+from karui.artifacts.build import make
 from karui.core.errors import ModelError, PlanError
-from karui.engines.llama_cpp.machine import LlamaMachine
 from karui.engines.llama_cpp.model import LlamaModel
-from karui.forge.making import make
+from karui.engines.llama_cpp.runner import LlamaRunner
 from karui.smaller._gguf_tokens import PROBES, read_tokens
 from karui.smaller._gguf_weights import Source
 from karui.smaller.gguf import Gguf
@@ -57,7 +57,7 @@ def export(model, root, kind):
 
 def logits_of(path, ids, kv="f32"):
     """Returns llama.cpp's logits after every token, [tokens, vocabulary]."""
-    machine = LlamaMachine(LlamaModel(path), kv)
+    machine = LlamaRunner(LlamaModel(path), kv)
     rows = []
     for at, token in enumerate(ids):
         machine._ensure(at + 1)

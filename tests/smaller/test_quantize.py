@@ -19,17 +19,17 @@ from transformers import (  # noqa: E402 - after the question whether torch is t
     Qwen3ForCausalLM,
 )
 
+from karui.artifacts.build import make  # noqa: E402
 from karui.catalog import parse  # noqa: E402
-from karui.core.ask import Ask, Prompt, Sampling  # noqa: E402
 from karui.core.errors import InputError, ModelError, PlanError  # noqa: E402
+from karui.core.request import Prompt, Request, Sampling  # noqa: E402
 from karui.core.trace import Trace  # noqa: E402
-from karui.engines.transformers import TransformersEngine, packed  # noqa: E402
-from karui.engines.transformers.card import loaded_bytes, number_format  # noqa: E402
+from karui.engines.transformers import TransformersEngine, quantized  # noqa: E402
 from karui.engines.transformers.load import load_model, load_tokenizer, outline  # noqa: E402
-from karui.engines.transformers.packed import Int8Both, Int8Weights, rounds_activations  # noqa: E402
-from karui.forge.lessons import calibration_ids  # noqa: E402
-from karui.forge.making import make  # noqa: E402
+from karui.engines.transformers.model_folder import loaded_bytes, number_format  # noqa: E402
+from karui.engines.transformers.quantized import Int8Both, Int8Weights, rounds_activations  # noqa: E402
 from karui.recording.store import load as load_recording  # noqa: E402
+from karui.training.examples import calibration_ids  # noqa: E402
 
 MINI = Path(str(files("karui"))) / "models" / "mini"
 FORMATS = {
@@ -117,7 +117,7 @@ def made(parent, recording, tmp_path_factory):
 
 def generate(engine, tokens=12):
     async def one():
-        stream = engine.open(Ask("q", Prompt("What is 2 + 3?"), Sampling(0, max_tokens=tokens)), 0, str)
+        stream = engine.open(Request("q", Prompt("What is 2 + 3?"), Sampling(0, max_tokens=tokens)), 0, str)
         while not isinstance(step := await stream.advance(), Trace):
             pass
         return step
@@ -214,10 +214,10 @@ def test_int4_layers_compute_what_their_library_unpacks(made, monkeypatch):
     # Loaded so for a GPU. torch has the kernel for a CPU, too, where nothing is: it is slow in float32.
     folder = made("w4a16:method=rtn").folder
     theirs = load_model(folder, "cpu", "bfloat16")
-    monkeypatch.setattr(packed, "_int8_kernel", packed._int4_kernel)
+    monkeypatch.setattr(quantized, "_int8_kernel", quantized._int4_kernel)
     ours = load_model(folder, "cpu", "bfloat16")
     ids = list(range(3, 27))
-    assert sum(isinstance(m, packed.Int4Weights) for m in ours.modules()) == 14
+    assert sum(isinstance(m, quantized.Int4Weights) for m in ours.modules()) == 14
     assert loaded_bytes(ours) < 0.8 * loaded_bytes(theirs)
     off = logits(ours, ids) - logits(theirs, ids)
     assert float(off.norm()) < 0.05 * float(logits(theirs, ids).norm())
@@ -229,14 +229,14 @@ def test_int4_layers_compute_what_their_library_unpacks(made, monkeypatch):
 
 
 def test_only_what_the_int4_kernel_takes_is_given_to_it(made, monkeypatch):
-    monkeypatch.setattr(packed, "_int8_kernel", packed._int4_kernel)
+    monkeypatch.setattr(quantized, "_int8_kernel", quantized._int4_kernel)
     for spec, dtype in (
         ("w4a16:method=rtn", "float32"),
         ("w8a8:smooth=0", "bfloat16"),
         ("int8-weights", "bfloat16"),
     ):
         model = load_model(made(spec).folder, "cpu", dtype)
-        assert not any(isinstance(m, packed.Int4Weights) for m in model.modules())
+        assert not any(isinstance(m, quantized.Int4Weights) for m in model.modules())
 
 
 def test_the_engine_takes_what_is_at_an_odd_address(made):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from karui.tasks.dates import clock, dates
 from karui.tasks.normalize import plain
-from karui.tasks.tidy import delatex, tidy
+from karui.tasks.strip_latex import delatex, tidy
 
 
 def test_tidy_repairs_what_nfkc_breaks():

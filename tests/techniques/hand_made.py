@@ -2,12 +2,12 @@
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Tally
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.trace import End, Mark, Peek, Signals, Trace, Trial
-from karui.recording.replay import Replay
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
+from karui.core.trace import End, Peek, RecordedCheckpoint, Signals, Trace, Trial
+from karui.core.usage import UsageMeter
+from karui.runners.replay import Replay
 
 
 def at(tokens, answer, *, sure=0.5, first=None, entropy=1.0, text="so ", cost=4):
@@ -24,11 +24,11 @@ def trace(answer, tokens, *marks, sure=10.0, cut=False, end_sure=0.9):
     for place, text, trial in marks:
         thinking += text
         chars += len(text)
-        made.append(Mark(place, chars, trial))
+        made.append(RecordedCheckpoint(place, chars, trial))
     levels = [sure] * tokens if isinstance(sure, (int, float)) else sure
     assert len(levels) == tokens
     answer_tokens = 0 if cut else 5
-    tally = Tally(10, 0, 2)
+    tally = UsageMeter(10, 0, 2)
     tally.think(tokens)
     bill = tally.finished(answer_tokens)
     return Trace(
@@ -57,17 +57,17 @@ def play(plan, *traces):
         for n, t in enumerate(traces)
     )
     answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.marks}
-    question = Recorded(
+    question = RecordedQuestion(
         "q", "", "7", Prompt("How many?"), numbered, {a: a == "7" for a in sorted(filter(None, answers))}
     )
     manifest = Manifest(
-        model=ModelCard("hand"),
+        model=ModelInfo("hand"),
         engine="scripted",
         task="hand",
         task_digest="",
         style=(),
         sampling=Sampling(),
-        rule=CheckpointRule(),
+        rule=CheckpointPolicy(),
         suffix="",
         suffix_tokens=2,
         samples=len(numbered),

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from karui import catalog
-from karui.choose.calibrate import Rehearsal
-from karui.choose.space import variants
+from karui.choose.calibration import ThresholdCalibration
+from karui.choose.search_space import variants
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Sampling
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import NotRecorded, PlanError, RecordingMismatch
-from karui.core.live import run_live, solve_live
 from karui.core.question import Question
-from karui.core.recording import Manifest, Recorded, Recording
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import NO_SIGNALS, End
 from karui.engines.scripted import ScriptedEngine, run_virtual
-from karui.recording.replay import Replay
+from karui.runners.live import run_live, solve_live
+from karui.runners.replay import Replay
 from karui.testing.conformance import check_plan
 from karui.testing.synthetic import sibling, synthetic
 from tests.techniques.hand_made import at, trace
@@ -32,13 +32,13 @@ def recording(*traces, name="hand", suffix_tokens=2, **changed):
     answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.marks}
     verdicts = {a: a == "7" for a in sorted(filter(None, answers))}
     manifest = Manifest(
-        model=ModelCard(name, digest=name),
+        model=ModelInfo(name, digest=name),
         engine="scripted",
         task="hand",
         task_digest="",
         style=(),
         sampling=Sampling(),
-        rule=CheckpointRule(),
+        rule=CheckpointPolicy(),
         suffix="",
         suffix_tokens=suffix_tokens,
         samples=len(numbered),
@@ -46,7 +46,8 @@ def recording(*traces, name="hand", suffix_tokens=2, **changed):
         abilities=frozenset(Ability),
     )
     return Recording(
-        replace(manifest, **changed), (Recorded("q", "", "7", Prompt("How many?"), numbered, verdicts),)
+        replace(manifest, **changed),
+        (RecordedQuestion("q", "", "7", Prompt("How many?"), numbered, verdicts),),
     )
 
 
@@ -221,7 +222,7 @@ def test_live_equals_replay_with_other_seeds_rules_suffixes_and_numbers_of_trace
             )
             for m, q in here.items()
         }
-        ask = Ask(question.id, question.prompt, main.manifest.sampling)
+        ask = Request(question.id, question.prompt, main.manifest.sampling)
         did = run_virtual(
             solve_live(plan, Question(question.id, "", question.reference, SameText()), ask, engines)
         )
@@ -296,7 +297,7 @@ def test_abilities_are_asked_of_the_model_that_is_believed():
 
 async def _live(plan, main, engines):
     asked = [
-        (Question(q.id, "", q.reference, SameText()), Ask(q.id, q.prompt, main.manifest.sampling))
+        (Question(q.id, "", q.reference, SameText()), Request(q.id, q.prompt, main.manifest.sampling))
         for q in main.questions
     ]
     return [o async for o in run_live(plan, asked, engines, at_once=2)]
@@ -369,7 +370,7 @@ def test_every_way_to_doubt_is_searched_with_every_budget():
     assert list(knobs)[:3] == ["threshold", "by", "tokens"]  # the order in which the space spends its points
     cascade = catalog.technique("cascade")
     main = synthetic(20, 4)
-    rehearsal = Rehearsal({"main": main, "small": sibling(main)})
+    rehearsal = ThresholdCalibration({"main": main, "small": sibling(main)})
     found = list(variants(cascade, (4, 3, 3), length=100, recorded=4, replies=rehearsal.first_replies))
     assert {(t.by, t.tokens) for t in found} >= set(product(knobs["by"][1].choices, (25, 71, 200)))
     assert len({t.threshold for t in found if t.by == "entropy"}) > 4

@@ -6,10 +6,10 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
 from karui.core.errors import PlanError
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob
-from karui.core.watch import Move
+from karui.core.watcher import Action
 from karui.testing import conformance
 from karui.testing.conformance import check, check_plan
 
@@ -101,7 +101,7 @@ class Stops:
         self.tokens = tokens
 
     def see(self, checkpoint):
-        return Move.GO if checkpoint.final or checkpoint.tokens < self.tokens else Move.ANSWER
+        return Action.GO if checkpoint.final or checkpoint.tokens < self.tokens else Action.ANSWER
 
 
 def test_the_suite_passes_what_is_sound():
@@ -127,12 +127,12 @@ class Remembers:
 
     def see(self, checkpoint):
         Remembers.seen += 1
-        return Move.ANSWER if Remembers.seen % 7 == 0 and not checkpoint.final else Move.GO
+        return Action.ANSWER if Remembers.seen % 7 == 0 and not checkpoint.final else Action.GO
 
 
 class Insists:
     def see(self, checkpoint):
-        return Move.GO if checkpoint.final else Move.TRIAL
+        return Action.GO if checkpoint.final else Action.TRIAL
 
 
 def endless(self, ask):
@@ -141,7 +141,7 @@ def endless(self, ask):
 
 
 def moody(self, ask):
-    replies = yield Together((ask,) * (2 + next(TURN) % 2))
+    replies = yield Gather((ask,) * (2 + next(TURN) % 2))
     return replies[0]
 
 
@@ -151,7 +151,7 @@ def invents(self, ask):
 
 
 def rewords(self, ask):
-    reply = yield Ask(ask.question, type(ask.prompt)(user="Something else"), ask.sampling)
+    reply = yield Request(ask.question, type(ask.prompt)(user="Something else"), ask.sampling)
     return reply
 
 

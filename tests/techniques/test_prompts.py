@@ -2,10 +2,10 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt
 from karui.core.errors import PlanError
+from karui.core.request import Prompt, Request
 
-ASK = Ask("q", Prompt("How many?\n\nBox it."))
+ASK = Request("q", Prompt("How many?\n\nBox it."))
 
 
 def rewritten(text):

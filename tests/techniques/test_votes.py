@@ -6,12 +6,12 @@ from scipy.stats import beta
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Reply
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.plan import Plan
+from karui.core.request import Prompt, Reply, Request
 from karui.core.technique import Family, Technique
 from karui.core.trace import End
-from karui.core.watch import Move
+from karui.core.watcher import Action
 from karui.faster import _confidence
 from karui.faster._votes import single, vote, weighted_vote
 from karui.faster.adaptive_consistency import _leads
@@ -334,10 +334,10 @@ class DropsOnes(Technique):
 
     def see(self, checkpoint):
         if checkpoint.index != 2 or checkpoint.final:
-            return Move.GO
+            return Action.GO
         if checkpoint.trial is None:
-            return Move.TRIAL
-        return Move.DROP if checkpoint.trial.answer == "1" else Move.GO
+            return Action.TRIAL
+        return Action.DROP if checkpoint.trial.answer == "1" else Action.GO
 
 
 def test_parallel_probe_forgets_traces_that_another_technique_dropped():
@@ -382,7 +382,7 @@ def test_votes_say_how_many_traces_they_may_ask_for():
 
 def test_side_by_side_asks_are_one_object():
     """Replay runs flows by the million: equal asks are not made anew."""
-    ask = Ask("q", Prompt("How many?"))
+    ask = Request("q", Prompt("How many?"))
     for text in ("self-consistency:k=9", "first-of:k=9", "confidence-vote:k=9"):
         together = next(catalog.parse(text).techniques[0].flow(ask))
         assert {id(a) for a in together.asks} == {id(ask)}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.tasks.verifiers.choice import marker
 
 _FAMILIES = ("ABCDEFGHIJ", "アイウエオカキクケコ", "123456789")
@@ -35,7 +35,7 @@ def chance(recording: Recording) -> float | None:
     return 1 / len(labels) if len(questions) >= _QUESTIONS_PER_LABEL * len(labels) else None
 
 
-def _options(question: Recorded, right: str) -> int:
+def _options(question: RecordedQuestion, right: str) -> int:
     """Returns how many options a question lists in the family of its reference's marker; 0 if unknown."""
     family = next((f for f in _FAMILIES if right in f), "")
     listed = re.findall(_LISTED.format(family=family), question.prompt.user, re.MULTILINE) if family else []

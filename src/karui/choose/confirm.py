@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from karui.choose.betting import lower_bound, upper_bound
+from karui.choose.fixed_sequence import contradicted
 from karui.choose.progress import OnProgress, quiet
-from karui.choose.sequence import contradicted
-from karui.core.ask import Ask, Sampling
 from karui.core.choice import Confirmation, Rule
 from karui.core.engine import Engine
 from karui.core.errors import EngineError
-from karui.core.live import run_live
 from karui.core.outcome import Outcome, Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
+from karui.core.request import Request, Sampling
+from karui.runners.live import run_live
 
 _FAILED = 0.05
 """Share of questions that may fail on the engine before a confirmation says nothing."""
@@ -50,7 +50,7 @@ async def confirm(
     Raises:
         EngineError: More than one question in twenty failed.
     """
-    asked = [(q, Ask(q.id, task.prompt(q), sampling)) for q in task.questions]
+    asked = [(q, Request(q.id, task.prompt(q), sampling)) for q in task.questions]
     rows: list[Outcomes] = []
     done = 0
     for each, asking in ((Plan(), full or engines), (plan, engines)):

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from karui.choose.progress import OnProgress, quiet
-from karui.choose.space import Space
+from karui.choose.search_space import SearchSpace
 from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.trace import End
-from karui.recording.replay import Replay, replay_all
+from karui.runners.replay import Replay, replay_all
 
 TOO_MANY_TRUNCATED = 0.05
 """Share of baseline traces cut by the token limit above which nothing is chosen unless told to."""
@@ -57,7 +57,7 @@ class Group:
 
     pilot: Mapping[str, Recording]
     test: Mapping[str, Recording]
-    space: Space
+    space: SearchSpace
 
 
 def gather(

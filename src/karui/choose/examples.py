@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace
-from karui.recording.replay import Replay
+from karui.runners.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def examples(recordings: Mapping[str, Recording], plan: Plan, *, each: int = 3) 
     return [example for pile in piles.values() for example in pile]
 
 
-def _example(question: Recorded, outcome: Outcome) -> Example:
+def _example(question: RecordedQuestion, outcome: Outcome) -> Example:
     ran = list(zip(outcome.asked, outcome.traces, strict=True))
     model, shown = next(((m, t) for m, t in ran if t.answer == outcome.answer), ran[0])
     full = question.traces[shown.sample if model == "main" else 0]

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from karui.choose.evidence import Group, split
-from karui.choose.space import Space
+from karui.choose.search_space import SearchSpace
 from karui.core.choice import Rejected
 from karui.core.errors import RecordingMismatch
 from karui.core.recording import Recording
 from karui.recording.reference import referred
-from karui.recording.replay import beside as stand_beside
+from karui.runners.replay import beside as stand_beside
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Sources:
 
 def groups_of(
     sources: Sources,
-    space_of: Callable[[Mapping[str, Recording]], Space],
-    space_between: Callable[[Mapping[str, Recording], Mapping[str, Recording]], Space],
+    space_of: Callable[[Mapping[str, Recording]], SearchSpace],
+    space_between: Callable[[Mapping[str, Recording], Mapping[str, Recording]], SearchSpace],
 ) -> tuple[list[Group], Recording]:
     """Returns the groups of plans, the main recording's first, and the test part of the main recording.
 
@@ -78,7 +78,7 @@ def groups_of(
             found = replace(found, refused=(*found.refused, *refused))
             groups.append(Group(pilots, both, found))
         elif refused:
-            groups.append(Group({}, {}, Space((), tuple(refused))))
+            groups.append(Group({}, {}, SearchSpace((), tuple(refused))))
     if lost := next((name for name in further if name not in fitting), ""):
         stand_beside(main, further[lost], lost)  # which says why it does not
     return groups, test_part

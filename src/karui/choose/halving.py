@@ -13,14 +13,14 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.measure.derived import accuracy_efficiency_score
+from karui.measure.paper_metrics import accuracy_efficiency_score
 
 RUNGS = (8, 15, 30)
 """Questions that an artifact has been asked at the end of each rung."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sample:
     """What some questions showed of one artifact.
 
     Attributes:
@@ -31,17 +31,17 @@ class Look:
     correct: NDArray[np.float64]
     cost: NDArray[np.float64]
 
-    def __add__(self, more: "Look") -> "Look":
+    def __add__(self, more: "Sample") -> "Sample":
         """Returns both together."""
-        return Look(np.concatenate([self.correct, more.correct]), np.concatenate([self.cost, more.cost]))
+        return Sample(np.concatenate([self.correct, more.correct]), np.concatenate([self.cost, more.cost]))
 
-    def first(self, questions: int) -> "Look":
+    def first(self, questions: int) -> "Sample":
         """Returns the first so many questions."""
-        return Look(self.correct[:questions], self.cost[:questions])
+        return Sample(self.correct[:questions], self.cost[:questions])
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RaceResult:
     """One artifact at the end of the last rung it took part in.
 
     Attributes:
@@ -72,7 +72,7 @@ class Screening:
             screening took.
     """
 
-    standings: tuple[Standing, ...]
+    standings: tuple[RaceResult, ...]
     asked: int
     spared: int = 0
 
@@ -85,13 +85,13 @@ class Screening:
 @dataclass
 class _Racer:
     name: str
-    look: Look = field(default_factory=lambda: Look(np.empty(0), np.empty(0)))
+    look: Sample = field(default_factory=lambda: Sample(np.empty(0), np.empty(0)))
 
 
 def halve(
     names: Sequence[str],
-    ask: Callable[[str, int, int], Look],
-    baseline: Look,
+    ask: Callable[[str, int, int], Sample],
+    baseline: Sample,
     *,
     keep: int = 2,
     full: int = 0,
@@ -110,9 +110,9 @@ def halve(
     """
     racers = [_Racer(name) for name in names]
     if len(racers) <= keep:
-        return Screening(tuple(Standing(n, 0, np.nan, np.nan, np.nan, kept=True) for n in names), 0)
-    fallen: list[Standing] = []
-    ranked: list[Standing] = []
+        return Screening(tuple(RaceResult(n, 0, np.nan, np.nan, np.nan, kept=True) for n in names), 0)
+    fallen: list[RaceResult] = []
+    ranked: list[RaceResult] = []
     asked = reached = 0
     for questions in rungs:
         if ranked:
@@ -129,11 +129,11 @@ def halve(
     return Screening((*winners, *fallen), asked, max(0, full * dropped - asked))
 
 
-def _standing(racer: _Racer, baseline: Look) -> Standing:
+def _standing(racer: _Racer, baseline: Sample) -> RaceResult:
     look = racer.look
     accuracy, cost = float(look.correct.mean()), float(look.cost.mean())
     before, before_cost = float(baseline.correct.mean()), float(baseline.cost.mean())
     score = accuracy_efficiency_score(
         tokens=cost, accuracy=accuracy, baseline_tokens=before_cost, baseline_accuracy=max(before, 1e-9)
     )
-    return Standing(racer.name, len(look.correct), accuracy, cost / before_cost, score)
+    return RaceResult(racer.name, len(look.correct), accuracy, cost / before_cost, score)

@@ -2,12 +2,12 @@
 
 from karui.choose.evidence import Evidence
 from karui.core.choice import Rule
-from karui.measure.footing import Axis, Footing
+from karui.measure.cost_model import Axis, CostModel
 from karui.measure.interaction import Interaction, interaction, triples
 
 
 def interactions(
-    evidence: Evidence, rule: Rule, footing: Footing, about: str, *, at_most: int = 8
+    evidence: Evidence, rule: Rule, footing: CostModel, about: str, *, at_most: int = 8
 ) -> list[Interaction]:
     """Returns what two techniques save alone and together on the test questions.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from karui.core.failure import FailedReply, Reason
 from karui.core.loops import loop_in
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace
 from karui.models import embedded
 from karui.recording.thinking import EMPTY
@@ -26,7 +26,7 @@ _ALIKE, _ALIKE_QUESTIONS = 0.5, 3
 class _Reply:
     """A reply that is not right, and what it shows."""
 
-    question: Recorded
+    question: RecordedQuestion
     trace: Trace
 
     @cached_property

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from karui.choose.betting import p_value
 from karui.choose.evidence import Evidence
+from karui.choose.fixed_sequence import Verdict, fixed_sequence, order_plans, standing
 from karui.choose.power import PICTURE, fewest_questions, questions_for_power
-from karui.choose.sequence import Verdict, fixed_sequence, line_up, standing
 from karui.core.choice import Choice, Rejected, Rule, Tested
 from karui.core.failure import BaselineFailure
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.footing import Axis, Floats, Footing
+from karui.measure.cost_model import Axis, CostModel, Floats
 from karui.measure.measurement import confident_wrong_rise
 
 Cost: TypeAlias = Callable[[Outcomes], Floats]
@@ -31,7 +31,7 @@ def choose(
     evidence: Evidence,
     recording: Recording,
     rule: Rule,
-    footing: Footing,
+    footing: CostModel,
     *,
     recordings: Mapping[str, str] | None = None,
     beside: Mapping[str, Mapping[str, Any]] | None = None,
@@ -105,7 +105,7 @@ def choose(
     )
 
 
-def lined_up(evidence: Evidence, rule: Rule, footing: Footing, tests: int) -> list[Plan]:
+def lined_up(evidence: Evidence, rule: Rule, footing: CostModel, tests: int) -> list[Plan]:
     """Returns the plans that `choose` would test, in order, by the pilot alone.
 
     Where test questions are many, only these have to be replayed on them.
@@ -160,7 +160,7 @@ class _Pilot:
         usable = [i for i in range(len(self.plans)) if not self.unsafe[i] and self._saves(i)]
         if not usable:
             return []
-        order = line_up(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
+        order = order_plans(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
         return [self.plans[usable[i]] for i in order]
 
     def rejected(self, line: set[Plan], margin: float) -> list[Rejected]:

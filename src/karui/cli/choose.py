@@ -32,16 +32,16 @@ def choose(
     out: o.Out = Path("choice"),
 ) -> None:
     """Choose from recordings; writes choice.json, study.json and the report."""
-    from karui.cli.baseline import examined, loaded
     from karui.cli.console import Steps
-    from karui.cli.expecting import expected
     from karui.cli.failing import stop
-    from karui.cli.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
     from karui.cli.summary import say_between, say_misbehaviour, summary
-    from karui.cli.wishes import Wishes, assumptions_of, fair, rule_of
     from karui.recording.store import load
+    from karui.study.baseline import examined, loaded
+    from karui.study.options import StudyOptions, assumptions_of, fair, rule_of
+    from karui.study.serving_profile import expected
+    from karui.study.steps import Recorded, beside_of, decide, evidence_of, publish, study_of
 
-    wishes = Wishes(
+    wishes = StudyOptions(
         rule_of(max_drop, confidence, minimize, priority, min_accuracy),
         assumptions_of(assume),
         extra=tuple(technique),

@@ -16,7 +16,7 @@ def explain(
     """Think a kept question through in full; the gateway's key is read from KARUI_SERVE_KEY."""
     from json import dumps
 
-    from karui.gateway.asking import explanation
+    from karui.gateway.client import explanation
 
     found = explanation(url, request)
     if json:
@@ -35,7 +35,7 @@ def _print(found: dict[str, object], lang: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from karui.gateway.monitor.words import Words
+    from karui.i18n.monitor import Words
 
     w = Words(lang)
     kept, full = found["kept"], found["full"]

@@ -7,21 +7,21 @@ from typing import NoReturn
 import typer
 
 from karui.choose.evidence import Evidence
-from karui.cli.baseline import FAILS
 from karui.cli.console import say
-from karui.cli.steps import Recorded, decide, publish, study_of
 from karui.cli.summary import say_notice
-from karui.cli.wishes import Wishes
 from karui.core.failure import BaselineFailure
+from karui.i18n.formats import Format
+from karui.i18n.translator import Translator
 from karui.report import failing as words_of
-from karui.report.formats import Format
-from karui.report.language import Words
+from karui.study.baseline import FAILS
+from karui.study.options import StudyOptions
+from karui.study.steps import Recorded, decide, publish, study_of
 
 
 def stop(
     main: Recorded,
     failing: tuple[BaselineFailure, Evidence],
-    wishes: Wishes,
+    wishes: StudyOptions,
     out: Path,
     lang: str,
     commands: Sequence[str],
@@ -45,7 +45,7 @@ def stop(
 
 def say_failure(failure: BaselineFailure, lang: str, *, agreement: bool) -> None:
     """Prints that full thinking fails, the likely reasons, and some of its replies."""
-    w, form = Words(lang, agreement=agreement), Format(lang)
+    w, form = Translator(lang, agreement=agreement), Format(lang)
     say()
     say(w("fix"))
     say(f"  {words_of.how_badly(w, form, failure)}")

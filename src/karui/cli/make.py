@@ -9,7 +9,7 @@ import typer
 from karui.cli import options as o
 
 if TYPE_CHECKING:
-    from karui.forge.workplace import Progress
+    from karui.artifacts.build_dir import Progress
 
 
 def make(
@@ -29,13 +29,13 @@ def make(
     from json import dumps
 
     from karui import catalog
+    from karui.artifacts import distributed
     from karui.cli.console import Steps, say
-    from karui.cli.session import MINI, Session, making
-    from karui.cli.steps import Recorded
-    from karui.core.ask import Sampling
     from karui.core.errors import InputError
-    from karui.forge import team
+    from karui.core.request import Sampling
     from karui.recording.store import load
+    from karui.study.steps import Recorded
+    from karui.study.workspace import MINI, Workspace, making
 
     whole = catalog.parse(plan)
     if idle := [t.name() for t in whole.techniques if t not in whole.prepared]:
@@ -44,12 +44,14 @@ def make(
             remedy="Leave it out here: it is recorded (`karui record --style`) or replayed.",
         )
     learned = Recorded(recording, load(recording)) if recording else None
-    session = Session(
+    session = Workspace(
         model or MINI, Sampling(), 1, seed, device=device, artifacts=out, lessons=learned, minutes=minutes
     )
-    if not team.first():  # started by a launcher of several: the first process speaks for all
+    if (
+        not distributed.is_main_process()
+    ):  # started by a launcher of several: the first process speaks for all
         session.artifact(whole)
-        team.part()
+        distributed.shutdown()
         return
     with Steps() as steps:
         show = making(steps)
@@ -65,7 +67,7 @@ def make(
         except KeyboardInterrupt:
             say("\nStopped. What was reached is kept; the same command goes on from there.")
             raise typer.Exit(130) from None
-    team.part()
+    distributed.shutdown()
     if json:
         found = [
             {**end.artifact.as_dict(), "folder": str(end.artifact.folder), "reused": end.reused}
@@ -82,9 +84,9 @@ def _show(ends: "list[Progress]", parent: Path, recording: Path | None) -> None:
     from shlex import quote
 
     from karui.cli.console import say, table
+    from karui.i18n.formats import Format
     from karui.measure.memory import weights_on_disk
     from karui.recording.store import read_manifest
-    from karui.report.formats import Format
 
     form = Format("en")
     rows: list[tuple[str, ...]] = []

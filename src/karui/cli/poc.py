@@ -9,9 +9,9 @@ import typer
 from karui.cli import options as o
 
 if TYPE_CHECKING:
-    from karui.cli.session import Session
-    from karui.cli.wishes import Wishes
     from karui.core.question import Task
+    from karui.study.options import StudyOptions
+    from karui.study.workspace import Workspace
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
@@ -82,19 +82,19 @@ def poc(
 ) -> None:
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
     from karui.cli.console import say
-    from karui.cli.job import Job, run
-    from karui.cli.parts import brought_along, ensure_parts
-    from karui.cli.prospects import Division, prospects, unfamiliar
-    from karui.cli.session import MINI, Session, embedded, hold_back, style_plans, task_of
-    from karui.cli.training import trained
-    from karui.cli.versions import versions_of, weighs
-    from karui.cli.wishes import Wishes, assumptions_of, on_this_machine, rule_of
-    from karui.core.ask import Sampling
     from karui.core.errors import InputError
+    from karui.core.request import Sampling
     from karui.engines.chat.override import NOTHING_SAID, read_override
+    from karui.study.data_split import brought_along, ensure_parts
+    from karui.study.default_trainings import trained
+    from karui.study.options import StudyOptions, assumptions_of, on_this_machine, rule_of
+    from karui.study.prospects import Division, prospects, unfamiliar
+    from karui.study.run import Job, run
+    from karui.study.variants import versions_of, weighs
+    from karui.study.workspace import MINI, Workspace, embedded, hold_back, style_plans, task_of
 
     demo = not model and not questions
-    wishes = Wishes(
+    wishes = StudyOptions(
         rule_of(max_drop, confidence, minimize, priority, min_accuracy),
         assumptions_of(assume),
         extra=tuple(technique),
@@ -102,7 +102,7 @@ def poc(
         named=bool(minimize or priority),
     )
     styles = style_plans(style or (_MINI_STYLES if demo else ()))
-    session = Session(
+    session = Workspace(
         model or MINI,
         Sampling(temperature, top_p, max_tokens=max_tokens or (1024 if not model else 4096)),
         samples or (_MINI_SAMPLES if demo else 4),
@@ -170,14 +170,14 @@ def poc(
     )
 
 
-def _estimate(session: "Session", task: "Task", wishes: "Wishes", lang: str) -> None:
+def _estimate(session: "Workspace", task: "Task", wishes: "StudyOptions", lang: str) -> None:
     from tempfile import TemporaryDirectory
 
-    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
-    from karui.cli.prospects import estimated
     from karui.cli.summary import say_fits
+    from karui.study.baseline import FAILS, examined, usable
+    from karui.study.prospects import estimated
 
     few = replace(task, questions=task.questions[:_FEW])
     with TemporaryDirectory() as folder, Steps() as steps:

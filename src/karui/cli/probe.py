@@ -68,7 +68,7 @@ def _server(model: str, folder: str, route: str, budget_chats: int, said: "Overr
     from dataclasses import asdict
 
     from karui.catalog import names, technique
-    from karui.engines.openai_http import HttpEngine
+    from karui.engines.openai import HttpEngine
 
     engine = HttpEngine.load(model, folder=folder, route=route, budget_chats=budget_chats, thinking=said)
     lacking = engine.can.lacking

@@ -36,26 +36,26 @@ def record(
     out: o.Out = Path("recording"),
 ) -> None:
     """Record full traces with a trial at every checkpoint; killed, it goes on where it was."""
-    from karui.cli.baseline import FAILS, examined, usable
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
-    from karui.cli.prospects import Division, prospects, unfamiliar
-    from karui.cli.session import MINI, Session, style_plans, task_of
-    from karui.cli.steps import Recorded
-    from karui.cli.wishes import Wishes, rule_of
-    from karui.core.ask import Sampling
     from karui.core.plan import Plan
+    from karui.core.request import Sampling
     from karui.engines.chat.override import NOTHING_SAID, read_override
     from karui.recording.store import compact as compacted
     from karui.recording.store import load
+    from karui.study.baseline import FAILS, examined, usable
+    from karui.study.options import StudyOptions, rule_of
+    from karui.study.prospects import Division, prospects, unfamiliar
+    from karui.study.steps import Recorded
+    from karui.study.workspace import MINI, Workspace, style_plans, task_of
 
-    wishes = Wishes(rule_of(2.0, 0.95, "", "", min_accuracy))
+    wishes = StudyOptions(rule_of(2.0, 0.95, "", "", min_accuracy))
     plan = Plan(tuple(t for p in style_plans(style) for t in p.techniques))
     if from_gateway is not None:
         questions = _asked_of_gateway(from_gateway, out, limit)
     task = task_of(questions, limit=limit, seed=seed, reference="self" if from_gateway else "given")
     sampling = Sampling(temperature, top_p, max_tokens=max_tokens)
-    session = Session(
+    session = Workspace(
         model or MINI,
         sampling,
         samples,
@@ -95,8 +95,8 @@ def _asked_of_gateway(kept: Path, out: Path, limit: int) -> str:
     from time import time
 
     from karui.cli.console import say
-    from karui.gateway.keep import kept_in
-    from karui.gateway.traffic import Traffic
+    from karui.gateway.records.conversation_store import kept_in
+    from karui.gateway.records.export_questions import Traffic
 
     traffic = Traffic.of(kept_in(kept, time()), limit)
     path = out.with_name(f"{out.name}-questions.jsonl")

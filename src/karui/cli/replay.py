@@ -27,16 +27,16 @@ def replay(
 
     from karui import catalog
     from karui.cli.console import Steps
-    from karui.cli.steps import beside_of, compared, misbehaving, space_of
     from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
-    from karui.cli.wishes import PROCESSES
     from karui.core.choice import Rejected
     from karui.core.plan import Plan
-    from karui.measure.footing import Footing
+    from karui.measure.cost_model import CostModel
     from karui.measure.measurement import measure
-    from karui.recording.replay import Replay, replay_all
     from karui.recording.store import load
     from karui.report.study import plain
+    from karui.runners.replay import Replay, replay_all
+    from karui.study.options import PROCESSES
+    from karui.study.steps import beside_of, compared, misbehaving, space_of
 
     read = load(recording)
     further = beside_of(beside)
@@ -59,7 +59,7 @@ def replay(
     if style.id not in found or (plan and len(found) == 1 < len(plans)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else plans[1])
-    footing = Footing()
+    footing = CostModel()
     base = measure(found[plans[0].id], footing).as_dict()
     others = compared(found, plans[0].id, footing)
     wrongs = misbehaving(read, list(further.values()))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from karui.gateway.gateway import Gateway
+    from karui.gateway.assemble import Gateway
 
 
 def serve(
@@ -59,11 +59,11 @@ def serve(
     from dataclasses import replace
 
     from karui.cli.console import say, table
-    from karui.cli.serving import inside, origin_of
-    from karui.gateway.chosen import Chosen
-    from karui.gateway.gateway import assemble
-    from karui.gateway.serve import check, connect, listen, run
+    from karui.gateway.assemble import assemble
+    from karui.gateway.deployment import Deployment
+    from karui.gateway.server.server import check, connect, listen, run
     from karui.gateway.settings import Settings
+    from karui.study.local_engines import inside, origin_of
 
     pairs = dict(word.partition("=")[::2] for word in beside) if beside else None
     stated = {"per_million": price_output, "per_machine_hour": price_machine_hour, "currency": currency}
@@ -88,7 +88,7 @@ def serve(
     )
     if rehearse_fallback:
         settings = replace(settings, history="", keep_hours=0.0)
-    chosen = Chosen.load(choice)
+    chosen = Deployment.load(choice)
     taken = listen(settings.host, settings.port)
     try:
         if settings.upstream:
@@ -121,11 +121,11 @@ def _rehearse(gateway: "Gateway") -> None:
     import asyncio
 
     from karui.cli.console import say, table
-    from karui.gateway.rehearse import Rehearsed, rehearse
+    from karui.gateway.routing.fallback_drill import DrillResult, run_drill
 
-    async def rehearsed() -> list[Rehearsed]:
+    async def rehearsed() -> list[DrillResult]:
         try:
-            return await rehearse(gateway)
+            return await run_drill(gateway)
         finally:
             await gateway.close()
 

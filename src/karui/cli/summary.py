@@ -7,16 +7,16 @@ from typing import Any
 from karui.choose.evidence import Evidence
 from karui.choose.power import PICTURE
 from karui.cli.console import say, table
-from karui.cli.wishes import Wishes
 from karui.core.choice import Choice, Rejected
 from karui.core.recording import Recording
-from karui.measure.fits import FORMATS, SIZES, fits
-from karui.measure.footing import shape_of
+from karui.i18n.formats import Format
+from karui.i18n.translator import Translator
+from karui.measure.cost_model import shape_of
+from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
-from karui.report.formats import Format
-from karui.report.language import Words
 from karui.report.study import Study
+from karui.study.options import StudyOptions
 
 DECISIONS = {
     "fix": "Fix the baseline",
@@ -58,7 +58,7 @@ _NUMBER = re.compile(r"\d+")
 
 def say_caveats(manifest: Mapping[str, Any]) -> None:
     """Prints what has to be known of figures that rest on an imported recording."""
-    for sentence in caveats(manifest, Words("en")):
+    for sentence in caveats(manifest, Translator("en")):
         say(f"  Note: {sentence}")
 
 
@@ -66,7 +66,7 @@ def say_notice(study: Study, lang: str) -> None:
     """Prints what has to be known before anything else, as the first line of the report has it."""
     if study.manifest.get("no_thinking_accepted"):
         say()
-        say(Words(lang)("no_thinking_accepted"))
+        say(Translator(lang)("no_thinking_accepted"))
 
 
 def summary(choice: Choice, study: Study, lang: str = "en") -> None:
@@ -128,7 +128,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
             )
 
 
-def say_between(evidence: Evidence, wishes: Wishes) -> None:
+def say_between(evidence: Evidence, wishes: StudyOptions) -> None:
     """Prints what has to be known where models of different weights are compared, and which lack a pilot."""
     cards = [c for o in evidence.test.values() for c in o.models.values()]
     # A version that was trained has the shape of its parent: a token of each costs the same.

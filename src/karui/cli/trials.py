@@ -49,12 +49,12 @@ def trials(
 
     from karui import engines
     from karui.cli.console import say
-    from karui.cli.session import MINI
-    from karui.cli.wishes import assumptions_of
     from karui.core.recording import Recording
     from karui.models import place
     from karui.recording.store import load
     from karui.recording.trials import spaced
+    from karui.study.options import assumptions_of
+    from karui.study.workspace import MINI
 
     prices = assumptions_of(assume)
     read = load(recording)

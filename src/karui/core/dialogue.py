@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from karui.core.ask import Prompt
+from karui.core.request import Prompt
 
 THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """What a message calls its thinking, the most usual name first."""

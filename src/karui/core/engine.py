@@ -6,10 +6,10 @@ from hashlib import sha256
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
-from karui.core.bill import Tally
+from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
-from karui.core.watch import Checkpoint
+from karui.core.usage import UsageMeter
+from karui.core.watcher import Checkpoint
 
 Reader: TypeAlias = Callable[[str], str | None]
 """Reads the canonical answer out of an answer's text."""
@@ -18,7 +18,7 @@ Hear: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointRule:
+class CheckpointPolicy:
     """Where checkpoints lie inside the thinking.
 
     Attributes:
@@ -37,7 +37,7 @@ class CheckpointRule:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCard:
+class ModelInfo:
     """The model behind an engine or a recording, as far as measuring needs it.
 
     Attributes:
@@ -103,7 +103,7 @@ class Engine(Protocol):
     """Turns asks into streams. Engines differ in speed and abilities, never in meaning."""
 
     @property
-    def card(self) -> ModelCard:
+    def card(self) -> ModelInfo:
         """The model."""
 
     @property
@@ -111,7 +111,7 @@ class Engine(Protocol):
         """What it can do."""
 
     @property
-    def rule(self) -> CheckpointRule:
+    def rule(self) -> CheckpointPolicy:
         """Where its streams stop."""
 
     @property
@@ -126,7 +126,7 @@ class Engine(Protocol):
     def thinks(self) -> Mapping[str, Any]:
         """How the model thinks, and how that was found out, JSON-able; {} where there is nothing to know."""
 
-    def open(self, ask: Ask, sample: int, read: Reader) -> Stream:
+    def open(self, ask: Request, sample: int, read: Reader) -> Stream:
         """Starts a stream for the question's trace number `sample`; question and number decide its seed."""
 
     async def close(self) -> None:
@@ -183,7 +183,7 @@ class Retelling(Stream, Protocol):
 class Retells(Protocol):
     """What an engine that can continue a given text has besides: trials within texts of others."""
 
-    def retell(self, ask: Ask, sample: int, told: Told, read: Reader) -> Retelling:
+    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> Retelling:
         """Starts a stream that retells a reply.
 
         Raises:
@@ -196,7 +196,7 @@ class Retells(Protocol):
 
 def retold(question: str, sample: int, told: Told, outline: Outline, read: Reader) -> Trace:
     """Returns the trace that a told reply is in the tokens of an outline: as if it had been generated."""
-    tally = Tally(outline.prompt, 0, 0)
+    tally = UsageMeter(outline.prompt, 0, 0)
     tally.think(outline.thinking)
     return Trace(
         question=question,
@@ -215,7 +215,7 @@ def retold(question: str, sample: int, told: Told, outline: Outline, read: Reade
     )
 
 
-def checkpoints(rule: CheckpointRule, pieces: Iterable[str]) -> list[int]:
+def checkpoints(rule: CheckpointPolicy, pieces: Iterable[str]) -> list[int]:
     """Returns the numbers of tokens after which checkpoints are due in a text given in its tokens.
 
     Args:

@@ -86,13 +86,13 @@ class EngineError(KaruiError):
     retry = True
 
 
-class Refused(EngineError):
+class RequestRejected(EngineError):
     """A server understood a request and will not do it; asking again does not help."""
 
     retry = False
 
 
-class Silent(EngineError):
+class EngineTimeout(EngineError):
     """A server has said nothing for longer than it was given."""
 
 

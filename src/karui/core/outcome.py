@@ -8,18 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.bill import COUNTS, Bill
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
 from karui.core.errors import EngineError
 from karui.core.plan import Plan
 from karui.core.trace import Trace
+from karui.core.usage import COUNTS, TokenUsage
 
-BILL_FIELDS = tuple(f.name for f in fields(Bill))
+BILL_FIELDS = tuple(f.name for f in fields(TokenUsage))
 """The order of the last axis of `Outcomes.bills`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """How fast a model generated when it was recorded; 0 where unknown.
 
     Attributes:
@@ -42,7 +42,7 @@ class Outcome:
         confidence: As in `Reply`.
         bills: What it cost, by model.
         time: Token-time along the longest path.
-        held: By model, the most positions that its KV cache held at once (see `Account`).
+        held: By model, the most positions that its KV cache held at once (see `ResourceUse`).
         busy: By model, the token-time during which a trace of it was running.
         started: How many traces it started.
         truncated: How many of them the token limit cut.
@@ -59,7 +59,7 @@ class Outcome:
     answer: str | None
     correct: bool
     confidence: float | None
-    bills: Mapping[str, Bill]
+    bills: Mapping[str, TokenUsage]
     time: int
     held: Mapping[str, int] = field(default_factory=dict)
     busy: Mapping[str, int] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Span(NamedTuple):
     trace: Trace
 
 
-class Account(NamedTuple):
+class ResourceUse(NamedTuple):
     """What the traces of one outcome come to, by model in the order of asking.
 
     Attributes:
@@ -109,19 +109,19 @@ class Account(NamedTuple):
         busy: The token-time during which at least one of them was running.
     """
 
-    bills: dict[str, Bill]
+    bills: dict[str, TokenUsage]
     held: dict[str, int]
     busy: dict[str, int]
 
     @staticmethod
-    def of(spans: Sequence[Span]) -> "Account":
+    def of(spans: Sequence[Span]) -> "ResourceUse":
         """Returns the account of these traces."""
         by_model: dict[str, list[Span]] = {}
         for span in spans:
             by_model.setdefault(span.model, []).append(span)
-        account = Account({}, {}, {})
+        account = ResourceUse({}, {}, {})
         for model, ran in by_model.items():
-            account.bills[model] = Bill.total([s.trace.bill for s in ran])
+            account.bills[model] = TokenUsage.total([s.trace.bill for s in ran])
             if len({s.began for s in ran}) == 1:  # all begin together, so all are there at once
                 account.held[model] = sum([_positions(s.trace) for s in ran])
                 account.busy[model] = max([s.trace.time for s in ran])
@@ -173,7 +173,7 @@ class Outcomes:
         time: Token-time along the longest path.
         held: For each model, the most positions that its KV cache held at once.
         busy: For each model, the token-time during which a trace of it was running.
-        bills: For each model an array [questions, runs, 7] in the order of `Bill`'s fields.
+        bills: For each model an array [questions, runs, 7] in the order of `TokenUsage`'s fields.
         live: Whether an engine ran, or a recording was replayed.
         seconds: Wall time per run when live; empty otherwise.
         first_answer_seconds: Wall time to the first token of the answer when live; empty otherwise.
@@ -200,8 +200,8 @@ class Outcomes:
     seconds: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     first_answer_seconds: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     errors: int = 0
-    models: Mapping[str, ModelCard] = field(default_factory=dict)
-    paces: Mapping[str, Pace] = field(default_factory=dict)
+    models: Mapping[str, ModelInfo] = field(default_factory=dict)
+    paces: Mapping[str, Throughput] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
@@ -232,8 +232,8 @@ class Outcomes:
         rows: Sequence[tuple[str, str, Sequence[Outcome]]],
         *,
         live: bool,
-        models: Mapping[str, ModelCard] | None = None,
-        paces: Mapping[str, Pace] | None = None,
+        models: Mapping[str, ModelInfo] | None = None,
+        paces: Mapping[str, Throughput] | None = None,
     ) -> "Outcomes":
         """Gathers (question id, kind, its outcomes) into arrays."""
         runs = max(len(outcomes) for _, _, outcomes in rows)
@@ -267,7 +267,7 @@ class Outcomes:
         )
 
 
-_NOTHING = Bill()
+_NOTHING = TokenUsage()
 _COLUMNS = {
     "correct": "correct",
     "confidence": "confidence",

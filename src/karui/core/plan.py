@@ -8,10 +8,10 @@ from hashlib import sha256
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
 from karui.core.errors import PlanError
+from karui.core.request import Request
 from karui.core.technique import Technique
-from karui.core.watch import Watcher
+from karui.core.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class Plan:
             options = technique.configure(options)
         return options
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         """Returns the ask as every technique in turn rewrites it."""
         for technique in self.techniques:
             ask = technique.rewrite(ask)
         return ask
 
-    def watchers(self, ask: Ask) -> list[Watcher]:
+    def watchers(self, ask: Request) -> list[Watcher]:
         """Returns fresh watchers for one generation: those attached to the ask, then the plan's own."""
         made = [w.watch(ask) for w in (*ask.watches, *self.watching)]
         return [w for w in made if w is not None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
-from karui.core.ask import Prompt
+from karui.core.request import Prompt
 
 
 class Verifier(Protocol):

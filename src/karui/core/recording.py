@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.ask import Prompt, Sampling
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import UnknownName
+from karui.core.request import Prompt, Sampling
 from karui.core.trace import Trace
 
 FORMAT = 1
@@ -69,13 +69,13 @@ class Manifest:
         format: Version of this format.
     """
 
-    model: ModelCard
+    model: ModelInfo
     engine: str
     task: str
     task_digest: str
     style: tuple[Mapping[str, Any], ...]
     sampling: Sampling
-    rule: CheckpointRule
+    rule: CheckpointPolicy
     suffix: str
     suffix_tokens: int
     samples: int
@@ -90,7 +90,7 @@ class Manifest:
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
-    trials: ModelCard | None = None
+    trials: ModelInfo | None = None
     caveats: tuple[Caveat, ...] = ()
     no_thinking_accepted: bool = False
     timeouts: int = 0
@@ -110,19 +110,19 @@ class Manifest:
         return Manifest(
             **{
                 **values,
-                "trials": ModelCard(**trials) if trials else None,
+                "trials": ModelInfo(**trials) if trials else None,
                 "caveats": tuple(map(Caveat, values.get("caveats", ()))),
-                "model": ModelCard(**values["model"]),
+                "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
-                "rule": CheckpointRule(**values["rule"]),
+                "rule": CheckpointPolicy(**values["rule"]),
                 "abilities": frozenset(abilities),
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedQuestion:
     """One question as it was recorded.
 
     Attributes:
@@ -157,7 +157,7 @@ class Recording:
 
     manifest: Manifest
     # asyncio writes out the result of a main task when it ends; this one would take longer than to make it
-    questions: tuple[Recorded, ...] = field(repr=False)
+    questions: tuple[RecordedQuestion, ...] = field(repr=False)
 
     @property
     def samples(self) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply
+from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
-from karui.core.forge import Forge
-from karui.core.solve import Flow
-from karui.core.watch import Watcher
+from karui.core.flow_tree import Flow
+from karui.core.request import Reply, Request
+from karui.core.watcher import Watcher
 
 
 class Family(StrEnum):
@@ -148,7 +148,7 @@ class Technique:
     shared: ClassVar[bool] = False
     takes_quantized: ClassVar[bool] = False
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         """Once, offline: makes new weights from the model in the folder `model`, written to `forge.folder`.
 
         What makes it impossible (an architecture, too few right traces) is raised before the long work.
@@ -158,15 +158,15 @@ class Technique:
         """Once, at load: returns the engine's options (as `karui.engines.load` takes them), changed."""
         return options
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         """Once a generation: returns the ask with another prompt or sampling."""
         return ask
 
-    def watch(self, ask: Ask) -> Watcher | None:
+    def watch(self, ask: Request) -> Watcher | None:
         """Within a generation: returns a fresh watcher, None where there is nothing to watch."""
         return None
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         """Between generations: yields asks, returns the reply they come to."""
         reply = yield ask
         assert isinstance(reply, Reply)

@@ -8,8 +8,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.ask import Reply
-from karui.core.bill import Bill, Tally
+from karui.core.request import Reply
+from karui.core.usage import TokenUsage, UsageMeter
 
 SIGNAL_UNIT = 1 / 256
 """Signals are rounded to this (nats) at the engine, so that a stored recording equals the live run."""
@@ -143,7 +143,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RecordedCheckpoint:
     """A checkpoint as it was recorded.
 
     Attributes:
@@ -190,10 +190,10 @@ class Trace:
     answer: str | None
     confidence: float | None
     signals: Signals
-    marks: tuple[Mark, ...]
+    marks: tuple[RecordedCheckpoint, ...]
     thinking_tokens: int
     answer_tokens: int
-    bill: Bill
+    bill: TokenUsage
     time: int
     seconds: float = 0.0
     first_seconds: float = 0.0
@@ -211,7 +211,7 @@ class Trace:
         """Everything generated for this trace, trials included."""
         return self.bill.generated
 
-    def billed(self, bill: Bill, time: int) -> "Trace":
+    def billed(self, bill: TokenUsage, time: int) -> "Trace":
         """Returns this trace with the bill and time of the run it was part of, trials included."""
         values = [getattr(self, name) for name in Trace.__slots__]  # replace() takes three times as long
         values[_BILL], values[_TIME] = bill, time
@@ -225,8 +225,8 @@ class Trace:
         thinking: str,
         signals: Signals,
         trial: Trial | None,
-        tally: Tally,
-        bill: Bill,
+        tally: UsageMeter,
+        bill: TokenUsage,
     ) -> "Trace":
         """Returns a trace cut short where `tally` stands, answering with `trial`."""
         return Trace(

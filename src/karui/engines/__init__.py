@@ -22,7 +22,7 @@ def load(model: str, **options: Any) -> Engine:
         ModelError: There is no such model, it is no model, or it cannot be run here.
     """
     if model.startswith(("http://", "https://")):
-        from karui.engines.openai_http import HttpEngine
+        from karui.engines.openai import HttpEngine
 
         _refuse_kv("A server decides about its KV cache itself", options)
         _refuse_guesses(

@@ -13,12 +13,12 @@ from itertools import count
 from typing import Any, TypeVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
-from karui.core.engine import CheckpointRule, Hear, ModelCard, Reader, unheard
+from karui.core.engine import CheckpointPolicy, Hear, ModelInfo, Reader, unheard
 from karui.core.errors import EngineError, NotRecorded
 from karui.core.recording import Recording
-from karui.core.trace import Mark, Peek, Trace, Trial
-from karui.core.watch import Checkpoint
+from karui.core.request import Request
+from karui.core.trace import Peek, RecordedCheckpoint, Trace, Trial
+from karui.core.watcher import Checkpoint
 
 _T = TypeVar("_T")
 _SLIVER = 1e-7
@@ -122,7 +122,7 @@ class ScriptedStream:
         return self._spent if self._ended else round(self._loop.time()) - self._start
 
     @property
-    def _mark(self) -> Mark:
+    def _mark(self) -> RecordedCheckpoint:
         return self._trace.marks[self._here]
 
     @property
@@ -156,10 +156,10 @@ class ScriptedEngine:
         traces: Mapping[str, Sequence[Trace]],
         *,
         abilities: Iterable[Ability] = tuple(Ability),
-        rule: CheckpointRule = CheckpointRule(),  # noqa: B008 - frozen
+        rule: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008 - frozen
         suffix: str = "",
         suffix_tokens: int = 0,
-        card: ModelCard | None = None,
+        card: ModelInfo | None = None,
         faults: Collection[tuple[str, int]] = (),
     ) -> None:
         """Takes the script.
@@ -173,7 +173,7 @@ class ScriptedEngine:
             card: The model it claims to be.
             faults: (question, sample) of the streams that fail with an `EngineError`.
         """
-        self.card = card or ModelCard("scripted", digest="scripted")
+        self.card = card or ModelInfo("scripted", digest="scripted")
         self.abilities = frozenset(abilities)
         self.rule = rule
         self.suffix = suffix
@@ -197,7 +197,7 @@ class ScriptedEngine:
             faults=faults,
         )
 
-    def open(self, ask: Ask, sample: int, read: Reader) -> ScriptedStream:
+    def open(self, ask: Request, sample: int, read: Reader) -> ScriptedStream:
         """Starts playing; the answers are the script's, `read` is not asked.
 
         Raises:

@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.ask import Ask
 from karui.core.loops import needed_tokens
+from karui.core.request import Request
 from karui.core.trace import Signals, Trace
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 _NARROWEST = 8
 """Windows are never narrower (tokens): fewer tokens say more about words than about sureness."""
@@ -86,7 +86,7 @@ class Floor:
     floor: float
     shared: ClassVar[bool] = False
 
-    def watch(self, ask: Ask) -> "_Floored":
+    def watch(self, ask: Request) -> "_Floored":
         """Returns a fresh watcher."""
         return _Floored(self.window, self.floor)
 
@@ -97,8 +97,8 @@ class _Floored:
     def __init__(self, window: int, floor: float) -> None:
         self._window, self._floor = window, floor
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         """Looks at all groups that have ended; a trace shorter than one is judged as a whole, at its end."""
         if checkpoint.tokens < self._window and not checkpoint.final:
-            return Move.GO
-        return Move.DROP if checkpoint.lowest_confidence(self._window) < self._floor else Move.GO
+            return Action.GO
+        return Action.DROP if checkpoint.lowest_confidence(self._window) < self._floor else Action.GO

@@ -6,8 +6,8 @@ counts in the denominator of every share. Ties go to the answer that was reached
 
 from collections.abc import Iterable, Sequence
 
-from karui.core.ask import Reply
 from karui.core.errors import PlanError
+from karui.core.request import Reply
 from karui.core.trace import Trace
 
 

@@ -5,8 +5,8 @@ from functools import cache
 from math import comb
 from typing import ClassVar
 
-from karui.core.ask import Ask, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._votes import Votes
 
@@ -40,11 +40,11 @@ class AdaptiveConsistency(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         votes = Votes()
         while votes.asked < self.k:
             batch = min(self.batch, self.k - votes.asked)
-            replies = yield Together((ask,) * batch)
+            replies = yield Gather((ask,) * batch)
             assert isinstance(replies, list)
             votes.add(replies)
             if _leads(*votes.top_two()) > self.threshold:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
+from karui.core.flow_tree import Flow
 from karui.core.loops import needed_tokens
-from karui.core.solve import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Signals
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 from karui.faster._confidence import mean, quantile
 from karui.faster._votes import single
 
@@ -51,9 +51,9 @@ class BestOfN(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         warm = self.k if not self.reject else min(self.warm, self.k)
-        replies = yield Together((ask,) * warm)
+        replies = yield Gather((ask,) * warm)
         assert isinstance(replies, list)
         if warm < self.k:
             traces = [single(r) for r in replies]
@@ -61,7 +61,7 @@ class BestOfN(Technique):
             tokens = max(1, round(self.after * median))
             floor = quantile([certainty(t.signals.prefix(tokens), self.by) for t in traces], self.reject)
             late = ask.watched(Judge(tokens, floor, self.by))
-            more = yield Together((late,) * (self.k - warm))
+            more = yield Gather((late,) * (self.k - warm))
             assert isinstance(more, list)
             replies = [*replies, *more]
         best, most = None, 0.0
@@ -89,7 +89,7 @@ class Judge:
     by: str
     shared: ClassVar[bool] = False
 
-    def watch(self, ask: Ask) -> "_Judged":
+    def watch(self, ask: Request) -> "_Judged":
         """Returns a fresh watcher."""
         return _Judged(self)
 
@@ -101,11 +101,11 @@ class _Judged:
         self._judge = judge
         self._done = False
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         """Judges once; a trace that ended before is kept."""
         judge = self._judge
         if self._done or checkpoint.final or checkpoint.tokens < judge.tokens:
-            return Move.GO
+            return Action.GO
         self._done = True
         sure = certainty(checkpoint.signals.prefix(judge.tokens), judge.by)
-        return Move.DROP if sure < judge.floor else Move.GO
+        return Action.DROP if sure < judge.floor else Action.GO

@@ -8,9 +8,9 @@ from math import isnan
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from karui.core.ask import Ask, Reply, Together
 from karui.core.errors import InputError, PlanError, UnknownName
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
 
 Scorer: TypeAlias = Callable[[str, str], float]
@@ -46,8 +46,8 @@ class BestOfScored(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
-        replies = yield Together((ask,) * self.k)
+    def flow(self, ask: Request) -> Flow:
+        replies = yield Gather((ask,) * self.k)
         assert isinstance(replies, list)
         best, most = None, 0.0
         for reply in replies:

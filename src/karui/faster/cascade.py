@@ -6,10 +6,10 @@ from math import exp
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 from karui.faster._votes import vote
 
 
@@ -77,7 +77,7 @@ class Cascade(Technique):
     def models(self) -> Mapping[str, int]:
         return {self.model: self._asked}
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         if ask.model != "main":  # asked by another cascade, of a model that comes before this one's
             reply = yield ask
             assert isinstance(reply, Reply)
@@ -85,7 +85,7 @@ class Cascade(Technique):
         first = replace(ask, model=self.model)
         if self.tokens:
             first = first.watched(Budget(self.tokens))
-        replies = yield Together((first,) * self._asked)
+        replies = yield Gather((first,) * self._asked)
         assert isinstance(replies, list)
         tried = self._tried(replies)
         if tried.answer is not None and self.sureness(replies) >= self.threshold:
@@ -117,7 +117,7 @@ class Budget:
     tokens: int
     shared: ClassVar[bool] = False
 
-    def watch(self, ask: Ask) -> "_Budgeted":
+    def watch(self, ask: Request) -> "_Budgeted":
         """Returns a fresh watcher."""
         return _Budgeted(self.tokens)
 
@@ -128,6 +128,6 @@ class _Budgeted:
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         """Answers as soon as the tokens are spent."""
-        return Move.GO if checkpoint.final or checkpoint.tokens < self._tokens else Move.ANSWER
+        return Action.GO if checkpoint.final or checkpoint.tokens < self._tokens else Action.ANSWER

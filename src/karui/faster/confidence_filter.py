@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._confidence import Floor, lowest, quantile, window_of
 from karui.faster._votes import single, weighted_vote
@@ -51,8 +51,8 @@ class ConfidenceFilter(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
-        replies = yield Together((ask,) * self.warm)
+    def flow(self, ask: Request) -> Flow:
+        replies = yield Gather((ask,) * self.warm)
         assert isinstance(replies, list)
         traces = [single(r) for r in replies]
         window = window_of(traces, self.window)
@@ -67,7 +67,7 @@ class ConfidenceFilter(Technique):
             if agreed or asked >= self.k:
                 return reply
             batch = min(self.batch, self.k - asked)
-            more = yield Together((watched,) * batch)
+            more = yield Gather((watched,) * batch)
             assert isinstance(more, list)
             asked += batch
             passed += _passed(more, window, floor)

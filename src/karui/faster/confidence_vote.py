@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._confidence import bottom, lowest, mean, quantile, tail, window_of
 from karui.faster._votes import single, weighted_vote
@@ -49,8 +49,8 @@ class ConfidenceVote(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
-        replies = yield Together((ask,) * self.k)
+    def flow(self, ask: Request) -> Flow:
+        replies = yield Gather((ask,) * self.k)
         assert isinstance(replies, list)
         weights = self._weights(replies)
         answered = [w for r, w in zip(replies, weights, strict=True) if r.answer is not None]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ExitEntropy(Technique):
         require(0 < self.alpha <= 1, self, "alpha lies in (0, 1]")
         require(self.every >= 1, self, "every must be at least 1")
 
-    def watch(self, ask: Ask) -> "_Entropy":
+    def watch(self, ask: Request) -> "_Entropy":
         return _Entropy(self)
 
 
@@ -49,12 +49,12 @@ class _Entropy:
         self._looks = 0
         self._mean = self._variance = 0.0
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         knobs = self._knobs
         if checkpoint.final or checkpoint.index - self._looked < knobs.every:
-            return Move.GO
+            return Action.GO
         if checkpoint.peek is None:
-            return Move.PEEK
+            return Action.PEEK
         self._looked = checkpoint.index
         entropy = checkpoint.peek.entropy
         if self._looks:
@@ -64,4 +64,4 @@ class _Entropy:
             self._mean = entropy
         self._looks += 1
         settled = self._looks > knobs.least and self._variance < knobs.delta
-        return Move.ANSWER if settled else Move.GO
+        return Action.ANSWER if settled else Action.GO

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ask import Ask, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._votes import vote
 
@@ -36,7 +36,7 @@ class FirstOf(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
-        replies = yield Together((ask,) * self.k, first=self.m)
+    def flow(self, ask: Request) -> Flow:
+        replies = yield Gather((ask,) * self.k, first=self.m)
         assert isinstance(replies, list)
         return vote(replies, asked=self.m)

@@ -5,9 +5,9 @@ from math import exp
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class GiveUp(Technique):
         steep = (tokens - self.after) / (self.width * self.after)
         return self.floor / (1 + exp(-min(steep, 60.0))) if steep > -60 else 0.0
 
-    def watch(self, ask: Ask) -> "_GiveUp":
+    def watch(self, ask: Request) -> "_GiveUp":
         return _GiveUp(self)
 
 
@@ -73,19 +73,19 @@ class _GiveUp:
         self._looked = -1  # the checkpoint of the last look
         self._sure: float | None = None  # smoothed
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         knobs = self._knobs
         if checkpoint.final or checkpoint.index - self._looked < knobs.every:
-            return Move.GO
+            return Action.GO
         if knobs.by == "trial":
             if checkpoint.trial is None:
-                return Move.TRIAL
+                return Action.TRIAL
             sure = checkpoint.trial.confidence if checkpoint.trial.answer is not None else 0.0
         else:
             if checkpoint.peek is None:
-                return Move.PEEK
+                return Action.PEEK
             sure = checkpoint.peek.probability
         self._looked = checkpoint.index
         sure = sure or 0.0
         self._sure = sure if self._sure is None else self._sure + knobs.alpha * (sure - self._sure)
-        return Move.DROP if self._sure <= knobs.threshold(checkpoint.tokens) else Move.GO
+        return Action.DROP if self._sure <= knobs.threshold(checkpoint.tokens) else Action.GO

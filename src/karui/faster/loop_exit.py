@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
 from karui.core.loops import LoopDetector
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LoopExit(Technique):
         if self.then == "answer":
             object.__setattr__(self, "needs", self.needs | {Ability.TRIALS})
 
-    def watch(self, ask: Ask) -> "_LoopExit":
+    def watch(self, ask: Request) -> "_LoopExit":
         return _LoopExit(self)
 
 
@@ -49,14 +49,14 @@ class _LoopExit:
         self._detector = LoopDetector()
         self._waited = 0
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         if checkpoint.final:
-            return Move.GO
+            return Action.GO
         self._detector.read(checkpoint.text)
         if not self._detector.going_on:
             self._waited = 0
-            return Move.GO
+            return Action.GO
         self._waited += 1
         if self._waited <= self._knobs.patience:
-            return Move.GO
-        return Move.ANSWER if self._knobs.then == "answer" else Move.DROP
+            return Action.GO
+        return Action.ANSWER if self._knobs.then == "answer" else Action.DROP

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Reply, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Reply, Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 from karui.faster._votes import vote
 
 
@@ -53,9 +53,9 @@ class ParallelProbe(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         board = Board(self)
-        replies = yield Together((ask.watched(board),) * self.k)
+        replies = yield Gather((ask.watched(board),) * self.k)
         assert isinstance(replies, list)
         return vote(replies) if board.consensus is None else board.reply(replies)
 
@@ -81,7 +81,7 @@ class Board:
         self._majority: str | None = None
         self._repeats = 0
 
-    def watch(self, ask: Ask) -> "_Branch":
+    def watch(self, ask: Request) -> "_Branch":
         """Returns the watcher of one more trace."""
         branch = _Branch(self, self._knobs)
         self._branches.append(branch)
@@ -157,22 +157,22 @@ class _Branch:
         self.seen = 0  # majorities taken when it last answered
         self.done = self.dropped = False
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         """Posts this trace's answer, unless it has only just done so, and leaves when it is time."""
         board = self._board
         if checkpoint.final:
             self.answer = checkpoint.trial.answer if checkpoint.trial else None
             self.done = True
             board.posted(self)
-            return Move.GO
+            return Action.GO
         if board.consensus is not None:
             self.done = True
-            return Move.DROP
+            return Action.DROP
         place = checkpoint.tokens // self._knobs.every
         if place <= self.place:
-            return Move.GO
+            return Action.GO
         if checkpoint.trial is None:
-            return Move.TRIAL
+            return Action.TRIAL
         board.reach(place)
         self.answer, self.place = checkpoint.trial.answer, place
         self._probes += 1
@@ -183,5 +183,5 @@ class _Branch:
         board.posted(self)
         if board.consensus is not None:
             self.done = True
-            return Move.ANSWER if board.consensus == self.answer else Move.DROP
-        return Move.DROP if self.dropped else Move.GO
+            return Action.ANSWER if board.consensus == self.answer else Action.DROP
+        return Action.DROP if self.dropped else Action.GO

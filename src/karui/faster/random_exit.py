@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RandomExit(Technique):
     def __post_init__(self) -> None:
         require(0 <= self.chance <= 1, self, "chance is a probability")
 
-    def watch(self, ask: Ask) -> "_Lots":
+    def watch(self, ask: Request) -> "_Lots":
         return _Lots(self.chance, f"{self.seed}\0{ask.question}\0")
 
 
@@ -42,9 +42,9 @@ class _Lots:
     def __init__(self, chance: float, salt: str) -> None:
         self._chance, self._salt = chance, salt
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         if checkpoint.final:
-            return Move.GO
+            return Action.GO
         seen = f"{checkpoint.index}\0{checkpoint.tokens}\0{checkpoint.text}"
         lot = sha256((self._salt + seen).encode()).digest()
-        return Move.ANSWER if int.from_bytes(lot[:8], "big") < self._chance * 2**64 else Move.GO
+        return Action.ANSWER if int.from_bytes(lot[:8], "big") < self._chance * 2**64 else Action.GO

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ask import Ask, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._votes import vote
 
@@ -34,7 +34,7 @@ class SelfConsistency(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
-        replies = yield Together((ask,) * self.k)
+    def flow(self, ask: Request) -> Flow:
+        replies = yield Gather((ask,) * self.k)
         assert isinstance(replies, list)
         return vote(replies)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TokenBudget(Technique):
     def __post_init__(self) -> None:
         require(self.tokens >= 0, self, "tokens must not be negative")
 
-    def watch(self, ask: Ask) -> "_Budget":
+    def watch(self, ask: Request) -> "_Budget":
         return _Budget(self.tokens)
 
 
@@ -39,7 +39,7 @@ class _Budget:
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         if checkpoint.final or checkpoint.tokens < self._tokens:
-            return Move.GO
-        return Move.ANSWER
+            return Action.GO
+        return Action.ANSWER

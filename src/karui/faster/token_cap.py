@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TokenCap(Technique):
     def __post_init__(self) -> None:
         require(self.tokens >= 0, self, "tokens must not be negative")
 
-    def watch(self, ask: Ask) -> "_Cap":
+    def watch(self, ask: Request) -> "_Cap":
         return _Cap(self.tokens)
 
 
@@ -39,8 +39,8 @@ class _Cap:
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         # A trace still thinking at exactly the number outlives it; one that ended there does not.
         if checkpoint.tokens > self._tokens or (checkpoint.tokens == self._tokens and not checkpoint.final):
-            return Move.DROP
-        return Move.GO
+            return Action.DROP
+        return Action.GO

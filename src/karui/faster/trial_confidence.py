@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 _TURNS = re.compile(r"\b(wait|alternatively|hmm|but|however|check|again)\b", re.IGNORECASE)
 """Words that mark a transition between thoughts; the paper watches for "Wait" or "Alternatively"."""
@@ -48,7 +48,7 @@ class TrialConfidence(Technique):
             # A recording without text would never show a word: refused, rather than silently never stopped.
             object.__setattr__(self, "needs", self.needs | {Ability.TEXT})
 
-    def watch(self, ask: Ask) -> "_Confidence":
+    def watch(self, ask: Request) -> "_Confidence":
         return _Confidence(self)
 
 
@@ -59,26 +59,26 @@ class _Confidence:
         self._knobs = knobs
         self._looked = -1  # the checkpoint of the last look
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         knobs = self._knobs
         if checkpoint.final or checkpoint.index - self._looked < knobs.every:
-            return Move.GO
+            return Action.GO
         if knobs.turns and not _TURNS.search(checkpoint.text):
-            return Move.GO
+            return Action.GO
         trial = checkpoint.trial
         if trial is None:
             move = self._first(checkpoint)
-            if move is not Move.GO:
+            if move is not Action.GO:
                 return move
         self._looked = checkpoint.index
         if trial is None or trial.answer is None or trial.confidence is None:
-            return Move.GO
-        return Move.ANSWER if trial.confidence >= knobs.threshold else Move.GO
+            return Action.GO
+        return Action.ANSWER if trial.confidence >= knobs.threshold else Action.GO
 
-    def _first(self, checkpoint: Checkpoint) -> Move:
+    def _first(self, checkpoint: Checkpoint) -> Action:
         """Returns what to do before there is a trial; `GO` where the gate stays shut."""
         if not self._knobs.gate:
-            return Move.TRIAL
+            return Action.TRIAL
         if checkpoint.peek is None:
-            return Move.PEEK
-        return Move.TRIAL if checkpoint.peek.probability >= self._knobs.gate else Move.GO
+            return Action.PEEK
+        return Action.TRIAL if checkpoint.peek.probability >= self._knobs.gate else Action.GO

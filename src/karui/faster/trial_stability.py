@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.watch import Checkpoint, Move
+from karui.core.watcher import Action, Checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TrialStability(Technique):
         if self.peek:
             object.__setattr__(self, "needs", self.needs | {Ability.PEEKS})
 
-    def watch(self, ask: Ask) -> "_Stability":
+    def watch(self, ask: Request) -> "_Stability":
         return _Stability(self)
 
 
@@ -50,13 +50,13 @@ class _Stability:
         self._row = 0
         self._counted = -1  # the last checkpoint that counted
 
-    def see(self, checkpoint: Checkpoint) -> Move:
+    def see(self, checkpoint: Checkpoint) -> Action:
         if checkpoint.index == self._counted:
             return self._decide(checkpoint)  # asked again, with the trial it wanted
         if checkpoint.final or checkpoint.index - self._counted < self._knobs.every:
-            return Move.GO
+            return Action.GO
         if checkpoint.trial is None and not (self._knobs.peek and checkpoint.peek):
-            return Move.PEEK if self._knobs.peek else Move.TRIAL
+            return Action.PEEK if self._knobs.peek else Action.TRIAL
         self._count(checkpoint)
         return self._decide(checkpoint)
 
@@ -69,12 +69,12 @@ class _Stability:
         self._row = 0 if answer is None else self._row + 1 if answer == self._last else 1
         self._last = answer
 
-    def _decide(self, checkpoint: Checkpoint) -> Move:
+    def _decide(self, checkpoint: Checkpoint) -> Action:
         if self._row < self._knobs.k:
-            return Move.GO
+            return Action.GO
         if checkpoint.trial is None:
-            return Move.TRIAL
+            return Action.TRIAL
         if checkpoint.trial.answer is None:
             self._row = 0  # the peeks agreed on something that cannot be read
-            return Move.GO
-        return Move.ANSWER
+            return Action.GO
+        return Action.ANSWER

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ask import Ask, Together
-from karui.core.solve import Flow
+from karui.core.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.faster._votes import Votes
 
@@ -34,11 +34,11 @@ class WindowedStop(Technique):
     def traces(self) -> int:
         return self.k
 
-    def flow(self, ask: Ask) -> Flow:
+    def flow(self, ask: Request) -> Flow:
         votes = Votes()
         while votes.asked < self.k:
             window = min(self.window, self.k - votes.asked)
-            replies = yield Together((ask,) * window)
+            replies = yield Gather((ask,) * window)
             assert isinstance(replies, list)
             votes.add(replies)
             answer = replies[0].answer

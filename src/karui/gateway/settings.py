@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from karui.core.errors import InputError, UnknownName
-from karui.gateway.breaker import BreakerRule
-from karui.gateway.guard import Limits
-from karui.gateway.limits import Bounds
-from karui.gateway.stage import StageRule
-from karui.gateway.state import Price
+from karui.gateway.backends.circuit_breaker import BreakerRule
+from karui.gateway.requests.admission import Limits
+from karui.gateway.rollout.drift_guard import GuardConfig
+from karui.gateway.rollout.stages import StageRule
+from karui.gateway.status import Price
 
 CLIENT_KEY, OPERATOR_KEY = "KARUI_SERVE_KEY", "KARUI_OPERATOR_KEY"
 """Environment variables: what clients have to give, and what changes of stage and guard have to."""
@@ -76,8 +76,8 @@ class Settings:
     keep_hours: float = 0.0
     keep: str = "karui-kept.sqlite3"
     redact: Mapping[str, str] = field(default_factory=dict)
-    limits: Bounds = field(default_factory=Bounds)
-    guard: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=Limits)
+    guard: GuardConfig = field(default_factory=GuardConfig)
     breaker: BreakerRule = field(default_factory=BreakerRule)
     rollout: StageRule = field(default_factory=StageRule)
     table: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.measure.footing import Axis, Footing
+from karui.measure.cost_model import Axis, CostModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Interaction:
         return asdict(self)
 
 
-def interaction(base: Outcomes, a: Outcomes, b: Outcomes, both: Outcomes, footing: Footing) -> Interaction:
+def interaction(base: Outcomes, a: Outcomes, b: Outcomes, both: Outcomes, footing: CostModel) -> Interaction:
     """Compares a composed plan with its two parts, on the same questions.
 
     Raises:

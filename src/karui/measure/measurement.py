@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.technique import Family
 from karui.measure.accuracy import brier, confidently_wrong, expected_calibration_error
-from karui.measure.derived import accuracy_efficiency_score
-from karui.measure.footing import Footing
+from karui.measure.cost_model import CostModel
 from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
+from karui.measure.paper_metrics import accuracy_efficiency_score
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Measurement:
         kv_bytes: Mean peak of the KV cache for one question, bytes; None likewise.
         weight_bytes: Bytes of the weights of all models it keeps loaded; 0 where unknown.
         time: Token-time, p50 and p95.
-        seconds: p50 and p95 of the wall time when live, else estimated (`Footing.seconds`); None if unknown.
+        seconds: p50 and p95 of the wall time when live, else by `CostModel.seconds`; None if unknown.
         first_answer_seconds: The same up to the answer's first token; live only.
         cost: Money per 1,000 questions; None where no prices were stated.
         kinds: By kind: questions, accuracy, tokens, truncated and looped share.
@@ -132,7 +132,7 @@ class Comparison:
         return asdict(self)
 
 
-def measure(outcomes: Outcomes, footing: Footing, *, confident: float = CONFIDENT) -> Measurement:
+def measure(outcomes: Outcomes, footing: CostModel, *, confident: float = CONFIDENT) -> Measurement:
     """Sums up one plan's outcomes."""
     plan = outcomes.plan
     time = np.nanpercentile(outcomes.time, [50, 95])
@@ -173,7 +173,7 @@ def measure(outcomes: Outcomes, footing: Footing, *, confident: float = CONFIDEN
 
 
 def compare(
-    baseline: Outcomes, plan: Outcomes, footing: Footing, *, confident: float = CONFIDENT
+    baseline: Outcomes, plan: Outcomes, footing: CostModel, *, confident: float = CONFIDENT
 ) -> Comparison:
     """Compares a plan with the baseline, question by question.
 
@@ -264,7 +264,7 @@ def _by_kind(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
     }
 
 
-def _by_model(outcomes: Outcomes, footing: Footing) -> dict[str, dict[str, Any]]:
+def _by_model(outcomes: Outcomes, footing: CostModel) -> dict[str, dict[str, Any]]:
     prompt = BILL_FIELDS.index("prompt")
     found = {}
     for model, card in outcomes.models.items():
@@ -298,7 +298,7 @@ def _mean(values: Floats | None) -> float | None:
     return None if values is None else float(values.mean())
 
 
-def _seconds_ratio(footing: Footing, plan: Outcomes, baseline: Outcomes) -> float | None:
+def _seconds_ratio(footing: CostModel, plan: Outcomes, baseline: Outcomes) -> float | None:
     above, below = footing.seconds(plan), footing.seconds(baseline)
     if above is None or below is None:
         return None

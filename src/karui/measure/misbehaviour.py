@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.loops import loop_tokens, looped
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace
 from karui.measure.intervals import Interval, by_question, mean_interval, paired_difference
 
@@ -83,7 +83,7 @@ def misbehaviour(recording: Recording, label: str = "", first: Recording | None 
     )
 
 
-def was_right(question: Recorded, trace: Trace) -> bool:
+def was_right(question: RecordedQuestion, trace: Trace) -> bool:
     """Whether a trial on the way gave the right answer."""
     return any(m.trial is not None and question.correct(m.trial.answer) for m in trace.marks)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from karui.core.loops import loop_tokens
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import Trace
-from karui.measure.derived import answer_convergence, outcome_efficiency
+from karui.measure.paper_metrics import answer_convergence, outcome_efficiency
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _settled(trace: Trace) -> float:
     return answer_convergence(places, [a for _, a in tried] + [trace.answer], trace.thinking_tokens)
 
 
-def _first_right(question: Recorded, trace: Trace) -> int:
+def _first_right(question: RecordedQuestion, trace: Trace) -> int:
     found = (m.tokens for m in trace.marks if m.trial and question.correct(m.trial.answer))
     return needed(trace, next(found, trace.thinking_tokens))
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from karui.core.bill import Bill
-from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, End, Mark, Peek, Signals, Trace, Trial
+from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, End, Peek, RecordedCheckpoint, Signals, Trace, Trial
+from karui.core.usage import TokenUsage
 
 SIGNALS = ("logprob", "entropy", "confidence")
 
@@ -50,7 +50,7 @@ SCHEMA = pa.schema(
         ("confidence", pa.float64()),
         ("thinking_tokens", pa.int32()),
         ("answer_tokens", pa.int32()),
-        ("bill", pa.struct([(name, pa.int64()) for name in Bill.__slots__])),
+        ("bill", pa.struct([(name, pa.int64()) for name in TokenUsage.__slots__])),
         ("time", pa.int64()),
         ("seconds", pa.float64()),
         ("first_seconds", pa.float64()),
@@ -149,7 +149,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
         n: [getattr(t, n) for t in traces] for n in _PLAIN_COLUMNS if hasattr(Trace, n)
     }
     columns |= {n: [getattr(t, n) for t in traces] for n in _LATER}
-    columns["bill"] = [{name: getattr(t.bill, name) for name in Bill.__slots__} for t in traces]
+    columns["bill"] = [{name: getattr(t.bill, name) for name in TokenUsage.__slots__} for t in traces]
     columns["right"] = [list(r.right) for r in rows]
     columns["marks"] = [[_mark_fields(m) for m in t.marks] for t in traces]
     for name in SIGNALS:
@@ -157,7 +157,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _mark_fields(mark: Mark) -> dict[str, Any]:
+def _mark_fields(mark: RecordedCheckpoint) -> dict[str, Any]:
     fields: dict[str, Any] = {"tokens": mark.tokens, "chars": mark.chars, "tried": mark.trial is not None}
     if (trial := mark.trial) is not None:
         fields |= {"answer": trial.answer, "text": trial.text}
@@ -215,7 +215,7 @@ def _rows(table: pa.Table, signals: bool) -> Iterator[Row]:
             marks=tuple(marks[mark_at[i] : mark_at[i + 1]]),
             thinking_tokens=thought,
             answer_tokens=answered,
-            bill=Bill(*bill),
+            bill=TokenUsage(*bill),
             time=time,
             seconds=seconds[0],
             first_seconds=seconds[1],
@@ -231,7 +231,7 @@ def _one(table: pa.Table, name: str) -> Any:
     return chunks[0] if chunks else pa.array([], SCHEMA.field(name).type)
 
 
-def _marks(column: pa.ListArray) -> tuple[list[Mark], list[int]]:
+def _marks(column: pa.ListArray) -> tuple[list[RecordedCheckpoint], list[int]]:
     structs = column.flatten()
     fields: list[list[Any]] = [f.to_pylist() for f in structs.flatten()]
     if len(fields) == len(_MARK) - _REQUESTS:
@@ -256,5 +256,5 @@ def _marks(column: pa.ListArray) -> tuple[list[Mark], list[int]]:
                 sent,
                 cached,
             )
-        made.append(Mark(tokens, chars, trial))
+        made.append(RecordedCheckpoint(tokens, chars, trial))
     return made, _offsets(column)

@@ -12,13 +12,13 @@ from pathlib import Path
 from time import monotonic
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Sampling
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
-from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.trace import Mark, Trace
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Request, Sampling
+from karui.core.trace import RecordedCheckpoint, Trace
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.reference import self_reference
@@ -134,8 +134,10 @@ async def record(
     style.check(engine.abilities, f"the engine of {engine.card.name}")
     manifest = manifest_of(engine, task, style=style, sampling=sampling, samples=samples, seed=seed)
     manifest = replace(manifest, no_thinking_accepted=accept_no_thinking)
-    asks = {q.id: style.rewrite(Ask(q.id, task.prompt(q), sampling)) for q in task.questions}
-    questions = [Recorded(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions]
+    asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), sampling)) for q in task.questions}
+    questions = [
+        RecordedQuestion(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions
+    ]
     with Writer(folder, manifest, questions) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
@@ -158,7 +160,7 @@ class _Session:
         self,
         engine: Engine,
         task: Task,
-        asks: dict[str, Ask],
+        asks: dict[str, Request],
         writer: Writer,
         samples: int,
         on_progress: Callable[[Progress], None] | None,
@@ -237,11 +239,11 @@ class _Session:
             if len(self._early) == len(self._first):
                 refuse_empty(self._writer.manifest, self._early)
 
-    async def _trace(self, ask: Ask, sample: int, read: Reader) -> Trace:
+    async def _trace(self, ask: Request, sample: int, read: Reader) -> Trace:
         """Lets one stream think to its end, and tries the answer at every checkpoint."""
         stream = self._engine.open(ask, sample, read)
         tries = Ability.TRIALS in self._engine.abilities
-        marks: list[Mark] = []
+        marks: list[RecordedCheckpoint] = []
         reached = chars = 0
         try:
             while not isinstance(step := await stream.advance(), Trace):
@@ -250,7 +252,7 @@ class _Session:
                 chars += len(step.text)
                 trial = await stream.trial() if tries else None
                 self._tokens += trial.tokens if trial else 0
-                marks.append(Mark(reached, chars, trial))
+                marks.append(RecordedCheckpoint(reached, chars, trial))
                 if monotonic() - self._reported >= _REPORT_SECONDS:
                     self._report()
         except BaseException:

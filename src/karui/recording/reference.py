@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import replace
 
-from karui.core.recording import Recorded, Recording
+from karui.core.recording import RecordedQuestion, Recording
 
 
-def majority(question: Recorded) -> str | None:
+def majority(question: RecordedQuestion) -> str | None:
     """Returns the canonical answer most traces gave (ties: the one given first), None where none did."""
     votes = Counter(t.answer for t in question.traces if t.answer is not None)
     return votes.most_common(1)[0][0] if votes else None

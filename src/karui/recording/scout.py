@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from karui.core.ask import Prompt
-from karui.core.bill import Tally
 from karui.core.errors import InputError
-from karui.core.recording import Caveat, Recorded, Recording
-from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
+from karui.core.recording import Caveat, RecordedQuestion, Recording
+from karui.core.request import Prompt
+from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
+from karui.core.usage import UsageMeter
 from karui.recording.columns import answers
 from karui.recording.importing import imported
 
@@ -111,7 +111,7 @@ def _read(file: Path) -> list[Any]:
 
 def _recorded(
     name: str, given: _Question, trial_tokens: int, unread_votes: bool, limit: int | None
-) -> Recorded:
+) -> RecordedQuestion:
     def read(answer: str | None) -> str | None:
         return None if not answer or (answer == UNREAD and not unread_votes) else answer
 
@@ -125,18 +125,26 @@ def _recorded(
     for index, (forced, tokens, final) in enumerate(given.each_branch):
         places = range(given.probe_freq, tokens, given.probe_freq)
         # One answer in many branches is said to be forced past the branch's own end; that is no place in it.
-        marks = (Mark(place, 0, trial(answer)) for place, answer in zip(places, forced, strict=False))
+        marks = (
+            RecordedCheckpoint(place, 0, trial(answer)) for place, answer in zip(places, forced, strict=False)
+        )
         cut = limit is not None and tokens >= limit
         traces.append(_trace(name, index, tokens, read(final), marks, cut=cut))
     verdicts = {a: a == given.gold_answer for a in sorted(set().union(*map(answers, traces)))}
-    return Recorded(name, "", given.gold_answer, Prompt(given.question), tuple(traces), verdicts)
+    return RecordedQuestion(name, "", given.gold_answer, Prompt(given.question), tuple(traces), verdicts)
 
 
 def _trace(
-    question: str, sample: int, tokens: int, answer: str | None, marks: Iterable[Mark], *, cut: bool
+    question: str,
+    sample: int,
+    tokens: int,
+    answer: str | None,
+    marks: Iterable[RecordedCheckpoint],
+    *,
+    cut: bool,
 ) -> Trace:
     """Returns a branch: all of it is thinking, as the files do not tell where an answer begins."""
-    tally = Tally(0, 0, 0)
+    tally = UsageMeter(0, 0, 0)
     tally.think(tokens)
     return Trace(
         question=question,

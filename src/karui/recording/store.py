@@ -18,10 +18,10 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Any, Self
 
-from karui.core.ask import Prompt
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
-from karui.core.recording import FORMAT, Manifest, Recorded, Recording
+from karui.core.recording import FORMAT, Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt
 from karui.core.trace import Trace
 from karui.recording import columns
 from karui.recording.files import PARTIAL, make_folder, reading, write
@@ -39,7 +39,12 @@ class Writer:
     """
 
     def __init__(
-        self, path: Path | str, manifest: Manifest, questions: Sequence[Recorded], *, level: int = FAST
+        self,
+        path: Path | str,
+        manifest: Manifest,
+        questions: Sequence[RecordedQuestion],
+        *,
+        level: int = FAST,
     ) -> None:
         """Begins the recording at `path`, or goes on with the one that is there.
 
@@ -114,7 +119,7 @@ class Writer:
         if not isinstance(error, StorageError):
             self.flush()
 
-    def _join(self, questions: Sequence[Recorded]) -> None:
+    def _join(self, questions: Sequence[RecordedQuestion]) -> None:
         before = read_manifest(self.path)
         check_same(before, self.manifest, self.path)
         if _questions_text(questions) != _read_text(self.path / QUESTIONS):
@@ -169,7 +174,7 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
             )
 
 
-def _card(card: ModelCard | None) -> str:
+def _card(card: ModelInfo | None) -> str:
     """Returns what tells a model from others: its digest, its name where that is unknown."""
     return (card.digest or card.name) if card else "the model's own"
 
@@ -310,7 +315,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
-def _questions_text(questions: Iterable[Recorded]) -> str:
+def _questions_text(questions: Iterable[RecordedQuestion]) -> str:
     lines = []
     for q in questions:
         fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": _prompt_fields(q.prompt)}
@@ -332,7 +337,7 @@ def _read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
 
 
-def _read_questions(path: Path) -> list[Recorded]:
+def _read_questions(path: Path) -> list[RecordedQuestion]:
     questions = []
     with reading(path / QUESTIONS):
         # not splitlines(): a question may hold any of the other characters that it takes for line ends
@@ -344,6 +349,6 @@ def _read_questions(path: Path) -> list[Recorded]:
             prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(
-                Recorded(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})
+                RecordedQuestion(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})
             )
     return questions

@@ -17,13 +17,13 @@ from time import monotonic
 from typing import cast
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
-from karui.core.bill import Bill
-from karui.core.engine import CheckpointRule, Engine, Outline, Retells, Told
+from karui.core.engine import CheckpointPolicy, Engine, Outline, Retells, Told
 from karui.core.errors import EngineError, InputError, PlanError
 from karui.core.question import Verifier
-from karui.core.recording import Caveat, Manifest, Recorded, Recording
-from karui.core.trace import End, Mark, Trace
+from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
+from karui.core.request import Request
+from karui.core.trace import End, RecordedCheckpoint, Trace
+from karui.core.usage import TokenUsage
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.store import Writer, load
@@ -84,10 +84,10 @@ class Progress:
     trials: int
 
 
-def spaced(every: int) -> CheckpointRule:
+def spaced(every: int) -> CheckpointPolicy:
     """Returns a rule with checkpoints at most `every` tokens apart, and steps in proportion to the usual."""
-    usual = CheckpointRule()
-    return CheckpointRule(every, max(1, every * usual.least // usual.every), usual.steps)
+    usual = CheckpointPolicy()
+    return CheckpointPolicy(every, max(1, every * usual.least // usual.every), usual.steps)
 
 
 async def estimate(recording: Recording, engine: Engine, *, trial_tokens: int = 24) -> Estimate:
@@ -187,7 +187,7 @@ def manifest_of(before: Manifest, engine: Engine, *, same_model: bool) -> Manife
     )
 
 
-def spent(recording: Recording) -> Bill:
+def spent(recording: Recording) -> TokenUsage:
     """Returns every token that adding trials to a recording has cost.
 
     Prompt tokens are what was prefilled. Where trials are forks in this process, prompt and text are read
@@ -205,7 +205,7 @@ def spent(recording: Recording) -> Bill:
         else:
             suffixes = len(made) * recording.manifest.suffix_tokens
             prompt += trace.bill.prompt + trace.marks[-1].tokens + suffixes
-    return Bill(prompt=prompt, cached=cached, trial=trial)
+    return TokenUsage(prompt=prompt, cached=cached, trial=trial)
 
 
 class _Work:
@@ -242,7 +242,7 @@ class _Work:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, jobs: Iterator[tuple[Recorded, Trace]]) -> None:
+    async def _work(self, jobs: Iterator[tuple[RecordedQuestion, Trace]]) -> None:
         for question, trace in jobs:
             try:
                 tried = await self._tried(question, trace)
@@ -263,17 +263,17 @@ class _Work:
                 self._flushed = now
             self._report()
 
-    async def _tried(self, question: Recorded, trace: Trace) -> Trace:
+    async def _tried(self, question: RecordedQuestion, trace: Trace) -> Trace:
         """Returns the trace in the tokens of the model that continues it, tried at every checkpoint."""
         if not _has_text(trace):
             return replace(trace, marks=())
         stream = self._engine.retell(_ask(self._recording, question), trace.sample, _told(trace), self._read)
-        marks: list[Mark] = []
+        marks: list[RecordedCheckpoint] = []
         chars = 0
         try:
             while not isinstance(step := await stream.advance(), Trace):
                 chars += len(step.text)
-                marks.append(Mark(step.tokens, chars, await stream.trial()))
+                marks.append(RecordedCheckpoint(step.tokens, chars, await stream.trial()))
                 self._trials += 1
                 if monotonic() - self._reported >= _REPORT_SECONDS:
                     self._report()
@@ -285,7 +285,7 @@ class _Work:
             finish=trace.finish, remark=trace.remark,
         )  # fmt: skip
 
-    def _verdicts(self, question: Recorded, trace: Trace) -> dict[str, bool]:
+    def _verdicts(self, question: RecordedQuestion, trace: Trace) -> dict[str, bool]:
         verdicts = dict(question.verdicts)
         for answer in answers(trace) - verdicts.keys():
             verdicts[answer] = self._verifier.verify(question.reference, answer)
@@ -305,7 +305,9 @@ def _prefilled(engine: Engine, outline: Outline) -> int:
     return outline.prompt + places[-1] + len(places) * engine.suffix_tokens
 
 
-async def _outline(engine: Retells, recording: Recording, question: Recorded, trace: Trace) -> Outline:
+async def _outline(
+    engine: Retells, recording: Recording, question: RecordedQuestion, trace: Trace
+) -> Outline:
     stream = engine.retell(_ask(recording, question), trace.sample, _told(trace), lambda _: None)
     try:
         return await stream.outline()
@@ -313,8 +315,8 @@ async def _outline(engine: Retells, recording: Recording, question: Recorded, tr
         stream.stop()
 
 
-def _ask(recording: Recording, question: Recorded) -> Ask:
-    return Ask(question.id, question.prompt, recording.manifest.sampling)
+def _ask(recording: Recording, question: RecordedQuestion) -> Request:
+    return Request(question.id, question.prompt, recording.manifest.sampling)
 
 
 def _told(trace: Trace) -> Told:

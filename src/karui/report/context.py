@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from karui.report.derive import Board, Decision, Entry, board_of, decide, entry_of, subject
-from karui.report.formats import Format
-from karui.report.language import Words
+from karui.i18n.formats import Format
+from karui.i18n.translator import Translator
 from karui.report.savings import Assumptions, Usage
 from karui.report.study import Study
+from karui.report.view_model import Decision, Entry, PlanTable, board_of, decide, entry_of, subject
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Context:
     """
 
     study: Study
-    words: Words
+    words: Translator
     form: Format
-    board: Board
+    board: PlanTable
     decision: Decision
     plan: Entry | None
     assumed: Assumptions
@@ -40,7 +40,7 @@ class Context:
         plan = entry_of(study, subject(study))
         return Context(
             study=study,
-            words=Words(lang, agreement=bool(study.choice.get("agreement"))),
+            words=Translator(lang, agreement=bool(study.choice.get("agreement"))),
             form=Format(lang),
             board=board_of(study),
             decision=decide(study),

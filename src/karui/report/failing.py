@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from karui.choose.baseline import PLAUSIBLE
 from karui.core.failure import BaselineFailure, FailedReply
+from karui.html.markup import Safe, tag
+from karui.i18n.formats import Format
+from karui.i18n.translator import Translator
 from karui.report.context import Context
-from karui.report.formats import Format
-from karui.report.language import Words
-from karui.report.markup import Safe, tag
 
 MOST = 4
 """Reasons on the first screen, which is one sheet of paper."""
@@ -21,7 +21,7 @@ def failure(c: Context) -> BaselineFailure | None:
     return BaselineFailure.from_dict(found) if found else None
 
 
-def how_badly(w: Words, form: Format, failed: BaselineFailure) -> str:
+def how_badly(w: Translator, form: Format, failed: BaselineFailure) -> str:
     """Returns how often the baseline was right, in a sentence."""
     return w(
         f"fails_{failed.kind}",
@@ -34,12 +34,12 @@ def how_badly(w: Words, form: Format, failed: BaselineFailure) -> str:
     )
 
 
-def rule(w: Words, form: Format, failed: BaselineFailure) -> str:
+def rule(w: Translator, form: Format, failed: BaselineFailure) -> str:
     """Returns what counts as a failure."""
     return w("rule_fix", floor=form.percent(failed.floor, 0), plausible=form.percent(PLAUSIBLE, 0))
 
 
-def likely(w: Words, form: Format, failed: BaselineFailure) -> list[tuple[str, str]]:
+def likely(w: Translator, form: Format, failed: BaselineFailure) -> list[tuple[str, str]]:
     """Returns the likely reasons in order, each with what to do about it."""
     return [
         (
@@ -50,7 +50,7 @@ def likely(w: Words, form: Format, failed: BaselineFailure) -> list[tuple[str, s
     ]
 
 
-def told(w: Words, reply: FailedReply) -> list[tuple[str, str]]:
+def told(w: Translator, reply: FailedReply) -> list[tuple[str, str]]:
     """Returns a reply as labels and texts: the question, the reply, what was read and what would be right."""
     read = w("read_nothing") if reply.read is None else reply.read
     end = w.known(reply.end)

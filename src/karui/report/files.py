@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from karui.core.errors import StorageError, UnknownName
+from karui.i18n.report import LANGUAGES
 from karui.report.context import Context
-from karui.report.derive import derived
+from karui.report.decision_text import notice
 from karui.report.markdown import markdown
 from karui.report.page import page
-from karui.report.statement import notice
 from karui.report.study import Study
-from karui.report.words import LANGUAGES
+from karui.report.view_model import derived
 
 FORMATS = ("html", "md", "json")
 

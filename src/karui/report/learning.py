@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from karui.html.markup import Safe, join, number, table, tag
 from karui.report.context import Context
-from karui.report.curve import Panel, draw, panels
-from karui.report.markup import Safe, join, number, table, tag
+from karui.report.learning_curve_chart import Panel, draw, panels
 from karui.report.study import Study
 
 Entry = Mapping[str, Any]

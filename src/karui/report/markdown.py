@@ -4,30 +4,40 @@ import re
 from collections.abc import Sequence
 
 from karui import __version__
-from karui.report import failing, learning, misbehaviour, models, phrases, shipped, statement, tables, tested
+from karui.report import (
+    decision_text,
+    failing,
+    learning,
+    misbehaviour,
+    models,
+    phrases,
+    reference_run,
+    tables,
+    tests_section,
+)
 from karui.report.caveats import caveats
 from karui.report.context import Context
-from karui.report.derive import Board
-from karui.report.money import results
 from karui.report.reproduce import digests, made_with, versions
 from karui.report.savings import MODES
+from karui.report.savings_panel import results
+from karui.report.view_model import PlanTable
 
 
 def markdown(c: Context) -> str:
     """Returns the whole text."""
     w = c.words
-    notice = statement.notice(c)
+    notice = decision_text.notice(c)
     parts = [
         f"> **{text(notice)}**" if notice else "",
-        f"# {statement.SIGNS[c.decision.name]} {text(statement.title(c))}",
+        f"# {decision_text.SIGNS[c.decision.name]} {text(decision_text.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.get("task", ""), date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
         *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
-        f"**{text(statement.lead(c))}**",
+        f"**{text(decision_text.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan['measurement']['label'])}"] if c.plan else []),
-        statement.rule(c),
-        statement.confirmation(c),
-        "\n".join(f"- {label}: {text(value)}" for label, value in statement.facts(c)),
+        decision_text.rule(c),
+        decision_text.confirmation(c),
+        "\n".join(f"- {label}: {text(value)}" for label, value in decision_text.facts(c)),
         _failing(c),
         _savings(c),
         f"## {w('table')}",
@@ -113,7 +123,7 @@ def _savings(c: Context) -> str:
     return "\n".join(lines).replace(" *;", r" \*;").replace(" *\n", " \\*\n")
 
 
-def _rows(c: Context, board: Board) -> str:
+def _rows(c: Context, board: PlanTable) -> str:
     w, form = c.words, c.form
     head = [
         w("plan"),
@@ -238,11 +248,11 @@ def _tested(c: Context) -> str:
         ]
         for t in plans
     ]
-    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tested.saving_on(c)], rows)
+    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tests_section.saving_on(c)], rows)
 
 
 def _shipped(c: Context) -> str:
-    board = shipped.rows(c)
+    board = reference_run.rows(c)
     if board is None:
         return ""
-    return f"## {c.words('shipped')}\n\n{text(shipped.note(c))}\n\n{_rows(c, board)}"
+    return f"## {c.words('shipped')}\n\n{text(reference_run.note(c))}\n\n{_rows(c, board)}"

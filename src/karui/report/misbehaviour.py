@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from karui.html.markup import Safe, number, table, tag
 from karui.report.context import Context
-from karui.report.markup import Safe, number, table, tag
 
 Entry = Mapping[str, Any]
 _SHOWN = 0.0005

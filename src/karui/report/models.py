@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from karui.html.markup import Safe, join, number, table, tag
 from karui.report import misbehaviour
 from karui.report.context import Context
-from karui.report.markup import Safe, join, number, table, tag
 
 Entry = Mapping[str, Any]
 

@@ -5,22 +5,22 @@ from hashlib import sha256
 from importlib.resources import files
 
 from karui import __version__
+from karui.html.markup import Safe, join, tag
 from karui.report import (
     interaction,
-    kinds,
     learning,
     misbehaviour,
     models,
-    picture,
+    pareto_chart,
+    question_kinds,
+    reference_run,
     reproduce,
-    shipped,
     tables,
-    tested,
+    tests_section,
     traces,
 )
 from karui.report.context import Context
-from karui.report.head import head
-from karui.report.markup import Safe, join, tag
+from karui.report.summary_section import head
 
 STYLES = ("base.css", "first.css", "evidence.css", "print.css")
 SCRIPTS = ("savings.js", "picture.js")
@@ -55,18 +55,18 @@ def evidence(c: Context) -> Safe:
     w = c.words
     interval = c.study.baseline["accuracy"]
     sections = [
-        ("picture", picture.section(c)),
+        ("picture", pareto_chart.section(c)),
         ("table", tables.section(c)),
         ("models", models.section(c)),
         ("misbehaviour", misbehaviour.section(c)),
         ("learning", learning.section(c)),
         ("interaction", interaction.section(c)),
-        ("kinds", kinds.section(c)),
+        ("kinds", question_kinds.section(c)),
         ("traces", traces.section(c)),
-        ("tested", tested.section(c)),
-        ("rejected", tested.rejected(c)),
+        ("tested", tests_section.section(c)),
+        ("rejected", tests_section.rejected(c)),
         ("live", tables.live(c)),
-        ("shipped", shipped.section(c)),
+        ("shipped", reference_run.section(c)),
         ("reproduce", reproduce.section(c)),
     ]
     if c.decision.name == "fix":  # nothing was compared with a baseline that fails

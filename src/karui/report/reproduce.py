@@ -2,8 +2,8 @@
 
 import json
 
+from karui.html.markup import Safe, tag
 from karui.report.context import Context
-from karui.report.markup import Safe, tag
 
 
 def section(c: Context) -> Safe:

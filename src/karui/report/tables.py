@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from karui.html.markup import Safe, join, number, table, tag
 from karui.report.context import Context
-from karui.report.derive import Board, Row
-from karui.report.markup import Safe, join, number, table, tag
 from karui.report.misbehaviour import abstains, in_loops
+from karui.report.view_model import PlanTable, Row
 
 BILL = ("prompt", "cached", "thinking", "answer", "trial", "dropped")
 
@@ -24,7 +24,7 @@ def section(c: Context) -> Safe:
     )
 
 
-def comparison(c: Context, board: Board) -> Safe:
+def comparison(c: Context, board: PlanTable) -> Safe:
     """Returns the rows that a board shows, with every figure."""
     w = c.words
     latency = tag("th", w("latency"), tag("small", w("latency_head")), scope="col")
@@ -49,7 +49,7 @@ def comparison(c: Context, board: Board) -> Safe:
     )
 
 
-def everything(c: Context, board: Board) -> Safe | None:
+def everything(c: Context, board: PlanTable) -> Safe | None:
     """Returns every plan in few columns, folded away: the picture for those who read tables."""
     if not board.rows:
         return None
@@ -114,7 +114,7 @@ def live(c: Context) -> Safe:
     )
 
 
-def verdict(c: Context, row: Row, board: Board) -> str:
+def verdict(c: Context, row: Row, board: PlanTable) -> str:
     """Returns what is to be said about controls in this row, "" if nothing."""
     if row.group == "control":
         asked = any(r.role in {"chosen", "candidate"} for r in board.rows)
@@ -124,7 +124,7 @@ def verdict(c: Context, row: Row, board: Board) -> str:
     return c.words("does_not_beat", control=row.beaten_by) if row.beaten_by else ""
 
 
-def _row(c: Context, r: Row, board: Board, *, has_cost: bool) -> list[object]:
+def _row(c: Context, r: Row, board: PlanTable, *, has_cost: bool) -> list[object]:
     w, form, m = c.words, c.form, r.measurement
     found: Mapping[str, Any] = r.comparison or {}
     loss, ratio = found.get("loss"), found.get("token_ratio")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from karui.html.markup import Safe, tag
 from karui.report import phrases
 from karui.report.context import Context
-from karui.report.markup import Safe, tag
 
 MOST = 40
 """Examples in a page; the JSON report has all."""

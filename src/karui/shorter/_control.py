@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from karui.core.ask import Prompt
 from karui.core.errors import ModelError
+from karui.core.request import Prompt
 
 
 def skip_prompt(prompt: Prompt, ratio: float) -> Prompt:

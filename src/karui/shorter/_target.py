@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from karui.core.ask import Prompt
+from karui.core.request import Prompt
 
 MODES = ("exact", "max")
 

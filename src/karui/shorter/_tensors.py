@@ -9,7 +9,7 @@ from shutil import copyfile
 from typing import Any
 
 from karui.core.errors import ModelError
-from karui.engines.transformers.card import digest
+from karui.engines.transformers.model_folder import digest
 
 
 @dataclass(frozen=True)

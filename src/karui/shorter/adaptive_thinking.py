@@ -6,15 +6,15 @@ from math import exp
 from pathlib import Path
 from typing import ClassVar
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError
-from karui.core.forge import Forge
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
 from karui.engines.chat.markers import BOX
 from karui.engines.transformers.load import choose_dtype, load_model
-from karui.shorter._material import Material
-from karui.shorter._settled import cut, ensure_trials, settled
-from karui.shorter._training import Training
+from karui.shorter._convergence import cut, ensure_trials, settled
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class AdaptiveThinking(Training):
         require(self.patience >= 1, self, "patience has to be at least 1")
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         if self.thoughts == "settled":
             ensure_trials((t for _, traces in material.right for t in traces), self.name())
@@ -99,7 +99,7 @@ def _answer(traces: tuple[Trace, ...]) -> str:
     return trial.text if trial else traces[0].text
 
 
-def _chances(folder: Path, material: Material, forge: Forge) -> list[float]:
+def _chances(folder: Path, material: Material, forge: BuildContext) -> list[float]:
     """Returns for each question with right traces how likely the model is to give the right answer unthought.
 
     The probability of the answer's tokens one after the other, behind the box that a trial opens too.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 
@@ -26,7 +26,7 @@ class ChainOfDraft(Technique):
     def __post_init__(self) -> None:
         require(self.words >= 1, self, "words must be at least 1")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         user = (
             f"{ask.prompt.user}\n\nThink step by step, but only keep a minimum draft for each thinking step, "
             f"with {self.words} words at most."

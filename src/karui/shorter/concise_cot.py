@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique
 
 
@@ -22,6 +22,6 @@ class ConciseCoT(Technique):
     family: ClassVar[Family] = Family.SHORTER
     slot: ClassVar[str] = "prompt"
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         user = f"{ask.prompt.user}\n\nThink step by step. Be concise."
         return replace(ask, prompt=replace(ask.prompt, user=user))

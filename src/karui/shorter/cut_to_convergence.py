@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
-from karui.shorter._material import Material
-from karui.shorter._settled import cut, ensure_trials, settled
-from karui.shorter._training import Training
+from karui.shorter._convergence import cut, ensure_trials, settled
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CutToConvergence(Training):
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
         require(self.count >= 0, self, "count cannot be below 0")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         ensure_trials((t for _, traces in material.right for t in traces), self.name())
         whole = 0

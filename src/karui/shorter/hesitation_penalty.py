@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 _WORDS = (
@@ -47,7 +47,7 @@ class HesitationPenalty(Technique):
         require(self.penalty > 0, self, "the penalty has to be above 0")
         require(bool(self.words.split() or self.japanese.split()), self, "it needs at least one word")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         lowered = dict.fromkeys((*self.words.split(), *self.japanese.split()), self.penalty)
         penalties = (*ask.prompt.penalties, *lowered.items())
         return replace(ask, prompt=replace(ask.prompt, penalties=penalties))

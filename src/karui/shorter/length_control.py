@@ -7,17 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
 from karui.engines.transformers.load import load_tokenizer
-from karui.forge.drills import Attempt
-from karui.forge.regime import Aim
-from karui.forge.rewards.target_at_most import target_at_most
-from karui.forge.rewards.target_exact import target_exact
 from karui.shorter._control import ensure_room
-from karui.shorter._practice import Practice
+from karui.shorter._rl import Practice
 from karui.shorter._target import GRID_HELP, MODES, rounded, target_prompt
+from karui.training.rewards.target_at_most import target_at_most
+from karui.training.rewards.target_exact import target_exact
+from karui.training.rl_config import RewardSpec
+from karui.training.rl_prompts import GradedCompletion
 
 _TARGETS = 4
 """Targets that each question is asked with in the course of a training."""
@@ -59,7 +59,7 @@ class LengthControl(Practice):
         require(self.grid >= 1, self, "grid has to be at least 1")
         require(self.slope >= 0, self, "slope cannot be below 0")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         recording = forge.recording
         mean = np.mean([needed_tokens(t) + t.answer_tokens for t in recording.traces()])
         low, high = self.low or max(1, round(mean / 5)), self.high or round(1.5 * mean)
@@ -78,9 +78,9 @@ class LengthControl(Practice):
                 return target_exact(tokens, right, target=target, slope=slope)
             return target_at_most(tokens, right, target=target, slope=slope)
 
-        def kept_to(attempts: Sequence[Attempt], targets: Sequence[int]) -> float:
+        def kept_to(attempts: Sequence[GradedCompletion], targets: Sequence[int]) -> float:
             paid = [reward([a.tokens], [a.good], t)[0] for a, t in zip(attempts, targets, strict=True)]
             return sum(paid) / len(paid)
 
         forge.note(targets=[low, high], slope=slope)
-        self.practise(model, forge, asked, Aim(reward, kept_to), at_least_tokens=round(_ROOM * high))
+        self.practise(model, forge, asked, RewardSpec(reward, kept_to), at_least_tokens=round(_ROOM * high))

@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
 from karui.shorter._control import ensure_room
-from karui.shorter._material import Material
-from karui.shorter._settled import cut, ensure_trials, settled
+from karui.shorter._convergence import cut, ensure_trials, settled
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
 from karui.shorter._target import GRID_HELP, rounded, target_prompt
-from karui.shorter._training import Training
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LengthLabels(Training):
         super().__post_init__()
         require(self.grid >= 1, self, "grid has to be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         ensure_trials((t for _, traces in material.right for t in traces), self.name())
         draw = np.random.default_rng([forge.seed, 5])

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
 from karui.engines.transformers.load import find_folder, load_tokenizer
-from karui.forge.student import check_same_tokenizer
 from karui.shorter._tensors import Tensors, ensure_alike
+from karui.training.student import check_same_tokenizer
 
 _METHODS = ("linear", "task-arithmetic")
 
@@ -44,7 +44,7 @@ class Merge(Technique):
             wants == bool(self.base), self, "a base is for task-arithmetic, and task-arithmetic needs one"
         )
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         others = {"short": self.short, "base": self.base} if self.base else {"short": self.short}
         long = Tensors.of(model)
         opened: dict[str, Tensors] = {}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique
 
 
@@ -24,5 +24,5 @@ class NoThinking(Technique):
     needs: ClassVar[frozenset[Ability]] = frozenset({Ability.THINKING_SWITCH})
     slot: ClassVar[str] = "prompt"
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=replace(ask.prompt, thinking=False))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family
-from karui.shorter._material import Material
-from karui.shorter._training import Training
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PlainSft(Training):
 
     family: ClassVar[Family] = Family.CONTROL
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         for question, traces in material.right:
             for trace in traces:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -33,5 +33,5 @@ class ReasoningEffort(Technique):
     def __post_init__(self) -> None:
         require(self.level in LEVELS, self, f"the level is one of {', '.join(LEVELS)}")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=replace(ask.prompt, effort=self.level))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 _WORDS = (
@@ -34,6 +34,6 @@ class ReflectionSuppression(Technique):
     def __post_init__(self) -> None:
         require(bool(self.words.split()), self, "it needs at least one word")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         banned = (*ask.prompt.banned, *(w for w in self.words.split() if w not in ask.prompt.banned))
         return replace(ask, prompt=replace(ask.prompt, banned=banned))

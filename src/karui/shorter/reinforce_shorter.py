@@ -6,14 +6,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
-from karui.forge.drills import Attempt
-from karui.forge.regime import Aim
-from karui.forge.rewards.efficient_length import efficient_length
-from karui.forge.rewards.kimi_length import kimi_length
-from karui.shorter._practice import Practice
+from karui.shorter._rl import Practice
+from karui.training.rewards.efficient_length import efficient_length
+from karui.training.rewards.kimi_length import kimi_length
+from karui.training.rl_config import RewardSpec
+from karui.training.rl_prompts import GradedCompletion
 
 _FORMS = {"efficient": efficient_length, "kimi": kimi_length}
 
@@ -45,14 +45,14 @@ class ReinforceShorter(Practice):
         require(self.form in _FORMS, self, f"form is one of {', '.join(_FORMS)}")
         require(0 < self.weight < 1, self, "weight lies between 0 and 1: being right has to count for more")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         asked = [(question, question.prompt, 0) for question in forge.recording.questions]
         usual = fmean(needed_tokens(t) + t.answer_tokens for t in forge.recording.traces())
 
-        def earned(attempts: Sequence[Attempt], _targets: Sequence[int]) -> float:
+        def earned(attempts: Sequence[GradedCompletion], _targets: Sequence[int]) -> float:
             return fmean(a.good for a in attempts) - self.weight * fmean(a.tokens for a in attempts) / usual
 
-        self.practise(model, forge, asked, Aim(self._reward, earned))
+        self.practise(model, forge, asked, RewardSpec(self._reward, earned))
 
     def _reward(self, tokens: Sequence[int], right: Sequence[bool], _target: int) -> list[float]:
         return _FORMS[self.form](tokens, right, weight=self.weight)

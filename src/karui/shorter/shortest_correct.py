@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
-from karui.shorter._material import Material
-from karui.shorter._training import Training
+from karui.shorter._right_traces import Material
+from karui.shorter._sft import Training
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ShortestCorrect(Training):
         super().__post_init__()
         require(self.count >= 1, self, "count has to be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         before = after = 0.0
         for question, traces in material.right:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.shorter._control import skip_prompt
 
@@ -27,5 +27,5 @@ class SkipRatio(Technique):
     def __post_init__(self) -> None:
         require(0 < self.ratio <= 1, self, "ratio lies above 0 and at most at 1")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=skip_prompt(ask.prompt, self.ratio))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.shorter._target import MODES, target_prompt
 
@@ -31,5 +31,5 @@ class TargetLength(Technique):
         require(self.tokens >= 1, self, "tokens must be at least 1")
         require(self.mode in MODES, self, f"mode is one of {', '.join(MODES)}")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=target_prompt(ask.prompt, self.tokens, self.mode))

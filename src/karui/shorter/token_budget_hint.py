@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 
@@ -27,6 +27,6 @@ class TokenBudgetHint(Technique):
     def __post_init__(self) -> None:
         require(self.tokens >= 1, self, "tokens must be at least 1")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         user = f"{ask.prompt.user}\n\nThink step by step and use less than {self.tokens} tokens."
         return replace(ask, prompt=replace(ask.prompt, user=user))

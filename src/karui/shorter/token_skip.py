@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from karui.core.forge import Forge
-from karui.core.recording import Recorded
+from karui.artifacts import distributed
+from karui.core.build_context import BuildContext
+from karui.core.recording import RecordedQuestion
 from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
-from karui.forge import team
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,
@@ -24,8 +24,8 @@ from karui.shorter._importance import (
     thoughts_of,
     words_of,
 )
-from karui.shorter._material import LEAST, Material
-from karui.shorter._training import Training
+from karui.shorter._right_traces import LEAST, Material
+from karui.shorter._sft import Training
 
 _TENTH = 0.1
 _JUDGING = 0.25
@@ -63,7 +63,7 @@ class TokenSkip(Training):
         require(0 < self.lowest < 1, self, "lowest lies between 0 and 1")
         require(self.unit in _UNITS, self, f"unit is one of {', '.join(_UNITS)}")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         material = Material.of(model, forge.recording)
         ratios = self.ratios
         asked = material.right[0][0].prompt
@@ -73,7 +73,7 @@ class TokenSkip(Training):
         draw = np.random.default_rng([forge.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
         limit, order = inf, list(range(len(pairs)))
-        if forge.minutes is not None and not team.several():  # several have to judge the same ones
+        if forge.minutes is not None and not distributed.several():  # several have to judge the same ones
             limit, order = time.monotonic() + 60 * forge.minutes * _JUDGING, draw.permutation(order).tolist()
         for number, place in enumerate(order):
             if time.monotonic() > limit and len(material.lessons) >= LEAST:
@@ -92,7 +92,7 @@ class TokenSkip(Training):
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
 
     def _teach(
-        self, material: Material, question: Recorded, trace: Trace, ratio: float, judge: Judge
+        self, material: Material, question: RecordedQuestion, trace: Trace, ratio: float, judge: Judge
     ) -> None:
         """Adds the lesson of a trace at a ratio."""
         tokenizer, markers = material.tokenizer, material.markers

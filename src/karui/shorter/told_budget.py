@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
+from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 
 
@@ -32,5 +32,5 @@ class ToldBudget(Technique):
     def __post_init__(self) -> None:
         require(self.tokens >= 1, self, "tokens must be at least 1")
 
-    def rewrite(self, ask: Ask) -> Ask:
+    def rewrite(self, ask: Request) -> Request:
         return replace(ask, prompt=replace(ask.prompt, told_budget=self.tokens))

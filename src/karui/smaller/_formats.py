@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError, PlanError
-from karui.core.forge import Forge
 from karui.core.technique import Technique
 from karui.engines.transformers.load import outline
 
@@ -85,7 +85,7 @@ def find_layers(model: Path, technique: Technique, *, group_size: int = 1) -> La
     )
 
 
-def finish(forge: Forge, layers: Layers, **facts: Any) -> None:
+def finish(forge: BuildContext, layers: Layers, **facts: Any) -> None:
     """Notes what was packed, and reports the end of the work."""
     forge.note(**facts, **layers.notes)
     forge.progress(1, 1, "packed")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError
-from karui.core.forge import Forge
 from karui.core.technique import Technique
 from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.forge.lessons import calibration_ids
-from karui.forge.student import stored_dtype
+from karui.training.examples import calibration_ids
+from karui.training.student import stored_dtype
 
 CALIBRATION_TOKENS = 2048
 """Tokens of one trace that are shown at most."""
@@ -64,7 +64,7 @@ def load(folder: Path, device: str) -> Parent:
     return Parent(folder, model, load_tokenizer(folder), dtype)
 
 
-def show(parent: Parent, forge: Forge, count: int) -> None:
+def show(parent: Parent, forge: BuildContext, count: int) -> None:
     """Lets the body of the model read traces of the recording; whoever listens has hung hooks on it.
 
     Args:

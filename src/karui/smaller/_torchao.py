@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError
-from karui.core.forge import Forge
 from karui.engines.transformers.load import quiet
-from karui.forge.student import stored_dtype
 from karui.smaller._formats import Layers
+from karui.training.student import stored_dtype
 
 
-def pack(model: Path, forge: Forge, layers: Layers, config: Any) -> None:
+def pack(model: Path, forge: BuildContext, layers: Layers, config: Any) -> None:
     """Packs a model and saves it to the forge's folder.
 
     The model is packed on the CPU, wherever it is meant to run: rounding needs no calibration and takes

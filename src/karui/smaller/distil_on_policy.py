@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.loops import needed_tokens
 from karui.core.recording import Recording
 from karui.core.technique import Family, Technique, knob, require
 from karui.engines.transformers.load import load_model
-from karui.forge.lessons import Lessons, lessons
-from karui.forge.practise import practise
-from karui.forge.sft import fine_tune
-from karui.forge.student import Student, load_student, load_teacher, stored_dtype
-from karui.forge.trainers import CURVE, finish
+from karui.training.examples import TrainingExamples, training_examples
+from karui.training.on_policy_distillation import practise
+from karui.training.sft import fine_tune
+from karui.training.student import Student, load_student, load_teacher, stored_dtype
+from karui.training.trainers import CURVE, finish
 
 _LONGEST = 99.0
 """Percentile of the recorded lengths that a student's replies may reach: its own few endless ones are cut."""
@@ -59,14 +59,14 @@ class DistilOnPolicy(Technique):
         require(self.replies > 0 and self.steps > 0, self, "replies and steps have to be above 0")
         require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
         tokenizer, context = student.tokenizer, student.context
-        taught = lessons(forge.recording, tokenizer, select="shortest", tokens=context)
+        taught = training_examples(forge.recording, tokenizer, select="shortest", tokens=context)
         forge.note(**student.notes, lessons=taught.notes)
         minutes = forge.minutes
         if self.warm:
-            also = lessons(forge.recording, tokenizer, select="mixed", tokens=context)
+            also = training_examples(forge.recording, tokenizer, select="mixed", tokens=context)
             limit = minutes * self.warm if minutes is not None else None
             student = replace(student, model=self._warm_up(student, also, forge, limit))
         curve = practise(
@@ -91,7 +91,9 @@ class DistilOnPolicy(Technique):
         )
         forge.note(curve=curve.as_dict())
 
-    def _warm_up(self, student: Student, taught: Lessons, forge: Forge, minutes: float | None) -> Any:
+    def _warm_up(
+        self, student: Student, taught: TrainingExamples, forge: BuildContext, minutes: float | None
+    ) -> Any:
         """Returns the student after it has learned right traces, now or in an earlier try."""
         warm = forge.scratch / "warm"
         if not warm.exists():
@@ -112,7 +114,7 @@ class DistilOnPolicy(Technique):
         return load_model(warm, "cpu", stored_dtype(warm))
 
 
-def longest_reply(recording: Recording, taught: Lessons, context: int | None) -> int:
+def longest_reply(recording: Recording, taught: TrainingExamples, context: int | None) -> int:
     """Returns how long a student's reply may be: nearly as long as the longest that was recorded.
 
     Args:

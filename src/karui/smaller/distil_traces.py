@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
-from karui.forge.lessons import Select, lessons
-from karui.forge.sft import fine_tune
-from karui.forge.student import load_student
+from karui.training.examples import Select, training_examples
+from karui.training.sft import fine_tune
+from karui.training.student import load_student
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class DistilTraces(Technique):
         require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
         require(self.lora >= 0, self, "lora cannot be below 0")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
-        taught = lessons(
+        taught = training_examples(
             forge.recording,
             student.tokenizer,
             select=cast("Select", self.select),

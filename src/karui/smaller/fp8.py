@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique
-from karui.smaller import _oneshot as oneshot
+from karui.smaller import _llmcompressor as oneshot
 from karui.smaller._formats import find_layers, finish
 
 
@@ -27,7 +27,7 @@ class Fp8(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "weights format"
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         layers = find_layers(model, self)
         oneshot.pack(model, forge, [oneshot.scheme("FP8_DYNAMIC", layers)])
         finish(forge, layers, weights="fp8 e4m3, a scale a row", activations="fp8 e4m3, a scale a token")

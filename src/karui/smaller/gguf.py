@@ -5,7 +5,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any, ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
 from karui.smaller._gguf_file import FORMATS, describe, quantize, write_model, write_vocabulary
 from karui.smaller._gguf_tokens import PROBES, Tokens, choose_cut, read_tokens
@@ -40,7 +40,7 @@ class Gguf(Technique):
     def __post_init__(self) -> None:
         require(self.type in FORMATS, self, f"type is one of {', '.join(FORMATS)}")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         from karui.engines.llama_cpp.model import LlamaModel
         from karui.engines.transformers.load import load_tokenizer
 
@@ -61,7 +61,7 @@ class Gguf(Technique):
         forge.note(**describe(target, self.type), tokenizer_for_other_tools=_said(tokens, cut, differ))
 
 
-def _cut(source: Source, tokens: Tokens, tokenizer: Any, forge: Forge) -> tuple[str, int]:
+def _cut(source: Source, tokens: Tokens, tokenizer: Any, forge: BuildContext) -> tuple[str, int]:
     """Returns the way to cut text that the file will name, and on how many probes it differs."""
     from karui.engines.llama_cpp.model import LlamaModel
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique
 from karui.smaller._formats import find_layers, finish
 from karui.smaller._torchao import pack
@@ -29,7 +29,7 @@ class Int8Weights(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "weights format"
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         from torchao.quantization import Int8WeightOnlyConfig
 
         layers = find_layers(model, self)

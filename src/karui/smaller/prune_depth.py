@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import PlanError
-from karui.core.forge import Forge
 from karui.core.technique import Family, Technique, knob, require
-from karui.forge.student import keep_layers
-from karui.smaller._heal import STEPS_HELP, finish, lessons_to_heal
 from karui.smaller._parent import Parent, check, listening, load, show
+from karui.smaller._recovery import STEPS_HELP, finish, lessons_to_heal
+from karui.training.student import keep_layers
 
 _FAMILIES = frozenset(
     {
@@ -58,7 +58,7 @@ class PruneDepth(Technique):
         require(self.heal >= 0, self, "heal cannot be below 0")
         require(self.calibration >= 1, self, "calibration must be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         count = self._count(check(model, self, _FAMILIES))
         taught = lessons_to_heal(model, forge, self.heal)
         parent = load(model, forge.device)
@@ -96,7 +96,7 @@ class PruneDepth(Technique):
         return sorted(order[:count])
 
 
-def measure_turns(parent: Parent, forge: Forge, span: int, count: int, *, angle: bool) -> list[float]:
+def measure_turns(parent: Parent, forge: BuildContext, span: int, count: int, *, angle: bool) -> list[float]:
     """Returns how far each run of `span` blocks turns the hidden states, by the run's first block.
 
     Args:

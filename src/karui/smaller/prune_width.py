@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import PlanError
-from karui.core.forge import Forge
 from karui.core.technique import Family, Technique, knob, require
-from karui.smaller._heal import STEPS_HELP, finish, lessons_to_heal
 from karui.smaller._parent import Parent, check, listening, load, show
+from karui.smaller._recovery import STEPS_HELP, finish, lessons_to_heal
 
 _FAMILIES = frozenset({"gemma", "granite", "llama", "mistral", "qwen2", "qwen3", "smollm3"})
 """Dense models whose projections are matrices of their own, and whose norms do not span heads."""
@@ -50,7 +50,7 @@ class PruneWidth(Technique):
         require(self.heal >= 0, self, "heal cannot be below 0")
         require(self.calibration >= 1, self, "calibration must be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         config = check(model, self, _FAMILIES)
         width = kept_width(int(config["intermediate_size"]), self.mlp)
         shapes = head_shapes(config, self.heads)
@@ -133,7 +133,7 @@ def head_shapes(config: dict[str, Any], share: float) -> list[HeadShape]:
     return [shape for shape in shapes if abs(shape.heads - share * heads) == nearest]
 
 
-def measure_additions(parent: Parent, forge: Forge, count: int) -> tuple[list[Any], list[Any]]:
+def measure_additions(parent: Parent, forge: BuildContext, count: int) -> tuple[list[Any], list[Any]]:
     """Returns, for every block, the energy that each MLP channel and each head adds to its output.
 
     Energy is the sum over the tokens of the squared norm of what it adds: a channel's value times its column

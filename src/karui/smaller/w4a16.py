@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
-from karui.smaller import _oneshot as oneshot
+from karui.smaller import _llmcompressor as oneshot
 from karui.smaller._formats import Layers, find_layers, finish
 
 _METHODS = ("gptq", "awq", "rtn")
@@ -42,7 +42,7 @@ class W4A16(Technique):
         require(self.group_size in {32, 64, 128}, self, "group_size is 32, 64 or 128")
         require(self.samples >= 1, self, "samples must be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         layers = find_layers(model, self, group_size=self.group_size)
         if self.method == "awq":
             from llmcompressor.modifiers.transform.awq.mappings import AWQ_MAPPING_REGISTRY

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from karui.core.forge import Forge
+from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
-from karui.smaller import _oneshot as oneshot
+from karui.smaller import _llmcompressor as oneshot
 from karui.smaller._formats import find_layers, finish
 
 
@@ -36,7 +36,7 @@ class W8A8(Technique):
         require(0 <= self.smooth <= 1, self, "smooth is between 0 and 1")
         require(self.samples >= 1, self, "samples must be at least 1")
 
-    def prepare(self, model: Path, forge: Forge) -> None:
+    def prepare(self, model: Path, forge: BuildContext) -> None:
         layers = find_layers(model, self)
         recipe, shown = [oneshot.scheme("W8A8", layers)], None
         if self.smooth:

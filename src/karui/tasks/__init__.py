@@ -8,8 +8,8 @@
 Importing this costs milliseconds: what is heavy is imported when it is first needed.
 """
 
+from karui.tasks.loader import available, describe, load, with_references
 from karui.tasks.selfcheck import Failure, check, ensure_sound
-from karui.tasks.source import available, describe, load, with_references
 from karui.tasks.verifiers import verifier, verifiers
 
 __all__ = [

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from karui.tasks.context import named, standing
 from karui.tasks.numerals import Numeral, number, numerals
-from karui.tasks.tidy import delatex, tidy
+from karui.tasks.strip_latex import delatex, tidy
 
 MAX_PHRASE = 600
 """Longer phrases than this are prose: only the number they open with can be what they say."""

@@ -14,7 +14,7 @@ from karui.tasks.amounts import quantity
 from karui.tasks.dates import clock, dates
 from karui.tasks.normalize import plain
 from karui.tasks.numerals import number, number_form
-from karui.tasks.tidy import delatex, tidy
+from karui.tasks.strip_latex import delatex, tidy
 
 MAX_CHARS = 300
 """Longer expressions are compared as text."""

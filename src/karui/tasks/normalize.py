@@ -4,7 +4,7 @@ import re
 
 from karui.tasks.dates import clock, dates
 from karui.tasks.numerals import number, number_form
-from karui.tasks.tidy import delatex, tidy
+from karui.tasks.strip_latex import delatex, tidy
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff"
 _SPACE_BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}])[ ]+(?=[{_CJK}])")

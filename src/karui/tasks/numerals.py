@@ -18,7 +18,7 @@ from karui.tasks.kanji import (
     english_number,
     kanji_number,
 )
-from karui.tasks.tidy import delatex, tidy
+from karui.tasks.strip_latex import delatex, tidy
 
 _MAX_POWER = 400
 _MAX_BITS = 3 * MAX_NUMBER_CHARS  # 10^108, so that what is written out reads back

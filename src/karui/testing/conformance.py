@@ -22,27 +22,27 @@ from itertools import count
 from pathlib import Path
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask, Prompt, Reply
-from karui.core.bill import Bill
 from karui.core.errors import PlanError
-from karui.core.live import solve_live
+from karui.core.flow_tree import FlowTree, Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.question import Question
-from karui.core.recording import Recorded, Recording
-from karui.core.solve import Leaf, Solve
+from karui.core.recording import RecordedQuestion, Recording
+from karui.core.request import Prompt, Reply, Request
+from karui.core.run_watchers import run_watchers
 from karui.core.technique import Family, Knob, Technique
 from karui.core.trace import NO_SIGNALS, Trace
-from karui.core.walk import walk
-from karui.core.watch import Checkpoint, Move, Watcher
+from karui.core.usage import TokenUsage
+from karui.core.watcher import Action, Checkpoint, Watcher
 from karui.engines.scripted import ScriptedEngine, run_virtual
-from karui.recording.replay import Replay
+from karui.runners.live import solve_live
+from karui.runners.replay import Replay
 from karui.testing.alike import same_trace
 from karui.testing.synthetic import sibling, synthetic
 
 HOOKS = ("prepare", "configure", "rewrite", "watch", "flow")
 _QUESTIONS, _SAMPLES, _TOKENS = 24, 16, 250
-_MOVES_NEED = {Move.PEEK: Ability.PEEKS, Move.TRIAL: Ability.TRIALS, Move.ANSWER: Ability.TRIALS}
+_MOVES_NEED = {Action.PEEK: Ability.PEEKS, Action.TRIAL: Ability.TRIALS, Action.ANSWER: Ability.TRIALS}
 
 
 def check(kind: type[Technique], *made: Technique) -> None:
@@ -182,15 +182,15 @@ def check_watch(technique: Technique) -> None:
 class _TriesEverywhere:
     """Another technique in front, so that trials are already there."""
 
-    def see(self, checkpoint: Checkpoint) -> Move:
-        return Move.TRIAL if checkpoint.trial is None and not checkpoint.final else Move.GO
+    def see(self, checkpoint: Checkpoint) -> Action:
+        return Action.TRIAL if checkpoint.trial is None and not checkpoint.final else Action.GO
 
 
-def _moves(watchers: Sequence[Watcher | None], trace: Trace) -> list[Move]:
+def _moves(watchers: Sequence[Watcher | None], trace: Trace) -> list[Action]:
     return list(_played([w for w in watchers if w is not None], trace))
 
 
-def _interleaved(technique: Technique, ask: Ask, first: Trace, second: Trace) -> list[Move]:
+def _interleaved(technique: Technique, ask: Request, first: Trace, second: Trace) -> list[Action]:
     """Returns the moves on `first` while a watcher of the same technique sees `second` in turn."""
     mine, theirs = technique.watch(ask), technique.watch(ask)
     if mine is None or theirs is None:
@@ -203,14 +203,14 @@ def _interleaved(technique: Technique, ask: Ask, first: Trace, second: Trace) ->
     return moves
 
 
-def _played(watchers: list[Watcher], trace: Trace) -> Iterator[Move]:
+def _played(watchers: list[Watcher], trace: Trace) -> Iterator[Action]:
     """Yields every move on a recorded trace, the last one included."""
     marks = iter(enumerate(trace.marks))
-    running = walk(watchers)
+    running = run_watchers(watchers)
     move, here, chars = next(running), None, 0
     while True:
         yield move
-        if move is Move.GO:
+        if move is Action.GO:
             index, mark = next(marks, (len(trace.marks), None))
             if mark is None:
                 here = Checkpoint.at_end(index, trace)
@@ -222,7 +222,7 @@ def _played(watchers: list[Watcher], trace: Trace) -> Iterator[Move]:
             assert mark is not None
             assert mark.trial is not None
             here.peek = mark.trial.peek
-            here.trial = mark.trial if move is Move.TRIAL else None
+            here.trial = mark.trial if move is Action.TRIAL else None
         try:
             move = running.send(here)
         except StopIteration as end:
@@ -270,12 +270,12 @@ def check_flow(technique: Technique) -> None:
 
 def _flow(technique: Technique, case: _Case) -> tuple[Reply, list[tuple[str, Prompt]]]:
     script = _recording().questions[0].traces
-    solve = Solve([technique], _ask("q0"))
+    solve = FlowTree([technique], _ask("q0"))
     said = Plan((technique,)).models
     asked: list[tuple[str, Prompt]] = []
     where = f"{technique}, when {case.name}"
 
-    def begun(leaves: list[Leaf]) -> list[Leaf]:
+    def begun(leaves: list[Generation]) -> list[Generation]:
         """Counts what is asked against what was said would be."""
         asked.extend((leaf.ask.model, leaf.ask.prompt) for leaf in leaves)
         for model, traces in Counter(model for model, _ in asked).items():
@@ -352,8 +352,8 @@ def _short(trace: Trace) -> str:
 
 def _check_bill(where: str, outcome: Outcome) -> None:
     """Every token of every trace is on the bill, and nothing else."""
-    billed = sum(outcome.bills.values(), Bill())
-    spent = sum((t.bill for t in outcome.traces), Bill())
+    billed = sum(outcome.bills.values(), TokenUsage())
+    spent = sum((t.bill for t in outcome.traces), TokenUsage())
     assert billed == spent, f"{where}: its traces cost {spent}, its bill says {billed}."
     assert outcome.started == len(outcome.traces), f"{where}: a trace is missing."
     for t in outcome.traces:
@@ -382,7 +382,7 @@ async def _run_live(plan: Plan, recordings: Mapping[str, Recording]) -> list[Out
         await solve_live(
             plan,
             Question(recorded.id, recorded.prompt.user, recorded.reference, _Taped(), recorded.kind),
-            Ask(recorded.id, recorded.prompt, sampling),
+            Request(recorded.id, recorded.prompt, sampling),
             engines,
         )
         for recorded in _recording().questions
@@ -410,12 +410,12 @@ def _recorded_with(plan: Plan, model: str) -> Recording:
     if not style:
         return bare
 
-    def styled(question: Recorded) -> Recorded:
-        ask = Ask(question.id, question.prompt, bare.manifest.sampling)
+    def styled(question: RecordedQuestion) -> RecordedQuestion:
+        ask = Request(question.id, question.prompt, bare.manifest.sampling)
         return replace(question, prompt=plan.rewrite(ask).prompt)
 
     return Recording(replace(bare.manifest, style=style), tuple(map(styled, bare.questions)))
 
 
-def _ask(question: str) -> Ask:
-    return Ask(question, Prompt(user="How many?"))
+def _ask(question: str) -> Request:
+    return Request(question, Prompt(user="How many?"))

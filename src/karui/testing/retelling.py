@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from karui.core.ability import Ability
-from karui.core.ask import Ask
 from karui.core.engine import Engine, Reader, Retells, Told
+from karui.core.request import Request
 from karui.core.trace import End, Trace, Trial
 
 
@@ -32,7 +32,9 @@ class Followed:
     generated: int
 
 
-async def check_retelling(engine: Engine, asks: Sequence[Ask], read: Reader, *, exact: bool = True) -> None:
+async def check_retelling(
+    engine: Engine, asks: Sequence[Request], read: Reader, *, exact: bool = True
+) -> None:
     """Checks that retelling puts checkpoints and trials where thinking itself has them.
 
     Args:

@@ -18,11 +18,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from karui.core.ability import Ability
-from karui.core.ask import Prompt, Sampling
-from karui.core.bill import Tally
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Manifest, Recorded, Recording
-from karui.core.trace import End, Mark, Peek, Signals, Trace, Trial
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.request import Prompt, Sampling
+from karui.core.trace import End, Peek, RecordedCheckpoint, Signals, Trace, Trial
+from karui.core.usage import UsageMeter
 
 HABITS = ("settles", "overthinks", "wavers", "needs length")
 _TALK = (
@@ -61,7 +61,7 @@ def synthetic(
     rng = np.random.default_rng(seed)
     limit = 8 * tokens
     suffix_tokens = 3
-    rule = CheckpointRule(every=every, least=least)
+    rule = CheckpointPolicy(every=every, least=least)
     made = []
     for index in range(questions):
         habit = habits[index % len(habits)]
@@ -78,9 +78,9 @@ def synthetic(
         seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
         verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
         prompt = Prompt(user=f"Synthetic question {index}.")
-        made.append(Recorded(ident, habit, right, prompt, traces, verdicts))
+        made.append(RecordedQuestion(ident, habit, right, prompt, traces, verdicts))
     manifest = Manifest(
-        model=ModelCard("synthetic", digest=f"synthetic-{seed}", parameters=1000, dtype="none"),
+        model=ModelInfo("synthetic", digest=f"synthetic-{seed}", parameters=1000, dtype="none"),
         engine="scripted",
         task="synthetic",
         task_digest=f"synthetic-{seed}-{questions}",
@@ -111,7 +111,7 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
         tokens: Mean thinking tokens of a trace.
     """
     rng = np.random.default_rng(seed)
-    rule, suffix_tokens = CheckpointRule(every=40, least=18), 5
+    rule, suffix_tokens = CheckpointPolicy(every=40, least=18), 5
     limit = recording.manifest.sampling.max_tokens
     made = []
     for question in recording.questions:
@@ -140,7 +140,7 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
         made.append(replace(question, traces=traces, verdicts=verdicts))
     manifest = replace(
         recording.manifest,
-        model=ModelCard("synthetic-small", digest=f"synthetic-small-{seed}", parameters=250, dtype="none"),
+        model=ModelInfo("synthetic-small", digest=f"synthetic-small-{seed}", parameters=250, dtype="none"),
         style=(),
         rule=rule,
         suffix="\n</think>\n\nIn short: ",
@@ -161,7 +161,7 @@ def _trace(
     right: str,
     wrong: list[str],
     tokens: int,
-    rule: CheckpointRule,
+    rule: CheckpointPolicy,
     limit: int,
     truncated: float,
     suffix_tokens: int,
@@ -180,12 +180,12 @@ def _trace(
     words, ends = _words(rng, length) if text else ("", np.zeros(length + 1, np.int64))
     signals = _signals(rng, length, places, hits)
     marks = tuple(
-        Mark(int(p), int(ends[p]), _trial(rng, answer, bool(hit)))
+        RecordedCheckpoint(int(p), int(ends[p]), _trial(rng, answer, bool(hit)))
         for p, answer, hit in zip(places, course, hits, strict=False)
     )
     final = _trial(rng, course[-1], bool(hits[-1]))
     answer_tokens = 0 if cut else final.tokens + 4
-    tally = Tally(prompt_tokens, 0, suffix_tokens)
+    tally = UsageMeter(prompt_tokens, 0, suffix_tokens)
     tally.think(length)
     bill = tally.finished(answer_tokens)
     return Trace(

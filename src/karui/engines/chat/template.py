@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from karui.core.ask import Prompt
 from karui.core.errors import EngineError
+from karui.core.request import Prompt
 from karui.engines.chat import pairs
 from karui.engines.chat.discovery import Discovery, Known, discover
 from karui.engines.chat.discovery.response_template import described

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from karui.core.engine import CheckpointRule
+from karui.core.engine import CheckpointPolicy
 from karui.core.errors import ModelError
+from karui.engines.batching.engine import RULE, BatchingEngine
 from karui.engines.chat.markers import PLAIN_ENDINGS
 from karui.engines.chat.override import NOTHING_SAID, Override
-from karui.engines.slots.engine import RULE, SlotEngine
 
 
-class LlamaCppEngine(SlotEngine):
+class LlamaCppEngine(BatchingEngine):
     """Runs one GGUF file in this process, on the CPU. Make one with `load`.
 
     Attributes:
@@ -29,7 +29,7 @@ class LlamaCppEngine(SlotEngine):
         kv: str = "f16",
         threads: int | None = None,
         slots: int = 32,
-        rule: CheckpointRule = RULE,
+        rule: CheckpointPolicy = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
@@ -57,10 +57,10 @@ class LlamaCppEngine(SlotEngine):
             ModelError: It is no GGUF file, a damaged one, of an architecture that llama.cpp does not know or
                 cannot fork, or llama.cpp is not installed.
         """
+        from karui.engines.batching.threads import choose_threads
         from karui.engines.llama_cpp.file import check_file, gguf_file, read_card, read_tokenizer, turn_ends
-        from karui.engines.llama_cpp.machine import LlamaMachine
         from karui.engines.llama_cpp.model import LlamaModel
-        from karui.engines.slots.threads import choose_threads
+        from karui.engines.llama_cpp.runner import LlamaRunner
 
         _refuse(device, dtype)
         file = gguf_file(path) or Path(path)
@@ -68,7 +68,7 @@ class LlamaCppEngine(SlotEngine):
         model = LlamaModel(file)
         try:
             tokenizer, which = read_tokenizer(file, model)
-            machine = LlamaMachine(model, kv)
+            machine = LlamaRunner(model, kv)
         except ModelError:
             model.close()
             raise

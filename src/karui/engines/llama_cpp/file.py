@@ -5,11 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from karui.core.engine import ModelCard
+from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
 from karui.engines.llama_cpp import binding
 from karui.engines.llama_cpp.model import LlamaModel
-from karui.engines.transformers.card import digest, weight_files
+from karui.engines.transformers.model_folder import digest, weight_files
 
 _MAGIC = b"GGUF"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
@@ -108,10 +108,10 @@ def turn_ends(path: Path, model: LlamaModel) -> set[int]:
     return found - {None}
 
 
-def read_card(name: str, path: Path, model: LlamaModel) -> ModelCard:
+def read_card(name: str, path: Path, model: LlamaModel) -> ModelInfo:
     """Returns the card of a loaded file."""
     metadata = model.metadata()
-    return ModelCard(
+    return ModelInfo(
         name=name,
         digest=digest(path.parent) if _is_artifact(path) else file_digest(path),
         parameters=model.parameters,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.engines.slots.machine import Draws
+from karui.engines.batching.runner import SamplingBatch
 
 TOP = 20
 """How many of the likeliest tokens make up the confidence (DeepConf)."""
@@ -17,7 +17,7 @@ _HEAD = 256
 Floats = NDArray[np.float32]
 
 
-def draw(logits: Floats, draws: Draws) -> tuple[NDArray[np.int64], Floats]:
+def draw(logits: Floats, draws: SamplingBatch) -> tuple[NDArray[np.int64], Floats]:
     """Draws one token per row; `logits` [rows, vocabulary] may be changed. Returns as `Machine.step`."""
     for rows, tokens in draws.banned:
         logits[rows[:, None], tokens] = BANNED
@@ -55,7 +55,7 @@ def _largest(values: Floats, count: int) -> Floats:
     return np.partition(found, found.shape[-1] - count, -1)[:, -count:]
 
 
-def _sample(shifted: Floats, rows: NDArray[np.int64], draws: Draws) -> NDArray[np.int64]:
+def _sample(shifted: Floats, rows: NDArray[np.int64], draws: SamplingBatch) -> NDArray[np.int64]:
     temperature = draws.temperature[rows].astype(np.float32)
     shares = np.exp(shifted[rows] / temperature[:, None])
     top_k, top_p = draws.top_k[rows], draws.top_p[rows]

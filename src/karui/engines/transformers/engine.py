@@ -3,18 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from karui.core.engine import CheckpointRule, ModelCard
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import ModelError
+from karui.engines.batching.draft_proposer import DraftProposer
+from karui.engines.batching.engine import RULE, BatchingEngine
+from karui.engines.batching.ngram_proposer import NgramProposer
+from karui.engines.batching.speculation import Proposer, Speculate, Speculated, Speculation
+from karui.engines.batching.threads import choose_threads
 from karui.engines.chat.markers import PLAIN_ENDINGS
 from karui.engines.chat.override import NOTHING_SAID, Override
-from karui.engines.slots.draft import Draft
-from karui.engines.slots.engine import RULE, SlotEngine
-from karui.engines.slots.lookup import Lookup
-from karui.engines.slots.speculation import Proposer, Speculate, Speculated, Speculation
-from karui.engines.slots.threads import choose_threads
 
 
-class TransformersEngine(SlotEngine):
+class TransformersEngine(BatchingEngine):
     """Runs one model in this process with torch. Make one with `load`.
 
     Attributes:
@@ -25,12 +25,12 @@ class TransformersEngine(SlotEngine):
         self,
         model: Any,
         tokenizer: Any,
-        card: ModelCard,
+        card: ModelInfo,
         *,
         threads: int | None = None,
         compile: bool = False,  # noqa: A002 - torch's word for it
         slots: int = 32,
-        rule: CheckpointRule = RULE,
+        rule: CheckpointPolicy = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
@@ -42,8 +42,8 @@ class TransformersEngine(SlotEngine):
         """Takes a model and a tokenizer that are loaded already, and a draft model; otherwise as `load`."""
         import torch
 
-        from karui.engines.transformers.lanes import Lanes
         from karui.engines.transformers.network import Network
+        from karui.engines.transformers.runner import TorchRunner
 
         network = Network(model, slots)
         ends: set[int | None] = set()
@@ -53,9 +53,9 @@ class TransformersEngine(SlotEngine):
         self._speculation: Speculation | None = None
         if speculate is not None:
             proposer = _proposer(speculate, draft, slots)
-            self._speculation = Speculation(Lanes(network), proposer, rows=speculate.rows)
+            self._speculation = Speculation(TorchRunner(network), proposer, rows=speculate.rows)
         super().__init__(
-            self._speculation or Lanes(network),
+            self._speculation or TorchRunner(network),
             tokenizer,
             card,
             turn_ends=ends,
@@ -92,7 +92,7 @@ class TransformersEngine(SlotEngine):
         threads: int | None = None,
         compile: bool = False,  # noqa: A002 - torch's word for it
         slots: int = 32,
-        rule: CheckpointRule = RULE,
+        rule: CheckpointPolicy = RULE,
         seed: int = 0,
         trial_tokens: int = 24,
         suffix: str | None = None,
@@ -134,7 +134,7 @@ class TransformersEngine(SlotEngine):
         draft = None
         if speculate is not None and speculate.model:
             draft = _load_draft(speculate.model, tokenizer, device, dtype)
-        from karui.engines.transformers.card import read_card
+        from karui.engines.transformers.model_folder import read_card
 
         engine = cls(
             model,
@@ -158,11 +158,11 @@ class TransformersEngine(SlotEngine):
 
 def _proposer(speculate: Speculate, draft: Any, slots: int) -> Proposer:
     if draft is None:
-        return Lookup(speculate.tokens, speculate.match)
-    from karui.engines.transformers.lanes import Lanes
+        return NgramProposer(speculate.tokens, speculate.match)
     from karui.engines.transformers.network import Network
+    from karui.engines.transformers.runner import TorchRunner
 
-    return Draft(Lanes(Network(draft, slots)), speculate.tokens)
+    return DraftProposer(TorchRunner(Network(draft, slots)), speculate.tokens)
 
 
 def _load_draft(name: str, tokenizer: Any, device: str, dtype: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import ModelError
-from karui.engines.transformers.card import weight_files
+from karui.engines.transformers.model_folder import weight_files
 from karui.models import hub
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -161,19 +161,19 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from karui.engines.transformers import packed
+    from karui.engines.transformers import quantized
 
     quiet()
     try:
-        with packed.without_bars(folder):
+        with quantized.without_bars(folder):
             model, found = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
                 local_files_only=True,
                 output_loading_info=True,
-                **packed.loading(folder, device),
+                **quantized.loading(folder, device),
             )
-            model = packed.use_kernels(model.to(device).eval())
+            model = quantized.use_kernels(model.to(device).eval())
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"{folder} does not fit into the memory of {device}.",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from karui.core.errors import ModelError
-from karui.engines.transformers import packed
+from karui.engines.transformers import quantized
 from karui.engines.transformers.cache import RowCache, rounded
 from karui.engines.transformers.compiled import FIRST_SIZES, CompiledStep, compiling
 
@@ -222,7 +222,7 @@ class Network:
     def _allowed(self) -> float:
         """How far two ways of computing the same may be apart, in standard deviations of the logits."""
         rounding = _ROUNDING.get(self.dtype, 0.5)
-        return max(rounding, _STEPS) if packed.rounds_activations(self.model) else rounding
+        return max(rounding, _STEPS) if quantized.rounds_activations(self.model) else rounding
 
     def _mask(self, positions: Tensor, seen: int) -> Any:
         """Returns what each of `positions` [rows, tokens] may attend to, in the form the model takes."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from karui.gateway.totals import Spread
-from karui.report.markup import Safe, join, tag
+from karui.gateway.records.aggregates import Spread
+from karui.html.markup import Safe, join, tag
 
 Range = tuple[float, float]
 

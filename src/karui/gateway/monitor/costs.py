@@ -8,7 +8,7 @@ same whether busy or idle: what is gained is room.
 from dataclasses import dataclass
 
 from karui.gateway.monitor.view import View
-from karui.report.markup import Safe, join, number, tag
+from karui.html.markup import Safe, join, number, tag
 
 _SHORTEST = 60.0
 

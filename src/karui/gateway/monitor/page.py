@@ -11,14 +11,14 @@ from typing import Any
 
 from karui import __version__
 from karui.gateway.monitor import costs, panels, rollout
-from karui.gateway.monitor.light import Light, light
+from karui.gateway.monitor.health import Light, light
 from karui.gateway.monitor.tiles import tiles
 from karui.gateway.monitor.view import View
-from karui.gateway.monitor.words import LANGUAGES, Words
-from karui.gateway.sinks import Event
-from karui.gateway.state import Now
-from karui.gateway.totals import Totals
-from karui.report.markup import Safe, data, join, tag
+from karui.gateway.records.aggregates import Totals
+from karui.gateway.records.events import Event
+from karui.gateway.status import GatewayStatus
+from karui.html.markup import Safe, data, join, tag
+from karui.i18n.monitor import LANGUAGES, Words
 
 POLL_SECONDS = 2.0
 NAMES = {"en": "English", "ja": "日本語"}
@@ -29,7 +29,7 @@ _SIGNS = {
 }
 
 
-def page(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> str:
+def page(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str) -> str:
     """Returns the whole page."""
     v = View.of(now, totals, events, lang)
     parts = shown(now, totals, events, lang)
@@ -66,7 +66,7 @@ def page(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> str:
     return document(w("title", model=now.model), lang, join(lost, body, told), "monitor.js")
 
 
-def shown(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> dict[str, Safe]:
+def shown(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str) -> dict[str, Safe]:
     """Returns the markup of every part of the page that changes, by its name."""
     v = View.of(now, totals, events, lang)
     return {
@@ -84,7 +84,9 @@ def shown(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> dict[
     }
 
 
-def figures(now: Now, totals: Totals, events: Sequence[Event], lang: str | None = None) -> dict[str, Any]:
+def figures(
+    now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str | None = None
+) -> dict[str, Any]:
     """Returns what `/api/state` says: plain figures, and with a language the page's parts as markup."""
     v = View.of(now, totals, events, lang or "en")
     verdict = light(v)

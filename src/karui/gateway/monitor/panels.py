@@ -1,14 +1,14 @@
 """What an engineer looks at: tokens, waiting, the recording, the guard, who answered."""
 
-from karui.gateway.guard import Phase
 from karui.gateway.monitor import charts, phrases
-from karui.gateway.monitor.light import progress, suspicious
+from karui.gateway.monitor.health import progress, suspicious
 from karui.gateway.monitor.view import View
-from karui.gateway.served import Why
-from karui.gateway.totals import Spread
-from karui.report.markup import Safe, join, number, tag
+from karui.gateway.records.aggregates import Spread
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.rollout.drift_guard import Phase
+from karui.html.markup import Safe, join, number, tag
 
-_DESIGNED = (Why.STAGE, Why.ASKED, Why.UNFIT)
+_DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT)
 """Reasons for full thinking that are no fault."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from karui.gateway.monitor.words import Words
+from karui.i18n.monitor import Words
 
 _FEW = re.compile(r"only (\d+) of (\d+) probes were as recorded")
 _WAITS = re.compile(r"Waits for: (.*)\.")

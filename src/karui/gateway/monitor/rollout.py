@@ -4,8 +4,8 @@ from math import isnan
 
 from karui.gateway.monitor import phrases
 from karui.gateway.monitor.view import View
-from karui.gateway.served import Served
-from karui.report.markup import Safe, join, number, table, tag
+from karui.gateway.records.record import RequestRecord
+from karui.html.markup import Safe, join, number, table, tag
 
 _STAGES = ("shadow", "5", "25", "100")
 _SHOWN, _MOST = 5, 50
@@ -76,7 +76,7 @@ def latest(v: View) -> Safe:
     return join(head, made, tag("p.note", keeping))
 
 
-def _row(v: View, s: Served) -> list[object]:
+def _row(v: View, s: RequestRecord) -> list[object]:
     w, f = v.words, v.form
     failed = s.status >= 400
     ran = w("by_plan") if s.ran == "plan" else w("by_full")

@@ -3,7 +3,7 @@
 from karui.gateway.monitor import charts
 from karui.gateway.monitor.costs import Costs, times
 from karui.gateway.monitor.view import View
-from karui.report.markup import Safe, join, tag
+from karui.html.markup import Safe, join, tag
 
 _SHORTENED = 1_000_000
 

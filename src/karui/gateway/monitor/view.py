@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from karui.gateway.monitor.words import Words
-from karui.gateway.sinks import Event
-from karui.gateway.state import Now
-from karui.gateway.totals import Totals
-from karui.report.formats import DASH, Format
-from karui.report.markup import Safe, tag
+from karui.gateway.records.aggregates import Totals
+from karui.gateway.records.events import Event
+from karui.gateway.status import GatewayStatus
+from karui.html.markup import Safe, tag
+from karui.i18n.formats import DASH, Format
+from karui.i18n.monitor import Words
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -26,14 +26,14 @@ class View:
         form: The number formats.
     """
 
-    now: Now
+    now: GatewayStatus
     totals: Totals
     events: Sequence[Event]
     words: Words
     form: Format
 
     @staticmethod
-    def of(now: Now, totals: Totals, events: Sequence[Event], lang: str) -> "View":
+    def of(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str) -> "View":
         """Returns the view in a language."""
         return View(now, totals, events, Words(lang), Format(lang))
 

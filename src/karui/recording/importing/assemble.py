@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 
-from karui.core.ask import Prompt
-from karui.core.bill import Tally
 from karui.core.question import Verifier
-from karui.core.recording import Caveat, Recorded
-from karui.core.trace import NO_SIGNALS, End, Mark, Trace, Trial
-from karui.engines.openai_http.finish import Ending, ending, is_cut, read_finish
+from karui.core.recording import Caveat, RecordedQuestion
+from karui.core.request import Prompt
+from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
+from karui.core.usage import UsageMeter
+from karui.engines.openai.finish_reason import Ending, ending, is_cut, read_finish
 from karui.recording.columns import answers
 from karui.recording.importing.counting import Counter
 from karui.recording.importing.reply import Logged
@@ -70,7 +70,7 @@ class Assembly:
         caveats: What has to be known of their numbers.
     """
 
-    questions: list[Recorded] = field(default_factory=list)
+    questions: list[RecordedQuestion] = field(default_factory=list)
     caveats: list[Caveat] = field(default_factory=list)
 
 
@@ -173,7 +173,7 @@ def _recorded(
     how: How,
     read: Callable[[str], str | None],
     facts: _Facts,
-) -> Recorded | None:
+) -> RecordedQuestion | None:
     """Returns one question with its traces; None where something of it is a problem."""
     first = group[0]
     known = how.references.get(first.question) if first.question else None
@@ -199,7 +199,7 @@ def _recorded(
         return None
     prompt = first.prompt or (known.prompt if known else Prompt(""))
     kind = first.kind or (known.kind if known else "")
-    return Recorded(ident, kind, reference or "", prompt, tuple(traces), verdicts)
+    return RecordedQuestion(ident, kind, reference or "", prompt, tuple(traces), verdicts)
 
 
 def _verdicts(
@@ -275,7 +275,7 @@ def _trace(
     prompt_tokens = counts.prompt
     if prompt_tokens is None and reply.prompt is not None and how.counter.exact:
         prompt_tokens = how.counter(_shown(reply.prompt))
-    tally = Tally(prompt_tokens or 0, min(counts.cached or 0, prompt_tokens or 0), 0)
+    tally = UsageMeter(prompt_tokens or 0, min(counts.cached or 0, prompt_tokens or 0), 0)
     tally.think(thinking_tokens)
     bill = tally.finished(answer_tokens)
     return Trace(
@@ -341,7 +341,7 @@ def _marks(
     read: Callable[[str], str | None],
     facts: _Facts,
     source: Source,
-) -> tuple[Mark, ...] | None:
+) -> tuple[RecordedCheckpoint, ...] | None:
     places = [trial.tokens for trial in reply.trials]
     if any(after <= before for before, after in pairwise([0, *places])):
         source.problem(reply.where, "its trials are not in order of tokens so far, from 1 up")
@@ -351,7 +351,7 @@ def _marks(
         return None
     facts.assumed += sum(trial.cost is None for trial in reply.trials)
     return tuple(
-        Mark(
+        RecordedCheckpoint(
             trial.tokens,
             len(said.thinking) * trial.tokens // max(1, thinking_tokens),
             Trial(

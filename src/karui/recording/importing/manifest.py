@@ -6,14 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.ask import Sampling
-from karui.core.engine import CheckpointRule, ModelCard
-from karui.core.recording import Caveat, Manifest, Recorded, Recording
+from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
+from karui.core.request import Sampling
 from karui.measure.machine import versions
 
 
 def imported(
-    questions: Sequence[Recorded],
+    questions: Sequence[RecordedQuestion],
     *,
     task: str,
     model: str,
@@ -56,13 +56,13 @@ def imported(
     longest = max((t.thinking_tokens + t.answer_tokens for t in traces), default=0)
     told = [(q.id, q.prompt.user, q.reference, q.kind, judge) for q in questions]
     manifest = Manifest(
-        model=ModelCard(model),
+        model=ModelInfo(model),
         engine=engine,
         task=task,
         task_digest=sha256(repr(told).encode()).hexdigest()[:16],
         style=(),
         sampling=Sampling(**{"max_tokens": longest} | (sampling or {})),
-        rule=CheckpointRule(every=max(gaps, default=1), least=min(gaps, default=1), steps=False),
+        rule=CheckpointPolicy(every=max(gaps, default=1), least=min(gaps, default=1), steps=False),
         suffix="",
         suffix_tokens=0,
         samples=max((len(q.traces) for q in questions), default=0),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from karui.core.ask import Prompt
+from karui.core.request import Prompt
 
 
 @dataclass(frozen=True, slots=True)

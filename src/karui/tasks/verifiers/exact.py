@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from karui.tasks.answer_extraction import final, last_line
 from karui.tasks.normalize import plain
-from karui.tasks.reader import final, last_line
 
 
 @dataclass(frozen=True, slots=True)

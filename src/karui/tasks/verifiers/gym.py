@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from karui.core.errors import InputError
+from karui.tasks.answer_extraction import final
 from karui.tasks.gym_set import GymSet
-from karui.tasks.reader import final
 
 
 @dataclass(frozen=True, slots=True)

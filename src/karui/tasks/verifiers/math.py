@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from karui.tasks.amounts import last_said, said
+from karui.tasks.answer_extraction import final, marked, recent
 from karui.tasks.expressions import MAX_CHARS, canonical, is_words, same_number, same_ratio
 from karui.tasks.numerals import number, number_form
-from karui.tasks.reader import final, marked, recent
 from karui.tasks.worker import WORKER, TimedOut
 
 _COMPARE = "karui.tasks.symbolic:equal"

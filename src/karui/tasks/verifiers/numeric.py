@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from karui.core.errors import InputError
 from karui.tasks.amounts import last_said, said
+from karui.tasks.answer_extraction import after_statement, final, marked, recent
 from karui.tasks.numerals import number, number_form
-from karui.tasks.reader import after_statement, final, marked, recent
 
 # What a phrase without digits may hold and still announce a number that comes later: words.
 _WORDS = re.compile(r"[^\d\\=+*/^<>|]*")

@@ -1,0 +1,223 @@
+"""An engine over a machine: asks become rows, rows become streams."""
+
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, count
+from typing import Any
+
+from karui.core.ability import Ability
+from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, Reader, Told, checkpoints, trace_seed
+from karui.core.errors import EngineError, ModelError
+from karui.core.request import Prompt, Request
+from karui.engines.batching.first_words import first_words
+from karui.engines.batching.output_processor import OutputProcessor
+from karui.engines.batching.retold_stream import RetoldStream
+from karui.engines.batching.runner import ModelRunner
+from karui.engines.batching.scheduler import Scheduler
+from karui.engines.batching.sequence import SequenceState
+from karui.engines.batching.step_loop import SequenceStream, StepLoop
+from karui.engines.chat.discovery import words
+from karui.engines.chat.format import ThinkingFormat
+from karui.engines.chat.markers import PLAIN_ENDINGS, Start
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.template import ChatTemplate, find_format, mentions_thinking
+from karui.engines.chat.vocabulary import Vocabulary
+
+RULE = CheckpointPolicy()
+"""Where streams stop unless told otherwise."""
+
+
+class BatchingEngine:
+    """Runs one model in this process.
+
+    Attributes:
+        card: The model.
+        abilities: What it can do.
+        rule: Where its streams stop.
+        suffix: The trial suffix.
+        suffix_tokens: Its length.
+        thinking: How the model thinks, and how that was found out.
+        markers: Where its thinking begins and ends.
+        seed: What trace seeds are made from.
+        notes: What a user should know of how it was set up, one sentence each.
+    """
+
+    def __init__(
+        self,
+        machine: ModelRunner,
+        tokenizer: Any,
+        card: ModelInfo,
+        *,
+        turn_ends: Iterable[int | None] = (),
+        slots: int = 32,
+        rule: CheckpointPolicy = RULE,
+        seed: int = 0,
+        trial_tokens: int = 24,
+        suffix: str | None = None,
+        thinking: Override = NOTHING_SAID,
+        endings: tuple[str, ...] = PLAIN_ENDINGS,
+    ) -> None:
+        """Takes what is loaded already.
+
+        Args:
+            machine: Model and cache.
+            tokenizer: A transformers tokenizer.
+            card: The model's.
+            turn_ends: Tokens that end the model's turn, besides those the tokenizer and its template know.
+            slots: Streams that generate side by side.
+            rule: Where streams stop.
+            seed: What trace seeds are made from.
+            trial_tokens: Tokens a trial takes at most.
+            suffix: The trial suffix; None takes the markers' own.
+            thinking: What the user says of how the model thinks; the rest is found out.
+            endings: What ends the thinking of a model without markers.
+
+        Raises:
+            ModelError: The trial suffix is empty, or it cannot be found out how the model thinks.
+        """
+        self.card, self.rule, self.seed = card, rule, seed
+        self._tokenizer = tokenizer
+        self.thinking = find_format(tokenizer, override=thinking, endings=endings)
+        self._template = ChatTemplate(tokenizer, self.thinking)
+        if self.thinking.markers.plain and mentions_thinking(tokenizer):
+            self.thinking = self._heard(machine, {tokenizer.eos_token_id, *turn_ends})
+            self._template = ChatTemplate(tokenizer, self.thinking)
+        self.markers = self.thinking.markers
+        self.suffix = self.markers.suffix if suffix is None else suffix
+        suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
+        if not suffix_ids:
+            raise ModelError("The trial suffix is empty.", remedy="Give a text that makes the model answer.")
+        self.suffix_tokens = len(suffix_ids)
+        vocabulary = Vocabulary(
+            tokenizer,
+            machine.vocabulary,
+            self._template.ends({tokenizer.eos_token_id, *turn_ends}),
+            self.markers.close,
+            tuple(e.casefold() for e in self.markers.endings),
+        )
+        self.notes = [self.markers.found_how, *self.thinking.notes]
+        settle = OutputProcessor.by(self.markers, self.suffix, self.suffix_tokens)
+        self._server = StepLoop(Scheduler(machine, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
+        self._numbers = count()
+        lacking = {Ability.BUDGET}
+        lacking |= set() if self.thinking.can_switch else {Ability.THINKING_SWITCH}
+        lacking |= set() if self.thinking.efforts else {Ability.EFFORT}
+        lacking |= set() if self.thinking.budget else {Ability.TOLD_BUDGET}
+        self.abilities = frozenset(Ability) - lacking
+
+    def _heard(self, machine: ModelRunner, ends: set[int | None]) -> ThinkingFormat:
+        """Returns how the model thinks, after it was asked: its template knows markers, and shows none."""
+        text, _ = self._template.render(Prompt(words.QUESTION))
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        if not prompt or len(prompt) + words.MOST > machine.context:
+            return self.thinking
+        said = first_words(machine, prompt, self._template.ends(ends), words.MOST)
+        return words.hear(self.thinking, self._tokenizer.batch_decode([said])[0])
+
+    @property
+    def loaded_bytes(self) -> int:
+        """Bytes of the weights as they lie in memory now; of a packed format, what is left of the saving."""
+        return self._server.batch.machine.loaded_bytes
+
+    @property
+    def kv_value_bytes(self) -> float:
+        """Bytes of one value in the cache of keys and values."""
+        return self._server.batch.machine.kv_value_bytes
+
+    @property
+    def thinks(self) -> Mapping[str, Any]:
+        """How the model thinks, and how that was found out."""
+        return self.thinking.as_dict()
+
+    def open(self, ask: Request, sample: int, read: Reader) -> SequenceStream:
+        """Starts a stream; nothing is computed before its first `advance`.
+
+        A trace ends, truncated, where the model's context is full, even if more tokens were asked for.
+
+        Raises:
+            EngineError: The prompt alone fills the context.
+        """
+        text, start = self._template.render(ask.prompt)
+        batch = self._server.batch
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        room = batch.context - len(prompt)
+        if not prompt or room < 1:
+            raise EngineError(
+                f"The prompt of question {ask.question!r} is {len(prompt)} tokens long.",
+                why=f"{self.card.name} has room for {batch.context}, less the answer.",
+                remedy="Shorten the question, or use a model with a longer context.",
+            )
+        row = SequenceState(
+            number=next(self._numbers),
+            ask=ask,
+            sample=sample,
+            read=read,
+            prompt=prompt,
+            start=start,
+            seed=trace_seed(self.seed, ask.question, sample),
+            limit=min(ask.sampling.max_tokens, room),
+            banned=batch.bans.add(ask.prompt.banned),
+            penalties=batch.penalties.add(ask.prompt.penalties),
+            writer=batch.vocabulary.writer(),
+            thinking=0 if start is Start.ANSWERING else -1,
+        )
+        return SequenceStream(self._server, row)
+
+    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> RetoldStream:
+        """Starts a stream that retells a reply somebody has already; see `Retells`.
+
+        Raises:
+            EngineError: The prompt leaves no thinking.
+        """
+        text, start = self._template.render(ask.prompt)
+        prompt = self._tokenizer.encode(text, add_special_tokens=False)
+        outline, ids = self._outlined(len(prompt), told, self.markers.opening(opened=start is Start.THINKING))
+        if start is Start.ANSWERING or not prompt:
+            raise EngineError(
+                f"The prompt of question {ask.question!r} leaves no room to think.",
+                remedy="Retell replies to prompts that let the model think.",
+            )
+        last = outline.places[-1][0] if outline.places else 0
+        row = SequenceState(
+            number=next(self._numbers),
+            ask=ask,
+            sample=sample,
+            read=read,
+            prompt=prompt,
+            start=Start.THINKING,
+            seed=0,  # nothing is drawn: trials are greedy
+            limit=max(1, last),
+            banned=0,
+            penalties=0,
+            writer=self._server.batch.vocabulary.writer(),
+            text=told.thinking,
+            told=ids[:last],
+            places=outline.places,
+        )
+        return RetoldStream(self._server, row, told, outline, self.suffix_tokens)
+
+    async def count(self, text: str) -> int:
+        """Returns how many tokens a text has."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _outlined(self, prompt: int, told: Told, opening: str) -> tuple[Outline, list[int]]:
+        """Returns where a told reply stops, and its tokens."""
+        ids = self._tokenizer.encode(opening + told.thinking, add_special_tokens=False)
+        closing = self.markers.closing(told.thinking) if told.closed else ""
+        whole = self._tokenizer.encode(opening + told.thinking + closing, add_special_tokens=False)
+        writer = self._server.batch.vocabulary.writer()
+        pieces = [writer.write([i], last=False) for i in ids]
+        room = self._server.batch.context - prompt
+        ends = list(accumulate(map(len, pieces)))
+        found = checkpoints(self.rule, pieces) if told.thinking else []
+        places = tuple(
+            (place, max(0, ends[place - 1] - len(opening)))
+            for place in found
+            if place <= room and place < len(whole) and ends[place - 1] > len(opening)
+        )
+        behind = self.markers.before_answer + told.answer
+        answer = len(self._tokenizer.encode(behind, add_special_tokens=False)) + 1 if told.answer else 0
+        return Outline(prompt, len(whole), answer, places, fits=len(ids) <= room), ids
+
+    async def close(self) -> None:
+        """Frees the model; whoever still awaits a stream is cancelled."""
+        self._server.close()

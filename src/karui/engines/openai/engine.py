@@ -1,0 +1,195 @@
+"""The engine for servers with OpenAI's API: vLLM, SGLang, llama.cpp's server, hosted ones."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from karui.core.ability import Ability
+from karui.core.engine import CheckpointPolicy, ModelInfo, Reader, Told
+from karui.core.errors import EngineError, InputError
+from karui.core.request import Prompt, Request
+from karui.engines.chat.answers import forced_head
+from karui.engines.chat.markers import Markers
+from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.openai.client import Client, RetryPolicy
+from karui.engines.openai.connection import Connection
+from karui.engines.openai.request_builder import RequestBuilder, chat_body
+from karui.engines.openai.retold_stream import RetoldHttpStream
+from karui.engines.openai.stream import HttpStream
+
+_RULE = CheckpointPolicy()
+KEY = "KARUI_API_KEY"
+"""The environment variable that an API key is read from."""
+
+
+class HttpEngine:
+    """Runs a model behind a server. Make one with `load` or `connect`.
+
+    Attributes:
+        card: The model, as far as it is known.
+        abilities: What follows from what the server was found to do.
+        rule: Where its streams stop.
+        suffix: The trial suffix.
+        suffix_tokens: Its length.
+        can: What the server was found to do.
+        notes: What a user should know, one sentence each.
+        resends: Whether each trial sends its whole prefix: it does.
+    """
+
+    resends = True
+
+    def __init__(self, parts: Connection, card: ModelInfo) -> None:
+        """Takes what `connect` has found out."""
+        self._parts = parts
+        self.card, self.can, self.rule = card, parts.can, parts.rule
+        self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
+        self.abilities: frozenset[Ability] = parts.can.abilities
+        self.notes = [
+            parts.wording.markers.found_how,
+            *parts.wording.thinking.notes,
+            *(f"{a}: {why}" for a, why in self.can.lacking.items()),
+        ]
+
+    @property
+    def markers(self) -> Markers:
+        """Where its model's thinking begins and ends, as far as it is known."""
+        return self._parts.wording.markers
+
+    @classmethod
+    def load(cls, address: str, **options: Any) -> "HttpEngine":
+        """Connects to a server from code that is not asynchronous; see `connect`."""
+        # Its own loop, in its own thread where this one has a loop that is running.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, cls.connect(address, **options)).result()
+
+    @classmethod
+    async def connect(
+        cls,
+        address: str,
+        *,
+        name: str = "",
+        folder: str = "",
+        thinking: Override = NOTHING_SAID,
+        key: str | None = None,
+        route: str = "",
+        rule: CheckpointPolicy = _RULE,
+        seed: int = 0,
+        trial_tokens: int = 24,
+        suffix: str | None = None,
+        budget_chats: int = 12,
+        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    ) -> "HttpEngine":
+        """Connects to a server and finds out what it can do, by trying it.
+
+        Args:
+            address: Where its API begins, with the model's name behind a `#` where it serves several:
+                `http://127.0.0.1:8000/v1#name`.
+            name: What to call the model in recordings and reports; the address where empty.
+            folder: A folder (or Hub name) with the model's tokenizer and chat template. Where there is none,
+                the server's own endpoints are used, if it has them.
+            thinking: What the user says of how the model thinks; the rest is found out.
+            key: The API key; None takes it from the environment's KARUI_API_KEY.
+            route: "completions" or "chat" instead of what is found best.
+            rule: Where streams stop.
+            seed: What trace seeds are made from.
+            trial_tokens: Tokens a trial takes at most.
+            suffix: The trial suffix; None takes the markers' own.
+            budget_chats: Chats with the server's own thinking budget that have to be clean, one after the
+                other, for it to be offered.
+            patience: How long to wait for what.
+
+        Raises:
+            InputError: The address or the key is not usable.
+            ModelError: The server does not serve this model.
+            EngineError: There is no server, or it fails.
+        """
+        from karui.engines.openai.probe import ProbeClient, check_budget, find_capabilities
+
+        url, model = split_address(address)
+        client = Client(url, key=os.environ.get(KEY, "") if key is None else key, patience=patience)
+        try:
+            asking = ProbeClient(client, model, folder, thinking)
+            can = await find_capabilities(asking, route=route)
+            suffix = asking.markers.suffix if suffix is None else suffix
+            ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
+            parts = Connection(
+                client=client,
+                can=can,
+                wording=RequestBuilder(can, asking.thinking, asking.renderer),
+                rule=rule,
+                suffix=suffix,
+                suffix_ids=ids if can.raw else (),
+                suffix_tokens=len(ids) or await asking.length_behind(suffix),
+                head=forced_head(asking.markers, suffix),
+                trial_tokens=trial_tokens,
+                seed=seed,
+            )
+            await check_budget(asking, parts, chats=budget_chats)
+            card = ModelInfo(name or address, config=asking.config())
+            return cls(parts, card)
+        finally:
+            await client.close()
+
+    @property
+    def thinks(self) -> Mapping[str, Any]:
+        """How the model thinks, and how that was found out."""
+        return self._parts.wording.thinking.as_dict()
+
+    @property
+    def to_think(self) -> Mapping[str, Any]:
+        """The fields of a chat request that make the model think; empty where it thinks by itself."""
+        asked = chat_body(Prompt("-"), self._parts.wording.thinking)
+        return {name: value for name, value in asked.items() if name != "messages"}
+
+    def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
+        """Starts a stream; nothing is sent before its first `advance`."""
+        return HttpStream(self._parts, ask, sample, read)
+
+    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> RetoldHttpStream:
+        """Starts a stream that retells a reply somebody has already; see `Retells`."""
+        return RetoldHttpStream(self._parts, ask, sample, told, read)
+
+    async def count(self, text: str) -> int:
+        """Returns how many tokens a text has.
+
+        Raises:
+            EngineError: The server has no tokenizer to ask.
+        """
+        renderer = self._parts.wording.renderer
+        if renderer is None:
+            raise EngineError(
+                f"{self._parts.client.url} offers no tokenizer to count with.",
+                remedy="Name a folder with the model's tokenizer.",
+            )
+        return len(await renderer.tokenize(text)) if text else 0
+
+    async def close(self) -> None:
+        """Ends every stream and closes every connection."""
+        readers = list(self._parts.readers)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await self._parts.client.close()
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Returns where a server's API begins, and the name of the model there; "" where none is named.
+
+    Raises:
+        InputError: It is no address, or holds a key.
+    """
+    url, _, model = address.partition("#")
+    found = urlsplit(url)
+    if found.scheme not in {"http", "https"} or not found.hostname:
+        raise InputError(
+            f"{url!r} is no address of a server.", remedy="Write http://HOST:PORT/v1, and #model behind it."
+        )
+    if found.username or found.password:
+        raise InputError(
+            "An address must not hold a key or password: it is kept in recordings.",
+            remedy=f"Put the key into the environment variable {KEY}.",
+        )
+    return (url if found.path.strip("/") else f"{url.rstrip('/')}/v1"), model

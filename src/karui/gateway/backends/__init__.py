@@ -1,0 +1,1 @@
+"""What produces an answer: the plan, the upstream server, or a model in this process."""

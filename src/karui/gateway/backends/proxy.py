@@ -1,0 +1,279 @@
+"""Passing on: full thinking by the server itself, byte for byte, its tokens read as they go by."""
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from karui.engines.chat.hearing import Hearing
+from karui.engines.chat.markers import Markers
+from karui.engines.openai.content import paired
+from karui.engines.openai.errors import fault_in
+from karui.engines.openai.finish_reason import is_cut
+from karui.engines.openai.schema import Chunk
+from karui.engines.openai.sse import Event
+from karui.engines.openai.usage import Usage as Told
+from karui.gateway.backends.http_pool import Broken, Reply
+from karui.gateway.backends.plan_runner import PlanResult
+from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_in, chunk_of, events_of
+from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.openai_api.replies import Usage, error_object
+from karui.gateway.openai_api.stream_writer import HEADERS, event
+from karui.gateway.records.builder import RecordBuilder
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.context import AnswerChunk, Pieces, RequestContext
+
+_KEPT_HEADERS = ("content-type", "x-request-id", "openai-processing-ms", "openai-version")
+PATHS = {True: "chat/completions", False: "completions"}
+"""Where requests go: chats, and completions of raw text."""
+
+
+@dataclass(frozen=True)
+class ProxyBackend:
+    """Answers with full thinking by a server.
+
+    Attributes:
+        upstream: The server.
+        instruction: Appended to the user's last message, so that full thinking is asked what the plan is
+            asked; "" appends nothing.
+        usual: Fields that a request gets where it does not have them, for the same reason.
+        markers: Of the server's model, for thinking that it leaves in the text; None finds them there.
+        thinks: Fields that make the server's model think where it does not do so by itself: a chat gets them
+            where it does not have them.
+    """
+
+    upstream: Upstream
+    instruction: str = ""
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    markers: Markers | None = None
+    thinks: Mapping[str, Any] = field(default_factory=dict)
+
+    async def answer(self, call: RequestContext) -> None:
+        """Passes a request on and its reply back.
+
+        Raises:
+            Failed: Nothing of a reply has been sent; something else may still answer.
+        """
+        line = call.line
+        try:
+            async with self._post(call) as response:
+                tap = UsageReader(call.account, self.markers)
+                if "text/event-stream" in response.headers.get("content-type", ""):
+                    await _relay_stream(response, call, tap)
+                else:
+                    await _relay_whole(response, call, tap)
+                self.upstream.fingerprint = tap.fingerprint or self.upstream.fingerprint
+        except UpstreamError:
+            if not line.ended:
+                raise
+
+    async def pieces(self, call: RequestContext) -> Pieces:
+        """Passes a request on, and yields thinking, answer and end: for a stream that has begun otherwise.
+
+        Raises:
+            Failed: As `answer`, and where the stream breaks.
+        """
+        tap = UsageReader(call.account, self.markers)
+        async with self._post(call) as response:
+            if response.status >= 400:
+                raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream answered {response.status}")
+            async for came in events_of(response):
+                chunk = chunk_of(came)
+                if chunk is not None:
+                    for said, thinks in tap.take(chunk):
+                        yield said if thinks else AnswerChunk(said)
+        for said, thinks in tap.rest():
+            yield said if thinks else AnswerChunk(said)
+        tap.close()
+        if not tap.ended:
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
+        yield PlanResult("", "", tap.finish or "stop", tap.usage)
+
+    def _post(self, call: RequestContext) -> AbstractAsyncContextManager[Reply]:
+        return self.upstream.post(PATHS[call.asked.chat], self._body(call), call.headers)
+
+    def _body(self, call: RequestContext) -> bytes:
+        """Returns the body for the server: as it came, where nothing has to be changed."""
+        asked = call.asked
+        body = dict(asked.body)
+        if asked.limit is None:
+            body |= {k: v for k, v in self.usual.items() if k.startswith("max_")}
+        body |= {k: v for k, v in self.usual.items() if body.get(k) is None and not k.startswith("max_")}
+        body |= {k: v for k, v in self.thinks.items() if asked.chat and body.get(k) is None}
+        if asked.model not in self.upstream.served:
+            body["model"] = self.upstream.model
+        if self.instruction and asked.chat:
+            body["messages"] = _instructed(asked.messages, self.instruction)
+        # The record needs the usage; a client that did not ask for it does not see it.
+        if asked.stream and not asked.usage and self.upstream.usage:
+            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        return call.raw if body == asked.body else json.dumps(body).encode()
+
+
+def _kept(response: Reply) -> dict[str, str]:
+    return {k: response.headers[k] for k in _KEPT_HEADERS if k in response.headers}
+
+
+async def _relay_whole(response: Reply, call: RequestContext, tap: "UsageReader") -> None:
+    line, account = call.line, call.account
+    data = await response.read()
+    if response.status < 400:
+        tap.whole(data)
+    account.note(status=response.status)
+    await line.begin(response.status, {**_kept(response), "content-length": str(len(data))})
+    await line.end(data)
+
+
+async def _relay_stream(response: Reply, call: RequestContext, tap: "UsageReader") -> None:
+    """Passes a stream on as it comes. It has one end: the upstream's, or an error where that never came."""
+    line, account = call.line, call.account
+    last = b""
+    try:
+        async for came in events_of(response):
+            try:
+                hidden = _hear(came, call, tap)
+            except UpstreamError as failure:
+                if not failure.body or not line.status:
+                    raise
+                account.note(status=502, detail=failure.detail)
+                await line.end(came.raw)
+                return
+            if hidden:
+                continue
+            if not line.status:
+                await line.begin(response.status, {**HEADERS, **_kept(response)})
+            last = came.raw
+            await line.write(last)
+        if not tap.ended:
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
+    except (Broken, TimeoutError, UpstreamError) as error:
+        if not line.status:
+            raise
+        if not tap.ended:  # else all had been said: what broke behind it is nothing to a client
+            account.note(status=502, detail=f"{type(error).__name__} {error}".strip())
+            wrong = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
+            parted = b"" if last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
+            await line.end(parted + event(error_object(wrong)))
+            raise UpstreamError(FallbackReason.UPSTREAM, str(error)) from error
+    finally:
+        tap.close()
+    await line.end()
+
+
+def _hear(came: Event, call: RequestContext, tap: "UsageReader") -> bool:
+    """Reads an event that goes by; returns whether it is one that only the gateway has asked for."""
+    chunk = chunk_of(came)
+    if chunk is None:
+        return False
+    tap.take(chunk)
+    return chunk.last and chunk.usage is not None and not call.asked.usage
+
+
+class UsageReader:
+    """Reads tokens, times and text of a reply that goes by.
+
+    Attributes:
+        finish: Why it ended; "" before, and where no reason was given.
+        ended: Whether its end has come.
+        fingerprint: What it says of the server's version and configuration.
+    """
+
+    def __init__(self, account: RecordBuilder, markers: Markers | None = None) -> None:
+        """Takes where to note them, and what is known of the model's thinking."""
+        self._account = account
+        self._hearing = Hearing(markers)
+        self._told: Told | None = None
+        self.finish = self.fingerprint = ""
+        self.ended = False
+
+    def take(self, chunk: Chunk) -> list[tuple[str, bool]]:
+        """Reads one event of a stream; returns what it says, and whether that is thinking."""
+        hearing = self._hearing
+        said = [part for text, apart in chunk.parts for part in hearing.take(text, apart=apart)]
+        self._came(said)
+        if chunk.tool_calls:
+            self._account.came(answer=True)
+        self._note(chunk)
+        self.ended |= chunk.last
+        return said
+
+    def rest(self) -> list[tuple[str, bool]]:
+        """Returns what was held back because a marker might have begun in it."""
+        said = self._hearing.end()
+        self._came(said)
+        return said
+
+    def whole(self, data: bytes) -> None:
+        """Reads a reply of one piece.
+
+        Raises:
+            Failed: It is none.
+        """
+        try:
+            found = json.loads(data, strict=False)
+        except (ValueError, RecursionError) as error:
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is no JSON") from error
+        if isinstance(found, dict) and (fault := fault_in(found)) is not None:
+            raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream's reply is an error: {fault.message}")
+        if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is no completion")
+        chunk = chunk_in(found)
+        for text, apart in chunk.parts:
+            self._hearing.take(text, apart=apart)
+        self._account.came(answer=True)
+        self._note(chunk)
+        self.close()
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens; thinking that the server does not count is taken to have its share of the characters."""
+        told = self._told
+        if told is None:
+            return Usage(0, 0, 0)
+        thinking = told.thinking
+        if not thinking:
+            sorted_ = self._hearing.sorted
+            length = len(sorted_.thinking) + len(sorted_.answer)
+            thinking = round(told.completion * len(sorted_.thinking) / length) if length else 0
+        return Usage(
+            told.prompt, told.completion, min(thinking, told.completion), 0, told.cached, told.inferred
+        )
+
+    def close(self) -> None:
+        """Notes what is known in the end."""
+        account = self._account
+        self.rest()
+        found = self._hearing.sorted
+        if account.wants_text:
+            # A character that the upstream cut in two is no text until its halves are joined.
+            account.thinking += paired(found.thinking, last=True)[0]
+            account.answer = paired(found.answer, last=True)[0]
+        account.counted(self.usage)
+        if self.ended:
+            thinking = bool(found.thinking) and not found.answer
+            account.note(truncated=is_cut(self.finish, thinking=thinking))
+
+    def _note(self, chunk: Chunk) -> None:
+        self.finish = chunk.finish or self.finish
+        self.ended |= bool(chunk.finish)
+        self.fingerprint = chunk.fingerprint or self.fingerprint
+        if chunk.usage is not None:
+            self._told = chunk.usage.after(self._told)
+
+    def _came(self, said: list[tuple[str, bool]]) -> None:
+        if self._hearing.mistaken:
+            self._hearing.mistaken = False
+            self._account.thought_on()
+        for text, thinks in said:
+            if text:
+                self._account.came(answer=not thinks and bool(text.strip()))
+
+
+def _instructed(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:
+    """Returns the messages with the instruction behind the last one, if that is a user's text without it."""
+    last = messages[-1]
+    content = last.get("content")
+    if last["role"] != "user" or not isinstance(content, str) or content.rstrip().endswith(instruction):
+        return messages
+    return [*messages[:-1], {**last, "content": f"{content}\n\n{instruction}"}]

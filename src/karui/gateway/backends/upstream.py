@@ -1,0 +1,195 @@
+"""A server behind the gateway: requests passed on to it, and its replies as they come.
+
+Connections are closed when the one who asked leaves, which ends the generation on the server.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import time
+
+from karui.engines.openai.errors import fault_in, read_fault
+from karui.engines.openai.schema import Chunk, read_chunk
+from karui.engines.openai.sse import Event, Events
+from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
+from karui.gateway.backends.http_pool import Broken, Pool, Reply
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.admission import Limits
+
+_ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
+"""The client's headers that go on to the server."""
+_IN_BAND = "the upstream's stream holds an error"
+_LONGEST_EVENT = 16 * 2**20
+
+
+class UpstreamError(Exception):
+    """A server that did not do its part, before anything of its reply was used.
+
+    Attributes:
+        why: The reason, as in the record.
+        detail: In words.
+        status: What it answered with; 0 where it did not.
+        body: Of its error, "" where there was none.
+        retry_after: Seconds after which asking again may help, where known.
+    """
+
+    def __init__(
+        self,
+        why: FallbackReason,
+        detail: str,
+        *,
+        status: int = 0,
+        body: bytes = b"",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.why, self.detail, self.status, self.body = why, detail, status, body
+        self.retry_after = retry_after
+
+
+@dataclass
+class Upstream:
+    """One server with OpenAI's API.
+
+    Attributes:
+        url: Where its paths begin.
+        model: The model's name there.
+        served: All names that it goes by, and those of other models there.
+        limit: What it calls the limit of tokens.
+        usage: Whether its streams end with the usage, where they are asked for it.
+        key: Sent as a bearer token; never shown.
+        bounds: How long it may take.
+        breaker: Whether it is to be left alone.
+        fingerprint: What its last reply said of its version and configuration; "" where none does.
+    """
+
+    url: str
+    model: str
+    served: frozenset[str] = frozenset()
+    key: str = field(default="", repr=False)
+    bounds: Limits = field(default_factory=Limits)
+    breaker: Breaker = field(default_factory=lambda: Breaker(BreakerRule()))
+    limit: str = "max_tokens"
+    usage: bool = True
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        """Makes room for connections; none is made yet."""
+        told = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        headers = {"content-type": "application/json", "accept": "*/*", "user-agent": "karui", **told}
+        bounds = self.bounds
+        self._pool = Pool(self.url, headers, bounds.connect_seconds, bounds.silence_seconds)
+
+    @asynccontextmanager
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
+        """Sends a request and gives the reply, its body still to be read; leaving ends it on the server.
+
+        Raises:
+            Failed: It could not be reached, is left alone, was silent, or broke; or it answered with a
+                status that says it failed or is busy.
+        """
+        if not self.breaker.enter(time()):
+            wait = max(1.0, self.breaker.tries_at - time())
+            raise UpstreamError(FallbackReason.BREAKER, self.breaker.why, retry_after=wait)
+        well: bool | None = None
+        why = ""
+        onward = {k: headers[k] for k in _ONWARD if k in headers}
+        try:
+            async with self._pool.request("POST", path, body, onward) as reply:
+                if reply.status >= 500 or reply.status == 429:
+                    raise _refused(reply.status, await reply.read(), reply.headers)
+                yield reply
+                well = True
+        except TimeoutError as error:
+            well, why = False, f"{self.url} was silent for too long"
+            raise UpstreamError(FallbackReason.TIMEOUT, why) from error
+        except Broken as error:
+            well, why = False, f"{self.url} broke: {error}"
+            raise UpstreamError(FallbackReason.UPSTREAM, why) from error
+        except UpstreamError as failed:
+            well, why = (None if failed.status == 429 else False), failed.detail
+            raise
+        finally:
+            self.breaker.leave(time(), well=well, why=why)
+
+    async def get(self, path: str) -> object:
+        """Returns what is at a path; None where there is nothing to be had."""
+        try:
+            async with self._pool.request("GET", path) as reply:
+                data = await reply.read()
+            found: object = json.loads(data) if reply.status == 200 else None
+        except (Broken, TimeoutError, ValueError):
+            return None
+        return found
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._pool.close()
+
+
+async def events_of(reply: Reply) -> AsyncIterator[Event]:
+    """Yields the events of a stream as they come, their bytes as they are.
+
+    Raises:
+        Failed: Something that is no event.
+    """
+    events = Events()
+    async for data in reply.pieces():
+        for event in events.feed(data):
+            yield event
+        if events.waiting > _LONGEST_EVENT:
+            raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is no event")
+    left = events.end()
+    if left is not None:
+        yield left
+
+
+def chunk_of(event: Event) -> Chunk | None:
+    """Returns what an event says; None for a comment.
+
+    Raises:
+        Failed: It is no JSON object, or an error.
+    """
+    if event.done:
+        return Chunk(last=True)
+    text = event.data
+    if text is None or not text.strip():
+        return None
+    try:
+        found = json.loads(text, strict=False)
+    except (ValueError, RecursionError) as error:
+        if event.name == "error":
+            raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw) from error
+        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is no JSON") from error
+    if not isinstance(found, dict):
+        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds an event that is no object")
+    if event.name == "error" or fault_in(found, text) is not None:
+        raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw)
+    return chunk_in(found)
+
+
+def chunk_in(found: Mapping[str, object]) -> Chunk:
+    """Returns what a reply or an event says.
+
+    Raises:
+        Failed: It is no completion.
+    """
+    try:
+        return read_chunk(found)
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        raise UpstreamError(
+            FallbackReason.UPSTREAM, "the upstream sent something that is no completion"
+        ) from error
+
+
+def _refused(status: int, body: bytes, headers: Mapping[str, str]) -> UpstreamError:
+    fault = read_fault(body.decode(errors="replace"))
+    after = headers.get("retry-after", "")
+    return UpstreamError(
+        FallbackReason.UPSTREAM,
+        f"the upstream answered {status}: {fault.message}",
+        status=status,
+        body=body,
+        retry_after=float(after) if after.isdecimal() else None,
+    )

@@ -1,0 +1,135 @@
+"""The choice that is to be served, and whether it may be: here, on this model, by this server."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from karui import catalog
+from karui.core.choice import Choice
+from karui.core.engine import Engine, ModelInfo
+from karui.core.errors import InputError, ModelError, PlanError
+from karui.core.plan import Plan
+from karui.serving_profile import FILE, ServingProfile
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A choice, its plan, and what to expect of it.
+
+    Attributes:
+        choice: As `karui choose` or `karui poc` wrote it.
+        plan: What it chose.
+        expectation: What the recording says of it.
+    """
+
+    choice: Choice
+    plan: Plan
+    expectation: ServingProfile
+
+    @staticmethod
+    def load(path: Path) -> "Deployment":
+        """Reads a choice and the expectation beside it.
+
+        Args:
+            path: `choice.json`, or its folder.
+
+        Raises:
+            InputError: There is none, it belongs to another choice, or it is none that may be served.
+        """
+        file = path / "choice.json" if path.is_dir() else path
+        try:
+            choice = Choice.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{file} is no choice.", why=str(error), remedy="`karui choose` and `karui poc` write one."
+            ) from error
+        if choice.withdrawn:
+            raise InputError(
+                f"{choice.label} is not served: this choice was withdrawn.",
+                why="Run live on questions it was not chosen on, it lost more than was accepted.",
+                remedy="Record more questions and choose again.",
+            )
+        if not choice.spec:
+            better = f" The best candidate was {choice.candidate.label}." if choice.candidate else ""
+            raise InputError(
+                f"{file} chose full thinking: there is no plan to serve.{better}",
+                why=f"Its decision is {choice.decision!r}.",
+                remedy="Record more questions and choose again, or do without a gateway.",
+            )
+        expectation = ServingProfile.load(file.with_name(FILE))
+        if expectation.plan != choice.plan:
+            raise InputError(
+                f"{file.with_name(FILE)} belongs to another choice than {file}.",
+                why=f"It expects {expectation.label}; {choice.label} was chosen.",
+                remedy="Keep the two files together as they were written, or choose again.",
+            )
+        return Deployment(choice, catalog.plan_from_spec(choice.spec), expectation)
+
+    def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
+        """Refuses a model that the choice was not made for.
+
+        Args:
+            card: Of the engine's model.
+            served: What its server calls it; "" in this process.
+            same: Whether the operator says that it is the same.
+            origin: Digest of the model that the plan's own techniques made this one from; "" where none did.
+
+        Raises:
+            ModelError: Names both.
+        """
+        chosen = self.choice.model
+        found = origin if self.plan.prepared else card.digest
+        if same or (found and found == chosen.get("digest")):
+            return
+        wanted = str(chosen.get("name", ""))
+        # A technique with weights of its own makes another model, which no card in the choice describes.
+        if served and not self.plan.prepared and _short(served) == _short(wanted):
+            return
+        raise ModelError(
+            f"This choice was made for the model {wanted!r}, not for {served or card.name!r}.",
+            why="What was certified on one model says nothing of another."
+            if not self.plan.prepared
+            else "The plan runs on weights that a technique made of that model.",
+            remedy="Serve the model it was made for; if it is the same under another name, say --same-model.",
+        )
+
+    def check_abilities(self, engines: Mapping[str, Engine]) -> None:
+        """Refuses engines that cannot run the plan, and says which tested plan they can run.
+
+        Raises:
+            PlanError: Names the ability.
+        """
+        try:
+            _check(self.plan, engines)
+        except PlanError as error:
+            raise PlanError(error.what, why=error.why, remedy=self._instead(engines)) from None
+
+    def _instead(self, engines: Mapping[str, Engine]) -> str:
+        for tested in self.choice.tested:
+            if tested.verdict not in {"certified", "promising"}:
+                continue
+            plan = catalog.plan_from_spec(tested.spec)
+            try:
+                _check(plan, engines)
+            except PlanError:
+                continue
+            return f"Of the plans tested for this choice, {tested.label} ({tested.verdict}) would run here."
+        return (
+            "No plan that was certified for this choice would run here; `karui probe` says what is missing."
+        )
+
+
+def _check(plan: Plan, engines: Mapping[str, Engine]) -> None:
+    for name in plan.models:
+        if name not in engines:
+            raise PlanError(
+                f"{plan.label} asks a further model, {name!r}, of which there is no engine.",
+                remedy=f"Name its server or folder: --beside {name}=…",
+            )
+        plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
+
+
+def _short(name: str) -> str:
+    """Returns a model's name without what differs between places: http://…#Org/Name and name are one."""
+    return name.rpartition("#")[2].rstrip("/").rpartition("/")[2].casefold()

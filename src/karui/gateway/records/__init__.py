@@ -1,0 +1,1 @@
+"""What is remembered of requests: records, events, metrics, and where they are kept."""

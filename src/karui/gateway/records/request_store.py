@@ -1,0 +1,217 @@
+"""The request store: every `RequestRecord` and every change, kept in SQLite, and read back after a restart.
+
+It holds no prompt and no answer. Writing is `Writer`'s; the monitor's figures come from memory, so that they
+are there even while the file cannot be written. The columns are the fields of `RequestRecord`: a field that
+is new gets its column when an older file is opened.
+
+Several gateways on one machine may share a file. A team with gateways on several machines wants PostgreSQL:
+the statements here are plain enough for it (`INSERT`, one `ON CONFLICT`), and it would come in through
+`Writer`'s `connect`. It is not there.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from karui.gateway.records.aggregates import Sums, Totals, contribution
+from karui.gateway.records.events import Event
+from karui.gateway.records.recent import Ring
+from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.gateway.records.sqlite_writer import Connect, Writer, connect
+
+SCHEMA = 1
+"""Version of the tables, in the file's `user_version`; columns may be added without a new one."""
+_DAYS = 90.0
+_EVENTS = 200
+_RING = 20_000
+
+_FIELDS = fields(RequestRecord)
+_NAMES = tuple(f.name for f in _FIELDS)
+_INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
+_LAST = (
+    "SELECT * FROM served WHERE rowid IN"
+    " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
+)
+_SUMS = tuple(f.name for f in fields(Sums))
+_ADDED = tuple(name for name in _SUMS if name != "began")
+_SUM = (
+    f"INSERT INTO sums (one, began, {', '.join(_ADDED)}) VALUES (1, ?{', ?' * len(_ADDED)}) "  # noqa: S608 - own names
+    f"ON CONFLICT (one) DO UPDATE SET {', '.join(f'{n} = {n} + excluded.{n}' for n in _ADDED)}"
+)
+
+
+class RequestStore:
+    """Keeps what was served. A sink: `see` never raises and never blocks."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        days: float = _DAYS,
+        connect: Connect = connect,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Opens the file, or makes it; whatever is wrong with it shows in `degraded`.
+
+        Args:
+            path: The file; None keeps the last requests in memory only.
+            days: Rows older than this are deleted; the sums since the beginning stay.
+            connect: Opens the file.
+            clock: Seconds since the epoch.
+        """
+        self._path, self._days, self._connect, self._clock = path, days, connect, clock
+        self._ring = Ring(_RING)
+        self._events: deque[Event] = deque(maxlen=_EVENTS)
+        self._unread = ""
+        self._writer: Writer | None = None
+        if path is not None:
+            self._read_back()
+            self._writer = Writer(path, _prepare, tidy=self._tidy, connect=connect, told=self._told)
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing can be written, "" if it can."""
+        return (self._writer.degraded if self._writer else "") or self._unread
+
+    @property
+    def lost(self) -> int:
+        """Rows that were never written."""
+        return self._writer.lost if self._writer else 0
+
+    def see(self, served: RequestRecord) -> None:
+        """Takes in one request."""
+        self._ring.add(served)
+        if self._writer is None:
+            return
+        added = contribution(served)
+        self._writer.put(
+            (_INSERT, tuple(getattr(served, name) for name in _NAMES)),
+            (_SUM, (served.at, *(added[name] for name in _ADDED))),
+        )
+
+    def note(self, event: Event) -> None:
+        """Takes in a change."""
+        self._events.append(event)
+        if self._writer is not None:
+            row = (event.at, event.what, event.who, event.why)
+            self._writer.put(("INSERT INTO events (at, what, who, why) VALUES (?, ?, ?, ?)", row))
+
+    def since(self, at: float, limit: int = -1) -> list[RequestRecord]:
+        """Returns what the file holds from a time on, oldest first; empty where there is no file to read.
+
+        Args:
+            at: Seconds since the epoch.
+            limit: Only the last so many; -1 for all.
+        """
+        if self._writer is None:
+            return []
+        self._writer.flush()
+        return self._rows(_LAST, (at, limit))
+
+    def events(self, limit: int = 50) -> list[Event]:
+        """Returns the last changes, newest first."""
+        return list(reversed(self._events))[:limit]
+
+    def totals(self, since: float) -> Totals:
+        """Returns sums and percentiles from a time until now."""
+        return self._ring.totals(since, self._clock())
+
+    def flush(self) -> bool:
+        """Waits for what is on its way to the file; returns whether it arrived."""
+        return self._writer.flush() if self._writer else True
+
+    def close(self) -> None:
+        """Writes what waits, and ends."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _read_back(self) -> None:
+        assert self._path is not None
+        if not self._path.exists():
+            return
+        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (_RING,))
+        if self._unread:
+            return
+        for served in reversed(latest):
+            self._ring.add(served, counted=False)
+        for row in self._read(f"SELECT {', '.join(_SUMS)} FROM sums"):  # noqa: S608 - own names
+            self._ring.begin(Sums(**row))
+        events = self._read("SELECT at, what, who, why FROM events ORDER BY at DESC LIMIT ?", (_EVENTS,))
+        self._events.extend(Event(**row) for row in reversed(events))
+
+    def _rows(self, statement: str, values: Sequence[object]) -> list[RequestRecord]:
+        return [_served(row) for row in self._read(statement, values)]
+
+    def _read(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        assert self._path is not None
+        try:
+            with closing(self._connect(self._path)) as connection:
+                if not _check(connection):
+                    return []  # another gateway is just making it
+                cursor = connection.execute(statement, values)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+        except (sqlite3.Error, OSError) as error:
+            self._unread = f"{self._path.name} could not be read at the start: {error}"
+            return []
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - 86400 * self._days,))
+
+    def _told(self, sentence: str) -> None:
+        self._events.append(Event(self._clock(), "history", "karui", sentence))
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _check(connection)
+    columns = ", ".join(_column(name) for name in _NAMES)
+    sums = ", ".join(f"{f.name} {_TYPES.get(f.type, 'REAL')}" for f in fields(Sums))
+    for statement in (
+        f"CREATE TABLE IF NOT EXISTS served ({columns})",
+        "CREATE INDEX IF NOT EXISTS served_at ON served (at)",
+        "CREATE TABLE IF NOT EXISTS events (at REAL, what TEXT, who TEXT, why TEXT)",
+        f"CREATE TABLE IF NOT EXISTS sums (one INTEGER PRIMARY KEY, {sums})",
+        f"PRAGMA user_version = {SCHEMA}",
+    ):
+        connection.execute(statement)
+    there = {row[1] for row in connection.execute("PRAGMA table_info(served)")}
+    for name in _NAMES:
+        if name not in there:
+            connection.execute(f"ALTER TABLE served ADD COLUMN {_column(name)}")
+
+
+def _check(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in {0, SCHEMA}:
+        raise sqlite3.OperationalError(f"it has schema {version}, and this karui writes {SCHEMA}")
+    return int(version)
+
+
+_TYPES: dict[object, str] = {str: "TEXT", FallbackReason: "TEXT", int: "INTEGER", bool: "INTEGER"}
+
+
+def _column(name: str) -> str:
+    kind = next(f.type for f in _FIELDS if f.name == name)
+    return f"{name} {_TYPES.get(kind, 'REAL')}"
+
+
+def _served(row: dict[str, Any]) -> RequestRecord:
+    """Returns the record of a row; what the row does not know has its default."""
+    values: dict[str, Any] = {}
+    for f in _FIELDS:
+        value = row.get(f.name)
+        if value is None:  # NaN is kept as NULL too
+            continue
+        values[f.name] = (
+            FallbackReason(value)
+            if f.type is FallbackReason
+            else bool(value)
+            if "bool" in str(f.type)
+            else value
+        )
+    return RequestRecord(**values)

@@ -1,0 +1,1 @@
+"""A request on its way in: admission, its context, and its record closed once."""

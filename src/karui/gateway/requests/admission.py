@@ -1,0 +1,144 @@
+"""What protects the gateway: keys, places, a bounded queue, sizes and times."""
+
+import asyncio
+import base64
+import hmac
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+
+from karui.core.errors import InputError
+from karui.gateway.openai_api.chat_request import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits, stated beforehand.
+
+    Attributes:
+        at_once: Requests answered side by side.
+        queue: Requests that may wait for a place; more are told to come back.
+        queue_seconds: How long one may wait.
+        body_bytes: Largest body.
+        body_seconds: How long a body may take to arrive.
+        connect_seconds: For a connection to a server.
+        silence_seconds: For the next byte of a server; the first one waits in the server's queue.
+        request_seconds: For a whole request.
+        drain_seconds: For the requests under way when the gateway is told to stop.
+        silent: Plans run silently side by side, for shadows and probes; more are left out.
+    """
+
+    at_once: int = 64
+    queue: int = 64
+    queue_seconds: float = 30.0
+    body_bytes: int = 4 * 2**20
+    body_seconds: float = 30.0
+    connect_seconds: float = 5.0
+    silence_seconds: float = 60.0
+    request_seconds: float = 600.0
+    drain_seconds: float = 30.0
+    silent: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuses limits that let nothing through.
+
+        Raises:
+            InputError: Names the first.
+        """
+        for name in self.__slots__:
+            least = 0 if name in {"queue", "silent"} else 1e-9
+            if not getattr(self, name) >= least:
+                raise InputError(f"limits.{name} = {getattr(self, name)} lets nothing through.")
+
+
+class AdmissionQueue:
+    """Places for requests, and a queue of bounded length before them.
+
+    Attributes:
+        in_flight: Requests that have a place.
+        queued: Requests that wait for one.
+    """
+
+    def __init__(self, bounds: Limits) -> None:
+        """Takes the limits."""
+        self._bounds = bounds
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._seconds = 1.0  # that a request takes, a moving mean
+        self.in_flight = 0
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a place."""
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Holds a place, once there is one.
+
+        Raises:
+            Wrong: The queue is full, or the wait too long; it says when to ask again.
+        """
+        await self._enter()
+        began = monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += 0.1 * (monotonic() - began - self._seconds)
+            self._leave()
+
+    async def _enter(self) -> None:
+        if self.in_flight < self._bounds.at_once:
+            self.in_flight += 1
+            return
+        if len(self._waiting) >= self._bounds.queue:
+            raise self._full("too many requests are waiting")
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(self._bounds.queue_seconds):
+                await place
+        except BaseException as error:
+            if place.done() and not place.cancelled():
+                self._leave()  # it was given a place just as it gave up
+            else:
+                with suppress(ValueError):  # whoever left meanwhile has passed over it
+                    self._waiting.remove(place)
+            if isinstance(error, TimeoutError):
+                raise self._full("no place came free in time") from None
+            raise
+
+    def _leave(self) -> None:
+        """Hands the place to whoever has waited longest; else it is free."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self.in_flight -= 1
+
+    def _full(self, why: str) -> ApiError:
+        ahead = len(self._waiting) + 1
+        return ApiError(
+            429,
+            f"The gateway is busy: {why}.",
+            code="busy",
+            retry_after=ahead * self._seconds / self._bounds.at_once,
+        )
+
+
+def key_in(authorization: str) -> str:
+    """Returns the key in an Authorization header: a bearer token, or the password of a browser."""
+    kind, _, value = authorization.partition(" ")
+    if kind.casefold() == "basic":
+        try:
+            return base64.b64decode(value).decode().partition(":")[2]
+        except ValueError:
+            return ""
+    return value.strip()
+
+
+def same_key(given: str, key: str) -> bool:
+    """Returns whether a key is the right one, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(given.encode(), key.encode())

@@ -1,0 +1,1 @@
+"""How much traffic the plan gets: stages, the drift guard, shadow runs, canaries."""

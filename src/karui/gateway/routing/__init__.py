@@ -1,0 +1,1 @@
+"""What answers a request: which requests a plan can run, and what happens instead."""

@@ -1,0 +1,87 @@
+"""Which requests a plan can run, and why the others cannot: those go to full thinking as they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from karui.core.dialogue import prompt_of
+from karui.core.request import Prompt, Sampling
+from karui.gateway.openai_api.chat_request import ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """A request as a plan runs it.
+
+    Attributes:
+        prompt: What the model is shown, without the task's instruction.
+        sampling: How its tokens are drawn.
+        seed: The client's; None where it gave none.
+    """
+
+    prompt: Prompt
+    sampling: Sampling
+    seed: int | None = None
+
+
+_NO_MATTER = frozenset(
+    "model messages stream max_tokens max_completion_tokens temperature top_p seed "  # read by the gateway
+    "user safety_identifier prompt_cache_key prompt_cache_retention metadata parallel_tool_calls".split()
+)
+"""Fields that a plan runs with whatever they hold: the second line has no bearing on what is said."""
+_WITH: Mapping[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "store": (False,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "service_tier": ("auto", "default"),
+    "modalities": (["text"],),
+    "response_format": ({"type": "text"},),
+    "tool_choice": ("none", "auto"),
+    "stop": ([], ""),
+    "tools": ([],),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "stream_options": ({}, {"include_usage": True}, {"include_usage": False}),
+}
+"""The values with which a plan runs. Any other value, and any other field, is a reason for full thinking."""
+
+
+def plan_request_of(
+    asked: ChatRequest, recorded: Sampling, effort: str, *, any_sampling: bool
+) -> PlanRequest | str:
+    """Returns a request as a plan runs it, or the reason why none can.
+
+    Args:
+        asked: The request.
+        recorded: How tokens were drawn when the plan was certified.
+        effort: The level of reasoning effort that the plan itself asks for; "" for none.
+        any_sampling: Whether the client's temperature and top_p may differ from what was certified.
+    """
+    if not asked.chat:
+        return "a completion of raw text"
+    body = asked.body
+    usual = {**_WITH, "reasoning_effort": (effort,)}
+    for name, value in body.items():
+        if value is not None and name not in _NO_MATTER and value not in usual.get(name, ()):
+            return f"{name} {value}" if name == "reasoning_effort" else name
+    temperature = _told(body, "temperature", recorded.temperature)
+    top_p = _told(body, "top_p", recorded.top_p)
+    if (temperature, top_p) != (recorded.temperature, recorded.top_p) and not any_sampling:
+        return f"temperature {temperature:g}, top_p {top_p:g}; certified at {_drawn(recorded)}"
+    prompt = prompt_of(asked.messages)
+    if isinstance(prompt, str):
+        return prompt
+    sampling = Sampling(temperature, top_p, recorded.top_k, asked.limit or recorded.max_tokens)
+    return PlanRequest(prompt, sampling, body.get("seed"))
+
+
+def _told(body: Mapping[str, Any], name: str, usual: float) -> float:
+    value = body.get(name)
+    return usual if value is None else float(value)
+
+
+def _drawn(sampling: Sampling) -> str:
+    return f"{sampling.temperature:g} and {sampling.top_p:g}"

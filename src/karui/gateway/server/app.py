@@ -1,0 +1,109 @@
+"""The routes: OpenAI's, and the gateway's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from karui.gateway.assemble import Gateway
+from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.records.metrics import CONTENT_TYPE
+from karui.gateway.routing.router import FULL, PLAN
+from karui.gateway.server.auth import for_client, refused
+from karui.gateway.server.monitor_routes import Pages
+from karui.gateway.server.openapi import description
+
+
+class _Completions:
+    """A route whose requests go through the front."""
+
+    def __init__(self, gateway: Gateway, *, chat: bool) -> None:
+        self._gateway, self._chat = gateway, chat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self._gateway.front.serve(scope, receive, send, chat=self._chat)
+
+
+class _Routes:
+    """What is at which path."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def models(self, request: Request) -> Response:
+        """Lists the models that clients may ask for."""
+        gateway = self._gateway
+        if (wrong := for_client(gateway, request)) is not None:
+            return refused(wrong)
+        plans = gateway.front.desk.plan_names
+        own = gateway.upstream.served if gateway.upstream is not None else frozenset()
+        owners = {PLAN: "karui", FULL: "karui", **dict.fromkeys(sorted(plans - {PLAN}), "karui")}
+        owners |= dict.fromkeys(sorted(own), "upstream")
+        created = int(gateway.started_at)
+        listed = [
+            {"id": name, "object": "model", "created": created, "owned_by": owner}
+            for name, owner in owners.items()
+        ]
+        return JSONResponse({"object": "list", "data": listed})
+
+    async def health(self, request: Request) -> Response:
+        """Says whether requests can be answered."""
+        gateway, now = self._gateway, self._gateway.now()
+        down = now.breaker == Circuit.OPEN and gateway.server is None
+        status = "upstream down" if down else "ok"
+        told = {
+            "status": status,
+            "stage": now.stage,
+            "guard": now.guard.phase,
+            "breaker": now.breaker,
+            "stale": now.stale,
+            "degraded": now.degraded,
+        }
+        return JSONResponse(told, status_code=503 if down else 200)
+
+    async def metrics(self, request: Request) -> Response:
+        """Gives Prometheus what it wants."""
+        return Response(self._gateway.metrics.text(), media_type=CONTENT_TYPE)
+
+    async def described(self, request: Request) -> Response:
+        """Gives the OpenAPI description."""
+        return JSONResponse(description())
+
+
+def app(gateway: Gateway) -> Starlette:
+    """Returns the ASGI application of a gateway."""
+    routes, pages = _Routes(gateway), Pages(gateway)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        await gateway.start()
+        yield
+        await gateway.close()
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", _Completions(gateway, chat=True), methods=["POST"]),
+            Route("/v1/completions", _Completions(gateway, chat=False), methods=["POST"]),
+            Route("/v1/models", routes.models),
+            Route("/health", routes.health),
+            Route("/metrics", routes.metrics),
+            Route("/openapi.json", routes.described),
+            Route("/", pages.monitor),
+            Route("/api/state", pages.state),
+            Route("/api/command", pages.command, methods=["POST"]),
+            Route("/explain/{id}", pages.explanation, methods=["GET"]),
+            Route("/explain/{id}", pages.explain, methods=["POST"]),
+        ],
+        exception_handlers={404: _nothing, 405: _nothing},
+        lifespan=life,
+    )
+
+
+async def _nothing(request: Request, error: Exception) -> Response:
+    return refused(ApiError(getattr(error, "status_code", 404), f"There is nothing here: {request.method}."))

@@ -1,0 +1,175 @@
+"""The gateway's OpenAPI description, at /openapi.json: what it reads itself, and every reply it gives.
+
+Fields of OpenAI's that are not named here are allowed: a plan that cannot run with them leaves the request to
+full thinking, which passes them on as they came.
+"""
+
+from typing import Any
+
+from karui import __version__
+from karui.gateway.openai_api.chat_request import ROLES
+
+_Schema = dict[str, Any]
+
+_WHY = {
+    400: "The body is wrong; the message names the field.",
+    401: "The key is wrong or missing.",
+    404: "No such model, request or page.",
+    405: "Not with this method.",
+    408: "The body took too long to arrive.",
+    413: "The body is too large.",
+    429: "Too many requests at once; Retry-After says when to come back.",
+    500: "The gateway failed.",
+    502: "The model's server failed, and so did the fallback where there is one.",
+    503: "The gateway is shutting down, or the model's server cannot be reached.",
+    504: "The model's server took too long.",
+}
+_KARUI_HEADERS = {
+    "x-karui-plan": "The plan that was asked for.",
+    "x-karui-ran": "What answered: plan or full.",
+    "x-karui-fallback": "Why that was not the plan; absent where it was.",
+    "x-karui-moves": "What the plan did; in streams it stands in the last event.",
+    "x-karui-tokens-saved": "Against full thinking's mean in the recording: an estimate.",
+}
+
+
+def description() -> _Schema:
+    """Returns the description, as JSON-able values."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "karui",
+            "version": __version__,
+            "description": "A chosen plan served behind OpenAI's API, with a monitor and a fallback.",
+        },
+        "paths": {
+            "/v1/chat/completions": {
+                "post": _generation("createChatCompletion", "ChatRequest", "ChatCompletion")
+            },
+            "/v1/completions": {"post": _generation("createCompletion", "TextRequest", "TextCompletion")},
+            "/v1/models": {
+                "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401)
+            },
+            "/health": {"get": _health()},
+            "/metrics": {"get": _page("metrics", "Figures for Prometheus.", None, 401)},
+            "/api/state": {"get": _page("state", "What the monitor shows.", _object({}), 401)},
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"key": []}, {}],
+    }
+
+
+def _generation(name: str, request: str, reply: str) -> _Schema:
+    content = {
+        "application/json": {"schema": _ref(reply)},
+        "text/event-stream": {
+            "schema": {"type": "string"},
+            "x-note": "Events until `data: [DONE]`; a failure in mid-stream is an event with `error`.",
+        },
+    }
+    headers = {n: {"description": d, "schema": {"type": "string"}} for n, d in _KARUI_HEADERS.items()}
+    return {
+        "operationId": name,
+        "summary": "Answers by the plan, or by full thinking where the plan cannot or may not.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
+        "responses": {
+            "200": {"description": "The completion.", "headers": headers, "content": content},
+            **_errors(*_WHY),
+        },
+    }
+
+
+def _page(name: str, summary: str, schema: _Schema | None, *statuses: int) -> _Schema:
+    content = (
+        {"application/json": {"schema": schema}} if schema else {"text/plain": {"schema": {"type": "string"}}}
+    )
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": content}, **_errors(405, *statuses)},
+    }
+
+
+def _health() -> _Schema:
+    """Returns the one page that says the same in success and in failure, and asks for no key."""
+    made = _page("health", "Whether requests can be answered.", _object({"status": {"type": "string"}}))
+    made["responses"]["503"] = {**made["responses"]["200"], "description": "They cannot; the body says why."}
+    return {**made, "security": []}
+
+
+def _errors(*statuses: int) -> _Schema:
+    content = {"application/json": {"schema": _ref("Error")}}
+    made: _Schema = {str(s): {"description": _WHY[s], "content": content} for s in sorted(statuses)}
+    if "429" in made:
+        seconds = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
+        made["429"] = {**made["429"], "headers": {"Retry-After": seconds}}
+    return made
+
+
+def _schemas() -> _Schema:
+    common = {
+        "model": {"type": "string", "minLength": 1, "description": "karui/PLAN or karui/full."},
+        "stream": {"type": ["boolean", "null"]},
+        "stream_options": _nullable(_object({"include_usage": {"type": ["boolean", "null"]}})),
+        "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+        "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
+        "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "seed": {"type": ["integer", "null"]},
+        "max_tokens": {"type": ["integer", "null"], "minimum": 1},
+        "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1},
+    }
+    content = {"type": ["string", "array", "null"], "items": {"type": "object"}}
+    message = _object({"role": {"type": "string", "enum": sorted(ROLES)}, "content": content}, "role")
+    spoken = {"role": {"type": "string"}, "content": {"type": ["string", "null"]}}
+    spoken |= {name: {"type": ["string", "null"]} for name in ("reasoning", "reasoning_content")}
+    count = {"type": "integer", "minimum": 0}
+    usage = {f"{name}_tokens": count for name in ("prompt", "completion", "total")}
+    usage["karui"] = _object({"extra_tokens": count})
+    error = {
+        "message": {"type": "string"},
+        "type": {"type": "string"},
+        "param": {"type": ["string", "null"]},
+        "code": {"type": ["string", "integer", "null"]},
+    }
+    model = _object({"id": {"type": "string"}, "object": {"const": "model"}}, "id", "object")
+    return {
+        "ChatRequest": _object(
+            {**common, "messages": {"type": "array", "minItems": 1, "items": message}}, "model", "messages"
+        ),
+        "TextRequest": _object({**common, "prompt": {"type": ["string", "array"]}}, "model", "prompt"),
+        "ChatCompletion": _completion("chat.completion", {"message": _object(spoken, "role")}, usage),
+        "TextCompletion": _completion("text_completion", {"text": {"type": "string"}}, usage),
+        "Models": _object({"object": {"const": "list"}, "data": {"type": "array", "items": model}}, "data"),
+        "Error": _object({"error": _object(error, "message", "type")}, "error"),
+    }
+
+
+def _completion(kind: str, said: _Schema, usage: _Schema) -> _Schema:
+    choice = _object(
+        {"index": {"type": "integer"}, "finish_reason": {"type": ["string", "null"]}, **said}, *said
+    )
+    return _object(
+        {
+            "object": {"const": kind},
+            "choices": {"type": "array", "items": choice},
+            "usage": _nullable(_object(usage)),
+            "karui": _object({}),
+        },
+        "choices",
+    )
+
+
+def _object(properties: _Schema, *required: str) -> _Schema:
+    made: _Schema = {"type": "object", "properties": properties}
+    return made | ({"required": list(required)} if required else {})
+
+
+def _nullable(schema: _Schema) -> _Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _ref(name: str) -> _Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

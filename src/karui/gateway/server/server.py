@@ -1,0 +1,128 @@
+"""Serving: connects to the upstream, listens, and lets requests under way finish when it is told to stop."""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+import uvicorn
+
+from karui.core.engine import Engine
+from karui.core.errors import InputError
+from karui.engines.chat.override import Override
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.client import RetryPolicy
+from karui.engines.openai.engine import KEY
+from karui.gateway.assemble import Gateway
+from karui.gateway.deployment import Deployment
+from karui.gateway.server.app import app
+from karui.gateway.settings import Settings
+from karui.serving_profile import CheckpointSettings
+
+
+def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
+    """Connects to the servers of the plan's models, and finds out what they can do.
+
+    Raises:
+        KaruiError: There is none, it does not serve the model, or does not accept the key.
+    """
+    bounds = settings.limits
+    patience = RetryPolicy(
+        connect_seconds=bounds.connect_seconds,
+        silence_seconds=bounds.silence_seconds,
+        tries=2,
+        backoff_seconds=0.2,
+        total_seconds=bounds.connect_seconds,
+    )
+    engines: dict[str, Engine] = {}
+    for name in chosen.plan.models:
+        address = settings.upstream if name == "main" else settings.beside.get(name, "")
+        if not address:
+            continue  # the check of abilities says which
+        footing = chosen.expectation.terms.footings.get(name, CheckpointSettings())
+        engines[name] = HttpEngine.load(
+            address,
+            folder=settings.folder if name == "main" else "",
+            thinking=Override.of(footing.thinking, "The choice"),
+            route=settings.route,
+            key=os.environ.get(KEY, ""),
+            rule=footing.rule,
+            suffix=footing.suffix or None,
+            patience=patience,
+        )
+    return engines
+
+
+def check(settings: Settings, chosen: Deployment, engines: Mapping[str, Engine], origin: str = "") -> None:
+    """Refuses engines of another model, or that cannot run the plan.
+
+    Args:
+        settings: What the operator decided.
+        chosen: The choice.
+        engines: By the names that the plan's asks use.
+        origin: Digest of the model that the plan's own techniques made the main one from; "" where none did.
+
+    Raises:
+        ModelError: Names both models.
+        PlanError: Names the ability, and a plan that would work.
+    """
+    main = engines["main"]
+    served = main.can.model if isinstance(main, HttpEngine) else ""
+    chosen.check_model(main.card, served, same=settings.same_model, origin=origin)
+    chosen.check_abilities(engines)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Takes an address to listen at.
+
+    Raises:
+        InputError: It is taken, or is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small pieces at once only where a socket says that it is TCP; else each waits for an
+    # acknowledgement, which a client may put off for 40 ms.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen(2048)
+    except (OSError, OverflowError) as error:
+        taken.close()
+        raise InputError(
+            f"The gateway cannot listen at {host}:{port}.",
+            why=str(error),
+            remedy="Another program has that port, or a gateway is running already: take another --port.",
+        ) from error
+    return taken
+
+
+def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGTERM or SIGINT; requests under way may finish within the drain time.
+
+    Args:
+        gateway: What answers.
+        taken: Where to listen.
+        on_ready: Called when requests are taken.
+    """
+    config = uvicorn.Config(
+        app(gateway),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=round(gateway.settings.limits.drain_seconds),
+        server_header=False,
+    )
+    server = _Server(config, on_ready)
+    server.run(sockets=[taken])
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()

@@ -1,0 +1,85 @@
+"""The gateway at one moment: what `/api/state` tells and the monitor shows."""
+
+from dataclasses import dataclass, field
+
+from karui.gateway.rollout.drift_guard import State
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the operator pays, as stated; nothing is assumed.
+
+    Attributes:
+        per_million: For a million generated tokens; None where not stated.
+        per_machine_hour: For an hour of the machine behind the gateway; None where not stated.
+        currency: Its label.
+    """
+
+    per_million: float | None = None
+    per_machine_hour: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """The gateway at one moment.
+
+    Attributes:
+        at: This moment, seconds since the epoch.
+        started_at: When it came up, likewise.
+        plan: Label of the plan.
+        plan_id: Its id.
+        decision: The choice's: adopt, pilot, collect or nothing.
+        model: Name of the model as the choice has it.
+        upstream: Address of the model's server; "" where it runs in this process.
+        fallback: Address of the other server to fall back to; "" where there is none.
+        stage: "shadow", "5", "25" or "100".
+        stage_since: When it was set, seconds since the epoch.
+        stage_next: What is missing until the next one, a sentence; "" at 100.
+        guard: The drift guard.
+        breaker: "closed", "open" or "half-open".
+        breaker_why: Its last failure; "" while closed.
+        stale: Why the upstream is not the model that was chosen for; "" while it is.
+        in_flight: Requests being answered.
+        queued: Requests waiting for a place.
+        at_once: Places.
+        left_out: Silent runs that were left out since the start, as enough were under way.
+        table: What is done on which fallback reason: pairs of `Why` value and words.
+        thinking_range: 1st and 99th percentile of the plan's thinking tokens in the recording.
+        confidence_range: 5th and 95th percentile of confidence there; None without.
+        truncated: Share that the limit cut there.
+        full_tokens: Mean tokens of full thinking there.
+        margin: The loss that was certified, as a share.
+        price: What tokens or machines cost.
+        keeping: For how long what is said is kept, in words; "" where nothing is.
+        degraded: What does not work at present though serving goes on, one sentence each.
+    """
+
+    at: float
+    started_at: float
+    plan: str
+    plan_id: str
+    decision: str
+    model: str
+    upstream: str
+    fallback: str
+    stage: str
+    stage_since: float
+    stage_next: str
+    guard: State
+    breaker: str = "closed"
+    breaker_why: str = ""
+    stale: str = ""
+    in_flight: int = 0
+    queued: int = 0
+    at_once: int = 0
+    left_out: int = 0
+    table: tuple[tuple[str, str], ...] = ()
+    thinking_range: tuple[float, float] | None = None
+    confidence_range: tuple[float, float] | None = None
+    truncated: float = 0.0
+    full_tokens: float = 0.0
+    margin: float = 0.0
+    price: Price = field(default_factory=Price)
+    keeping: str = ""
+    degraded: tuple[str, ...] = ()

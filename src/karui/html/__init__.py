@@ -1,0 +1,1 @@
+"""HTML that the report and the monitor share: escaping, and the shell of a page."""

@@ -1,0 +1,1 @@
+"""The two drivers of the core's pure machines: live on an engine, and replayed from a recording."""

@@ -1,0 +1,290 @@
+"""The live runner: drives a plan over engines, one question or many at once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from time import perf_counter
+from typing import Protocol
+
+from karui.core.engine import Engine, Reader
+from karui.core.errors import EngineError, PlanError
+from karui.core.flow_tree import FlowTree, Generation
+from karui.core.loops import count_looped
+from karui.core.outcome import Outcome, ResourceUse, Span
+from karui.core.plan import Plan
+from karui.core.question import Question
+from karui.core.request import Request
+from karui.core.run_watchers import run_watchers
+from karui.core.trace import NO_SIGNALS, End, Trace
+from karui.core.usage import TokenUsage, UsageMeter
+from karui.core.watcher import Action, Checkpoint
+
+
+class Observer(Protocol):
+    """Hears a question while it is being solved, and changes nothing. What it raises ends the solving."""
+
+    def thinks(self, leaf: Generation, text: str) -> None:
+        """Hears thinking as it comes, each character once; of what lies behind a cut, nothing."""
+
+    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+        """Hears that the watchers are done with a checkpoint, which holds the peek and trial they made."""
+
+    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+        """Hears how a generation ended, and how long its prompt was."""
+
+
+class _NullObserver:
+    """Hears nothing."""
+
+    def thinks(self, leaf: Generation, text: str) -> None: ...
+
+    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None: ...
+
+    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None: ...
+
+
+_NULL_OBSERVER = _NullObserver()
+
+
+class _Run:
+    """One leaf on its engine, and what it cost so far."""
+
+    def __init__(
+        self, plan: Plan, leaf: Generation, engine: Engine, sample: int, read: Reader, ear: Observer
+    ) -> None:
+        self.leaf, self.sample = leaf, sample
+        self._ear, self._told = ear, 0
+        self._stream = engine.open(leaf.ask, sample, read)
+        self._stream.hear = self._tell
+        self._suffix_tokens = engine.suffix_tokens
+        self._tally = UsageMeter(0, 0, 0)
+        self._walk = run_watchers(plan.watchers(leaf.ask))
+        self._here: Checkpoint | None = None
+        self._thinking = ""
+        self._signals = NO_SIGNALS
+
+    async def drive(self) -> Trace:
+        """Takes the generation to whatever end its watchers give it."""
+        move = next(self._walk)
+        while True:
+            if move is Action.GO:
+                step = await self._stream.advance()
+                if self._here is None:
+                    self._tally = self._fresh_tally()
+                if isinstance(step, Trace):
+                    return self._arrive(step)
+                self._tally.think(step.tokens - self._tally.thinking)
+                self._thinking += step.text
+                self._tell(self._thinking[self._told :])
+                self._here = step
+                self._signals = step.signals
+            elif move is Action.PEEK:
+                assert self._here is not None
+                self._here.peek = peek = await self._stream.peek()
+                self._tally.attempt(1, peek.sent, peek.cached)
+            else:
+                await self._try()
+            try:
+                assert self._here is not None
+                move = self._walk.send(self._here)
+                if move is Action.GO:
+                    self._ear.looks(self.leaf, self._here)
+            except StopIteration as end:
+                if end.value is Action.ANSWER:
+                    await self._try()
+                assert self._here is not None
+                self._ear.looks(self.leaf, self._here)
+                self._halt()
+                if end.value is Action.ANSWER:
+                    return self._cut(End.ANSWERED, self._tally.answered())
+                return self._cut(End.DROPPED, self._tally.dropped())
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt, once known."""
+        return self._stream.prompt_tokens
+
+    def _tell(self, text: str) -> None:
+        if text:
+            self._told += len(text)
+            self._ear.thinks(self.leaf, text)
+
+    def stopped(self) -> Trace:
+        """Ends the generation from outside; the engine's own count decides what it cost."""
+        if self._here is None:
+            self._tally = self._fresh_tally()
+        generated = self._stream.stop()
+        return self._cut(End.STOPPED, self._tally.dropped(generated - self._tally.time))
+
+    def _halt(self) -> None:
+        """Stops the stream; what a server generated past this checkpoint was for nothing."""
+        self._tally.learn(self._stream.prompt_tokens, self._stream.cached_tokens)
+        self._tally.overrun(self._stream.stop() - self._tally.time)
+
+    def _fresh_tally(self) -> UsageMeter:
+        return UsageMeter(self._stream.prompt_tokens, self._stream.cached_tokens, self._suffix_tokens)
+
+    async def _try(self) -> None:
+        here = self._here
+        assert here is not None
+        if here.trial is None:
+            here.trial = await self._stream.trial()
+            here.peek = here.trial.peek
+            self._tally.attempt(here.trial.tokens, here.trial.sent, here.trial.cached)
+
+    def _arrive(self, trace: Trace) -> Trace:
+        """The model came to its own end; the watchers see it once more and may still drop it."""
+        self._tally.learn(self._stream.prompt_tokens, self._stream.cached_tokens)
+        self._tally.think(trace.thinking_tokens - self._tally.thinking)
+        index = 0 if self._here is None else self._here.index + 1
+        try:
+            self._walk.send(Checkpoint.at_end(index, trace))
+        except StopIteration as end:
+            if end.value is not Action.DROP:
+                self._tell(trace.thinking[self._told :])
+                return trace.billed(self._tally.finished(trace.answer_tokens), self._tally.time)
+        self._here = None
+        self._thinking, self._signals = trace.thinking, trace.signals
+        return self._cut(End.DROPPED, self._tally.dropped(trace.answer_tokens))
+
+    def _cut(self, end: End, bill: TokenUsage) -> Trace:
+        here = self._here
+        return Trace.short(
+            question=self.leaf.ask.question,
+            sample=self.sample,
+            end=end,
+            thinking=self._thinking,
+            signals=self._signals,
+            trial=here.trial if here and end is End.ANSWERED else None,
+            tally=self._tally,
+            bill=bill,
+        )
+
+
+async def solve_live(
+    plan: Plan,
+    question: Question,
+    ask: Request,
+    engines: Mapping[str, Engine],
+    ear: Observer = _NULL_OBSERVER,
+) -> Outcome:
+    """Solves one question live.
+
+    Args:
+        plan: What to do.
+        question: Its verifier reads and judges; nothing of it reaches a technique.
+        ask: The bare ask; the plan rewrites it.
+        engines: By the names that asks use; "main" at least.
+        ear: Whoever wants to hear it being solved.
+
+    Returns:
+        The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
+    """
+    began = perf_counter()
+    solve = FlowTree(plan.flows, plan.rewrite(ask))
+    started: Counter[str] = Counter()
+    tasks: dict[asyncio.Task[Trace], _Run] = {}
+    spans: dict[int, Span] = {}
+    failure: EngineError | None = None
+    now = 0  # token-time, moved on by finishing leaves
+    begun: dict[int, int] = {}
+
+    def begin(leaves: list[Generation]) -> None:
+        for leaf in leaves:
+            name = leaf.ask.model
+            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear)
+            started[name] += 1
+            begun[leaf.id] = now
+            tasks[asyncio.ensure_future(run.drive())] = run
+
+    def ended(run: _Run, trace: Trace) -> None:
+        leaf = run.leaf
+        spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
+        ear.ends(leaf, trace, run.prompt_tokens)
+
+    try:
+        begin(solve.start())
+        while solve.reply is None:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
+            trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
+            run = tasks.pop(finished)
+            leaf = run.leaf
+            now = max(now, begun[leaf.id] + trace.time)
+            ended(run, trace)
+            starts, stops = solve.finish(leaf.id, trace.reply)
+            for task in [t for t, other in tasks.items() if other.leaf in stops]:
+                run = tasks.pop(task)
+                task.cancel()
+                ended(run, run.stopped())
+            begin(starts)
+    except EngineError as error:
+        failure = error
+    finally:
+        for task, run in tasks.items():
+            task.cancel()
+            ended(run, run.stopped())
+
+    seconds = perf_counter() - began
+    reply = solve.reply
+    answer = reply.answer if reply else None
+    alone = reply.trace if reply else None
+    by_start = [span for _, span in sorted(spans.items())]
+    bills, held, busy = ResourceUse.of(by_start)
+    right = False
+    if answer is not None and question.reference:  # without one there is nothing to be right about
+        right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
+    return Outcome(
+        question=question.id,
+        answer=answer,
+        correct=right,
+        confidence=reply.confidence if reply else None,
+        bills=bills,
+        time=now,
+        held=held,
+        busy=busy,
+        started=len(by_start),
+        truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
+        looped=count_looped((s.trace, None) for s in by_start),
+        traces=tuple(s.trace for s in by_start),
+        asked=tuple(s.model for s in by_start),
+        seconds=seconds,
+        first_answer_seconds=(alone.thought_seconds if alone else 0.0) or seconds,
+        error=str(failure) if failure else "",
+        failure=failure,
+    )
+
+
+async def run_live(
+    plan: Plan,
+    asked: Sequence[tuple[Question, Request]],
+    engines: Mapping[str, Engine],
+    *,
+    at_once: int,
+) -> AsyncIterator[Outcome]:
+    """Solves many questions live, `at_once` side by side, and yields outcomes as they come.
+
+    Raises:
+        PlanError: There is no engine of a model that the plan asks, or one lacks an ability the plan needs;
+            before a token is spent.
+    """
+    for name in plan.models:
+        if name not in engines:
+            raise PlanError(
+                f"{plan.label} asks the model {name!r}, of which there is no engine.",
+                remedy=f"Give an engine for {name!r}, or choose a plan without it.",
+            )
+        plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(question: Question, ask: Request) -> Outcome:
+        async with gate:
+            return await solve_live(plan, question, ask, engines)
+
+    tasks = [asyncio.ensure_future(one(q, a)) for q, a in asked]
+    try:
+        for task in asyncio.as_completed(tasks):
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,260 @@
+"""The replay runner: drives plans over recordings. No token is generated."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
+from signal import SIG_IGN, SIGINT, signal
+
+import numpy as np
+
+from karui.core.choice import Rejected
+from karui.core.engine import trace_seed
+from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
+from karui.core.loops import loop_in
+from karui.core.outcome import Outcome, Outcomes, Throughput
+from karui.core.plan import Plan
+from karui.core.recording import RecordedQuestion, Recording
+from karui.core.request import Request
+from karui.runners.replay_question import Orders, Play
+from karui.runners.replay_trace import Track
+
+
+@dataclass
+class Replay:
+    """Replays plans over one recording for each model that they name.
+
+    Attributes:
+        recordings: By the names that asks use; "main" at least. Those beside it hold its questions (others
+            too, perhaps), shown with the same prompts and sampled alike; seeds, checkpoints, suffixes and
+            numbers of traces may differ, as they may between two engines.
+        runs: Permutations of each question's traces that a plan with a flow is run on. A plan of one
+            trace is run once on every trace instead.
+        seed: What the permutations are drawn from; every plan sees the same ones.
+    """
+
+    recordings: Mapping[str, Recording]
+    runs: int = 10
+    seed: int = 0
+    _tracks: dict[int, Track] = field(default_factory=dict, repr=False)
+    _tracks_of: tuple[object, ...] = field(default=(), repr=False)
+    _orders: dict[tuple[str, str], list[list[int]]] = field(default_factory=dict, repr=False)
+    _held: dict[str, dict[str, RecordedQuestion]] = field(default_factory=dict, repr=False)
+
+    def outcomes(self, plan: Plan) -> Outcomes:
+        """Returns the plan's outcomes on every question of the main recording.
+
+        Raises:
+            RecordingMismatch: The plan needs another prompt style or other weights than were recorded, or
+                two recordings do not belong together.
+            NotRecorded: It asks for a model, for more traces or for trials that were not taped.
+            PlanError: It needs an ability that a recording lacks.
+        """
+        self.refuse(plan)
+        rows = []
+        for main in self.recordings["main"].questions:
+            here = {model: self.questions(model)[main.id] for model in plan.models}
+            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
+            rows.append((main.id, main.kind, runs))
+        manifests = {m: self.recordings[m].manifest for m in plan.models}
+        return Outcomes.of(
+            plan,
+            rows,
+            live=False,
+            models={m: manifest.model for m, manifest in manifests.items()},
+            paces={m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()},
+        )
+
+    def refuse(self, plan: Plan) -> None:
+        """Raises what `outcomes` would, as far as it can be known beforehand."""
+        manifest = self.recordings["main"].manifest
+        wanted = [t.spec for t in plan.recorded]
+        if wanted != [dict(s) for s in manifest.style]:
+            raise RecordingMismatch(
+                f"{plan.label} cannot be replayed over this recording of {manifest.model.name}.",
+                why=f"It was made with {list(manifest.style) or 'the bare prompt'}, the plan asks for "
+                f"{wanted or 'the bare prompt'}.",
+                remedy="Record the model once with those techniques; prompts and weights cannot be replayed.",
+            )
+        for model, traces in plan.models.items():
+            if model not in self.recordings:
+                raise NotRecorded(
+                    f"{plan.label} asks the model {model!r}, of which there is no recording.",
+                    remedy=f"Give one of the same questions: --beside {model}=RECORDING.",
+                )
+            of = "" if model == "main" else f" of {model!r}"
+            recorded = min((len(q.traces) for q in self.questions(model).values()), default=0)
+            plan.check(self.recordings[model].manifest.abilities, f"this recording{of}", model)
+            if traces > recorded:
+                raise NotRecorded(
+                    f"{plan.label} may ask for {traces} traces a question{of}; {recorded} are recorded.",
+                    remedy="Record more samples, or lower the plan's number of traces.",
+                )
+
+    def play(
+        self,
+        plan: Plan,
+        questions: Mapping[str, RecordedQuestion],
+        orders: Orders,
+        *,
+        keep_traces: bool = True,
+    ) -> Outcome:
+        """Returns the outcome of one question.
+
+        Args:
+            plan: The plan.
+            questions: The question as recorded of each model.
+            orders: In which order each model's traces are taken.
+            keep_traces: Whether the outcome holds the traces it cost; in bulk they would fill the memory.
+        """
+        if self._tracks_of is not plan.watching and self._tracks_of != plan.watching:
+            self._tracks = {}
+        self._tracks_of = plan.watching
+        suffixes = {m: r.manifest.suffix_tokens for m, r in self.recordings.items()}
+        main = questions["main"]
+        ask = Request(main.id, main.prompt, self.recordings["main"].manifest.sampling)
+        return Play(plan, ask, questions, orders, suffixes, self._tracks).outcome(keep_traces=keep_traces)
+
+    def permutations(self, question: RecordedQuestion, model: str = "main") -> list[list[int]]:
+        """Returns the orders of a question's traces of a model: without replacement, one for every plan."""
+        found = self._orders.get((model, question.id))
+        if found is None:
+            drawn_for = question.id if model == "main" else f"{question.id}\0{model}"
+            rng = np.random.default_rng(trace_seed(self.seed, drawn_for, self.runs))
+            found = [rng.permutation(len(question.traces)).tolist() for _ in range(self.runs)]
+            self._orders[model, question.id] = found
+        return found
+
+    def questions(self, model: str) -> dict[str, RecordedQuestion]:
+        """Returns the main recording's questions as the recording of a model holds them, by id.
+
+        Raises:
+            RecordingMismatch: A live cascade over the two models would not come to what they hold.
+        """
+        found = self._held.get(model)
+        if found is None:
+            found = self._held[model] = beside(self.recordings["main"], self.recordings[model], model)
+        return found
+
+    def _runs(self, plan: Plan, questions: Mapping[str, RecordedQuestion]) -> Iterator[Orders]:
+        if not plan.flows:
+            yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
+            return
+        drawn = {m: self.permutations(q, m) for m, q in questions.items()}
+        for run in range(self.runs):
+            yield {m: orders[run] for m, orders in drawn.items()}
+
+
+def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQuestion]:
+    """Returns the questions of `main` as `other`, a recording of a second model, holds them, by id.
+
+    Raises:
+        RecordingMismatch: They are not the same questions with the same references, were not shown with the
+            same prompts, or were sampled differently: a plan that asks both models does none of that live.
+    """
+    if main.manifest.sampling != other.manifest.sampling:
+        raise RecordingMismatch(
+            f"The recording of {model!r} cannot stand beside the main one.",
+            why=f"It was sampled with {other.manifest.sampling}, the main one with {main.manifest.sampling}. "
+            "A plan asks all its models alike.",
+            remedy="Record both with the same temperature, top-p and token limit.",
+        )
+    there = {q.id: q for q in other.questions}
+    for question in main.questions:
+        twin = there.get(question.id)
+        if twin is not None and (twin.prompt, twin.reference) == (question.prompt, question.reference):
+            continue
+        lacking = "is not in it" if twin is None else "has another prompt or reference in it"
+        raise RecordingMismatch(
+            f"The recording of {model!r} cannot stand beside the main one.",
+            why=f"Question {question.id!r} of the main recording {lacking}.",
+            remedy="Record both models on the same questions with the same prompts.",
+        )
+    return {q.id: there[q.id] for q in main.questions}
+
+
+def replay_all(
+    replay: Replay,
+    plans: Sequence[Plan],
+    *,
+    processes: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+    on_refused: Callable[[Rejected], None] | None = None,
+) -> Iterator[Outcomes]:
+    """Replays many plans and yields their outcomes in the order given.
+
+    Plans that watch alike are done one after the other, so that each trace is walked once for all of them.
+    With more than one process, and where the system can fork, the recording is shared, not copied. The first
+    is yielded when all are there: `on_progress` is called meanwhile, with how many are done out of how many.
+
+    Args:
+        replay: The recordings.
+        plans: What to replay.
+        processes: Worker processes.
+        on_progress: As said above.
+        on_refused: Told of each plan that these recordings turn out not to hold, in the order given; its
+            outcomes are left out. None lets the first of them end the work.
+
+    Raises:
+        KaruiError: As `Replay.outcomes`, where `on_refused` is None.
+    """
+    stacks: dict[tuple[object, ...], list[int]] = {}
+    for number, plan in enumerate(plans):
+        stacks.setdefault(plan.watching, []).append(number)
+    shares = sorted(stacks.values(), key=len, reverse=True)
+    found: dict[int, Outcomes | Rejected] = {}
+    play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
+    _remember_loops(replay)
+    if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
+        for number in (n for share in shares for n in share):
+            found[number] = play(plans[number])
+            if on_progress:
+                on_progress(len(found), len(plans))
+    else:
+        global _forked  # noqa: PLW0603 - what a forked process inherits instead of unpickling
+        _forked = (play, plans)
+        try:
+            with get_context("fork").Pool(processes, initializer=_begin_worker) as pool:
+                for part in pool.imap_unordered(_replay_share, shares):
+                    found.update(part)
+                    if on_progress:
+                        on_progress(len(found), len(plans))
+        finally:
+            _forked = None
+    for number in range(len(plans)):
+        done = found[number]
+        if isinstance(done, Outcomes):
+            yield done
+        elif on_refused is not None:
+            on_refused(done)
+
+
+def _remember_loops(replay: Replay) -> None:
+    """Looks for loops once, for all plans and all processes."""
+    for recording in replay.recordings.values():
+        for trace in recording.traces():
+            loop_in(trace.thinking)
+
+
+def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
+    try:
+        return replay.outcomes(plan)
+    except KaruiError as error:
+        return Rejected(plan.id, plan.label, error.what + (f" {error.why}" if error.why else ""))
+
+
+_forked: tuple[Callable[[Plan], Outcomes | Rejected], Sequence[Plan]] | None = None
+
+
+def _begin_worker() -> None:
+    # Frozen, what was there before is neither searched for garbage nor copied for it; and Ctrl-C, which a
+    # terminal sends to all, is the parent's to answer.
+    gc.freeze()
+    signal(SIGINT, SIG_IGN)
+
+
+def _replay_share(numbers: list[int]) -> dict[int, Outcomes | Rejected]:
+    assert _forked is not None
+    play, plans = _forked
+    return {n: play(plans[n]) for n in numbers}

@@ -1,0 +1,67 @@
+"""What techniques share that train on right traces: their knobs, and the training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from karui.core.build_context import BuildContext
+from karui.core.technique import Technique, knob, require
+from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.training.examples import TrainingExamples
+from karui.training.held_out_eval import watch_of
+from karui.training.sft import fine_tune
+from karui.training.student import stored_dtype
+
+
+@dataclass(frozen=True)
+class Training(Technique):
+    """Supervised fine-tuning of the model itself, through TRL's SFTTrainer.
+
+    Low-rank adapters are merged into the weights at the end, and kept beside them as `adapter`.
+    """
+
+    lora: int = knob(16, help="Rank of low-rank adapters; 0 trains every weight.")
+    epochs: float = knob(2.0, help="How often each trace is seen.")
+    steps: int = knob(0, help="Training steps, instead of epochs; 0 goes by epochs.")
+    learning_rate: float = knob(0.0, help="At its peak; 0 goes by the model's width.")
+    batch_tokens: int = knob(8192, help="Tokens of one training step; memory grows with it.")
+
+    def __post_init__(self) -> None:
+        require(self.lora >= 0, self, "lora cannot be below 0")
+        require(self.epochs > 0, self, "epochs has to be above 0")
+        require(self.steps >= 0, self, "steps cannot be below 0")
+        require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
+        require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
+
+    def train(self, folder: Path, forge: BuildContext, taught: TrainingExamples, **notes: Any) -> None:
+        """Trains the model on the lessons and writes it to `forge.folder`.
+
+        Args:
+            folder: The model.
+            forge: Its `minutes` end the training early; its `scratch` holds checkpoints.
+            taught: From `karui.shorter._right_traces`.
+            **notes: More for the manifest.
+
+        Raises:
+            ModelError: The training does not fit into memory, or comes apart; says which knob helps.
+        """
+        forge.note(lessons=taught.notes, **notes)
+        model, tokenizer = load_model(folder, "cpu", stored_dtype(folder)), load_tokenizer(folder)
+        curve = fine_tune(
+            model,
+            tokenizer,
+            taught.examples,
+            out=forge.folder,
+            scratch=forge.scratch,
+            device=forge.device,
+            seed=forge.seed,
+            epochs=self.epochs,
+            steps=self.steps or None,
+            learning_rate=self.learning_rate or None,
+            batch_tokens=self.batch_tokens,
+            minutes=forge.minutes,
+            lora=self.lora or None,
+            on_progress=forge.progress,
+            watch=watch_of(forge, tokenizer, model),
+        )
+        forge.note(curve=curve.as_dict())

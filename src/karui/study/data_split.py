@@ -1,0 +1,166 @@
+"""Which question is for what: for training, the pilot, the test or the live confirmation, never for two."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from karui.choose.evidence import split
+from karui.core.errors import InputError, RecordingMismatch
+from karui.core.question import Task
+from karui.core.recording import Recording
+from karui.recording import store
+from karui.report.learning import making_hours
+from karui.report.study import Study
+from karui.report.view_model import entry_of, subject
+from karui.study.steps import Recorded
+
+TRAINED = 3 / 8
+"""Share of the recorded questions that is trained on; of the others a quarter is the pilot, as ever."""
+
+LEAST_TRAINED, LEAST_PILOT = 20, 8
+"""Questions without which training, or screening what was trained, is not begun."""
+
+_SEED = 1
+"""Unlike the pilot's, so that one split does not decide the other."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the questions.
+
+    Attributes:
+        trained: What is learned from.
+        judged: All else that was recorded: pilot and test.
+        pilot: Questions of the pilot: what is kept, and the order of testing, are decided on them.
+        test: Questions that certify.
+        confirm: Questions of the live confirmation, not recorded.
+        brought: Whether the questions to train on came with a recording of their own.
+    """
+
+    trained: Recorded
+    judged: Recorded
+    pilot: int
+    test: int
+    confirm: int
+    brought: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what a study keeps of it: how many questions each part has."""
+        return {
+            "train": len(self.trained.recording.questions),
+            "pilot": self.pilot,
+            "test": self.test,
+            "confirm": self.confirm,
+            "brought": self.brought,
+        }
+
+    def __str__(self) -> str:
+        """For people."""
+        trained = len(self.trained.recording.questions)
+        return (
+            f"Questions: {trained} to train on{' (brought along)' if self.brought else ''}, {self.pilot} "
+            f"pilot, {self.test} test, {self.confirm} to confirm live; none is in two parts"
+        )
+
+
+def ensure_parts(questions: int, held: int, *, brought: bool) -> None:
+    """Refuses too few questions before a token is spent on them.
+
+    Args:
+        questions: To be recorded.
+        held: Kept for the live confirmation.
+        brought: Whether others are there to train on.
+
+    Raises:
+        InputError: Says how many there have to be.
+    """
+    least = 1
+    while _trained(least, brought) < _wanted(brought) or _pilot(least, brought) < LEAST_PILOT:
+        least += 1
+    if questions >= least:
+        return
+    wanted = -(-least * (questions + held) // max(1, questions))
+    trained = _trained(questions, brought)
+    raise InputError(
+        f"{questions + held} questions are too few to train and to judge: about {wanted} are the least.",
+        why=f"{held} are kept for the live confirmation, {trained} would be trained on, and "
+        f"{_pilot(questions, brought)} would be the pilot. What is trained is judged on other questions than "
+        "it learned from.",
+        remedy="Give more questions, or a recording of others to train on (--train-on RECORDING).",
+    )
+
+
+def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
+    """Returns the parts of what was recorded.
+
+    Args:
+        main: All that was recorded of the user's questions.
+        brought: A recording of other questions to train on; None sets a part of these aside.
+        held: Questions kept for the live confirmation.
+    """
+    if brought is None:
+        trained, judged = split(main.recording, TRAINED, seed=_SEED)
+    else:
+        trained, judged = brought.recording, main.recording
+    pilot, test = split(judged)
+    return Parts(
+        Recorded(main.path if brought is None else brought.path, trained),
+        Recorded(main.path, judged),
+        len(pilot.questions),
+        len(test.questions),
+        held,
+        brought is not None,
+    )
+
+
+def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
+    """Returns a recording to train on, none of whose questions is judged by.
+
+    Args:
+        path: Its folder.
+        tasks: What will be recorded and confirmed on.
+
+    Raises:
+        RecordingMismatch: It has a question in common with one of them, in so many words.
+        RecordingError: It cannot be read.
+    """
+    found = store.load(path)
+    asked = {task.prompt(q).user for task in tasks for q in task.questions}
+    if common := [q.id for q in found.questions if q.prompt.user in asked]:
+        raise RecordingMismatch(
+            f"{len(common)} questions of {path} are among those that are judged by: {', '.join(common[:3])}.",
+            why="What learned a question says nothing about questions it never saw.",
+            remedy="Record other questions to train on, or leave --train-on out.",
+        )
+    return Recorded(path, found)
+
+
+def with_versions(
+    study: Study, models: Sequence[dict[str, Any]], screening: dict[str, Any], parts: Parts | None
+) -> Study:
+    """Returns a study with the versions that were made for it, and what making them cost."""
+    study = replace(study, models=models, screening=screening, parts=parts.as_dict() if parts else None)
+    about = entry_of(study, subject(study))
+    hours = making_hours(study, about["measurement"]["label"]) if about else None
+    if hours is None:
+        return study
+    return replace(study, assumptions={"making_hours": hours, **study.assumptions})
+
+
+def of(task: Task, recording: Recording) -> Task:
+    """Returns the task with the questions of a part of its recording."""
+    kept = {q.id for q in recording.questions}
+    return replace(task, questions=tuple(q for q in task.questions if q.id in kept))
+
+
+def _trained(questions: int, brought: bool) -> int:
+    return 0 if brought else round(questions * TRAINED)
+
+
+def _wanted(brought: bool) -> int:
+    return 0 if brought else LEAST_TRAINED
+
+
+def _pilot(questions: int, brought: bool) -> int:
+    return round((questions - _trained(questions, brought)) * 0.25)

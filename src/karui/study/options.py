@@ -1,0 +1,160 @@
+"""What the user wants from a choice, as the command line says it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from os import cpu_count
+from typing import Any
+
+from karui import catalog
+from karui.choose.groups import model_of
+from karui.core.choice import Rule
+from karui.core.errors import InputError, UnknownName
+from karui.core.recording import Recording
+from karui.measure.cost import MachinePrice, TokenPrices
+from karui.measure.cost_model import Axis, CostModel, shape_of
+from karui.report.savings import Assumptions
+
+PROCESSES = min(2, cpu_count() or 1)
+"""How many processes replay."""
+
+MIN_ACCURACY = 100 * Rule().floor
+"""In percent: below it, full thinking is taken to fail."""
+
+PRIORITIES = {"edge": Axis.MEMORY, "dialogue": Axis.LATENCY, "batch": Axis.COST}
+"""What each preset makes small."""
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What the user wants from a choice.
+
+    Attributes:
+        rule: Margin, level, axis.
+        assumptions: What the user stated for the calculation of savings.
+        processes: Worker processes for replay.
+        runs: Permutations for plans that spend several traces.
+        extra: Techniques of the user's own, by path.
+        accept_truncation: Go on although the baseline was cut too often.
+        named: Whether the user named an axis or a preset; see `fair`.
+    """
+
+    rule: Rule
+    assumptions: Mapping[str, Any] = field(default_factory=dict)
+    processes: int = PROCESSES
+    runs: int = 10
+    extra: tuple[str, ...] = ()
+    accept_truncation: bool = False
+    named: bool = True
+
+    def __post_init__(self) -> None:
+        """Finds the user's own techniques now: a slip in a name must not cost a recording.
+
+        Raises:
+            UnknownName: There is no such file, or no such class in it.
+        """
+        for name in self.extra:
+            catalog.technique(name)
+
+    @property
+    def footing(self) -> CostModel:
+        """What everything is measured on: the prices that the user stated."""
+        machine = None
+        given = Assumptions.of(self.assumptions)
+        if given.machine_price_per_hour is not None:
+            machine = MachinePrice(given.machine_price_per_hour, given.currency)
+        own = self.assumptions.get("models", {})
+        own_prices = {name: _prices({**self.assumptions, **stated}) for name, stated in own.items()}
+        return CostModel(
+            _prices(self.assumptions), {m: p for m, p in own_prices.items() if p is not None}, machine
+        )
+
+
+def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:
+    given = Assumptions.of(assumptions)
+    if given.price_prompt is None or given.price_output is None:
+        return None
+    cached = given.price_prompt if given.price_cached is None else given.price_cached
+    return TokenPrices(given.price_prompt, cached, given.price_output, given.currency)
+
+
+def rule_of(
+    max_drop: float, confidence: float, minimize: str, priority: str, min_accuracy: float = MIN_ACCURACY
+) -> Rule:
+    """Returns the rule behind the command line's options; the accuracies in percent.
+
+    Raises:
+        InputError: A number is out of range.
+        UnknownName: There is no such axis or preset.
+    """
+    if not 0 < max_drop < 100 or not 0.5 <= confidence < 1:
+        raise InputError(
+            f"--max-drop {max_drop} --confidence {confidence} cannot be tested.",
+            remedy="--max-drop is in points, from 0 to 100; --confidence from 0.5 to 1, such as 0.95.",
+        )
+    if not 0 <= min_accuracy < 100:
+        raise InputError(
+            f"--min-accuracy {min_accuracy} is no accuracy.",
+            remedy="Give it in percent, from 0 to 100; 0 switches the check of the baseline off.",
+        )
+    if priority and priority not in PRIORITIES:
+        raise UnknownName("priority", priority, list(PRIORITIES))
+    axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
+    if axis not in set(Axis):
+        raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
+    return Rule(max_drop / 100, 1 - confidence, axis, priority, floor=min_accuracy / 100)
+
+
+def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:
+    """Returns the wishes with FLOPs to be made small where the user named no axis and models differ.
+
+    A small model's tokens are not worth a large one's. Where the FLOPs of one are unknown, tokens stay.
+    """
+    models = {model_of(r) for r in recordings}
+    cards = [r.manifest.model for r in recordings]
+    if len(models) == 1 or wishes.named or not all(shape_of(card) for card in cards):
+        return wishes
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS.value))
+
+
+def on_this_machine(wishes: StudyOptions) -> StudyOptions:
+    """Returns the wishes with latency to be made small where the user named no axis.
+
+    Versions of one model differ in the seconds and bytes that a token takes, not in FLOPs alone; seconds on
+    this machine are what both a lighter version and a shorter thought save.
+    """
+    if wishes.named:
+        return wishes
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY.value), named=True)
+
+
+def assumptions_of(words: Sequence[str]) -> dict[str, Any]:
+    """Returns what the user stated for the calculation of savings, read from `name=value` words.
+
+    A price of a model beside the main one has its name in front: `small.price_output=0.2`. It is kept under
+    "models".
+
+    Raises:
+        InputError: A word is not of this form, or its value is no number.
+        UnknownName: There is no such assumption.
+    """
+    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode"}]
+    stated: dict[str, Any] = {}
+    models: dict[str, dict[str, Any]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise InputError(
+                f"--assume {word} is not of the form name=value.", remedy=f"Names: {', '.join(known)}."
+            )
+        model, dot, price = name.rpartition(".")
+        allowed = [n for n in known if n.startswith("price_")] if dot else known
+        if price not in allowed:
+            raise UnknownName("assumption", price, allowed)
+        try:
+            number = value if price == "currency" else float(value)
+        except ValueError:
+            raise InputError(f"--assume {word}: {value!r} is not a number.") from None
+        (models.setdefault(model, {}) if dot else stated)[price] = number
+    if not stated and not models:
+        return {}
+    return {**stated, **({"models": models} if models else {}), "stated": list(stated)}

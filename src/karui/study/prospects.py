@@ -1,0 +1,173 @@
+"""What so many questions can show, said before a token is spent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+from karui.choose.power import PICTURE, fewest_questions
+from karui.core.choice import Rule
+from karui.core.recording import Recording
+from karui.models import embedded
+from karui.study.data_split import TRAINED
+
+HELD_BACK = 0.2
+"""Share of one's own questions that is never recorded but kept for the live confirmation."""
+LIVE = 10
+"""Held-back questions below which a live run contradicts nothing: of these, a loss on half of them does (see
+`karui.choose.fixed_sequence.contradicted`). Fewer are not held back, but recorded."""
+_PILOT = 0.25
+_GAIN = 0.03
+"""A gain with which fewer questions are enough, as an example."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """How questions are divided between what they are for.
+
+    Attributes:
+        confirm: Whether some are held back for a live confirmation.
+        pilot: Whether some are the pilot; not where a pilot comes from elsewhere.
+        learning: Whether some are trained on.
+    """
+
+    confirm: bool = True
+    pilot: bool = True
+    learning: bool = False
+
+    def held(self, questions: int) -> int:
+        """Returns how many of so many questions are held back."""
+        share = round(HELD_BACK * questions)
+        return share if self.confirm and share >= LIVE else 0
+
+    def tested(self, recorded: int) -> int:
+        """Returns how many of those recorded are test questions."""
+        judged = recorded - (round(TRAINED * recorded) if self.learning else 0)
+        return judged - self.piloted(recorded)
+
+    def piloted(self, recorded: int) -> int:
+        """Returns how many of those recorded are the pilot."""
+        judged = recorded - (round(TRAINED * recorded) if self.learning else 0)
+        return round(_PILOT * judged) if self.pilot else 0
+
+    def least(self, enough: Callable[[int, int], bool]) -> int:
+        """Returns the fewest questions with which there are enough to test on and to hold back."""
+        n = 1
+        while not enough(self.tested(n - self.held(n)), self.held(n)):
+            n += 1
+        return n
+
+
+def unfamiliar(model: str, task: str) -> str:
+    """Returns what to know of an embedded model that is asked other questions than its own; else ""."""
+    name = embedded(model)
+    if not name or task.partition(":")[0] == "mini":
+        return ""
+    return (
+        f"{name} is a demonstration that was only taught the questions of the task mini: to others it hardly "
+        "ever knows the answer. Name your own model with --model."
+    )
+
+
+def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Division) -> list[str]:
+    """Returns what so many questions can and cannot show, in a few lines.
+
+    Args:
+        recorded: Questions to be recorded.
+        held: Questions kept for the live confirmation.
+        samples: Traces of each.
+        rule: Margin and level.
+        division: How questions are divided.
+    """
+    tests, pilot = division.tested(recorded), division.piloted(recorded)
+    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
+    lucky = fewest_questions(rule.margin, _GAIN, rule.alpha)
+    margin, level = f"{100 * rule.margin:g} points", f"{100 * (1 - rule.alpha):g}%"
+    trained = recorded - tests - pilot
+    parts = [
+        f"{tests} to test plans on",
+        *([f"{pilot} to choose their order"] if division.pilot else []),
+        *([f"{trained} to train on"] if trained else []),
+        *([f"{held} to confirm live"] if held else []),
+    ]
+    lines = [f"{recorded + held} {_noun(recorded + held)} × {samples} traces: {', '.join(parts)}."]
+
+    def row(there: bool, name: str, yes: str, no: str) -> str:
+        return f"  {'+' if there else '−'} {name:<18}{yes if there else no}"
+
+    width = f"accuracy to ±{_half(tests):.0f} points"
+    picture = division.least(lambda t, _: t >= PICTURE)
+    lines.append(
+        row(
+            tests >= PICTURE,
+            "picture",
+            width,
+            f"a first impression only ({width}); {picture} questions give ±{_half(PICTURE):.0f}",
+        )
+    )
+    if division.confirm:
+        least = division.least(lambda _, h: h >= LIVE)
+        lines.append(
+            row(
+                held >= LIVE,
+                "live confirmation",
+                f"on {held} questions kept for it",
+                f"none: it takes {least} questions ({LIVE} of them kept for it)",
+            )
+        )
+    certain = division.least(lambda t, _: t >= fewest)
+    by_gain = division.least(lambda t, _: t >= lucky)
+    lines.append(
+        row(
+            tests >= fewest,
+            "certificate",
+            f"possible: a loss of at most {margin} at {level}, if a plan loses next to nothing",
+            f"a loss of at most {margin} at {level} takes {certain} questions, {by_gain} if a plan gains 3 "
+            "points; with these, only a plan that is "
+            + ("far better than full thinking" if tests < lucky else "better than full thinking"),
+        )
+    )
+    if tests < fewest and samples > 1:
+        lines.append("    More traces of the same questions do not change this; a larger --max-drop does.")
+    return lines
+
+
+def _half(questions: int) -> float:
+    """Half the width of a 95% interval of an accuracy of one half, in points."""
+    return min(50.0, 100 * 1.96 * 0.5 / sqrt(questions)) if questions else 50.0
+
+
+def _noun(count: int) -> str:
+    return "question" if count == 1 else "questions"
+
+
+def estimated(recording: Recording, questions: int, samples: int) -> list[str]:
+    """Returns what recording all questions would take, in lines, judged by a few that were recorded.
+
+    Args:
+        recording: The few.
+        questions: How many there are in all.
+        samples: Traces wanted of each.
+    """
+    traces = list(recording.traces())
+    trials = sum(m.trial.tokens for t in traces for m in t.marks if m.trial) / max(1, len(traces))
+    tokens = sum(t.tokens for t in traces) / max(1, len(traces)) + trials
+    rate = recording.manifest.tokens_per_second
+    total = questions * samples * tokens
+    right = sum(q.correct(t.answer) for q in recording.questions for t in q.traces)
+    noun = "agree with the majority" if recording.manifest.agreement else "are right"
+    count, longest = len(recording.questions), _duration(total / rate if rate else 0)
+    return [
+        f"{right} of {len(traces)} replies {noun}.",
+        f"Measured on {count} questions: {tokens:,.0f} tokens a trace, {rate:,.0f} tokens/s on few streams.",
+        f"All {questions} questions × {samples} traces: about {total:,.0f} tokens, at most {longest}.",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
