@@ -11,7 +11,7 @@ from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
 from karui.report.study import plain
 from karui.testing.synthetic import synthetic
-from tests.choose.replies import recorded, reply
+from tests.helpers.replies import recorded, reply
 
 FLOOR = Rule().floor
 OPTIONS = "Which one is it?\n(A) one\n(B) two\n(C) three\n(D) four"

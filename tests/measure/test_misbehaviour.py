@@ -13,7 +13,7 @@ from karui.measure.misbehaviour import misbehaviour, misbehaviours
 from karui.measure.overthinking import overthinking
 from karui.study.steps import length_of
 from karui.testing.synthetic import synthetic
-from tests.techniques.hand_made import at, trace
+from tests.helpers.traces import at, trace
 
 SAID = "But for the sake of this problem, we will assume the cost is based on what is given. "
 BASE = synthetic(2, 1).manifest
