@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from karui.choose.baseline import examine
-from karui.choose.chance import chance
 from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
 from karui.report.study import plain
+from karui.selection.baseline import examine
+from karui.selection.chance import chance
 from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 

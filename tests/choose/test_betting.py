@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.choose.betting import certifies, log_capital, lower_bound, p_value, upper_bound
+from karui.selection.betting import certifies, log_capital, lower_bound, p_value, upper_bound
 
 MARGIN, ALPHA, WORLDS = 0.02, 0.05, 2000
 MOST_VIOLATIONS = 123  # of 2,000 at 5%: mean 100, standard deviation 9.7; the 99% point of the binomial

@@ -3,11 +3,11 @@
 import pytest
 
 from karui import catalog
-from karui.choose.calibration import ThresholdCalibration
-from karui.choose.search_space import variants
 from karui.core.plan import Plan
 from karui.core.technique import Knob
 from karui.runners.replay import Replay
+from karui.selection.calibration import ThresholdCalibration
+from karui.selection.search_space import variants
 from karui.testing.synthetic import sibling, synthetic
 
 SHARES = Knob(low=0.1, high=0.4, share_below="sureness")

@@ -6,12 +6,6 @@ from functools import partial
 import pytest
 
 from karui import catalog
-from karui.choose.evidence import Group, gather, split
-from karui.choose.examples import examples
-from karui.choose.groups import Sources, groups_of, pilot_of, same_questions
-from karui.choose.interactions import interactions
-from karui.choose.search_space import SearchSpace
-from karui.choose.select import choose
 from karui.core.choice import Rule
 from karui.core.errors import RecordingMismatch
 from karui.core.plan import Plan
@@ -19,6 +13,12 @@ from karui.core.recording import Recording
 from karui.core.request import Prompt
 from karui.measure.cost_model import CostModel
 from karui.recording.reference import self_reference
+from karui.selection.evidence import Group, gather, split
+from karui.selection.examples import examples
+from karui.selection.groups import Sources, groups_of, pilot_of, same_questions
+from karui.selection.interactions import interactions
+from karui.selection.search_space import SearchSpace
+from karui.selection.select import choose
 from karui.testing.synthetic import sibling, synthetic
 
 CONFIG = {

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from karui.choose.halving import Sample, halve
+from karui.selection.halving import Sample, halve
 
 BASE = Sample(np.ones(30), np.full(30, 100.0))
 

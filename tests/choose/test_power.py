@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from karui.choose.betting import certifies
-from karui.choose.power import fewest_questions, power, questions_for_power
+from karui.selection.betting import certifies
+from karui.selection.power import fewest_questions, power, questions_for_power
 
 
 def test_fewest_questions_by_hand():

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from karui import catalog
-from karui.choose.evidence import Evidence, Group, gather, refuse_truncated, split
-from karui.choose.search_space import SearchSpace
-from karui.choose.select import choose, lined_up
 from karui.core.choice import Choice, Rule
 from karui.core.errors import NotRecorded, PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
 from karui.measure.cost_model import CostModel
+from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.selection.search_space import SearchSpace
+from karui.selection.select import choose, lined_up
 from karui.testing.synthetic import synthetic
 
 RECORDING = synthetic(8, 2)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from karui.choose.betting import log_capital
-from karui.choose.fixed_sequence import Verdict, contradicted, fixed_sequence, order_plans, share, standing
+from karui.selection.betting import log_capital
+from karui.selection.fixed_sequence import Verdict, contradicted, fixed_sequence, order_plans, share, standing
 
 MARGIN, ALPHA, WORLDS, MOST_VIOLATIONS = 0.02, 0.05, 2000, 123
 PILOT, TEST = 134, 400

@@ -3,13 +3,13 @@
 import pytest
 
 from karui import catalog
-from karui.choose.calibration import ThresholdCalibration
-from karui.choose.search_space import SearchSpace, search_space, variants
 from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.technique import Family
 from karui.runners.replay import Replay
+from karui.selection.calibration import ThresholdCalibration
+from karui.selection.search_space import SearchSpace, search_space, variants
 from karui.testing.synthetic import sibling, synthetic
 
 

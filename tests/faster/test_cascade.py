@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from karui import catalog
-from karui.choose.calibration import ThresholdCalibration
-from karui.choose.search_space import variants
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import NotRecorded, PlanError, RecordingMismatch
@@ -19,6 +17,8 @@ from karui.core.trace import NO_SIGNALS, End
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.runners.live import run_live, solve_live
 from karui.runners.replay import Replay
+from karui.selection.calibration import ThresholdCalibration
+from karui.selection.search_space import variants
 from karui.testing.conformance import check_plan
 from karui.testing.synthetic import sibling, synthetic
 from tests.helpers.traces import at, trace

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from karui import tasks
-from karui.choose.evidence import split
 from karui.cli.main import app
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.recording.store import load, save
+from karui.selection.evidence import split
 from karui.study.data_split import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
 from karui.study.default_trainings import RATIOS, REINFORCED, TRAININGS, share, trained, training_names
 from karui.study.steps import Recorded
@@ -158,7 +158,7 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
 def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     from types import SimpleNamespace
 
-    from karui.choose.halving import Screening
+    from karui.selection.halving import Screening
     from karui.study.variant_search import Variant, VariantSearch
 
     names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")

@@ -8,10 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.choose.betting import p_value
-from karui.choose.evidence import Evidence
-from karui.choose.fixed_sequence import Verdict, fixed_sequence, order_plans, standing
-from karui.choose.power import PICTURE, fewest_questions, questions_for_power
 from karui.core.choice import Choice, Rejected, Rule, Tested
 from karui.core.failure import BaselineFailure
 from karui.core.outcome import Outcomes
@@ -19,6 +15,10 @@ from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.cost_model import Axis, CostModel, Floats
 from karui.measure.measurement import confident_wrong_rise
+from karui.selection.betting import p_value
+from karui.selection.evidence import Evidence
+from karui.selection.fixed_sequence import Verdict, fixed_sequence, order_plans, standing
+from karui.selection.power import PICTURE, fewest_questions, questions_for_power
 
 Cost: TypeAlias = Callable[[Outcomes], Floats]
 """What the axis measures of a plan's outcomes, per question."""
@@ -51,7 +51,7 @@ def choose(
         footing: What costs are measured on.
         recordings: Digests of what lies behind, by role.
         beside: Cards of the further models that plans ask, as dictionaries by name.
-        failure: Why full thinking fails (`karui.choose.baseline.examine`), None where it does not.
+        failure: Why full thinking fails (`karui.selection.baseline.examine`), None where it does not.
 
     Raises:
         InputError: The axis cannot be measured for every plan.

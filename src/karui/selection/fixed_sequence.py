@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from karui.choose.betting import Floats, certifies, lower_bound, upper_bound
+from karui.selection.betting import Floats, certifies, lower_bound, upper_bound
 
 T = TypeVar("T", bound=Hashable)
 
@@ -179,7 +179,7 @@ def standing(
             only right for a single plan named beforehand.
 
     Raises:
-        ValueError: As `karui.choose.betting.log_capital`.
+        ValueError: As `karui.selection.betting.log_capital`.
     """
     values = np.asarray(d, dtype=np.float64)
     passed = certifies(values, margin, alpha) if certified is None else certified
@@ -197,7 +197,7 @@ def contradicted(live: ArrayLike, margin: float, alpha: float = 0.05) -> bool:
         alpha: Chance of withdrawing a plan whose loss is within the margin, at most.
 
     Raises:
-        ValueError: As `karui.choose.betting.log_capital`.
+        ValueError: As `karui.selection.betting.log_capital`.
     """
     return lower_bound(live, alpha) > margin
 

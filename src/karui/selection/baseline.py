@@ -12,11 +12,11 @@ evidence:
 
 from collections.abc import Sequence
 
-from karui.choose.chance import chance
-from karui.choose.reasons import examples, reasons
 from karui.core.failure import BaselineFailure
 from karui.core.recording import Recording
 from karui.measure.intervals import Interval, wilson
+from karui.selection.chance import chance
+from karui.selection.reasons import examples, reasons
 
 PLAUSIBLE = 0.25
 """A baseline under the floor that may be right this often after all is not called a failure."""

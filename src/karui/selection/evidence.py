@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from karui.choose.progress import OnProgress, quiet
-from karui.choose.search_space import SearchSpace
 from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.trace import End
 from karui.runners.replay import Replay, replay_all
+from karui.selection.progress import OnProgress, quiet
+from karui.selection.search_space import SearchSpace
 
 TOO_MANY_TRUNCATED = 0.05
 """Share of baseline traces cut by the token limit above which nothing is chosen unless told to."""

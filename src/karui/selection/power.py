@@ -5,7 +5,7 @@ from math import ceil, log, log1p
 import numpy as np
 from numpy.typing import ArrayLike
 
-from karui.choose.betting import log_capital
+from karui.selection.betting import log_capital
 
 PICTURE = 24
 """Test questions that give a picture: an accuracy is known to 20 points or better, (1.96 · 0.5 / 0.2)²."""
@@ -52,7 +52,7 @@ def power(
         seed: Of the resampling. One seed shares its draws between sizes, which smooths the comparison.
 
     Raises:
-        ValueError: `pilot` is empty or out of range, or as `karui.choose.betting.log_capital`.
+        ValueError: `pilot` is empty or out of range, or as `karui.selection.betting.log_capital`.
     """
     values = np.asarray(pilot, dtype=np.float64)
     if values.ndim != 1 or not values.size:

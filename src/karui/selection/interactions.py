@@ -1,9 +1,9 @@
 """Interactions worth showing: of the composed plans among all that were replayed, a few."""
 
-from karui.choose.evidence import Evidence
 from karui.core.choice import Rule
 from karui.measure.cost_model import Axis, CostModel
 from karui.measure.interaction import Interaction, interaction, triples
+from karui.selection.evidence import Evidence
 
 
 def interactions(

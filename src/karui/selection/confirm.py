@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from karui.choose.betting import lower_bound, upper_bound
-from karui.choose.fixed_sequence import contradicted
-from karui.choose.progress import OnProgress, quiet
 from karui.core.choice import Confirmation, Rule
 from karui.core.engine import Engine
 from karui.core.errors import EngineError
@@ -13,6 +10,9 @@ from karui.core.plan import Plan
 from karui.core.question import Question, Task
 from karui.core.request import Request, Sampling
 from karui.runners.live import run_live
+from karui.selection.betting import lower_bound, upper_bound
+from karui.selection.fixed_sequence import contradicted
+from karui.selection.progress import OnProgress, quiet
 
 _FAILED = 0.05
 """Share of questions that may fail on the engine before a confirmation says nothing."""

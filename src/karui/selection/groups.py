@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from karui.choose.evidence import Group, split
-from karui.choose.search_space import SearchSpace
 from karui.core.choice import Rejected
 from karui.core.errors import RecordingMismatch
 from karui.core.recording import Recording
 from karui.recording.reference import referred
 from karui.runners.replay import beside as stand_beside
+from karui.selection.evidence import Group, split
+from karui.selection.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
