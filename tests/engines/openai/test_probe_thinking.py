@@ -159,6 +159,31 @@ def test_where_chat_fails_prompts_are_written_raw():
     assert "does not match the expected format" in engine.can.why["chat"]
 
 
+@pytest.mark.parametrize("route", ["", "chat"])
+@pytest.mark.parametrize("template", ["tokenize", ""])
+@pytest.mark.parametrize(
+    ("behaviour", "what", "why"),
+    [
+        ({"chat": False}, "The server has no chat endpoint.", "Not Found"),
+        ({"mute": 500}, "chat endpoint failed with status 500.", "does not match the expected format"),
+        ({"mute": 422}, "chat endpoint failed with status 422.", "does not match the expected format"),
+    ],
+)
+def test_a_chat_that_fails_is_not_called_a_missing_one(behaviour, what, why, template, route):
+    with serving(template=template, **behaviour) as fake:
+        if template and not route:
+            assert connect(fake).can.route == "completions"
+            return
+        with pytest.raises(EngineError) as raised:
+            connect(fake, route=route)
+    error = raised.value
+    assert what in error.what
+    assert ("no chat endpoint" in error.what) is ("no chat endpoint" in what)
+    assert why in error.why
+    assert ("folder of the model's tokenizer" in error.remedy) is not bool(template)
+    assert ("route=completions" in error.remedy) is bool(template)
+
+
 def test_where_chat_is_all_there_is_its_failure_is_told():
     with (
         serving(mute=500, completions=False) as fake,

@@ -259,6 +259,83 @@ def test_characters_cut_in_two_are_whole(servers):
     assert trace.text.encode()
 
 
+KANJI = "驛"
+PART = KANJI.encode()[2:]
+
+
+def listed(text, alone=None, field="reasoning_content"):
+    """One token with its text and its own bytes; llama.cpp's shows both, and the text of those before it."""
+    alone = text.encode() if alone is None else alone
+    likely = {"id": 7, "token": alone.decode(errors="replace"), "bytes": [*alone], "logprob": -0.5}
+    token = {**likely, "token": text, "bytes": [*text.encode()], "top_logprobs": [likely]}
+    if field == "text":
+        return event({"choices": [{"index": 0, "text": text, "logprobs": {"content": [token]}}]})
+    return event({"choices": [{"index": 0, "delta": {field: text}, "logprobs": {"content": [token]}}]})
+
+
+ANSWER = [listed("\\boxed{42}", field="content")]
+WHOLE = [listed(f"w{n} ") for n in range(10)]
+
+
+@pytest.fixture(scope="module")
+def listing():
+    with serving(thinking="reasoning_content", ids=False, continuous=False) as fake:
+        engine = HttpEngine.load(fake.url, patience=HASTY, route="chat")
+        assert engine.can.counting == "listed"
+        yield fake, engine
+
+
+def test_tokens_that_are_parts_of_characters_are_counted(listing):
+    # llama.cpp's sends and lists nothing for a token that leaves a character unfinished, and counts it.
+    split = [listed(KANJI, PART)] * 30
+    told = {"prompt_tokens": 5, "completion_tokens": 10 + 2 * 30 + 1}
+    trace, _ = trace_of(listing, stream(*WHOLE, *split, *ANSWER, usage=told))
+    assert (trace.thinking_tokens, trace.answer_tokens, trace.answer) == (70, 1, "42")
+    assert trace.bill.generated == 71
+    assert "30 tokens that are parts of characters" in trace.remark
+    assert len(trace.signals) == 0
+    in_answer = [listed(KANJI, PART, "content")] * 30
+    trace, _ = trace_of(listing, stream(*WHOLE, *in_answer, *ANSWER, usage=told))
+    assert (trace.thinking_tokens, trace.answer_tokens) == (10, 61)
+    assert len(trace.signals) == 10
+
+
+@pytest.mark.parametrize(
+    ("events", "counts"),
+    [
+        ([*WHOLE, *[listed("w ")] * 30], 2 * 41),  # counted twice
+        ([*WHOLE, *[listed(KANJI)] * 30], 2 * 41),  # the same, where each character is a token
+        ([*WHOLE, *[listed(KANJI, PART)] * 30], 41 + 2 * 30 + 17),  # more than there are bytes
+        ([*WHOLE, *[listed(KANJI, PART)] * 30], 41 - 17),  # listed twice
+    ],
+)
+def test_tokens_that_are_lost_are_an_error(listing, events, counts):
+    told = {"prompt_tokens": 5, "completion_tokens": counts}
+    with pytest.raises(EngineError, match=f"listed 41 tokens and counts {counts}"):
+        trace_of(listing, stream(*events, *ANSWER, usage=told))
+
+
+@pytest.mark.parametrize(("alone", "whole"), [(None, True), (PART, False)])
+def test_a_trial_goes_on_from_the_text_where_numbers_are_missing(alone, whole):
+    with serving(ids=True, continuous=False) as fake:
+        engine = HttpEngine.load(fake.url, patience=HASTY, route="completions", rule=CheckpointPolicy(32))
+        fake.number(KANJI)  # whatever number 7 was, the thinking is made of kanji
+        words = [listed("<think>", field="text"), *[listed(KANJI, alone, "text")] * 40]
+        fake.behaviour.faults = [stream(*words, finish="length")]
+
+        async def main():
+            opened = engine.open(Request("q", Prompt("What is it?"), Sampling(0.0, max_tokens=400)), 0, boxed)
+            assert not isinstance(await opened.advance(), Trace)
+            await opened.trial()
+            opened.stop()
+            await engine.close()
+
+        asyncio.run(main())
+        prompt = fake.requests[-1]["prompt"]
+    assert isinstance(prompt, list) is whole
+    assert whole or f"<think>{KANJI * 31}" in prompt
+
+
 def split(markers, start, *pieces, rule=None):
     made = ThinkingParser(markers, rule or CheckpointPolicy(), start, fields=False, listed=0)
     for piece in pieces:
