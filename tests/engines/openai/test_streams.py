@@ -280,7 +280,7 @@ WHOLE = [listed(f"w{n} ") for n in range(10)]
 @pytest.fixture(scope="module")
 def listing():
     with serving(thinking="reasoning_content", ids=False, continuous=False) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY, route="chat")
+        engine = HttpEngine.load(fake.url, retry=HASTY, route="chat")
         assert engine.can.counting == "listed"
         yield fake, engine
 
@@ -318,7 +318,7 @@ def test_tokens_that_are_lost_are_an_error(listing, events, counts):
 @pytest.mark.parametrize(("alone", "whole"), [(None, True), (PART, False)])
 def test_a_trial_goes_on_from_the_text_where_numbers_are_missing(alone, whole):
     with serving(ids=True, continuous=False) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY, route="completions", rule=CheckpointPolicy(32))
+        engine = HttpEngine.load(fake.url, retry=HASTY, route="completions", rule=CheckpointPolicy(32))
         fake.number(KANJI)  # whatever number 7 was, the thinking is made of kanji
         words = [listed("<think>", field="text"), *[listed(KANJI, alone, "text")] * 40]
         fake.behaviour.faults = [stream(*words, finish="length")]
