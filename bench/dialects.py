@@ -32,8 +32,8 @@ from karui import tasks
 from karui.artifacts.build import make
 from karui.core.ability import Ability
 from karui.core.errors import EngineError
+from karui.core.prompt import Sampling
 from karui.core.recording import Recording
-from karui.core.request import Sampling
 from karui.core.trace import End
 from karui.engines.openai import HttpEngine
 from karui.recording.record import record

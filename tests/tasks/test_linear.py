@@ -12,7 +12,7 @@ from re import _constants, _parser
 import pytest
 
 from karui.tasks import verifier
-from karui.tasks.answer_extraction import MAX_TEXT, recent
+from karui.tasks.answers.extraction import MAX_TEXT, recent
 
 MODULES = [
     import_module(f"karui.tasks.{name}")

@@ -23,15 +23,16 @@ from pathlib import Path
 
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.flow_tree import FlowTree, Generation
+from karui.core.flow.flow_tree import FlowTree, Generation
+from karui.core.flow.run_watchers import run_watchers
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt
 from karui.core.question import Question
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.request import Prompt, Reply, Request
-from karui.core.run_watchers import run_watchers
+from karui.core.request import Request
 from karui.core.technique import Family, Knob, Technique
-from karui.core.trace import NO_SIGNALS, Trace
+from karui.core.trace import NO_SIGNALS, Reply, Trace
 from karui.core.usage import TokenUsage
 from karui.core.watcher import Action, Checkpoint, Watcher
 from karui.engines.scripted import ScriptedEngine, run_virtual

@@ -7,15 +7,16 @@ import pytest
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.format import turns
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Thinking
-from karui.engines.openai.request_builder import chat_body
-from karui.engines.openai.thinking_parser import Piece, ThinkingParser
+from karui.engines.openai.parsing.thinking_parser import Piece, ThinkingParser
+from karui.engines.openai.requests.request_builder import chat_body
 from karui.engines.options import RetryPolicy
 from tests.helpers.fake_server import serving
 

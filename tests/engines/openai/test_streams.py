@@ -7,13 +7,14 @@ import pytest
 
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.pieces import Piece
-from karui.engines.openai.thinking_parser import ThinkingParser
+from karui.engines.openai.parsing.pieces import Piece
+from karui.engines.openai.parsing.thinking_parser import ThinkingParser
 from karui.engines.options import RetryPolicy
 from tests.helpers.canned_streams import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.helpers.fake_server import serving

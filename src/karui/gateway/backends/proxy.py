@@ -8,12 +8,12 @@ from typing import Any
 
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Markers
-from karui.engines.openai.content import paired
-from karui.engines.openai.errors import fault_in
-from karui.engines.openai.finish_reason import is_cut
-from karui.engines.openai.schema import Chunk
-from karui.engines.openai.sse import Event
-from karui.engines.openai.usage import Usage as Told
+from karui.engines.openai.protocol.content import paired
+from karui.engines.openai.protocol.errors import fault_in
+from karui.engines.openai.protocol.finish_reason import is_cut
+from karui.engines.openai.protocol.schema import Chunk
+from karui.engines.openai.protocol.sse import Event
+from karui.engines.openai.protocol.usage import Usage as Told
 from karui.gateway.backends.http_pool import Broken, Reply
 from karui.gateway.backends.plan_runner import PlanResult
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_in, chunk_of, events_of

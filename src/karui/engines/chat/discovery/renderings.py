@@ -3,8 +3,8 @@
 from collections.abc import Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from karui.core.dialogue import THOUGHT_FIELDS
 from karui.core.errors import ModelError
+from karui.core.prompt import THOUGHT_FIELDS
 from karui.engines.chat.discovery.arguments import LEVELS, Argument, Source
 from karui.engines.chat.discovery.evidence import (
     NONSENSE,

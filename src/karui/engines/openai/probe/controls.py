@@ -7,8 +7,8 @@ from karui.core.errors import EngineError, RequestRejected
 from karui.engines.chat.format import Switch
 from karui.engines.openai.capabilities import Capabilities
 from karui.engines.openai.probe.client import QUESTION, ProbeClient, listing, messages_for
-from karui.engines.openai.request_builder import CONTINUE
-from karui.engines.openai.schema import Chunk
+from karui.engines.openai.protocol.schema import Chunk
+from karui.engines.openai.requests.request_builder import CONTINUE
 
 OFF: tuple[dict[str, Any], ...] = (
     {"enable_thinking": False},

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat import pairs
 from karui.engines.chat.format import Switch
 from karui.engines.openai.capabilities import Capabilities, Thinking
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
-from karui.engines.openai.schema import Chunk
+from karui.engines.openai.protocol.schema import Chunk
 
 _BEGINNING = 16
 """Tokens generated to see how the thinking begins."""
