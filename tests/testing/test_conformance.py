@@ -218,7 +218,7 @@ def test_live_and_replay_are_really_compared(monkeypatch):
 
     async def wrong(plan, recording):
         outcomes = await right(plan, recording)
-        return [conformance.replace(outcomes[0], time=outcomes[0].time + 1), *outcomes[1:]]
+        return [plans.replace(outcomes[0], time=outcomes[0].time + 1), *outcomes[1:]]
 
     monkeypatch.setattr(plans, "_run_live", wrong)
     with pytest.raises(AssertionError, match="live and replayed: time is"):
