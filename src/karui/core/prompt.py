@@ -45,13 +45,16 @@ class Prompt:
         Args:
             apart: Whether it takes a system message; else that goes before the first of the user's.
             history: The field in which it takes the thinking of earlier turns, "parts" for a part of the
-                content; "" where the model is not trained to see it.
+                content, "blocks" for Apertus' blocks of it; "" where the model is not trained to see it.
         """
         made: list[dict[str, Any]] = [{"role": r, "content": text} for r, text in self.before]
         for message, thought in zip(made, self.thoughts, strict=False):
             if thought and history == "parts":
                 said = {"type": "text", "text": message["content"]}
                 message["content"] = [{"type": "thinking", "thinking": thought}, said]
+            elif thought and history == "blocks":
+                blocks = (("thoughts", thought), ("response", message["content"]))
+                message["content"] = {"blocks": [{"type": kind, "text": text} for kind, text in blocks]}
             elif thought and history:
                 message[history] = thought
         made.append({"role": "user", "content": self.user})
