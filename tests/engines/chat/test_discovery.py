@@ -9,7 +9,7 @@ from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override, read_override
 from karui.engines.chat.template import messages_of
-from karui.engines.openai.request_builder import chat_body
+from karui.engines.openai.requests.request_builder import chat_body
 from tests.helpers.chat_templates import EACH, SWITCH_OFF, SWITCH_ON, THINK, found, opening, turn_with
 
 
