@@ -78,7 +78,7 @@ def test_llama_cpp_server_retells_what_it_wrote(gguf):
 @pytest.mark.parametrize("completions", [True, False])
 def test_a_server_retells_what_it_wrote(template, completions):
     with fake_server.serving(template=template, completions=completions) as fake:
-        rule = CheckpointPolicy(every=24, least=8)
+        rule = CheckpointPolicy(max_interval=24, min_interval=8)
         engine = HttpEngine.load(fake.url, rule=rule, retry=HASTY)
         asks = [
             Request(q, Prompt(q), Sampling(0.0, max_tokens=400))
@@ -117,7 +117,7 @@ def test_a_text_longer_than_the_context_is_tried_as_far_as_it_goes():
         assert isinstance(end, Trace)
         assert (end.thinking_tokens, end.answer) == (outline.thinking, "3")
 
-    run(mini(rule=CheckpointPolicy(every=512, least=400)), tell)
+    run(mini(rule=CheckpointPolicy(max_interval=512, min_interval=400)), tell)
 
 
 def test_told_rows_and_rows_that_think_run_side_by_side():

@@ -22,18 +22,31 @@ class CheckpointPolicy:
     """Where checkpoints lie inside the thinking.
 
     Attributes:
-        every: At the latest this many tokens after the one before.
-        least: At the earliest this many tokens after it.
-        steps: Between the two, at the end of a reasoning step (a token that completes a blank line).
+        max_interval: Most tokens from one checkpoint to the next.
+        min_interval: Fewest tokens from one checkpoint to the next.
+        at_step_ends: Whether a checkpoint lies at the end of a reasoning step (a token that completes a
+            blank line) as soon as `min_interval` allows; else they are `max_interval` apart.
     """
 
-    every: int = 64
-    least: int = 24
-    steps: bool = True
+    max_interval: int = 64
+    min_interval: int = 24
+    at_step_ends: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns a JSON-able dictionary, with the names that recordings have had from the first."""
+        return {"every": self.max_interval, "least": self.min_interval, "steps": self.at_step_ends}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "CheckpointPolicy":
+        """Reads what `as_dict` wrote."""
+        names = {"max_interval": "every", "min_interval": "least", "at_step_ends": "steps"}
+        return CheckpointPolicy(
+            **{ours: values[theirs] for ours, theirs in names.items() if theirs in values}
+        )
 
     def due(self, since: int, step_ended: bool) -> bool:
         """Whether a checkpoint is due `since` tokens after the last one."""
-        return since >= self.every or (self.steps and step_ended and since >= self.least)
+        return since >= self.max_interval or (self.at_step_ends and step_ended and since >= self.min_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class Stream(Protocol):
     async def advance(self) -> Checkpoint | Trace:
         """Thinks up to the next checkpoint and returns it, or returns the trace that came to its end.
 
-        The trace's `bill` and `time` are those of the bare generation, without trials.
+        The trace's `usage` and `time` are those of the bare generation, without trials.
         """
 
     async def peek(self) -> Peek:
@@ -207,10 +220,10 @@ def retold(question: str, sample: int, told: Told, outline: Outline, read: Reade
         answer=read(told.answer) if told.answer and told.closed else None,
         confidence=None,
         signals=NO_SIGNALS,
-        marks=(),
+        checkpoints=(),
         thinking_tokens=outline.thinking,
         answer_tokens=outline.answer,
-        bill=tally.finished(outline.answer),
+        usage=tally.finished(outline.answer),
         time=tally.time,
     )
 

@@ -87,7 +87,9 @@ class Progress:
 def spaced(every: int) -> CheckpointPolicy:
     """Returns a rule with checkpoints at most `every` tokens apart, and steps in proportion to the usual."""
     usual = CheckpointPolicy()
-    return CheckpointPolicy(every, max(1, every * usual.least // usual.every), usual.steps)
+    return CheckpointPolicy(
+        every, max(1, every * usual.min_interval // usual.max_interval), usual.at_step_ends
+    )
 
 
 async def estimate(recording: Recording, engine: Engine, *, trial_tokens: int = 24) -> Estimate:
@@ -195,7 +197,7 @@ def spent(recording: Recording) -> TokenUsage:
     """
     prompt = cached = trial = 0
     for trace in recording.traces():
-        made = [m.trial for m in trace.marks if m.trial is not None]
+        made = [m.trial for m in trace.checkpoints if m.trial is not None]
         if not made:
             continue
         trial += sum(t.tokens for t in made)
@@ -204,7 +206,7 @@ def spent(recording: Recording) -> TokenUsage:
             cached += sum(t.cached for t in made)
         else:
             suffixes = len(made) * recording.manifest.suffix_tokens
-            prompt += trace.bill.prompt + trace.marks[-1].tokens + suffixes
+            prompt += trace.usage.prompt + trace.checkpoints[-1].tokens + suffixes
     return TokenUsage(prompt=prompt, cached=cached, trial=trial)
 
 
@@ -266,7 +268,7 @@ class _Work:
     async def _tried(self, question: RecordedQuestion, trace: Trace) -> Trace:
         """Returns the trace in the tokens of the model that continues it, tried at every checkpoint."""
         if not _has_text(trace):
-            return replace(trace, marks=())
+            return replace(trace, checkpoints=())
         stream = self._engine.retell(_ask(self._recording, question), trace.sample, _told(trace), self._read)
         marks: list[RecordedCheckpoint] = []
         chars = 0
@@ -281,7 +283,7 @@ class _Work:
             stream.stop()
         # What it answered and how it ended are as they were logged; its tokens are counted anew.
         return replace(
-            step, end=trace.end, answer=trace.answer, text=trace.text, marks=tuple(marks),
+            step, end=trace.end, answer=trace.answer, text=trace.text, checkpoints=tuple(marks),
             finish=trace.finish, remark=trace.remark,
         )  # fmt: skip
 

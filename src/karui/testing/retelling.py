@@ -62,7 +62,7 @@ async def check_retelling(
         assert again.generated == sum(t.tokens for t in again.trials), (
             f"{where}: more than trials was generated."
         )
-        spent = again.trace.bill
+        spent = again.trace.usage
         assert (spent.thinking, spent.answer) == (again.trace.thinking_tokens, again.trace.answer_tokens)
         assert (outline.thinking, outline.answer) == (spent.thinking, spent.answer)
         if exact:

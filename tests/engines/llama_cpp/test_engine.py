@@ -33,7 +33,7 @@ from karui.smaller.kv_cache import KvCache
 from tests.helpers import tiny
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
-RULE = CheckpointPolicy(every=12, least=6)
+RULE = CheckpointPolicy(max_interval=12, min_interval=6)
 LONG = Sampling(temperature=0.7, top_p=0.95, top_k=50, max_tokens=60)
 
 
@@ -138,7 +138,13 @@ def test_it_says_what_the_transformers_engine_says(folders, parent):
     for (a, marks, tried), (b, their_marks, their_tried) in zip(
         generate(mine, asked, trials=True), generate(other, asked, trials=True), strict=True
     ):
-        assert (a.thinking, a.text, a.end, a.bill, marks) == (b.thinking, b.text, b.end, b.bill, their_marks)
+        assert (a.thinking, a.text, a.end, a.usage, marks) == (
+            b.thinking,
+            b.text,
+            b.end,
+            b.usage,
+            their_marks,
+        )
         for name in ("logprob", "entropy", "confidence"):
             assert np.allclose(getattr(a.signals, name), getattr(b.signals, name), atol=2 / 256)
         for trial, theirs in zip(tried, their_tried, strict=True):
@@ -211,8 +217,8 @@ def test_a_full_context_truncates_and_too_long_a_prompt_is_refused(engine):
     ((trace, _, _),) = generate(engine, [ask("long", Sampling(temperature=1.5, max_tokens=5000))])
     batch = engine._server.batch
     if trace.end is End.TRUNCATED:
-        assert trace.thinking_tokens + trace.answer_tokens + trace.bill.prompt == batch.context
-    assert trace.thinking_tokens + trace.answer_tokens + trace.bill.prompt <= batch.context
+        assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt == batch.context
+    assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt <= batch.context
     with pytest.raises(EngineError, match="tokens long"):
         engine.open(ask("x", user="1 " * 2000), 0, read)
 

@@ -21,7 +21,7 @@ from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.network import Network
 from tests.helpers import tiny
 
-RULE = CheckpointPolicy(every=20, least=5)
+RULE = CheckpointPolicy(max_interval=20, min_interval=5)
 QUESTIONS = ["one", "two and more", "a third question that is longer", "4", "日本", "six six six"]
 
 
@@ -66,13 +66,13 @@ def tokens_of(engine, trace):
 
 
 def same(a, b):
-    return (a.thinking, a.text, a.end, a.thinking_tokens, a.answer_tokens, a.bill, a.time) == (
+    return (a.thinking, a.text, a.end, a.thinking_tokens, a.answer_tokens, a.usage, a.time) == (
         b.thinking,
         b.text,
         b.end,
         b.thinking_tokens,
         b.answer_tokens,
-        b.bill,
+        b.usage,
         b.time,
     ) and np.abs(a.signals.logprob - b.signals.logprob).max(initial=0) <= 2 * SIGNAL_UNIT
 
@@ -212,21 +212,21 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
 
 
 def test_checkpoints_follow_the_rule_and_their_texts_join_up():
-    rule = CheckpointPolicy(every=20, least=5)
+    rule = CheckpointPolicy(max_interval=20, min_interval=5)
     engine = make(rule=rule)
     for trace, seen in run(engine, [ask(f"q{i}", temperature=1.3, limit=200) for i in range(12)]):
         text, before = "", 0
         for index, (here, _, _) in enumerate(seen):
             assert here.index == index
             assert here.tokens < trace.thinking_tokens or trace.end is End.TRUNCATED
-            assert rule.least <= here.tokens - before <= rule.every
+            assert rule.min_interval <= here.tokens - before <= rule.max_interval
             assert len(here.signals) == here.tokens
             text, before = text + here.text, here.tokens
         assert trace.thinking.startswith(text)
 
 
 def test_a_step_is_a_blank_line_even_over_two_tokens():
-    engine = make(rule=CheckpointPolicy(every=10**6, least=1))
+    engine = make(rule=CheckpointPolicy(max_interval=10**6, min_interval=1))
     newline = engine._tokenizer.encode("\n", add_special_tokens=False)
     other = engine._tokenizer.encode("x", add_special_tokens=False)
     written = [*other * 3, *newline, *newline, *other * 3]
@@ -249,7 +249,7 @@ def feed(engine, tokens):
 
 
 def test_characters_spread_over_tokens_come_whole():
-    engine = make(rule=CheckpointPolicy(every=1, least=1, steps=False))
+    engine = make(rule=CheckpointPolicy(max_interval=1, min_interval=1, at_step_ends=False))
     text = "量は 三 😀 naïve"
     tokens = engine._tokenizer.encode(text, add_special_tokens=False)
     assert len(tokens) > len(text)
@@ -276,7 +276,7 @@ def test_thinking_and_answer_are_told_apart_and_billed():
     assert trace.end is End.FINISHED
     tally = UsageMeter(engine.open(ask("q"), 0, str).prompt_tokens, 0, engine.suffix_tokens)
     tally.think(trace.thinking_tokens)
-    assert trace.bill == tally.finished(trace.answer_tokens)
+    assert trace.usage == tally.finished(trace.answer_tokens)
     assert trace.time == tally.time == len(tokens_of(engine, trace)) + count[1] + count[2] + 1
     assert 0 < trace.first_seconds <= trace.thought_seconds <= trace.seconds
 

@@ -225,10 +225,10 @@ class Scheduler(Slots):
         now = flags[tokens]
         thinking, rule = mode == Mode.THINKING, self._rule
         since = written - self._mark[active]
-        due = since >= rule.every
-        if rule.steps:
+        due = since >= rule.max_interval
+        if rule.at_step_ends:
             ended = (now & BLANK_LINE != 0) | ((now & STARTS_LINE != 0) & (flags[before] & ENDS_LINE != 0))
-            due |= ended & (since >= rule.least)
+            due |= ended & (since >= rule.min_interval)
         found: NDArray[np.bool_] = (
             (thinking & (due | (now & CLOSE != 0)))
             | (now & TURN_END != 0)
