@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from karui.core.engine import Hear, Reader, unheard
+from karui.core.engine import OnText, Reader, ignore_text
 from karui.core.recording import Recording
 from karui.core.request import Request
 from karui.core.trace import Peek, Trace, Trial
@@ -22,7 +22,7 @@ class Played:
     """One trace, played at once."""
 
     def __init__(self, trace: Trace) -> None:
-        self.hear: Hear = unheard
+        self.on_text: OnText = ignore_text
         self.prompt_tokens, self.cached_tokens = trace.usage.prompt, trace.usage.cached
         self._trace, self._here, self._generated = trace, -1, 0
 

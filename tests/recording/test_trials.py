@@ -8,7 +8,7 @@ import pytest
 
 from karui import catalog, tasks
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, checkpoints, retold, unheard
+from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, checkpoints, given_trace, ignore_text
 from karui.core.errors import EngineError, InputError, PlanError, RecordingMismatch
 from karui.core.recording import Caveat, Recording
 from karui.core.trace import NO_SIGNALS, End, Peek, Trial
@@ -36,7 +36,7 @@ class Reader:
     told: list = field(default_factory=list)
     broken: set = field(default_factory=set)
 
-    def retell(self, ask, sample, told, read):
+    def open_given(self, ask, sample, told, read):
         return Reading(self, ask, sample, told, read)
 
     async def count(self, text):
@@ -51,7 +51,7 @@ class Reading:
     cached_tokens = 0
 
     def __init__(self, engine, ask, sample, told, read):
-        self.hear = unheard
+        self.on_text = ignore_text
         self.engine, self.ask, self.sample, self.told, self.read = engine, ask, sample, told, read
         words = told.thinking.split(" ")
         pieces = [f"{w} " for w in words[:-1]] + words[-1:] if told.thinking else []
@@ -72,7 +72,7 @@ class Reading:
             self.engine.told.append((self.ask.question, self.sample))
         self.here += 1
         if self.here == len(self._outline.places):
-            return retold(self.ask.question, self.sample, self.told, self._outline, self.read)
+            return given_trace(self.ask.question, self.sample, self.told, self._outline, self.read)
         tokens, chars = self._outline.places[self.here]
         before = self._outline.places[self.here - 1][1] if self.here else 0
         return Checkpoint(self.here, tokens, self.told.thinking[before:chars], NO_SIGNALS)

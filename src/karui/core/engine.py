@@ -13,8 +13,8 @@ from karui.core.watcher import Checkpoint
 
 Reader: TypeAlias = Callable[[str], str | None]
 """Reads the canonical answer out of an answer's text."""
-Hear: TypeAlias = Callable[[str], None]
-"""Hears thinking as it comes."""
+OnText: TypeAlias = Callable[[str], None]
+"""Receives thinking as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,19 @@ class ModelInfo:
         return asdict(self)
 
 
-def unheard(text: str) -> None:
-    """What a stream tells its thinking to where nobody listens."""
+def ignore_text(text: str) -> None:
+    """Ignores the text of the thinking."""
 
 
 class Stream(Protocol):
     """One generation under way. It generates only while `advance`, `peek` or `trial` is awaited.
 
     Attributes:
-        hear: Whom to tell the text of the thinking as it comes, up to the checkpoint that is waited for. A
-            stream may leave it: the rest is found at the checkpoint. `unheard` at first.
+        on_text: Called with the text of the thinking as it comes, up to the checkpoint that is waited for. A
+            stream need not call it: the rest is found at the checkpoint. `ignore_text` at first.
     """
 
-    hear: Hear
+    on_text: OnText
 
     @property
     def prompt_tokens(self) -> int:
@@ -147,8 +147,8 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A whole reply that somebody has already: what a stream is to retell instead of thinking itself.
+class GivenReply:
+    """A whole reply that exists already, for a stream to read instead of generating its own.
 
     Attributes:
         thinking: Text of the thinking, markers excluded.
@@ -163,7 +163,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A told reply in the tokens of the model that retells it.
+    """A given reply in the tokens of the model that reads it.
 
     Attributes:
         prompt: Tokens of the prompt.
@@ -181,7 +181,7 @@ class Outline:
     fits: bool = True
 
 
-class Retelling(Stream, Protocol):
+class GivenReplyStream(Stream, Protocol):
     """A stream whose thinking is given, not drawn: it stops at the checkpoints that the engine's rule finds.
 
     There it can be peeked and tried as any other. Nothing but trials is generated; the last `advance` returns
@@ -193,11 +193,11 @@ class Retelling(Stream, Protocol):
 
 
 @runtime_checkable
-class Retells(Protocol):
-    """What an engine that can continue a given text has besides: trials within texts of others."""
+class AcceptsGivenReplies(Protocol):
+    """What an engine offers besides if it can read given replies: trials within texts of others."""
 
-    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> Retelling:
-        """Starts a stream that retells a reply.
+    def open_given(self, ask: Request, sample: int, given: GivenReply, read: Reader) -> GivenReplyStream:
+        """Starts a stream over a given reply.
 
         Raises:
             EngineError: The prompt alone fills the context, or leaves no room for thinking.
@@ -207,17 +207,17 @@ class Retells(Protocol):
         """Returns how many tokens a text has."""
 
 
-def retold(question: str, sample: int, told: Told, outline: Outline, read: Reader) -> Trace:
-    """Returns the trace that a told reply is in the tokens of an outline: as if it had been generated."""
+def given_trace(question: str, sample: int, given: GivenReply, outline: Outline, read: Reader) -> Trace:
+    """Returns the trace of a given reply in the tokens of an outline, as if it had been generated."""
     tally = UsageMeter(outline.prompt, 0, 0)
     tally.think(outline.thinking)
     return Trace(
         question=question,
         sample=sample,
-        end=End.FINISHED if told.closed else End.TRUNCATED,
-        thinking=told.thinking,
-        text=told.answer,
-        answer=read(told.answer) if told.answer and told.closed else None,
+        end=End.FINISHED if given.closed else End.TRUNCATED,
+        thinking=given.thinking,
+        text=given.answer,
+        answer=read(given.answer) if given.answer and given.closed else None,
         confidence=None,
         signals=NO_SIGNALS,
         checkpoints=(),

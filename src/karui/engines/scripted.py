@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, Hear, ModelInfo, Reader, unheard
+from karui.core.engine import CheckpointPolicy, ModelInfo, OnText, Reader, ignore_text
 from karui.core.errors import EngineError, NotRecorded
 from karui.core.recording import Recording
 from karui.core.request import Request
@@ -75,7 +75,7 @@ class ScriptedStream:
 
     def __init__(self, trace: Trace, loop: VirtualLoop, suffers: bool) -> None:
         """Begins now; one that `suffers` fails where its first checkpoint or its end would be."""
-        self.hear: Hear = unheard
+        self.on_text: OnText = ignore_text
         self.prompt_tokens = trace.usage.prompt
         self.cached_tokens = trace.usage.cached
         self._trace, self._loop, self._suffers = trace, loop, suffers

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import cast
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, Engine, Outline, Retells, Told
+from karui.core.engine import AcceptsGivenReplies, CheckpointPolicy, Engine, GivenReply, Outline
 from karui.core.errors import EngineError, InputError, PlanError
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
@@ -221,7 +221,7 @@ class _Work:
         verifier: Verifier,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._recording, self._engine, self._writer = recording, cast("Retells", engine), writer
+        self._recording, self._engine, self._writer = recording, cast("AcceptsGivenReplies", engine), writer
         self._verifier, self._on_progress = verifier, on_progress
         self._read = cache(verifier.read)
         done = writer.done()
@@ -269,7 +269,8 @@ class _Work:
         """Returns the trace in the tokens of the model that continues it, tried at every checkpoint."""
         if not _has_text(trace):
             return replace(trace, checkpoints=())
-        stream = self._engine.retell(_ask(self._recording, question), trace.sample, _told(trace), self._read)
+        asked = _ask(self._recording, question)
+        stream = self._engine.open_given(asked, trace.sample, _given(trace), self._read)
         marks: list[RecordedCheckpoint] = []
         chars = 0
         try:
@@ -308,9 +309,9 @@ def _prefilled(engine: Engine, outline: Outline) -> int:
 
 
 async def _outline(
-    engine: Retells, recording: Recording, question: RecordedQuestion, trace: Trace
+    engine: AcceptsGivenReplies, recording: Recording, question: RecordedQuestion, trace: Trace
 ) -> Outline:
-    stream = engine.retell(_ask(recording, question), trace.sample, _told(trace), lambda _: None)
+    stream = engine.open_given(_ask(recording, question), trace.sample, _given(trace), lambda _: None)
     try:
         return await stream.outline()
     finally:
@@ -321,17 +322,17 @@ def _ask(recording: Recording, question: RecordedQuestion) -> Request:
     return Request(question.id, question.prompt, recording.manifest.sampling)
 
 
-def _told(trace: Trace) -> Told:
+def _given(trace: Trace) -> GivenReply:
     # One that was cut in its answer had ended its thinking.
-    return Told(trace.thinking, trace.text, closed=bool(trace.text) or trace.end is not End.TRUNCATED)
+    return GivenReply(trace.thinking, trace.text, closed=bool(trace.text) or trace.end is not End.TRUNCATED)
 
 
 def _has_text(trace: Trace) -> bool:
     return bool(trace.thinking.strip()) or not trace.thinking_tokens
 
 
-def _able(engine: Engine) -> Retells:
-    if isinstance(engine, Retells) and Ability.TRIALS in engine.abilities:
+def _able(engine: Engine) -> AcceptsGivenReplies:
+    if isinstance(engine, AcceptsGivenReplies) and Ability.TRIALS in engine.abilities:
         return engine
     lacking = getattr(getattr(engine, "can", None), "lacking", {})
     raise PlanError(

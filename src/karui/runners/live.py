@@ -58,7 +58,7 @@ class _Run:
         self.leaf, self.sample = leaf, sample
         self._observer, self._told = observer, 0
         self._stream = engine.open(leaf.ask, sample, read)
-        self._stream.hear = self._tell
+        self._stream.on_text = self._tell
         self._suffix_tokens = engine.suffix_tokens
         self._tally = UsageMeter(0, 0, 0)
         self._walk = run_watchers(plan.watchers(leaf.ask))

@@ -263,8 +263,8 @@ def test_karui_mini_writes_the_same_greedy_and_sampled(task, plain, words):
 
 def test_greedy_is_what_transformers_own_generate_writes(task):
     engine = mini(speculate=Speculate(4, model="karui-micro"))
-    batch = engine._server.batch
-    model, tokenizer = batch.machine._machine._network.model, engine._tokenizer
+    batch = engine._loop.scheduler
+    model, tokenizer = batch.runner._runner._network.model, engine._tokenizer
     asked = of_mini(task, 0.0)
     written = run(engine, asked)
     model.set_attn_implementation("sdpa")

@@ -169,12 +169,12 @@ def test_neither_company_nor_trials_nor_threads_change_a_trace(kv, tmp_path):
 
 def test_a_cache_grows_under_running_rows(engine, folders):
     asked = [ask(f"{n} + 1", Sampling(temperature=1.0, max_tokens=900)) for n in range(12)]
-    machine = engine._server.batch.machine
+    machine = engine._loop.scheduler.runner
     before = machine._length
     ended = [t for t, _, _ in generate(engine, asked)]
     assert machine._length > before
     again = engines.load(str(folders["q8_0"]), threads=1, rule=RULE, slots=1)
-    again._server.batch.machine._grow(4, 2048)
+    again._loop.scheduler.runner._grow(4, 2048)
     for one, (other, _, _) in zip(ended, generate(again, asked), strict=True):
         alike(one, other)
 
@@ -215,7 +215,7 @@ def test_stop_tells_every_token(engine):
 
 def test_a_full_context_truncates_and_too_long_a_prompt_is_refused(engine):
     ((trace, _, _),) = generate(engine, [ask("long", Sampling(temperature=1.5, max_tokens=5000))])
-    batch = engine._server.batch
+    batch = engine._loop.scheduler
     if trace.end is End.TRUNCATED:
         assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt == batch.context
     assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt <= batch.context

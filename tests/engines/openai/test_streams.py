@@ -50,7 +50,7 @@ def trace_of(server, fault, **prompt):
             Request("q", Prompt("What is it?", **prompt), Sampling(0.0, max_tokens=400)), 0, boxed
         )
         heard = []
-        opened.hear = heard.append
+        opened.on_text = heard.append
         try:
             while not isinstance(step := await opened.advance(), Trace):
                 pass
