@@ -45,13 +45,16 @@ class Prompt:
         Args:
             apart: Whether it takes a system message; else that goes before the first of the user's.
             thoughts_field: The field in which it takes the thinking of earlier turns, "parts" for a part of
-                the content; "" where the model is not trained to see it.
+                the content, "blocks" for Apertus' blocks of it; "" where the model is not trained to see it.
         """
         made: list[dict[str, Any]] = [{"role": r, "content": text} for r, text in self.history]
         for message, thought in zip(made, self.thoughts, strict=False):
             if thought and thoughts_field == "parts":
                 said = {"type": "text", "text": message["content"]}
                 message["content"] = [{"type": "thinking", "thinking": thought}, said]
+            elif thought and thoughts_field == "blocks":
+                blocks = (("thoughts", thought), ("response", message["content"]))
+                message["content"] = {"blocks": [{"type": kind, "text": text} for kind, text in blocks]}
             elif thought and thoughts_field:
                 message[thoughts_field] = thought
         made.append({"role": "user", "content": self.user})

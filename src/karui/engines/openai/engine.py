@@ -137,6 +137,12 @@ class HttpEngine:
         asked = chat_body(Prompt("-"), self._parts.wording.thinking)
         return {name: value for name, value in asked.items() if name != "messages"}
 
+    @property
+    def thinking_words(self) -> tuple[str, str]:
+        """The words of a system message that make the model think, and not think; "" where it takes none."""
+        thinking = self._parts.wording.thinking
+        return thinking.on.word, thinking.off.word if thinking.off is not None else ""
+
     def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""
         return HttpStream(self._parts, ask, sample, read)

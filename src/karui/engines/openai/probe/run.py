@@ -58,7 +58,7 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     can = await find_listings(asking, can)
     can = await find_streaming(asking, can)
     can = await find_switch(asking, can)
-    can = replace(can, effort=await find_effort(asking, can))
+    can = await find_effort(asking, can)
     can = await find_seeds(asking, can)
     can = replace(can, continued=await find_continued(asking, can))
     can = replace(can, before_temperature=await find_temperature(asking, can))

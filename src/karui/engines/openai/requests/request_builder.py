@@ -161,6 +161,9 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
     Raises:
         EngineError: The prompt asks for a level of effort that the model does not have.
     """
+    if thinking.history == "blocks":
+        # A template's own shape, which servers do not take: they make it of the field themselves.
+        thinking = replace(thinking, history="reasoning_content")
     messages = [dict(m) for m in messages_of(prompt, thinking)]
     effort = {}
     if prompt.effort and not thinking.efforts:
