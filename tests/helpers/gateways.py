@@ -20,7 +20,7 @@ from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 SHORT = "trial-stability:k=2"
 QUESTION = "What is 3 and 4?"
 SUFFIX = "\n</think>\n\n\\boxed{"

@@ -40,7 +40,7 @@ class Measurement:
         brier: Mean squared error of the confidence; None if there is none.
         ece: Expected calibration error; None likewise.
         tokens: Generated per question, everything.
-        bill: Mean per question by kind.
+        usage: Mean per question by kind.
         flops: Mean per question; None where the model's shape is unknown.
         kv_bytes: Mean peak of the KV cache for one question, bytes; None likewise.
         weight_bytes: Bytes of the weights of all models it keeps loaded; 0 where unknown.

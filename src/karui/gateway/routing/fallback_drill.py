@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from karui.core.engine import Engine, Hear, Reader, unheard
+from karui.core.engine import Engine, OnText, Reader, ignore_text
 from karui.core.errors import EngineError, EngineTimeout
 from karui.core.request import Request
 from karui.core.trace import Peek, Trace, Trial
@@ -176,7 +176,7 @@ class _BrokenStream:
     prompt_tokens = cached_tokens = 0
 
     def __init__(self, error: EngineError) -> None:
-        self.hear: Hear = unheard
+        self.on_text: OnText = ignore_text
         self._error = error
 
     async def advance(self) -> Checkpoint | Trace:
