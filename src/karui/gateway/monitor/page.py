@@ -6,11 +6,10 @@ from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from math import isfinite
 from typing import Any
 
 from karui import __version__
-from karui.gateway.monitor import costs, panels, rollout
+from karui.gateway.monitor import costs, panels, plain, rollout
 from karui.gateway.monitor.health import Light, light
 from karui.gateway.monitor.tiles import tiles
 from karui.gateway.monitor.view import View
@@ -92,10 +91,10 @@ def figures(
     verdict = light(v)
     told: dict[str, Any] = {
         "light": asdict(verdict),
-        "now": _plain(asdict(now)),
-        "totals": _plain(asdict(totals)),
-        "costs": _plain(asdict(costs.Costs.of(v))),
-        "events": _plain([asdict(e) for e in events]),
+        "now": plain.status(now),
+        "totals": plain.value(asdict(totals)),
+        "costs": plain.value(asdict(costs.Costs.of(v))),
+        "events": [plain.event(e) for e in events],
     }
     if lang is not None:
         told["shown"] = shown(now, totals, events, lang)
@@ -168,14 +167,3 @@ def _facts(v: View) -> Safe:
         (w("fact_up"), v.span(now.at - now.started_at)),
     )
     return join(*(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs))
-
-
-def _plain(value: Any) -> Any:
-    """Returns the value with what JSON cannot say (NaN, infinity) as null."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return value

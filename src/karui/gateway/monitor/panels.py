@@ -1,6 +1,6 @@
 """What an engineer looks at: tokens, waiting, the recording, the guard, who answered."""
 
-from karui.gateway.monitor import charts, phrases
+from karui.gateway.monitor import charts, text
 from karui.gateway.monitor.health import progress, suspicious
 from karui.gateway.monitor.view import View
 from karui.gateway.records.aggregates import Spread
@@ -83,12 +83,12 @@ def alike(v: View) -> Safe:
     else:
         low = min(now.confidence_range[0], t.confidence.low if t.confidence else 1.0)
         ends = (max(0.0, low - 0.05 * (1 - low) - 0.01), 1.0)
-        text = f.decimal(t.confidence.middle, 2) if t.confidence else w("none_yet")
-        rows.append(_strip(w("row_confidence"), text, charts.strip(now.confidence_range, t.confidence, ends)))
+        told = f.decimal(t.confidence.middle, 2) if t.confidence else w("none_yet")
+        rows.append(_strip(w("row_confidence"), told, charts.strip(now.confidence_range, t.confidence, ends)))
     if now.thinking_range is not None:
         top = 1.05 * max(now.thinking_range[1], t.thinking.high if t.thinking else 0.0)
-        text = f.integer(t.thinking.middle) if t.thinking else w("none_yet")
-        rows.append(_strip(w("row_length"), text, charts.strip(now.thinking_range, t.thinking, (0.0, top))))
+        told = f.integer(t.thinking.middle) if t.thinking else w("none_yet")
+        rows.append(_strip(w("row_length"), told, charts.strip(now.thinking_range, t.thinking, (0.0, top))))
     shown = v.share(t.truncated, t.runs, 1) if t.runs else w("no_figure")
     cut = w("truncated_value", now=shown, then=f.percent(now.truncated, 1))
     rows.append(_fact(w("row_truncated"), cut))
@@ -131,7 +131,7 @@ def guard(v: View) -> Safe:
                 charts.meter(far, kind),
             )
         )
-    why = tag("p.why", phrases.reason(w, g.reason)) if g.reason else None
+    why = tag("p.why", text.because(w, g.reason)) if g.reason else None
     note = tag("p.note", w("guard_note", alpha=f.percent(g.alpha, 0)))
     return join(tag("h2", w("guard_head"), phase), why, *rows, note)
 
@@ -184,7 +184,7 @@ def _decided(v: View) -> Safe | None:
     if not v.now.table:
         return None
     rows = [
-        tag("tr", tag("th", v.words.known("why", why), scope="row"), tag("td", phrases.said(v.words, done)))
+        tag("tr", tag("th", v.words.known("why", why), scope="row"), tag("td", text.action(v.words, done)))
         for why, done in v.now.table
     ]
     return tag(

@@ -2,12 +2,13 @@
 
 from math import isnan
 
-from karui.gateway.monitor import phrases
+from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
 from karui.gateway.records.record import RequestRecord
+from karui.gateway.records.stage import Stage
 from karui.html.markup import Safe, join, number, table, tag
 
-_STAGES = ("shadow", "5", "25", "100")
+_STAGES = tuple(Stage)
 _SHOWN, _MOST = 5, 50
 _REQUESTS = 12
 
@@ -15,20 +16,20 @@ _REQUESTS = 12
 def stage(v: View) -> Safe:
     """Returns the ladder of stages and the log."""
     w, now = v.words, v.now
-    at = _STAGES.index(now.stage) if now.stage in _STAGES else -1
+    at = _STAGES.index(now.stage)
     steps = []
     for place, name in enumerate(_STAGES):
-        label = w("stage_shadow") if name == "shadow" else w("stage_percent", n=name)
+        label = w("stage_shadow") if name is Stage.SHADOW else w("stage_percent", n=name)
         kind = "now" if place == at else "done" if place < at else ""
         steps.append(
             tag("li", tag("span", label), class_=kind or None, aria_current="step" if kind == "now" else None)
         )
     before, _, after = w("stage_since", time="\0").partition("\0")
     since = tag("small", before, v.moment(now.stage_since, day=True), after) if now.stage_since else None
-    if now.stage == _STAGES[-1]:
+    if now.stage is _STAGES[-1]:
         following = w("stage_last")
-    elif now.stage_next:
-        following = w("stage_next", next=phrases.said(w, now.stage_next))
+    elif now.needs:
+        following = w("stage_next", next=text.needs(w, now.needs))
     else:
         following = w("stage_ready")
     return join(
@@ -48,9 +49,9 @@ def _log(v: View) -> Safe:
         tag(
             "li",
             v.moment(e.at, day=True),
-            tag("b", phrases.said(v.words, e.what)),
-            tag("span", phrases.why(v.words, e.why)),
-            tag("small", phrases.said(v.words, e.who)),
+            tag("b", text.what(v.words, e)),
+            tag("span", text.because(v.words, e.because)),
+            tag("small", text.who(v.words, e)),
         )
         for e in v.events[:_MOST]
     ]
@@ -63,7 +64,9 @@ def latest(v: View) -> Safe:
     """Returns the last requests, with links to their explanation where conversations are kept."""
     w, now = v.words, v.now
     head = tag("h2", w("latest_head"))
-    keeping = w("keeping_on", span=phrases.said(w, now.keeping)) if now.keeping else w("keeping_off")
+    keeping = (
+        w("keeping_on", span=w("hours", hours=f"{now.keep_hours:g}")) if now.keep_hours else w("keeping_off")
+    )
     if not v.totals.latest:
         return join(head, tag("p.note", w("latest_none")), tag("p.note", keeping))
     names = "time answered tokens saved seconds confidence id".split()
@@ -88,7 +91,7 @@ def _row(v: View, s: RequestRecord) -> list[object]:
     if failed:
         ran = w("mark_gone") if s.status == 499 else w("mark_error", status=s.status)
     name = tag("code", s.id)
-    if v.now.keeping and not failed and not s.shadow and not s.canary:
+    if v.now.keep_hours and not failed and not s.shadow and not s.canary:
         name = tag("a", name, href=f"/explain/{s.id}?lang={f.lang}")
     answered = tag(
         "td",
