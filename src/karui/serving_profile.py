@@ -16,7 +16,7 @@ from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request, Sampling
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
-from karui.measure.signals import Signals, signals
+from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.replay import Replay
 from karui.runners.replay_trace import Playback
 
@@ -220,7 +220,7 @@ def _contract(values: Mapping[str, Any]) -> ServingContract:
 class _Row(NamedTuple):
     """One run of one question; `chosen` is the trace it began with."""
 
-    signals: Signals
+    signals: DriftSignals
     correct: bool
     answer: str | None
     chosen: int
@@ -241,7 +241,7 @@ def _row(replay: Replay, plan: Plan, main: Recording, question: RecordedQuestion
         orders = {"main": [chosen]}
     outcome = replay.play(plan, here, orders)
     checkpoints = [] if plan.flows else _checkpoints(plan, main, question, question.traces[chosen])
-    return _Row(signals(plan, outcome, checkpoints), outcome.correct, outcome.answer, chosen)
+    return _Row(drift_signals(plan, outcome, checkpoints), outcome.correct, outcome.answer, chosen)
 
 
 def _checkpoints(plan: Plan, main: Recording, question: RecordedQuestion, trace: Trace) -> list[Checkpoint]:

@@ -23,12 +23,12 @@ from karui.gateway.backends.upstream import Upstream
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.deployment import Deployment
 from karui.gateway.monitor.metrics import Metrics
+from karui.gateway.monitor.tracing import Telemetry
 from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.records.events import Sink, Sinks
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.stage import Stage
-from karui.gateway.records.tracing import Telemetry
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.handler import RequestHandler

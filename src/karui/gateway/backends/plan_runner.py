@@ -19,7 +19,7 @@ from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
 from karui.gateway.records.record import FallbackReason
-from karui.measure.signals import Signals, signals
+from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.live import solve_live
 
 _NO_USAGE = Usage(0, 0, 0)
@@ -43,7 +43,7 @@ class PlanResult(Completion):
     """
 
     canonical: str | None = None
-    signals: Signals | None = None
+    signals: DriftSignals | None = None
     cut: int | None = None
     moves: str = ""
     correct: bool = False
@@ -170,7 +170,7 @@ def _plan_result(plan: Plan, outcome: Outcome, heard: _StreamingObserver) -> Pla
     if not outcome.traces:
         return PlanResult("", "", "stop", _NO_USAGE, failure=outcome.failure)
     checkpoints = [c for found in heard.checkpoints.values() for c in found]
-    seen = signals(plan, outcome, checkpoints)
+    seen = drift_signals(plan, outcome, checkpoints)
     trace = outcome.traces[seen.trace]
     completion = trace.thinking_tokens + trace.answer_tokens
     usage = Usage(

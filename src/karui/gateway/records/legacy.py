@@ -69,6 +69,7 @@ def legacy(at: float, what: str, who: str, why: str) -> Event:
     # What an operator or a server said is theirs, even where it reads like one of the gateway's sentences.
     if actor in {Actor.OPERATOR, Actor.BREAKER} and because.cause is not Cause.RULE_HOLDS:
         because = Because.stated(why)
+    known = who in _ACTORS or operator
     return Event(
         kind,
         at,
@@ -76,7 +77,7 @@ def legacy(at: float, what: str, who: str, why: str) -> Event:
         because,
         name=operator["name"] if operator and actor is Actor.OPERATOR else "",
         stage=Stage(what.removeprefix("stage ")) if kind is EventKind.STAGE_SET else None,
-        text=what if kind is EventKind.OTHER else "",
+        text=(what if known else f"{what}, by {who}") if kind is EventKind.OTHER else "",
     )
 
 

@@ -56,6 +56,7 @@ class RequestStore:
         path: Path | None,
         *,
         days: float = _DAYS,
+        remembered: int = _RING,
         connect: Connect = connect,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -64,11 +65,13 @@ class RequestStore:
         Args:
             path: The file; None keeps the last requests in memory only.
             days: Rows older than this are deleted; the sums since the beginning stay.
+            remembered: How many of the last requests stay in memory.
             connect: Opens the file.
             clock: Seconds since the epoch.
         """
         self._path, self._days, self._connect, self._clock = path, days, connect, clock
-        self._ring = Ring(_RING)
+        self._remembered = remembered
+        self._ring = Ring(remembered)
         self._events: deque[Event] = deque(maxlen=_EVENTS)
         self._unread: Because | None = None
         self._schema = 0
@@ -137,7 +140,7 @@ class RequestStore:
         assert self._path is not None
         if not self._path.exists():
             return
-        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (_RING,))
+        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (self._remembered,))
         if self._unread:
             return
         for served in reversed(latest):

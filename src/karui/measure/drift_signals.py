@@ -15,7 +15,7 @@ from karui.core.watcher import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
+class DriftSignals:
     """The figures of one run.
 
     Attributes:
@@ -34,7 +34,7 @@ class Signals:
     truncated: bool
 
 
-def signals(plan: Plan, outcome: Outcome, checkpoints: Iterable[Checkpoint]) -> Signals:
+def drift_signals(plan: Plan, outcome: Outcome, checkpoints: Iterable[Checkpoint]) -> DriftSignals:
     """Returns the figures of one run.
 
     Args:
@@ -45,7 +45,7 @@ def signals(plan: Plan, outcome: Outcome, checkpoints: Iterable[Checkpoint]) -> 
     """
     number = next((n for n, trace in enumerate(outcome.traces) if trace.answer == outcome.answer), 0)
     trace = outcome.traces[number]
-    return Signals(
+    return DriftSignals(
         trace=number,
         thinking_tokens=trace.thinking_tokens,
         confidence=outcome.confidence,
