@@ -166,6 +166,23 @@ class RequestHandler:
                 self.keeper.keep(_kept(context, served))
 
 
+@dataclass(frozen=True)
+class CompletionsEndpoint:
+    """One path of the API as an ASGI application.
+
+    Attributes:
+        handler: Answers its requests.
+        chat: Whether they are chats; else completions of raw text.
+    """
+
+    handler: RequestHandler
+    chat: bool
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self.handler.serve(scope, receive, send, chat=self.chat)
+
+
 async def _refuse(record: RecordBuilder, response: ResponseWriter, error: ApiError) -> None:
     """Answers with an error, in whatever form the response still allows."""
     record.set(status=error.status, detail=record.record.detail or error.message)

@@ -7,27 +7,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.requests.handler import CompletionsEndpoint
 from karui.gateway.routing.router import FULL, PLAN
 from karui.gateway.server.auth import for_client, refused
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
-
-
-class _Completions:
-    """A route whose requests the request handler answers."""
-
-    def __init__(self, gateway: Gateway, *, chat: bool) -> None:
-        self._gateway, self._chat = gateway, chat
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        await self._gateway.handler.serve(scope, receive, send, chat=self._chat)
 
 
 class _Routes:
@@ -90,8 +79,8 @@ def app(gateway: Gateway) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", _Completions(gateway, chat=True), methods=["POST"]),
-            Route("/v1/completions", _Completions(gateway, chat=False), methods=["POST"]),
+            Route("/v1/chat/completions", CompletionsEndpoint(gateway.handler, chat=True), methods=["POST"]),
+            Route("/v1/completions", CompletionsEndpoint(gateway.handler, chat=False), methods=["POST"]),
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
