@@ -62,7 +62,7 @@ class Site:
         self._thread.start()
 
     async def monitor(self, request):
-        return HTMLResponse(page(*self._now(), request.query_params.get("lang", "en")))
+        return HTMLResponse(page(*self._now(), request.query_params.get("lang", "en"), poll_seconds=0.4))
 
     async def state(self, request):
         if self.broken:
@@ -105,8 +105,7 @@ def browser(chromium):
 
 
 @pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setattr("karui.gateway.monitor.page.POLL_SECONDS", 0.4)
+def site():
     made = Site()
     yield made
     made.close()
