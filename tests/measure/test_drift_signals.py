@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from karui import catalog
 from karui.core.engine import trace_seed
 from karui.core.plan import Plan
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.plan_runner import PlanRunner

@@ -342,7 +342,7 @@ def _full(upstream: Upstream, terms: ServingContract, main: HttpEngine | None = 
     if main is None:
         return ProxyBackend(upstream, terms.instruction, usual)
     markers = None if main.markers.plain else main.markers
-    return ProxyBackend(upstream, terms.instruction, usual, markers, main.to_think)
+    return ProxyBackend(upstream, terms.instruction, usual, markers, main.to_think, main.thinking_words)
 
 
 def _canaries(settings: Settings) -> Canaries | None:

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from karui.core.errors import NotRecorded
-from karui.core.flow_tree import FlowTree, Generation
+from karui.core.flow.flow_tree import FlowTree, Generation
 from karui.core.loops import count_looped
 from karui.core.outcome import Outcome, ResourceUse, Span
 from karui.core.plan import Plan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.gateway.openai_api.chat_request import read_request
 from karui.gateway.openai_api.replies import dumped
 from karui.gateway.routing.eligibility import plan_request_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Protocol
 
-from karui.core.request import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.chunks import Completion, Stream
 from karui.gateway.openai_api.reply_writer import CompletionWriter, ResponseWriter

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from karui.core.engine import Engine
 from karui.core.errors import EngineTimeout, KaruiError
-from karui.core.flow_tree import Generation
+from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.question import Question, Verifier

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from karui.engines.openai.finish_reason import is_cut
+from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.gateway.openai_api.replies import Usage
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from karui.core.dialogue import prompt_of
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling, prompt_of
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.openai_api.chat_request import ChatRequest
 

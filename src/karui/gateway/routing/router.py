@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.circuit_breaker import BreakerStatus
 from karui.gateway.deployment import Deployment
