@@ -22,14 +22,14 @@ from _figures import ROOT, Figures, arguments
 from numpy.typing import NDArray
 
 from karui import catalog
-from karui.choose.betting import p_value, upper_bound
-from karui.choose.fixed_sequence import fixed_sequence, order_plans, share
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import Interval, paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
+from karui.selection.betting import p_value, upper_bound
+from karui.selection.fixed_sequence import fixed_sequence, order_plans, share
 from karui.study.steps import space_of
 
 MARGIN, ALPHA = 0.02, share(0.05, 2)

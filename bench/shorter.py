@@ -32,13 +32,13 @@ from _figures import ROOT, Figures, arguments, percent
 
 from karui import catalog
 from karui.artifacts.build import make
-from karui.choose.betting import upper_bound
-from karui.choose.fixed_sequence import share
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
+from karui.selection.betting import upper_bound
+from karui.selection.fixed_sequence import share
 
 MARGIN, ALPHA = 0.02, share(0.05, 5)
 MINI = ROOT / "src" / "karui" / "models" / "mini"

@@ -28,13 +28,6 @@ from numpy.typing import NDArray
 
 from karui import catalog, engines, tasks
 from karui.artifacts.build import make
-from karui.choose.betting import upper_bound
-from karui.choose.confirm import confirm
-from karui.choose.evidence import Evidence, gather
-from karui.choose.fixed_sequence import share
-from karui.choose.groups import Group, Sources, groups_of
-from karui.choose.search_space import SearchSpace
-from karui.choose.select import choose, lined_up
 from karui.core.choice import Choice, Rule
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
@@ -46,6 +39,13 @@ from karui.models import place
 from karui.profiling.profile import ModelProfile, profile
 from karui.recording import store
 from karui.runners.replay import Replay
+from karui.selection.betting import upper_bound
+from karui.selection.confirm import confirm
+from karui.selection.evidence import Evidence, gather
+from karui.selection.fixed_sequence import share
+from karui.selection.groups import Group, Sources, groups_of
+from karui.selection.search_space import SearchSpace
+from karui.selection.select import choose, lined_up
 from karui.study.steps import space_of
 from karui.tasks.files import load_file
 

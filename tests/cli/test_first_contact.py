@@ -16,7 +16,7 @@ from karui.i18n.report import LANGUAGES, TABLE
 from karui.recording.store import save
 from karui.study.prospects import Division, prospects
 from karui.testing.synthetic import synthetic
-from tests.choose.replies import recorded, reply
+from tests.helpers.replies import recorded, reply
 
 FIX, REFUSED = 4, 2
 QUICK = ("--samples", "1", "--max-tokens", "512", "--threads", "1", "--at-once", "8")

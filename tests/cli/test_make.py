@@ -1,6 +1,5 @@
 """`karui make`, and recordings of what was made: once, with its lineage."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -20,13 +19,9 @@ from karui.engines.transformers.model_folder import digest
 from karui.recording import store
 from karui.study.steps import Recorded
 from karui.study.workspace import Workspace, style_plans, task_of
+from tests.helpers import tiny
 
-_tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
-_spec = importlib.util.spec_from_file_location("tiny", _tiny)
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
-
-OWN = Path(__file__).parents[1] / "forge" / "hand_made.py"
+OWN = Path(__file__).parents[1] / "helpers" / "hand_made_examples.py"
 SCALE, LEARN, SLOW = (f"{OWN}:{name}" for name in ("Scale", "Learn", "Slow"))
 QUICK = (
     "--samples",

@@ -1,19 +1,13 @@
 """`karui probe FOLDER`: how a model thinks, from its tokenizer alone."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from karui.cli.console import table
 from karui.cli.main import app
-
-_tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
-_spec = importlib.util.spec_from_file_location("tiny", _tiny)
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
+from tests.helpers import tiny
 
 MAGISTRAL = (
     "{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>{% if m.content is string %}"

@@ -7,7 +7,7 @@ import pytest
 
 from karui.core.loops import LoopDetector, LoopKind, count_looped, loop_in, looped
 from karui.core.trace import End
-from tests.techniques.hand_made import trace
+from tests.helpers.traces import trace
 
 START = "The train leaves at 9:40 and needs 3 hours. So it should be there at 12:40, I think. "
 SENTENCES = (

@@ -1,7 +1,6 @@
 """Retelling: every engine that can continue a text tries a reply it is given as one that it writes itself."""
 
 import asyncio
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +18,7 @@ from karui.engines.openai import HttpEngine
 from karui.engines.openai.client import RetryPolicy
 from karui.smaller.gguf import Gguf
 from karui.testing.retelling import check_retelling
-
-_spec = importlib.util.spec_from_file_location("fake_server", Path(__file__).with_name("fake_server.py"))
-fake_server = importlib.util.module_from_spec(_spec)
-sys.modules["fake_server"] = fake_server
-_spec.loader.exec_module(fake_server)
+from tests.helpers import fake_server
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
 HASTY = RetryPolicy(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
@@ -66,7 +61,7 @@ def test_llama_cpp_retells_what_it_wrote(gguf):
 
 
 def test_llama_cpp_server_retells_what_it_wrote(gguf):
-    script = Path(__file__).with_name("llama_server.py")
+    script = Path(__file__).parents[1] / "helpers" / "llama_server.py"
     server = subprocess.Popen(
         [sys.executable, script, gguf, "4"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

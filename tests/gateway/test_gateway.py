@@ -3,8 +3,8 @@
 import pytest
 
 from karui.gateway.records.record import FallbackReason
-from tests.engines.fake_server import serving
-from tests.gateway.house import opened
+from tests.helpers.fake_server import serving
+from tests.helpers.gateways import opened
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from karui.gateway.rollout.stages import Rollout, Stage, StageRule
 from karui.gateway.routing.eligibility import plan_request_of
 from karui.gateway.routing.fallback_policy import FallbackAction, FallbackPolicy
 from karui.gateway.settings import Settings
-from tests.engines.fake_server import serving
-from tests.gateway.house import chosen, opened, until
+from tests.helpers.fake_server import serving
+from tests.helpers.gateways import chosen, opened, until
 
 
 def test_a_breaker_opens_tries_and_rests_longer():
@@ -276,7 +276,8 @@ def test_dialogues_that_a_plan_can_show():
 
 def test_serving_before_a_server_imports_no_torch():
     code = (
-        "import sys; from tests.engines.fake_server import serving; from tests.gateway.house import opened\n"
+        "import sys; from tests.helpers.fake_server import serving\n"
+        "from tests.helpers.gateways import opened\n"
         "with serving() as fake, opened(fake) as house: house.ask()\n"
         "print(*[n for n in ('torch', 'transformers') if n in sys.modules])"
     )

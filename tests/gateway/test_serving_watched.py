@@ -25,7 +25,7 @@ from karui.gateway.status import Price
 from karui.i18n.monitor import LANGUAGES, Words
 from karui.models import place
 from karui.serving_profile import CheckpointSettings, ServingContract
-from tests.gateway.house import chosen
+from tests.helpers.gateways import chosen
 
 PLAN = "trial-confidence:threshold=0.9"
 

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from karui.choose.groups import same_questions
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Prompt
 from karui.core.trace import RecordedCheckpoint
 from karui.faster._confidence import window_of
 from karui.measure.misbehaviour import misbehaviour, misbehaviours
 from karui.measure.overthinking import overthinking
+from karui.selection.groups import same_questions
 from karui.study.steps import length_of
 from karui.testing.synthetic import synthetic
-from tests.techniques.hand_made import at, trace
+from tests.helpers.traces import at, trace
 
 SAID = "But for the sake of this problem, we will assume the cost is based on what is given. "
 BASE = synthetic(2, 1).manifest

@@ -1,6 +1,5 @@
 """The recipe for Qwen on GSM8K: its plans, its figures, its parcels."""
 
-import importlib.util
 import json
 import sys
 import tarfile
@@ -22,10 +21,7 @@ from karui.recording import store
 from karui.smaller.gguf import Gguf
 from recipes.qwen import __main__ as recipe
 from recipes.qwen.record import Wanted
-
-_spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parents[1] / "engines" / "tiny.py")
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
+from tests.helpers import tiny
 
 MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"
 

@@ -1,6 +1,5 @@
 """The recipe of the models that think shorter: its questions, its plans, and recordings made in parts."""
 
-import importlib.util
 import json
 import tarfile
 from argparse import Namespace
@@ -26,6 +25,7 @@ from recipes.shorter.packing import pack, unpack
 from recipes.shorter.questions import UNSEEN, by_errors, draw, write
 from recipes.shorter.record import join, part_of, task_of
 from recipes.shorter.spread import passed_on
+from tests.helpers import trainings
 
 MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"
 
@@ -137,12 +137,7 @@ def test_a_part_is_told_everything_but_the_stages(given):
 @pytest.fixture
 def hand():
     """Returns the models and recordings made by hand for the tests of the techniques."""
-    spec = importlib.util.spec_from_file_location(
-        "hand_made", Path(__file__).parents[1] / "shorter" / "hand_made.py"
-    )
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return trainings
 
 
 def test_a_packed_model_comes_out_as_it_went_in(tmp_path, hand):

@@ -5,9 +5,6 @@ import json
 import pytest
 
 from karui import catalog
-from karui.choose.evidence import Group, gather, split
-from karui.choose.search_space import search_space
-from karui.choose.select import choose
 from karui.core.ability import Ability
 from karui.core.choice import Rule
 from karui.core.errors import InputError
@@ -17,6 +14,9 @@ from karui.recording import store
 from karui.recording.importing import import_traces
 from karui.recording.scout import import_scout
 from karui.runners.replay import Replay
+from karui.selection.evidence import Group, gather, split
+from karui.selection.search_space import search_space
+from karui.selection.select import choose
 from karui.testing.alike import assert_same
 
 GOOD = {

@@ -4,12 +4,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from karui.choose.halving import RaceResult, Screening
 from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
 from karui.profiling.profile import ModelProfile
 from karui.report import write
 from karui.report.context import Context
 from karui.report.models import fastest, remark, screening
+from karui.selection.halving import RaceResult, Screening
 
 
 def weight(name, dtype, disk, loaded, speed, engine="transformers"):

@@ -1,8 +1,6 @@
 """Adaptive thinking: which questions are easy, and how an answer without thinking is taught."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,10 +14,7 @@ from karui.shorter import adaptive_thinking
 from karui.shorter._right_traces import Material
 from karui.shorter._sft import Training
 from karui.training.retokenize import Retokenizer
-
-_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
-hand = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hand)
+from tests.helpers import trainings as hand
 
 SILENT = SimpleNamespace(device="cpu", progress=lambda *_: None)
 

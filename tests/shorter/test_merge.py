@@ -1,8 +1,6 @@
 """Merging: weights between models of one shape, and every other pair refused before the work."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,10 +11,7 @@ from karui.core.errors import InputError, ModelError, PlanError
 from karui.engines.transformers.load import load_model
 from karui.engines.transformers.model_folder import digest
 from karui.testing.conformance import check
-
-_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
-hand = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hand)
+from tests.helpers import trainings as hand
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Reinforcement learning: what is paid for is learned, accuracy is watched, and a killed run goes on."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,20 +15,17 @@ from transformers import AutoModelForCausalLM
 
 from karui import catalog, tasks
 from karui.artifacts.build import make
+from karui.artifacts.recorded_task import recorded_task
 from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch
 from karui.core.question import Task
 from karui.core.request import Prompt, Request, Sampling
 from karui.engines.transformers.load import load_model, load_tokenizer
 from karui.training.early_stopping import Collapse
-from karui.training.rl_prompts import Grader, RLPrompt, longest_reply, rl_prompts, task_of
+from karui.training.rl_prompts import Grader, RLPrompt, longest_reply, rl_prompts
 from karui.training.rollout import Sampler
 from karui.training.schedule import TrainingSchedule
 from karui.training.sft import ADAPTER
-
-_material = Path(__file__).parent / "rl_material.py"
-_spec = importlib.util.spec_from_file_location("rl_material", _material)
-material = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(material)
+from tests.helpers import rl_trainings as material
 
 FAST = "questions=4,group=8,learning_rate=0.01,held=4,margin=0.99"
 
@@ -205,25 +201,25 @@ def test_vllm_is_asked_for_where_it_is(parent, recording, tmp_path, monkeypatch)
 def test_new_answers_are_judged_by_the_recordings_task(parent, recording, tmp_path):
     path = material.make_task(tmp_path / "other", count=12)
     other = material.make_recording(parent, path)
-    assert [q.reference for q in task_of(other).questions] == [str(n + 1) for n in range(12)]
-    assert len(task_of(other.subset({"q3", "q4"})).questions) == 2
+    assert [q.reference for q in recorded_task(other).questions] == [str(n + 1) for n in range(12)]
+    assert len(recorded_task(other.subset({"q3", "q4"})).questions) == 2
     rows = path.read_text().splitlines()
     path.write_text("\n".join(rows[:-1]))
     with pytest.raises(RecordingMismatch, match="not there any more"):
-        task_of(other)
+        recorded_task(other)
     path.write_text("\n".join([rows[0].replace('"1"', '"2"'), *rows[1:]]))
     with pytest.raises(RecordingMismatch, match="another reference"):
-        task_of(other)
+        recorded_task(other)
     path.unlink()
     with pytest.raises(RecordingMismatch, match="cannot be loaded again"):
-        task_of(other)
-    assert task_of(other, Task("t", tasks.load(recording.manifest.task).questions)).questions
+        recorded_task(other)
+    assert recorded_task(other, Task("t", tasks.load(recording.manifest.task).questions)).questions
 
 
 def drill(tokenizer, recording, prompt=None, n=4):
     """Returns the drill of one question."""
     recorded = recording.questions[n]
-    return rl_prompts([(recorded, prompt or recorded.prompt, 0)], task_of(recording), tokenizer)[0]
+    return rl_prompts([(recorded, prompt or recorded.prompt, 0)], recorded_task(recording), tokenizer)[0]
 
 
 @pytest.mark.parametrize(
@@ -351,8 +347,9 @@ def test_a_target_is_asked_for_in_the_words_that_were_learned():
 
 
 def test_two_processes_train_one_model(tmp_path):
-    script = Path(__file__).parent / "rl_two_processes.py"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    script = root / "tests" / "helpers" / "rl_two_processes.py"
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "OMP_NUM_THREADS": "1"}
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
     launch += [str(script), str(tmp_path)]
     done = subprocess.run(launch, check=False, capture_output=True, text=True, timeout=180, env=environment)
@@ -365,7 +362,7 @@ def test_two_processes_train_one_model(tmp_path):
 
 
 def test_a_drill_keeps_what_it_asks_for(recording, tokenizer):
-    asked = rl_prompts([(recording.questions[0], Prompt("Hi"), 70)], task_of(recording), tokenizer)
+    asked = rl_prompts([(recording.questions[0], Prompt("Hi"), 70)], recorded_task(recording), tokenizer)
     assert isinstance(asked[0], RLPrompt)
     assert asked[0].target == 70
     assert "Hi" in tokenizer.decode(asked[0].prompt_ids)

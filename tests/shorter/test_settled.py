@@ -1,8 +1,6 @@
 """Where answers settled, and what is left of a trace that is cut there."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +8,7 @@ from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace
 from karui.core.usage import TokenUsage
 from karui.engines.chat.markers import Markers
 from karui.shorter._convergence import cut, settled
-
-_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
-hand = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hand)
+from tests.helpers import trainings as hand
 
 THINK = Markers("<think>", "</think>", "think", "")
 PLAIN = Markers("", "", "plain", "")

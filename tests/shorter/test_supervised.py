@@ -1,9 +1,7 @@
 """Techniques that train on right traces: what they teach, that it is learned, and what they refuse."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,7 @@ from karui.engines.transformers.load import load_model, load_tokenizer
 from karui.shorter._right_traces import Material
 from karui.shorter._sft import Training
 from karui.training import trainers
-
-_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
-hand = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hand)
+from tests.helpers import trainings as hand
 
 TRAIN = "batch_tokens=600,learning_rate=0.01"
 TRAINED = (

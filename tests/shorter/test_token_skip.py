@@ -1,10 +1,8 @@
 """TokenSkip: which tokens go, what is taught at which ratio, and that the ratio is heard."""
 
-import importlib.util
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,10 +28,7 @@ from karui.shorter._importance import (
 )
 from karui.shorter._right_traces import LEAST
 from karui.shorter._sft import Training
-
-_spec = importlib.util.spec_from_file_location("hand_made", Path(__file__).with_name("hand_made.py"))
-hand = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hand)
+from tests.helpers import trainings as hand
 
 
 @pytest.fixture(scope="module")

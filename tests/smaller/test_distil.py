@@ -1,9 +1,7 @@
 """Distillation: students are what they say, learn what is right, and end where they would have ended."""
 
-import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,11 +21,7 @@ from karui.engines.transformers.model_folder import digest
 from karui.smaller import distil_on_policy
 from karui.training.distillation import divergence
 from karui.training.student import keep_layers, load_student, spread
-
-_tiny = Path(__file__).parents[1] / "engines" / "tiny.py"
-_spec = importlib.util.spec_from_file_location("tiny", _tiny)
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
+from tests.helpers import tiny
 
 TRAIN = "learning_rate=0.01,batch_tokens=600"
 

@@ -1,6 +1,5 @@
 """Exported to GGUF and run by llama.cpp, a model says what it said in transformers."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -26,10 +25,7 @@ from karui.smaller._gguf_tokens import PROBES, read_tokens
 from karui.smaller._gguf_weights import Source
 from karui.smaller.gguf import Gguf
 from karui.smaller.kv_cache import KvCache
-
-_spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parents[1] / "engines" / "tiny.py")
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
+from tests.helpers import tiny
 
 MINI = Path(karui.engines.__file__).parent.parent / "models" / "mini"
 LLAMA3 = {

@@ -25,8 +25,8 @@ MODULES = [
         "kanji",
         "normalize",
         "numerals",
-        "reader",
-        "tidy",
+        "answer_extraction",
+        "strip_latex",
     )
 ] + [import_module(f"karui.tasks.verifiers.{name}") for name in ("choice", "json_fields", "numeric", "set")]
 SPECS = ["math", "exact", "choice", "set", "numeric", "json", "json:a", r"regex:\d+"]

@@ -17,7 +17,7 @@ from karui.tasks.verifiers import math as math_module
 from karui.tasks.verifiers import regex as regex_module
 from karui.tasks.worker import TimedOut, Worker, timed_out
 
-HERE = "tests.tasks.slow"
+HERE = "tests.helpers.slow_scorer"
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from typing import NoReturn
 
 import typer
 
-from karui.choose.evidence import Evidence
 from karui.cli.console import say
 from karui.cli.summary import say_notice
 from karui.core.failure import BaselineFailure
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.report import failing as words_of
+from karui.selection.evidence import Evidence
 from karui.study.baseline import FAILS
 from karui.study.options import StudyOptions
 from karui.study.steps import Recorded, decide, publish, study_of

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from karui.choose.evidence import Evidence
-from karui.choose.power import PICTURE
 from karui.cli.console import say, table
 from karui.core.choice import Choice, Rejected
 from karui.core.recording import Recording
@@ -16,6 +14,8 @@ from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
 from karui.report.study import Study
+from karui.selection.evidence import Evidence
+from karui.selection.power import PICTURE
 from karui.study.options import StudyOptions
 
 DECISIONS = {

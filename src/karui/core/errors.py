@@ -81,9 +81,17 @@ class NotRecorded(RecordingError):
 
 
 class EngineError(KaruiError):
-    """The engine failed while generating; the recording so far is kept."""
+    """The engine failed while generating; the recording so far is kept.
+
+    Attributes:
+        status: The HTTP status that a server failed with, 0 where it gave none.
+    """
 
     retry = True
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", status: int = 0) -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.status = status
 
 
 class RequestRejected(EngineError):

@@ -1,7 +1,7 @@
 """Intervals to show beside every mean. The question is the unit; traces of one question are no new evidence.
 
 These are for display. They never certify: t and bootstrap intervals are too short where losses are rare,
-and none of them knows how many plans were tried (see `karui.choose`).
+and none of them knows how many plans were tried (see `karui.selection`).
 """
 
 from collections.abc import Hashable, Sequence

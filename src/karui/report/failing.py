@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from karui.choose.baseline import PLAUSIBLE
 from karui.core.failure import BaselineFailure, FailedReply
 from karui.html.markup import Safe, tag
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.report.context import Context
+from karui.selection.baseline import PLAUSIBLE
 
 MOST = 4
 """Reasons on the first screen, which is one sheet of paper."""

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from karui import catalog
-from karui.choose.baseline import examine
-from karui.choose.evidence import Evidence
 from karui.cli.console import say
 from karui.core.errors import RecordingError
 from karui.core.failure import BaselineFailure
 from karui.recording import store
 from karui.recording.thinking import marked, nearly_all_empty, refuse_empty
 from karui.runners.replay import Replay, replay_all
+from karui.selection.baseline import examine
+from karui.selection.evidence import Evidence
 from karui.study.options import StudyOptions
 from karui.study.steps import Recorded
 

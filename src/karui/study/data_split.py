@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from karui.choose.evidence import split
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.core.recording import Recording
@@ -13,6 +12,7 @@ from karui.recording import store
 from karui.report.learning import making_hours
 from karui.report.study import Study
 from karui.report.view_model import entry_of, subject
+from karui.selection.evidence import split
 from karui.study.steps import Recorded
 
 TRAINED = 3 / 8

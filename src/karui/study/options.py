@@ -6,13 +6,13 @@ from os import cpu_count
 from typing import Any
 
 from karui import catalog
-from karui.choose.groups import model_of
 from karui.core.choice import Rule
 from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import Axis, CostModel, shape_of
 from karui.report.savings import Assumptions
+from karui.selection.groups import model_of
 
 PROCESSES = min(2, cpu_count() or 1)
 """How many processes replay."""

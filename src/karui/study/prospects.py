@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
-from karui.choose.power import PICTURE, fewest_questions
 from karui.core.choice import Rule
 from karui.core.recording import Recording
 from karui.models import embedded
+from karui.selection.power import PICTURE, fewest_questions
 from karui.study.data_split import TRAINED
 
 HELD_BACK = 0.2
 """Share of one's own questions that is never recorded but kept for the live confirmation."""
 LIVE = 10
 """Held-back questions below which a live run contradicts nothing: of these, a loss on half of them does (see
-`karui.choose.fixed_sequence.contradicted`). Fewer are not held back, but recorded."""
+`karui.selection.fixed_sequence.contradicted`). Fewer are not held back, but recorded."""
 _PILOT = 0.25
 _GAIN = 0.03
 """A gain with which fewer questions are enough, as an example."""

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from karui import catalog
-from karui.choose.confirm import confirm
 from karui.cli.console import Steps, say
 from karui.cli.failing import stop
 from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
@@ -19,6 +18,7 @@ from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.measure.cost_model import Axis
+from karui.selection.confirm import confirm
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
 from karui.study.options import StudyOptions, fair

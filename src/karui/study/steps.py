@@ -9,13 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from karui import catalog
-from karui.choose.calibration import ThresholdCalibration
-from karui.choose.evidence import Evidence, gather, refuse_truncated
-from karui.choose.examples import examples
-from karui.choose.groups import Sources, groups_of, same_questions
-from karui.choose.interactions import interactions
-from karui.choose.search_space import SearchSpace, search_space
-from karui.choose.select import choose
 from karui.core.choice import Choice
 from karui.core.errors import InputError
 from karui.core.failure import BaselineFailure
@@ -31,6 +24,13 @@ from karui.recording.files import write as write_file
 from karui.report import write
 from karui.report.study import Study, plain
 from karui.runners.replay import Replay, replay_all
+from karui.selection.calibration import ThresholdCalibration
+from karui.selection.evidence import Evidence, gather, refuse_truncated
+from karui.selection.examples import examples
+from karui.selection.groups import Sources, groups_of, same_questions
+from karui.selection.interactions import interactions
+from karui.selection.search_space import SearchSpace, search_space
+from karui.selection.select import choose
 from karui.serving_profile import FILE as EXPECTATION
 from karui.serving_profile import ServingProfile
 from karui.study.options import StudyOptions
@@ -93,7 +93,7 @@ def space_of(
             there. None takes the recordings themselves, which is right where nothing is chosen.
         extra: Techniques of the user's own, by path.
         between: Whether to return only the plans that ask several models.
-        density: Values tried of each knob, as `karui.choose.search_space.space` takes them.
+        density: Values tried of each knob, as `karui.selection.search_space.space` takes them.
     """
     main = recordings["main"]
     replay = Replay(recordings)

@@ -9,8 +9,6 @@ import numpy as np
 
 from karui import catalog
 from karui.artifacts.artifact import Artifact
-from karui.choose.evidence import Evidence, split
-from karui.choose.halving import RUNGS, Sample, Screening, halve
 from karui.cli.console import Steps, say
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
@@ -21,6 +19,8 @@ from karui.measure.cost_model import Axis, CostModel
 from karui.measure.measurement import compare, measure
 from karui.profiling.profile import AT_ONCE, ModelProfile, profile
 from karui.runners.replay import Replay
+from karui.selection.evidence import Evidence, split
+from karui.selection.halving import RUNGS, Sample, Screening, halve
 from karui.study.default_trainings import share
 from karui.study.steps import Recorded
 from karui.study.variants import weighs

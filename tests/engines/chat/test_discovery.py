@@ -7,7 +7,7 @@ from karui.engines.chat.discovery.arguments import read_source
 from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override, read_override
-from tests.engines.chat.templates import EACH, SWITCH_OFF, SWITCH_ON, THINK, found, opening, turn_with
+from tests.helpers.chat_templates import EACH, SWITCH_OFF, SWITCH_ON, THINK, found, opening, turn_with
 
 
 def test_a_model_that_opens_its_thinking_itself_and_can_be_told_not_to():

@@ -5,7 +5,7 @@ import pytest
 from karui.core.errors import ModelError
 from karui.engines.chat.discovery.words import hear
 from karui.engines.chat.markers import Start
-from tests.engines.chat.templates import EACH, SWITCH_ON, THINK, found, opening, turn_with
+from tests.helpers.chat_templates import EACH, SWITCH_ON, THINK, found, opening, turn_with
 
 
 def effort_of(*known, usual="none"):

@@ -8,11 +8,15 @@ from karui.engines.openai.usage import Usage
 _LATE = 16
 """Tokens by which the server's own count may differ from the listed ones before something is wrong."""
 
+_ONE_BY_ONE = frozenset({"listed", "chunks"})
+"""Ways of counting that see a token only where it is listed or sent."""
+
 
 def counted(split: ThinkingParser, usage: Usage | None, can: Capabilities, url: str) -> tuple[int, int, str]:
     """Returns all tokens, those of the thinking, and how these were inferred; "" where they were counted.
 
-    Where the server has counted them, it is as it says.
+    Where the server has counted them, it is as it says. What it counts and does not list can be parts of
+    characters, as many as the text has room for; any other difference is an error.
 
     Args:
         split: The stream, settled.
@@ -26,13 +30,20 @@ def counted(split: ThinkingParser, usage: Usage | None, can: Capabilities, url: 
     written, thinking, shared = split.written, split.thinking_tokens, ""
     if usage is None:
         return written, thinking, shared
-    if can.counting and abs(usage.completion - written) > _LATE:
+    gap = usage.completion - written
+    parts = split.unlisted if can.counting in _ONE_BY_ONE else 0
+    if can.counting and not -_LATE <= gap <= _LATE + parts:
         raise EngineError(
             f"{url} listed {written} tokens and counts {usage.completion}.",
             why="Tokens have been lost, or a stream was retried on the way.",
             remedy="Record again; if it stays so, the server's own usage cannot be relied on.",
         )
-    if not can.counting and split.thinking and usage.completion != written:
+    if can.counting and gap > _LATE:
+        own = round(gap * split.unlisted_thinking / parts)
+        thinking += own
+        shared = f"{gap} tokens that are parts of characters and not listed, {own} of them thinking"
+        shared += " (so it has no signals)" if own and split.listed else ""
+    elif not can.counting and split.thinking and gap:
         # Its events hold any number of tokens each.
         thinking = usage.thinking or 0
         if not thinking:

@@ -84,10 +84,13 @@ def explain(status: int, fault: ServerError, url: str) -> KaruiError:
             f"{url} is too busy, or the account's limit is reached.",
             why=said,
             remedy="Use fewer streams side by side, or try again later.",
+            status=status,
         )
     if 400 <= status < 500 and status != 408:
         remedy = "Check what it can do with `karui probe`."
         if "context" in words or "max_model_len" in words or "maximum" in words:
             remedy = "Shorten the question or lower the limit of tokens: prompt and limit must fit together."
-        return RequestRejected(f"{url} refused the request with status {status}.", why=said, remedy=remedy)
-    return EngineError(f"{url} failed with status {status}.", why=said, remedy="Its own log says more.")
+        what = f"{url} refused the request with status {status}."
+        return RequestRejected(what, why=said, remedy=remedy, status=status)
+    what = f"{url} failed with status {status}."
+    return EngineError(what, why=said, remedy="Its own log says more.", status=status)

@@ -29,6 +29,7 @@ class Token:
         top: Log-probabilities of the likeliest tokens, descending.
         first: Text of the likeliest token, "" where there are none.
         id: Its number in the vocabulary, None where it is not told.
+        unlisted: Tokens in front of it, at most, whose text it has and that are not listed themselves.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Token:
     top: tuple[float, ...] = ()
     first: str = ""
     id: int | None = None
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def _tokens(listed: Any, ids: tuple[int, ...]) -> tuple[Token, ...]:
         ranked = _ranked((top or {}).items())
         first = ranked[0][0] if ranked else ""
         number = ids[n] if n < len(ids) else None
-        found.append(Token(str(text), _told(logprob), tuple(p for _, p in ranked), first, number))
+        missing = 0 if text in (top or {}) else parts_before(str(text))
+        found.append(Token(str(text), _told(logprob), tuple(p for _, p in ranked), first, number, missing))
     return tuple(found)
 
 
@@ -160,7 +163,32 @@ def _chat_token(entry: Mapping[str, Any], number: int | None) -> Token:
     ranked = _ranked((_said(t), t.get("logprob")) for t in entry.get("top_logprobs") or ())
     first = ranked[0][0] if ranked else ""
     own = entry.get("id", number)
-    return Token(_said(entry), _told(entry.get("logprob")), tuple(p for _, p in ranked), first, own)
+    said, missing = _said(entry), _missing(entry)
+    return Token(said, _told(entry.get("logprob")), tuple(p for _, p in ranked), first, own, missing)
+
+
+def parts_before(text: str) -> int:
+    """Returns how many tokens, at most, a text's first character came in before the token that ended it.
+
+    llama.cpp's server holds a token back whose bytes do not end a character. It sends and lists the token
+    that does, with the text of all of them, and counts each.
+    """
+    first = text[:1]
+    # U+FFFD stands for bytes that never became a character: as many as the longest has.
+    return 3 if first == "\ufffd" else max(0, len(first.encode(errors="replace")) - 1)
+
+
+def _missing(entry: Mapping[str, Any]) -> int:
+    """Returns `parts_before` of a listed token: exactly where the likeliest ones show its own bytes, too."""
+    most = parts_before(_said(entry))
+    own = entry.get("bytes")
+    if not most or not own:
+        return most
+    key = "id" if "id" in entry else "token"
+    same = (t for t in entry.get("top_logprobs") or () if t.get("bytes") and t.get(key) == entry.get(key))
+    alone = next(same, None)
+    # Each of them has a byte at least, and so has the last.
+    return max(0, min(most, len(own) - (1 if alone is None else len(alone["bytes"]))))
 
 
 def _said(entry: Mapping[str, Any]) -> str:

@@ -221,7 +221,9 @@ class HttpStream:
         assert self._opening is not None
         if self._fork is None:
             split = self._split
-            whole = tuple(split.ids) if len(split.ids) == split.written else ()
+            # Without a part of a character, the numbers would show the model another text.
+            told = len(split.ids) == split.written and not split.unlisted
+            whole = tuple(split.ids) if told else ()
             self._fork = Fork(self._parts, self._opening, split.said, whole, self._read)
         return self._fork
 

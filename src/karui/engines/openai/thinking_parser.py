@@ -11,6 +11,7 @@ from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
 from karui.engines.openai.content import paired
 from karui.engines.openai.pieces import Piece
+from karui.engines.openai.schema import parts_before
 from karui.engines.openai.signals import measure
 
 
@@ -66,6 +67,8 @@ class ThinkingParser:
     """Characters and tokens so far, after each piece since thinking ended: places of markers in tokens."""
     _sorted: Sorted | None = None
     _ranges: tuple[tuple[int, int], ...] = ()
+    _unlisted: list[tuple[int, int]] = field(default_factory=list)
+    """Before which tokens some may have come that are not listed, and how many at most."""
 
     def __post_init__(self) -> None:
         """Begins."""
@@ -170,7 +173,20 @@ class ThinkingParser:
         gaps = zip(ends[::2], ends[1::2], strict=True)
         return [s[0] for begin, end in gaps for s in self.signals(begin, end)]
 
+    @property
+    def unlisted(self) -> int:
+        """Tokens, at most, that the server counts and does not list, for they are parts of characters."""
+        return sum(most for _, most in self._unlisted)
+
+    @property
+    def unlisted_thinking(self) -> int:
+        """Those of the thinking, once the stream has ended."""
+        return sum(m for at, m in self._unlisted for begin, end in self._ranges if begin <= at < end)
+
     def _count(self, piece: Piece) -> None:
+        missing = parts_before(piece.text) if piece.token is None else piece.token.unlisted
+        if missing and piece.tokens:
+            self._unlisted.append((self.written, missing))
         self.written += piece.tokens
         if not piece.tokens:
             return

@@ -85,7 +85,7 @@ class Rate:
     """Whether something happens more often than allowed: a one-sided betting test of a mean.
 
     The capital of a bet is multiplied by 1 + stake * (happened - allowed), which has mean 1 or less while the
-    rate is at most `allowed` (Waudby-Smith and Ramdas, 2010.09686, as in `karui.choose.betting`; that one
+    rate is at most `allowed` (Waudby-Smith and Ramdas, 2010.09686, as in `karui.selection.betting`; that one
     aims its stakes at a known number of questions, which a stream does not have, so here they are fixed: a
     mixture of the best ones against three larger rates).
 

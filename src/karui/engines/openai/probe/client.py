@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from karui.core.errors import RequestRejected
+from karui.core.errors import EngineError, RequestRejected
 from karui.core.request import Prompt
 from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import Markers, plain
@@ -30,6 +30,7 @@ class ProbeClient:
         thinking: How the model thinks, as far as is known.
         renderer: What renders prompts; None where nothing can.
         why: For what is missing, what the server said or did.
+        failed: The error that an endpoint ("completions" or "chat") answered with, where one is out of use.
         spent: Tokens it has cost, prompts included.
         fingerprint: What the server says of its version.
         inferred: Which counts of its usage follow from others only, as it was seen last.
@@ -44,6 +45,7 @@ class ProbeClient:
         self.thinking = ThinkingFormat(plain("nothing has been seen of the model yet"))
         self.renderer: Renderer | None = None
         self.why: dict[str, str] = {}
+        self.failed: dict[str, EngineError] = {}
         self.spent = 0
         self.fingerprint = self.inferred = ""
 

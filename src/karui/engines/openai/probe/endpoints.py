@@ -34,15 +34,17 @@ async def find_ways(asking: ProbeClient, can: Capabilities) -> Capabilities:
                 chunk = await asking.said(way, {**body, limit: 2})
             except EngineError as error:
                 # A server may fail on what its own parser cannot read: the other way may be open yet.
-                failure = error
+                failure = asking.failed[way] = error
                 asking.why[way] = error.why
                 if isinstance(error, RequestRejected) and limit in error.why:
                     continue
                 break
             if chunk.usage is not None and chunk.usage.completion > 2:
                 asking.why[way] = f"it does not keep to {limit}"
+                asking.failed.pop(way, None)
                 continue
             asking.why.pop(way, None)
+            asking.failed.pop(way, None)
             asking.limit = limit
             found |= {way: True, "limit": limit}
             break

@@ -20,6 +20,9 @@ from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
 from karui.engines.openai.render import FolderRenderer, ServerRenderer
 
+_MISSING = frozenset({404, 405, 501})
+"""Statuses of what a server does not have."""
+
 
 async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabilities:
     """Tries everything but a server's own thinking budget.
@@ -72,6 +75,16 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     )
 
 
+def _no_chat(asking: ProbeClient) -> str:
+    """Returns a sentence that says whether chat is missing, or there and fails."""
+    failure = asking.failed.get("chat")
+    if failure is not None and failure.status in _MISSING:
+        return "The server has no chat endpoint."
+    if failure is not None and failure.status:
+        return f"The server's chat endpoint failed with status {failure.status}."
+    return "The server's chat endpoint does not work."
+
+
 async def _choose_route(asking: ProbeClient, can: Capabilities, route: str) -> Capabilities:
     """Decides between raw completions and chat, and checks that both show the model the same."""
     agrees = None
@@ -87,9 +100,10 @@ async def _choose_route(asking: ProbeClient, can: Capabilities, route: str) -> C
             remedy="Name the folder of the model's tokenizer, or go through chat.",
         )
     if route == "chat" and not can.chat:
-        raise RequestRejected(
-            "There is no chat here.", why=asking.why.get("chat", ""), remedy="Leave the way open."
-        )
+        remedy = "Do not set `route`, or set `route=completions`."
+        if not writable:
+            remedy = "Name the folder of the model's tokenizer, and do not set `route`."
+        raise RequestRejected(_no_chat(asking), why=asking.why.get("chat", ""), remedy=remedy)
     found = route or ("completions" if writable and (agrees is not False or not can.chat) else "chat")
     if not route and found == "chat" and can.completions:
         asking.why["route"] = (
@@ -99,7 +113,8 @@ async def _choose_route(asking: ProbeClient, can: Capabilities, route: str) -> C
         )
     if found == "chat" and not can.chat:
         raise RequestRejected(
-            f"{asking.client.url} only completes raw text, and no chat template is known.",
+            f"{_no_chat(asking)} To complete raw text, karui needs the chat template, which is not known.",
+            why=asking.why.get("chat", ""),
             remedy="Name the folder of the model's tokenizer.",
         )
     thinking = can.thinking

@@ -86,6 +86,7 @@ async def _thought(asking: ProbeClient, can: Capabilities) -> Chunk | None:
     except EngineError as error:
         if not can.completions or asking.renderer is None:
             raise
+        asking.failed["chat"] = error
         asking.why["chat"] = f"it fails on a question: {error.why}"
         return None
 

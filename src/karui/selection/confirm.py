@@ -1,0 +1,94 @@
+"""Confirming: the chosen plan against full thinking, live, on questions it was not chosen on."""
+
+from collections.abc import Mapping, Sequence
+
+from karui.core.choice import Confirmation, Rule
+from karui.core.engine import Engine
+from karui.core.errors import EngineError
+from karui.core.outcome import Outcome, Outcomes
+from karui.core.plan import Plan
+from karui.core.question import Question, Task
+from karui.core.request import Request, Sampling
+from karui.runners.live import run_live
+from karui.selection.betting import lower_bound, upper_bound
+from karui.selection.fixed_sequence import contradicted
+from karui.selection.progress import OnProgress, quiet
+
+_FAILED = 0.05
+"""Share of questions that may fail on the engine before a confirmation says nothing."""
+
+
+async def confirm(
+    plan: Plan,
+    task: Task,
+    engines: Mapping[str, Engine],
+    rule: Rule,
+    *,
+    sampling: Sampling,
+    at_once: int = 32,
+    full: Mapping[str, Engine] | None = None,
+    on_progress: OnProgress = quiet,
+) -> tuple[Outcomes, Outcomes, Confirmation]:
+    """Runs full thinking and the plan live on every question of a task, each once.
+
+    Both take the same trace seeds, so where the plan's first trace is the baseline's, they differ only by
+    what the plan did to it.
+
+    Args:
+        plan: The choice.
+        task: Held-back questions.
+        engines: Those the plan asks, by name.
+        rule: What the choice was made by; its margin decides whether the choice is withdrawn.
+        sampling: As recorded.
+        at_once: Questions side by side.
+        full: The engines of full thinking, where the plan's main model has other weights; None: the same.
+        on_progress: Called with how many runs are done out of how many.
+
+    Returns:
+        The baseline's outcomes, the plan's, and what they say of the choice.
+
+    Raises:
+        EngineError: More than one question in twenty failed.
+    """
+    asked = [(q, Request(q.id, task.prompt(q), sampling)) for q in task.questions]
+    rows: list[Outcomes] = []
+    done = 0
+    for each, asking in ((Plan(), full or engines), (plan, engines)):
+        found: dict[str, Outcome] = {}
+        async for outcome in run_live(each, asked, asking, at_once=at_once):
+            found[outcome.question] = outcome
+            done += 1
+            on_progress(done, 2 * len(asked))
+        rows.append(_gathered(each, task.questions, found, asking))
+    base, live = rows
+    if live.errors + base.errors > _FAILED * 2 * len(asked):
+        raise EngineError(
+            f"{live.errors + base.errors} of {2 * len(asked)} live runs failed on the engine.",
+            remedy="Confirm again; the choice stands unconfirmed until then.",
+        )
+    d = base.accuracy - live.accuracy
+    return (
+        base,
+        live,
+        Confirmation(
+            questions=len(asked),
+            loss=float(d.mean()),
+            low=lower_bound(d, rule.alpha),
+            high=upper_bound(d, rule.alpha),
+            token_ratio=float(live.tokens.sum() / base.tokens.sum()),
+            accuracy=float(live.accuracy.mean()),
+            baseline_accuracy=float(base.accuracy.mean()),
+            withdrawn=contradicted(d, rule.margin, rule.alpha),
+            failed=live.errors + base.errors,
+        ),
+    )
+
+
+def _gathered(
+    plan: Plan,
+    questions: Sequence[Question],
+    found: Mapping[str, Outcome],
+    engines: Mapping[str, Engine],
+) -> Outcomes:
+    models = {model: engines[model].card for model in plan.models}
+    return Outcomes.of(plan, [(q.id, q.kind, [found[q.id]]) for q in questions], live=True, models=models)

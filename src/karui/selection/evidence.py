@@ -1,0 +1,130 @@
+"""The evidence: every plan replayed on the pilot questions and on the test questions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from karui.core.choice import Rejected
+from karui.core.errors import PlanError
+from karui.core.outcome import Outcomes
+from karui.core.recording import Recording
+from karui.core.trace import End
+from karui.runners.replay import Replay, replay_all
+from karui.selection.progress import OnProgress, quiet
+from karui.selection.search_space import SearchSpace
+
+TOO_MANY_TRUNCATED = 0.05
+"""Share of baseline traces cut by the token limit above which nothing is chosen unless told to."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All plans replayed on the pilot and on the test questions.
+
+    Attributes:
+        pilot: Outcomes on the pilot, by plan id.
+        test: Outcomes on the test questions, by plan id.
+        baseline: Id of the full-thinking plan.
+        refused: What could not be replayed.
+    """
+
+    pilot: Mapping[str, Outcomes]
+    test: Mapping[str, Outcomes]
+    baseline: str
+    refused: tuple[Rejected, ...] = ()
+
+
+def split(recording: Recording, share: float = 0.25, *, seed: int = 0) -> tuple[Recording, Recording]:
+    """Returns the pilot part and the test part of a recording's questions.
+
+    The part a question falls in depends on its id and the seed alone: a recording that grows keeps it.
+    """
+    ids = sorted((sha256(f"{seed}\0{q.id}".encode()).digest(), q.id) for q in recording.questions)
+    pilot = {q for _, q in ids[: round(len(ids) * share)]}
+    return recording.subset(pilot), recording.subset({q for _, q in ids} - pilot)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Plans that replay over the same recordings.
+
+    Attributes:
+        pilot: Recordings of the pilot questions, by model name; empty where there is none, and its plans
+            are then shown on the test questions but not chosen from.
+        test: Recordings of the test questions, by model name.
+        space: The plans, and what these recordings cannot replay.
+    """
+
+    pilot: Mapping[str, Recording]
+    test: Mapping[str, Recording]
+    space: SearchSpace
+
+
+def gather(
+    groups: Sequence[Group],
+    *,
+    runs: int = 10,
+    processes: int = 1,
+    on_progress: OnProgress = quiet,
+) -> Evidence:
+    """Replays every plan of every group on its pilot and test questions.
+
+    Groups are recordings of the same questions with other prompts or other weights. Their traces are not
+    paired with the baseline's, their questions are: that is all the betting test asks for. A plan that cannot
+    be replayed on one of the two parts is refused, with the reason, on both; the others go on.
+
+    Args:
+        groups: The bare model's first; its first plan is the baseline.
+        runs: Permutations for plans with a flow.
+        processes: Worker processes.
+        on_progress: Called with how many replays are done out of how many.
+
+    Raises:
+        KaruiError: The baseline itself cannot be replayed.
+    """
+    pilot: dict[str, Outcomes] = {}
+    test: dict[str, Outcomes] = {}
+    done, total = 0, 2 * sum(len(g.space.plans) for g in groups)
+    refused: dict[str, Rejected] = {}
+    baseline = groups[0].space.plans[0]
+    for group in groups:
+        for recordings, found in ((group.pilot, pilot), (group.test, test)):
+            if not recordings:
+                done += len(group.space.plans)
+                continue
+            replay = Replay(recordings, runs)
+            lost: list[Rejected] = []
+            for outcomes in replay_all(
+                replay, group.space.plans, processes=processes, on_refused=lost.append
+            ):
+                found[outcomes.plan.id] = outcomes
+                done += 1
+                on_progress(done, total)
+            done += len(lost)
+            refused |= {r.plan: r for r in lost}
+            if baseline.id in refused:
+                replay.outcomes(baseline)  # which raises: nothing can be compared without it
+    known = tuple(r for g in groups for r in g.space.refused)
+    return Evidence(
+        {key: outcomes for key, outcomes in pilot.items() if key not in refused},
+        {key: outcomes for key, outcomes in test.items() if key not in refused},
+        baseline.id,
+        (*known, *refused.values()),
+    )
+
+
+def refuse_truncated(recording: Recording) -> None:
+    """Refuses to choose from a baseline that was cut too often to be a baseline.
+
+    Raises:
+        PlanError: More than 5% of its traces reached the token limit.
+    """
+    ends = [t.end is End.TRUNCATED for t in recording.traces()]
+    cut = sum(ends) / max(1, len(ends))
+    if cut > TOO_MANY_TRUNCATED:
+        limit = recording.manifest.sampling.max_tokens
+        raise PlanError(
+            f"{cut:.1%} of the baseline's traces were cut by the limit of {limit} tokens.",
+            why="A baseline that was not allowed to finish makes every plan look good.",
+            remedy="Record again with a larger --max-tokens, or pass --accept-truncation to go on anyway.",
+        )

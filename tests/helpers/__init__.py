@@ -1,0 +1,1 @@
+"""What many tests need: tiny models, fake servers, gateways, recordings, made by hand."""

@@ -1,0 +1,54 @@
+"""Confirming live: a choice that loses is withdrawn, one that does not stands."""
+
+import pytest
+
+from karui import catalog
+from karui.core.choice import Confirmation, Rule
+from karui.core.errors import EngineError
+from karui.core.plan import Plan
+from karui.core.question import Question, Task
+from karui.core.request import Sampling
+from karui.engines.scripted import ScriptedEngine, run_virtual
+from karui.selection.confirm import confirm
+from karui.tasks import verifier
+from karui.testing.synthetic import synthetic
+
+RECORDING = synthetic(120, 2, seed=5, truncated=0.0)
+TASK = Task(
+    "synthetic",
+    tuple(Question(q.id, q.prompt.user, q.reference, verifier("exact"), q.kind) for q in RECORDING.questions),
+)
+
+
+def confirmed(plan: Plan, faults: frozenset[tuple[str, int]] = frozenset()) -> Confirmation:
+    engine = ScriptedEngine.of(RECORDING, faults=faults)
+    work = confirm(plan, TASK, {"main": engine}, Rule(), sampling=Sampling(max_tokens=2000), at_once=8)
+    return run_virtual(work)[2]
+
+
+def test_a_plan_that_cuts_too_early_is_withdrawn() -> None:
+    found = confirmed(catalog.parse("token-budget:tokens=30"))
+    assert found.withdrawn
+    assert found.low > 0.02
+    assert found.token_ratio < 0.5
+    assert found.loss == pytest.approx(found.baseline_accuracy - found.accuracy)
+
+
+def test_a_plan_that_changes_nothing_stands() -> None:
+    found = confirmed(catalog.parse("token-cap:tokens=100000"))
+    assert not found.withdrawn
+    assert (found.loss, found.token_ratio, found.failed) == (0, 1, 0)
+
+
+def test_a_prompt_is_compared_with_full_thinking_not_with_itself() -> None:
+    plan = catalog.parse("concise-cot + token-budget:tokens=30")
+    engine = ScriptedEngine.of(RECORDING)
+    work = confirm(plan, TASK, {"main": engine}, Rule(), sampling=Sampling(max_tokens=2000))
+    base, live, _ = run_virtual(work)
+    assert (base.plan, live.plan) == (Plan(), plan)
+
+
+def test_an_engine_that_fails_confirms_nothing() -> None:
+    faults = frozenset((q.id, 0) for q in RECORDING.questions[:20])
+    with pytest.raises(EngineError, match="failed on the engine"):
+        confirmed(Plan(), faults)

@@ -1,0 +1,170 @@
+"""Choosing from recordings: what is certified, what is refused, and what the user is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from karui import catalog
+from karui.core.choice import Choice, Rule
+from karui.core.errors import NotRecorded, PlanError
+from karui.core.outcome import BILL_FIELDS, Outcomes
+from karui.core.plan import Plan
+from karui.measure.cost_model import CostModel
+from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.selection.search_space import SearchSpace
+from karui.selection.select import choose, lined_up
+from karui.testing.synthetic import synthetic
+
+RECORDING = synthetic(8, 2)
+PLAN = catalog.parse("token-budget:tokens=100")
+
+
+def outcomes(plan: Plan, correct: np.ndarray, tokens: float, confidence: float = 0.5) -> Outcomes:
+    """Returns outcomes of single runs with these verdicts, all of one length."""
+    shape = (len(correct), 1)
+    bill = np.zeros((*shape, len(BILL_FIELDS)))
+    bill[:, :, BILL_FIELDS.index("thinking")] = tokens
+    full = np.full(shape, 1, np.float32)
+    return Outcomes(
+        plan=plan,
+        questions=tuple(f"q{i}" for i in range(len(correct))),
+        kinds=("",) * len(correct),
+        correct=correct.astype(np.float32)[:, None],
+        confidence=full * confidence,
+        answered=full,
+        traces=full,
+        truncated=full * 0,
+        looped=full * 0,
+        time=full * tokens,
+        held={"main": full * tokens},
+        busy={"main": full * tokens},
+        bills={"main": bill},
+    )
+
+
+def world(loss_pilot: int, loss_test: int, *, tests: int = 400, confidence: float = 0.5) -> Evidence:
+    """Returns evidence in which the plan halves the tokens and loses so many questions."""
+    right = {"pilot": np.ones(200), "test": np.ones(tests)}
+    found = {}
+    for part, lost in (("pilot", loss_pilot), ("test", loss_test)):
+        worse = right[part].copy()
+        worse[:lost] = 0
+        base, plan = outcomes(Plan(), right[part], 200), outcomes(PLAN, worse, 100, confidence)
+        found[part] = {base.plan.id: base, plan.plan.id: plan}
+    return Evidence(found["pilot"], found["test"], Plan().id)
+
+
+def chosen(evidence: Evidence, **rule: float) -> Choice:
+    return choose(evidence, RECORDING, Rule(**rule), CostModel())  # type: ignore[arg-type]
+
+
+def test_a_harmless_plan_is_certified_and_adopted() -> None:
+    choice = chosen(world(0, 0))
+    assert (choice.decision, choice.verdict, choice.plan) == ("adopt", "certified", PLAN.id)
+    assert choice.tested[0].saving == pytest.approx(0.5)
+
+
+def test_a_loss_that_only_the_test_shows_is_not_certified() -> None:
+    choice = chosen(world(0, 40))
+    assert choice.decision == "nothing"
+    assert choice.spec == []
+    assert choice.tested[0].verdict == "not supported"
+
+
+def test_too_few_questions_certify_nothing_and_say_how_many_would() -> None:
+    choice = chosen(world(0, 0, tests=100))
+    assert choice.decision == "collect"
+    assert choice.fewest == 149
+    assert choice.candidate is not None
+    assert choice.candidate.questions_wanted >= 149
+
+
+def test_a_stricter_level_is_really_tested_at_that_level() -> None:
+    assert chosen(world(0, 0, tests=160)).decision == "adopt"
+    assert chosen(world(0, 0, tests=160), alpha=0.01).decision != "adopt"
+    assert chosen(world(0, 0, tests=400), alpha=0.01).decision == "adopt"
+
+
+def test_confident_mistakes_refuse_a_plan_though_accuracy_holds() -> None:
+    evidence = world(0, 0)
+    for part in (evidence.pilot, evidence.test):
+        plan = part[PLAN.id]
+        base = part[Plan().id]
+        # Both are wrong on one question in ten; only the plan is sure of it.
+        wrong = np.arange(len(plan.questions)) % 10 == 0
+        for each, sure in ((base, 0.5), (plan, 0.99)):
+            each.correct[wrong] = 0
+            each.confidence[wrong] = sure
+    choice = chosen(evidence)
+    assert choice.spec == []
+    assert any("wrong with confidence" in r.reason for r in choice.rejected)
+
+
+def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
+    recording = synthetic(300, 2)
+    pilot, test = split(recording, 0.4)
+    plans = [catalog.parse(w) for w in ("full thinking", "token-budget:tokens=100", "token-cap:tokens=400")]
+    whole = gather([Group({"main": pilot}, {"main": test}, SearchSpace(tuple(plans), ()))], runs=1)
+    rule, tests = Rule(0.05, 0.05, "tokens"), len(test.questions)
+    ahead = replace(whole, test={})
+    line = lined_up(ahead, rule, CostModel(), tests)
+    assert line
+    only = replace(whole, test={k: o for k, o in whole.test.items() if o.plan in (*line, Plan())})
+    assert choose(only, test, rule, CostModel()).as_dict() == choose(whole, test, rule, CostModel()).as_dict()
+    assert [t.plan for t in choose(whole, test, rule, CostModel()).tested] == [p.id for p in line]
+
+
+def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() -> None:
+    made = synthetic(40, 2)
+    pilot, test = split(made)
+    # One question of the pilot has one trace only, as an unfinished recording or a cut log has it.
+    short = replace(pilot.questions[0], traces=pilot.questions[0].traces[:1])
+    pilot = replace(pilot, questions=(short, *pilot.questions[1:]))
+    two, budget = map(catalog.parse, ("self-consistency:k=2", "token-budget:tokens=100"))
+    told: list[tuple[int, int]] = []
+    plans = (Plan(), two, budget)
+    group = Group({"main": pilot}, {"main": test}, SearchSpace(plans, ()))
+    evidence = gather([group], on_progress=lambda *at: told.append(at))
+    assert set(evidence.pilot) == set(evidence.test) == {Plan().id, budget.id}
+    [lost] = evidence.refused
+    assert (lost.plan, lost.label) == (two.id, two.label)
+    assert "may ask for 2 traces" in lost.reason
+    assert told[-1] == (6, 6)
+    assert lost in chosen(evidence).rejected
+    alone = replace(pilot, questions=(replace(short, traces=()), *pilot.questions[1:]))
+    with pytest.raises(NotRecorded, match="full thinking may ask for 1 trace"):
+        gather([Group({"main": alone}, {"main": test}, SearchSpace(plans, ()))])
+
+
+def test_a_choice_survives_its_file() -> None:
+    choice = chosen(world(0, 0))
+    assert Choice.from_dict(choice.as_dict()) == choice
+
+
+def test_the_split_depends_on_the_ids_alone() -> None:
+    recording = synthetic(40, 2)
+    pilot, test = split(recording)
+    assert len(pilot.questions) == 10
+    assert not {q.id for q in pilot.questions} & {q.id for q in test.questions}
+    turned = replace(recording, questions=recording.questions[::-1])
+    assert {q.id for q in split(turned)[0].questions} == {q.id for q in pilot.questions}
+
+
+def test_a_baseline_that_was_cut_is_no_baseline() -> None:
+    refuse_truncated(synthetic(20, 4, truncated=0.0))
+    with pytest.raises(PlanError, match="cut by the limit"):
+        refuse_truncated(synthetic(20, 4, truncated=0.5))
+
+
+def test_plans_of_another_prompt_are_compared_question_by_question() -> None:
+    bare, other = synthetic(40, 4, seed=1), synthetic(40, 4, seed=1, tokens=100)
+    style = catalog.parse("concise-cot")
+    styled = replace(other, manifest=replace(other.manifest, style=tuple(style.spec)))
+    first = Group(*({"main": part} for part in split(bare)), SearchSpace((Plan(),), ()))
+    second = Group(*({"main": part} for part in split(styled)), SearchSpace((style,), ()))
+    evidence = gather([first, second])
+    assert set(evidence.test) == {Plan().id, style.id}
+    assert evidence.test[style.id].questions == evidence.test[Plan().id].questions
+    choice = chosen(evidence)
+    assert {t.plan for t in choice.tested} | {r.plan for r in choice.rejected} == {style.id}
