@@ -1,10 +1,57 @@
 """The choice: which plan, by what rule, on what evidence, and what was rejected."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from karui.core.engine import ModelInfo
 from karui.core.failure import BaselineFailure
+from karui.core.reasons import Because
+
+
+class Axis(StrEnum):
+    """What a choice minimises."""
+
+    COST = "cost"
+    """Money, where prices were stated; generated tokens else, as if every token cost the same."""
+    TOKENS = "tokens"
+    """Generated tokens, those of a small model counting like those of a large one."""
+    LATENCY = "latency"
+    """Token-time; estimated seconds where models of different speed are compared."""
+    FLOPS = "flops"
+    """Floating-point operations, each model's by its own shape."""
+    MEMORY = "memory"
+    """Weights of all models kept loaded, and the mean peak of their KV caches."""
+
+
+class Decision(StrEnum):
+    """What a choice comes to."""
+
+    FIX = "fix"
+    """Full thinking itself fails (see `Choice.failure`); it outranks the others."""
+    ADOPT = "adopt"
+    """A plan is certified."""
+    PILOT = "pilot"
+    """A plan is promising."""
+    COLLECT = "collect"
+    """More questions are needed first."""
+    NOTHING = "nothing"
+    """There is no plan to gain from."""
+
+
+class Verdict(StrEnum):
+    """What the test questions say about one plan's loss."""
+
+    CERTIFIED = "certified"
+    """A loss of the margin or more is ruled out, within its sequence of tests."""
+    PROMISING = "promising"
+    """Not certified, though the estimated loss is at most the margin; shown with its interval and the
+    smallest margin that these questions can certify."""
+    NOT_SUPPORTED = "not supported"
+    """The estimated loss is above the margin."""
+    BASELINE = "baseline"
+    """Full thinking, which has nothing to prove."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +61,7 @@ class Rule:
     Attributes:
         margin: Largest loss of accuracy accepted, as a share (0.02 is two points).
         alpha: Chance of a false certificate, at most.
-        minimize: The axis made small: cost, tokens, latency, flops or memory.
+        minimize: The axis to minimise.
         priority: The preset it came from, "" if none.
         pilot: Where the order of testing came from: "questions" set aside, or "shipped pilot recording".
         confident_wrong_rise: Largest rise of the confident-wrong rate accepted, as a share.
@@ -23,7 +70,7 @@ class Rule:
 
     margin: float = 0.02
     alpha: float = 0.05
-    minimize: str = "tokens"
+    minimize: Axis = Axis.TOKENS
     priority: str = ""
     pilot: str = "questions"
     confident_wrong_rise: float = 0.02
@@ -39,26 +86,26 @@ class Tested:
         label: For people.
         spec: What recreates it.
         p_value: Of the betting test; None if testing had stopped before it.
-        verdict: "certified", "promising", "not supported" or "not tested".
+        verdict: What the test questions say of it.
         loss: Estimated loss on the test questions.
         low: One-sided lower bound of the loss.
         high: One-sided upper bound: the smallest margin these questions can certify for it.
         saving: 1 minus its ratio to the baseline on the axis minimised, on the test questions.
         questions_wanted: Test questions with which it would be certified four times in five; None if never.
-        reason: Why it was not chosen, "" if it was.
+        reason: Why it was not chosen, None if it was.
     """
 
     plan: str
     label: str
     spec: list[dict[str, Any]]
     p_value: float | None
-    verdict: str
+    verdict: Verdict
     loss: float
     low: float
     high: float
     saving: float
     questions_wanted: int | None = None
-    reason: str = ""
+    reason: Because | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +122,7 @@ class Rejected:
 
     plan: str
     label: str
-    reason: str
+    reason: Because
     loss: float | None = None
     saving: float | None = None
 
@@ -112,7 +159,7 @@ class Choice:
     """What `karui choose` decides, and what `karui serve` will run.
 
     Attributes:
-        model: The model's card as a dictionary.
+        model: The model.
         task: The task's name.
         task_digest: Its digest.
         agreement: Whether "accuracy" is agreement with the full model.
@@ -120,10 +167,8 @@ class Choice:
         spec: The chosen plan; empty is the baseline, full thinking.
         plan: Its id.
         label: For people.
-        decision: "fix" (full thinking itself fails: see `failure`; it outranks the others), "adopt"
-            (certified), "pilot" (promising), "collect" (more questions needed first) or "nothing" (no plan
-            to gain from).
-        verdict: "certified", "promising", "not supported" or "baseline".
+        decision: What it comes to.
+        verdict: That of the chosen plan.
         questions: Test questions.
         pilot_questions: Questions of the pilot.
         traces: Traces per test question, on average.
@@ -135,11 +180,11 @@ class Choice:
         confirmation: Set after the live run.
         recordings: Digests of the recordings behind it, by role.
         fallback: What to do when it goes wrong, decided now: "full thinking".
-        beside: Cards of the further models that plans of the space ask, by the name they ask for.
+        beside: The further models that plans of the space ask, by the name they ask for.
         failure: Why full thinking fails, where it does; nothing is then tested or offered.
     """
 
-    model: Mapping[str, Any]
+    model: ModelInfo
     task: str
     task_digest: str
     agreement: bool
@@ -147,8 +192,8 @@ class Choice:
     spec: list[dict[str, Any]]
     plan: str
     label: str
-    decision: str
-    verdict: str
+    decision: Decision
+    verdict: Verdict
     questions: int
     pilot_questions: int
     traces: float
@@ -160,31 +205,10 @@ class Choice:
     confirmation: Confirmation | None = None
     recordings: Mapping[str, str] = field(default_factory=dict)
     fallback: str = "full thinking"
-    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    beside: Mapping[str, ModelInfo] = field(default_factory=dict)
     failure: BaselineFailure | None = None
 
     @property
     def withdrawn(self) -> bool:
         """Whether the live run contradicted it."""
         return self.confirmation is not None and self.confirmation.withdrawn
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what `choice.json` holds."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> "Choice":
-        """Reads what `as_dict` wrote."""
-        candidate, confirmation = values.get("candidate"), values.get("confirmation")
-        failure = values.get("failure")
-        return Choice(
-            **{
-                **values,
-                "rule": Rule(**values["rule"]),
-                "tested": tuple(Tested(**t) for t in values["tested"]),
-                "rejected": tuple(Rejected(**r) for r in values["rejected"]),
-                "candidate": Tested(**candidate) if candidate else None,
-                "confirmation": Confirmation(**confirmation) if confirmation else None,
-                "failure": BaselineFailure.from_dict(failure) if failure else None,
-            }
-        )

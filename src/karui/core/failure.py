@@ -1,22 +1,54 @@
 """A baseline that fails: full thinking that is hardly ever right, so that no plan can be judged by it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+
+from karui.core.trace import End
+
+
+class FailureKind(StrEnum):
+    """Which rule says that a baseline fails; see `karui.selection.baseline`."""
+
+    NONE_RIGHT = "none right"
+    BELOW_FLOOR = "below floor"
+    NEAR_CHANCE = "near chance"
+
+
+class Cause(StrEnum):
+    """What wrong replies show, most telling first."""
+
+    EMBEDDED = "embedded"
+    """The model that ships with karui, on questions it was never taught."""
+    UNREAD = "unread"
+    """A reply in which no answer could be read."""
+    EMPTY = "empty"
+    """No reply at all."""
+    UNMATCHED = "unmatched"
+    """The reference occurs in the reply and was not read."""
+    PARTIAL = "partial"
+    """What was read is a part of the reference."""
+    TRUNCATED = "truncated"
+    """Cut by the token limit."""
+    LOOPS = "loops"
+    """The same passage again and again."""
+    TIMEOUTS = "timeouts"
+    """Answers whose comparison took too long."""
+    ALIKE = "alike"
+    """One answer to many questions."""
+    UNTHOUGHT = "unthought"
+    """No thinking."""
+    GUESSING = "guessing"
+    """No better than chance."""
+    WRONG = "wrong"
+    """Read, and another answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One likely reason for the failure, with the evidence for it.
+class LikelyCause:
+    """One likely cause of the failure, with the evidence for it.
 
     Attributes:
-        code: "embedded" (the model that ships with karui, on questions it was never taught), "unread" (a
-            reply in which no answer could be read), "empty" (no reply at all), "unmatched" (the reference
-            occurs in the reply and was not read), "partial" (what was read is a part of the reference),
-            "truncated" (cut by the token limit), "loops" (the same
-            passage again and again), "timeouts" (answers whose comparison took too long), "alike" (one
-            answer to many questions), "unthought" (no thinking), "guessing" (no better than chance) or
-            "wrong" (read, and another answer).
+        code: Which one.
         count: Replies that show it.
         of: Replies that could have shown it.
         detail: What the sentence needs beside the counts: the answer of "alike", the verifier of "unread",
@@ -24,7 +56,7 @@ class Reason:
             elsewhere.
     """
 
-    code: str
+    code: Cause
     count: int
     of: int
     detail: str = ""
@@ -40,7 +72,7 @@ class FailedReply:
         thinking: Whether `text` is thinking.
         read: The answer read out of it, None where there is none.
         reference: What would have been right.
-        end: How the trace ended, as `karui.core.trace.End` says.
+        end: How the trace ended.
     """
 
     question: str
@@ -48,7 +80,7 @@ class FailedReply:
     thinking: bool
     read: str | None
     reference: str
-    end: str
+    end: End
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +88,7 @@ class BaselineFailure:
     """Why nothing is chosen: full thinking itself fails.
 
     Attributes:
-        kind: "none right", "below floor" or "near chance".
+        kind: Which rule says so.
         accuracy: Mean over questions of the share of right replies.
         low: Lower end of its 95% interval (Wilson, by question).
         high: Upper end.
@@ -65,11 +97,11 @@ class BaselineFailure:
         questions: How many were recorded.
         replies: How many there are to them.
         right: How many of the replies are right.
-        reasons: Likely reasons, the one with the most evidence first.
+        reasons: Likely causes, the one with the most evidence first.
         examples: At most three replies, of different questions.
     """
 
-    kind: str
+    kind: FailureKind
     accuracy: float
     low: float
     high: float
@@ -78,16 +110,5 @@ class BaselineFailure:
     questions: int
     replies: int
     right: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[LikelyCause, ...]
     examples: tuple[FailedReply, ...]
-
-    @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> "BaselineFailure":
-        """Reads what `dataclasses.asdict` wrote."""
-        return BaselineFailure(
-            **{
-                **values,
-                "reasons": tuple(Reason(**r) for r in values["reasons"]),
-                "examples": tuple(FailedReply(**e) for e in values["examples"]),
-            }
-        )

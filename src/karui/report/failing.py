@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from karui.core.failure import BaselineFailure, FailedReply
+from karui.core.trace import End
 from karui.html.markup import Safe, tag
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
@@ -15,16 +16,10 @@ _ASKED, _SAID = 160, 200
 """Characters of a question, from its beginning, and of a reply, from its end, that have room there."""
 
 
-def failure(c: Context) -> BaselineFailure | None:
-    """Returns why full thinking fails, None where it does not."""
-    found = c.study.choice.get("failure")
-    return BaselineFailure.from_dict(found) if found else None
-
-
 def how_badly(w: Translator, form: Format, failed: BaselineFailure) -> str:
     """Returns how often the baseline was right, in a sentence."""
     return w(
-        f"fails_{failed.kind}",
+        f"fails_{failed.kind.value}",
         hits=form.integer(failed.right),
         replies=form.integer(failed.replies),
         n=form.integer(failed.questions),
@@ -43,8 +38,8 @@ def likely(w: Translator, form: Format, failed: BaselineFailure) -> list[tuple[s
     """Returns the likely reasons in order, each with what to do about it."""
     return [
         (
-            w(f"because_{r.code}", count=form.integer(r.count), of=form.integer(r.of), detail=r.detail),
-            w(f"cure_{r.code}"),
+            w(f"because_{r.code.value}", count=form.integer(r.count), of=form.integer(r.of), detail=r.detail),
+            w(f"cure_{r.code.value}"),
         )
         for r in failed.reasons
     ]
@@ -53,11 +48,11 @@ def likely(w: Translator, form: Format, failed: BaselineFailure) -> list[tuple[s
 def told(w: Translator, reply: FailedReply) -> list[tuple[str, str]]:
     """Returns a reply as labels and texts: the question, the reply, what was read and what would be right."""
     read = w("read_nothing") if reply.read is None else reply.read
-    end = w.known(reply.end)
+    end = w.known(reply.end.value)
     return [
         (w("question"), reply.question),
         (w("reply_thinking" if reply.thinking else "reply"), reply.text),
-        (w("read_from_it"), read if reply.end == "finished" else f"{read} ({end})"),
+        (w("read_from_it"), read if reply.end is End.FINISHED else f"{read} ({end})"),
         *([(w("reference"), reply.reference)] if reply.reference else []),
     ]
 

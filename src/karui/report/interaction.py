@@ -1,8 +1,6 @@
 """What two techniques save alone, and both together."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from karui.core.study import Interaction
 from karui.html.markup import Safe, number, table, tag
 from karui.report.context import Context
 
@@ -22,33 +20,33 @@ def section(c: Context) -> Safe | None:
     )
 
 
-def _pair(c: Context, pair: Mapping[str, Any]) -> Safe:
+def _pair(c: Context, pair: Interaction) -> Safe:
     w, form = c.words, c.form
     head: list[object] = [
         "",
-        w("alone", plan=pair["a"]),
-        w("alone", plan=pair["b"]),
+        w("alone", plan=pair.a),
+        w("alone", plan=pair.b),
         w("if_independent"),
         w("together"),
     ]
     rows: list[list[object]] = [
         [
-            tag("th", w(f"axis_{axis}"), scope="row"),
-            number(form.ratio(r["a"])),
-            number(form.ratio(r["b"])),
-            number(form.ratio(r["a"] * r["b"])),
-            number(form.ratio(r["both"])),
+            tag("th", w(f"axis_{axis.value}"), scope="row"),
+            number(form.ratio(r.a)),
+            number(form.ratio(r.b)),
+            number(form.ratio(r.a * r.b)),
+            number(form.ratio(r.both)),
         ]
-        for axis, r in pair["axes"].items()
+        for axis, r in pair.axes.items()
     ]
-    loss = pair["loss"]
+    loss = pair.loss
     rows.append(
         [
             tag("th", w("loss"), scope="row"),
-            number(form.points(loss["a"])),
-            number(form.points(loss["b"])),
-            number(form.points(loss["a"] + loss["b"])),
-            number(form.points(loss["both"])),
+            number(form.points(loss.a)),
+            number(form.points(loss.b)),
+            number(form.points(loss.a + loss.b)),
+            number(form.points(loss.both)),
         ]
     )
-    return table(head, rows, caption=f"{pair['a']} + {pair['b']}")
+    return table(head, rows, caption=f"{pair.a} + {pair.b}")

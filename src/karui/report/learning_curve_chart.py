@@ -1,9 +1,9 @@
 """A learning curve drawn by hand: one small picture for each figure that a training watched."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from karui.core.study.learning import CurvePoint
 from karui.html.markup import Safe, tag
 from karui.report.context import Context
 
@@ -47,16 +47,15 @@ class Panel:
         )
 
 
-def panels(points: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def panels(points: Sequence[CurvePoint]) -> list[Panel]:
     """Returns what a curve watched: accuracy and tokens first, then what was paid for or learned."""
 
     def figure(name: str) -> tuple[tuple[float, float], ...]:
-        found = [(p["step"], p.get("figures", {}).get(name)) for p in points]
+        found = [(p.step, p.figures.get(name)) for p in points]
         return tuple((step, value) for step, value in found if value is not None)
 
-    def field(name: str) -> tuple[tuple[float, float], ...]:
-        return tuple((p["step"], p[name]) for p in points if p.get(name) is not None)
-
+    held_back = tuple((p.step, p.held_back) for p in points if p.held_back is not None)
+    loss = tuple((p.step, p.loss) for p in points if p.loss is not None)
     rewarded = figure("reward")
     made = [
         Panel("curve_accuracy", figure("held_accuracy"), figure("accuracy"), share=True),
@@ -64,7 +63,7 @@ def panels(points: Sequence[Mapping[str, Any]]) -> list[Panel]:
         Panel("curve_truncated", figure("held_truncated"), figure("truncated"), share=True),
         Panel("curve_reward", (), rewarded, places=2),
         # What reinforcement minimises is near zero by construction and says nothing.
-        Panel("curve_loss", field("held_back"), () if rewarded else field("loss"), places=2),
+        Panel("curve_loss", held_back, () if rewarded else loss, places=2),
     ]
     return [p for p in made if p.held or p.learned]
 

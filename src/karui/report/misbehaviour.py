@@ -1,12 +1,9 @@
 """Where thinking goes wrong, by model and format: cut, in a loop, or right earlier and lost it."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from karui.core.study import Interval, Measurement, Misbehaviour, ModelVersion
 from karui.html.markup import Safe, number, table, tag
 from karui.report.context import Context
 
-Entry = Mapping[str, Any]
 _SHOWN = 0.0005
 """A share below this is shown as 0.0%."""
 
@@ -30,22 +27,20 @@ def section(c: Context) -> Safe | None:
     ]
     rows: list[list[object]] = []
     for entry in entries:
-        accuracy, looped, lost, rise = (entry.get(n) for n in ("accuracy", "looped", "lost", "lost_rise"))
-        worse = rise is not None and rise["low"] is not None and rise["low"] > 0
+        accuracy, looped, lost, rise = entry.accuracy, entry.looped, entry.lost, entry.lost_rise
+        worse = rise is not None and rise.low > 0
         rows.append(
             [
                 tag("td.plan", tag("code", label(c, entry))),
-                number(form.percent(accuracy["value"]), _ends(c, accuracy)) if accuracy else number("–"),
-                number(form.percent(entry.get("truncated"))),
-                number(form.percent(looped["value"]), _ends(c, looped))
+                number(form.percent(accuracy.value), _ends(c, accuracy)),
+                number(form.percent(entry.truncated)),
+                number(form.percent(looped.value), _ends(c, looped))
                 if looped
                 else number("–", w("loops_unknown")),
-                number(form.percent(entry.get("loop_tokens"))),
-                number(form.percent(lost["value"]), _ends(c, lost))
-                if lost
-                else number("–", w("lost_unknown")),
+                number(form.percent(entry.loop_tokens)),
+                number(form.percent(lost.value), _ends(c, lost)) if lost else number("–", w("lost_unknown")),
                 *([_risen(c, rise, worse=worse)] if several else []),
-                number(form.percent(entry.get("lost_of_wrong"))),
+                number(form.percent(entry.lost_of_wrong)),
             ]
         )
     return tag(
@@ -72,18 +67,18 @@ def rows(c: Context) -> tuple[list[str], list[list[str]]]:
     ]
     found = []
     for entry in c.study.misbehaviour:
-        looped, lost, rise = entry.get("looped"), entry.get("lost"), entry.get("lost_rise")
+        looped, lost, rise = entry.looped, entry.lost, entry.lost_rise
         found.append(
             [
                 label(c, entry),
-                form.percent(entry["accuracy"]["value"]),
-                form.percent(entry.get("truncated")),
-                form.percent(looped["value"]) if looped else w("loops_unknown"),
-                f"{form.percent(lost['value'])} ({_ends(c, lost)})" if lost else w("lost_unknown"),
-                f"{form.points(rise['value'], sign=True)} ({form.points_range(rise['low'], rise['high'])})"
+                form.percent(entry.accuracy.value),
+                form.percent(entry.truncated),
+                form.percent(looped.value) if looped else w("loops_unknown"),
+                f"{form.percent(lost.value)} ({_ends(c, lost)})" if lost else w("lost_unknown"),
+                f"{form.points(rise.value, sign=True)} ({form.points_range(rise.low, rise.high)})"
                 if rise
                 else "–",
-                form.percent(entry.get("lost_of_wrong")),
+                form.percent(entry.lost_of_wrong),
             ]
         )
     return head, found
@@ -91,42 +86,39 @@ def rows(c: Context) -> tuple[list[str], list[list[str]]]:
 
 def note(c: Context) -> str:
     """Returns what the figures are and what they are compared with."""
-    level = c.study.misbehaviour[0]["accuracy"].get("level", 0.95)
+    level = c.study.misbehaviour[0].accuracy.level
     return c.words("misbehaviour_note", level=c.form.percent(level, 0))
 
 
-def label(c: Context, entry: Entry) -> str:
+def label(c: Context, entry: Misbehaviour | ModelVersion) -> str:
     """Returns what a model is called: its techniques, or its name as it came."""
-    return str(entry.get("label") or f"{entry['name']} ({c.words('as_it_came')})")
+    return entry.label or f"{entry.name} ({c.words('as_it_came')})"
 
 
-def of(c: Context, name: str, techniques: str) -> Entry:
-    """Returns the row of a model, by its name and its techniques' label; empty where there is none."""
-    return next(
-        (e for e in c.study.misbehaviour if (e["name"], e["label"]) == (name, techniques)),
-        {},
-    )
+def of(c: Context, version: ModelVersion) -> Misbehaviour | None:
+    """Returns the row of a version of the model; None where there is none."""
+    wanted = (version.name, version.label)
+    return next((e for e in c.study.misbehaviour if (e.name, e.label) == wanted), None)
 
 
-def in_loops(c: Context, measured: Entry) -> str | None:
+def in_loops(c: Context, share: float | None) -> str | None:
     """Returns what stands under a share of cut traces: the share that loops; None where it is not known."""
-    share = measured.get("looped")
     return None if share is None else c.words("looped_note", share=c.form.percent(share))
 
 
-def abstains(c: Context, measured: Entry) -> str | None:
+def abstains(c: Context, measured: Measurement) -> str | None:
     """Returns how often there is no answer, where that happens."""
-    share = 1 - float(measured.get("answered", 1.0))
+    share = 1 - measured.answered
     return c.words("abstains", share=c.form.percent(share)) if share >= _SHOWN else None
 
 
-def _risen(c: Context, rise: Entry | None, *, worse: bool) -> Safe:
+def _risen(c: Context, rise: Interval | None, *, worse: bool) -> Safe:
     if rise is None:
         return number("–")
-    shown = c.form.points(rise["value"], sign=True)
-    ends = c.form.points_range(rise["low"], rise["high"])
+    shown = c.form.points(rise.value, sign=True)
+    ends = c.form.points_range(rise.low, rise.high)
     return tag("td", shown, tag("small", ends), class_="n over" if worse else "n")
 
 
-def _ends(c: Context, interval: Entry) -> str:
-    return c.form.percents(interval["low"], interval["high"])
+def _ends(c: Context, interval: Interval) -> str:
+    return c.form.percents(interval.low, interval.high)

@@ -26,7 +26,7 @@ SCRIPTS = ("savings.js", "picture.js")
 def page(c: Context) -> str:
     """Returns the whole page."""
     return document(
-        c.words("title", model=c.model, task=str(c.study.choice.get("task", ""))),
+        c.words("title", model=c.model, task=c.study.choice.task),
         c.form.lang,
         tag("main", head(c), evidence(c)),
         style="\n".join(static("karui.report", name) for name in STYLES),
@@ -37,7 +37,7 @@ def page(c: Context) -> str:
 def evidence(c: Context) -> Safe:
     """Returns everything below the first screen."""
     w = c.words
-    interval = c.study.baseline["accuracy"]
+    interval = c.study.baseline.accuracy
     sections = [
         ("picture", pareto_chart.section(c)),
         ("table", tables.section(c)),
@@ -59,8 +59,8 @@ def evidence(c: Context) -> Safe:
     links = [tag("li", tag("a", w(name), href=f"#s-{name}")) for name, _ in held]
     note = w(
         "for_engineers_note",
-        n=c.form.integer(c.study.baseline["questions"]),
-        level=c.form.percent(interval.get("level", 0.95), 0),
+        n=c.form.integer(c.study.baseline.questions),
+        level=c.form.percent(interval.level, 0),
     )
     return tag(
         "div.evidence",

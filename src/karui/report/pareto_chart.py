@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from karui.codec.values import encode
+from karui.core.choice import Axis
 from karui.html.markup import Safe, data, join, tag
 from karui.report.context import Context
-from karui.report.study import plain
-from karui.report.view_model import AXES, GROUPS, PlanTable, Row
+from karui.report.view_model import AXES, PlanTable, Row
+from karui.selection.best import GROUPS
 
 MEBIBYTE = 1024.0**2
 
@@ -26,8 +28,8 @@ def picture(c: Context, board: PlanTable, identity: str, role: str = "") -> Safe
     axes = [
         tag(
             "label",
-            tag("input", type="radio", name=f"axis-{identity}", value=a, checked=a == held[0]),
-            tag("span", w(f"axis_{a}")),
+            tag("input", type="radio", name=f"axis-{identity}", value=a.value, checked=a == held[0]),
+            tag("span", w(f"axis_{a.value}")),
         )
         for a in held
     ]
@@ -63,16 +65,16 @@ def picture(c: Context, board: PlanTable, identity: str, role: str = "") -> Safe
     )
 
 
-def picture_data(c: Context, board: PlanTable, axes: list[str]) -> dict[str, Any]:
+def picture_data(c: Context, board: PlanTable, axes: list[Axis]) -> dict[str, Any]:
     """Returns what the script draws: one short list per plan, and the words it needs."""
     w = c.words
     rows = [_point(row) for row in (board.baseline, *board.rows)]
-    timed = any(r.measurement.get("seconds") for r in board.rows)
-    titles = {a: w(f"axis_{a}_long", currency=c.assumed.currency) for a in axes}
-    if "latency" in titles and not timed:
-        titles["latency"] = w("axis_latency_token_time")
+    timed = any(r.measurement.seconds for r in board.rows)
+    titles = {a: w(f"axis_{a.value}_long", currency=c.assumed.currency) for a in axes}
+    if Axis.LATENCY in titles and not timed:
+        titles[Axis.LATENCY] = w("axis_latency_token_time")
     chosen = next((r.role for r in board.rows if r.role in {"chosen", "candidate"}), "chosen")
-    found: dict[str, Any] = plain(
+    found: dict[str, Any] = encode(
         {
             "lang": c.form.lang,
             "margin": c.margin,
@@ -93,7 +95,7 @@ def picture_data(c: Context, board: PlanTable, axes: list[str]) -> dict[str, Any
                 "points": "ポイント" if c.form.lang == "ja" else " points",
                 "to": c.form.to,
             }
-            | {f"axis_{a}": w(f"axis_{a}") for a in axes}
+            | {f"axis_{a.value}": w(f"axis_{a.value}") for a in axes}
             | {f"family_{g}": w(f"family_{g}") for g in GROUPS},
         }
     )
@@ -102,27 +104,29 @@ def picture_data(c: Context, board: PlanTable, axes: list[str]) -> dict[str, Any
 
 def _point(row: Row) -> dict[str, Any]:
     m = row.measurement
-    y, x = m["accuracy"], m["tokens"]
+    y, x = m.accuracy, m.tokens
     return {
         "id": row.plan,
         "label": row.label,
         "group": row.group,
         "role": row.role,
-        "y": [_short(y["value"]), _short(y["low"]), _short(y["high"])],
-        "x": {a: _short(v / MEBIBYTE if a == "memory" else v) for a in AXES if (v := row.on(a)) is not None},
-        "tokens": [_short(x["low"]), _short(x["high"])],
+        "y": [_short(y.value), _short(y.low), _short(y.high)],
+        "x": {
+            a: _short(v / MEBIBYTE if a is Axis.MEMORY else v) for a in AXES if (v := row.on(a)) is not None
+        },
+        "tokens": [_short(x.low), _short(x.high)],
         "loss": _loss(row),
-        "cut": _short(m.get("truncated")),
-        "loops": _short(m.get("looped")),
-        "sure": _short(m.get("confident_wrong")),
+        "cut": _short(m.truncated),
+        "loops": _short(m.looped),
+        "sure": _short(m.confident_wrong),
     }
 
 
 def _loss(row: Row) -> list[float | None] | None:
     if row.comparison is None:
         return None
-    loss = row.comparison["loss"]
-    return [_short(loss["value"]), _short(loss["low"]), _short(loss["high"])]
+    loss = row.comparison.loss
+    return [_short(loss.value), _short(loss.low), _short(loss.high)]
 
 
 def _short(value: float | None) -> float | None:

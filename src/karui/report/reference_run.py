@@ -4,7 +4,7 @@ from karui.html.markup import Safe, tag
 from karui.report.context import Context
 from karui.report.pareto_chart import picture
 from karui.report.tables import comparison
-from karui.report.view_model import PlanTable, board, subject
+from karui.report.view_model import PlanTable, board
 
 
 def section(c: Context) -> Safe | None:
@@ -28,16 +28,17 @@ def rows(c: Context) -> PlanTable | None:
     shipped = c.study.shipped
     if shipped is None:
         return None
-    role = "chosen" if c.study.choice.get("spec") else "candidate"
-    return board(shipped["baseline"], shipped.get("plans") or (), subject(c.study), c.margin, (), role)
+    role = "chosen" if c.study.choice.spec else "candidate"
+    return board(shipped.baseline, shipped.plans, c.study.subject, c.margin, (), role)
 
 
 def note(c: Context) -> str:
     """Returns where the figures come from."""
-    shipped = c.study.shipped or {}
+    shipped = c.study.shipped
+    assert shipped is not None
     return c.words(
         "shipped_note",
-        title=shipped.get("title", ""),
-        model=shipped["manifest"]["model"]["name"],
-        n=c.form.integer(shipped["baseline"]["questions"]),
+        title=shipped.title,
+        model=shipped.manifest.model.name,
+        n=c.form.integer(shipped.baseline.questions),
     )

@@ -1,6 +1,7 @@
 """How to make a report again: commands, digests, versions and what the recording was made with."""
 
 import json
+from dataclasses import asdict
 
 from karui.html.markup import Safe, tag
 from karui.report.context import Context
@@ -19,7 +20,7 @@ def section(c: Context) -> Safe:
         )
         if values
     ]
-    spec = c.plan["measurement"].get("spec") if c.plan else None
+    spec = c.plan.measurement.spec if c.plan else None
     return tag(
         "section",
         tag("h2", w("reproduce")),
@@ -37,22 +38,21 @@ def section(c: Context) -> Safe:
 def made_with(c: Context) -> list[tuple[str, str]]:
     """Returns label and value of every condition of the recording that is known."""
     w, form, m = c.words, c.form, c.study.manifest
-    model, sampling, rule = m["model"], m.get("sampling") or {}, m.get("rule") or {}
-    top_k = sampling.get("top_k")
+    model, sampling, rule = m.model, asdict(m.sampling), m.rule
     found = [
-        (w("model"), str(model.get("name", ""))),
-        (w("parameters"), form.scaled(model["parameters"]) if model.get("parameters") else ""),
-        (w("dtype"), str(model.get("dtype", ""))),
-        (w("task"), str(m.get("task", ""))),
-        (w("engine"), str(m.get("engine", ""))),
-        (w("machine"), str(m.get("machine", ""))),
-        (w("sampling"), w("sampling_value", **{**sampling, "top_k": top_k or "–"}) if sampling else ""),
-        (w("samples"), form.integer(m["samples"]) if m.get("samples") else ""),
-        (w("seed"), str(m.get("seed", ""))),
-        (w("checkpoints"), w("checkpoints_value", every=rule["every"], least=rule["least"]) if rule else ""),
-        (w("suffix"), json.dumps(m["suffix"], ensure_ascii=False) if m.get("suffix") else ""),
+        (w("model"), model.name),
+        (w("parameters"), form.scaled(model.parameters) if model.parameters else ""),
+        (w("dtype"), model.dtype),
+        (w("task"), m.task),
+        (w("engine"), m.engine),
+        (w("machine"), m.machine),
+        (w("sampling"), w("sampling_value", **{**sampling, "top_k": m.sampling.top_k or "–"})),
+        (w("samples"), form.integer(m.samples) if m.samples else ""),
+        (w("seed"), str(m.seed)),
+        (w("checkpoints"), w("checkpoints_value", every=rule.every, least=rule.least)),
+        (w("suffix"), json.dumps(m.suffix, ensure_ascii=False) if m.suffix else ""),
         (w("throughput"), _throughput(c)),
-        (w("timeouts"), w("timeouts_value", count=form.integer(m["timeouts"])) if m.get("timeouts") else ""),
+        (w("timeouts"), w("timeouts_value", count=form.integer(m.timeouts)) if m.timeouts else ""),
     ]
     return [(label, value) for label, value in found if value]
 
@@ -61,21 +61,21 @@ def digests(c: Context) -> list[tuple[str, str]]:
     """Returns what each digest is of, and the digest."""
     w, choice = c.words, c.study.choice
     found = [
-        (w("model"), choice["model"].get("digest") or c.study.manifest["model"].get("digest")),
-        (w("task"), choice.get("task_digest")),
-        (w("plan"), c.plan["measurement"]["plan"] if c.plan else choice.get("plan")),
-        *(choice.get("recordings") or {}).items(),
+        (w("model"), choice.model.digest or c.study.manifest.model.digest),
+        (w("task"), choice.task_digest),
+        (w("plan"), c.plan.plan if c.plan else choice.plan),
+        *choice.recordings.items(),
     ]
     return [(str(label), str(value)) for label, value in found if value]
 
 
 def versions(c: Context) -> list[tuple[str, str]]:
     """Returns names and versions of what the recording ran on."""
-    return [(str(k), str(v)) for k, v in (c.study.manifest.get("versions") or {}).items()]
+    return [(str(k), str(v)) for k, v in c.study.manifest.versions.items()]
 
 
 def _throughput(c: Context) -> str:
-    rate = c.study.manifest.get("tokens_per_second")
+    rate = c.study.manifest.tokens_per_second
     return f"{c.form.integer(rate)} {c.words('unit_tokens_per_second')}" if rate else ""
 
 

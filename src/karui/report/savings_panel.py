@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from karui.codec.values import encode
+from karui.core.study.assumptions import MODES
 from karui.html.markup import Safe, data, tag
 from karui.measure.cost import Saving
 from karui.report.context import Context
-from karui.report.savings import MODES, machine_counts, save_per_machine, save_per_token
-from karui.report.study import plain
+from karui.report.savings import machine_counts, save_per_machine, save_per_token
 
 UNITS = {
     "price_prompt": "unit_per_million",
@@ -84,7 +85,7 @@ def script_data(c: Context) -> dict[str, Any]:
         "ratio": c.usage.token_ratio,
         "prompt_ratio": c.usage.prompt_ratio,
     }
-    found: dict[str, Any] = plain({"lang": c.form.lang, "usage": usage, "words": labels})
+    found: dict[str, Any] = encode({"lang": c.form.lang, "usage": usage, "words": labels})
     return found
 
 
@@ -125,7 +126,7 @@ def _results(c: Context, mode: str, *, shown: bool) -> Safe:
     rows = [
         tag("div", tag("dt", label), tag("dd.n", texts.get(key, "–"), data_out=key)) for key, label in lines
     ]
-    level = c.plan["comparison"]["token_ratio"].get("level", 0.95) if c.plan else 0.95
+    level = c.plan.comparison.token_ratio.level if c.plan else 0.95
     note = w(
         f"range_note_{mode}",
         level=c.form.percent(level, 0),

@@ -21,13 +21,11 @@ _PATHS = {
 def head(c: Context) -> Safe:
     """Returns the first screen."""
     w = c.words
-    about = w(
-        "about", model=c.model, task=str(c.study.choice.get("task", "")), date=c.form.date(c.study.made)
-    )
+    about = w("about", model=c.model, task=c.study.choice.task, date=c.form.date(c.study.made))
     top = tag("header.top", tag("p.kicker", w("kicker")), tag("p.about", about))
     facts = [tag("div", tag("dt", label), tag("dd", value)) for label, value in decision_text.facts(c)]
     practice = tag("section.facts", tag("h2", w("facts")), tag("dl", *facts))
-    failed = failing.failure(c)
+    failed = c.study.choice.failure
     columns = (
         tag("div.columns", tag("div", failing.reasons(c, failed), practice), failing.replies(c, failed))
         if failed
@@ -50,7 +48,7 @@ def _band(c: Context) -> Safe:
         viewBox="0 0 24 24",
         aria_hidden="true",
     )
-    label = c.plan["measurement"]["label"] if c.plan else ""
+    label = c.plan.label if c.plan else ""
     confirmed = decision_text.confirmation(c)
     words = [
         tag("p.overline", c.words("decision")),
@@ -67,8 +65,8 @@ def _tokens(c: Context) -> Safe | None:
     """Two bars: what is generated today, and what the plan generates."""
     if not c.plan:
         return None
-    before = float(c.study.baseline["tokens"]["value"])
-    after = float(c.plan["measurement"]["tokens"]["value"])
+    before = c.study.baseline.tokens.value
+    after = c.plan.measurement.tokens.value
     most = max(before, after) or 1.0
     rows = [
         tag(
@@ -87,9 +85,9 @@ def _tokens(c: Context) -> Safe | None:
 
 def _loss(c: Context) -> Safe | None:
     """The interval of the loss on a line, against the limit."""
-    d, ran = c.decision, c.study.choice.get("confirmation")
+    d, ran = c.decision, c.study.choice.confirmation
     if d.name == "withdrawn" and ran:
-        d = replace(d, loss=ran["loss"], low=ran["low"], high=ran["high"])
+        d = replace(d, loss=ran.loss, low=ran.low, high=ran.high)
     if d.loss is None or d.low is None or d.high is None:
         return None
     margin, form, w = c.margin, c.form, c.words

@@ -1,8 +1,8 @@
 """The engineer's tables: baseline and best plans, every plan, the live run."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
+from karui.core.study import Interval, Measurement
 from karui.html.markup import Safe, join, number, table, tag
 from karui.report.context import Context
 from karui.report.misbehaviour import abstains, in_loops
@@ -28,7 +28,7 @@ def comparison(c: Context, board: PlanTable) -> Safe:
     """Returns the rows that a board shows, with every figure."""
     w = c.words
     latency = tag("th", w("latency"), tag("small", w("latency_head")), scope="col")
-    has_cost = any(r.measurement.get("cost") is not None for r in board.shown)
+    has_cost = any(r.measurement.cost is not None for r in board.shown)
     head: list[object] = [
         w("plan"),
         w("Accuracy"),
@@ -57,15 +57,15 @@ def everything(c: Context, board: PlanTable) -> Safe | None:
     head: list[object] = [w("plan"), w("families"), w("Accuracy"), w("loss"), w("tokens"), w("truncated")]
     rows: list[list[object]] = []
     for r in (board.baseline, *board.rows):
-        m, loss = r.measurement, (r.comparison or {}).get("loss")
+        m = r.measurement
         rows.append(
             [
                 tag("td.plan", tag("code", r.label)),
                 w(f"family_{r.group}"),
                 _accuracy(c, m),
-                number(form.points(loss["value"]) if loss else "–"),
+                number(form.points(r.comparison.loss.value) if r.comparison else "–"),
                 number(form.integer(r.tokens)),
-                number(form.percent(m.get("truncated")), in_loops(c, m)),
+                number(form.percent(m.truncated), in_loops(c, m.looped)),
             ]
         )
     title = w("all_plans", n=form.integer(len(board.rows)))
@@ -77,37 +77,34 @@ def live(c: Context) -> Safe:
     w, form, ran = c.words, c.form, c.study.live
     if not ran:
         return tag("section", tag("h2", w("live")), tag("p.note", w("live_none")), id="s-live")
-    before, after, found = ran["baseline"], ran["plan"], ran["comparison"]
+    before, after, found = ran.baseline, ran.plan, ran.comparison
     rows: list[list[object]] = []
 
-    def line(label: str, show: Any) -> None:
+    def line(label: str, show: Callable[[Measurement], object]) -> None:
         rows.append([tag("th", label, scope="row"), *(number(show(m)) for m in (before, after))])
 
-    def spread(name: str) -> Any:
-        return lambda m: _spread(c, m.get(name))
-
-    line(w("questions"), lambda m: form.integer(m["questions"]))
+    line(w("questions"), lambda m: form.integer(m.questions))
     line(
         w("Accuracy"),
-        lambda m: join(form.percent(m["accuracy"]["value"]), " ", tag("small", _ends(c, m["accuracy"]))),
+        lambda m: join(form.percent(m.accuracy.value), " ", tag("small", _ends(c, m.accuracy))),
     )
-    line(w("tokens"), lambda m: form.integer(m["tokens"]["value"]))
-    line(w("truncated"), lambda m: form.percent(m.get("truncated")))
-    line(w("looped"), lambda m: form.percent(m.get("looped")))
-    line(w("no_answer"), lambda m: form.percent(1 - m.get("answered", 1.0)))
-    line(w("confident_wrong"), lambda m: form.percent(m.get("confident_wrong")))
-    line(f"{w('latency')} ({w('latency_live')})", spread("seconds"))
-    line(w("first_answer"), spread("first_answer_seconds"))
-    line(w("failed"), lambda m: form.integer(m.get("errors", 0)))
-    loss = found["loss"]
+    line(w("tokens"), lambda m: form.integer(m.tokens.value))
+    line(w("truncated"), lambda m: form.percent(m.truncated))
+    line(w("looped"), lambda m: form.percent(m.looped))
+    line(w("no_answer"), lambda m: form.percent(1 - m.answered))
+    line(w("confident_wrong"), lambda m: form.percent(m.confident_wrong))
+    line(f"{w('latency')} ({w('latency_live')})", lambda m: _spread(c, m.seconds))
+    line(w("first_answer"), lambda m: _spread(c, m.first_answer_seconds))
+    line(w("failed"), lambda m: form.integer(m.errors))
+    loss = found.loss
     summary = [
-        f"{w('loss')}: {form.points(loss['value'])} ({form.points_range(loss['low'], loss['high'])})",
-        f"{w('tokens')}: {form.ratio(found['token_ratio']['value'])}",
+        f"{w('loss')}: {form.points(loss.value)} ({form.points_range(loss.low, loss.high)})",
+        f"{w('tokens')}: {form.ratio(found.token_ratio.value)}",
     ]
     return tag(
         "section",
         tag("h2", w("live")),
-        tag("p.note", w("live_note", at_once=form.integer(ran.get("at_once")))),
+        tag("p.note", w("live_note", at_once=form.integer(ran.at_once))),
         table(["", w("baseline_short"), w("after")], rows, caption=w("live")),
         tag("p", "; ".join(summary)),
         id="s-live",
@@ -125,9 +122,7 @@ def verdict(c: Context, row: Row, board: PlanTable) -> str:
 
 
 def _row(c: Context, r: Row, board: PlanTable, *, has_cost: bool) -> list[object]:
-    w, form, m = c.words, c.form, r.measurement
-    found: Mapping[str, Any] = r.comparison or {}
-    loss, ratio = found.get("loss"), found.get("token_ratio")
+    w, form, m, found = c.words, c.form, r.measurement, r.comparison
     role = {"chosen": "chosen", "candidate": "candidate", "reference": "reference_plan"}.get(r.role)
     said = verdict(c, r, board)
     warns = bool(r.beaten_by or r.unbeaten)
@@ -139,41 +134,39 @@ def _row(c: Context, r: Row, board: PlanTable, *, has_cost: bool) -> list[object
         tag("small", said, class_="warn" if warns else "fine") if said else None,
         class_=f"plan {r.role}".strip(),
     )
-    kinds = [(k, m["bill"].get(k, 0.0)) for k in BILL]
+    kinds = [(k, m.bill.get(k, 0.0)) for k in BILL]
     bill = join(*(tag("span", f"{w(f'bill_{k}')} {form.integer(v)}") for k, v in kinds if v))
-    seconds = m.get("seconds")
-    p50, p95 = seconds or m["time"]
-    clock = form.seconds if seconds else form.integer
+    p50, p95 = m.seconds or m.time
+    clock = form.seconds if m.seconds else form.integer
     timing = [clock(p50), w("latency_value", p95=clock(p95))]
-    if not seconds:
+    if not m.seconds:
         timing[1] += f" ({w('token_time')})"
-    memory = form.bytes(m.get("kv_bytes"))
-    weights = m.get("weight_bytes")
+    memory = form.bytes(m.kv_bytes)
     return [
         name,
         _accuracy(c, m),
-        number(form.points(loss["value"]), form.points_range(loss["low"], loss["high"]))
-        if loss
+        number(form.points(found.loss.value), form.points_range(found.loss.low, found.loss.high))
+        if found
         else number("–"),
-        number(form.percent(m.get("truncated")), in_loops(c, m)),
-        number(form.percent(m.get("confident_wrong"))),
-        number(form.decimal(m.get("ece"), 3)),
-        number(form.integer(r.tokens), form.ratio(ratio["value"]) if ratio else None),
+        number(form.percent(m.truncated), in_loops(c, m.looped)),
+        number(form.percent(m.confident_wrong)),
+        number(form.decimal(m.ece, 3)),
+        number(form.integer(r.tokens), form.ratio(found.token_ratio.value) if found else None),
         tag("td.bill", bill),
-        number(form.scaled(m.get("flops")), _share(c, found.get("flops_ratio"))),
-        number(memory, w("memory_value", weights=form.bytes(weights)) if weights else None),
+        number(form.scaled(m.flops), _share(c, found.flops_ratio if found else None)),
+        number(memory, w("memory_value", weights=form.bytes(m.weight_bytes)) if m.weight_bytes else None),
         number(*timing),
-        *([number(form.money(m.get("cost"), c.assumed.currency))] if has_cost else []),
-        number(form.decimal(found.get("aes"), 2)),
+        *([number(form.money(m.cost, c.assumed.currency))] if has_cost else []),
+        number(form.decimal(found.aes if found else None, 2)),
     ]
 
 
-def _accuracy(c: Context, m: Mapping[str, Any]) -> Safe:
+def _accuracy(c: Context, m: Measurement) -> Safe:
     """How often it is right; under it, how often it has no answer at all, which is not right either."""
-    ends, silent = _ends(c, m["accuracy"]), abstains(c, m)
+    ends, silent = _ends(c, m.accuracy), abstains(c, m)
     return tag(
         "td.n",
-        c.form.percent(m["accuracy"]["value"]),
+        c.form.percent(m.accuracy.value),
         tag("small", ends),
         tag("small", silent) if silent else None,
     )
@@ -183,11 +176,11 @@ def _share(c: Context, ratio: float | None) -> str | None:
     return None if ratio is None else c.form.ratio(ratio)
 
 
-def _ends(c: Context, interval: Mapping[str, Any]) -> str:
-    return c.form.percents(interval["low"], interval["high"])
+def _ends(c: Context, interval: Interval) -> str:
+    return c.form.percents(interval.low, interval.high)
 
 
-def _spread(c: Context, pair: Any) -> str:
+def _spread(c: Context, pair: tuple[float, float] | None) -> str:
     if not pair:
         return "–"
     return f"p50 {c.form.seconds(pair[0])}, p95 {c.form.seconds(pair[1])}"

@@ -15,6 +15,7 @@ from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.loops import loop_in
 from karui.core.outcome import Outcome, Outcomes, Throughput
 from karui.core.plan import Plan
+from karui.core.reasons import not_replayable
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.runners.replay_question import Orders, Play
@@ -241,7 +242,7 @@ def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
     try:
         return replay.outcomes(plan)
     except KaruiError as error:
-        return Rejected(plan.id, plan.label, error.what + (f" {error.why}" if error.why else ""))
+        return Rejected(plan.id, plan.label, not_replayable(error))
 
 
 _forked: tuple[Callable[[Plan], Outcomes | Rejected], Sequence[Plan]] | None = None

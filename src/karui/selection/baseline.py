@@ -12,9 +12,10 @@ evidence:
 
 from collections.abc import Sequence
 
-from karui.core.failure import BaselineFailure
+from karui.core.failure import BaselineFailure, FailureKind
 from karui.core.recording import Recording
-from karui.measure.intervals import Interval, wilson
+from karui.core.study import Interval
+from karui.measure.intervals import wilson
 from karui.selection.chance import chance
 from karui.selection.reasons import examples, reasons
 
@@ -38,7 +39,7 @@ def examine(recording: Recording, floor: float) -> BaselineFailure | None:
     shares = [n / len(q.traces) for n, q in zip(right, asked, strict=True)]
     guessing = chance(recording)
     kind = _kind(shares, floor, guessing)
-    if not kind:
+    if kind is None:
         return None
     shown = wilson(sum(shares), len(shares))
     return BaselineFailure(
@@ -51,22 +52,22 @@ def examine(recording: Recording, floor: float) -> BaselineFailure | None:
         questions=len(asked),
         replies=sum(len(q.traces) for q in asked),
         right=sum(right),
-        reasons=reasons(recording, near_chance=kind == "near chance"),
+        reasons=reasons(recording, near_chance=kind is FailureKind.NEAR_CHANCE),
         examples=examples(recording),
     )
 
 
-def _kind(shares: Sequence[float], floor: float, guessing: float | None) -> str:
-    """Returns which rule says that a baseline with these shares right fails; "" where none does."""
+def _kind(shares: Sequence[float], floor: float, guessing: float | None) -> FailureKind | None:
+    """Returns which rule says that a baseline with these shares right fails; None where none does."""
     total = sum(shares)
     if not total:
-        return "none right"
+        return FailureKind.NONE_RIGHT
     found = wilson(total, len(shares), _ONE_SIDED)
     if found.value < floor and found.high < PLAUSIBLE:
-        return "below floor"
+        return FailureKind.BELOW_FLOOR
     if guessing is not None and _guessed(wilson(total, len(shares)), guessing):
-        return "near chance"
-    return ""
+        return FailureKind.NEAR_CHANCE
+    return None
 
 
 def _guessed(found: Interval, guessing: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from karui.core.failure import FailedReply, Reason
+from karui.core.failure import Cause, FailedReply, LikelyCause
 from karui.core.loops import loop_in
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace
@@ -30,25 +30,25 @@ class _Reply:
     trace: Trace
 
     @cached_property
-    def shows(self) -> tuple[str, ...]:
+    def shows(self) -> tuple[Cause, ...]:
         """The reasons that it speaks for, the most telling first."""
         trace = self.trace
         found = []
         if trace.end is End.TRUNCATED:
-            found.append("truncated")
+            found.append(Cause.TRUNCATED)
         elif not trace.text.strip() and trace.answer is None:
-            found.append("empty")
+            found.append(Cause.EMPTY)
         elif self._holds_reference():
-            found.append("unmatched")
+            found.append(Cause.UNMATCHED)
         elif trace.answer is None:
-            found.append("unread")
+            found.append(Cause.UNREAD)
         elif _stands_in(trace.answer, self.question.reference):
-            found.append("partial")
+            found.append(Cause.PARTIAL)
         if loop_in(trace.thinking) or loop_in(trace.text):
-            found.append("loops")
+            found.append(Cause.LOOPS)
         if trace.thinking_tokens <= EMPTY:
-            found.append("unthought")
-        return tuple(found) or ("wrong",)
+            found.append(Cause.UNTHOUGHT)
+        return tuple(found) or (Cause.WRONG,)
 
     def _holds_reference(self) -> bool:
         """Whether the reference stands in the reply as a word or number of its own.
@@ -61,7 +61,7 @@ class _Reply:
         return _stands_in(self.question.reference, self.trace.text)
 
 
-def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason, ...]:
+def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[LikelyCause, ...]:
     """Returns the likely reasons why a recording's replies are wrong, the one with the most evidence first.
 
     Args:
@@ -72,33 +72,34 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[Reason,
     manifest = recording.manifest
     counts = Counter(code for reply in wrong for code in reply.shows)
     details = {
-        "truncated": str(manifest.sampling.max_tokens),
-        "unread": manifest.verifier,
-        "unmatched": manifest.verifier,
-        "partial": manifest.verifier,
+        Cause.TRUNCATED: str(manifest.sampling.max_tokens),
+        Cause.UNREAD: manifest.verifier,
+        Cause.UNMATCHED: manifest.verifier,
+        Cause.PARTIAL: manifest.verifier,
     }
     replies = sum(len(q.traces) for q in recording.questions)
     least = max(1.0, _LEAST * len(wrong))
-    found = [Reason(code, n, replies, details.get(code, "")) for code, n in counts.items() if n >= least]
+    found = [LikelyCause(code, n, replies, details.get(code, "")) for code, n in counts.items() if n >= least]
     found += _alike(recording)
     if late := manifest.timeouts:
-        found.append(Reason("timeouts", late, max(late, replies), manifest.verifier))
-    found.sort(key=lambda r: (r.code == "wrong", -r.count / r.of))
+        found.append(LikelyCause(Cause.TIMEOUTS, late, max(late, replies), manifest.verifier))
+    found.sort(key=lambda r: (r.code is Cause.WRONG, -r.count / r.of))
     if near_chance:
         read = sum(t.answer is not None for t in recording.traces())
         found.insert(
-            sum(r.count > r.of / 2 and r.code != "wrong" for r in found), Reason("guessing", read, replies)
+            sum(r.count > r.of / 2 and r.code is not Cause.WRONG for r in found),
+            LikelyCause(Cause.GUESSING, read, replies),
         )
     name = embedded(manifest.model.name)
     if name and manifest.task.partition(":")[0] != "mini":
-        found.insert(0, Reason("embedded", len(wrong), replies, name))
+        found.insert(0, LikelyCause(Cause.EMBEDDED, len(wrong), replies, name))
     return tuple(found)
 
 
 def examples(recording: Recording) -> tuple[FailedReply, ...]:
     """Returns up to three wrong replies, of different questions, each for another reason where there are."""
     chosen: dict[str, _Reply] = {}
-    seen: Counter[str] = Counter()
+    seen: Counter[Cause] = Counter()
     wrong = list(_wrong(recording))
     while len(chosen) < _SHOWN:
         left = [r for r in wrong if r.question.id not in chosen]
@@ -117,7 +118,7 @@ def _wrong(recording: Recording) -> Iterator[_Reply]:
                 yield _Reply(question, trace)
 
 
-def _alike(recording: Recording) -> Iterator[Reason]:
+def _alike(recording: Recording) -> Iterator[LikelyCause]:
     """Yields the answer that stands in at least half of the replies, to questions with other answers."""
     given: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
@@ -128,7 +129,7 @@ def _alike(recording: Recording) -> Iterator[Reason]:
                 given.setdefault(trace.answer, set()).add(question.reference)
     for answer, count in counts.most_common(1):
         if count >= _ALIKE * counts.total() and len(given[answer]) >= _ALIKE_QUESTIONS:
-            yield Reason("alike", count, counts.total(), answer)
+            yield LikelyCause(Cause.ALIKE, count, counts.total(), answer)
 
 
 def _shown(reply: _Reply, instruction: str) -> FailedReply:
@@ -141,7 +142,7 @@ def _shown(reply: _Reply, instruction: str) -> FailedReply:
         thinking=thinking,
         read=trace.answer,
         reference=reply.question.reference,
-        end=str(trace.end),
+        end=trace.end,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
+from karui.core.reasons import not_replayable
 from karui.core.request import Reply
 from karui.core.technique import Family, Knob, Technique
 
@@ -109,7 +110,7 @@ def search_space(
             refuse(plan)
         except KaruiError as error:
             label = " + ".join(map(str, chosen))
-            refused[label] = Rejected("", label, error.what + (f" {error.why}" if error.why else ""))
+            refused[label] = Rejected("", label, not_replayable(error))
         else:
             plans[plan.id] = plan
     return SearchSpace(tuple(plans.values()), tuple(refused.values()))

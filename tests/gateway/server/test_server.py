@@ -298,7 +298,7 @@ def test_a_choice_from_its_files(tmp_path):
     with pytest.raises(InputError, match="no plan to serve"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
-    with pytest.raises(InputError, match="is no choice"):
+    with pytest.raises(InputError, match="is not JSON"):
         Deployment.load(tmp_path)
 
 
