@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from karui.codec.values import decode, encode
 from karui.core.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
-from karui.report.study import plain
 from karui.selection.baseline import examine
 from karui.selection.chance import chance
 from karui.testing.synthetic import synthetic
@@ -206,7 +206,7 @@ def test_a_failure_survives_its_file():
         {}, "t", "", False, Rule(), [], "p", "full thinking", "fix", "baseline", 20, 0, 1.0, 149, (), (), 0
     )
     kept = replace(choice, failure=failure)
-    assert Choice.from_dict(plain(kept.as_dict())) == kept
+    assert decode(Choice, encode(kept)) == kept
 
 
 @pytest.mark.parametrize(

@@ -32,19 +32,22 @@ def encode(value: Any) -> Any:
     """Returns a value as JSON knows it: dictionaries, lists, strings, finite numbers, booleans and None."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: encode(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Enum):
-        return value.value
     if isinstance(value, Mapping):
         return {str(encode(k)): encode(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [encode(v) for v in value]
     if isinstance(value, set | frozenset):
         return sorted(map(encode, value))
-    if hasattr(value, "item") and not isinstance(value, str):
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a single value as JSON knows it."""
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "item"):
         value = value.item()  # a number of numpy's
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def decode(kind: type[T], value: Any, where: str = "") -> T:
@@ -63,29 +66,33 @@ def decode(kind: type[T], value: Any, where: str = "") -> T:
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin is not None:
+        return _collection(origin, get_args(kind), value, where)
     if kind is Any:
         return value
-    origin, of = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _dataclass(kind, value, where)
+    return _enum(kind, value, where) if issubclass(kind, Enum) else _as(kind, value, where)
+
+
+def _collection(origin: Any, of: tuple[Any, ...], value: Any, where: str) -> Any:
     if origin in {Union, UnionType}:
         return _union(of, value, where)
     if origin is tuple:
         return _tuple(of, value, where)
-    if origin in {list, frozenset}:
-        return origin(_decode(of[0], v, f"{where}[{n}]") for n, v in enumerate(_as(list, value, where)))
-    if origin is not None and issubclass(origin, Mapping):
-        return {
-            _key(of[0], k, where): _decode(of[1], v, f"{where}.{k}")
-            for k, v in _as(dict, value, where).items()
-        }
-    if is_dataclass(kind):
-        return _dataclass(kind, value, where)
-    if issubclass(kind, Enum):
-        try:
-            return kind(value)
-        except ValueError:
-            known = ", ".join(str(e.value) for e in kind)
-            raise Misfit(f"{where} is {value!r}, none of {known}", unknown=True) from None
-    return _as(kind, value, where)
+    if issubclass(origin, Mapping):
+        items = _as(dict, value, where).items()
+        return {_key(of[0], k, where): _decode(of[1], v, f"{where}.{k}") for k, v in items}
+    return origin(_decode(of[0], v, f"{where}[{n}]") for n, v in enumerate(_as(list, value, where)))
+
+
+def _enum(kind: Any, value: Any, where: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(str(e.value) for e in kind)
+        raise Misfit(f"{where} is {value!r}, none of {known}", unknown=True) from None
 
 
 def _union(of: tuple[Any, ...], value: Any, where: str) -> Any:

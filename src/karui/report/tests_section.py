@@ -46,8 +46,10 @@ def section(c: Context) -> Safe:
                 tag(
                     "td.reason",
                     tag("span.role", w("chosen"))
-                    if chosen or t.reason is None
-                    else reason(w, form, t.reason),
+                    if chosen
+                    else reason(w, form, t.reason)
+                    if t.reason
+                    else "",
                 ),
             ]
         )
