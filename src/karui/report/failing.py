@@ -1,13 +1,9 @@
 """A baseline that fails, in words: how badly, why in all likelihood, and some of its replies."""
 
-from collections.abc import Sequence
-
 from karui.core.failure import BaselineFailure, FailedReply
 from karui.core.trace import End
-from karui.html.markup import Safe, tag
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
-from karui.report.context import Context
 from karui.selection.baseline import PLAUSIBLE
 
 MOST = 4
@@ -57,27 +53,15 @@ def told(w: Translator, reply: FailedReply) -> list[tuple[str, str]]:
     ]
 
 
-def reasons(c: Context, failed: BaselineFailure) -> Safe:
-    """Returns the likely reasons, for the first screen."""
-    items = [tag("li", tag("b", why), " ", cure) for why, cure in likely(c.words, c.form, failed)[:MOST]]
-    return tag("section.reasons", tag("h2", c.words("likely")), tag("ol", *items))
+def replies(w: Translator, failed: BaselineFailure) -> list[list[tuple[str, str]]]:
+    """Returns some of its replies as labels and texts, cut to what the first screen has room for."""
+    return [_cut(told(w, reply)) for reply in failed.examples]
 
 
-def replies(c: Context, failed: BaselineFailure) -> Safe:
-    """Returns some of its replies, for the first screen."""
-    w = c.words
-    return tag(
-        "section.replies",
-        tag("h2", w("its_replies"), tag("small", w("its_replies_note"))),
-        *(_reply(told(w, reply)) for reply in failed.examples),
-    )
-
-
-def _reply(lines: Sequence[tuple[str, str]]) -> Safe:
+def _cut(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
     (question, asked), (reply, text), *short = lines
-    shown = [
+    return [
         (question, asked if len(asked) <= _ASKED else f"{asked[:_ASKED].rstrip()}…"),
         (reply, text if len(text) <= _SAID else f"…{text[-_SAID:].lstrip()}"),
         *short,
     ]
-    return tag("dl.reply", *(tag("div", tag("dt", label), tag("dd", said)) for label, said in shown))

@@ -1,31 +1,30 @@
 """What was trained: how it learned, what that took, and which questions it was judged on."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from karui.core.study import Made, Study
 from karui.core.study.learning import Training
-from karui.html.markup import Safe, join, number, table, tag
 from karui.report.context import Context
-from karui.report.learning_curve_chart import Panel, draw, panels
+from karui.report.learning_curve_chart import Curve, Panel, panels
+from karui.report.render import Table, heads, label, number, render
 
-_KEY = ("held", "learned", "kept", "least")
 _KEPT = {"curve_accuracy": "held_accuracy", "curve_tokens": "held_tokens"}
 
 
-def section(c: Context) -> Safe | None:
+def section(c: Context) -> Markup | None:
     """Returns the learning curves with what each training took; None where nothing was trained."""
     entries = taught(c.study)
     if not entries:
         return None
-    w = c.words
-    return tag(
-        "section",
-        tag("h2", w("learning")),
-        tag("p.note", " ".join(notes(c))),
-        _table(c, entries),
-        tag("p.key", *(tag(f"span.{name}", w(f"curve_{name}")) for name in _KEY)),
-        *(_figure(c, label, training) for label, _, training in entries),
-        id="s-learning",
+    rows = [[label(name), *map(number, facts(c, made, training))] for name, made, training in entries]
+    return render(
+        c,
+        "learning",
+        note=" ".join(notes(c)),
+        shown=Table(c.words("learning"), heads(*head(c)), rows),
+        figures=[_Figure.of(c, name, training) for name, _, training in entries],
     )
 
 
@@ -107,33 +106,38 @@ def head(c: Context) -> list[str]:
     ]
 
 
-def _table(c: Context, entries: Sequence[tuple[str, Made, Training]]) -> Safe:
-    rows: list[list[object]] = [
-        [tag("td.plan", tag("code", label)), *(number(cell) for cell in facts(c, made, training))]
-        for label, made, training in entries
-    ]
-    return table(list(head(c)), rows, caption=c.words("learning"))
+@dataclass(frozen=True)
+class _Figure:
+    """The learning curves of one training.
+
+    Attributes:
+        label: Its techniques.
+        said: What has to be known of it, "" for nothing.
+        curves: One small picture for each figure that was watched.
+    """
+
+    label: str
+    said: str
+    curves: list[Curve]
+
+    @staticmethod
+    def of(c: Context, name: str, training: Training) -> "_Figure":
+        kept = training.kept_step
+        said = [c.words("unwatched", why=training.unwatched)] if training.unwatched else []
+        if kept is not None and kept != training.last_step:
+            said.append(c.words("kept_step", n=c.form.integer(kept)))
+        if training.skipped:
+            said.append(c.words("skipped_steps", n=c.form.integer(training.skipped)))
+        if training.resumed:
+            said.append(c.words("resumed_step", n=c.form.integer(training.resumed)))
+        drawn = [
+            Curve.of(c, panel, kept=kept, least=_least(panel, training)) for panel in panels(training.points)
+        ]
+        return _Figure(name, " ".join(said), drawn)
 
 
-def _figure(c: Context, label: str, training: Training) -> Safe:
-    kept = training.kept_step
-    drawn = [_drawn(c, panel, training) for panel in panels(training.points)]
-    said = [c.words("unwatched", why=training.unwatched)] if training.unwatched else []
-    if kept is not None and kept != training.last_step:
-        said.append(c.words("kept_step", n=c.form.integer(kept)))
-    if training.skipped:
-        said.append(c.words("skipped_steps", n=c.form.integer(training.skipped)))
-    if training.resumed:
-        said.append(c.words("resumed_step", n=c.form.integer(training.resumed)))
-    return tag(
-        "figure.learning",
-        tag("figcaption", tag("code", label), tag("small", " ".join(said)) if said else None),
-        tag("div.curves", join(*drawn)),
-    )
-
-
-def _drawn(c: Context, panel: Panel, training: Training) -> Safe:
-    least = None
-    if panel.name == "curve_accuracy" and panel.ends and training.margin is not None:
-        least = max(0.0, panel.ends[0] - training.margin)
-    return draw(c, panel, kept=training.kept_step, least=least)
+def _least(panel: Panel, training: Training) -> float | None:
+    """Returns the accuracy at which the training would have ended; None where there is no such limit."""
+    if panel.name != "curve_accuracy" or not panel.ends or training.margin is None:
+        return None
+    return max(0.0, panel.ends[0] - training.margin)

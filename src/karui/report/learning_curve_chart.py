@@ -1,13 +1,11 @@
 """A learning curve drawn by hand: one small picture for each figure that a training watched."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from karui.core.study.learning import CurvePoint
-from karui.html.markup import Safe, tag
 from karui.report.context import Context
-
-_LEFT, _RIGHT, _TOP, _BOTTOM, _WIDTH, _HEIGHT = 52.0, 12.0, 26.0, 24.0, 340.0, 176.0
 
 _LEAST_SHARE = 0.2
 """What an axis of shares spans at least."""
@@ -68,74 +66,67 @@ def panels(points: Sequence[CurvePoint]) -> list[Panel]:
     return [p for p in made if p.held or p.learned]
 
 
-def draw(c: Context, panel: Panel, *, kept: float | None = None, least: float | None = None) -> Safe:
-    """Returns one picture.
+@dataclass(frozen=True)
+class Curve:
+    """One picture, in the coordinates of its SVG.
 
-    Args:
-        c: The report.
-        panel: What to draw.
-        kept: Step whose weights were kept, where these are not the last.
-        least: Value below which the training would have ended.
+    Attributes:
+        title: What is drawn.
+        said: Its first and last value in words, "" where it was not watched.
+        steps: What stands at the end of the axis of steps.
+        marks: Height and text of every line of the grid.
+        held: Places on the questions held back.
+        learned: Places on what was learned from.
+        kept: Where the weights were kept; None where these are the last.
+        least: Height of the value below which the training would have ended; None where there was none.
     """
-    every = [*panel.held, *panel.learned]
-    last = max(step for step, _ in every) or 1.0
-    low, high = _range([v for _, v in every] + ([least] if least is not None else []), panel)
 
-    def x(step: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / last
+    title: str
+    said: str
+    steps: str
+    marks: list[tuple[float, str]]
+    held: list[tuple[float, float]]
+    learned: list[tuple[float, float]]
+    kept: float | None
+    least: float | None
+    width: ClassVar[int] = 340
+    height: ClassVar[int] = 176
+    left: ClassVar[int] = 52
+    right: ClassVar[int] = 328
+    top: ClassVar[int] = 26
+    bottom: ClassVar[int] = 152
 
-    def y(value: float) -> float:
-        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (high - value) / (high - low)
+    @staticmethod
+    def of(c: Context, panel: Panel, *, kept: float | None = None, least: float | None = None) -> "Curve":
+        """Returns one picture.
 
-    marks = [low, (low + high) / 2, high]
-    grid = [
-        tag("line.grid", x1=f"{_LEFT}", x2=f"{_WIDTH - _RIGHT}", y1=_at(y(v)), y2=_at(y(v))) for v in marks
-    ]
-    labels = [
-        tag("text", panel.shown(c, v), x=f"{_LEFT - 6}", y=_at(y(v) + 4), text_anchor="end") for v in marks
-    ]
-    title = f"{c.words(panel.name)}"
-    said = ""
-    if panel.ends:
-        said = f"{panel.shown(c, panel.ends[0])} → {panel.shown(c, panel.ends[1])}"
-    return tag(
-        "svg.curve",
-        tag("text.title", title, x=f"{_LEFT}", y="14"),
-        tag("text.said", said, x=f"{_WIDTH - _RIGHT}", y="14", text_anchor="end") if said else None,
-        *grid,
-        *labels,
-        tag("text", "0", x=f"{_LEFT}", y=f"{_HEIGHT - 6}", text_anchor="middle"),
-        tag(
-            "text",
-            c.words("curve_steps", n=c.form.integer(last)),
-            x=f"{_WIDTH - _RIGHT}",
-            y=f"{_HEIGHT - 6}",
-            text_anchor="end",
-        ),
-        tag("line.least", x1=f"{_LEFT}", x2=f"{_WIDTH - _RIGHT}", y1=_at(y(least)), y2=_at(y(least)))
-        if least is not None
-        else None,
-        tag("line.kept", x1=_at(x(kept)), x2=_at(x(kept)), y1=f"{_TOP}", y2=f"{_HEIGHT - _BOTTOM}")
-        if kept is not None
-        else None,
-        _line(panel.learned, x, y, "learned"),
-        _line(panel.held, x, y, "held"),
-        *(tag("circle.held", cx=_at(x(step)), cy=_at(y(value)), r="3") for step, value in panel.held),
-        viewBox=f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}",
-        role="img",
-        aria_label=f"{title} {said}".strip(),
-    )
+        Args:
+            c: The report.
+            panel: What to draw.
+            kept: Step whose weights were kept, where these are not the last.
+            least: Value below which the training would have ended.
+        """
+        every = [*panel.held, *panel.learned]
+        last = max(step for step, _ in every) or 1.0
+        low, high = _range([v for _, v in every] + ([least] if least is not None else []), panel)
 
+        def x(step: float) -> float:
+            return round(Curve.left + (Curve.right - Curve.left) * step / last, 1)
 
-def _line(
-    values: Sequence[tuple[float, float]],
-    x: Callable[[float], float],
-    y: Callable[[float], float],
-    name: str,
-) -> Safe | None:
-    if len(values) < 2:
-        return None
-    return tag(f"polyline.{name}", points=" ".join(f"{_at(x(s))},{_at(y(v))}" for s, v in values))
+        def y(value: float) -> float:
+            return round(Curve.top + (Curve.bottom - Curve.top) * (high - value) / (high - low), 1)
+
+        ends = panel.ends
+        return Curve(
+            title=c.words(panel.name),
+            said=f"{panel.shown(c, ends[0])} → {panel.shown(c, ends[1])}" if ends else "",
+            steps=c.words("curve_steps", n=c.form.integer(last)),
+            marks=[(y(v), panel.shown(c, v)) for v in (low, (low + high) / 2, high)],
+            held=[(x(step), y(value)) for step, value in panel.held],
+            learned=[(x(step), y(value)) for step, value in panel.learned],
+            kept=None if kept is None else x(kept),
+            least=None if least is None else y(least),
+        )
 
 
 def _range(values: Sequence[float], panel: Panel) -> tuple[float, float]:
@@ -155,7 +146,3 @@ def _range(values: Sequence[float], panel: Panel) -> tuple[float, float]:
     elif min(values) >= 0:
         low = max(0.0, low)
     return (0.0 if panel.zero else low), high
-
-
-def _at(value: float) -> str:
-    return f"{value:.1f}"

@@ -1,21 +1,23 @@
 """Where thinking goes wrong, by model and format: cut, in a loop, or right earlier and lost it."""
 
+from markupsafe import Markup
+
 from karui.core.study import Interval, Measurement, Misbehaviour, ModelVersion
-from karui.html.markup import Safe, number, table, tag
 from karui.report.context import Context
+from karui.report.render import Cell, Table, heads, number, render
 
 _SHOWN = 0.0005
 """A share below this is shown as 0.0%."""
 
 
-def section(c: Context) -> Safe | None:
+def section(c: Context) -> Markup | None:
     """Returns a row for every model and format; None where the study kept nothing of the kind."""
     entries = c.study.misbehaviour
     if not entries:
         return None
-    w, form = c.words, c.form
+    w = c.words
     several = len(entries) > 1
-    head: list[object] = [
+    head = heads(
         w("model"),
         w("Accuracy"),
         w("truncated"),
@@ -24,33 +26,26 @@ def section(c: Context) -> Safe | None:
         w("lost"),
         *([w("lost_rise")] if several else []),
         w("lost_of_wrong"),
-    ]
-    rows: list[list[object]] = []
-    for entry in entries:
-        accuracy, looped, lost, rise = entry.accuracy, entry.looped, entry.lost, entry.lost_rise
-        worse = rise is not None and rise.low > 0
-        rows.append(
-            [
-                tag("td.plan", tag("code", label(c, entry))),
-                number(form.percent(accuracy.value), _ends(c, accuracy)),
-                number(form.percent(entry.truncated)),
-                number(form.percent(looped.value), _ends(c, looped))
-                if looped
-                else number("–", w("loops_unknown")),
-                number(form.percent(entry.loop_tokens)),
-                number(form.percent(lost.value), _ends(c, lost)) if lost else number("–", w("lost_unknown")),
-                *([_risen(c, rise, worse=worse)] if several else []),
-                number(form.percent(entry.lost_of_wrong)),
-            ]
-        )
-    return tag(
-        "section",
-        tag("h2", w("misbehaviour")),
-        tag("p", w("misbehaviour_lead")),
-        tag("p.note", note(c)),
-        table(head, rows, caption=w("misbehaviour")),
-        id="s-misbehaviour",
     )
+    shown = Table(w("misbehaviour"), head, [_row(c, entry, several=several) for entry in entries])
+    lead = w("misbehaviour_lead")
+    return render(
+        c, "plain", name="misbehaviour", lead=lead, note=note(c), tables=[shown], below=(), folded=None
+    )
+
+
+def _row(c: Context, entry: Misbehaviour, *, several: bool) -> list[Cell]:
+    w, form, looped, lost = c.words, c.form, entry.looped, entry.lost
+    return [
+        Cell(label(c, entry), css="plan", code=True),
+        number(form.percent(entry.accuracy.value), _ends(c, entry.accuracy)),
+        number(form.percent(entry.truncated)),
+        number(form.percent(looped.value), _ends(c, looped)) if looped else number("–", w("loops_unknown")),
+        number(form.percent(entry.loop_tokens)),
+        number(form.percent(lost.value), _ends(c, lost)) if lost else number("–", w("lost_unknown")),
+        *([_risen(c, entry.lost_rise)] if several else []),
+        number(form.percent(entry.lost_of_wrong)),
+    ]
 
 
 def rows(c: Context) -> tuple[list[str], list[list[str]]]:
@@ -112,12 +107,11 @@ def abstains(c: Context, measured: Measurement) -> str | None:
     return c.words("abstains", share=c.form.percent(share)) if share >= _SHOWN else None
 
 
-def _risen(c: Context, rise: Interval | None, *, worse: bool) -> Safe:
+def _risen(c: Context, rise: Interval | None) -> Cell:
     if rise is None:
         return number("–")
-    shown = c.form.points(rise.value, sign=True)
     ends = c.form.points_range(rise.low, rise.high)
-    return tag("td", shown, tag("small", ends), class_="n over" if worse else "n")
+    return Cell(c.form.points(rise.value, sign=True), (ends,), "n over" if rise.low > 0 else "n")
 
 
 def _ends(c: Context, interval: Interval) -> str:

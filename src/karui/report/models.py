@@ -3,59 +3,60 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from karui.core.study import ModelProfile, ModelVersion
-from karui.html.markup import Safe, join, number, table, tag
+from markupsafe import Markup
+
+from karui.core.study import KindFigures, ModelProfile, ModelVersion
 from karui.report import misbehaviour
 from karui.report.context import Context
 from karui.report.misbehaviour import label
+from karui.report.render import Cell, Table, heads, number, render
+from karui.report.tables import loss_cell
 
 _NO_SAVING = 0.9
 """A format whose loaded weights are more than this share of the parent's saves nothing at run time."""
 
 
-def section(c: Context) -> Safe | None:
+def section(c: Context) -> Markup | None:
     """Returns the table of every model on every axis; None where the study is about one model."""
     entries = c.study.models
     if len(entries) < 2:
         return None
-    w = c.words
     weighed = [e.weight for e in entries if e.weight]
     machine = weighed[0].machine if weighed else c.study.manifest.machine
-    return tag(
-        "section",
-        tag("h2", w("models")),
-        tag("p.note", w("models_note", machine=machine)),
-        resources(c, entries),
-        *(tag("p", line) for line in (*fastest(c, entries), screening(c)) if line),
-        _kinds(c, entries),
-        id="s-models",
+    below = [line for line in (*fastest(c, entries), screening(c)) if line]
+    return render(
+        c,
+        "plain",
+        name="models",
+        lead="",
+        note=c.words("models_note", machine=machine),
+        tables=[resources(c, entries)],
+        below=below,
+        folded=_kinds(c, entries),
     )
 
 
-def resources(c: Context, entries: Sequence[ModelVersion]) -> Safe:
+def resources(c: Context, entries: Sequence[ModelVersion]) -> Table:
     """Returns one row per model."""
     w = c.words
     counts = _counts(entries)
-    head: list[object] = [
+    head = heads(
         w("model"),
         w("Accuracy"),
         w("loss"),
         w("lost"),
-        tag("th", w("thinking_tokens"), tag("small", w("against_baseline")), scope="col"),
+        Cell(w("thinking_tokens"), (w("against_baseline"),)),
         w("parameters"),
         w("on_disk"),
         w("loaded"),
         w("process"),
         w("kv_token"),
         w("flops_token"),
-        *(
-            tag("th", w("tokens_per_second"), tag("small", w("side_by_side", n=n)), scope="col")
-            for n in counts
-        ),
+        *(Cell(w("tokens_per_second"), (w("side_by_side", n=n),)) for n in counts),
         w("made_in"),
-    ]
+    )
     rows = [_row(c, entry, entries[0], counts) for entry in entries]
-    return table(head, rows, classes="wide", caption=w("models"))
+    return Table(w("models"), head, rows, "wide")
 
 
 def remark(c: Context, entry: ModelVersion, first: ModelVersion) -> str:
@@ -101,34 +102,28 @@ def screening(c: Context) -> str:
     )
 
 
-def _row(c: Context, entry: ModelVersion, first: ModelVersion, counts: Sequence[int]) -> list[object]:
-    w, form = c.words, c.form
-    weight, base = entry.weight, first.weight
+def _row(c: Context, entry: ModelVersion, first: ModelVersion, counts: Sequence[int]) -> list[Cell]:
+    form, weight, base = c.form, entry.weight, first.weight
     m, found, made = entry.measurement, entry.comparison, entry.made
-    said = entry.refused or remark(c, entry, first)
-    kind = join(weight.engine, ", ", weight.dtype) if weight else None
-    out = _screened_out(c, entry)
-    name = tag(
-        "td.plan",
-        tag("code", label(c, entry)),
-        tag("small", kind) if kind else None,
-        tag("small.warn", said) if said else None,
+    name = render(
+        c,
+        "model_name",
+        label=label(c, entry),
+        weight=weight,
+        said=entry.refused or remark(c, entry, first),
     )
+    missing = number("–", _screened_out(c, entry) or c.words("not_recorded"))
+    ends = form.percents(m.accuracy.low, m.accuracy.high) if m else ""
 
-    def against(of: Callable[[ModelProfile], float | None], show: Callable[[float | None], str]) -> Safe:
+    def against(of: Callable[[ModelProfile], float | None], show: Callable[[float | None], str]) -> Cell:
         value, before = (of(w) if w else None for w in (weight, base))
         ratio = form.ratio(value / before) if value and before and entry is not first else None
         return number(show(value), ratio)
 
-    interval = m.accuracy if m else None
     return [
-        name,
-        number(form.percent(interval.value), form.percents(interval.low, interval.high))
-        if interval
-        else number("–", out or w("not_recorded")),
-        number(form.points(found.loss.value), form.points_range(found.loss.low, found.loss.high))
-        if found
-        else number("–"),
+        Cell(name, css="plan"),
+        number(form.percent(m.accuracy.value), ends) if m else missing,
+        loss_cell(c, found),
         _lost(c, entry),
         number(form.integer(m.bill["thinking"]), form.ratio(found.token_ratio.value) if found else None)
         if m
@@ -148,7 +143,7 @@ def _speed(streams: int, weight: ModelProfile) -> float | None:
     return weight.speed.get(streams)
 
 
-def _lost(c: Context, entry: ModelVersion) -> Safe:
+def _lost(c: Context, entry: ModelVersion) -> Cell:
     """How often it was right earlier and lost it, and how much more often than the first model."""
     found = misbehaviour.of(c, entry)
     if found is None or found.lost is None:
@@ -164,34 +159,31 @@ def _screened_out(c: Context, entry: ModelVersion) -> str:
     return ""
 
 
-def _kinds(c: Context, entries: Sequence[ModelVersion]) -> Safe | None:
+def _kinds(c: Context, entries: Sequence[ModelVersion]) -> Table | None:
     """Accuracy by kind: where a lighter model loses, it seldom loses everywhere alike."""
-    w, form = c.words, c.form
+    w = c.words
     measured = [(e, e.measurement.kinds) for e in entries if e.measurement and e.measurement.kinds]
     if len(measured) < 2:
         return None
-    first, kinds = measured[0]
-    head: list[object] = [w("kind"), w("questions"), *(tag("code", label(c, e)) for e, _ in measured)]
-    rows: list[list[object]] = []
-    for kind, before in sorted(kinds.items()):
-        row: list[object] = [tag("th", kind, scope="row"), number(form.integer(before.questions))]
-        for entry, by_kind in measured:
-            here = by_kind.get(kind)
-            value = here.accuracy.value if here else None
-            change = None if value is None else value - before.accuracy.value
-            over = change is not None and -change > c.margin
-            shown = form.points(change, sign=True) if change is not None and entry is not first else None
-            row.append(
-                tag(
-                    "td",
-                    form.percent(value),
-                    tag("small", shown) if shown else None,
-                    class_="n over" if over else "n",
-                )
-            )
-        rows.append(row)
-    title = w("models_kinds")
-    return tag("details", tag("summary", title), table(head, rows, caption=title))
+    _, kinds = measured[0]
+    head = heads(w("kind"), w("questions"), *(Cell(label(c, e), code=True) for e, _ in measured))
+    rows = [
+        [
+            Cell(kind, header=True),
+            number(c.form.integer(before.questions)),
+            *(_of_kind(c, by_kind.get(kind), before, first=not n) for n, (_, by_kind) in enumerate(measured)),
+        ]
+        for kind, before in sorted(kinds.items())
+    ]
+    return Table(w("models_kinds"), head, rows)
+
+
+def _of_kind(c: Context, here: KindFigures | None, before: KindFigures, *, first: bool) -> Cell:
+    if here is None:
+        return number(c.form.percent(None))
+    change = here.accuracy.value - before.accuracy.value
+    notes = () if first else (c.form.points(change, sign=True),)
+    return Cell(c.form.percent(here.accuracy.value), notes, "n over" if -change > c.margin else "n")
 
 
 def _counts(entries: Sequence[ModelVersion]) -> list[int]:

@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from karui.codec.values import encode
 from karui.core.choice import Axis
-from karui.html.markup import Safe, data, join, tag
+from karui.html.markup import data
 from karui.report.context import Context
+from karui.report.render import render
 from karui.report.view_model import AXES, PlanTable, Row
 from karui.selection.best import GROUPS
 
 MEBIBYTE = 1024.0**2
 
 
-def picture(c: Context, board: PlanTable, identity: str, role: str = "") -> Safe:
+def picture(c: Context, board: PlanTable, identity: str, role: str = "") -> Markup:
     """Returns one picture with its controls.
 
     Args:
@@ -21,47 +24,17 @@ def picture(c: Context, board: PlanTable, identity: str, role: str = "") -> Safe
         identity: Unique in the page.
         role: A label that says where the figures come from, "" for the user's own questions.
     """
-    w = c.words
-    if not board.rows:
-        return tag("p", w("picture_none"))
     held = [a for a in AXES if any(r.on(a) is not None for r in board.rows)]
-    axes = [
-        tag(
-            "label",
-            tag("input", type="radio", name=f"axis-{identity}", value=a.value, checked=a == held[0]),
-            tag("span", w(f"axis_{a.value}")),
-        )
-        for a in held
-    ]
-    counts = {g: sum(r.group == g for r in board.rows) for g in GROUPS}
-    legend = [
-        tag(
-            "button",
-            tag("svg.mark", viewBox="-8 -8 16 16", aria_hidden="true", data_shape=g),
-            tag("span", f"{w(f'family_{g}')} "),
-            tag("small", c.form.integer(counts[g])),
-            type="button",
-            aria_pressed="true",
-            data_group=g,
-        )
-        for g in GROUPS[1:]
-        if counts[g]
-    ]
-    zoom = tag("button.zoom", w("zoom"), type="button", aria_pressed="false")
-    return tag(
-        "div.picture",
-        tag(
-            "div.controls",
-            tag("div.switch", tag("span.name", w("axis")), *axes, role="radiogroup", aria_label=w("axis")),
-            tag("div.legend", *legend, zoom, role="group", aria_label=w("families_shown")),
-        ),
-        tag("p.source", role) if role else None,
-        tag(
-            "div.canvas", tag("noscript", w("no_script")), tabindex="0", role="group", aria_label=w("picture")
-        ),
-        tag("div.detail", aria_live="polite"),
-        data(f"data-{identity}", picture_data(c, board, held)),
-        id=identity,
+    counts = {g: sum(r.group == g for r in board.rows) for g in GROUPS[1:]}
+    return render(
+        c,
+        "picture",
+        board=board,
+        identity=identity,
+        source=role,
+        axes=[(a.value, c.words(f"axis_{a.value}")) for a in held],
+        legend=[(group, count) for group, count in counts.items() if count],
+        data=data(f"data-{identity}", picture_data(c, board, held)),
     )
 
 
@@ -133,13 +106,6 @@ def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
-def section(c: Context) -> Safe:
+def section(c: Context) -> Markup:
     """Returns the picture of the user's own questions."""
-    w = c.words
-    return tag(
-        "section",
-        tag("h2", w("picture")),
-        tag("p.note", w("picture_note")),
-        join(picture(c, c.board, "picture")),
-        id="s-picture",
-    )
+    return render(c, "picture_section", picture=picture(c, c.board, "picture"))

@@ -1,26 +1,21 @@
 """The shipped recording, kept apart: its figures are about other questions than the user's."""
 
-from karui.html.markup import Safe, tag
+from markupsafe import Markup
+
 from karui.report.context import Context
 from karui.report.pareto_chart import picture
+from karui.report.render import render
 from karui.report.tables import comparison
 from karui.report.view_model import PlanTable, board
 
 
-def section(c: Context) -> Safe | None:
+def section(c: Context) -> Markup | None:
     """Returns the shipped recording's picture and table, None where the study has none."""
-    shipped, w = c.study.shipped, c.words
     made = rows(c)
-    if shipped is None or made is None:
+    if made is None:
         return None
-    return tag(
-        "section.shipped",
-        tag("h2", w("shipped")),
-        tag("p.note", note(c)),
-        picture(c, made, "picture-shipped", w("from_shipped")),
-        comparison(c, made),
-        id="s-shipped",
-    )
+    drawn = picture(c, made, "picture-shipped", c.words("from_shipped"))
+    return render(c, "shipped", note=note(c), picture=drawn, shown=comparison(c, made))
 
 
 def rows(c: Context) -> PlanTable | None:

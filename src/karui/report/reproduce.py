@@ -3,35 +3,25 @@
 import json
 from dataclasses import asdict
 
-from karui.html.markup import Safe, tag
+from markupsafe import Markup
+
 from karui.report.context import Context
+from karui.report.render import render
 
 
-def section(c: Context) -> Safe:
+def section(c: Context) -> Markup:
     """Returns everything that is needed to repeat the study."""
-    w = c.words
-    commands = "\n".join(str(line) for line in c.study.commands)
-    lists = [
-        tag("div", tag("h3", w(name)), tag("dl", *(_line(k, v) for k, v in values)))
-        for name, values in (
+    spec = c.plan.measurement.spec if c.plan else None
+    return render(
+        c,
+        "reproduce",
+        commands="\n".join(c.study.commands),
+        spec=json.dumps(spec, ensure_ascii=False) if spec else "",
+        lists=[
             ("recording_made_with", made_with(c)),
             ("digests", digests(c)),
             ("versions", versions(c)),
-        )
-        if values
-    ]
-    spec = c.plan.measurement.spec if c.plan else None
-    return tag(
-        "section",
-        tag("h2", w("reproduce")),
-        tag("h3", w("commands")) if commands else None,
-        tag("pre.commands", commands) if commands else None,
-        tag("h3", w("plan_spec")) if spec else None,
-        tag("pre.commands", json.dumps(spec, ensure_ascii=False)) if spec else None,
-        tag("div.lists", *lists),
-        tag("h3", w("what_is_what")),
-        tag("p.note", w("what_is_what_note")),
-        id="s-reproduce",
+        ],
     )
 
 
@@ -77,7 +67,3 @@ def versions(c: Context) -> list[tuple[str, str]]:
 def _throughput(c: Context) -> str:
     rate = c.study.manifest.tokens_per_second
     return f"{c.form.integer(rate)} {c.words('unit_tokens_per_second')}" if rate else ""
-
-
-def _line(label: str, value: str) -> Safe:
-    return tag("div", tag("dt", label), tag("dd", tag("code", value)))

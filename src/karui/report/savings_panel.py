@@ -1,12 +1,16 @@
 """The calculation of savings as a panel: results, and every assumption as a field that can be changed."""
 
+from dataclasses import dataclass
 from typing import Any
+
+from markupsafe import Markup
 
 from karui.codec.values import encode
 from karui.core.study.assumptions import MODES
-from karui.html.markup import Safe, data, tag
+from karui.html.markup import data
 from karui.measure.cost import Saving
 from karui.report.context import Context
+from karui.report.render import render
 from karui.report.savings import machine_counts, save_per_machine, save_per_token
 
 UNITS = {
@@ -26,35 +30,24 @@ _MEASURED = {"machine_tokens_per_second", "making_hours"}
 """Numbers that the run itself measured, unless the user stated others."""
 
 
-def panel(c: Context) -> Safe:
+def panel(c: Context) -> Markup:
     """Returns the panel; it works on paper as it stands, and is calculated again when a field changes."""
     w = c.words
     sure = c.decision.name == "adopt" or not c.plan
-    title = tag("h2", w("savings" if sure else "savings_would"))
+    title = w("savings" if sure else "savings_would")
     if c.decision.name == "withdrawn":
-        return tag("section.money", tag("h2", w("savings")), tag("p", w("savings_withdrawn")))
+        return render(c, "savings", modes=(), title=w("savings"), note=w("savings_withdrawn"))
     if c.usage is None:
-        return tag("section.money", title, tag("p", w("no_savings" if not c.plan else "no_ratio")))
-    mode = c.assumed.mode if c.assumed.mode in MODES else MODES[0]
-    choices = [
-        tag(
-            "label",
-            tag("input", type="radio", name="mode", value=m, checked=m == mode),
-            tag("span", w(f"mode_{m}")),
-        )
-        for m in MODES
-    ]
-    switch = tag("div.switch", *choices, role="radiogroup", aria_label=w("mode"))
-    results = [_results(c, m, shown=m == mode) for m in MODES]
-    return tag(
-        "section.money",
-        title,
-        switch,
-        *results,
-        tag("h3", w("assumptions"), tag("button.reset", w("reset"), type="button", hidden=True)),
-        _fields(c, mode),
-        data("savings-data", script_data(c)),
-        id="savings",
+        return render(c, "savings", modes=(), title=title, note=w("no_savings" if not c.plan else "no_ratio"))
+    return render(
+        c,
+        "savings",
+        title=title,
+        mode=c.assumed.mode if c.assumed.mode in MODES else MODES[0],
+        choices=[(m, w(f"mode_{m}")) for m in MODES],
+        modes=[_Result.of(c, m) for m in MODES],
+        fields=_fields(c),
+        data=data("savings-data", script_data(c)),
     )
 
 
@@ -113,70 +106,71 @@ def _texts(c: Context, found: Saving | None) -> dict[str, str]:
     return shown
 
 
-def _results(c: Context, mode: str, *, shown: bool) -> Safe:
-    w = c.words
-    texts = results(c, mode)
-    assert c.usage is not None
-    missing = texts["monthly"] == c.form.money(None, "")
-    lines = [("payback", w("payback")), ("first_year", w("first_year"))]
-    if "earned_back" in texts:
-        lines.insert(0, ("earned_back", w("earned_back")))
-    if mode == "machine":
-        lines.append(("machines", w("machines_needed")))
-    rows = [
-        tag("div", tag("dt", label), tag("dd.n", texts.get(key, "–"), data_out=key)) for key, label in lines
-    ]
-    level = c.plan.comparison.token_ratio.level if c.plan else 0.95
-    note = w(
-        f"range_note_{mode}",
-        level=c.form.percent(level, 0),
-        ratios=c.form.percents(*c.usage.token_ratio),
-        n=c.form.integer(c.questions),
-    )
-    return tag(
-        "div.result",
-        tag("p.amount", tag("strong", texts["monthly"], data_out="monthly"), tag("span", w("per_month"))),
-        tag("p.hint", w("enter_missing"), data_out="hint", hidden=not missing),
-        tag("dl", *rows),
-        tag("p.note", note),
-        data_mode=mode,
-        hidden=not shown,
-    )
+@dataclass(frozen=True)
+class _Result:
+    """The result of one mode.
+
+    Attributes:
+        mode: Which one.
+        texts: Its figures in words, by name.
+        lines: Names and labels of those below the amount.
+        missing: Whether an assumption is missing.
+        note: What the range rests on.
+    """
+
+    mode: str
+    texts: dict[str, str]
+    lines: list[tuple[str, str]]
+    missing: bool
+    note: str
+
+    @staticmethod
+    def of(c: Context, mode: str) -> "_Result":
+        assert c.usage is not None
+        w, texts = c.words, results(c, mode)
+        lines = [("payback", w("payback")), ("first_year", w("first_year"))]
+        if "earned_back" in texts:
+            lines.insert(0, ("earned_back", w("earned_back")))
+        if mode == "machine":
+            lines.append(("machines", w("machines_needed")))
+        level = c.plan.comparison.token_ratio.level if c.plan else 0.95
+        note = w(
+            f"range_note_{mode}",
+            level=c.form.percent(level, 0),
+            ratios=c.form.percents(*c.usage.token_ratio),
+            n=c.form.integer(c.questions),
+        )
+        return _Result(mode, texts, lines, texts["monthly"] == c.form.money(None, ""), note)
 
 
-def _fields(c: Context, mode: str) -> Safe:
-    w, given = c.words, c.assumed
-    rows = [_field(c, "currency", given.currency, "", MODES)]
+@dataclass(frozen=True)
+class _Field:
+    """One assumption that can be changed."""
+
+    name: str
+    modes: str
+    value: str
+    unit: str
+    origin: str
+    numeric: bool = True
+
+
+def _fields(c: Context) -> list[_Field]:
+    given = c.assumed
+    currency = _Field("currency", " ".join(MODES), given.currency, "", _origin(c, "currency"), numeric=False)
+    rows = [currency]
     for name in dict.fromkeys(name for m in MODES for name in given.asked(m)):
-        modes = tuple(m for m in MODES if name in given.asked(m))
-        rows.append(_field(c, name, given.numbers[name], w(UNITS[name]), modes))
-    return tag("div.fields", *(row for row in rows), data_current=mode)
+        value = given.numbers[name]
+        modes = " ".join(m for m in MODES if name in given.asked(m))
+        shown = "" if value is None else f"{value:,.10g}"
+        rows.append(_Field(name, modes, shown, c.words(UNITS[name]), _origin(c, name)))
+    return rows
 
 
-def _field(c: Context, name: str, value: str | float | None, unit: str, modes: tuple[str, ...]) -> Safe:
-    text = isinstance(value, str)
+def _origin(c: Context, name: str) -> str:
+    """Returns where an assumption comes from: "stated", "measured" or "assumption"."""
     if name in c.assumed.stated:
-        origin = "stated"
-    elif name in _MEASURED and value is not None:
-        origin = "measured"
-    else:
-        origin = "assumption"
-    shown = "" if value is None else value if text else f"{value:,.10g}"
-    return tag(
-        "div.field",
-        tag("label", c.words(name), for_=f"a-{name}"),
-        tag(
-            "input",
-            id=f"a-{name}",
-            name=name,
-            value=shown,
-            type="text",
-            inputmode=None if text else "decimal",
-            size="8",
-            maxlength="12" if text else "20",
-            autocomplete="off",
-        ),
-        tag("span.unit", unit),
-        tag(f"span.origin.{origin}", c.words(origin), data_origin=origin),
-        data_modes=" ".join(modes),
-    )
+        return "stated"
+    if name in _MEASURED and c.assumed.numbers[name] is not None:
+        return "measured"
+    return "assumption"

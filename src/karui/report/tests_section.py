@@ -1,23 +1,27 @@
 """What was tested, in order, and what was rejected, grouped by reason."""
 
-from karui.core.choice import Rejected, Verdict
-from karui.html.markup import Safe, number, table, tag
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from karui.core.choice import Rejected, Tested, Verdict
 from karui.i18n.reasons import reason
 from karui.report import rejected_plans
 from karui.report.context import Context
+from karui.report.render import Cell, Table, heads, label, number, render
 
 MOST = 60
 """Plans listed under one reason in a page."""
 
 
-def section(c: Context) -> Safe:
+def section(c: Context) -> Markup:
     """Returns the order of testing."""
     w, form, choice = c.words, c.form, c.study.choice
-    tested = choice.tested
-    title = tag("h2", w("tested"))
-    if not tested:
-        return tag("section", title, tag("p.note", w("tested_none")), id="s-tested")
-    head: list[object] = [
+    if not choice.tested:
+        return render(
+            c, "plain", name="tested", note=w("tested_none"), lead="", tables=(), below=(), folded=None
+        )
+    head = heads(
         w("place"),
         w("plan"),
         w("verdict"),
@@ -26,76 +30,75 @@ def section(c: Context) -> Safe:
         saving_on(c),
         w("questions_wanted"),
         w("reason"),
-    ]
-    rows: list[list[object]] = []
-    for place, t in enumerate(tested, 1):
-        p, wanted = t.p_value, t.questions_wanted
-        verdict = "not tested" if p is None else t.verdict.value
-        chosen = bool(choice.spec) and t.plan == choice.plan
-        rows.append(
-            [
-                number(str(place)),
-                tag("td.plan", tag("code", t.label)),
-                tag("td", tag("span", w(verdict), class_=f"verdict {_class(verdict)}")),
-                number(form.points(t.loss), form.points_range(t.low, t.high)),
-                number("–" if p is None else _small(c, p)),
-                number(form.percent(t.saving)),
-                number(
-                    "–" if t.verdict is Verdict.CERTIFIED else form.integer(wanted) if wanted else w("never")
-                ),
-                tag(
-                    "td.reason",
-                    tag("span.role", w("chosen"))
-                    if chosen
-                    else reason(w, form, t.reason)
-                    if t.reason
-                    else "",
-                ),
-            ]
-        )
+    )
+    rows = [_row(c, place, t) for place, t in enumerate(choice.tested, 1)]
     shipped = choice.rule.pilot != "questions"
     pilot = w("pilot_shipped") if shipped else w("pilot_questions", n=form.integer(choice.pilot_questions))
     note = f"{w('tested_note', pilot=pilot)} {w('loss')}: {w('bounds', level=c.level)}"
-    return tag("section", title, tag("p.note", note), table(head, rows, caption=w("tested")), id="s-tested")
+    tables = [Table(w("tested"), head, rows)]
+    return render(c, "plain", name="tested", note=note, lead="", tables=tables, below=(), folded=None)
 
 
-def rejected(c: Context) -> Safe:
+def rejected(c: Context) -> Markup:
     """Returns the plans that were not tested, by reason, the commonest first."""
-    w = c.words
-    groups = rejected_plans.by_reason(c)
-    title = tag("h2", w("rejected"))
-    if not groups:
-        return tag("section", title, tag("p.note", w("rejected_none")), id="s-rejected")
-    shown = [_group(c, reason, plans) for reason, plans in groups]
-    return tag("section", title, *shown, id="s-rejected")
+    groups = [_Group.of(c, because, plans) for because, plans in rejected_plans.by_reason(c)]
+    return render(c, "rejected", groups=groups)
 
 
 def saving_on(c: Context) -> str:
     """Returns the heading of the saving, with the axis it is on."""
-    axis = c.study.choice.rule.minimize
-    return c.words("saving", axis=c.words(f"axis_{axis.value}"))
+    return c.words("saving", axis=c.words(f"axis_{c.study.choice.rule.minimize.value}"))
 
 
-def _group(c: Context, reason: str, plans: list[Rejected]) -> Safe:
-    form, w = c.form, c.words
-    items = []
-    for plan in plans[:MOST]:
-        known = plan.loss is not None and plan.saving is not None
-        estimate = (
-            w("rejected_estimate", loss=form.points(plan.loss), saving=form.percent(plan.saving, 0))
-            if known
-            else None
+def _row(c: Context, place: int, t: Tested) -> list[Cell]:
+    w, form, choice = c.words, c.form, c.study.choice
+    verdict = "not tested" if t.p_value is None else t.verdict.value
+    if t.verdict is Verdict.CERTIFIED:
+        wanted = "–"
+    else:
+        wanted = form.integer(t.questions_wanted) if t.questions_wanted else w("never")
+    if choice.spec and t.plan == choice.plan:
+        because: object = render(c, "role", role=w("chosen"))
+    else:
+        because = reason(w, form, t.reason) if t.reason else ""
+    return [
+        number(str(place)),
+        label(t.label),
+        Cell(render(c, "verdict", verdict=verdict)),
+        number(form.points(t.loss), form.points_range(t.low, t.high)),
+        number("–" if t.p_value is None else _small(c, t.p_value)),
+        number(form.percent(t.saving)),
+        number(wanted),
+        Cell(because, css="reason"),
+    ]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Plans that were rejected for one reason."""
+
+    reason: str
+    count: str
+    plans: list[tuple[str, str]]
+    more: str
+
+    @staticmethod
+    def of(c: Context, because: str, plans: list[Rejected]) -> "_Group":
+        left_out = len(plans) - MOST
+        return _Group(
+            because,
+            rejected_plans.count(c, len(plans)),
+            [(plan.label, _estimate(c, plan)) for plan in plans[:MOST]],
+            c.words("and_more", n=c.form.integer(left_out)) if left_out > 0 else "",
         )
-        items.append(tag("li", tag("code", plan.label), " ", tag("small", estimate) if estimate else None))
-    if len(plans) > MOST:
-        items.append(tag("li", w("and_more", n=form.integer(len(plans) - MOST))))
-    head = tag("summary", tag("span.what", reason), tag("small", rejected_plans.count(c, len(plans))))
-    return tag("details.reason", head, tag("ul", *items))
+
+
+def _estimate(c: Context, plan: Rejected) -> str:
+    if plan.loss is None or plan.saving is None:
+        return ""
+    loss, saving = c.form.points(plan.loss), c.form.percent(plan.saving, 0)
+    return c.words("rejected_estimate", loss=loss, saving=saving)
 
 
 def _small(c: Context, p: float) -> str:
     return "< 0.0001" if p < 0.0001 else c.form.decimal(p, 4)
-
-
-def _class(verdict: str) -> str:
-    return verdict.replace(" ", "-")

@@ -1,9 +1,13 @@
 """Traces side by side: what the full model thought, where the plan cut it, and what each answered."""
 
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
 from karui.core.study import Example, Side
-from karui.html.markup import Safe, tag
 from karui.i18n.reasons import action
 from karui.report.context import Context
+from karui.report.render import render
 
 MOST = 40
 """Examples in a page; the JSON report has all."""
@@ -12,85 +16,105 @@ LONGEST = 12_000
 """Characters of one text; longer ones lose their middle."""
 
 
-def section(c: Context) -> Safe:
+def section(c: Context) -> Markup:
     """Returns the examples, each folded away but the first."""
-    w, examples = c.words, c.study.examples[:MOST]
-    title = tag("h2", w("traces"))
-    if not examples:
-        return tag("section", title, tag("p.note", w("traces_none")), id="s-traces")
-    shown = [_example(c, e, first=i == 0) for i, e in enumerate(examples)]
-    return tag("section", title, tag("p.note", w("traces_note")), *shown, id="s-traces")
+    examples = [_Shown.of(c, e) for e in c.study.examples[:MOST]]
+    reference = c.words("majority" if c.words.agreement else "reference")
+    return render(c, "traces", examples=examples, reference=reference)
 
 
-def _example(c: Context, e: Example, *, first: bool) -> Safe:
-    w = c.words
-    full, plan = e.full, e.plan
-    sides = ("right" if s.correct else "wrong" for s in (full, plan))
-    verdict = "full_{}_plan_{}".format(*sides)
-    bad = full.correct and not plan.correct
-    tokens = w("from_to", before=c.form.integer(full.tokens), after=c.form.integer(plan.tokens))
-    summary = tag(
-        "summary",
-        tag("span", w(verdict), class_=f"outcome {'bad' if bad else 'good' if plan.correct else ''}"),
-        tag("span.what", _clip(c, e.question, 160)),
-        tag("small", f"{e.kind} · {tokens}" if e.kind else tokens),
-    )
-    reference = w("majority" if w.agreement else "reference")
-    asked = tag(
-        "dl.asked",
-        tag("dt", w("question")),
-        tag("dd", _clip(c, e.question, LONGEST)),
-        *([tag("dt", reference), tag("dd", e.reference)] if e.reference else []),
-    )
-    columns = tag("div.sides", _full(c, full, plan.thinking_chars), _plan(c, full, plan))
-    return tag("details.example", summary, asked, columns, open=first)
+@dataclass(frozen=True)
+class _Column:
+    """One side of an example, as texts.
 
+    Attributes:
+        title: Whose it is.
+        count: Its tokens.
+        note: What stands in place of the thinking; "" where it is shown.
+        thinking: The thinking, or its part before the cut.
+        left_out: On the side of full thinking, what the plan left out.
+        actions: On the plan's side, what it did.
+        right: The verdict.
+        read: The answer.
+        written: The text of the answer where it says more than that.
+    """
 
-def _full(c: Context, full: Side, cut: int | None) -> Safe:
-    w, thinking = c.words, full.thinking
-    if not thinking:
-        body = tag("p.note", w("no_text"))
-    elif cut is None or cut >= len(thinking):
-        body = tag("pre", _clip(c, thinking, LONGEST))
-    else:
-        body = tag(
-            "pre",
-            _clip(c, thinking[:cut], LONGEST // 2),
-            tag("mark", f"✂ {w('cut_here')}"),
-            tag("s", _clip(c, thinking[cut:], LONGEST // 2)),
+    title: str
+    count: str
+    note: str
+    thinking: str
+    left_out: str
+    actions: str
+    right: bool
+    read: str
+    written: str
+
+    @staticmethod
+    def of(c: Context, title: str, side: Side, note: str, parts: tuple[str, str]) -> "_Column":
+        """Returns a side under its title; `parts` are the thinking before and after the cut."""
+        read = c.words("no_answer") if side.answer is None else side.answer
+        said = side.text.strip() not in {"", read.strip()}
+        return _Column(
+            title=title,
+            count=c.words("tokens_count", n=c.form.integer(side.tokens)),
+            note=note,
+            thinking=parts[0],
+            left_out=parts[1],
+            actions="; ".join(action(c.words, c.form, n, a) for n, a in enumerate(side.actions, 1)),
+            right=side.correct,
+            read=read,
+            written=_clip(c, side.text, LONGEST) if said else "",
         )
-    return tag("div.side", tag("h3", w("baseline_short"), _count(c, full)), body, _answer(c, full))
 
 
-def _plan(c: Context, full: Side, plan: Side) -> Safe:
-    w, cut, thinking = c.words, plan.thinking_chars, full.thinking
+@dataclass(frozen=True)
+class _Shown:
+    """An example as texts."""
+
+    verdict: str
+    tone: str
+    question: str
+    question_short: str
+    about: str
+    reference: str
+    full: _Column
+    plan: _Column
+
+    @staticmethod
+    def of(c: Context, e: Example) -> "_Shown":
+        w, full, plan = c.words, e.full, e.plan
+        sides = ("right" if s.correct else "wrong" for s in (full, plan))
+        lost = full.correct and not plan.correct
+        tokens = w("from_to", before=c.form.integer(full.tokens), after=c.form.integer(plan.tokens))
+        return _Shown(
+            verdict=w("full_{}_plan_{}".format(*sides)),
+            tone="bad" if lost else "good" if plan.correct else "",
+            question=_clip(c, e.question, LONGEST),
+            question_short=_clip(c, e.question, 160),
+            about=f"{e.kind} · {tokens}" if e.kind else tokens,
+            reference=e.reference,
+            full=_full(c, full, plan.thinking_chars),
+            plan=_plan(c, full, plan),
+        )
+
+
+def _full(c: Context, full: Side, cut: int | None) -> _Column:
+    thinking, title = full.thinking, c.words("baseline_short")
     if not thinking:
-        body = tag("p.note", w("no_text"))
-    elif cut is None or cut >= len(thinking):
-        body = tag("p.note", w("not_cut"))
-    else:
-        body = tag("pre", _clip(c, thinking[:cut], LONGEST // 2))
-    taken = "; ".join(action(w, c.form, n, a) for n, a in enumerate(plan.actions, 1))
-    did = tag("p.moves", tag("span", w("moves")), " ", taken) if taken else None
-    return tag("div.side", tag("h3", w("plan"), _count(c, plan)), body, did, _answer(c, plan))
+        return _Column.of(c, title, full, c.words("no_text"), ("", ""))
+    if cut is None or cut >= len(thinking):
+        return _Column.of(c, title, full, "", (_clip(c, thinking, LONGEST), ""))
+    half = LONGEST // 2
+    return _Column.of(c, title, full, "", (_clip(c, thinking[:cut], half), _clip(c, thinking[cut:], half)))
 
 
-def _count(c: Context, side: Side) -> Safe:
-    return tag("small", c.words("tokens_count", n=c.form.integer(side.tokens)))
-
-
-def _answer(c: Context, side: Side) -> Safe:
-    """What was answered: the text as it was written, and the answer read out of it where it differs."""
-    w, good, text = c.words, side.correct, side.text
-    read = w("no_answer") if side.answer is None else side.answer
-    written = tag("pre", _clip(c, text, LONGEST)) if text.strip() and text.strip() != read.strip() else None
-    return tag(
-        "div",
-        tag("span", f"{'✓' if good else '✗'} {w('right' if good else 'wrong')}"),
-        tag("b", f"{w('answer')}: {read}"),
-        written,
-        class_=f"answer {'good' if good else 'bad'}",
-    )
+def _plan(c: Context, full: Side, plan: Side) -> _Column:
+    thinking, cut, title = full.thinking, plan.thinking_chars, c.words("plan")
+    if not thinking:
+        return _Column.of(c, title, plan, c.words("no_text"), ("", ""))
+    if cut is None or cut >= len(thinking):
+        return _Column.of(c, title, plan, c.words("not_cut"), ("", ""))
+    return _Column.of(c, title, plan, "", (_clip(c, thinking[:cut], LONGEST // 2), ""))
 
 
 def _clip(c: Context, text: str, most: int) -> str:
