@@ -28,7 +28,8 @@ from karui.artifacts.build import make
 from karui.codec.values import encode
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
-from karui.core.request import Request, Sampling
+from karui.core.prompt import Sampling
+from karui.core.request import Request
 from karui.core.study import ModelProfile
 from karui.core.trace import End
 from karui.measure.intervals import mean_interval, ratio_interval

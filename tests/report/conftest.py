@@ -11,9 +11,9 @@ from karui.codec.values import decode, encode
 from karui.core.choice import Choice, Confirmation, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.failure import BaselineFailure, Cause, FailedReply, FailureKind, LikelyCause
+from karui.core.prompt import Sampling
 from karui.core.reasons import Because, Reason
 from karui.core.recording import Manifest
-from karui.core.request import Sampling
 from karui.core.study import (
     ActionTaken,
     Assumptions,
