@@ -11,7 +11,7 @@ from _figures import ROOT
 
 from karui import catalog
 from karui.codec.files import save
-from karui.core.choice import Choice, Decision, Rule, Verdict
+from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.store import load
 from karui.serving_profile import FILE
 from karui.study.serving_profile import expected

@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from karui import catalog, engines, tasks
 from karui.artifacts.build import make
 from karui.codec.values import encode
-from karui.core.choice import Axis, Choice, Rule
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -37,6 +36,7 @@ from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.request import Request
 from karui.core.study import ModelProfile
+from karui.core.study.choice import Axis, Choice, Rule
 from karui.measure.cost_model import CostModel
 from karui.models import place
 from karui.profiling.profile import profile

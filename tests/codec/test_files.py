@@ -8,10 +8,10 @@ import pytest
 from karui.codec.files import FORMAT, load_choice, load_study, save
 from karui.codec.legacy import actions, because
 from karui.codec.values import Misfit, decode, encode
-from karui.core.choice import Axis, Decision, Verdict
 from karui.core.errors import InputError
-from karui.core.reasons import Because, Reason
 from karui.core.study import ActionTaken, Interval, ModelProfile
+from karui.core.study.choice import Axis, Decision, Verdict
+from karui.core.study.reasons import Because, Reason
 from karui.core.trace import End
 from karui.i18n.formats import Format
 from karui.i18n.languages import LANGUAGES

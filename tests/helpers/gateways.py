@@ -9,9 +9,9 @@ import uvicorn
 from openai import OpenAI
 
 from karui import catalog
-from karui.core.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.prompt import Sampling
+from karui.core.study.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.requests.admission import Limits

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from karui.core.choice import Axis
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.outcome import Outcome, Outcomes, ResourceUse, Span, Throughput
 from karui.core.plan import Plan
 from karui.core.study import PartFigures
+from karui.core.study.choice import Axis
 from karui.core.usage import TokenUsage
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import CostModel

@@ -6,8 +6,8 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.choice import Rule
 from karui.core.errors import InputError
+from karui.core.study.choice import Rule
 from karui.core.trace import End
 from karui.recording import store
 from karui.recording.importing import import_traces

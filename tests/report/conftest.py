@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from karui.codec.values import decode, encode
-from karui.core.choice import Choice, Confirmation, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.engine import CheckpointPolicy, ModelInfo
-from karui.core.failure import BaselineFailure, Cause, FailedReply, FailureKind, LikelyCause
 from karui.core.prompt import Sampling
-from karui.core.reasons import Because, Reason
 from karui.core.recording import Manifest
 from karui.core.study import (
     ActionTaken,
@@ -28,6 +25,9 @@ from karui.core.study import (
     Side,
     Study,
 )
+from karui.core.study.choice import Choice, Confirmation, Decision, Rejected, Rule, Tested, Verdict
+from karui.core.study.failure import BaselineFailure, Cause, FailedReply, FailureKind, LikelyCause
+from karui.core.study.reasons import Because, Reason
 from karui.core.trace import End
 
 KINDS = ("orders", "refunds", "shipping dates", "discounts", "stock counts", "tax")

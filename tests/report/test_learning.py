@@ -12,9 +12,9 @@ from karui.i18n.formats import Format
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.learning import making_hours, taught
-from karui.report.learning_curve_chart import panels
 from karui.report.savings import Usage, save_per_machine, save_per_token
+from karui.report.sections.learning import making_hours, taught
+from karui.report.sections.learning_curve_chart import panels
 
 
 def point(step, **values):

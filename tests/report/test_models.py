@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from karui.core.choice import Axis
 from karui.core.study import (
     Interaction,
     Made,
@@ -14,10 +13,11 @@ from karui.core.study import (
     RaceResult,
     Screening,
 )
+from karui.core.study.choice import Axis
 from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.models import fastest, remark, screening
+from karui.report.sections.models import fastest, remark, screening
 
 
 def weight(name, dtype, disk, loaded, speed, engine="transformers"):

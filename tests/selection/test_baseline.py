@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from karui.codec.values import decode, encode
-from karui.core.choice import Choice, Rule
+from karui.core.study.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
-from karui.selection.baseline import examine
-from karui.selection.chance import chance
+from karui.selection.baseline.chance import chance
+from karui.selection.baseline.examine import examine
 from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 

@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 
 from karui import catalog
-from karui.core.choice import Axis, Rule
 from karui.core.errors import RecordingMismatch
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.recording import Recording
+from karui.core.study.choice import Axis, Rule
 from karui.recording.reference import self_reference
 from karui.selection.evidence import Group, gather, split
 from karui.selection.examples import examples

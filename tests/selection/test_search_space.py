@@ -3,9 +3,9 @@
 import pytest
 
 from karui import catalog
-from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
+from karui.core.study.choice import Rejected
 from karui.core.technique import Family
 from karui.runners.replay import Replay
 from karui.selection.calibration import ThresholdCalibration

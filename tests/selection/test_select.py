@@ -7,11 +7,11 @@ import pytest
 
 from karui import catalog
 from karui.codec.values import decode, encode
-from karui.core.choice import Choice, Rule
 from karui.core.errors import NotRecorded, PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
-from karui.core.reasons import Reason
+from karui.core.study.choice import Choice, Rule
+from karui.core.study.reasons import Reason
 from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
 from karui.selection.search_space import SearchSpace
 from karui.selection.select import choose, lined_up

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from karui import catalog
-from karui.core.choice import Choice, Confirmation, Decision, Rule, Verdict
 from karui.core.engine import ModelInfo
+from karui.core.study.choice import Choice, Confirmation, Decision, Rule, Verdict
 from karui.serving_profile import FILE, ServingProfile
 from karui.study.serving_profile import expected
 from karui.study.steps import Recorded

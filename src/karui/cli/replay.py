@@ -30,8 +30,8 @@ def replay(
     from karui.cli.console import Steps
     from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
     from karui.codec.values import encode
-    from karui.core.choice import Rejected
     from karui.core.plan import Plan
+    from karui.core.study.choice import Rejected
     from karui.recording.store import load
     from karui.runners.replay import Replay, replay_all
     from karui.selection.evidence import Evidence

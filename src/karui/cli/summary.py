@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from karui.cli.console import say, table
-from karui.core.choice import Choice, Decision, Rejected
 from karui.core.recording import Manifest, Recording
 from karui.core.study import Comparison, Interval, MeasuredPlan, Measurement, Misbehaviour, Study
+from karui.core.study.choice import Choice, Decision, Rejected
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.measure.cost_model import shape_of

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from karui.codec.values import Misfit, encode
-from karui.core.reasons import Because, Reason
 from karui.core.recording import Manifest
 from karui.core.study import ActionTaken
+from karui.core.study.reasons import Because, Reason
 from karui.core.trace import End
 
 _REASONS = {

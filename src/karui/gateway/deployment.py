@@ -6,10 +6,10 @@ from pathlib import Path
 
 from karui import catalog
 from karui.codec.files import load_choice
-from karui.core.choice import Choice
 from karui.core.engine import Engine, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.plan import Plan
+from karui.core.study.choice import Choice
 from karui.serving_profile import FILE, ServingProfile
 
 

@@ -1,7 +1,7 @@
 """Reasons and actions in words: the study holds values, and only here do they become sentences."""
 
-from karui.core.reasons import Because, Reason
 from karui.core.study import ActionTaken
+from karui.core.study.reasons import Because, Reason
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 

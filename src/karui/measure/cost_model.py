@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.choice import Axis
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes, Throughput
+from karui.core.study.choice import Axis
 from karui.measure.cost import MachinePrice, TokenPrices, per_thousand_questions
 from karui.measure.flops import Shape, bill_flops, kv_bytes_per_token
 

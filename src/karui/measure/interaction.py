@@ -5,11 +5,11 @@ from itertools import combinations
 
 import numpy as np
 
-from karui.core.choice import Axis
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.study import Interaction, PartFigures
+from karui.core.study.choice import Axis
 from karui.measure.cost_model import CostModel
 
 

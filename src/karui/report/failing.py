@@ -1,10 +1,10 @@
 """A baseline that fails, in words: how badly, why in all likelihood, and some of its replies."""
 
-from karui.core.failure import BaselineFailure, FailedReply
+from karui.core.study.failure import BaselineFailure, FailedReply
 from karui.core.trace import End
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
-from karui.selection.baseline import PLAUSIBLE
+from karui.selection.baseline.examine import PLAUSIBLE
 
 MOST = 4
 """Reasons on the first screen, which is one sheet of paper."""

@@ -5,21 +5,12 @@ from collections.abc import Sequence
 
 from karui import __version__
 from karui.core.study.assumptions import MODES
-from karui.report import (
-    decision_text,
-    failing,
-    learning,
-    misbehaviour,
-    models,
-    reference_run,
-    rejected_plans,
-    tables,
-    tests_section,
-)
+from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
-from karui.report.reproduce import digests, made_with, versions
-from karui.report.savings_panel import results
+from karui.report.sections import learning, misbehaviour, models, reference_run, tables, tests
+from karui.report.sections.reproduce import digests, made_with, versions
+from karui.report.sections.savings_panel import results
 from karui.report.view_model import PlanTable
 
 
@@ -248,7 +239,7 @@ def _tested(c: Context) -> str:
         ]
         for t in plans
     ]
-    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tests_section.saving_on(c)], rows)
+    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tests.saving_on(c)], rows)
 
 
 def _shipped(c: Context) -> str:

@@ -4,7 +4,9 @@ from markupsafe import Markup
 
 from karui import __version__
 from karui.html.page import document, static
-from karui.report import (
+from karui.report.context import Context
+from karui.report.render import render
+from karui.report.sections import (
     interaction,
     learning,
     misbehaviour,
@@ -14,12 +16,10 @@ from karui.report import (
     reference_run,
     reproduce,
     tables,
-    tests_section,
+    tests,
     traces,
 )
-from karui.report.context import Context
-from karui.report.render import render
-from karui.report.summary_section import head
+from karui.report.sections.summary import head
 
 STYLES = ("base.css", "first.css", "evidence.css", "print.css")
 SCRIPTS = ("savings.js", "picture.js")
@@ -49,8 +49,8 @@ def evidence(c: Context) -> Markup:
         ("interaction", interaction.section(c)),
         ("kinds", question_kinds.section(c)),
         ("traces", traces.section(c)),
-        ("tested", tests_section.section(c)),
-        ("rejected", tests_section.rejected(c)),
+        ("tested", tests.section(c)),
+        ("rejected", tests.rejected(c)),
         ("live", tables.live(c)),
         ("shipped", reference_run.section(c)),
         ("reproduce", reproduce.section(c)),

@@ -1,6 +1,6 @@
 """Rejected plans by reason."""
 
-from karui.core.choice import Rejected
+from karui.core.study.choice import Rejected
 from karui.i18n.reasons import reason_group
 from karui.report.context import Context
 

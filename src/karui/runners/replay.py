@@ -9,15 +9,15 @@ from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
-from karui.core.choice import Rejected
 from karui.core.engine import trace_seed
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.loops import loop_in
 from karui.core.outcome import Outcome, Outcomes, Throughput
 from karui.core.plan import Plan
-from karui.core.reasons import not_replayable
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.runners.replay_question import Orders, Play
 from karui.runners.replay_trace import Track
 

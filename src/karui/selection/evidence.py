@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
-from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.study import Comparison, MeasuredPlan, Measurement
+from karui.core.study.choice import Rejected
 from karui.core.trace import End
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure

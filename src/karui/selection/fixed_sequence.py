@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from karui.core.choice import Verdict
+from karui.core.study.choice import Verdict
 from karui.selection.betting import Floats, certifies, lower_bound, upper_bound
 
 T = TypeVar("T", bound=Hashable)

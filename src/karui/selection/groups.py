@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from karui.core.choice import Rejected
 from karui.core.errors import RecordingMismatch
-from karui.core.reasons import not_replayable
 from karui.core.recording import Recording
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.recording.reference import referred
 from karui.runners.replay import beside as stand_beside
 from karui.selection.evidence import Group, split

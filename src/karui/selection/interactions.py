@@ -1,7 +1,7 @@
 """Interactions worth showing: of the composed plans among all that were replayed, a few."""
 
-from karui.core.choice import Rule
 from karui.core.study import Interaction
+from karui.core.study.choice import Rule
 from karui.measure.interaction import interaction, triples
 from karui.selection.evidence import Evidence
 

@@ -6,10 +6,10 @@ from functools import partial
 from itertools import product
 from typing import Any, Protocol
 
-from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
-from karui.core.reasons import not_replayable
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.core.technique import Family, Knob, Technique
 from karui.core.trace import Reply
 

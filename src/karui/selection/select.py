@@ -8,14 +8,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.engine import ModelInfo
-from karui.core.failure import BaselineFailure
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.core.reasons import Because, Reason
 from karui.core.recording import Recording
 from karui.core.study import Interval
+from karui.core.study.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
+from karui.core.study.failure import BaselineFailure
+from karui.core.study.reasons import Because, Reason
 from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
 from karui.selection.betting import p_value
@@ -52,7 +52,7 @@ def choose(
         rule: Margin, level and axis.
         recordings: Digests of what lies behind, by role.
         beside: The further models that plans ask, by name.
-        failure: Why full thinking fails (`karui.selection.baseline.examine`), None where it does not.
+        failure: Why full thinking fails (`karui.selection.baseline.examine.examine`), None where it does not.
 
     Raises:
         InputError: The axis cannot be measured for every plan.

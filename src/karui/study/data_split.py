@@ -9,7 +9,7 @@ from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.study import ModelVersion, QuestionParts, Screening, Study
 from karui.recording import store
-from karui.report.learning import making_hours
+from karui.report.sections.learning import making_hours
 from karui.selection.evidence import split
 from karui.study.steps import Recorded
 

@@ -6,10 +6,10 @@ from os import cpu_count
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Axis, Rule
 from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
 from karui.core.study import Assumptions
+from karui.core.study.choice import Axis, Rule
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import CostModel, shape_of
 from karui.selection.groups import model_of

@@ -12,11 +12,11 @@ from karui import catalog
 from karui.cli.console import Steps, say
 from karui.cli.failing import stop
 from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
-from karui.core.choice import Choice
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.study import ReferenceRun
+from karui.core.study.choice import Choice
 from karui.selection.confirm import confirm
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions

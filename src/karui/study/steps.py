@@ -9,13 +9,13 @@ from typing import Any
 
 from karui import catalog
 from karui.codec.files import save
-from karui.core.choice import Choice
 from karui.core.errors import InputError
-from karui.core.failure import BaselineFailure
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.study import Assumptions, LiveRun, Misbehaviour, ReferenceRun, Study
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours

@@ -9,13 +9,13 @@ import numpy as np
 from karui import catalog
 from karui.artifacts.artifact import Artifact
 from karui.cli.console import Steps, say
-from karui.core.choice import Axis
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.request import Request
 from karui.core.study import Made, ModelProfile, ModelVersion, Screening
+from karui.core.study.choice import Axis
 from karui.measure.cost_model import CostModel
 from karui.profiling.profile import AT_ONCE, profile
 from karui.runners.replay import Replay

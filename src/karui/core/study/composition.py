@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from karui.core.choice import Axis
+from karui.core.study.choice import Axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from karui.core.choice import Choice
 from karui.core.recording import Manifest
 from karui.core.study.assumptions import Assumptions
+from karui.core.study.choice import Choice
 from karui.core.study.composition import Interaction
 from karui.core.study.examples import Example
 from karui.core.study.measurement import Comparison, MeasuredPlan, Measurement

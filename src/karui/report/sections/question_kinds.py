@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from karui.core.study import Interval, KindFigures
 from karui.report.context import Context
-from karui.report.misbehaviour import in_loops
 from karui.report.render import Cell, Table, heads, number, render
+from karui.report.sections.misbehaviour import in_loops
 
 
 def section(c: Context) -> Markup:

@@ -7,8 +7,8 @@ from markupsafe import Markup
 from karui.core.study import Made, Study
 from karui.core.study.learning import Training
 from karui.report.context import Context
-from karui.report.learning_curve_chart import Curve, Panel, panels
 from karui.report.render import Table, heads, label, number, render
+from karui.report.sections.learning_curve_chart import Curve, Panel, panels
 
 _KEPT = {"curve_accuracy": "held_accuracy", "curve_tokens": "held_tokens"}
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from karui.core.failure import Cause, FailedReply, LikelyCause
 from karui.core.loops import loop_in
 from karui.core.recording import RecordedQuestion, Recording
+from karui.core.study.failure import Cause, FailedReply, LikelyCause
 from karui.core.trace import End, Trace
 from karui.models import embedded
 from karui.recording.thinking import EMPTY

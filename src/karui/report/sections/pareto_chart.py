@@ -5,7 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from karui.codec.values import encode
-from karui.core.choice import Axis
+from karui.core.study.choice import Axis
 from karui.html.markup import data
 from karui.report.context import Context
 from karui.report.render import render

@@ -8,7 +8,7 @@ from karui.report import decision_text, failing
 from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.render import render
-from karui.report.savings_panel import panel
+from karui.report.sections.savings_panel import panel
 
 _PATHS = {
     "fix": "M12 5v9M12 18.2v.2",

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.engine import ModelInfo
-from karui.core.failure import BaselineFailure
-from karui.core.reasons import Because
+from karui.core.study.failure import BaselineFailure
+from karui.core.study.reasons import Because
 
 
 class Axis(StrEnum):

@@ -6,11 +6,11 @@ from functools import partial
 from markupsafe import Markup
 
 from karui.core.study import KindFigures, ModelProfile, ModelVersion
-from karui.report import misbehaviour
 from karui.report.context import Context
-from karui.report.misbehaviour import label
 from karui.report.render import Cell, Table, heads, number, render
-from karui.report.tables import loss_cell
+from karui.report.sections import misbehaviour
+from karui.report.sections.misbehaviour import label
+from karui.report.sections.tables import loss_cell
 
 _NO_SAVING = 0.9
 """A format whose loaded weights are more than this share of the parent's saves nothing at run time."""

@@ -12,12 +12,12 @@ evidence:
 
 from collections.abc import Sequence
 
-from karui.core.failure import BaselineFailure, FailureKind
 from karui.core.recording import Recording
 from karui.core.study import Interval
+from karui.core.study.failure import BaselineFailure, FailureKind
 from karui.measure.intervals import wilson
-from karui.selection.chance import chance
-from karui.selection.reasons import examples, reasons
+from karui.selection.baseline.causes import examples, reasons
+from karui.selection.baseline.chance import chance
 
 PLAUSIBLE = 0.25
 """A baseline under the floor that may be right this often after all is not called a failure."""

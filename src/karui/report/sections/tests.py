@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from karui.core.choice import Rejected, Tested, Verdict
+from karui.core.study.choice import Rejected, Tested, Verdict
 from karui.i18n.reasons import reason
 from karui.report import rejected_plans
 from karui.report.context import Context

@@ -3,9 +3,9 @@
 from markupsafe import Markup
 
 from karui.report.context import Context
-from karui.report.pareto_chart import picture
 from karui.report.render import render
-from karui.report.tables import comparison
+from karui.report.sections.pareto_chart import picture
+from karui.report.sections.tables import comparison
 from karui.report.view_model import PlanTable, board
 
 

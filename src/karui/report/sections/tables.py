@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from karui.core.study import Comparison, Interval, Measurement
 from karui.report.context import Context
-from karui.report.misbehaviour import abstains, in_loops
 from karui.report.render import Cell, Table, heads, label, number, render
+from karui.report.sections.misbehaviour import abstains, in_loops
 from karui.report.view_model import PlanTable, Row
 
 BILL = ("prompt", "cached", "thinking", "answer", "trial", "dropped")

@@ -7,7 +7,7 @@ from karui.core.trace import End
 
 
 class FailureKind(StrEnum):
-    """Which rule says that a baseline fails; see `karui.selection.baseline`."""
+    """Which rule says that a baseline fails; see `karui.selection.baseline.examine`."""
 
     NONE_RIGHT = "none right"
     BELOW_FLOOR = "below floor"
