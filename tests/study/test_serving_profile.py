@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from karui import catalog
-from karui.core.choice import Choice, Confirmation, Rule
+from karui.core.engine import ModelInfo
+from karui.core.study.choice import Choice, Confirmation, Decision, Rule, Verdict
 from karui.serving_profile import FILE, ServingProfile
 from karui.study.serving_profile import expected
 from karui.study.steps import Recorded
@@ -21,8 +22,8 @@ def pilot() -> Recorded:
 
 def choice(text: str) -> Choice:
     plan = catalog.parse(text)
-    head = ({"name": "karui-mini"}, "mini", "0", False, Rule(margin=0.05), plan.spec, plan.id, plan.label)
-    return Choice(*head, "adopt", "certified", 200, 50, 2.0, 150, (), (), 100)
+    head = (ModelInfo("karui-mini"), "mini", "0", False, Rule(margin=0.05), plan.spec, plan.id, plan.label)
+    return Choice(*head, Decision.ADOPT, Verdict.CERTIFIED, 200, 50, 2.0, 150, (), (), 100)
 
 
 def test_it_is_what_the_recording_says(pilot: Recorded) -> None:

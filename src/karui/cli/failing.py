@@ -8,7 +8,7 @@ import typer
 
 from karui.cli.console import say
 from karui.cli.summary import say_notice
-from karui.core.failure import BaselineFailure
+from karui.core.study.failure import BaselineFailure
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.report import failing as words_of

@@ -31,6 +31,7 @@ def weigh(
     from json import dumps
 
     from karui.cli.console import Steps, table
+    from karui.codec.values import encode
     from karui.core.errors import InputError
     from karui.core.plan import Plan
     from karui.core.prompt import Sampling
@@ -64,7 +65,7 @@ def weigh(
                 given = plan.configure(options)
                 found.append(weighed(place(model), asks, name=name, at_once=counts, tokens=tokens, **given))
     if json:
-        typer.echo(dumps([w.as_dict() for w in found], indent=1))
+        typer.echo(dumps([encode(w) for w in found], indent=1))
         return
     first, form = found[0], Format("en")
     rows = [

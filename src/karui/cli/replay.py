@@ -1,7 +1,7 @@
 """`karui replay`: plans over a recording, without generating a token."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -9,6 +9,7 @@ from karui.cli import options as o
 
 if TYPE_CHECKING:
     from karui.core.recording import Recording
+    from karui.core.study import MeasuredPlan, Measurement
 
 
 def replay(
@@ -28,15 +29,14 @@ def replay(
     from karui import catalog
     from karui.cli.console import Steps
     from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
-    from karui.core.choice import Rejected
+    from karui.codec.values import encode
     from karui.core.plan import Plan
-    from karui.measure.cost_model import CostModel
-    from karui.measure.measurement import measure
+    from karui.core.study.choice import Rejected
     from karui.recording.store import load
-    from karui.report.study import plain
     from karui.runners.replay import Replay, replay_all
+    from karui.selection.evidence import Evidence
     from karui.study.options import PROCESSES
-    from karui.study.steps import beside_of, compared, misbehaving, space_of
+    from karui.study.steps import beside_of, misbehaving, space_of
 
     read = load(recording)
     further = beside_of(beside)
@@ -59,51 +59,50 @@ def replay(
     if style.id not in found or (plan and len(found) == 1 < len(plans)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else plans[1])
-    footing = CostModel()
-    base = measure(found[plans[0].id], footing).as_dict()
-    others = compared(found, plans[0].id, footing)
+    evidence = Evidence({}, found, plans[0].id)
+    base, others = evidence.measured[evidence.baseline], list(evidence.plans)
     wrongs = misbehaving(read, list(further.values()))
     if json:
-        told = [{"label": r.label, "reason": r.reason} for r in refused]
+        told = [{"label": r.label, "reason": r.reason.text} for r in refused]
         everything = {"baseline": base, "plans": others, "misbehaviour": wrongs, "refused": told}
-        typer.echo(dumps(plain(everything), indent=1, ensure_ascii=False))
+        typer.echo(dumps(encode(everything), indent=1, ensure_ascii=False))
         return
     _show(base, others, read, top, between=len(recordings) > 1)
-    say_caveats(read.manifest.as_dict())
+    say_caveats(read.manifest)
     say_misbehaviour(wrongs)
     say_overthinking(read)
     say_refused(refused)
 
 
 def _show(
-    base: dict[str, Any], others: list[dict[str, Any]], read: "Recording", top: int, *, between: bool
+    base: "Measurement", others: "list[MeasuredPlan]", read: "Recording", top: int, *, between: bool
 ) -> None:
     """Prints the baseline and the plans, cheapest first."""
     from karui.cli.console import table
 
-    between = between and all(p["comparison"]["flops_ratio"] is not None for p in others)
+    between = between and all(p.comparison.flops_ratio is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
-        others.sort(key=lambda p: p["comparison"]["flops_ratio"])
+        others.sort(key=lambda p: p.comparison.flops_ratio or 0.0)
     else:
-        others.sort(key=lambda p: p["comparison"]["token_ratio"]["value"])
+        others.sort(key=lambda p: p.comparison.token_ratio.value)
     noun = "agreement" if read.manifest.agreement else "accuracy"
     table(*_rows(noun, base, others[: top or None], between=between))
 
 
 def _rows(
-    noun: str, base: dict[str, Any], others: list[dict[str, Any]], *, between: bool
+    noun: str, base: "Measurement", others: "list[MeasuredPlan]", *, between: bool
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Returns head and rows of the table; `between` adds what the plans compute, against the baseline."""
     from karui.cli.summary import head, row
 
     over = head(noun)
-    rows = [row(base["label"], base, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others]
+    rows = [row(base.label, base, None)]
+    rows += [row(p.label, p.measurement, p.comparison) for p in others]
     if between:
         over = (*over, "FLOPs ×")
         rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=True))]
     return over, rows
 
 
-def _flops(plan: dict[str, Any]) -> str:
-    return f"{plan['comparison']['flops_ratio']:.2f}×"
+def _flops(plan: "MeasuredPlan") -> str:
+    return f"{plan.comparison.flops_ratio:.2f}×"

@@ -13,9 +13,9 @@ def report(
     lang: o.Lang = "en",
 ) -> None:
     """Write the report (HTML, Markdown, JSON) of a finished study, from files only."""
+    from karui.codec.files import load_study
     from karui.report import write
-    from karui.report.study import Study
 
     path = study / "study.json" if study.is_dir() else study
-    for page in write(Study.load(path), out or path.parent, lang=lang):
+    for page in write(load_study(path), out or path.parent, lang=lang):
         typer.echo(page)

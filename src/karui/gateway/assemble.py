@@ -145,7 +145,7 @@ class Gateway:
             plan=e.label,
             plan_id=e.plan,
             decision=self.deployment.choice.decision,
-            model=str(self.deployment.choice.model.get("name", "")),
+            model=self.deployment.choice.model.name,
             upstream=settings.upstream,
             fallback="" if settings.fallback == "full" else settings.fallback,
             stage=rollout.stage,

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -13,18 +12,18 @@ from karui import catalog
 from karui.cli.console import Steps, say
 from karui.cli.failing import stop
 from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
-from karui.core.choice import Choice
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
-from karui.measure.cost_model import Axis
+from karui.core.study import ReferenceRun
+from karui.core.study.choice import Choice
 from karui.selection.confirm import confirm
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
 from karui.study.options import StudyOptions, fair
 from karui.study.serving_profile import expected
 from karui.study.steps import Recorded, decide, evidence_of, publish, shipped_study, study_of
-from karui.study.variant_search import VariantSearch, screening_of, search_variants
+from karui.study.variant_search import VariantSearch, search_variants
 from karui.study.workspace import Workspace, shipped
 
 _LENGTHY = ("long_sum", "swaps")
@@ -104,8 +103,8 @@ def run(job: Job, wishes: StudyOptions) -> None:
             styles=found.styled,
         )
         if found.lighter is not None:
-            models = found.lighter.models(evidence, wishes.footing)
-            study = with_versions(study, models, screening_of(found.lighter), found.parts)
+            models = found.lighter.models(evidence)
+            study = with_versions(study, models, found.lighter.screening, found.parts)
         pages = publish(choice, study, out, job.lang, expected(choice, main, found.styled, further))
     summary(choice, study, job.lang)
     say_between(evidence, wishes)
@@ -171,7 +170,7 @@ def _gather(job: Job, main: Recorded, wishes: StudyOptions, steps: Steps) -> _Ga
             task,
             main,
             job.versions,
-            Axis(wishes.rule.minimize),
+            wishes.rule.minimize,
             wishes.footing,
             out,
             steps,
@@ -182,7 +181,7 @@ def _gather(job: Job, main: Recorded, wishes: StudyOptions, steps: Steps) -> _Ga
     return _Gathered(main, styled, further, parts, lighter, wishes)
 
 
-def _demonstrated(job: Job, wishes: StudyOptions, steps: Steps) -> tuple[dict[str, Any], Choice]:
+def _demonstrated(job: Job, wishes: StudyOptions, steps: Steps) -> tuple[ReferenceRun, Choice]:
     """Replays the recording that ships with karui: much evidence, and the kinds that need their length."""
     steps.begin("Replaying the shipped recording")
     large = shipped("recording")

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from karui import catalog, tasks
 from karui.cli.console import say
-from karui.core.choice import Choice
 from karui.core.errors import KaruiError
 from karui.core.recording import Recording
+from karui.core.study.choice import Choice
 from karui.serving_profile import ServingProfile, contract_of
 from karui.study.steps import Recorded
 

@@ -1,28 +1,27 @@
 """The steps that several verbs share: from recordings to evidence, to a choice, to a study."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Choice
+from karui.codec.files import save
 from karui.core.errors import InputError
-from karui.core.failure import BaselineFailure
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
+from karui.core.study import Assumptions, LiveRun, Misbehaviour, ReferenceRun, Study
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
 from karui.recording.files import make_folder
-from karui.recording.files import write as write_file
 from karui.report import write
-from karui.report.study import Study, plain
 from karui.runners.replay import Replay, replay_all
 from karui.selection.calibration import ThresholdCalibration
 from karui.selection.evidence import Evidence, gather, refuse_truncated
@@ -153,7 +152,13 @@ def evidence_of(
         partial(space_of, extra=wishes.extra),
         partial(space_of, extra=wishes.extra, between=True),
     )
-    evidence = gather(groups, runs=wishes.runs, processes=wishes.processes, on_progress=on_progress)
+    evidence = gather(
+        groups,
+        cost_model=wishes.footing,
+        runs=wishes.runs,
+        processes=wishes.processes,
+        on_progress=on_progress,
+    )
     return evidence, test_part
 
 
@@ -180,9 +185,8 @@ def decide(
         evidence,
         test_part,
         wishes.rule,
-        wishes.footing,
         recordings={role: store.digest(r.path) for role, r in behind.items()},
-        beside={name: r.recording.manifest.model.as_dict() for name, r in (beside or {}).items()},
+        beside={name: r.recording.manifest.model for name, r in (beside or {}).items()},
         failure=failure,
     )
 
@@ -194,7 +198,7 @@ def study_of(
     wishes: StudyOptions,
     *,
     live: tuple[Outcomes, Outcomes, int] | None = None,
-    shipped: Mapping[str, Any] | None = None,
+    shipped: ReferenceRun | None = None,
     commands: Sequence[str] = (),
     beside: Mapping[str, Recorded] | None = None,
     styles: Sequence[Recorded] = (),
@@ -213,27 +217,27 @@ def study_of(
         styles: Recordings with other prompts, or of other versions of the model.
     """
     manifest = test_part.manifest
-    footing = wishes.footing
-    base = evidence.test[evidence.baseline]
     shown = catalog.plan_from_spec(choice.spec or (choice.candidate.spec if choice.candidate else []))
     bare = not shown.recorded
     recordings = {"main": test_part, **{name: r.recording for name, r in (beside or {}).items()}}
     return Study(
         made=datetime.now(UTC).date().isoformat(),
-        manifest=manifest.as_dict(),
-        choice=choice.as_dict(),
-        baseline=measure(base, footing).as_dict(),
-        plans=compared(evidence.test, evidence.baseline, footing),
-        live=confirmed(live, footing) if live else None,
+        manifest=manifest,
+        choice=choice,
+        baseline=evidence.measured[evidence.baseline],
+        plans=evidence.plans,
+        live=confirmed(live, wishes.footing) if live else None,
         shipped=shipped,
-        examples=[asdict(e) for e in examples(recordings, shown)] if bare else [],
-        assumptions={
-            **_ILLUSTRATION,
-            "machine_tokens_per_second": manifest.tokens_per_second,
-            **wishes.assumptions,
-        },
-        commands=list(commands),
-        interactions=[i.as_dict() for i in interactions(evidence, wishes.rule, footing, shown.id)],
+        examples=tuple(examples(recordings, shown)) if bare else (),
+        assumptions=Assumptions.of(
+            {
+                **_ILLUSTRATION,
+                "machine_tokens_per_second": manifest.tokens_per_second,
+                **wishes.assumptions,
+            }
+        ),
+        commands=tuple(commands),
+        interactions=tuple(interactions(evidence, wishes.rule, shown.id)),
         misbehaviour=misbehaving(test_part, [*styles, *(beside or {}).values()]),
     )
 
@@ -246,62 +250,39 @@ def publish(
     Raises:
         StorageError: They cannot be written.
     """
-    text = json.dumps(plain(choice.as_dict()), indent=1, ensure_ascii=False) + "\n"
     make_folder(out)
-    write_file(out / "choice.json", text.encode())
+    save(choice, out / "choice.json")
     (out / EXPECTATION).unlink(missing_ok=True)  # one of an earlier choice says nothing of this one
     if expectation is not None:
         expectation.save(out / EXPECTATION)
-    study.save(out / "study.json")
+    save(study, out / "study.json")
     return write(study, out, lang=lang)
 
 
-def compared(outcomes: Mapping[str, Outcomes], baseline: str, footing: CostModel) -> list[dict[str, Any]]:
-    """Returns measurement and comparison of every plan but the baseline, as a study keeps them."""
-    base = outcomes[baseline]
-    return [
-        {"measurement": measure(o, footing).as_dict(), "comparison": compare(base, o, footing).as_dict()}
-        for key, o in outcomes.items()
-        if key != baseline
-    ]
-
-
-def misbehaving(first: Recording, others: Sequence[Recorded] = ()) -> list[dict[str, Any]]:
-    """Returns how full thinking goes wrong, as a study keeps it: of one model, and of others beside it."""
+def misbehaving(first: Recording, others: Sequence[Recorded] = ()) -> tuple[Misbehaviour, ...]:
+    """Returns how full thinking goes wrong: of one model, and of others beside it."""
     recordings = [first, *(o.recording for o in others)]
     named = [(catalog.plan_from_spec(r.manifest.style), r) for r in recordings]
-    rows = misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions)
-    return [row.as_dict() for row in rows]
+    return tuple(misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions))
 
 
-def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> dict[str, Any]:
+def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> LiveRun:
     """Returns a live confirmation as a study keeps it."""
     base, plan, at_once = live
-    return {
-        "baseline": measure(base, footing).as_dict(),
-        "plan": measure(plan, footing).as_dict(),
-        "comparison": compare(base, plan, footing).as_dict(),
-        "at_once": at_once,
-    }
+    return LiveRun(measure(base, footing), measure(plan, footing), compare(base, plan, footing), at_once)
 
 
 def shipped_study(
     recording: Recording, title: str, wishes: StudyOptions, on_progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+) -> ReferenceRun:
     """Replays a recording that ships with karui, to stand beside the user's own figures.
 
     It has many questions, so a coarser grid and one permutation of each give a clear picture in seconds.
     """
-    footing = wishes.footing
-    recordings = {"main": recording}
-    plans = space_of(recordings, alone=(5,), paired=(2,)).plans
+    plans = space_of({"main": recording}, alone=(5,), paired=(2,)).plans
     found = {}
-    for outcomes in replay_all(Replay(recordings, runs=1), plans, processes=wishes.processes):
+    for outcomes in replay_all(Replay({"main": recording}, runs=1), plans, processes=wishes.processes):
         found[outcomes.plan.id] = outcomes
         on_progress(len(found), len(plans))
-    return {
-        "title": title,
-        "manifest": recording.manifest.as_dict(),
-        "baseline": measure(found[plans[0].id], footing).as_dict(),
-        "plans": compared(found, plans[0].id, footing),
-    }
+    shown = Evidence({}, found, plans[0].id, cost_model=wishes.footing)
+    return ReferenceRun(title, recording.manifest, shown.measured[shown.baseline], shown.plans)
