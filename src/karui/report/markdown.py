@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from karui import __version__
 from karui.report import (
     decision_text,
     failing,
@@ -21,6 +20,7 @@ from karui.report.reproduce import digests, made_with, versions
 from karui.report.savings import MODES
 from karui.report.savings_panel import results
 from karui.report.view_model import PlanTable
+from karui.version import __version__
 
 
 def markdown(c: Context) -> str:

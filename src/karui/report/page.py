@@ -4,7 +4,6 @@ from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
 
-from karui import __version__
 from karui.html.markup import Safe, join, tag
 from karui.report import (
     interaction,
@@ -21,6 +20,7 @@ from karui.report import (
 )
 from karui.report.context import Context
 from karui.report.summary_section import head
+from karui.version import __version__
 
 STYLES = ("base.css", "first.css", "evidence.css", "print.css")
 SCRIPTS = ("savings.js", "picture.js")

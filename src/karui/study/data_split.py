@@ -13,7 +13,6 @@ from karui.report.learning import making_hours
 from karui.report.study import Study
 from karui.report.view_model import entry_of, subject
 from karui.selection.evidence import split
-from karui.study.steps import Recorded
 
 TRAINED = 3 / 8
 """Share of the recorded questions that is trained on; of the others a quarter is the pilot, as ever."""
@@ -38,8 +37,8 @@ class Parts:
         brought: Whether the questions to train on came with a recording of their own.
     """
 
-    trained: Recorded
-    judged: Recorded
+    trained: Recording
+    judged: Recording
     pilot: int
     test: int
     confirm: int
@@ -48,7 +47,7 @@ class Parts:
     def as_dict(self) -> dict[str, Any]:
         """Returns what a study keeps of it: how many questions each part has."""
         return {
-            "train": len(self.trained.recording.questions),
+            "train": len(self.trained.questions),
             "pilot": self.pilot,
             "test": self.test,
             "confirm": self.confirm,
@@ -57,7 +56,7 @@ class Parts:
 
     def __str__(self) -> str:
         """For people."""
-        trained = len(self.trained.recording.questions)
+        trained = len(self.trained.questions)
         return (
             f"Questions: {trained} to train on{' (brought along)' if self.brought else ''}, {self.pilot} "
             f"pilot, {self.test} test, {self.confirm} to confirm live; none is in two parts"
@@ -91,7 +90,7 @@ def ensure_parts(questions: int, held: int, *, brought: bool) -> None:
     )
 
 
-def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
+def part(main: Recording, brought: Recording | None, held: int) -> Parts:
     """Returns the parts of what was recorded.
 
     Args:
@@ -100,21 +99,14 @@ def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
         held: Questions kept for the live confirmation.
     """
     if brought is None:
-        trained, judged = split(main.recording, TRAINED, seed=_SEED)
+        trained, judged = split(main, TRAINED, seed=_SEED)
     else:
-        trained, judged = brought.recording, main.recording
+        trained, judged = brought, main
     pilot, test = split(judged)
-    return Parts(
-        Recorded(main.path if brought is None else brought.path, trained),
-        Recorded(main.path, judged),
-        len(pilot.questions),
-        len(test.questions),
-        held,
-        brought is not None,
-    )
+    return Parts(trained, judged, len(pilot.questions), len(test.questions), held, brought is not None)
 
 
-def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
+def brought_along(path: Path, tasks: Iterable[Task]) -> Recording:
     """Returns a recording to train on, none of whose questions is judged by.
 
     Args:
@@ -133,7 +125,7 @@ def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
             why="What learned a question says nothing about questions it never saw.",
             remedy="Record other questions to train on, or leave --train-on out.",
         )
-    return Recorded(path, found)
+    return found
 
 
 def with_versions(

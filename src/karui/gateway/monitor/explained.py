@@ -3,13 +3,13 @@
 from typing import Any
 from urllib.parse import quote
 
-from karui import __version__
 from karui.gateway.backends.explain import Explanation
 from karui.gateway.monitor.page import document, languages
 from karui.gateway.records.events import Kept
 from karui.html.markup import Safe, data, join, tag
 from karui.i18n.formats import Format
 from karui.i18n.monitor import Words
+from karui.version import __version__
 
 
 def page(id: str, kept: Kept | None, lang: str) -> str:  # noqa: A002 - the record's name for it

@@ -9,7 +9,6 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any
 
-from karui import __version__
 from karui.gateway.monitor import costs, panels, rollout
 from karui.gateway.monitor.health import Light, light
 from karui.gateway.monitor.tiles import tiles
@@ -19,6 +18,7 @@ from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
 from karui.html.markup import Safe, data, join, tag
 from karui.i18n.monitor import LANGUAGES, Words
+from karui.version import __version__
 
 POLL_SECONDS = 2.0
 NAMES = {"en": "English", "ja": "日本語"}

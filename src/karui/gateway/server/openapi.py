@@ -6,8 +6,8 @@ full thinking, which passes them on as they came.
 
 from typing import Any
 
-from karui import __version__
 from karui.gateway.openai_api.chat_request import ROLES
+from karui.version import __version__
 
 _Schema = dict[str, Any]
 
