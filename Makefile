@@ -17,7 +17,7 @@ WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null |
 	if [ $$cores -gt 3 ]; then echo 3; else echo $$cores; fi)
 
 BIN := .venv/bin
-CHECKED := $(wildcard src tests bench recipes deploy)
+CHECKED := $(wildcard src tests bench recipes deploy scripts)
 EXTRAS ?= serve
 
 # One environment per set of requirements: the constraints, and pyproject.toml up to its tool settings.
