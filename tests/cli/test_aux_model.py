@@ -117,7 +117,9 @@ def test_the_fair_axis_is_only_for_those_who_named_none() -> None:
 
 def test_a_model_beside_may_have_prices_of_its_own() -> None:
     words = ["price_prompt=1", "price_output=8", "small.price_output=0.5", "machine_price_per_hour=3"]
-    footing = StudyOptions(rule_of(2.0, 0.95, "cost", ""), assumptions_of(dict(word.split("=") for word in words))).footing
+    footing = StudyOptions(
+        rule_of(2.0, 0.95, "cost", ""), assumptions_of(dict(word.split("=") for word in words))
+    ).footing
     assert footing.prices == TokenPrices(1, 1, 8, "USD")
     assert footing.own_prices == {"small": TokenPrices(1, 1, 0.5, "USD")}  # what was not said is common
     assert footing.machine is not None

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from karui.artifacts.artifact import Artifact
 from karui.cli.main import app
 from karui.core.plan import Plan
-from karui.core.request import Sampling
-from karui.engines.transformers.model_folder import digest
+from karui.core.prompt import Sampling
+from karui.models.weights import digest
 from karui.recording import store
 from karui.study.variants.plans import variant_plans
 from karui.study.workspace import Workspace, task_of

@@ -31,7 +31,7 @@ def make(
     import karui
     from karui.artifacts import distributed
     from karui.cli.console import Steps, say
-    from karui.engines.transformers.load import find_folder
+    from karui.models.folder import find_folder
     from karui.models import place
     from karui.study.workspace import MINI
 

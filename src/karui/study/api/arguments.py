@@ -70,7 +70,7 @@ def workspace_of(
     Raises:
         InputError: A number is out of range, or the file of --thinking cannot be read.
     """
-    from karui.core.request import Sampling
+    from karui.core.prompt import Sampling
 
     return Workspace(
         model.model or MINI,

@@ -7,8 +7,8 @@ from typing import Any, Unpack
 
 from karui.core.errors import InputError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Task
-from karui.core.request import Sampling
 from karui.selection.confirm import confirm as confirm_live
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import ModelKeywords

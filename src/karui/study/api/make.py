@@ -9,8 +9,8 @@ from karui.artifacts.artifact import Artifact
 from karui.artifacts.build_dir import Progress as BuildProgress
 from karui.core.errors import InputError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.recording import Recording
-from karui.core.request import Sampling
 from karui.study.api.arguments import config_of, recording_of
 from karui.study.config.keywords import MakeKeywords
 from karui.study.config.schema import MakeOptions

@@ -7,8 +7,9 @@ from typing import Any, Unpack
 from karui import catalog
 from karui.core.errors import InputError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Task
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.models import place
 from karui.profiling.profile import AT_ONCE, ModelProfile
 from karui.profiling.profile import profile as profile_model

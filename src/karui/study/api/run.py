@@ -8,8 +8,9 @@ from karui import catalog
 from karui.core.engine import Engine
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Question
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.runners.live import run_live
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import RunKeywords
