@@ -5,13 +5,13 @@
 takes minutes and always says the same, so bench/data/mini-choice keeps the two files of it that are served.
 """
 
-import json
 from pathlib import Path
 
 from _figures import ROOT
 
 from karui import catalog
-from karui.core.choice import Choice, Rule
+from karui.codec.files import save
+from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.store import load
 from karui.selection.groups import Sources
 from karui.serving_profile import FILE
@@ -29,7 +29,7 @@ def made_up(words: str, folder: Path) -> Path:
     plan, recorded = catalog.parse(words), load(MINI / "recording")
     manifest = recorded.manifest
     choice = Choice(
-        model=manifest.model.as_dict(),
+        model=manifest.model,
         task=manifest.task,
         task_digest=manifest.task_digest,
         agreement=False,
@@ -37,8 +37,8 @@ def made_up(words: str, folder: Path) -> Path:
         spec=plan.spec,
         plan=plan.id,
         label=plan.label,
-        decision="pilot",
-        verdict="promising",
+        decision=Decision.PILOT,
+        verdict=Verdict.PROMISING,
         questions=len(recorded.questions),
         pilot_questions=0,
         traces=1.0,
@@ -51,5 +51,5 @@ def made_up(words: str, folder: Path) -> Path:
     assert expectation is not None
     folder.mkdir(parents=True, exist_ok=True)
     expectation.save(folder / FILE)
-    path.write_text(json.dumps(choice.as_dict(), indent=1), encoding="utf-8")
+    save(choice, path)
     return path

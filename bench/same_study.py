@@ -29,7 +29,8 @@ from karui.artifacts.build import make
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.intervals import Interval, paired_difference, ratio_interval
+from karui.core.study import Interval
+from karui.measure.intervals import paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
 from karui.smaller.gguf import Gguf

@@ -175,12 +175,13 @@ def chosen(figures: Figures, made: Recording, folder: Path) -> None:
     figures.at_least("plans replayed", len(evidence.test), 50, digits=0)
     figures.at_least("of them exits and budgets", len(exits), 20, digits=0)
     figures.shown("plans refused, each with its reason", len(evidence.refused), digits=0)
-    figures.at_most("refusals without a reason", sum(not r.reason for r in evidence.refused), 0, digits=0)
+    unsaid = sum(not r.reason.text for r in evidence.refused)
+    figures.at_most("refusals without a reason", unsaid, 0, digits=0)
     told = made.manifest.trials is not None and Caveat.OTHER_TRIALS in made.manifest.caveats
     figures.at_least("the manifest says whose trials these are", float(told), 1, digits=0)
     figures.note(f"decision: {choice.decision}; {choice.label}")
     figures.extra["decision"] = choice.decision
-    figures.extra["refused"] = sorted(_kinds(r.reason for r in evidence.refused))
+    figures.extra["refused"] = sorted(_kinds(r.reason.text for r in evidence.refused))
 
 
 def _kinds(reasons: Iterable[str]) -> set[str]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from karui.core.choice import Choice
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError, StorageError
 from karui.core.outcome import Outcome
@@ -16,6 +15,7 @@ from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
+from karui.core.study.choice import Choice
 from karui.core.trace import End, Trace
 from karui.core.watcher import Action, Checkpoint
 from karui.runners.replay import Replay

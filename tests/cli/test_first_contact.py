@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from karui.cli.console import say
 from karui.cli.main import app
-from karui.core.choice import Rule
+from karui.core.study.choice import Rule
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.recording.store import save
 from karui.study.prospects import Division, prospects

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from karui.core.choice import Choice, Rule
+from karui.codec.values import decode, encode
+from karui.core.study.choice import Choice, Rule
 from karui.recording.thinking import without_thinking
-from karui.report.study import plain
-from karui.selection.baseline import examine
-from karui.selection.chance import chance
+from karui.selection.baseline.chance import chance
+from karui.selection.baseline.examine import examine
 from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 
@@ -206,7 +206,7 @@ def test_a_failure_survives_its_file():
         {}, "t", "", False, Rule(), [], "p", "full thinking", "fix", "baseline", 20, 0, 1.0, 149, (), (), 0
     )
     kept = replace(choice, failure=failure)
-    assert Choice.from_dict(plain(kept.as_dict())) == kept
+    assert decode(Choice, encode(kept)) == kept
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from karui import tasks
 from karui.cli.main import app
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
+from karui.core.study import QuestionParts
 from karui.recording.store import load, save
 from karui.selection.evidence import split
 from karui.study.data_split import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
@@ -60,7 +61,7 @@ def test_no_question_is_for_two_things(tmp_path):
     pilot, test = ({q.id for q in r.questions} for r in split(parts.judged))
     assert train | pilot | test == {q.id for q in main.questions}
     assert len(train) + len(pilot) + len(test) == 80
-    assert parts.as_dict() == {"train": 30, "pilot": 12, "test": 38, "confirm": 20, "brought": False}
+    assert parts.counts == QuestionParts(train=30, pilot=12, test=38, confirm=20)
     assert "30 to train on, 12 pilot, 38 test, 20 to confirm live" in str(parts)
     grown = part(synthetic(80, 1).subset(train), None, 0).trained
     assert {q.id for q in grown.questions} < train
@@ -166,8 +167,8 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
 def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     from types import SimpleNamespace
 
-    from karui.selection.halving import Screening
-    from karui.study.variants.search import Variant, VariantSearch
+    from karui.core.study import Screening
+    from karui.study.variant_search import Variant, VariantSearch
 
     names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")
     made = [SimpleNamespace(folder=Path(name)) for name in names[:-1]]

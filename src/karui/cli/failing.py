@@ -1,7 +1,7 @@
 """The decision to fix the baseline: what the terminal says."""
 
 from karui.cli.console import say
-from karui.core.failure import BaselineFailure
+from karui.core.study.failure import BaselineFailure
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.report import failing as words_of

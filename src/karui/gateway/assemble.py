@@ -117,7 +117,7 @@ class Gateway:
             plan=e.label,
             plan_id=e.plan,
             decision=self.chosen.choice.decision,
-            model=str(self.chosen.choice.model.get("name", "")),
+            model=self.chosen.choice.model.name,
             upstream=settings.upstream,
             fallback="" if settings.fallback == "full" else settings.fallback,
             stage=rolling.stage.value,

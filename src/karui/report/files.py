@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from karui.codec.files import encoded
 from karui.core.errors import StorageError, UnknownName
-from karui.i18n.report import LANGUAGES
+from karui.core.study import Study
+from karui.i18n.languages import LANGUAGES
 from karui.report.context import Context
 from karui.report.decision_text import notice
 from karui.report.markdown import markdown
 from karui.report.page import page
-from karui.report.study import Study
 from karui.report.view_model import derived
 
 FORMATS = ("html", "md", "json")
@@ -72,5 +73,5 @@ def render(study: Study, format: str, lang: str = "en") -> str:  # noqa: A002 - 
 
 def _as_json(c: Context) -> str:
     # What has to be known first stands first here too.
-    values = {"notice": notice(c), **c.study.as_dict(), "derived": derived(c.study)}
+    values = {"notice": notice(c), **encoded(c.study), "derived": derived(c.study)}
     return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from karui.core.choice import Rejected
 from karui.core.errors import RecordingMismatch
 from karui.core.recording import Recording
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.recording.reference import referred
 from karui.runners.replay import beside as stand_beside
 from karui.selection.evidence import Group, split
@@ -149,7 +150,7 @@ def _fitting(
             stand_beside(style, other, name)
         except RecordingMismatch as error:
             label = " + ".join(str(s.get("technique", "")) for s in style.manifest.style) or "full thinking"
-            refused.append(Rejected("", f"{label} with {name}", f"{error.what} {error.why}"))
+            refused.append(Rejected("", f"{label} with {name}", not_replayable(error)))
         else:
             there[name] = other
     return there, refused

@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from karui.core.study import RaceResult, Screening
 from karui.measure.paper_metrics import accuracy_efficiency_score
 
 RUNGS = (8, 15, 30)
@@ -38,48 +39,6 @@ class Sample:
     def first(self, questions: int) -> "Sample":
         """Returns the first so many questions."""
         return Sample(self.correct[:questions], self.cost[:questions])
-
-
-@dataclass(frozen=True, slots=True)
-class RaceResult:
-    """One artifact at the end of the last rung it took part in.
-
-    Attributes:
-        name: The artifact's.
-        questions: How many it was asked.
-        accuracy: Share right.
-        cost_ratio: Its cost over the baseline's, on the same questions.
-        score: Accuracy-efficiency score against the baseline.
-        kept: Whether it goes on to a full recording.
-    """
-
-    name: str
-    questions: int
-    accuracy: float
-    cost_ratio: float
-    score: float
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Screening:
-    """The whole race.
-
-    Attributes:
-        standings: Every artifact, best first.
-        asked: Traces generated for it.
-        spared: Traces that full recordings of the dropped artifacts would have taken, less those that
-            screening took.
-    """
-
-    standings: tuple[RaceResult, ...]
-    asked: int
-    spared: int = 0
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Names of the artifacts to record, best first."""
-        return tuple(s.name for s in self.standings if s.kept)
 
 
 @dataclass

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from karui import catalog
 from karui.core.errors import RecordingError
-from karui.core.failure import BaselineFailure
 from karui.core.recording import Recording
+from karui.core.study.failure import BaselineFailure
 from karui.recording.thinking import marked, nearly_all_empty, refuse_empty
 from karui.runners.replay import Replay, replay_all
-from karui.selection.baseline import examine
+from karui.selection.baseline.examine import examine
 from karui.selection.evidence import Evidence
 from karui.study.options import StudyOptions
 from karui.study.progress import Progress

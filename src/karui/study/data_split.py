@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.core.study import ModelVersion, QuestionParts, Screening, Study
 from karui.recording import store
-from karui.report.learning import making_hours
-from karui.report.study import Study
-from karui.report.view_model import entry_of, subject
+from karui.report.sections.learning import making_hours
 from karui.selection.evidence import split
 
 TRAINED = 3 / 8
@@ -44,15 +42,10 @@ class Parts:
     confirm: int
     brought: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what a study keeps of it: how many questions each part has."""
-        return {
-            "train": len(self.trained.questions),
-            "pilot": self.pilot,
-            "test": self.test,
-            "confirm": self.confirm,
-            "brought": self.brought,
-        }
+    @property
+    def counts(self) -> QuestionParts:
+        """How many questions each part has."""
+        return QuestionParts(len(self.trained.questions), self.pilot, self.test, self.confirm, self.brought)
 
     def __str__(self) -> str:
         """For people."""
@@ -129,15 +122,14 @@ def brought_along(path: Path, tasks: Iterable[Task]) -> Recording:
 
 
 def with_versions(
-    study: Study, models: Sequence[dict[str, Any]], screening: dict[str, Any], parts: Parts | None
+    study: Study, models: Sequence[ModelVersion], screening: Screening, parts: Parts | None
 ) -> Study:
     """Returns a study with the versions that were made for it, and what making them cost."""
-    study = replace(study, models=models, screening=screening, parts=parts.as_dict() if parts else None)
-    about = entry_of(study, subject(study))
-    hours = making_hours(study, about["measurement"]["label"]) if about else None
-    if hours is None:
+    study = replace(study, models=tuple(models), screening=screening, parts=parts.counts if parts else None)
+    hours = making_hours(study, study.plan.label) if study.plan else None
+    if hours is None or study.assumptions.making_hours is not None:
         return study
-    return replace(study, assumptions={"making_hours": hours, **study.assumptions})
+    return replace(study, assumptions=replace(study.assumptions, making_hours=hours))
 
 
 def of(task: Task, recording: Recording) -> Task:

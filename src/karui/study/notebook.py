@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from karui.html.markup import Safe, join, tag
 from karui.report.context import Context
 from karui.report.decision_text import lead, notice, title
-from karui.report.view_model import GROUPS, Row
+from karui.report.view_model import Row
+from karui.selection.best import GROUPS
 
 if TYPE_CHECKING:
     from karui.study.result import Study

@@ -6,12 +6,12 @@ from os import cpu_count
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Rule
 from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
+from karui.core.study import Assumptions
+from karui.core.study.choice import Axis, Rule
 from karui.measure.cost import MachinePrice, TokenPrices
-from karui.measure.cost_model import Axis, CostModel, shape_of
-from karui.report.savings import Assumptions
+from karui.measure.cost_model import CostModel, shape_of
 from karui.selection.groups import model_of
 from karui.study.config.schema import BaselineOptions, ObjectiveOptions
 
@@ -125,7 +125,7 @@ def rule_of(
     axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
     if axis not in set(Axis):
         raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, axis, priority, floor=min_accuracy / 100)
+    return Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
 
 
 def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:
@@ -137,7 +137,7 @@ def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:
     cards = [r.manifest.model for r in recordings]
     if len(models) == 1 or wishes.named or not all(shape_of(card) for card in cards):
         return wishes
-    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS.value))
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS))
 
 
 def on_this_machine(wishes: StudyOptions) -> StudyOptions:
@@ -148,7 +148,7 @@ def on_this_machine(wishes: StudyOptions) -> StudyOptions:
     """
     if wishes.named:
         return wishes
-    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY.value), named=True)
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY), named=True)
 
 
 def assumptions_of(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def assumptions_of(given: Mapping[str, Any]) -> dict[str, Any]:
         InputError: A value is not a number.
         UnknownName: There is no such assumption.
     """
-    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode"}]
+    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode", "models"}]
     stated: dict[str, Any] = {}
     models: dict[str, dict[str, Any]] = {}
     for name, value in _dotted(given).items():

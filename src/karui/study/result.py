@@ -1,32 +1,32 @@
 """What the public functions return: a study with its choice, and a replay."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Choice, Rejected
+from karui.codec.files import load_study, save
 from karui.core.plan import Plan
 from karui.core.recording import Recording
+from karui.core.study import Comparison, MeasuredPlan, Measurement, Misbehaviour
+from karui.core.study import Study as StudyData
+from karui.core.study.choice import Axis, Choice, Decision, Rejected, Verdict
 from karui.recording.files import make_folder
 from karui.recording.files import write as write_file
 from karui.report import write
-from karui.report.study import Study as StudyData
-from karui.report.study import plain
 from karui.selection.evidence import Evidence
 from karui.serving_profile import FILE as PROFILE
 from karui.serving_profile import ServingProfile
 from karui.study.frames import frame_of
 from karui.study.options import StudyOptions
 
-_RATIOS: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
-    "tokens": lambda c: c["token_ratio"]["value"],
-    "flops": lambda c: c["flops_ratio"],
-    "latency": lambda c: c["time_ratio"] if c["seconds_ratio"] is None else c["seconds_ratio"],
-    "cost": lambda c: c["cost_ratio"],
-    "memory": lambda c: c["memory_ratio"],
+_RATIOS: Mapping[Axis, Callable[[Comparison], float | None]] = {
+    Axis.TOKENS: lambda c: c.token_ratio.value,
+    Axis.FLOPS: lambda c: c.flops_ratio,
+    Axis.LATENCY: lambda c: c.time_ratio if c.seconds_ratio is None else c.seconds_ratio,
+    Axis.COST: lambda c: c.cost_ratio,
+    Axis.MEMORY: lambda c: c.memory_ratio,
 }
 """Where a comparison holds a plan's ratio to the baseline, by objective."""
 
@@ -58,7 +58,6 @@ class Study:
 
     Attributes:
         data: Everything that a report is made from.
-        choice: What was chosen, by which rule, and what was tested for it.
         profile: What live requests of the chosen plan will look like; None where full thinking was chosen.
         path: The folder that it was written to; None where it was not.
         pages: The files of the report.
@@ -67,7 +66,6 @@ class Study:
     """
 
     data: StudyData = field(repr=False)
-    choice: Choice = field(repr=False)
     profile: ServingProfile | None = field(default=None, repr=False)
     path: Path | None = None
     pages: tuple[Path, ...] = field(default=(), repr=False)
@@ -87,19 +85,23 @@ class Study:
         """
         file = Path(path)
         file = file / "study.json" if file.is_dir() else file
-        data = StudyData.load(file)
+        data = load_study(file)
         profile = file.with_name(PROFILE)
         return Study(
             data,
-            Choice.from_dict(data.choice),
             ServingProfile.load(profile) if profile.exists() else None,
             file.parent,
             language=language,
         )
 
     @property
-    def decision(self) -> str:
-        """What to do: "adopt", "pilot", "collect", "nothing" or "fix"; see `Choice.decision`."""
+    def choice(self) -> Choice:
+        """What was chosen, by which rule, and what was tested for it."""
+        return self.data.choice
+
+    @property
+    def decision(self) -> Decision:
+        """What to do: "adopt", "pilot", "collect", "nothing" or "fix"."""
         return self.choice.decision
 
     @property
@@ -119,16 +121,15 @@ class Study:
         objective (0.3 is 30% less; None where unknown); `chosen`.
         """
         tested = {t.plan: t for t in self.choice.tested}
-        rows = [_row(self.data.baseline, None, None)]
         ratio = _RATIOS[self.choice.rule.minimize]
-        for entry in self.data.plans:
-            test = tested.get(entry["measurement"]["plan"])
-            row = _row(entry["measurement"], entry["comparison"], ratio(entry["comparison"]))
-            if test is not None:
-                row |= {"p": test.p_value, "verdict": test.verdict}
-            row["chosen"] = bool(self.choice.spec) and entry["measurement"]["plan"] == self.choice.plan
+        rows = []
+        for plan in self.data.plans:
+            row = _row(plan.measurement, plan.comparison, ratio(plan.comparison))
+            if (test := tested.get(plan.plan)) is not None:
+                row |= {"p": test.p_value, "verdict": str(test.verdict)}
+            row["chosen"] = bool(self.choice.spec) and plan.plan == self.choice.plan
             rows.append(row)
-        return [rows[0], *sorted(rows[1:], key=lambda r: float(r["tokens"]))]
+        return _sorted(self.data.baseline, rows)
 
     def frame(self, frame: Callable[[Mapping[str, list[Any]]], Any] | None = None) -> Any:
         """Returns `rows` as a data frame of polars or pandas.
@@ -174,13 +175,12 @@ class Study:
             StorageError: They cannot be written.
         """
         out = Path(path)
-        text = json.dumps(plain(self.choice.as_dict()), indent=1, ensure_ascii=False) + "\n"
         make_folder(out)
-        write_file(out / "choice.json", text.encode())
+        save(self.choice, out / "choice.json")
         (out / PROFILE).unlink(missing_ok=True)  # one of an earlier choice says nothing of this one
         if self.profile is not None:
             self.profile.save(out / PROFILE)
-        self.data.save(out / "study.json")
+        save(self.data, out / "study.json")
         return tuple(write(self.data, out, lang=self.language))
 
     def _repr_html_(self) -> str:
@@ -202,40 +202,39 @@ class ReplayResult:
         recording: What was replayed.
     """
 
-    baseline: Mapping[str, Any]
-    plans: Sequence[Mapping[str, Any]] = field(repr=False)
+    baseline: Measurement
+    plans: Sequence[MeasuredPlan] = field(repr=False)
     refused: Sequence[Rejected] = field(repr=False)
-    misbehaviour: Sequence[Mapping[str, Any]] = field(repr=False)
+    misbehaviour: Sequence[Misbehaviour] = field(repr=False)
     recording: Recording = field(repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns one dictionary per plan, as `Study.rows`; `saving` is of tokens."""
-        rows = [
-            _row(p["measurement"], p["comparison"], _RATIOS["tokens"](p["comparison"])) for p in self.plans
-        ]
-        return [_row(self.baseline, None, None), *sorted(rows, key=lambda r: float(r["tokens"]))]
+        ratio = _RATIOS[Axis.TOKENS]
+        rows = [_row(p.measurement, p.comparison, ratio(p.comparison)) for p in self.plans]
+        return _sorted(self.baseline, rows)
 
     def frame(self, frame: Callable[[Mapping[str, list[Any]]], Any] | None = None) -> Any:
         """Returns `rows` as a data frame, as `Study.frame`."""
         return frame_of(self.rows(), frame)
 
 
-def _row(
-    measured: Mapping[str, Any], compared: Mapping[str, Any] | None, ratio: float | None
-) -> dict[str, Any]:
-    accuracy = measured["accuracy"]
-    loss = compared["loss"] if compared else {"value": 0.0, "low": 0.0, "high": 0.0}
+def _sorted(baseline: Measurement, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_row(baseline, None, None), *sorted(rows, key=lambda row: float(row["tokens"]))]
+
+
+def _row(measured: Measurement, compared: Comparison | None, ratio: float | None) -> dict[str, Any]:
     return {
-        "plan": measured["label"],
-        "accuracy": accuracy["value"],
-        "accuracy_low": accuracy["low"],
-        "accuracy_high": accuracy["high"],
-        "loss": loss["value"],
-        "loss_low": loss["low"],
-        "loss_high": loss["high"],
+        "plan": measured.label,
+        "accuracy": measured.accuracy.value,
+        "accuracy_low": measured.accuracy.low,
+        "accuracy_high": measured.accuracy.high,
+        "loss": compared.loss.value if compared else 0.0,
+        "loss_low": compared.loss.low if compared else 0.0,
+        "loss_high": compared.loss.high if compared else 0.0,
         "p": None,
-        "verdict": "" if compared else "baseline",
-        "tokens": measured["tokens"]["value"],
+        "verdict": "" if compared else str(Verdict.BASELINE),
+        "tokens": measured.tokens.value,
         "saving": 0.0 if compared is None else None if ratio is None else 1 - ratio,
         "chosen": False,
     }

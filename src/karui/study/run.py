@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from karui import catalog
-from karui.core.choice import Choice
-from karui.core.failure import BaselineFailure
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.report.study import Study as StudyData
+from karui.core.study import ReferenceRun
+from karui.core.study import Study as StudyData
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.selection.confirm import confirm
 from karui.selection.evidence import Evidence
 from karui.selection.groups import Sources
@@ -23,7 +23,7 @@ from karui.study.progress import Progress
 from karui.study.result import Details, Study
 from karui.study.serving_profile import expected
 from karui.study.steps import decide, evidence_of, shipped_study, study_of
-from karui.study.variants.search import VariantSearch, screening_of, search_variants
+from karui.study.variants.search import VariantSearch, search_variants
 from karui.study.workspace import Workspace, shipped
 
 LENGTHY = ("long_sum", "swaps")
@@ -111,17 +111,14 @@ async def run(job: Job) -> Study:
     )
     weights = None
     if (found := gathered.variants) is not None:
-        data = with_versions(
-            data, found.models(evidence, options.footing), screening_of(found), gathered.parts
-        )
+        data = with_versions(data, found.models(evidence), found.screening, gathered.parts)
         weights = found.weights(choice.label) if choice.spec else None
     details = Details(evidence, options, test_part, weights, control)
-    return finished(data, choice, sources, details, progress, language=job.lang, out=out)
+    return finished(data, sources, details, progress, language=job.lang, out=out)
 
 
 def finished(
     data: StudyData,
-    choice: Choice,
     sources: Sources,
     details: Details,
     progress: Progress,
@@ -130,8 +127,8 @@ def finished(
     out: Path | None,
 ) -> Study:
     """Returns a study with what to expect of its choice, written down if it has a folder."""
-    profile = expected(choice, sources, progress)
-    study = Study(data, choice, profile, out, language=language, details=details)
+    profile = expected(data.choice, sources, progress)
+    study = Study(data, profile, out, language=language, details=details)
     return study if out is None else replace(study, pages=study.save(out))
 
 
@@ -149,7 +146,7 @@ def failed_study(
     sources = Sources(main)
     choice = decide(evidence, main, sources, options, failure)
     data = study_of(evidence, main, choice, options, sources, commands=commands)
-    study = Study(data, choice, None, out, language=language, details=Details(evidence, options, main))
+    study = Study(data, None, out, language=language, details=Details(evidence, options, main))
     return study if out is None else replace(study, pages=study.save(out))
 
 
@@ -203,7 +200,7 @@ async def _gather(job: Job, main: Recording) -> _Gathered:
     return _Gathered(Sources(main, styled, further), options, parts, found)
 
 
-def _demonstrated(job: Job, options: StudyOptions) -> tuple[dict[str, Any], Choice]:
+def _demonstrated(job: Job, options: StudyOptions) -> tuple[ReferenceRun, Choice]:
     """Replays the recording that ships with karui: much evidence, and the kinds that need their length."""
     job.progress.begin("Replaying the shipped recording")
     large = shipped("recording")
@@ -242,5 +239,5 @@ def _lengthy(job: Job, large: Recording, options: StudyOptions) -> Choice:
     choice = decide(evidence, test_part, sources, few)
     command = f"karui choose {large.path} " + " ".join(f"--kind {kind}" for kind in LENGTHY)
     data = study_of(evidence, test_part, choice, few, sources, commands=[command])
-    Study(data, choice, language=job.lang).save(job.out / "needs-length")
+    Study(data, language=job.lang).save(job.out / "needs-length")
     return choice

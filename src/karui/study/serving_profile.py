@@ -3,9 +3,9 @@
 from collections import Counter
 
 from karui import catalog, tasks
-from karui.core.choice import Choice
 from karui.core.errors import KaruiError
 from karui.core.recording import Recording
+from karui.core.study.choice import Choice
 from karui.selection.groups import Sources
 from karui.serving_profile import ServingProfile, contract_of
 from karui.study.progress import SILENT, Progress

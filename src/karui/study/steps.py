@@ -1,22 +1,21 @@
 """The steps that several verbs share: from recordings to evidence, to a choice, to a study."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Choice
-from karui.core.failure import BaselineFailure
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
+from karui.core.study import Assumptions, LiveRun, Misbehaviour, ReferenceRun, Study
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
-from karui.report.study import Study
 from karui.runners.replay import Replay, replay_all
 from karui.selection.calibration import ThresholdCalibration
 from karui.selection.evidence import Evidence, gather, refuse_truncated
@@ -103,7 +102,13 @@ def evidence_of(
         partial(space_of, extra=wanted.extra),
         partial(space_of, extra=wanted.extra, between=True),
     )
-    evidence = gather(groups, runs=wanted.runs, processes=wanted.processes, on_progress=on_progress)
+    evidence = gather(
+        groups,
+        cost_model=wanted.footing,
+        runs=wanted.runs,
+        processes=wanted.processes,
+        on_progress=on_progress,
+    )
     return evidence, test_part
 
 
@@ -133,9 +138,8 @@ def decide(
         evidence,
         test_part,
         wanted.rule,
-        wanted.footing,
         recordings={role: store.digest(path_of(r)) for role, r in behind.items()},
-        beside={name: r.manifest.model.as_dict() for name, r in sources.beside.items()},
+        beside={name: r.manifest.model for name, r in sources.beside.items()},
         failure=failure,
     )
 
@@ -148,7 +152,7 @@ def study_of(
     sources: Sources,
     *,
     live: tuple[Outcomes, Outcomes, int] | None = None,
-    shipped: Mapping[str, Any] | None = None,
+    shipped: ReferenceRun | None = None,
     commands: Sequence[str] = (),
 ) -> Study:
     """Returns everything a report is made from.
@@ -164,77 +168,54 @@ def study_of(
         commands: What makes the study again.
     """
     manifest = test_part.manifest
-    footing = wanted.footing
-    base = evidence.test[evidence.baseline]
     shown = catalog.plan_from_spec(choice.spec or (choice.candidate.spec if choice.candidate else []))
     bare = not shown.recorded
     recordings = {"main": test_part, **sources.beside}
     return Study(
         made=datetime.now(UTC).date().isoformat(),
-        manifest=manifest.as_dict(),
-        choice=choice.as_dict(),
-        baseline=measure(base, footing).as_dict(),
-        plans=compared(evidence.test, evidence.baseline, footing),
-        live=confirmed(live, footing) if live else None,
+        manifest=manifest,
+        choice=choice,
+        baseline=evidence.measured[evidence.baseline],
+        plans=evidence.plans,
+        live=confirmed(live, wanted.footing) if live else None,
         shipped=shipped,
-        examples=[asdict(e) for e in examples(recordings, shown)] if bare else [],
-        assumptions={
-            **_ILLUSTRATION,
-            "machine_tokens_per_second": manifest.tokens_per_second,
-            **wanted.assumptions,
-        },
-        commands=list(commands),
-        interactions=[i.as_dict() for i in interactions(evidence, wanted.rule, footing, shown.id)],
+        examples=tuple(examples(recordings, shown)) if bare else (),
+        assumptions=Assumptions.of(
+            {
+                **_ILLUSTRATION,
+                "machine_tokens_per_second": manifest.tokens_per_second,
+                **wanted.assumptions,
+            }
+        ),
+        commands=tuple(commands),
+        interactions=tuple(interactions(evidence, wanted.rule, shown.id)),
         misbehaviour=misbehaving(test_part, [*sources.styles, *sources.beside.values()]),
     )
 
 
-def compared(outcomes: Mapping[str, Outcomes], baseline: str, footing: CostModel) -> list[dict[str, Any]]:
-    """Returns measurement and comparison of every plan but the baseline, as a study keeps them."""
-    base = outcomes[baseline]
-    return [
-        {"measurement": measure(o, footing).as_dict(), "comparison": compare(base, o, footing).as_dict()}
-        for key, o in outcomes.items()
-        if key != baseline
-    ]
+def misbehaving(first: Recording, others: Sequence[Recording] = ()) -> tuple[Misbehaviour, ...]:
+    """Returns how full thinking goes wrong: of one model, and of others beside it."""
+    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in (first, *others)]
+    return tuple(misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions))
 
 
-def misbehaving(first: Recording, others: Sequence[Recording] = ()) -> list[dict[str, Any]]:
-    """Returns how full thinking goes wrong, as a study keeps it: of one model, and of others beside it."""
-    recordings = [first, *others]
-    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in recordings]
-    rows = misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions)
-    return [row.as_dict() for row in rows]
-
-
-def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> dict[str, Any]:
+def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> LiveRun:
     """Returns a live confirmation as a study keeps it."""
     base, plan, at_once = live
-    return {
-        "baseline": measure(base, footing).as_dict(),
-        "plan": measure(plan, footing).as_dict(),
-        "comparison": compare(base, plan, footing).as_dict(),
-        "at_once": at_once,
-    }
+    return LiveRun(measure(base, footing), measure(plan, footing), compare(base, plan, footing), at_once)
 
 
 def shipped_study(
     recording: Recording, title: str, wanted: StudyOptions, on_progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+) -> ReferenceRun:
     """Replays a recording that ships with karui, to stand beside the user's own figures.
 
     It has many questions, so a coarser grid and one permutation of each give a clear picture in seconds.
     """
-    footing = wanted.footing
-    recordings = {"main": recording}
-    plans = space_of(recordings, alone=(5,), paired=(2,)).plans
+    plans = space_of({"main": recording}, alone=(5,), paired=(2,)).plans
     found = {}
-    for outcomes in replay_all(Replay(recordings, runs=1), plans, processes=wanted.processes):
+    for outcomes in replay_all(Replay({"main": recording}, runs=1), plans, processes=wanted.processes):
         found[outcomes.plan.id] = outcomes
         on_progress(len(found), len(plans))
-    return {
-        "title": title,
-        "manifest": recording.manifest.as_dict(),
-        "baseline": measure(found[plans[0].id], footing).as_dict(),
-        "plans": compared(found, plans[0].id, footing),
-    }
+    shown = Evidence({}, found, plans[0].id, cost_model=wanted.footing)
+    return ReferenceRun(title, recording.manifest, shown.measured[shown.baseline], shown.plans)

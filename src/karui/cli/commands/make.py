@@ -31,8 +31,8 @@ def make(
     import karui
     from karui.artifacts import distributed
     from karui.cli.console import Steps, say
-    from karui.models.folder import find_folder
     from karui.models import place
+    from karui.models.folder import find_folder
     from karui.study.workspace import MINI
 
     options: dict[str, Any] = {

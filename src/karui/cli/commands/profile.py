@@ -8,7 +8,7 @@ import typer
 from karui.cli import options as o
 
 if TYPE_CHECKING:
-    from karui.profiling.profile import ModelProfile
+    from karui.core.study import ModelProfile
 
 
 def profile(
@@ -34,6 +34,7 @@ def profile(
 
     import karui
     from karui.cli.console import Steps
+    from karui.codec.values import encode
     from karui.core.errors import InputError
 
     try:
@@ -57,7 +58,7 @@ def profile(
             compile=compiled,
         )
     if json:
-        typer.echo(dumps([w.as_dict() for w in found], indent=1))
+        typer.echo(dumps([encode(w) for w in found], indent=1))
     else:
         _show(found, counts)
 

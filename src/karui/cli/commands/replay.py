@@ -1,13 +1,15 @@
 """`karui replay`: plans over a recording, without generating a token."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from karui.cli import options as o
 
 if TYPE_CHECKING:
+    from karui.core.study import MeasuredPlan, Measurement
     from karui.study.result import ReplayResult
 
 
@@ -30,7 +32,7 @@ def replay(
     import karui
     from karui.cli.console import Steps
     from karui.cli.summary import say_caveats, say_misbehaviour, say_overthinking, say_refused
-    from karui.report.study import plain
+    from karui.codec.values import encode
 
     further = o.pairs("aux_model", aux_model)
     with Steps() as steps:
@@ -38,17 +40,17 @@ def replay(
             recording, plan, aux_model=further, technique=technique, runs=runs, on_progress=steps
         )
     if json:
-        told = [{"label": r.label, "reason": r.reason} for r in found.refused]
+        told = [{"label": r.label, "reason": r.reason.text} for r in found.refused]
         everything = {
             "baseline": found.baseline,
             "plans": found.plans,
             "misbehaviour": found.misbehaviour,
             "refused": told,
         }
-        typer.echo(dumps(plain(everything), indent=1, ensure_ascii=False))
+        typer.echo(dumps(encode(everything), indent=1, ensure_ascii=False))
         return
     _show(found, top, between=bool(further))
-    say_caveats(found.recording.manifest.as_dict())
+    say_caveats(found.recording.manifest)
     say_misbehaviour(found.misbehaviour)
     say_overthinking(found.recording)
     say_refused(found.refused)
@@ -59,29 +61,29 @@ def _show(found: "ReplayResult", top: int, *, between: bool) -> None:
     from karui.cli.console import table
 
     others = list(found.plans)
-    between = between and all(p["comparison"]["flops_ratio"] is not None for p in others)
+    between = between and all(p.comparison.flops_ratio is not None for p in others)
     if between:  # a small model's tokens are not worth a large one's
-        others.sort(key=lambda p: float(p["comparison"]["flops_ratio"]))
+        others.sort(key=lambda p: p.comparison.flops_ratio or 0.0)
     else:
-        others.sort(key=lambda p: float(p["comparison"]["token_ratio"]["value"]))
+        others.sort(key=lambda p: p.comparison.token_ratio.value)
     noun = "agreement" if found.recording.manifest.agreement else "accuracy"
     table(*_rows(noun, found.baseline, others[: top or None], between=between))
 
 
 def _rows(
-    noun: str, base: Any, others: Any, *, between: bool
+    noun: str, base: "Measurement", others: "Sequence[MeasuredPlan]", *, between: bool
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Returns head and rows of the table; `between` adds what the plans compute, against the baseline."""
     from karui.cli.summary import head, row
 
     over = head(noun)
-    rows = [row(base["label"], base, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in others]
+    rows = [row(base.label, base, None)]
+    rows += [row(p.label, p.measurement, p.comparison) for p in others]
     if between:
         over = (*over, "FLOPs ×")
         rows = [(*rows[0], ""), *((*r, _flops(p)) for r, p in zip(rows[1:], others, strict=True))]
     return over, rows
 
 
-def _flops(plan: Any) -> str:
-    return f"{plan['comparison']['flops_ratio']:.2f}×"
+def _flops(plan: "MeasuredPlan") -> str:
+    return f"{plan.comparison.flops_ratio:.2f}×"

@@ -64,7 +64,7 @@ async def _choose(
     choice = decide(evidence, test_part, sources, wanted)
     data = study_of(evidence, test_part, choice, wanted, sources, commands=again)
     details = Details(evidence, wanted, test_part)
-    return finished(data, choice, sources, details, progress, language=output.lang, out=output.out)
+    return finished(data, sources, details, progress, language=output.lang, out=output.out)
 
 
 def _sources(main: Recording, given: SourceOptions) -> Sources:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
+from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
+from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.core.prompt import Sampling
 from karui.core.question import Task
+from karui.core.study.choice import Confirmation
+from karui.measure.cost_model import CostModel
 from karui.selection.confirm import confirm as confirm_live
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import ModelKeywords
@@ -59,15 +62,14 @@ async def _confirm(
             remedy="Choose from more questions, or accept a larger --max-drop.",
         )
     choice, progress = study.choice, progress_of(on_progress)
-    manifest = study.data.manifest
-    settings = config_of(ModelOptions, None, {"model": model or str(choice.model["name"]), **options})
-    drawn = Sampling(**manifest["sampling"])
+    settings = config_of(ModelOptions, None, {"model": model or choice.model.name, **options})
+    drawn = study.data.manifest.sampling
     sampling = SamplingOptions(
         samples=1,
         max_tokens=drawn.max_tokens,
         temperature=drawn.temperature,
         top_p=drawn.top_p,
-        seed=int(manifest["seed"]),
+        seed=study.data.manifest.seed,
     )
     session = replace(workspace_of(settings, sampling, progress, artifacts=Path(artifacts)), sampling=drawn)
     sessions = {name: session.beside(_named(name, aux_model or {}, choice.beside)) for name in _others(plan)}
@@ -95,8 +97,8 @@ def _others(plan: Plan) -> list[str]:
     return [name for name in plan.models if name != "main"]
 
 
-def _named(name: str, given: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]) -> str:
-    found = given.get(name) or str(known.get(name, {}).get("name", ""))
+def _named(name: str, given: Mapping[str, str], known: Mapping[str, ModelInfo]) -> str:
+    found = given.get(name) or (known[name].name if name in known else "")
     if not found:
         raise InputError(
             f"The plan asks a further model, {name!r}, that is not named.",
@@ -105,13 +107,11 @@ def _named(name: str, given: Mapping[str, str], known: Mapping[str, Mapping[str,
     return found
 
 
-def _with(study: Study, live: Any, confirmation: Any) -> Study:
-    from karui.measure.cost_model import CostModel
-
+def _with(study: Study, live: tuple[Outcomes, Outcomes, int], confirmation: Confirmation) -> Study:
     choice = replace(study.choice, confirmation=confirmation)
     footing = study.details.options.footing if study.details else CostModel()
-    data = replace(study.data, choice=choice.as_dict(), live=confirmed(live, footing))
-    made = replace(study, data=data, choice=choice)
+    data = replace(study.data, choice=choice, live=confirmed(live, footing))
+    made = replace(study, data=data)
     return made if study.path is None else replace(made, pages=made.save(study.path))
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from karui.core.failure import BaselineFailure
 from karui.core.recording import Recording
+from karui.core.study.failure import BaselineFailure
 from karui.study.api.poc import prepare
 from karui.study.baseline import examined, usable
 from karui.study.config.schema import StudyConfig

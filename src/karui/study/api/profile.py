@@ -10,8 +10,9 @@ from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Task
 from karui.core.request import Request
+from karui.core.study import ModelProfile
 from karui.models import place
-from karui.profiling.profile import AT_ONCE, ModelProfile
+from karui.profiling.profile import AT_ONCE
 from karui.profiling.profile import profile as profile_model
 from karui.study.config.keywords import EngineKeywords
 from karui.study.loop import awaitable, blocking

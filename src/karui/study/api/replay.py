@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from karui import catalog
-from karui.core.choice import Rejected
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.cost_model import CostModel
-from karui.measure.measurement import measure
+from karui.core.study.choice import Rejected
 from karui.runners.replay import Replay, replay_all
+from karui.selection.evidence import Evidence
 from karui.study.api.arguments import recording_of
 from karui.study.loop import awaitable, blocking
 from karui.study.options import PROCESSES
 from karui.study.progress import OnProgress, progress_of
 from karui.study.result import ReplayResult
-from karui.study.steps import compared, misbehaving, space_of
+from karui.study.steps import misbehaving, space_of
 
 
 async def _replay(
@@ -66,10 +65,10 @@ async def _replay(
     if style.id not in found or (plans and len(found) == 1 < len(asked)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else asked[1])
-    footing = CostModel()
+    evidence = Evidence({}, found, asked[0].id)
     return ReplayResult(
-        measure(found[asked[0].id], footing).as_dict(),
-        compared(found, asked[0].id, footing),
+        evidence.measured[evidence.baseline],
+        evidence.plans,
         refused,
         misbehaving(read, list(further.values())),
         read,

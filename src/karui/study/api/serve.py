@@ -1,6 +1,5 @@
 """`karui.serve`: the choice behind OpenAI's API, guarded, with a fallback."""
 
-import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from karui.codec.files import save
 from karui.gateway.assemble import Gateway, assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.server.server import check, connect, listen
 from karui.gateway.server.server import serve as serve_gateway
 from karui.gateway.settings import Settings
-from karui.report.study import plain
 from karui.serving_profile import FILE as PROFILE
 from karui.study.local_engines import inside, origin_of
 from karui.study.loop import awaitable, blocking
@@ -109,7 +108,7 @@ def _deployment(study: Study | Path | str) -> Deployment:
         return Deployment.load(study.path)
     with TemporaryDirectory() as folder:
         choice = Path(folder) / "choice.json"
-        choice.write_text(json.dumps(plain(study.choice.as_dict())), encoding="utf-8")
+        save(study.choice, choice)
         if study.profile is not None:
             study.profile.save(choice.with_name(PROFILE))
         return Deployment.load(choice)

@@ -1,9 +1,8 @@
 """Versions of the model within a study: made, weighed, screened, and the best of them recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,12 +13,13 @@ from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.request import Request
-from karui.measure.cost_model import Axis, CostModel
-from karui.measure.measurement import compare, measure
-from karui.profiling.profile import AT_ONCE, ModelProfile, profile
+from karui.core.study import Made, ModelProfile, ModelVersion, Screening
+from karui.core.study.choice import Axis
+from karui.measure.cost_model import CostModel
+from karui.profiling.profile import AT_ONCE, profile
 from karui.runners.replay import Replay
 from karui.selection.evidence import Evidence, split
-from karui.selection.halving import RUNGS, Sample, Screening, halve
+from karui.selection.halving import RUNGS, Sample, halve
 from karui.study.options import StudyOptions
 from karui.study.progress import build_progress
 from karui.study.variants.default_trainings import share
@@ -68,33 +68,24 @@ class VariantSearch:
         best = max(made, key=lambda v: len(v.plan.techniques), default=None)
         return best.artifact.folder if best and best.artifact else None
 
-    def models(self, evidence: Evidence, footing: CostModel) -> list[dict[str, Any]]:
+    def models(self, evidence: Evidence) -> tuple[ModelVersion, ...]:
         """Returns the rows of the report's table of models, the model as it came first."""
-        whole = evidence.test[evidence.baseline]
-        rows: list[dict[str, Any]] = [
-            {
-                "name": self.name,
-                "label": "",
-                "weight": self.base.as_dict() if self.base else None,
-                "made": None,
-                "measurement": measure(whole, footing).as_dict(),
-                "comparison": None,
-            }
-        ]
-        for version in self.versions:
-            found = evidence.test.get(version.plan.id)
-            rows.append(
-                {
-                    "name": self.name,
-                    "label": version.plan.label,
-                    "weight": version.weight.as_dict() if version.weight else None,
-                    "made": _made(version.artifact),
-                    "measurement": measure(found, footing).as_dict() if found else None,
-                    "comparison": compare(whole, found, footing).as_dict() if found else None,
-                    "refused": version.refused,
-                }
-            )
-        return rows
+        first = ModelVersion(self.name, "", self.base, measurement=evidence.measured[evidence.baseline])
+        return (
+            first,
+            *(
+                ModelVersion(
+                    self.name,
+                    version.plan.label,
+                    version.weight,
+                    _made(version.artifact),
+                    evidence.measured.get(version.plan.id),
+                    evidence.compared.get(version.plan.id),
+                    version.refused,
+                )
+                for version in self.versions
+            ),
+        )
 
 
 async def search_variants(
@@ -128,7 +119,7 @@ async def search_variants(
         keep: Versions of each kind recorded in full, at most.
     """
     pilot, _ = split(main)
-    axis, footing = Axis(options.rule.minimize), options.footing
+    axis, footing = options.rule.minimize, options.footing
     session.artifacts, session.lessons = out / "artifacts", lessons or pilot
     session.minutes = None if minutes is None else share(minutes, plans)
     asks = [Request(q.id, task.prompt(q), session.sampling) for q in task.questions[: max(AT_ONCE)]]
@@ -239,21 +230,16 @@ class _Race:
         return Sample(outcomes.accuracy, np.asarray(cost, dtype=np.float64))
 
 
-def _made(artifact: Artifact | None) -> dict[str, Any] | None:
+def _made(artifact: Artifact | None) -> Made | None:
     if artifact is None:
         return None
-    return {
-        "key": artifact.key,
-        "folder": str(artifact.folder),
-        "seconds": artifact.seconds,
-        "minutes": artifact.minutes,
-        "peak_bytes": artifact.peak_gpu_bytes or artifact.peak_resident_bytes,
-        "device": artifact.device,
-        "machine": artifact.machine,
-        "notes": dict(artifact.notes),
-    }
-
-
-def screening_of(lighter: VariantSearch) -> dict[str, Any]:
-    """Returns what a study keeps of the screening."""
-    return asdict(lighter.screening)
+    return Made(
+        seconds=artifact.seconds,
+        key=artifact.key,
+        folder=str(artifact.folder),
+        minutes=artifact.minutes,
+        peak_bytes=artifact.peak_gpu_bytes or artifact.peak_resident_bytes,
+        device=artifact.device,
+        machine=artifact.machine,
+        notes=dict(artifact.notes),
+    )
