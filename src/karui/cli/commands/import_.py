@@ -14,11 +14,13 @@ def import_(
         "", help="The log, in any known format; or `scout` to read that layout from a folder."
     ),
     folder: Path | None = typer.Argument(None, help="The folder, with `scout`."),
-    out: Path = typer.Option(Path("recording"), help="Where the recording goes."),
-    format: str = typer.Option("", help="The log's format; by default it is recognised."),  # noqa: A002
-    formats: bool = typer.Option(False, "--formats", help="List the known formats and exit."),
-    verifier: str = typer.Option("math", help="Reads the answers and judges them."),
-    model: str = typer.Option("", help="Which model's replies to take; or who replied, if the log says not."),
+    out: Path = typer.Option(Path("recording"), help="Folder for the recording."),
+    format: str = typer.Option("", help="Format of the log; recognised by default."),  # noqa: A002
+    formats: bool = typer.Option(False, "--formats", help="List of the known formats, and nothing else."),
+    verifier: str = typer.Option("math", help="Verifier that reads and judges the answers."),
+    model: str = typer.Option(
+        "", help="Model whose replies are taken; or who replied, where the log does not say."
+    ),
     tokenizer: str = typer.Option(
         "", help="Model (folder or Hub name) whose tokenizer counts what the log does not."
     ),
@@ -29,15 +31,16 @@ def import_(
         None, help="Your questions with their answers, matched by id or text, if the log has no answers."
     ),
     reference: str = typer.Option(
-        "given", help="given, or self: agreement with the majority of the replies to a question."
+        "given",
+        help="Source of the references: given, or self (the majority of the replies to a question).",
     ),
     skip_broken: bool = typer.Option(
         False,
         "--skip-broken",
-        help="Leave out what cannot be imported, and list it; else it stops the import.",
+        help="Omission of what cannot be imported, with a list of it; else it stops the import.",
     ),
     trial_tokens: int = typer.Option(
-        10, help="Tokens an imported trial is taken to have cost, if not logged."
+        10, help="Tokens that an imported trial is taken to have cost, where the log does not say."
     ),
 ) -> None:
     """Import traces recorded elsewhere (logs of other tools, a paper's data) as a recording to be replayed.

@@ -11,7 +11,7 @@ def explain(
     ),
     url: str = typer.Option("http://127.0.0.1:8321", help="Address of the gateway."),
     lang: o.Lang = "en",
-    json: bool = typer.Option(False, "--json", help="For programs."),
+    json: o.Json = False,
 ) -> None:
     """Think a kept question through in full; the gateway's key is read from KARUI_SERVE_KEY."""
     from json import dumps

@@ -1,18 +1,22 @@
-"""`karui stage`: the roll-out of a running gateway."""
+"""`karui rollout`: the stages of a running gateway."""
 
 from typing import Annotated
 
 import typer
 
+from karui.cli import options as o
 
-def stage(
+
+def rollout(
     what: str = typer.Argument(
-        "", help="advance, shadow, 5 or 25 (to go back), trip or reset (the guard); nothing shows the state."
+        "",
+        help="Command: advance; shadow, 5 or 25 (to go back); trip or reset (the guard). Without one, the "
+        "state is shown.",
     ),
-    why: Annotated[str, typer.Option(help="The reason; it is kept with the change.")] = "",
-    who: Annotated[str, typer.Option(help="Your name; else this machine's user.")] = "",
+    why: Annotated[str, typer.Option(help="Reason, which is kept with the change.")] = "",
+    who: Annotated[str, typer.Option(help="Your name; this machine's user by default.")] = "",
     url: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8321",
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: o.Json = False,
 ) -> None:
     """Show or change a gateway's stage; the operator's key is read from KARUI_OPERATOR_KEY."""
     from getpass import getuser

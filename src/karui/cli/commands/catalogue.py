@@ -1,11 +1,13 @@
-"""`karui techniques`: what there is."""
+"""`karui techniques` and `karui tasks`: what there is."""
 
 import typer
 
+from karui.cli import options as o
+
 
 def techniques(
-    name: str = typer.Argument("", help="Show one technique whole."),
-    json: bool = typer.Option(False, "--json", help="For programs."),
+    name: str = typer.Argument("", help="Technique to show in full."),
+    json: o.Json = False,
 ) -> None:
     """List every technique with one line and its parameters."""
     from inspect import getdoc
@@ -41,9 +43,22 @@ def techniques(
             typer.echo(f"  {t.name():<24}{t.summary()}")
             shown = [f"{k}={v}" for k, (v, _) in t.knobs().items() if len(str(v)) < 30]
             if t.needs_recording():
-                shown.append("(needs a recording of its own: --style)")
+                shown.append("(needs a recording of its own: --variant)")
             if shown:
                 typer.echo(f"  {'':<24}{'  '.join(shown)}")
+
+
+def tasks(json: o.Json = False) -> None:
+    """List the sources of questions."""
+    from json import dumps
+
+    from karui.cli.console import table
+    from karui.tasks import available
+
+    if json:
+        typer.echo(dumps([{"name": n, "what": w} for n, w in available()], indent=1, ensure_ascii=False))
+    else:
+        table(("name", "what"), list(available()))
 
 
 _TITLES = {

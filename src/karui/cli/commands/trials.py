@@ -19,24 +19,28 @@ def trials(
     tokenizer: str = typer.Option(
         "", help="Behind a server: folder or Hub name with the model's tokenizer, if the server offers none."
     ),
-    verifier: str = typer.Option("", help="Reads and judges the trials; by default that of the recording."),
+    verifier: str = typer.Option(
+        "", help="Verifier that reads and judges the trials; by default that of the recording."
+    ),
     same_model: bool = typer.Option(
-        False, "--same-model", help="Say that this very model wrote the texts: the trials are then its own."
+        False,
+        "--same-model",
+        help="Statement that this very model wrote the texts: the trials are then its own.",
     ),
     every: int = typer.Option(
         0,
         min=0,
         help="Tokens between checkpoints at most: fewer trials cost less; 0 is the engine's own rule.",
     ),
-    estimate: bool = typer.Option(False, "--estimate", help="Only say what it would cost; spends no token."),
+    estimate: bool = typer.Option(False, "--estimate", help="Cost of it, without spending a token."),
     assume: o.Assume = [],  # noqa: B006 - typer reads the default
     limit: o.Limit = 0,
-    at_once: o.AtOnce = 16,
+    concurrency: o.Concurrency = 16,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
     threads: o.Threads = 0,
     out: Path | None = typer.Option(
-        None, help="Where the recording with trials goes (default: RECORDING-trials)."
+        None, help="Folder for the recording with trials (default: RECORDING-trials)."
     ),
 ) -> None:
     """Add a trial at every checkpoint to imported texts, so that early exits can be replayed on them.
@@ -56,10 +60,15 @@ def trials(
     from karui.study.options import assumptions_of
     from karui.study.workspace import MINI
 
-    prices = assumptions_of(assume)
+    prices = assumptions_of(o.pairs("assume", assume))
     read = load(recording)
     read = Recording(read.manifest, read.questions[: limit or None])
-    options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads or None, "slots": at_once}
+    options: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "threads": threads or None,
+        "slots": concurrency,
+    }
     options |= {"folder": tokenizer} if tokenizer else {}
     options |= {"rule": spaced(every)} if every else {}
     name = model or MINI
@@ -73,7 +82,7 @@ def trials(
             else:
                 judge = _judge(verifier or read.manifest.verifier, recording)
                 folder = out or recording.with_name(f"{recording.name}-trials")
-                await _add(read, engine, folder, judge, same_model=same_model, at_once=at_once)
+                await _add(read, engine, folder, judge, same_model=same_model, at_once=concurrency)
                 typer.echo(folder)
         finally:
             await engine.close()

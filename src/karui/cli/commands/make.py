@@ -19,7 +19,7 @@ def make(
     minutes: o.Minutes = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
-    json: bool = typer.Option(False, "--json", help="For programs."),
+    json: o.Json = False,
     out: o.Out = Path("artifacts"),
 ) -> None:
     """Make an artifact: a model folder with its lineage. Made once; interrupted, it goes on where it was.
@@ -28,42 +28,29 @@ def make(
     """
     from json import dumps
 
-    from karui import catalog
+    import karui
     from karui.artifacts import distributed
     from karui.cli.console import Steps, say
-    from karui.core.errors import InputError
-    from karui.core.prompt import Sampling
-    from karui.recording.store import load
-    from karui.study.steps import Recorded
-    from karui.study.workspace import MINI, Workspace, making
+    from karui.models import place
+    from karui.models.folder import find_folder
+    from karui.study.workspace import MINI
 
-    whole = catalog.parse(plan)
-    if idle := [t.name() for t in whole.techniques if t not in whole.prepared]:
-        raise InputError(
-            f"{', '.join(idle)} makes no new weights.",
-            remedy="Leave it out here: it is recorded (`karui record --style`) or replayed.",
-        )
-    learned = Recorded(recording, load(recording)) if recording else None
-    session = Workspace(
-        model or MINI, Sampling(), 1, seed, device=device, artifacts=out, lessons=learned, minutes=minutes
-    )
-    if (
-        not distributed.is_main_process()
-    ):  # started by a launcher of several: the first process speaks for all
-        session.artifact(whole)
+    options: dict[str, Any] = {
+        "recording": recording,
+        "minutes": minutes,
+        "seed": seed,
+        "device": device,
+        "out": out,
+    }
+    # Started by a launcher of several: the first process speaks for all.
+    if not distributed.is_main_process():
+        karui.make(plan, model, **options)
         distributed.shutdown()
         return
+    ends: list[Progress] = []
     with Steps() as steps:
-        show = making(steps)
-        ends: list[Progress] = []
-
-        def progressed(now: "Progress") -> None:
-            show(now)
-            if now.artifact is not None:
-                ends.append(now)
-
         try:
-            session.artifact(whole, progressed)
+            karui.make(plan, model, on_made=ends.append, on_progress=steps, **options)
         except KeyboardInterrupt:
             say("\nStopped. What was reached is kept; the same command goes on from there.")
             raise typer.Exit(130) from None
@@ -76,7 +63,7 @@ def make(
         ]
         typer.echo(dumps(found, indent=1, default=str))
         return
-    _show(ends, session.folder, recording)
+    _show(ends, find_folder(place(model or MINI)), recording)
 
 
 def _show(ends: "list[Progress]", parent: Path, recording: Path | None) -> None:

@@ -17,14 +17,14 @@ def probe(
     ),
     thinking: o.Thinking = None,
     folder: str = typer.Option("", help="Folder or Hub name with the model's tokenizer and chat template."),
-    route: str = typer.Option("", help="completions or chat, instead of what is found best."),
+    route: str = typer.Option("", help="Route: completions or chat, instead of what is found best."),
     budget_chats: int = typer.Option(
         75,
         min=1,
         help="Chats with the server's own thinking budget that have to be clean: 75 find a fault in 4% of "
         "chats with a probability of 95%.",
     ),
-    json: bool = typer.Option(False, "--json", help="For programs."),
+    json: o.Json = False,
 ) -> None:
     """Find out how a model thinks, and what its server can do; a server's key is read from KARUI_API_KEY."""
     from json import dumps
@@ -33,7 +33,9 @@ def probe(
     from karui.engines.chat.override import NOTHING_SAID, read_override
 
     if route not in {"", "completions", "chat"}:
-        raise InputError(f"--route {route} is neither completions nor chat.")
+        raise InputError(
+            f"--route is neither completions nor chat (got {route!r}).", remedy="Set --route to one of them."
+        )
     said = read_override(thinking) if thinking else NOTHING_SAID
     server = model.startswith(("http://", "https://"))
     found = _server(model, folder, route, budget_chats, said) if server else _folder(model, said)

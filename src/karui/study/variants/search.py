@@ -8,7 +8,6 @@ import numpy as np
 
 from karui import catalog
 from karui.artifacts.artifact import Artifact
-from karui.cli.console import Steps, say
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
 from karui.core.question import Task
@@ -21,10 +20,11 @@ from karui.profiling.profile import AT_ONCE, profile
 from karui.runners.replay import Replay
 from karui.selection.evidence import Evidence, split
 from karui.selection.halving import RUNGS, Sample, halve
-from karui.study.default_trainings import share
-from karui.study.steps import Recorded
-from karui.study.variants import weighs
-from karui.study.workspace import Workspace, making
+from karui.study.options import StudyOptions
+from karui.study.progress import build_progress
+from karui.study.variants.default_trainings import share
+from karui.study.variants.plans import weighs
+from karui.study.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class VariantSearch:
     base: ModelProfile | None
     versions: tuple[Variant, ...]
     screening: Screening
-    recorded: Mapping[str, Recorded]
+    recorded: Mapping[str, Recording]
 
     def weights(self, label: str) -> Path | None:
         """Returns the folder of the weights that a plan runs on; None where it is the model as it came."""
@@ -88,17 +88,15 @@ class VariantSearch:
         )
 
 
-def search_variants(
+async def search_variants(
     session: Workspace,
     task: Task,
-    main: Recorded,
+    main: Recording,
     plans: Sequence[Plan],
-    axis: Axis,
-    footing: CostModel,
+    options: StudyOptions,
     out: Path,
-    steps: Steps,
     *,
-    lessons: Recorded | None = None,
+    lessons: Recording | None = None,
     minutes: float | None = None,
     keep: int = 2,
 ) -> VariantSearch:
@@ -114,36 +112,35 @@ def search_variants(
         task: The questions that are judged by.
         main: Their recording.
         plans: The versions.
-        axis: What is to be made small.
-        footing: What that is measured on.
+        options: What is to be minimised, and what that is measured on.
         out: Artifacts and recordings go below it.
-        steps: Shows progress.
         lessons: What is learned from and calibrated on, none of it in `main`; None is the pilot part.
         minutes: For all trainings together; None is each technique's own default.
         keep: Versions of each kind recorded in full, at most.
     """
-    pilot, _ = split(main.recording)
-    session.artifacts, session.lessons = out / "artifacts", lessons or Recorded(main.path, pilot)
+    pilot, _ = split(main)
+    axis, footing = options.rule.minimize, options.footing
+    session.artifacts, session.lessons = out / "artifacts", lessons or pilot
     session.minutes = None if minutes is None else share(minutes, plans)
     asks = [Request(q.id, task.prompt(q), session.sampling) for q in task.questions[: max(AT_ONCE)]]
-    session.free(Plan())  # it would lie beside every training, and is loaded again where it is needed
+    await session.free(Plan())  # it would lie beside every training, and is loaded again where it is needed
     base = None
     if axis is Axis.LATENCY or any(map(weighs, plans)):
-        steps.begin("Weighing the model as it came")
+        session.progress.begin("Profiling the model as it is")
         base = _weighed(session, Plan(), asks)
-    versions = [_version(session, plan, asks, steps) for plan in plans]
-    race = _Race(session, task, pilot, base, axis, footing, out, steps)
+    versions = [_version(session, plan, asks) for plan in plans]
+    race = _Race(session, task, pilot, base, axis, footing, out)
     kinds = [[v for v in versions if not v.refused and weighs(v.plan) is heavy] for heavy in (True, False)]
-    screened = [race.run(running, keep) for running in kinds if running]
+    screened = [await race.run(running, keep) for running in kinds if running]
     kept = [next(v for v in versions if v.plan.label == name) for s in screened for name in s.kept]
     if (both := _both(kept)) is not None:
-        versions.append(_version(session, both, asks, steps))
+        versions.append(_version(session, both, asks))
         kept += [v for v in versions[-1:] if not v.refused]
     recorded = {}
     for number, version in enumerate(kept, 1):
         plan, label = version.plan, f"Recording {version.plan.label}"
-        recorded[plan.id] = session.record(task, out / f"version-{number}", steps, label, plan)
-        session.free(plan)
+        recorded[plan.id] = await session.record(task, out / f"version-{number}", label, plan)
+        await session.free(plan)
     return VariantSearch(session.model, base, tuple(versions), _together(screened), recorded)
 
 
@@ -164,17 +161,17 @@ def _together(screened: Sequence[Screening]) -> Screening:
     )
 
 
-def _version(session: Workspace, plan: Plan, asks: Sequence[Request], steps: Steps) -> Variant:
+def _version(session: Workspace, plan: Plan, asks: Sequence[Request]) -> Variant:
     """Makes and weighs one version. What cannot be made here is told, in the report too, and left out."""
     artifact = None
     try:
-        artifact = session.artifact(plan, making(steps))
+        artifact = session.artifact(plan, build_progress(session.progress))
         if not weighs(plan):
             return Variant(plan, artifact)
-        steps.begin(f"Weighing {plan.label}")
+        session.progress.begin(f"Profiling {plan.label}")
         return Variant(plan, artifact, _weighed(session, plan, asks))
     except KaruiError as error:
-        say(f"   {plan.label} is left out: {error.what} {error.why}".rstrip())
+        session.progress.say(f"   {plan.label} is left out: {error.what} {error.why}".rstrip())
         return Variant(plan, artifact, refused=f"{error.what} {error.why}".strip())
 
 
@@ -195,25 +192,24 @@ class _Race:
     axis: Axis
     footing: CostModel
     out: Path
-    steps: Steps
 
-    def run(self, running: Sequence[Variant], keep: int) -> Screening:
+    async def run(self, running: Sequence[Variant], keep: int) -> Screening:
         """Races versions against each other until `keep` are left."""
         questions = {q.id: q for q in self.task.questions}
         few = self.pilot.questions[: RUNGS[-1]]
         named = {v.plan.label: v for v in running}
         once = replace(self.session, samples=1)
 
-        def ask(name: str, first: int, last: int) -> Sample:
+        async def ask(name: str, first: int, last: int) -> Sample:
             version = named[name]
             some = replace(self.task, questions=tuple(questions[q.id] for q in few[first:last]))
             folder = self.out / "screening" / f"{version.plan.id}-{first}"
-            found = once.record(some, folder, self.steps, f"Screening {name}", version.plan)
-            self.session.free(version.plan)  # several models at once would not fit on every GPU
-            return self._look(found.recording, version.weight or self.base)
+            found = await once.record(some, folder, f"Screening {name}", version.plan)
+            await self.session.free(version.plan)  # several models at once would not fit on every GPU
+            return self._look(found, version.weight or self.base)
 
         before = self._look(Recording(self.pilot.manifest, few), self.base)
-        return halve(
+        return await halve(
             list(named),
             ask,
             before,
