@@ -6,7 +6,7 @@ The pages lie in docs/ and read well there, with links to files of the repositor
 itself, so this script copies docs/ into build/site-source and adds
 
 * `reference/techniques.md` and `reference/options.md`, written from the code;
-* `repository/…`: a page for each file or folder of the repository that a page links to, CONTRIBUTING.md included.
+* `repository/…`: a page for each file or folder of the repository that a page links to, such as CONTRIBUTING.md.
 
 Links are rewritten to match. A link to something that does not exist stays as it is, and mkdocs refuses it.
 """
@@ -116,7 +116,9 @@ def _listed(origin: Path) -> str:
     """Returns a page that shows a file."""
     language = _LANGUAGES.get(origin.suffix, "text")
     body = origin.read_text(encoding="utf-8").rstrip()
-    return f"---\nsearch: {{exclude: true}}\n---\n# {origin.relative_to(ROOT)}\n\n~~~~{language}\n{body}\n~~~~\n"
+    return (
+        f"---\nsearch: {{exclude: true}}\n---\n# {origin.relative_to(ROOT)}\n\n~~~~{language}\n{body}\n~~~~\n"
+    )
 
 
 def _listing(folder: Path) -> str:
@@ -137,9 +139,9 @@ def _techniques() -> Iterator[str]:
 
     classes = [technique(name) for name in names()]
     yield "# Techniques\n"
-    yield "Written from the code; `karui techniques` prints the same list, and `karui techniques NAME` one of them."
-    yield "*Own recording*: the technique changes the prompt, the sampling or the weights, so its effect cannot be"
-    yield "replayed over the model's recording and it is recorded itself (`--variant`).\n"
+    yield "Generated from the code. `karui techniques` prints the same list, `karui techniques NAME` one entry."
+    yield "*Own recording* means that the technique changes the prompt, the sampling or the weights: its effect"
+    yield "cannot be replayed over the model's recording, so it is recorded itself (`--variant`).\n"
     for family, title in _FAMILIES.items():
         yield f"## {title}\n"
         for cls in sorted((c for c in classes if c.family == family), key=lambda c: c.name()):
@@ -165,7 +167,7 @@ def _options() -> Iterator[str]:
     from karui.cli.main import app
 
     yield "# Commands and options\n"
-    yield "Written from the command line itself; `karui COMMAND --help` prints the same.\n"
+    yield "Generated from the command line. `karui COMMAND --help` prints the same.\n"
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         if command.hidden:
             continue
