@@ -16,7 +16,8 @@ from karui.core.request import Prompt, Request, Sampling
 from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Peek, Trace, Trial
 from karui.engines.batching.ngram_proposer import NgramProposer
 from karui.engines.batching.runner import SamplingBatch
-from karui.engines.batching.speculation import Speculate, Speculated
+from karui.engines.batching.speculation import Speculated
+from karui.engines.options import Speculate
 from karui.engines.transformers import TransformersEngine
 from karui.faster.draft_model import DraftModel
 from karui.faster.prompt_lookup import PromptLookup
@@ -342,7 +343,7 @@ def test_servers_and_gguf_files_say_where_it_is_to_be_had(tmp_path):
         engines.load("http://127.0.0.1:9/v1", **options)
     assert "--speculative-config" in refused.value.remedy
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match="guessed ahead"):
+    with pytest.raises(ModelError, match="speculative decoding"):
         engines.load(str(tmp_path / "model.gguf"), **options)
 
 

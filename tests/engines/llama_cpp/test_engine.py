@@ -346,7 +346,7 @@ def test_options_that_cannot_be_had(options, says, folders):
 
 def test_other_engines_refuse_a_type_of_cache(parent):
     for model in (str(parent), "http://127.0.0.1:9/v1#name"):
-        with pytest.raises(ModelError, match="KV cache of q8_0") as raised:
+        with pytest.raises(ModelError, match="KV cache of type q8_0") as raised:
             engines.load(model, **KvCache().configure({}))
         assert "gguf" in raised.value.remedy
 

@@ -14,9 +14,9 @@ from karui.engines.chat.format import turns
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Thinking
-from karui.engines.openai.client import RetryPolicy
 from karui.engines.openai.request_builder import chat_body
 from karui.engines.openai.thinking_parser import Piece, ThinkingParser
+from karui.engines.options import RetryPolicy
 from tests.helpers.fake_server import serving
 
 RULE = CheckpointPolicy(every=24, least=8)
@@ -26,7 +26,7 @@ CHAT = {"completions": False, "template": ""}
 
 
 def connect(fake, **options):
-    return HttpEngine.load(fake.url, rule=RULE, patience=HASTY, budget_chats=1, **options)
+    return HttpEngine.load(fake.url, rule=RULE, retry=HASTY, budget_chats=1, **options)
 
 
 def think(engine, question="What is 3 and 4?", *, limit=3000, **prompt):

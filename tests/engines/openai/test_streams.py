@@ -12,9 +12,9 @@ from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.client import RetryPolicy
 from karui.engines.openai.pieces import Piece
 from karui.engines.openai.thinking_parser import ThinkingParser
+from karui.engines.options import RetryPolicy
 from tests.helpers.canned_streams import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.helpers.fake_server import serving
 
@@ -38,7 +38,7 @@ def servers():
         serving(thinking="opened", **COUNTED) as opened,
     ):
         servers = {"field": field, "inline": inline, "opened": opened}
-        yield {k: (f, HttpEngine.load(f.url, patience=HASTY)) for k, f in servers.items()}
+        yield {k: (f, HttpEngine.load(f.url, retry=HASTY)) for k, f in servers.items()}
 
 
 def trace_of(server, fault, **prompt):
@@ -230,7 +230,7 @@ def test_lines_end_as_the_server_likes(servers):
 )  # fmt: skip
 def test_thinking_that_is_hidden_is_counted_wherever_it_stands(usage, thinking, answer, inferred):
     with serving(thinking="hidden", **COUNTED) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY)
+        engine = HttpEngine.load(fake.url, retry=HASTY)
         told = {"prompt_tokens": 32, **usage}
         trace, _ = trace_of((fake, engine), stream(said("It is 42."), usage=told))
     assert (trace.bill.prompt, trace.thinking_tokens, trace.answer_tokens) == (32, thinking, answer)
@@ -239,7 +239,7 @@ def test_thinking_that_is_hidden_is_counted_wherever_it_stands(usage, thinking, 
 
 def test_thinking_of_events_that_hold_any_number_of_tokens_has_its_share():
     with serving(thinking="reasoning_content", per_event=5, **COUNTED) as fake:
-        server = fake, HttpEngine.load(fake.url, patience=HASTY)
+        server = fake, HttpEngine.load(fake.url, retry=HASTY)
         assert server[1].can.counting == ""
         deltas = [thought("so " * 30), said("42 " * 10)]
         told = {"prompt_tokens": 5, "completion_tokens": 80}

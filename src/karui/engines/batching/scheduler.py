@@ -7,7 +7,6 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.engine import CheckpointPolicy
 from karui.engines.batching.bad_words import BadWords
 from karui.engines.batching.logits_processors import restrained
 from karui.engines.batching.penalties import Penalties
@@ -24,6 +23,7 @@ from karui.engines.chat.vocabulary import (
     TURN_END,
     Vocabulary,
 )
+from karui.engines.options import EngineOptions
 
 _PATIENCE = 4
 """Steps that a few rows wait at most for company before their prompts or suffixes are read."""
@@ -50,16 +50,15 @@ class Scheduler:
         self,
         machine: ModelRunner,
         vocabulary: Vocabulary,
-        rule: CheckpointPolicy,
+        options: EngineOptions,
         suffix: list[int],
-        trial_tokens: int,
-        slots: int,
         settle: "Callable[[Scheduler, SequenceState, float], object]",
     ) -> None:
         """Takes the parts; `settle` returns what a row's stream is given, None where it runs on."""
-        self.vocabulary, self.trial_tokens = vocabulary, trial_tokens
+        self.vocabulary, self.trial_tokens = vocabulary, options.trial_tokens
         self.bans, self.penalties = BadWords(vocabulary), Penalties(vocabulary)
-        self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
+        self.machine, self._suffix = machine, suffix
+        self._rule, self._slots = options.rule, options.slots
         self._settle = settle
         self._speculation = machine if isinstance(machine, Speculation) else None
         self._ahead = self._speculation.most if self._speculation else 0

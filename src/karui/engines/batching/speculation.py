@@ -22,23 +22,6 @@ from karui.engines.batching.runner import DraftVerifier, SamplingBatch
 Tokens = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Speculate:
-    """How an engine guesses ahead.
-
-    Attributes:
-        tokens: How many it proposes at most.
-        match: Tokens that have to be alike before a row's own text is looked up.
-        model: Folder or name of a draft model, instead of looking up.
-        rows: Streams in a step up to which it guesses.
-    """
-
-    tokens: int
-    match: int = 2
-    model: str = ""
-    rows: int = 8
-
-
 @dataclass(slots=True)
 class Speculated:
     """What speculation came to, counted since the engine was loaded.

@@ -1,11 +1,10 @@
-"""HTTP: requests and event streams, with patience for a busy server and words for every way it fails."""
+"""HTTP: requests and event streams, with retries for a busy server and an error for every way it fails."""
 
 import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -16,6 +15,7 @@ from karui.core.errors import EngineError, EngineTimeout, KaruiError
 from karui.engines.openai.errors import explain, fault_in, read_fault
 from karui.engines.openai.schema import Chunk, read_chunk
 from karui.engines.openai.sse import Event, Events
+from karui.engines.options import RetryPolicy
 
 if TYPE_CHECKING:
     import httpx
@@ -28,25 +28,6 @@ _LONGEST_EVENT = 16 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long to wait for what.
-
-    Attributes:
-        connect_seconds: For a connection.
-        silence_seconds: For the next byte; the first one waits in the server's queue.
-        tries: Times that a request is sent at most, where it was refused before its first byte.
-        backoff_seconds: Before the second try; doubled for each one after, unless the server says how long.
-        total_seconds: All such waits together; a server that asks for more has failed.
-    """
-
-    connect_seconds: float = 10.0
-    silence_seconds: float = 300.0
-    tries: int = 6
-    backoff_seconds: float = 0.5
-    total_seconds: float = 90.0
-
-
 class Client:
     """One server. It may be used in one event loop after another, never in two at once.
 
@@ -55,11 +36,11 @@ class Client:
         waited: Times that a busy server made it wait.
     """
 
-    def __init__(self, url: str, *, key: str = "", patience: RetryPolicy = RetryPolicy()) -> None:
+    def __init__(self, url: str, *, key: str = "", retry: RetryPolicy | None = None) -> None:
         """Takes the address; nothing is sent yet. `key` is sent as a bearer token and never shown."""
         self.url = url.rstrip("/")
         self.waited = 0
-        self._key, self._patience = key, patience
+        self._key, self._retry = key, retry or RetryPolicy()
         self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -82,7 +63,7 @@ class Client:
         Args:
             path: A path or whole address.
             body: The request.
-            tries: Times that it is sent at most, where that is less than the client's patience; 0 goes by it.
+            tries: Times that it is sent at most, if fewer than by the retry policy; 0 goes by the policy.
         """
         response = await self._send("POST", path, body, tries=tries)
         found = _content(response)
@@ -123,11 +104,11 @@ class Client:
 
         address = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
         waits = 0.0
-        most = min(tries or self._patience.tries, self._patience.tries)
+        most = min(tries or self._retry.tries, self._retry.tries)
         for number in range(1, most + 1):
             failure: KaruiError
             began = monotonic()
-            wait = self._patience.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+            wait = self._retry.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             try:
                 request = self._client().build_request(method, address, json=body)
                 response = await self._client().send(request, stream=True)
@@ -152,7 +133,7 @@ class Client:
                     raise failure
                 wait = _asked_for(response.headers.get("retry-after", "")) or wait
             waits += wait
-            if number == most or waits > self._patience.total_seconds:
+            if number == most or waits > self._retry.total_seconds:
                 raise failure
             self.waited += 1
             await asyncio.sleep(wait)
@@ -240,11 +221,11 @@ class Client:
 
         loop = asyncio.get_running_loop()
         if self._http is None or self._loop is not loop:
-            patience = self._patience
+            retry = self._retry
             self._loop = loop
             self._http = httpx.AsyncClient(
                 headers={"authorization": f"Bearer {self._key}"} if self._key else {},
-                timeout=httpx.Timeout(patience.silence_seconds, connect=patience.connect_seconds, pool=None),
+                timeout=httpx.Timeout(retry.silence_seconds, connect=retry.connect_seconds, pool=None),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
                 # What a proxy of the environment makes of this machine's own address helps nobody.
                 trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
@@ -263,7 +244,7 @@ class Client:
 
         if isinstance(error, httpx.TimeoutException):
             return EngineTimeout(
-                f"{self.url} has been silent for {self._patience.silence_seconds:g} seconds.",
+                f"{self.url} has been silent for {self._retry.silence_seconds:g} seconds.",
                 remedy="It hangs, or has more to do than it can; use fewer streams side by side.",
             )
         return EngineError(
