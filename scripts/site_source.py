@@ -6,7 +6,7 @@ The pages lie in docs/ and read well there, with links to files of the repositor
 itself, so this script copies docs/ into build/site-source and adds
 
 * `reference/techniques.md` and `reference/options.md`, written from the code;
-* `repository/…`: a page for each file or folder of the repository that a page links to, such as CONTRIBUTING.md.
+* `repository/…`: a page for each file or folder of the repository that a page links to.
 
 Links are rewritten to match. A link to something that does not exist stays as it is, and mkdocs refuses it.
 """
@@ -32,6 +32,9 @@ MOVED = {"example/report.md": "example/text.md", "example/report.ja.html": "exam
 """Names of docs/ that the site cannot have: one of the two reports would hide the other."""
 
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+_JAPANESE = r"\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60"
+_BROKEN = re.compile(rf"(?<=[{_JAPANESE}])\n(?=[{_JAPANESE}])")
+"""A line that ends within a Japanese sentence; a browser would show a space there."""
 _CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _LANGUAGES = {".py": "python", ".sh": "bash", ".json": "json", ".toml": "toml", ".yaml": "yaml"}
 _FAMILIES = {
@@ -109,7 +112,7 @@ def _relinked(origin: Path, place: Path) -> tuple[str, list[Path]]:
 
     parts = _CODE.split(origin.read_text(encoding="utf-8"))
     text = "".join(part if i % 2 else _LINK.sub(rewritten, part) for i, part in enumerate(parts))
-    return text, linked
+    return _BROKEN.sub("", text), linked
 
 
 def _listed(origin: Path) -> str:
@@ -139,9 +142,9 @@ def _techniques() -> Iterator[str]:
 
     classes = [technique(name) for name in names()]
     yield "# Techniques\n"
-    yield "Generated from the code. `karui techniques` prints the same list, `karui techniques NAME` one entry."
-    yield "*Own recording* means that the technique changes the prompt, the sampling or the weights: its effect"
-    yield "cannot be replayed over the model's recording, so it is recorded itself (`--variant`).\n"
+    yield "Generated from the code; `karui techniques` and `karui techniques NAME` print the same."
+    yield "*Own recording* means that the technique changes the prompt, the sampling or the weights. Its"
+    yield "effect cannot be replayed over the model's recording, so it is recorded itself (`--variant`).\n"
     for family, title in _FAMILIES.items():
         yield f"## {title}\n"
         for cls in sorted((c for c in classes if c.family == family), key=lambda c: c.name()):
