@@ -11,7 +11,8 @@ from karui import engines, tasks
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy, Told
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine
 from karui.engines.options import RetryPolicy, Speculate

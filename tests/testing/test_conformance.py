@@ -7,8 +7,9 @@ import pytest
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.request import Gather, Reply, Request
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob
+from karui.core.trace import Reply
 from karui.core.watcher import Action
 from karui.testing import plans
 from karui.testing.conformance import check, check_plan

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 
-from karui.core.flow_tree import FlowTree, Generation
+from karui.core.flow.flow_tree import FlowTree, Generation
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Reply
+from karui.core.prompt import Prompt
 from karui.core.technique import Technique
-from karui.core.trace import NO_SIGNALS
+from karui.core.trace import NO_SIGNALS, Reply
 from karui.testing.material import request, small_recording
 
 

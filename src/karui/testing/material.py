@@ -6,8 +6,9 @@ from functools import cache
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.request import Prompt, Request
+from karui.core.request import Request
 from karui.testing.synthetic import sibling, synthetic
 
 QUESTIONS, SAMPLES, TOKENS = 24, 16, 250

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from karui.core.ability import Ability
+from karui.core.flow.run_watchers import run_watchers
 from karui.core.request import Request
-from karui.core.run_watchers import run_watchers
 from karui.core.technique import Technique
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint, Watcher

@@ -12,11 +12,12 @@ from karui import catalog, engines, tasks
 from karui.cli.profile import _configuring, _guessed
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Peek, Trace, Trial
-from karui.engines.batching.ngram_proposer import NgramProposer
 from karui.engines.batching.runner import SamplingBatch
-from karui.engines.batching.speculation import Speculated
+from karui.engines.batching.spec_decode.ngram_proposer import NgramProposer
+from karui.engines.batching.spec_decode.speculation import Speculated
 from karui.engines.options import Speculate
 from karui.engines.transformers import TransformersEngine
 from karui.faster.draft_model import DraftModel

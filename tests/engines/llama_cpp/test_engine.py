@@ -16,7 +16,8 @@ from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, ModelError
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.batching.runner import SamplingBatch
 from karui.engines.llama_cpp import LlamaCppEngine, binding

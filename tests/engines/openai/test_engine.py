@@ -11,13 +11,14 @@ from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, InputError, ModelError, PlanError, RequestRejected
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question, Task
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.usage import TokenUsage
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Cache, Thinking
-from karui.engines.openai.client import Client
+from karui.engines.openai.protocol.client import Client
 from karui.engines.options import RetryPolicy
 from karui.measure.cost import TokenPrices, per_thousand_questions
 from karui.recording.record import record

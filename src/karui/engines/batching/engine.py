@@ -7,7 +7,8 @@ from typing import Any
 from karui.core.ability import Ability
 from karui.core.engine import ModelInfo, Outline, Reader, Told, checkpoints, trace_seed
 from karui.core.errors import EngineError, ModelError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.engines.batching.first_words import first_words
 from karui.engines.batching.output_processor import OutputProcessor
 from karui.engines.batching.retold_stream import RetoldStream

@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 from karui.core.ability import Ability
 from karui.core.engine import ModelInfo, Reader, Told
 from karui.core.errors import EngineError, InputError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
-from karui.engines.openai.client import Client
 from karui.engines.openai.connection import Connection
-from karui.engines.openai.request_builder import RequestBuilder, chat_body
-from karui.engines.openai.retold_stream import RetoldHttpStream
-from karui.engines.openai.stream import HttpStream
+from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.requests.request_builder import RequestBuilder, chat_body
+from karui.engines.openai.streams.retold_stream import RetoldHttpStream
+from karui.engines.openai.streams.stream import HttpStream
 from karui.engines.options import EngineOptions, ServerOptions
 
 KEY = "KARUI_API_KEY"
@@ -135,6 +136,12 @@ class HttpEngine:
         """The fields of a chat request that make the model think; empty where it thinks by itself."""
         asked = chat_body(Prompt("-"), self._parts.wording.thinking)
         return {name: value for name, value in asked.items() if name != "messages"}
+
+    @property
+    def thinking_words(self) -> tuple[str, str]:
+        """The words of a system message that make the model think, and not think; "" where it takes none."""
+        thinking = self._parts.wording.thinking
+        return thinking.on.word, thinking.off.word if thinking.off is not None else ""
 
     def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""

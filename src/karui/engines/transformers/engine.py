@@ -5,12 +5,15 @@ from typing import Any
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
-from karui.engines.batching.draft_proposer import DraftProposer
 from karui.engines.batching.engine import BatchingEngine
-from karui.engines.batching.ngram_proposer import NgramProposer
-from karui.engines.batching.speculation import Proposer, Speculated, Speculation
+from karui.engines.batching.spec_decode.draft_proposer import DraftProposer
+from karui.engines.batching.spec_decode.ngram_proposer import NgramProposer
+from karui.engines.batching.spec_decode.speculation import Proposer, Speculated, Speculation
 from karui.engines.batching.threads import choose_threads
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.options import EngineOptions, Speculate
+from karui.models import place
+from karui.models.folder import find_folder
 
 
 class TransformersEngine(BatchingEngine):
@@ -83,15 +86,15 @@ class TransformersEngine(BatchingEngine):
         from karui.engines.transformers import load
 
         options = replace(options or EngineOptions(), **changes)
-        folder = load.find_folder(str(name_or_path))
+        folder = find_folder(str(name_or_path))
         device = load.choose_device(options.device)
         dtype, why = load.choose_dtype(options.dtype, device)
-        tokenizer = load.load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder)
         model = load.load_model(folder, device, dtype)
         draft = None
         if options.speculate is not None and options.speculate.model:
             draft = _load_draft(options.speculate.model, tokenizer, device, dtype)
-        from karui.engines.transformers.model_folder import read_card
+        from karui.engines.transformers.model_info import read_card
 
         card = read_card(options.name or str(name_or_path), folder, model)
         engine = cls(model, tokenizer, card, options, draft=draft)
@@ -110,10 +113,9 @@ def _proposer(speculate: Speculate, draft: Any, slots: int) -> Proposer:
 
 def _load_draft(name: str, tokenizer: Any, device: str, dtype: str) -> Any:
     from karui.engines.transformers import load
-    from karui.models import place
 
-    folder = load.find_folder(place(name))
-    if load.load_tokenizer(folder).get_vocab() != tokenizer.get_vocab():
+    folder = find_folder(place(name))
+    if load_tokenizer(folder).get_vocab() != tokenizer.get_vocab():
         raise ModelError(
             f"{name} cannot be the draft model here.",
             why="Its tokens are others, so that what it proposes would mean something else.",
