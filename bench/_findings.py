@@ -8,7 +8,7 @@ from _families import DOES, Family
 from _packages import Peers, Source
 
 from karui.core.errors import KaruiError, ModelError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat.discovery import Known, discover
 from karui.engines.chat.discovery.tags import tags
 from karui.engines.chat.discovery.words import hear

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from _figures import ROOT, Figures, arguments
 from _llama import llama_server
 from _respelled import AS_IT_IS, GEMMA, GPT_OSS, TEMPLATES, respelled
@@ -32,10 +33,11 @@ from karui import tasks
 from karui.artifacts.build import make
 from karui.core.ability import Ability
 from karui.core.errors import EngineError
+from karui.core.prompt import Sampling
 from karui.core.recording import Recording
-from karui.core.request import Sampling
 from karui.core.trace import End
 from karui.engines.openai import HttpEngine
+from karui.engines.openai.probe.client import QUESTION
 from karui.recording.record import record
 from karui.recording.store import load
 from karui.smaller.gguf import Gguf
@@ -154,6 +156,17 @@ def generated(url: str) -> int:
     return int(float(next(x.split()[1] for x in lines if x.startswith("llamacpp:tokens_predicted_total "))))
 
 
+def _chat_status(url: str) -> int:
+    """Returns the status of the server's own chat for the probe's question."""
+    body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 512, "temperature": 0.0}
+    return httpx.post(f"{url}/chat/completions", json=body, timeout=120).status_code
+
+
+def _says(text: str, status: int) -> bool:
+    """Whether an error names the status that the server fails with, and calls nothing missing."""
+    return status >= 500 and f"failed with status {status}" in text and "has no chat" not in text
+
+
 def main() -> None:
     """Tries every dialect, one server at a time."""
     options = arguments(__doc__)
@@ -195,7 +208,7 @@ def _probe(figures: Figures, dialect: Dialect, url: str, parser: str, route: str
     name = f"{dialect.name}, {route}, parser {parser}"
     if run.returncode:
         # The server's own parser may fail on what this model writes: then chat is not to be had.
-        fails = route == "chat" and "failed with status 500" in run.stderr
+        fails = route == "chat" and _says(run.stderr, _chat_status(url))
         figures.at_least(f"{name}: says why it cannot", float(fails), 1, digits=0)
         figures.note(" ".join(run.stderr.split())[:300])
         return
@@ -249,7 +262,7 @@ def _recorded(
         recording, counted, tries = asyncio.run(recorded())
     except EngineError as error:
         figures.note(f"{error.what} {error.why}"[:300])
-        server = route == "chat" and "failed with status 500" in error.what
+        server = route == "chat" and _says(error.what, _chat_status(url))
         figures.at_least(f"{name}: not to be had, by the server", float(server), 1, digits=0)
         return
     seen = Seen.of(recording, dialect.marks)

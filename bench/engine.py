@@ -20,10 +20,12 @@ from _figures import Figures, arguments
 
 import karui.engines
 from karui.core.engine import ModelInfo
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers import TransformersEngine
-from karui.engines.transformers.load import choose_dtype, load_model, load_tokenizer
+from karui.engines.transformers.load import choose_dtype, load_model
 
 MINI = Path(karui.engines.__file__).parent.parent / "models" / "mini"
 REQUESTS, SHORTEST, LONGEST, BATCH = 96, 5, 335, 32

@@ -27,7 +27,8 @@ from karui import catalog, engines, tasks
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
-from karui.core.request import Request, Sampling
+from karui.core.prompt import Sampling
+from karui.core.request import Request
 from karui.core.trace import End
 from karui.measure.intervals import mean_interval, ratio_interval
 from karui.profiling.profile import ModelProfile, profile

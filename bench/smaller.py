@@ -31,9 +31,10 @@ from karui.artifacts.build import make
 from karui.core.choice import Choice, Rule
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.measure.cost_model import Axis, CostModel
 from karui.models import place
 from karui.profiling.profile import ModelProfile, profile
@@ -47,7 +48,7 @@ from karui.selection.groups import Group, Sources, groups_of
 from karui.selection.search_space import SearchSpace
 from karui.selection.select import choose, lined_up
 from karui.study.steps import space_of
-from karui.tasks.files import load_file
+from karui.tasks.sources.files import load_file
 
 load = cache(store.load)
 MARGIN, ALPHA = 0.02, share(0.05, 4)

@@ -31,7 +31,8 @@ from _figures import ROOT, Figures, arguments
 from karui import catalog, engines, tasks
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy
-from karui.core.request import Request, Sampling
+from karui.core.prompt import Sampling
+from karui.core.request import Request
 from karui.recording import store
 from karui.recording.record import record
 
@@ -173,7 +174,7 @@ def timed(
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from karui.engines.transformers.model_folder import loaded_bytes
+    from karui.engines.transformers.model_info import loaded_bytes
     from karui.engines.transformers.network import Network
 
     change, group = KERNELS[kernel]

@@ -25,7 +25,8 @@ from _figures import Figures, arguments
 
 from karui import catalog, engines, tasks
 from karui.core.engine import Engine
-from karui.core.request import Request, Sampling
+from karui.core.prompt import Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine
 from karui.engines.transformers import TransformersEngine

@@ -38,6 +38,31 @@ def test_techniques_do_not_import_each_other():
     assert not wrong, "\n".join(wrong)
 
 
+def libraries(file: Path) -> set[str]:
+    """Returns the first parts of the names of what a file imports, in functions too."""
+    return {name.split(".")[0] for name in imported(file)}
+
+
+def test_the_core_imports_the_standard_library_and_numpy_only():
+    allowed = sys.stdlib_module_names | {"karui", "numpy"}
+    found = {file.name: libraries(file) - allowed for file in (PACKAGE / "core").rglob("*.py")}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+TORCH_ROOMS = ("engines/__init__.py", "engines/transformers", "artifacts", "training", "shorter", "smaller")
+"""Where torch is at home; `engines/__init__.py` imports it ahead of time, for whoever measures memory."""
+TRANSFORMERS_ROOMS = (*TORCH_ROOMS, "engines/chat")
+"""Tokenizers and chat templates are the transformers library's too."""
+
+
+@pytest.mark.parametrize(("library", "rooms"), [("torch", TORCH_ROOMS), ("transformers", TRANSFORMERS_ROOMS)])
+def test_only_some_rooms_import_torch_and_transformers(library, rooms):
+    files = [file for file in PACKAGE.rglob("*.py") if library in libraries(file)]
+    assert files, "the test has lost sight of the files"
+    homes = [PACKAGE / room for room in rooms]
+    assert [str(f) for f in files if not any(f.is_relative_to(home) for home in homes)] == []
+
+
 def test_no_file_is_longer_than_600_lines():
     lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in PACKAGE.rglob("*.py")}
     assert {str(file): lines for file, lines in lengths.items() if lines > 600} == {}

@@ -11,8 +11,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from karui import tasks
+from karui.core.prompt import Sampling
 from karui.core.recording import Recording
-from karui.core.request import Sampling
 from karui.engines.transformers import TransformersEngine
 from karui.recording.record import record
 from recipes.shorter.record import NONE, join, part_of

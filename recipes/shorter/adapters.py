@@ -12,7 +12,7 @@ from shutil import copyfile
 
 from karui.artifacts.artifact import MANIFEST, Artifact
 from karui.engines.transformers.load import load_model
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 from karui.training.student import stored_dtype
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"

@@ -16,7 +16,7 @@ import numpy as np
 from safetensors import safe_open
 
 from karui.artifacts.artifact import Artifact
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 
 WEIGHTS = "model.safetensors"
 DESCRIBING = {".json", ".jinja", ".txt"}

@@ -12,9 +12,9 @@ from karui import catalog
 from karui.artifacts.artifact import Artifact
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
-from karui.core.request import Sampling
 from karui.engines.transformers import TransformersEngine
 from karui.recording import store
 from karui.recording.record import record

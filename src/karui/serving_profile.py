@@ -13,8 +13,9 @@ from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError, StorageError
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.watcher import Action, Checkpoint
 from karui.runners.replay import Replay

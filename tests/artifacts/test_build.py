@@ -23,7 +23,7 @@ from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch, StorageError
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 from tests.helpers import tiny
 
 OWN = Path(__file__).parents[1] / "helpers" / "hand_made_examples.py"

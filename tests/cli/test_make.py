@@ -14,8 +14,8 @@ from karui.artifacts.artifact import Artifact
 from karui.cli.console import Steps
 from karui.cli.main import app
 from karui.core.plan import Plan
-from karui.core.request import Sampling
-from karui.engines.transformers.model_folder import digest
+from karui.core.prompt import Sampling
+from karui.models.weights import digest
 from karui.recording import store
 from karui.study.steps import Recorded
 from karui.study.workspace import Workspace, style_plans, task_of

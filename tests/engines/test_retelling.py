@@ -11,11 +11,11 @@ from karui import engines, tasks
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy, Told
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
-from karui.engines.batching.speculation import Speculate
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.client import RetryPolicy
+from karui.engines.options import RetryPolicy, Speculate
 from karui.smaller.gguf import Gguf
 from karui.testing.retelling import check_retelling
 from tests.helpers import fake_server
@@ -79,7 +79,7 @@ def test_llama_cpp_server_retells_what_it_wrote(gguf):
 def test_a_server_retells_what_it_wrote(template, completions):
     with fake_server.serving(template=template, completions=completions) as fake:
         rule = CheckpointPolicy(every=24, least=8)
-        engine = HttpEngine.load(fake.url, rule=rule, patience=HASTY)
+        engine = HttpEngine.load(fake.url, rule=rule, retry=HASTY)
         asks = [
             Request(q, Prompt(q), Sampling(0.0, max_tokens=400))
             for q in ("What is 3 and 4?", "Add 10 and 20.")
@@ -89,7 +89,7 @@ def test_a_server_retells_what_it_wrote(template, completions):
 
 def test_a_server_without_a_tokenizer_says_what_is_missing():
     with fake_server.serving(template="") as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY)
+        engine = HttpEngine.load(fake.url, retry=HASTY)
 
         async def tell(engine):
             with pytest.raises(EngineError, match="offers no tokenizer") as caught:

@@ -7,7 +7,8 @@ import pytest
 
 from karui.core.engine import Stream
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.testing.alike import assert_same, same_trace

@@ -10,9 +10,10 @@ from karui import catalog
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import NotRecorded, PlanError, RecordingMismatch
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, End
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.runners.live import run_live, solve_live

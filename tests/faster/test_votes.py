@@ -8,9 +8,10 @@ from karui import catalog
 from karui.core.ability import Ability
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Reply, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.core.technique import Family, Technique
-from karui.core.trace import End
+from karui.core.trace import End, Reply
 from karui.core.watcher import Action
 from karui.faster import _confidence
 from karui.faster._votes import single, vote, weighted_vote

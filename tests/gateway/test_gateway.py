@@ -95,6 +95,35 @@ def test_thinking_that_only_its_server_can_read_goes_through_as_it_came(house, t
         assert record.ran == "plan"
 
 
+SYSTEM = {"role": "system", "content": "Be kind."}
+
+
+def test_full_thinking_is_asked_for_with_the_word_that_switches_it_on():
+    asked = {"role": "user", "content": "What is 3 and 4?"}
+    with serving(off=True, switch=False, word="/think") as fake, opened(fake) as house:
+        assert house.gateway.engines["main"].thinks["on"]["word"] == "/think"
+        thinking, answer, _ = house.stream(model="karui/full")
+        alone = fake.requests[-1]["messages"]
+        house.ask(model="karui/full", extra_body={"messages": [SYSTEM, asked]})
+        behind = fake.requests[-1]["messages"]
+        parts = {"role": "system", "content": [{"type": "text", "text": "Be kind."}]}
+        house.ask(model="karui/full", extra_body={"messages": [parts, asked]})
+        listed = fake.requests[-1]["messages"]
+        chosen = {"role": "system", "content": "Be kind. /think"}
+        house.ask(model="karui/full", extra_body={"messages": [chosen, asked]})
+        kept = fake.requests[-1]["messages"]
+        house.ask(model="toy")
+        own = fake.requests[-1]["messages"]
+    assert "step 3" in thinking
+    assert answer.strip() == "\\boxed{7}"
+    assert alone[0] == {"role": "system", "content": "/think"}
+    assert behind[0]["content"] == "Be kind. /think"
+    assert listed[0]["content"] == [*parts["content"], {"type": "text", "text": " /think"}]
+    assert kept[0] == chosen
+    assert [m["role"] for m in own] == ["user"]
+    assert all(m[-1]["content"].startswith("What is 3 and 4?") for m in (behind, listed, kept))
+
+
 def test_full_thinking_is_asked_for_where_the_upstream_does_not_think_by_itself():
     with serving(off=True) as fake, opened(fake) as house:
         notes = house.gateway.engines["main"].notes

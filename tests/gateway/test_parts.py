@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from karui.core.errors import InputError, UnknownName
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule, Circuit
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.openai_api.chat_request import ApiError, read_request

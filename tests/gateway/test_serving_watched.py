@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from karui import engines, tasks
 from karui.cli.main import app as cli
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.gateway.assemble import assemble
 from karui.gateway.client import explanation
 from karui.gateway.records.conversation_store import kept_in

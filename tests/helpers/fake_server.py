@@ -66,6 +66,7 @@ class Behaviour:
     raised: int = 400  # the status that this is answered with
     opens: bool = False  # the template opens the thinking itself, and shows no such turn
     off: bool = False  # the template closes the thinking unless enable_thinking says otherwise
+    word: str = ""  # a system message with it opens what `off` closes
     longer: int = 0  # steps of thinking more than usual
     unlists: bool = False  # counts the token of a stop word, and neither lists nor shows it, as llama.cpp's
     mute: int = 0  # the status that chat answers every question with
@@ -304,7 +305,9 @@ class Fake:
         if (kwargs or {}).get("reasoning_effort") in does.raises:
             raise TemplateError(f"no such effort: {kwargs['reasoning_effort']}")
         told = {k: v for k, v in (kwargs or {}).items() if known.get(k)}
-        return template(messages, kwargs=told, sees=does.sees, opens=does.opens, off=does.off)
+        system = "".join(str(m["content"]) for m in messages if m["role"] == "system")
+        off = does.off and not (does.word and does.word in system)
+        return template(messages, kwargs=told, sees=does.sees, opens=does.opens, off=off)
 
     async def reply(self, request, body, prompt, begun, *, chat, met):
         does = self.behaviour

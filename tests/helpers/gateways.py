@@ -11,7 +11,7 @@ from openai import OpenAI
 from karui import catalog
 from karui.core.choice import Choice, Rule, Tested
 from karui.core.engine import CheckpointPolicy
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.requests.admission import Limits

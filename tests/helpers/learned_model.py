@@ -4,8 +4,8 @@ import json
 
 from karui import tasks
 from karui.engines.chat.template import ChatTemplate
-from karui.engines.transformers.load import load_tokenizer
-from karui.training.examples import TrainingExample
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.training.data.examples import TrainingExample
 from karui.training.sft import fine_tune
 from tests.helpers import tiny
 

@@ -2,8 +2,8 @@
 
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import End, Signals, Trace
 from karui.core.usage import UsageMeter
 from karui.tasks.verifiers import verifier

@@ -4,11 +4,11 @@ import json
 
 from karui import tasks
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
 from karui.core.usage import TokenUsage
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 from tests.helpers import tiny
 
 

@@ -12,12 +12,13 @@ from accelerate import PartialState
 from torch import distributed
 
 from karui.artifacts.recorded_task import recorded_task
-from karui.core.request import Sampling
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.core.prompt import Sampling
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.training.grpo import reinforce
 from karui.training.rewards.efficient_length import efficient_length
-from karui.training.rl_config import RewardSpec, RLConfig
-from karui.training.rl_prompts import Grader, rl_prompts
+from karui.training.rl.config import RewardSpec, RLConfig
+from karui.training.rl.prompts import Grader, rl_prompts
 from tests.helpers import rl_trainings as material
 
 

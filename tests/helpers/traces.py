@@ -3,8 +3,8 @@
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import End, Peek, RecordedCheckpoint, Signals, Trace, Trial
 from karui.core.usage import UsageMeter
 from karui.runners.replay import Replay

@@ -7,12 +7,12 @@ import numpy as np
 from karui import catalog
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import End, RecordedCheckpoint, Signals, Trace, Trial
 from karui.core.usage import TokenUsage
-from karui.engines.transformers.load import load_tokenizer
-from karui.engines.transformers.model_folder import digest
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.models.weights import digest
 from tests.helpers import tiny
 
 SUFFIX = "\n</think>\n\n\\boxed{"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.request import Prompt
 from karui.core.trace import RecordedCheckpoint
 from karui.faster._confidence import window_of
 from karui.measure.misbehaviour import misbehaviour, misbehaviours

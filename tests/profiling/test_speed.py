@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.profiling import speed
 
 

@@ -16,9 +16,10 @@ import pytest
 from karui.core.ability import Ability
 from karui.core.errors import EngineError, PlanError, RecordingMismatch, StorageError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.core.technique import Family, Technique
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import store

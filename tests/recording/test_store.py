@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import SIGNAL_UNIT, End, Peek, RecordedCheckpoint, Signals, Trace, Trial
 from karui.core.usage import TokenUsage
 from karui.recording import columns, store

@@ -10,8 +10,8 @@ import pytest
 from karui.core.choice import Choice, Confirmation, Rejected, Rule, Tested
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.failure import BaselineFailure, FailedReply, Reason
+from karui.core.prompt import Sampling
 from karui.core.recording import Manifest
-from karui.core.request import Sampling
 from karui.measure.intervals import Interval
 from karui.measure.measurement import Comparison, Measurement
 from karui.report import Study

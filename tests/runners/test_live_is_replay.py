@@ -15,9 +15,10 @@ from karui import catalog, engines, tasks
 from karui.core.engine import Engine
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.recording.record import record
 from karui.runners.live import run_live
 from karui.runners.replay import Replay

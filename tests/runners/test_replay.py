@@ -12,11 +12,12 @@ from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import NotRecorded, PlanError, RecordingMismatch
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Gather, Prompt, Reply, Request, Sampling
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique
-from karui.core.trace import NO_SIGNALS, End, Peek, RecordedCheckpoint, Trace, Trial
+from karui.core.trace import NO_SIGNALS, End, Peek, RecordedCheckpoint, Reply, Trace, Trial
 from karui.core.usage import UsageMeter
 from karui.core.watcher import Action
 from karui.engines.scripted import ScriptedEngine, run_virtual

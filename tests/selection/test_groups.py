@@ -9,8 +9,8 @@ from karui import catalog
 from karui.core.choice import Rule
 from karui.core.errors import RecordingMismatch
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt
 from karui.core.recording import Recording
-from karui.core.request import Prompt
 from karui.measure.cost_model import CostModel
 from karui.recording.reference import self_reference
 from karui.selection.evidence import Group, gather, split

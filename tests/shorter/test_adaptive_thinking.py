@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from karui.core.errors import ModelError, PlanError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat.template import ChatTemplate
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.shorter import adaptive_thinking
 from karui.shorter._right_traces import Material
 from karui.shorter._sft import Training
-from karui.training.retokenize import Retokenizer
+from karui.training.data.retokenize import Retokenizer
 from tests.helpers import trainings as hand
 
 SILENT = SimpleNamespace(device="cpu", progress=lambda *_: None)

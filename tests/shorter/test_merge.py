@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from karui import catalog
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.engines.transformers.load import load_model
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 from karui.testing.conformance import check
 from tests.helpers import trainings as hand
 

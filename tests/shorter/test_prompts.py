@@ -3,7 +3,8 @@ import pytest
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 
 ASK = Request("q", Prompt("How many?\n\nBox it."))
 

@@ -17,12 +17,14 @@ from karui import catalog, tasks
 from karui.artifacts.build import make
 from karui.artifacts.recorded_task import recorded_task
 from karui.core.errors import InputError, ModelError, PlanError, RecordingMismatch
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Task
-from karui.core.request import Prompt, Request, Sampling
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.core.request import Request
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.training.early_stopping import Collapse
-from karui.training.rl_prompts import Grader, RLPrompt, longest_reply, rl_prompts
-from karui.training.rollout import Sampler
+from karui.training.rl.prompts import Grader, RLPrompt, longest_reply, rl_prompts
+from karui.training.rl.rollout import Sampler
 from karui.training.schedule import TrainingSchedule
 from karui.training.sft import ADAPTER
 from tests.helpers import rl_trainings as material

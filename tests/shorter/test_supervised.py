@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from karui.core.errors import InputError, ModelError
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.shorter._right_traces import Material
 from karui.shorter._sft import Training
 from karui.training import trainers

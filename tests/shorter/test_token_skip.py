@@ -12,9 +12,10 @@ from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 from karui import catalog
 from karui.artifacts.build_dir import BuildDir
 from karui.core.errors import ModelError, PlanError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS
-from karui.engines.transformers.load import load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.shorter._control import ensure_room, skip_prompt
 from karui.shorter._importance import (
     Judge,

@@ -12,12 +12,13 @@ from karui import catalog
 from karui.artifacts.build import make
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
 from karui.core.usage import TokenUsage
-from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.engines.transformers.model_folder import digest
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
+from karui.models.weights import digest
 from karui.smaller import distil_on_policy
 from karui.training.distillation import divergence
 from karui.training.student import keep_layers, load_student, spread

@@ -12,14 +12,14 @@ transformers = pytest.importorskip("transformers")
 
 from karui.artifacts.build import make  # noqa: E402
 from karui.core.errors import InputError, ModelError, PlanError  # noqa: E402 - after the question whether torch is there
-from karui.engines.transformers.model_folder import digest  # noqa: E402
 from karui.measure.flops import Shape, decode, prefill  # noqa: E402
+from karui.models.weights import digest  # noqa: E402
 from karui.recording.store import load as load_recording  # noqa: E402
 from karui.smaller import prune_width  # noqa: E402
 from karui.smaller.prune_depth import PruneDepth  # noqa: E402
 from karui.smaller.prune_width import HeadShape, PruneWidth, head_shapes, kept_width  # noqa: E402
+from karui.training.data.examples import calibration_ids  # noqa: E402
 from karui.training.distillation import divergence  # noqa: E402
-from karui.training.examples import calibration_ids  # noqa: E402
 
 MINI = Path(str(files("karui"))) / "models" / "mini"
 SIZE = {

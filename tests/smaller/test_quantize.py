@@ -22,14 +22,16 @@ from transformers import (  # noqa: E402 - after the question whether torch is t
 from karui.artifacts.build import make  # noqa: E402
 from karui.catalog import parse  # noqa: E402
 from karui.core.errors import InputError, ModelError, PlanError  # noqa: E402
-from karui.core.request import Prompt, Request, Sampling  # noqa: E402
+from karui.core.prompt import Prompt, Sampling  # noqa: E402
+from karui.core.request import Request  # noqa: E402
 from karui.core.trace import Trace  # noqa: E402
+from karui.engines.chat.tokenizer import load_tokenizer  # noqa: E402
 from karui.engines.transformers import TransformersEngine, quantized  # noqa: E402
-from karui.engines.transformers.load import load_model, load_tokenizer, outline  # noqa: E402
-from karui.engines.transformers.model_folder import loaded_bytes, number_format  # noqa: E402
+from karui.engines.transformers.load import load_model, outline  # noqa: E402
+from karui.engines.transformers.model_info import loaded_bytes, number_format  # noqa: E402
 from karui.engines.transformers.quantized import Int8Both, Int8Weights, rounds_activations  # noqa: E402
 from karui.recording.store import load as load_recording  # noqa: E402
-from karui.training.examples import calibration_ids  # noqa: E402
+from karui.training.data.examples import calibration_ids  # noqa: E402
 
 MINI = Path(str(files("karui"))) / "models" / "mini"
 FORMATS = {

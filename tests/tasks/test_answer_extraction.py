@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.tasks.answer_extraction import boxed, final, last_line, stated
+from karui.tasks.answers.extraction import boxed, final, last_line, stated
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from karui.core.errors import InputError, QuestionsError, UnknownName
 from karui.tasks import describe, load, with_references
-from karui.tasks.files import guess
+from karui.tasks.sources.files import guess
 
 
 def write(path, *rows):

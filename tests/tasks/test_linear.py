@@ -12,10 +12,10 @@ from re import _constants, _parser
 import pytest
 
 from karui.tasks import verifier
-from karui.tasks.answer_extraction import MAX_TEXT, recent
+from karui.tasks.answers.extraction import MAX_TEXT, recent
 
 MODULES = [
-    import_module(f"karui.tasks.{name}")
+    import_module(f"karui.tasks.answers.{name}")
     for name in (
         "amounts",
         "boxes",
@@ -25,7 +25,7 @@ MODULES = [
         "kanji",
         "normalize",
         "numerals",
-        "answer_extraction",
+        "extraction",
         "strip_latex",
     )
 ] + [import_module(f"karui.tasks.verifiers.{name}") for name in ("choice", "json_fields", "numeric", "set")]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.tasks.dates import clock, dates
-from karui.tasks.normalize import plain
-from karui.tasks.strip_latex import delatex, tidy
+from karui.tasks.answers.dates import clock, dates
+from karui.tasks.answers.normalize import plain
+from karui.tasks.answers.strip_latex import delatex, tidy
 
 
 def test_tidy_repairs_what_nfkc_breaks():

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.tasks.amounts import last_said, numbers_in, quantity, said
-from karui.tasks.kanji import kanji_number
-from karui.tasks.numerals import number, number_form
+from karui.tasks.answers.amounts import last_said, numbers_in, quantity, said
+from karui.tasks.answers.kanji import kanji_number
+from karui.tasks.answers.numerals import number, number_form
 
 DIGITS = "〇一二三四五六七八九"
 

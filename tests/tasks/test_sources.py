@@ -6,8 +6,8 @@ import pytest
 
 from karui.core.errors import InputError, QuestionsError, UnknownName
 from karui.tasks import available, check, describe, load, verifier
-from karui.tasks import mini as mini_module
 from karui.tasks.gym_set import GymSet
+from karui.tasks.sources import mini as mini_module
 
 
 def write(path, *rows):
@@ -106,7 +106,7 @@ def test_a_set_that_cannot_be_fetched_says_what_to_do(monkeypatch):
         raise ConnectionError("no route\nmore")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    monkeypatch.setattr("karui.tasks.hub.unreachable", lambda: "")
+    monkeypatch.setattr("karui.tasks.sources.hub.unreachable", lambda: "")
     with pytest.raises(InputError, match="no route") as caught:
         load("gpqa")
     assert "gpqa:path" in caught.value.remedy

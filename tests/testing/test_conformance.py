@@ -7,10 +7,11 @@ import pytest
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.request import Gather, Reply, Request
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob
+from karui.core.trace import Reply
 from karui.core.watcher import Action
-from karui.testing import conformance
+from karui.testing import plans
 from karui.testing.conformance import check, check_plan
 
 SCORER = "def score(question, answer):\n    return len(answer) + sum(map(ord, answer)) % 7\n"
@@ -214,12 +215,12 @@ def test_the_suite_refuses_a_thawed_class():
 
 def test_live_and_replay_are_really_compared(monkeypatch):
     """With one trial's token lost on the way, the comparison fails."""
-    right = conformance._run_live
+    right = plans._run_live
 
     async def wrong(plan, recording):
         outcomes = await right(plan, recording)
-        return [conformance.replace(outcomes[0], time=outcomes[0].time + 1), *outcomes[1:]]
+        return [plans.replace(outcomes[0], time=outcomes[0].time + 1), *outcomes[1:]]
 
-    monkeypatch.setattr(conformance, "_run_live", wrong)
+    monkeypatch.setattr(plans, "_run_live", wrong)
     with pytest.raises(AssertionError, match="live and replayed: time is"):
         check(Sound)

@@ -9,17 +9,17 @@ import pytest
 
 from karui import tasks
 from karui.core.errors import InputError
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import NO_SIGNALS, End, Trace
 from karui.core.usage import TokenUsage
 from karui.engines.batching.output_processor import OutputProcessor
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers import TransformersEngine
-from karui.engines.transformers.load import load_tokenizer
 from karui.recording.record import record
-from karui.training.examples import IGNORED, calibration_ids, training_examples
-from karui.training.retokenize import Retokenizer
-from karui.training.rl_prompts import GradedCompletion
+from karui.training.data.examples import IGNORED, calibration_ids, training_examples
+from karui.training.data.retokenize import Retokenizer
+from karui.training.rl.prompts import GradedCompletion
 from tests.helpers import tiny
 
 MINI = Path(__file__).parents[2] / "src" / "karui" / "models" / "mini"

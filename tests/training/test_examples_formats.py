@@ -5,19 +5,19 @@ import asyncio
 import pytest
 
 from karui import engines
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question, Task
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import End
 from karui.engines.batching.output_processor import OutputProcessor
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override
-from karui.engines.transformers.load import load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.recording.record import record
 from karui.recording.store import load
 from karui.tasks import verifier
-from karui.training.examples import training_examples
-from karui.training.retokenize import Retokenizer
-from karui.training.rl_prompts import Grader, rl_prompts
+from karui.training.data.examples import training_examples
+from karui.training.data.retokenize import Retokenizer
+from karui.training.rl.prompts import Grader, rl_prompts
 from tests.helpers import tiny
 
 

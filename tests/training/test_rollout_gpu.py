@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import karui
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.engines.transformers.load import load_model
-from karui.training.rollout import Sampler
+from karui.training.rl.rollout import Sampler
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="No GPU.")
 

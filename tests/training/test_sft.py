@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 
 from karui.artifacts import resources
 from karui.core.errors import InputError, ModelError
-from karui.training.batches import plan_batches, split
-from karui.training.examples import TrainingExample
+from karui.training.data.batches import plan_batches, split
+from karui.training.data.examples import TrainingExample
 from karui.training.learning_curve import Curve
 from karui.training.schedule import STATE, TrainingSchedule
 from karui.training.sft import ADAPTER, fine_tune
@@ -281,7 +281,7 @@ _TOGETHER = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from karui.training.examples import TrainingExample
+from karui.training.data.examples import TrainingExample
 from karui.training.sft import fine_tune
 from tests.helpers import tiny
 

@@ -31,9 +31,10 @@ from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.technique import Technique
-from karui.engines.transformers.load import choose_device, find_folder
-from karui.engines.transformers.model_folder import digest, weight_files
+from karui.engines.transformers.load import choose_device
 from karui.measure.machine import machine, versions
+from karui.models.folder import find_folder
+from karui.models.weights import digest, weight_files
 
 _INPUTS = ("minutes", "recording", "seed")
 _ALONGSIDE = (

@@ -9,7 +9,8 @@ from karui.artifacts.resources import ensure_disk, ensure_memory, size_of
 from karui.core.errors import ModelError, PlanError, RecordingMismatch
 from karui.core.recording import Recording
 from karui.core.technique import Technique
-from karui.engines.transformers.load import find_folder, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.models.folder import find_folder
 
 
 def check_parent(model: Path, technique: Technique, *, before: Technique | None = None) -> None:

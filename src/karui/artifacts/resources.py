@@ -16,7 +16,7 @@ from typing import Self
 import psutil
 
 from karui.core.errors import ModelError, StorageError
-from karui.engines.transformers.model_folder import weight_files
+from karui.models.weights import weight_files
 
 _SPARE_BYTES = 256 * 1024**2
 """What Python and torch themselves take, and a little activation memory."""

@@ -32,7 +32,7 @@ def make(
     from karui.artifacts import distributed
     from karui.cli.console import Steps, say
     from karui.core.errors import InputError
-    from karui.core.request import Sampling
+    from karui.core.prompt import Sampling
     from karui.recording.store import load
     from karui.study.steps import Recorded
     from karui.study.workspace import MINI, Workspace, making

@@ -83,7 +83,7 @@ def poc(
     """Record, replay every plan, choose with a guarantee, confirm live, and report."""
     from karui.cli.console import say
     from karui.core.errors import InputError
-    from karui.core.request import Sampling
+    from karui.core.prompt import Sampling
     from karui.engines.chat.override import NOTHING_SAID, read_override
     from karui.study.data_split import brought_along, ensure_parts
     from karui.study.default_trainings import trained

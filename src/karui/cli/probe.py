@@ -57,7 +57,9 @@ def _folder(model: str, said: "Override") -> dict[str, Any]:
         check_file(file)
         tokenizer, _ = read_tokenizer(file, LlamaModel(file, vocabulary_only=True))
     else:
-        from karui.engines.transformers.load import find_folder, load_tokenizer, quiet
+        from karui.engines.chat.tokenizer import load_tokenizer
+        from karui.engines.transformers.load import quiet
+        from karui.models.folder import find_folder
 
         quiet()
         tokenizer = load_tokenizer(find_folder(path))

@@ -33,7 +33,8 @@ def weigh(
     from karui.cli.console import Steps, table
     from karui.core.errors import InputError
     from karui.core.plan import Plan
-    from karui.core.request import Request, Sampling
+    from karui.core.prompt import Sampling
+    from karui.core.request import Request
     from karui.i18n.formats import Format
     from karui.models import place
     from karui.profiling.profile import profile as weighed

@@ -39,7 +39,7 @@ def record(
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
     from karui.core.plan import Plan
-    from karui.core.request import Sampling
+    from karui.core.prompt import Sampling
     from karui.engines.chat.override import NOTHING_SAID, read_override
     from karui.recording.store import compact as compacted
     from karui.recording.store import load

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 
 
 class Verifier(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import UnknownName
-from karui.core.request import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling
 from karui.core.trace import Trace
 
 FORMAT = 1

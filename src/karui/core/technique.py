@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from karui.core.ability import Ability
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
-from karui.core.flow_tree import Flow
-from karui.core.request import Reply, Request
+from karui.core.flow.flow_tree import Flow
+from karui.core.request import Request
+from karui.core.trace import Reply
 from karui.core.watcher import Watcher
 
 

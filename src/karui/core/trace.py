@@ -8,7 +8,6 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.request import Reply
 from karui.core.usage import TokenUsage, UsageMeter
 
 SIGNAL_UNIT = 1 / 256
@@ -155,6 +154,22 @@ class RecordedCheckpoint:
     tokens: int
     chars: int
     trial: Trial | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an ask came to.
+
+    Attributes:
+        answer: Canonical; None when the ask abstained, was dropped or was cut by the token limit.
+        confidence: Probability of the answer's tokens (geometric mean), or a share of votes, in [0, 1];
+            None where nothing measured it.
+        trace: The one trace behind it, None where several were combined.
+    """
+
+    answer: str | None
+    confidence: float | None = None
+    trace: "Trace | None" = None
 
 
 @dataclass(frozen=True, slots=True)

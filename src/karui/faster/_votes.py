@@ -7,8 +7,7 @@ counts in the denominator of every share. Ties go to the answer that was reached
 from collections.abc import Iterable, Sequence
 
 from karui.core.errors import PlanError
-from karui.core.request import Reply
-from karui.core.trace import Trace
+from karui.core.trace import Reply, Trace
 
 
 class Votes:

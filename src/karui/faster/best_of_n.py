@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
-from karui.core.flow_tree import Flow
+from karui.core.flow.flow_tree import Flow
 from karui.core.loops import needed_tokens
-from karui.core.request import Gather, Reply, Request
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.core.trace import Signals
+from karui.core.trace import Reply, Signals
 from karui.core.watcher import Action, Checkpoint
 from karui.faster._confidence import mean, quantile
 from karui.faster._votes import single

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 from karui.core.errors import InputError, PlanError, UnknownName
-from karui.core.flow_tree import Flow
-from karui.core.request import Gather, Reply, Request
+from karui.core.flow.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.core.trace import Reply
 
 Scorer: TypeAlias = Callable[[str, str], float]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from karui.core.technique import Family, Technique, knob, require
-from karui.engines.batching.speculation import Speculate
+from karui.engines.options import Speculate
 
 
 @dataclass(frozen=True)

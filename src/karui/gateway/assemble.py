@@ -188,8 +188,9 @@ def assemble(
     runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction)
     markers: Markers | None = None
     thinks: Mapping[str, Any] = {}
+    words = ("", "")
     if isinstance(main, HttpEngine):
-        thinks = main.to_think
+        thinks, words = main.to_think, main.thinking_words
         markers = None if main.markers.plain else main.markers
         upstream = Upstream(
             split_address(settings.upstream)[0].rstrip("/"),
@@ -226,7 +227,7 @@ def assemble(
         plan=chosen.plan,
         expectation=e,
         runner=runner,
-        full=_full(upstream, terms, markers, thinks) if upstream else LocalBackend(runner),
+        full=_full(upstream, terms, markers, thinks, words) if upstream else LocalBackend(runner),
         through=ProxyBackend(upstream, markers=markers) if upstream else LocalBackend(runner),
         server=_full(server, terms) if server else None,
         table=FallbackPolicy.of(settings.table, server=server is not None),
@@ -270,12 +271,13 @@ def _full(
     terms: ServingContract,
     markers: Markers | None = None,
     thinks: Mapping[str, Any] | None = None,
+    words: tuple[str, str] = ("", ""),
 ) -> ProxyBackend:
     """Returns full thinking by a server, asked as it was when the plan was compared with it."""
     drawn = terms.sampling
     usual = {"temperature": drawn.temperature, "top_p": drawn.top_p, upstream.limit: drawn.max_tokens}
     usual |= {"top_k": drawn.top_k} if drawn.top_k else {}
-    return ProxyBackend(upstream, terms.instruction, usual, markers, thinks or {})
+    return ProxyBackend(upstream, terms.instruction, usual, markers, thinks or {}, words)
 
 
 def _canaries(settings: Settings) -> Canaries | None:

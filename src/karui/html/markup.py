@@ -1,11 +1,12 @@
 """HTML by hand: every piece of text that enters a page goes through here and is escaped."""
 
 import json
-from html import escape
 from typing import Any
 
+from markupsafe import Markup, escape
 
-class Safe(str):
+
+class Safe(Markup):
     """Markup that is already escaped; everything else is text."""
 
     __slots__ = ()
@@ -13,7 +14,7 @@ class Safe(str):
 
 def text(value: object) -> Safe:
     """Returns markup as it is, and anything else as escaped text."""
-    return value if isinstance(value, Safe) else Safe(escape(str(value), quote=True))
+    return value if isinstance(value, Safe) else Safe(escape(value))
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Safe:

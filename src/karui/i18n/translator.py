@@ -1,6 +1,7 @@
 """Looking strings up: the language, and the nouns of a study without references."""
 
-from karui.i18n.report import LANGUAGES, TABLE
+from karui.i18n.languages import LANGUAGES
+from karui.i18n.report import TABLE
 
 
 class Translator:

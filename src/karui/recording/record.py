@@ -15,9 +15,10 @@ from karui.core.ability import Ability
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import RecordedCheckpoint, Trace
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karui.core.errors import InputError
+from karui.core.prompt import Prompt
 from karui.core.recording import Caveat, RecordedQuestion, Recording
-from karui.core.request import Prompt
 from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
 from karui.core.usage import UsageMeter
 from karui.recording.columns import answers

@@ -20,8 +20,8 @@ from typing import Any, Self
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
+from karui.core.prompt import Prompt
 from karui.core.recording import FORMAT, Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt
 from karui.core.trace import Trace
 from karui.recording import columns
 from karui.recording.files import PARTIAL, make_folder, reading, write

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from karui.core.engine import Engine, Reader
 from karui.core.errors import EngineError, PlanError
-from karui.core.flow_tree import FlowTree, Generation
+from karui.core.flow.flow_tree import FlowTree, Generation
+from karui.core.flow.run_watchers import run_watchers
 from karui.core.loops import count_looped
 from karui.core.outcome import Outcome, ResourceUse, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.request import Request
-from karui.core.run_watchers import run_watchers
 from karui.core.trace import NO_SIGNALS, End, Trace
 from karui.core.usage import TokenUsage, UsageMeter
 from karui.core.watcher import Action, Checkpoint

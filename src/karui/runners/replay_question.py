@@ -11,7 +11,7 @@ from heapq import heappop, heappush, heappushpop
 from typing import TypeAlias
 
 from karui.core.errors import NotRecorded
-from karui.core.flow_tree import FlowTree, Generation
+from karui.core.flow.flow_tree import FlowTree, Generation
 from karui.core.loops import count_looped
 from karui.core.outcome import Outcome, ResourceUse, Span
 from karui.core.plan import Plan

@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from karui.core.errors import NotRecorded
+from karui.core.flow.run_watchers import run_watchers
 from karui.core.plan import Plan
 from karui.core.request import Request, Watch
-from karui.core.run_watchers import run_watchers
 from karui.core.trace import End, Trace
 from karui.core.usage import TokenUsage, UsageMeter
 from karui.core.watcher import Action, Checkpoint, Watcher

@@ -8,8 +8,9 @@ from typing import TypeAlias
 from karui.core.errors import NotRecorded
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.core.request import Gather, Reply, Request, Watch
+from karui.core.request import Gather, Request, Watch
 from karui.core.technique import Technique
+from karui.core.trace import Reply
 from karui.runners.replay import beside
 from karui.runners.replay_trace import Playback
 

@@ -7,8 +7,9 @@ from karui.core.engine import Engine
 from karui.core.errors import EngineError
 from karui.core.outcome import Outcome, Outcomes
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
-from karui.core.request import Request, Sampling
+from karui.core.request import Request
 from karui.runners.live import run_live
 from karui.selection.betting import lower_bound, upper_bound
 from karui.selection.fixed_sequence import contradicted

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
-from karui.core.request import Reply
 from karui.core.technique import Family, Knob, Technique
+from karui.core.trace import Reply
 
 ALONE = (6, 2)
 """Values tried of a technique's first knob, its second, …; the rest keep their defaults."""

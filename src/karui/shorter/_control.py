@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from karui.core.errors import ModelError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 
 
 def skip_prompt(prompt: Prompt, ratio: float) -> Prompt:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.errors import ModelError
-from karui.engines.transformers.load import find_folder, load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
+from karui.models.folder import find_folder
 
 _JUDGE, _LANGUAGE = "ForTokenClassification", "ForCausalLM"
 _WINDOWS = {_JUDGE: 512, _LANGUAGE: 2048}

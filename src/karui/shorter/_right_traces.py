@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.request import Prompt
 from karui.core.trace import Trace
 from karui.engines.chat.markers import Markers
-from karui.engines.transformers.load import load_tokenizer
-from karui.training.examples import TrainingExample, TrainingExamples, ensure_enough, unfit
-from karui.training.retokenize import Retokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.training.data.examples import TrainingExample, TrainingExamples, ensure_enough, unfit
+from karui.training.data.retokenize import Retokenizer
 
 LEAST = 20
 """Right traces wanted at least."""

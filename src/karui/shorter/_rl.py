@@ -7,13 +7,14 @@ from pathlib import Path
 
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError
+from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion
-from karui.core.request import Prompt
 from karui.core.technique import Technique, knob, require
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.training.grpo import reinforce
-from karui.training.rl_config import RewardSpec, RLConfig
-from karui.training.rl_prompts import Grader, longest_reply, rl_prompts
+from karui.training.rl.config import RewardSpec, RLConfig
+from karui.training.rl.prompts import Grader, longest_reply, rl_prompts
 from karui.training.student import stored_dtype
 
 GENERATE = ("karui", "transformers", "vllm")

@@ -6,8 +6,9 @@ from typing import Any
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Technique, knob, require
-from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.training.examples import TrainingExamples
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
+from karui.training.data.examples import TrainingExamples
 from karui.training.held_out_eval import watch_of
 from karui.training.sft import fine_tune
 from karui.training.student import stored_dtype

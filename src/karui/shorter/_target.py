@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 
 MODES = ("exact", "max")
 

@@ -9,7 +9,7 @@ from shutil import copyfile
 from typing import Any
 
 from karui.core.errors import ModelError
-from karui.engines.transformers.model_folder import digest
+from karui.models.weights import digest
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import numpy as np
 from karui.core.build_context import BuildContext
 from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
-from karui.engines.transformers.load import load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.shorter._control import ensure_room
 from karui.shorter._rl import Practice
 from karui.shorter._target import GRID_HELP, MODES, rounded, target_prompt
 from karui.training.rewards.target_at_most import target_at_most
 from karui.training.rewards.target_exact import target_exact
-from karui.training.rl_config import RewardSpec
-from karui.training.rl_prompts import GradedCompletion
+from karui.training.rl.config import RewardSpec
+from karui.training.rl.prompts import GradedCompletion
 
 _TARGETS = 4
 """Targets that each question is asked with in the course of a training."""

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
-from karui.engines.transformers.load import find_folder, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.models.folder import find_folder
 from karui.shorter._tensors import Tensors, ensure_alike
 from karui.training.student import check_same_tokenizer
 

@@ -12,8 +12,8 @@ from karui.core.technique import Family, knob, require
 from karui.shorter._rl import Practice
 from karui.training.rewards.efficient_length import efficient_length
 from karui.training.rewards.kimi_length import kimi_length
-from karui.training.rl_config import RewardSpec
-from karui.training.rl_prompts import GradedCompletion
+from karui.training.rl.config import RewardSpec
+from karui.training.rl.prompts import GradedCompletion
 
 _FORMS = {"efficient": efficient_length, "kimi": kimi_length}
 

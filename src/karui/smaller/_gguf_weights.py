@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from karui.core.errors import ModelError
-from karui.engines.transformers.model_folder import weight_files
+from karui.models.weights import weight_files
 
 _ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 """Of each model type, its name in llama.cpp, whose llama also runs Mistral's models."""

@@ -10,9 +10,10 @@ from typing import Any
 from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError
 from karui.core.technique import Technique, knob
-from karui.engines.transformers.load import load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
 from karui.smaller._formats import Layers
-from karui.training.examples import calibration_ids
+from karui.training.data.examples import calibration_ids
 from karui.training.student import stored_dtype
 
 # Both read these when they are first imported, and else print a line a layer.

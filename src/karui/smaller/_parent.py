@@ -10,8 +10,9 @@ from typing import Any
 from karui.core.build_context import BuildContext
 from karui.core.errors import ModelError
 from karui.core.technique import Technique
-from karui.engines.transformers.load import load_model, load_tokenizer
-from karui.training.examples import calibration_ids
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import load_model
+from karui.training.data.examples import calibration_ids
 from karui.training.student import stored_dtype
 
 CALIBRATION_TOKENS = 2048

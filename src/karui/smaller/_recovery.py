@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from karui.core.build_context import BuildContext
-from karui.engines.transformers.load import load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
 from karui.smaller._parent import Parent
+from karui.training.data.examples import TrainingExamples, training_examples
 from karui.training.distillation import imitate
-from karui.training.examples import TrainingExamples, training_examples
 from karui.training.student import load_teacher
 
 STEPS_HELP = "Training steps of about 8,192 tokens after pruning, to be like the parent again; 0 for none."

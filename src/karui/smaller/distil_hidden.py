@@ -6,8 +6,8 @@ from typing import ClassVar, cast
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
+from karui.training.data.examples import Select, training_examples
 from karui.training.distillation import imitate
-from karui.training.examples import Select, training_examples
 from karui.training.student import load_student, load_teacher
 
 

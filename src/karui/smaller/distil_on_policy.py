@@ -12,7 +12,7 @@ from karui.core.loops import needed_tokens
 from karui.core.recording import Recording
 from karui.core.technique import Family, Technique, knob, require
 from karui.engines.transformers.load import load_model
-from karui.training.examples import TrainingExamples, training_examples
+from karui.training.data.examples import TrainingExamples, training_examples
 from karui.training.on_policy_distillation import practise
 from karui.training.sft import fine_tune
 from karui.training.student import Student, load_student, load_teacher, stored_dtype

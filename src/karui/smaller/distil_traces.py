@@ -6,7 +6,7 @@ from typing import ClassVar, cast
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
-from karui.training.examples import Select, training_examples
+from karui.training.data.examples import Select, training_examples
 from karui.training.sft import fine_tune
 from karui.training.student import load_student
 

@@ -41,8 +41,8 @@ class Gguf(Technique):
         require(self.type in FORMATS, self, f"type is one of {', '.join(FORMATS)}")
 
     def prepare(self, model: Path, forge: BuildContext) -> None:
+        from karui.engines.chat.tokenizer import load_tokenizer
         from karui.engines.llama_cpp.model import LlamaModel
-        from karui.engines.transformers.load import load_tokenizer
 
         source = Source.of(model)
         tokenizer = load_tokenizer(model)

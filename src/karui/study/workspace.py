@@ -18,8 +18,8 @@ from karui.cli.console import Steps, say
 from karui.core.engine import Engine
 from karui.core.errors import InputError
 from karui.core.plan import Plan
+from karui.core.prompt import Sampling
 from karui.core.question import Task
-from karui.core.request import Sampling
 from karui.core.technique import Technique
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
@@ -228,7 +228,7 @@ class Workspace:
         Raises:
             ModelError: There is none.
         """
-        from karui.engines.transformers.load import find_folder
+        from karui.models.folder import find_folder
 
         return find_folder(place(self.model))
 

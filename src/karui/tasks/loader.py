@@ -29,7 +29,7 @@ _NAMES = (
 
 def available() -> list[tuple[str, str]]:
     """Returns every source of questions: its name as `load` takes it, and one line about it."""
-    from karui.tasks.hub import SETS
+    from karui.tasks.sources.hub import SETS
 
     hub = [(name, f"{SETS[name].line}; {name}:FILE reads a local copy") for name in _HUB]
     return [*_NAMES[:2], *hub, *_NAMES[2:]]
@@ -123,20 +123,20 @@ def _questions(
     need_reference: bool,
     verifier: str | None,
 ) -> tuple[Question, ...]:
-    from karui.tasks.files import load_file
+    from karui.tasks.sources.files import load_file
 
     source, colon, rest = name.partition(":")
     if source == "mini":
-        from karui.tasks.mini import load_mini
+        from karui.tasks.sources.mini import load_mini
 
         return load_mini(rest if colon else "test")
     if source == "gym" and colon:
-        from karui.tasks.gym import load_gym
         from karui.tasks.gym_set import DEFAULT_SIZE, GymSet
+        from karui.tasks.sources.gym import load_gym
 
         return load_gym(GymSet.parse(rest, seed=seed, size=limit or DEFAULT_SIZE))
     if source in _HUB:
-        from karui.tasks.hub import load_hub, load_local
+        from karui.tasks.sources.hub import load_hub, load_local
 
         return load_local(source, Path(rest)) if colon else load_hub(source)
     if name == "ja-examples":

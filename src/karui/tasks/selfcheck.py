@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from karui.core.errors import QuestionsError
 from karui.core.question import Question, Task
-from karui.tasks.numerals import number, number_form
+from karui.tasks.answers.numerals import number, number_form
 
 SHOWN_ROWS = 10
 _OTHERS = 3

@@ -11,7 +11,7 @@ Confidence, peeks and signals lean on whether the present answer is right, as a 
 they mislead now and then.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Prompt, Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
-from karui.core.request import Prompt, Sampling
 from karui.core.trace import End, Peek, RecordedCheckpoint, Signals, Trace, Trial
 from karui.core.usage import UsageMeter
 
@@ -30,7 +30,32 @@ _TALK = (
     "redo it times 4 minus 15 equals 28 total left over each of them next step . , = + * ( ) so answer 9 1 0"
 )
 _WORDS = np.array(_TALK.split())
+POLICY = CheckpointPolicy(every=64, least=26)
+"""Where checkpoints lie unless something else is asked for."""
 _ABILITIES = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS, Ability.SIGNALS, Ability.TEXT})
+
+
+@dataclass(frozen=True)
+class _Model:
+    """How the model that does not exist thinks, whatever it is asked."""
+
+    tokens: int
+    policy: CheckpointPolicy
+    limit: int
+    truncated: float
+    suffix_tokens: int
+    text: bool
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A question as the model sees it: how easy it is, and which wrong answers lie near."""
+
+    id: str
+    habit: str
+    ease: float
+    right: str
+    wrong: list[str]
 
 
 def synthetic(
@@ -39,8 +64,7 @@ def synthetic(
     *,
     seed: int = 0,
     tokens: int = 250,
-    every: int = 64,
-    least: int = 26,
+    policy: CheckpointPolicy = POLICY,
     truncated: float = 0.02,
     habits: tuple[str, ...] = HABITS,
     text: bool = True,
@@ -52,43 +76,35 @@ def synthetic(
         samples: Traces of each.
         seed: Of everything drawn.
         tokens: Mean thinking tokens of a trace.
-        every: Largest distance of checkpoints.
-        least: Smallest distance of checkpoints.
+        policy: Where checkpoints lie.
         truncated: Share of traces that the token limit cuts.
         habits: Which habits occur.
         text: Whether traces have thinking text.
     """
     rng = np.random.default_rng(seed)
-    limit = 8 * tokens
-    suffix_tokens = 3
-    rule = CheckpointPolicy(every=every, least=least)
+    model = _Model(tokens, policy, limit=8 * tokens, truncated=truncated, suffix_tokens=3, text=text)
     made = []
     for index in range(questions):
         habit = habits[index % len(habits)]
         ease = float(rng.beta(3.0, 1.3))
         right = str(int(rng.integers(10, 1000)))
         wrong = [str(int(right) + int(d)) for d in rng.integers(1, 40, 4)]
-        ident = f"q{index:04}"
-        traces = tuple(
-            _trace(
-                rng, ident, n, habit, ease, right, wrong, tokens, rule, limit, truncated, suffix_tokens, text
-            )
-            for n in range(samples)
-        )
+        question = _Question(f"q{index:04}", habit, ease, right, wrong)
+        traces = tuple(_trace(rng, model, question, n) for n in range(samples))
         seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
         verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
         prompt = Prompt(user=f"Synthetic question {index}.")
-        made.append(RecordedQuestion(ident, habit, right, prompt, traces, verdicts))
+        made.append(RecordedQuestion(question.id, habit, right, prompt, traces, verdicts))
     manifest = Manifest(
         model=ModelInfo("synthetic", digest=f"synthetic-{seed}", parameters=1000, dtype="none"),
         engine="scripted",
         task="synthetic",
         task_digest=f"synthetic-{seed}-{questions}",
         style=(),
-        sampling=Sampling(max_tokens=limit),
-        rule=rule,
+        sampling=Sampling(max_tokens=model.limit),
+        rule=policy,
         suffix="\n</think>\n\nAnswer: ",
-        suffix_tokens=suffix_tokens,
+        suffix_tokens=model.suffix_tokens,
         samples=samples,
         seed=seed,
         abilities=_ABILITIES if text else _ABILITIES - {Ability.TEXT},
@@ -111,30 +127,20 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
         tokens: Mean thinking tokens of a trace.
     """
     rng = np.random.default_rng(seed)
-    rule, suffix_tokens = CheckpointPolicy(every=40, least=18), 5
-    limit = recording.manifest.sampling.max_tokens
+    model = _Model(
+        tokens,
+        CheckpointPolicy(every=40, least=18),
+        limit=recording.manifest.sampling.max_tokens,
+        truncated=0.05,
+        suffix_tokens=5,
+        text=True,
+    )
     made = []
     for question in recording.questions:
         ease, right = float(rng.beta(1.6, 1.6)), question.reference
         wrong = [str(int(right) + int(d)) for d in rng.integers(1, 40, 4)]
-        traces = tuple(
-            _trace(
-                rng,
-                question.id,
-                n,
-                question.kind,
-                ease,
-                right,
-                wrong,
-                tokens,
-                rule,
-                limit,
-                0.05,
-                suffix_tokens,
-                text=True,
-            )
-            for n in range(samples)
-        )
+        asked = _Question(question.id, question.kind, ease, right, wrong)
+        traces = tuple(_trace(rng, model, asked, n) for n in range(samples))
         seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
         verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
         made.append(replace(question, traces=traces, verdicts=verdicts))
@@ -142,9 +148,9 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
         recording.manifest,
         model=ModelInfo("synthetic-small", digest=f"synthetic-small-{seed}", parameters=250, dtype="none"),
         style=(),
-        rule=rule,
+        rule=model.policy,
         suffix="\n</think>\n\nIn short: ",
-        suffix_tokens=suffix_tokens,
+        suffix_tokens=model.suffix_tokens,
         samples=samples,
         seed=seed,
         seconds_per_token=0.004,
@@ -152,32 +158,19 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
     return Recording(manifest, tuple(made))
 
 
-def _trace(
-    rng: Generator,
-    question: str,
-    sample: int,
-    habit: str,
-    ease: float,
-    right: str,
-    wrong: list[str],
-    tokens: int,
-    rule: CheckpointPolicy,
-    limit: int,
-    truncated: float,
-    suffix_tokens: int,
-    text: bool,
-) -> Trace:
-    length = max(8, round(tokens * (1.6 - 0.8 * ease) * float(rng.lognormal(-0.06, 0.35))))
-    cut = bool(rng.random() < truncated)
+def _trace(rng: Generator, model: _Model, question: _Question, sample: int) -> Trace:
+    length = max(8, round(model.tokens * (1.6 - 0.8 * question.ease) * float(rng.lognormal(-0.06, 0.35))))
+    cut = bool(rng.random() < model.truncated)
     if cut:
-        length = limit
+        length = model.limit
     prompt_tokens = 20 + int(rng.integers(30))
-    places = np.cumsum(rng.integers(rule.least, rule.every + 1, length // rule.least + 1))
+    least, most = model.policy.least, model.policy.every
+    places = np.cumsum(rng.integers(least, most + 1, length // least + 1))
     places = places[places < length]
-    course = _course(rng, habit, ease, right, wrong, np.append(places, length) / length)
-    hits = np.array([answer == right for answer in course])
+    course = _course(rng, question, np.append(places, length) / length)
+    hits = np.array([answer == question.right for answer in course])
 
-    words, ends = _words(rng, length) if text else ("", np.zeros(length + 1, np.int64))
+    words, ends = _words(rng, length) if model.text else ("", np.zeros(length + 1, np.int64))
     signals = _signals(rng, length, places, hits)
     marks = tuple(
         RecordedCheckpoint(int(p), int(ends[p]), _trial(rng, answer, bool(hit)))
@@ -185,11 +178,11 @@ def _trace(
     )
     final = _trial(rng, course[-1], bool(hits[-1]))
     answer_tokens = 0 if cut else final.tokens + 4
-    tally = UsageMeter(prompt_tokens, 0, suffix_tokens)
+    tally = UsageMeter(prompt_tokens, 0, model.suffix_tokens)
     tally.think(length)
     bill = tally.finished(answer_tokens)
     return Trace(
-        question=question,
+        question=question.id,
         sample=sample,
         end=End.TRUNCATED if cut else End.FINISHED,
         thinking=words,
@@ -208,10 +201,9 @@ def _trace(
     )
 
 
-def _course(
-    rng: Generator, habit: str, ease: float, right: str, wrong: list[str], at: NDArray[np.float64]
-) -> list[str | None]:
+def _course(rng: Generator, question: _Question, at: NDArray[np.float64]) -> list[str | None]:
     """Returns the answer that would be given at each share of the thinking in `at`, the end included."""
+    habit, ease, right, wrong = question.habit, question.ease, question.right, question.wrong
     can = bool(rng.random() < 0.25 + 0.75 * ease)
     lure = wrong[0] if rng.random() < 0.6 else str(rng.choice(wrong))
     if habit == "settles":

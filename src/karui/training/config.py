@@ -7,8 +7,8 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.engines.transformers.load import choose_dtype
-from karui.training.batches import Batches, plan_batches, split
-from karui.training.examples import TrainingExample
+from karui.training.data.batches import Batches, plan_batches, split
+from karui.training.data.examples import TrainingExample
 
 
 def silent(done: float, total: float, note: str = "") -> None:

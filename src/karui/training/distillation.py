@@ -10,9 +10,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from karui.training.batches import dataset
 from karui.training.config import TrainingConfig, prepare_data, silent
-from karui.training.examples import IGNORED, TrainingExample
+from karui.training.data.batches import dataset
+from karui.training.data.examples import IGNORED, TrainingExample
 from karui.training.learning_curve import Curve
 from karui.training.sft import usual_rate
 from karui.training.trainers import (

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from karui.core.errors import InputError
-from karui.core.request import Sampling
-from karui.training.batches import Batches
-from karui.training.completions import Writing, measured
+from karui.core.prompt import Sampling
 from karui.training.config import TrainingConfig, TrainingData, processes, silent
+from karui.training.data.batches import Batches
+from karui.training.data.examples import TrainingExample
 from karui.training.early_stopping import Collapse
-from karui.training.examples import TrainingExample
 from karui.training.learning_curve import Curve
-from karui.training.rl_config import RewardSpec, RLConfig
-from karui.training.rl_prompts import Grader, RLPrompt
+from karui.training.rl.completions import Writing, measured
+from karui.training.rl.config import RewardSpec, RLConfig
+from karui.training.rl.prompts import Grader, RLPrompt
 from karui.training.schedule import TrainingSchedule
 from karui.training.sft import ADAPTER, usual_rate
 from karui.training.trainers import (

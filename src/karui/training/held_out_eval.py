@@ -11,14 +11,14 @@ from typing import Any
 from karui.artifacts.resources import ensure_memory
 from karui.core.build_context import BuildContext
 from karui.core.errors import KaruiError
-from karui.core.request import Sampling
+from karui.core.prompt import Sampling
 from karui.engines.chat.markers import Start
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.transformers.load import choose_dtype
-from karui.training.completions import measured
 from karui.training.config import TrainingConfig
-from karui.training.examples import TrainingExample
-from karui.training.rl_prompts import Grader, RLPrompt, longest_reply
+from karui.training.data.examples import TrainingExample
+from karui.training.rl.completions import measured
+from karui.training.rl.prompts import Grader, RLPrompt, longest_reply
 
 _ANSWERS, _EACH = 16, 4
 """Answers drawn for a measurement, and of each question at most."""
@@ -65,7 +65,7 @@ class Watch:
     def _copy(self, held: Sequence[TrainingExample], model: Any, setting: TrainingConfig) -> Any:
         from accelerate import PartialState
 
-        from karui.training.rollout import Sampler
+        from karui.training.rl.rollout import Sampler
 
         dtype = choose_dtype("auto", setting.device)[0]
         size = sum(p.numel() for p in model.parameters()) * (2 if dtype == "bfloat16" else 4)

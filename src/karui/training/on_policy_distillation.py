@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.training.config import TrainingConfig, prepare_data, silent
-from karui.training.examples import TrainingExample
+from karui.training.data.examples import TrainingExample
 from karui.training.learning_curve import Curve
 from karui.training.sft import usual_rate
 from karui.training.trainers import (

@@ -5,9 +5,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from karui.training.batches import dataset
 from karui.training.config import TrainingConfig, TrainingData, prepare_data, silent
-from karui.training.examples import TrainingExample
+from karui.training.data.batches import dataset
+from karui.training.data.examples import TrainingExample
 from karui.training.held_out_eval import Watch
 from karui.training.learning_curve import Curve
 from karui.training.schedule import TrainingSchedule
@@ -70,7 +70,7 @@ def fine_tune(
     Args:
         model: A causal language model as transformers loads it.
         tokenizer: Its tokenizer; it is not changed.
-        lessons: What to learn: `karui.training.examples`.
+        lessons: What to learn: `karui.training.data.examples`.
         out: Written when the training is over, an ordinary folder; an adapter is kept in it, in `adapter`.
             None writes nothing: the caller does, on the process that `trainers.lead` names.
         scratch: Checkpoints.

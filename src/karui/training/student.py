@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import ModelError, PlanError
-from karui.engines.transformers.load import choose_dtype, find_folder, load_model, load_tokenizer
+from karui.engines.chat.tokenizer import load_tokenizer
+from karui.engines.transformers.load import choose_dtype, load_model
+from karui.models.folder import find_folder
 
 _BY_NUMBER = ("mlp_only_layers", "full_attn_idxs", "sliding_window_pattern", "cross_attention_layers")
 """Fields of a config that say by a block's number what it is: numbers shift when blocks go."""

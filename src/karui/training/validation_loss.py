@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from karui.training.examples import IGNORED, TrainingExample
+from karui.training.data.examples import IGNORED, TrainingExample
 
 
 def held_back_loss(model: Any, lessons: Sequence[TrainingExample], pad: int, *, bf16: bool) -> float:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from karui.core.engine import ModelInfo
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override
 from karui.engines.chat.template import ChatTemplate

@@ -12,11 +12,13 @@ from karui import catalog, engines, tasks
 from karui.cli.profile import _configuring, _guessed
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, SIGNAL_UNIT, Peek, Trace, Trial
-from karui.engines.batching.ngram_proposer import NgramProposer
 from karui.engines.batching.runner import SamplingBatch
-from karui.engines.batching.speculation import Speculate, Speculated
+from karui.engines.batching.spec_decode.ngram_proposer import NgramProposer
+from karui.engines.batching.spec_decode.speculation import Speculated
+from karui.engines.options import Speculate
 from karui.engines.transformers import TransformersEngine
 from karui.faster.draft_model import DraftModel
 from karui.faster.prompt_lookup import PromptLookup
@@ -342,7 +344,7 @@ def test_servers_and_gguf_files_say_where_it_is_to_be_had(tmp_path):
         engines.load("http://127.0.0.1:9/v1", **options)
     assert "--speculative-config" in refused.value.remedy
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match="guessed ahead"):
+    with pytest.raises(ModelError, match="speculative decoding"):
         engines.load(str(tmp_path / "model.gguf"), **options)
 
 

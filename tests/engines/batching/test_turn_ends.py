@@ -6,7 +6,8 @@ import pytest
 
 from karui import engines
 from karui.artifacts.build import make
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.chat.template import ChatTemplate
 from karui.smaller.gguf import Gguf

@@ -3,10 +3,13 @@
 import pytest
 
 from karui.core.errors import InputError, ModelError
+from karui.core.request import Prompt
 from karui.engines.chat.discovery.arguments import read_source
 from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.markers import Start
 from karui.engines.chat.override import Override, read_override
+from karui.engines.chat.template import messages_of
+from karui.engines.openai.requests.request_builder import chat_body
 from tests.helpers.chat_templates import EACH, SWITCH_OFF, SWITCH_ON, THINK, found, opening, turn_with
 
 
@@ -204,6 +207,26 @@ def test_thinking_that_is_only_shown_beside_a_tool_call_is_found_too():
     )
     markers = found(turns + opening(""), table=False).markers
     assert (markers.open, markers.close) == ("<mull>", "</mull>")
+
+
+def test_earlier_thinking_goes_back_as_blocks_where_the_template_takes_these():
+    shown = (
+        EACH
+        + "<|{{ m.role }}|>{% if m.content is mapping %}{% for b in m.content.blocks %}"
+        + "{% if b.type == 'thoughts' %}<|inner_prefix|>{{ b.text }}<|inner_suffix|>{% endif %}"
+        + "{% if b.type == 'response' %}{{ b.text }}{% endif %}{% endfor %}"
+        + "{% else %}{{ m.content }}{% endif %}<|end|>{% endfor %}"
+    )
+    thinking = found(shown + opening(""))
+    assert thinking.history == "blocks"
+    before = (("user", "What is 1 and 2?"), ("assistant", "3"))
+    prompt = Prompt("And 4?", before=before, thoughts=("", "One and two."))
+    assert messages_of(prompt, thinking)[1]["content"] == {
+        "blocks": [{"type": "thoughts", "text": "One and two."}, {"type": "response", "text": "3"}]
+    }
+    # Servers take no such content, and make it of the usual field themselves.
+    said = chat_body(prompt, thinking)["messages"][1]
+    assert said == {"role": "assistant", "content": "3", "reasoning_content": "One and two."}
 
 
 def test_a_list_of_parts_that_is_written_out_as_it_stands_is_no_thinking():

@@ -16,7 +16,8 @@ from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, ModelError
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.batching.runner import SamplingBatch
 from karui.engines.llama_cpp import LlamaCppEngine, binding
@@ -346,7 +347,7 @@ def test_options_that_cannot_be_had(options, says, folders):
 
 def test_other_engines_refuse_a_type_of_cache(parent):
     for model in (str(parent), "http://127.0.0.1:9/v1#name"):
-        with pytest.raises(ModelError, match="KV cache of q8_0") as raised:
+        with pytest.raises(ModelError, match="KV cache of type q8_0") as raised:
             engines.load(model, **KvCache().configure({}))
         assert "gguf" in raised.value.remedy
 

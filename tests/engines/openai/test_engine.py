@@ -11,13 +11,15 @@ from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, InputError, ModelError, PlanError, RequestRejected
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question, Task
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.usage import TokenUsage
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Cache, Thinking
-from karui.engines.openai.client import Client, RetryPolicy
+from karui.engines.openai.protocol.client import Client
+from karui.engines.options import RetryPolicy
 from karui.measure.cost import TokenPrices, per_thousand_questions
 from karui.recording.record import record
 from karui.recording.store import load
@@ -34,7 +36,7 @@ QUESTIONS = ("What is 3 and 4?", "Add 10 and 20.", "Put 7 on 7, and 1 on it.")
 
 
 def connect(fake, **options):
-    return HttpEngine.load(fake.url, **{"rule": RULE, "patience": HASTY, **options})
+    return HttpEngine.load(fake.url, **{"rule": RULE, "retry": HASTY, **options})
 
 
 def ask(question=QUESTIONS[0], *, temperature=0.0, limit=400, **options):
@@ -443,7 +445,7 @@ PLANS = (
 @pytest.mark.parametrize("behaviour", [{}, {"completions": False}, {"per_event": 3}], ids=str)
 def test_live_is_replay_where_seeds_hold(behaviour, tmp_path):
     with serving(**behaviour) as fake, asyncio.Runner() as runner:
-        engine = engines.load(fake.url, rule=RULE, patience=HASTY, device="cpu", slots=4)
+        engine = engines.load(fake.url, rule=RULE, retry=HASTY, device="cpu", slots=4)
         runner.run(record(engine, task(), tmp_path / "r", sampling=SAMPLING, samples=3, at_once=4))
         recording = load(tmp_path / "r")
         replay = Replay({"main": recording})
@@ -592,7 +594,7 @@ def test_patience_ends():
 @pytest.mark.parametrize("completions", [True, False])
 def test_a_stream_that_fails_is_an_error_and_nothing_hangs(fault, words, completions):
     with serving(completions=completions) as fake:
-        engine = connect(fake, patience=RetryPolicy(silence_seconds=0.3, tries=2, backoff_seconds=0.01))
+        engine = connect(fake, retry=RetryPolicy(silence_seconds=0.3, tries=2, backoff_seconds=0.01))
         fake.behaviour.faults = [fault]
         with pytest.raises(EngineError) as told:
             run(engine, ask())
@@ -618,7 +620,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_made_anew():
                 await serve(reader, writer)
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        client = Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", patience=HASTY)
+        client = Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", retry=HASTY)
         async with server:
             replies = [await client.get("models"), await client.get("models")]
             await client.close()
@@ -649,18 +651,18 @@ def test_a_wrong_key():
 def test_a_model_that_is_not_served():
     with serving(served=("toy", "other")) as fake:
         with pytest.raises(ModelError, match="does not serve 'tooy'") as told:
-            HttpEngine.load(f"{fake.url}#tooy", patience=HASTY)
+            HttpEngine.load(f"{fake.url}#tooy", retry=HASTY)
         assert "other, toy" in str(told.value)
         with pytest.raises(ModelError, match="not clear"):
-            HttpEngine.load(fake.url, patience=HASTY)
-        assert HttpEngine.load(f"{fake.url}#other", patience=HASTY).can.model == "other"
+            HttpEngine.load(fake.url, retry=HASTY)
+        assert HttpEngine.load(f"{fake.url}#other", retry=HASTY).can.model == "other"
 
 
 def test_a_server_that_fails_to_list_its_models_is_asked_for_the_named_one():
     with serving(lists=False) as fake:  # transformers serve does so without a cache of models
-        assert HttpEngine.load(f"{fake.url}#toy", patience=HASTY).can.model == "toy"
+        assert HttpEngine.load(f"{fake.url}#toy", retry=HASTY).can.model == "toy"
         with pytest.raises(EngineError, match="status 500"):
-            HttpEngine.load(fake.url, patience=HASTY)
+            HttpEngine.load(fake.url, retry=HASTY)
 
 
 @pytest.mark.parametrize(
@@ -673,7 +675,7 @@ def test_a_server_that_fails_to_list_its_models_is_asked_for_the_named_one():
 )
 def test_addresses_that_lead_nowhere(address, kind):
     with pytest.raises(kind) as told:
-        HttpEngine.load(address, patience=HASTY)
+        HttpEngine.load(address, retry=HASTY)
     assert "secret" not in str(told.value)
 
 
@@ -687,7 +689,7 @@ def test_a_client_serves_one_loop_after_another():
         return await client.get("models")
 
     with serving() as fake:
-        client = Client(fake.url, patience=HASTY)
+        client = Client(fake.url, retry=HASTY)
         assert asyncio.run(once(client)) == asyncio.run(once(client))
 
 

@@ -17,7 +17,8 @@ from karui.cli.main import app
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Cache, Thinking

@@ -7,17 +7,18 @@ import pytest
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.format import turns
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Thinking
-from karui.engines.openai.client import RetryPolicy
-from karui.engines.openai.request_builder import chat_body
-from karui.engines.openai.thinking_parser import Piece, ThinkingParser
-from tests.helpers.fake_server import serving
+from karui.engines.openai.parsing.thinking_parser import Piece, ThinkingParser
+from karui.engines.openai.requests.request_builder import chat_body
+from karui.engines.options import RetryPolicy
+from tests.helpers.fake_server import END, serving
 
 RULE = CheckpointPolicy(every=24, least=8)
 HASTY = RetryPolicy(connect_seconds=5, silence_seconds=20, tries=2, backoff_seconds=0.01, total_seconds=5)
@@ -26,7 +27,7 @@ CHAT = {"completions": False, "template": ""}
 
 
 def connect(fake, **options):
-    return HttpEngine.load(fake.url, rule=RULE, patience=HASTY, budget_chats=1, **options)
+    return HttpEngine.load(fake.url, rule=RULE, retry=HASTY, budget_chats=1, **options)
 
 
 def think(engine, question="What is 3 and 4?", *, limit=3000, **prompt):
@@ -93,7 +94,9 @@ def test_where_only_chat_can_tell_the_other_levels_are_offered(raises):
         engine = connect(fake)
         assert set(engine.thinks["efforts"]) == {"low", "medium", "high"} - set(raises)
         assert Ability.EFFORT in engine.abilities
-        assert f"refused: {raises[0]}: no such effort" in engine.can.why["effort"]
+        assert set(engine.can.efforts_refused) == set(raises)
+        assert "no such effort" in engine.can.efforts_refused[raises[0]]
+        assert "effort" not in engine.can.why  # what works needs no reason
         with pytest.raises(EngineError, match=f"no level of effort '{raises[0]}'"):
             think(engine, effort=raises[0])
 
@@ -104,6 +107,8 @@ def test_a_template_that_raises_at_every_level_has_none():
         engine = connect(fake)
         assert think(engine).text == "\\boxed{7}"
     assert Ability.EFFORT not in engine.abilities
+    assert {"low", "medium", "high"} <= set(engine.can.efforts_refused)
+    assert "refused: low: no such effort" in engine.can.why["effort"]
 
 
 # What the user's words may be mistaken for.
@@ -190,6 +195,16 @@ def test_where_chat_is_all_there_is_its_failure_is_told():
         pytest.raises(EngineError, match="failed with status 500"),
     ):
         connect(fake)
+
+
+def test_tags_that_nobody_knows_are_heard_where_a_reply_begins_with_them():
+    said = "<my_reasoning>So.</my_reasoning>\n\n\\boxed{7}"
+    with serving(**CHAT, thinking="inline") as fake:
+        fake.model.whole = lambda *_: said + END
+        engine = connect(fake)
+        trace = think(engine)
+    assert (engine.markers.open, engine.markers.close) == ("<my_reasoning>", "</my_reasoning>")
+    assert (trace.thinking, trace.text) == ("So.", "\\boxed{7}")
 
 
 # Earlier thinking.

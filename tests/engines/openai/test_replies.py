@@ -18,12 +18,12 @@ from karui.engines.chat.passages import (
     Stretch,
     sort_reply,
 )
-from karui.engines.openai.content import paired
-from karui.engines.openai.errors import fault_in
-from karui.engines.openai.finish_reason import Ending, ending, is_cut, read_finish
-from karui.engines.openai.schema import read_chunk
-from karui.engines.openai.sse import Events
-from karui.engines.openai.usage import Usage, read_usage
+from karui.engines.openai.protocol.content import paired
+from karui.engines.openai.protocol.errors import fault_in
+from karui.engines.openai.protocol.finish_reason import Ending, ending, is_cut, read_finish
+from karui.engines.openai.protocol.schema import read_chunk
+from karui.engines.openai.protocol.sse import Events
+from karui.engines.openai.protocol.usage import Usage, read_usage
 
 THINK = pairs.in_text("<think>", "the test")
 HARMONY = pairs.in_text("<|channel|>analysis<|message|>", "the test")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karui.core.errors import EngineError, InputError, ModelError, RequestRejected
-from karui.engines.openai.errors import explain, read_fault
-from karui.engines.openai.schema import Token, Usage, read_chunk
-from karui.engines.openai.signals import measure
+from karui.engines.openai.parsing.signals import measure
+from karui.engines.openai.protocol.errors import explain, read_fault
+from karui.engines.openai.protocol.schema import Token, Usage, read_chunk
 
 
 @pytest.mark.parametrize(

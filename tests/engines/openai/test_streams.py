@@ -7,14 +7,15 @@ import pytest
 
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.chat import pairs
 from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.client import RetryPolicy
-from karui.engines.openai.pieces import Piece
-from karui.engines.openai.thinking_parser import ThinkingParser
+from karui.engines.openai.parsing.pieces import Piece
+from karui.engines.openai.parsing.thinking_parser import ThinkingParser
+from karui.engines.options import RetryPolicy
 from tests.helpers.canned_streams import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.helpers.fake_server import serving
 
@@ -38,7 +39,7 @@ def servers():
         serving(thinking="opened", **COUNTED) as opened,
     ):
         servers = {"field": field, "inline": inline, "opened": opened}
-        yield {k: (f, HttpEngine.load(f.url, patience=HASTY)) for k, f in servers.items()}
+        yield {k: (f, HttpEngine.load(f.url, retry=HASTY)) for k, f in servers.items()}
 
 
 def trace_of(server, fault, **prompt):
@@ -230,7 +231,7 @@ def test_lines_end_as_the_server_likes(servers):
 )  # fmt: skip
 def test_thinking_that_is_hidden_is_counted_wherever_it_stands(usage, thinking, answer, inferred):
     with serving(thinking="hidden", **COUNTED) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY)
+        engine = HttpEngine.load(fake.url, retry=HASTY)
         told = {"prompt_tokens": 32, **usage}
         trace, _ = trace_of((fake, engine), stream(said("It is 42."), usage=told))
     assert (trace.bill.prompt, trace.thinking_tokens, trace.answer_tokens) == (32, thinking, answer)
@@ -239,7 +240,7 @@ def test_thinking_that_is_hidden_is_counted_wherever_it_stands(usage, thinking, 
 
 def test_thinking_of_events_that_hold_any_number_of_tokens_has_its_share():
     with serving(thinking="reasoning_content", per_event=5, **COUNTED) as fake:
-        server = fake, HttpEngine.load(fake.url, patience=HASTY)
+        server = fake, HttpEngine.load(fake.url, retry=HASTY)
         assert server[1].can.counting == ""
         deltas = [thought("so " * 30), said("42 " * 10)]
         told = {"prompt_tokens": 5, "completion_tokens": 80}
@@ -280,7 +281,7 @@ WHOLE = [listed(f"w{n} ") for n in range(10)]
 @pytest.fixture(scope="module")
 def listing():
     with serving(thinking="reasoning_content", ids=False, continuous=False) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY, route="chat")
+        engine = HttpEngine.load(fake.url, retry=HASTY, route="chat")
         assert engine.can.counting == "listed"
         yield fake, engine
 
@@ -318,7 +319,7 @@ def test_tokens_that_are_lost_are_an_error(listing, events, counts):
 @pytest.mark.parametrize(("alone", "whole"), [(None, True), (PART, False)])
 def test_a_trial_goes_on_from_the_text_where_numbers_are_missing(alone, whole):
     with serving(ids=True, continuous=False) as fake:
-        engine = HttpEngine.load(fake.url, patience=HASTY, route="completions", rule=CheckpointPolicy(32))
+        engine = HttpEngine.load(fake.url, retry=HASTY, route="completions", rule=CheckpointPolicy(32))
         fake.number(KANJI)  # whatever number 7 was, the thinking is made of kanji
         words = [listed("<think>", field="text"), *[listed(KANJI, alone, "text")] * 40]
         fake.behaviour.faults = [stream(*words, finish="length")]

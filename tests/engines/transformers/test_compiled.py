@@ -8,7 +8,8 @@ import torch
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.transformers import TransformersEngine
 from tests.helpers import tiny

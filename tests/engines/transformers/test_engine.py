@@ -11,11 +11,12 @@ import torch
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import EngineError, ModelError
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import SIGNAL_UNIT, End, Trace
 from karui.core.usage import UsageMeter
-from karui.engines.batching.bad_words import BadWords
-from karui.engines.batching.penalties import Penalties
+from karui.engines.batching.logits.bad_words import BadWords
+from karui.engines.batching.logits.penalties import Penalties
 from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.network import Network
 from tests.helpers import tiny

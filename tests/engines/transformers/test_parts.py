@@ -14,8 +14,8 @@ from karui.core.errors import ModelError
 from karui.engines.batching.threads import choose_threads
 from karui.engines.chat.vocabulary import BLANK_LINE, ENDS_LINE, STARTS_LINE, TURN_END, Vocabulary
 from karui.engines.transformers import TransformersEngine
-from karui.engines.transformers.model_folder import digest
 from karui.engines.transformers.sampling import draw
+from karui.models.weights import digest
 from tests.helpers import tiny
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from karui import catalog
 from karui.core.plan import Plan
+from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.request import Request
 from karui.core.trace import End
 from karui.engines.openai import HttpEngine
 from karui.runners.live import solve_live

@@ -5,9 +5,10 @@ from itertools import accumulate, count
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, Reader, Told, checkpoints, trace_seed
+from karui.core.engine import ModelInfo, Outline, Reader, Told, checkpoints, trace_seed
 from karui.core.errors import EngineError, ModelError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.engines.batching.first_words import first_words
 from karui.engines.batching.output_processor import OutputProcessor
 from karui.engines.batching.retold_stream import RetoldStream
@@ -17,13 +18,10 @@ from karui.engines.batching.sequence import SequenceState
 from karui.engines.batching.step_loop import SequenceStream, StepLoop
 from karui.engines.chat.discovery import words
 from karui.engines.chat.format import ThinkingFormat
-from karui.engines.chat.markers import PLAIN_ENDINGS, Start
-from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.chat.markers import Start
 from karui.engines.chat.template import ChatTemplate, find_format, mentions_thinking
 from karui.engines.chat.vocabulary import Vocabulary
-
-RULE = CheckpointPolicy()
-"""Where streams stop unless told otherwise."""
+from karui.engines.options import EngineOptions
 
 
 class BatchingEngine:
@@ -46,15 +44,9 @@ class BatchingEngine:
         machine: ModelRunner,
         tokenizer: Any,
         card: ModelInfo,
+        options: EngineOptions,
         *,
         turn_ends: Iterable[int | None] = (),
-        slots: int = 32,
-        rule: CheckpointPolicy = RULE,
-        seed: int = 0,
-        trial_tokens: int = 24,
-        suffix: str | None = None,
-        thinking: Override = NOTHING_SAID,
-        endings: tuple[str, ...] = PLAIN_ENDINGS,
     ) -> None:
         """Takes what is loaded already.
 
@@ -62,27 +54,21 @@ class BatchingEngine:
             machine: Model and cache.
             tokenizer: A transformers tokenizer.
             card: The model's.
+            options: How sequences run.
             turn_ends: Tokens that end the model's turn, besides those the tokenizer and its template know.
-            slots: Streams that generate side by side.
-            rule: Where streams stop.
-            seed: What trace seeds are made from.
-            trial_tokens: Tokens a trial takes at most.
-            suffix: The trial suffix; None takes the markers' own.
-            thinking: What the user says of how the model thinks; the rest is found out.
-            endings: What ends the thinking of a model without markers.
 
         Raises:
             ModelError: The trial suffix is empty, or it cannot be found out how the model thinks.
         """
-        self.card, self.rule, self.seed = card, rule, seed
+        self.card, self.rule, self.seed = card, options.rule, options.seed
         self._tokenizer = tokenizer
-        self.thinking = find_format(tokenizer, override=thinking, endings=endings)
+        self.thinking = find_format(tokenizer, override=options.thinking, endings=options.endings)
         self._template = ChatTemplate(tokenizer, self.thinking)
         if self.thinking.markers.plain and mentions_thinking(tokenizer):
             self.thinking = self._heard(machine, {tokenizer.eos_token_id, *turn_ends})
             self._template = ChatTemplate(tokenizer, self.thinking)
         self.markers = self.thinking.markers
-        self.suffix = self.markers.suffix if suffix is None else suffix
+        self.suffix = self.markers.suffix if options.suffix is None else options.suffix
         suffix_ids = tokenizer.encode(self.suffix, add_special_tokens=False)
         if not suffix_ids:
             raise ModelError("The trial suffix is empty.", remedy="Give a text that makes the model answer.")
@@ -96,7 +82,7 @@ class BatchingEngine:
         )
         self.notes = [self.markers.found_how, *self.thinking.notes]
         settle = OutputProcessor.by(self.markers, self.suffix, self.suffix_tokens)
-        self._server = StepLoop(Scheduler(machine, vocabulary, rule, suffix_ids, trial_tokens, slots, settle))
+        self._server = StepLoop(Scheduler(machine, vocabulary, options, suffix_ids, settle))
         self._numbers = count()
         lacking = {Ability.BUDGET}
         lacking |= set() if self.thinking.can_switch else {Ability.THINKING_SWITCH}

@@ -7,13 +7,14 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.engine import CheckpointPolicy
-from karui.engines.batching.bad_words import BadWords
-from karui.engines.batching.logits_processors import restrained
-from karui.engines.batching.penalties import Penalties
+from karui.engines.batching.logits.bad_words import BadWords
+from karui.engines.batching.logits.penalties import Penalties
+from karui.engines.batching.logits.processors import restrained
+from karui.engines.batching.prefill import read_prompts
 from karui.engines.batching.runner import ModelRunner, SamplingBatch
 from karui.engines.batching.sequence import Awaiting, Fork, Mode, SequenceState
-from karui.engines.batching.speculation import Speculation
+from karui.engines.batching.slots import Slots
+from karui.engines.batching.spec_decode.speculation import Speculation
 from karui.engines.batching.teacher_forcing import TeacherForcing
 from karui.engines.chat.vocabulary import (
     BLANK_LINE,
@@ -24,16 +25,14 @@ from karui.engines.chat.vocabulary import (
     TURN_END,
     Vocabulary,
 )
+from karui.engines.options import EngineOptions
 
 _PATIENCE = 4
 """Steps that a few rows wait at most for company before their prompts or suffixes are read."""
 
 
-class Scheduler:
-    """All rows of an engine.
-
-    What belongs to a row stands at its slot in arrays, so that a step costs Python the same for 500 rows as
-    for one; `settle` is called only for rows at which something happened.
+class Scheduler(Slots):
+    """All rows of an engine; `settle` is called only for rows at which something happened.
 
     Attributes:
         machine: What computes.
@@ -41,46 +40,28 @@ class Scheduler:
         bans: Lists of words that may not be written.
         penalties: Lists of words that are to be written less.
         trial_tokens: Tokens a trial takes at most.
-        mode: What each row is generating.
-        alarm: At how many tokens each row is to be looked at whatever it wrote.
-        written: Tokens each row has generated, those of a trial under way included.
     """
 
     def __init__(
         self,
         machine: ModelRunner,
         vocabulary: Vocabulary,
-        rule: CheckpointPolicy,
+        options: EngineOptions,
         suffix: list[int],
-        trial_tokens: int,
-        slots: int,
         settle: "Callable[[Scheduler, SequenceState, float], object]",
     ) -> None:
         """Takes the parts; `settle` returns what a row's stream is given, None where it runs on."""
-        self.vocabulary, self.trial_tokens = vocabulary, trial_tokens
+        super().__init__(options.slots)
+        self.vocabulary, self.trial_tokens = vocabulary, options.trial_tokens
         self.bans, self.penalties = BadWords(vocabulary), Penalties(vocabulary)
-        self.machine, self._rule, self._suffix, self._slots = machine, rule, suffix, slots
+        self.machine, self._suffix, self._rule = machine, suffix, options.rule
         self._settle = settle
         self._speculation = machine if isinstance(machine, Speculation) else None
         self._ahead = self._speculation.most if self._speculation else 0
         self._fresh: list[SequenceState] = []
         self._forking: list[SequenceState] = []
-        self._telling = TeacherForcing(self)
+        self._telling = TeacherForcing(machine, self.written_by, self.give)
         self._patience = 0
-        self._rows: list[SequenceState | None] = []
-        self._free: list[int] = []
-        self._columns = 256
-        self._running = np.zeros(0, bool)
-        self.mode = np.zeros(0, np.int8)
-        self.alarm = np.zeros(0, np.int64)
-        self.written = np.zeros(0, np.int64)
-        self._mark = np.zeros(0, np.int64)
-        self._pending = np.zeros(0, np.int64)
-        self._length = np.zeros(0, np.int64)
-        self._settings = np.zeros((0, 5))  # temperature, top_p, top_k, lists of bans and penalties
-        self._tokens = np.zeros((0, self._columns), np.int32)
-        self._signals = np.zeros((0, 3, self._columns), np.float32)
-        self._uniforms = np.zeros((0, self._columns))
 
     # What streams ask for.
 
@@ -141,28 +122,10 @@ class Scheduler:
         return self.machine.context - len(self._suffix) - self.trial_tokens
 
     @property
-    def held(self) -> int:
-        """Rows that hold a slot."""
-        return sum(r is not None for r in self._rows)
-
-    @property
     def waiting(self) -> list[SequenceState]:
         """Rows that wait for something, in the order of opening."""
         rows = [r for r in self._rows if r is not None] + self._fresh
         return sorted((r for r in rows if r.want), key=lambda r: r.number)
-
-    def tokens(self, row: SequenceState, start: int, stop: int) -> list[int]:
-        """Returns tokens that a row generated, those of a trial under way included."""
-        found: list[int] = self._tokens[row.slot, start:stop].tolist()
-        return found
-
-    def signals(self, row: SequenceState, start: int, stop: int) -> NDArray[np.float32]:
-        """Returns log-probability, entropy and confidence of tokens that a row generated, [3, tokens]."""
-        return self._signals[row.slot, :, start:stop]
-
-    def last_token(self, row: SequenceState) -> int:
-        """Returns the token that was generated last."""
-        return int(self._pending[row.slot])
 
     def pause(self, row: SequenceState) -> None:
         """Lets a row sit out until it is asked for something again."""
@@ -336,7 +299,7 @@ class Scheduler:
             del self._fresh[: len(admitted)]
             for row in admitted:
                 self._place_row(row)
-            self._read_prompts(admitted)
+            read_prompts(self.machine, admitted, [r for r in self._rows if r is not None])
         forking, self._forking = self._forking, []
         if forking:
             self._fork(forking)
@@ -377,34 +340,6 @@ class Scheduler:
         self._length[slots] += count
         self.written[slots] += count
 
-    def _read_prompts(self, rows: list[SequenceState]) -> None:
-        """Fills the cache of new rows; rows of one prompt share the reading."""
-        new = {r.slot for r in rows}
-        known = {tuple(r.prompt): r for r in self._rows if r is not None and r.slot not in new}
-        sources: list[tuple[SequenceState, SequenceState]] = []
-        first: list[SequenceState] = []
-        for row in rows:
-            key = tuple(row.prompt)
-            if key in known:
-                sources.append((known[key], row))
-            else:
-                known[key] = row
-                first.append(row)
-        first = sorted((r for r in first if r.cached), key=lambda r: r.cached)
-        while first:
-            # Padding is computed too: rows of like length go together, as many as the budget allows.
-            shortest, taken = first[0].cached, 1
-            while (
-                taken < len(first)
-                and first[taken].cached <= 2 * shortest
-                and first[taken].cached * (taken + 1) <= self.machine.prompt_budget
-            ):
-                taken += 1
-            group, first = first[:taken], first[taken:]
-            self.machine.read([r.slot for r in group], [r.prompt[:-1] for r in group])
-        if sources and (length := max(target.cached for _, target in sources)):
-            self.machine.copy([s.slot for s, _ in sources], [t.slot for _, t in sources], length)
-
     def _fork(self, rows: list[SequenceState]) -> None:
         """Begins trials: the last token and all of the suffix but its own last token are read now."""
         texts, slots = [], [r.slot for r in rows]
@@ -428,24 +363,3 @@ class Scheduler:
         row.spent += int(self.written[slot]) - fork.written
         self.written[slot], self._length[slot], self._pending[slot] = fork.written, fork.length, fork.pending
         row.fork = None
-
-    def _grow_rows(self) -> None:
-        old = len(self._rows)
-        more = max(8, min(old, self._slots))
-        self._rows += [None] * more
-        self._free += range(old, old + more)  # a heap still: all of them are larger
-        for name in (
-            "_running mode alarm written _mark _pending _length _settings _tokens _signals _uniforms"
-        ).split():
-            array = getattr(self, name)
-            setattr(self, name, np.concatenate((array, np.zeros((more, *array.shape[1:]), array.dtype))))
-
-    def _grow_columns(self, columns: int) -> None:
-        if columns <= self._columns:
-            return
-        more = max(columns, self._columns * 2) - self._columns
-        self._columns += more
-        for name in "_tokens _signals _uniforms".split():
-            array = getattr(self, name)
-            wider = np.zeros((*array.shape[:-1], more), array.dtype)
-            setattr(self, name, np.concatenate((array, wider), -1))

@@ -1,22 +1,25 @@
 """Rows that retell: what they write is given to them, up to one checkpoint after the other."""
 
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from karui.core.trace import NO_SIGNALS
 from karui.core.watcher import Checkpoint
+from karui.engines.batching.runner import ModelRunner
 from karui.engines.batching.sequence import Awaiting, SequenceState
-
-if TYPE_CHECKING:
-    from karui.engines.batching.scheduler import Scheduler
 
 
 class TeacherForcing:
     """The rows of a batch that wait to be told what comes next."""
 
-    def __init__(self, batch: "Scheduler") -> None:
-        """Takes the batch; nobody waits yet."""
-        self._batch = batch
+    def __init__(
+        self,
+        machine: ModelRunner,
+        written: Callable[[SequenceState], int],
+        give: Callable[[list[SequenceState], list[list[int]]], None],
+    ) -> None:
+        """Takes the runner, how many tokens a row has written, and what has rows read texts as their own."""
+        self._machine, self._written, self._give = machine, written, give
         self._waiting: list[SequenceState] = []
 
     def __bool__(self) -> bool:
@@ -38,15 +41,15 @@ class TeacherForcing:
         for row in rows:
             alike.setdefault(len(self._next(row)), []).append(row)
         for tokens, same in alike.items():
-            at_once = max(1, self._batch.machine.prompt_budget // tokens)
+            at_once = max(1, self._machine.prompt_budget // tokens)
             for begin in range(0, len(same), at_once):
                 part = same[begin : begin + at_once]
-                self._batch.give(part, [self._next(row) for row in part])
+                self._give(part, [self._next(row) for row in part])
         return [(row, _rest(row)) for row in rows]
 
     def _next(self, row: SequenceState) -> list[int]:
         assert row.told is not None
-        return row.told[int(self._batch.written[row.slot]) : row.places[row.checkpoints][0]]
+        return row.told[self._written(row) : row.places[row.checkpoints][0]]
 
 
 def _rest(row: SequenceState) -> Checkpoint:

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from karui.core.errors import EngineError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat import pairs
 from karui.engines.chat.discovery import Discovery, Known, discover
 from karui.engines.chat.discovery.response_template import described

@@ -1,12 +1,12 @@
 """The llama.cpp engine: any decoder-only GGUF file that llama.cpp runs, with parallel slots and forks."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from karui.core.engine import CheckpointPolicy
 from karui.core.errors import ModelError
-from karui.engines.batching.engine import RULE, BatchingEngine
-from karui.engines.chat.markers import PLAIN_ENDINGS
-from karui.engines.chat.override import NOTHING_SAID, Override
+from karui.engines.batching.engine import BatchingEngine
+from karui.engines.options import EngineOptions
 
 
 class LlamaCppEngine(BatchingEngine):
@@ -19,39 +19,13 @@ class LlamaCppEngine(BatchingEngine):
     threads: int = 1
 
     @classmethod
-    def load(
-        cls,
-        path: str,
-        *,
-        name: str = "",
-        device: str = "auto",
-        dtype: str = "auto",
-        kv: str = "f16",
-        threads: int | None = None,
-        slots: int = 32,
-        rule: CheckpointPolicy = RULE,
-        seed: int = 0,
-        trial_tokens: int = 24,
-        suffix: str | None = None,
-        thinking: Override = NOTHING_SAID,
-        endings: tuple[str, ...] = PLAIN_ENDINGS,
-    ) -> "LlamaCppEngine":
+    def load(cls, path: str, options: EngineOptions | None = None, **changes: Any) -> "LlamaCppEngine":
         """Loads a file.
 
         Args:
             path: A GGUF file, or a folder whose only weights are one.
-            name: What to call it in recordings and reports; `path` where empty.
-            device: "auto" or "cpu".
-            dtype: "auto": the file decides what its weights are.
-            kv: Type of the KV cache: f16, or q8_0, q4_0 and others of `machine.KV_TYPES`.
-            threads: llama.cpp's threads; None goes by OMP_NUM_THREADS, or measures.
-            slots: Streams that generate side by side.
-            rule: Where streams stop.
-            seed: What trace seeds are made from.
-            trial_tokens: Tokens a trial takes at most.
-            suffix: The trial suffix; None takes the markers' own.
-            thinking: What the user says of how the model thinks; the rest is found out.
-            endings: What ends the thinking of a model without markers.
+            options: How to load it.
+            changes: Single options, by name.
 
         Raises:
             ModelError: It is no GGUF file, a damaged one, of an architecture that llama.cpp does not know or
@@ -62,7 +36,9 @@ class LlamaCppEngine(BatchingEngine):
         from karui.engines.llama_cpp.model import LlamaModel
         from karui.engines.llama_cpp.runner import LlamaRunner
 
-        _refuse(device, dtype)
+        options = replace(options or EngineOptions(), **changes)
+        _refuse(options.device, options.dtype)
+        kv = options.kv or "f16"
         file = gguf_file(path) or Path(path)
         check_file(file)
         model = LlamaModel(file)
@@ -72,21 +48,9 @@ class LlamaCppEngine(BatchingEngine):
         except ModelError:
             model.close()
             raise
-        chosen, why = choose_threads(threads, machine.rehearse, machine.set_threads)
-        card = read_card(name or str(path), file, model)
-        engine = cls(
-            machine,
-            tokenizer,
-            card,
-            turn_ends=turn_ends(file, model),
-            slots=slots,
-            rule=rule,
-            seed=seed,
-            trial_tokens=trial_tokens,
-            suffix=suffix,
-            thinking=thinking,
-            endings=endings,
-        )
+        chosen, why = choose_threads(options.threads, machine.rehearse, machine.set_threads)
+        card = read_card(options.name or str(path), file, model)
+        engine = cls(machine, tokenizer, card, options, turn_ends=turn_ends(file, model))
         engine.threads = chosen
         engine.notes.insert(0, f"llama.cpp, {card.dtype}, {kv} cache, {chosen} thread(s): {why}.")
         engine.notes.append(which)

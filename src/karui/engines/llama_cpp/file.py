@@ -1,21 +1,17 @@
 """What a GGUF file is, before it is loaded: whether it is one, its digest, its tokenizer, its card."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
+from karui.engines.chat.tokenizer import has_tokenizer, load_tokenizer
 from karui.engines.llama_cpp import binding
 from karui.engines.llama_cpp.model import LlamaModel
-from karui.engines.transformers.model_folder import digest, weight_files
+from karui.models.weights import digest, file_digest, weight_files
 
 _MAGIC = b"GGUF"
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
-_WHOLE = 2 * 1024**3
-_SAMPLE = 1024**2
-_SAMPLES = 64
 _FIELDS = {
     "embedding_length": "hidden_size",
     "block_count": "num_hidden_layers",
@@ -87,9 +83,7 @@ def read_tokenizer(path: Path, model: LlamaModel) -> tuple[Any, str]:
     Raises:
         ModelError: The one beside it cannot be read.
     """
-    if any((path.parent / name).is_file() for name in _TOKENIZERS):
-        from karui.engines.transformers.load import load_tokenizer
-
+    if has_tokenizer(path.parent):
         return load_tokenizer(path.parent), "The tokenizer beside the file is used."
     from karui.engines.llama_cpp.tokenizer import FileTokenizer
 
@@ -119,21 +113,6 @@ def read_card(name: str, path: Path, model: LlamaModel) -> ModelInfo:
         config=_config(path, metadata, model),
         weight_bytes=path.stat().st_size,
     )
-
-
-def file_digest(path: Path) -> str:
-    """Returns a digest (16 hex digits) of a file: all of it below 2 GiB, else of samples spread over it."""
-    size = path.stat().st_size
-    sink = sha256(f"{size}\0".encode())
-    with path.open("rb") as file:
-        if size < _WHOLE:
-            while block := file.read(_SAMPLE * 8):
-                sink.update(block)
-        else:
-            for part in range(_SAMPLES + 2):
-                file.seek((size - _SAMPLE) * part // (_SAMPLES + 1))
-                sink.update(file.read(_SAMPLE))
-    return sink.hexdigest()[:16]
 
 
 def number_format(metadata: dict[str, str]) -> str:

@@ -84,6 +84,7 @@ class Capabilities:
         cache_block: In how many tokens at a time, as far as it shows; 0 where it does not.
         switch: What leaves the thinking out of chat: a template switch, or "prefill"; "" for nothing.
         effort: Whether chat's `reasoning_effort` changes anything.
+        efforts_refused: By level of effort that was refused, what the server said.
         told_budget: The chat template's argument for a number of thinking tokens; "" for none.
         budget: Its own thinking budget; None where no such parameter was taken.
         frees: Whether a stream that is closed stops generating; None where it could not be seen.
@@ -120,6 +121,7 @@ class Capabilities:
     cache_block: int = 0
     switch: str = ""
     effort: bool = False
+    efforts_refused: Mapping[str, str] = field(default_factory=dict)
     budget: BudgetCheck | None = None
     told_budget: str = ""
     frees: bool | None = None
@@ -224,6 +226,7 @@ class Capabilities:
             ("prefix cache", f"{self.cache}{block}"),
             ("thinking left out by", self.switch or "nothing"),
             ("reasoning effort", yes[self.effort] + self._because("effort")),
+            ("... levels refused", "; ".join(f"{k}: {v}" for k, v in self.efforts_refused.items()) or "none"),
             (
                 "thinking budget of its own",
                 self.budget.found if self.budget else self.why.get("budget", "no such parameter"),

@@ -5,10 +5,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from karui.core.engine import CheckpointPolicy
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.openai.capabilities import Capabilities
-from karui.engines.openai.client import Client
-from karui.engines.openai.request_builder import RequestBuilder
+from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.requests.request_builder import RequestBuilder
 
 _KEPT = 1024
 

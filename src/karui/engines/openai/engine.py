@@ -4,23 +4,24 @@ import asyncio
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, ModelInfo, Reader, Told
+from karui.core.engine import ModelInfo, Reader, Told
 from karui.core.errors import EngineError, InputError
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
-from karui.engines.chat.override import NOTHING_SAID, Override
-from karui.engines.openai.client import Client, RetryPolicy
 from karui.engines.openai.connection import Connection
-from karui.engines.openai.request_builder import RequestBuilder, chat_body
-from karui.engines.openai.retold_stream import RetoldHttpStream
-from karui.engines.openai.stream import HttpStream
+from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.requests.request_builder import RequestBuilder, chat_body
+from karui.engines.openai.streams.retold_stream import RetoldHttpStream
+from karui.engines.openai.streams.stream import HttpStream
+from karui.engines.options import EngineOptions, ServerOptions
 
-_RULE = CheckpointPolicy()
 KEY = "KARUI_API_KEY"
 """The environment variable that an API key is read from."""
 
@@ -59,47 +60,35 @@ class HttpEngine:
         return self._parts.wording.markers
 
     @classmethod
-    def load(cls, address: str, **options: Any) -> "HttpEngine":
+    def load(
+        cls,
+        address: str,
+        options: EngineOptions | None = None,
+        server: ServerOptions | None = None,
+        **changes: Any,
+    ) -> "HttpEngine":
         """Connects to a server from code that is not asynchronous; see `connect`."""
         # Its own loop, in its own thread where this one has a loop that is running.
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, cls.connect(address, **options)).result()
+            return pool.submit(asyncio.run, cls.connect(address, options, server, **changes)).result()
 
     @classmethod
     async def connect(
         cls,
         address: str,
-        *,
-        name: str = "",
-        folder: str = "",
-        thinking: Override = NOTHING_SAID,
-        key: str | None = None,
-        route: str = "",
-        rule: CheckpointPolicy = _RULE,
-        seed: int = 0,
-        trial_tokens: int = 24,
-        suffix: str | None = None,
-        budget_chats: int = 12,
-        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        options: EngineOptions | None = None,
+        server: ServerOptions | None = None,
+        **changes: Any,
     ) -> "HttpEngine":
         """Connects to a server and finds out what it can do, by trying it.
 
         Args:
             address: Where its API begins, with the model's name behind a `#` where it serves several:
                 `http://127.0.0.1:8000/v1#name`.
-            name: What to call the model in recordings and reports; the address where empty.
-            folder: A folder (or Hub name) with the model's tokenizer and chat template. Where there is none,
-                the server's own endpoints are used, if it has them.
-            thinking: What the user says of how the model thinks; the rest is found out.
-            key: The API key; None takes it from the environment's KARUI_API_KEY.
-            route: "completions" or "chat" instead of what is found best.
-            rule: Where streams stop.
-            seed: What trace seeds are made from.
-            trial_tokens: Tokens a trial takes at most.
-            suffix: The trial suffix; None takes the markers' own.
-            budget_chats: Chats with the server's own thinking budget that have to be clean, one after the
-                other, for it to be offered.
-            patience: How long to wait for what.
+            options: How streams run. What the server decides for itself (device, dtype, threads, slots,
+                compile) has no effect.
+            server: How to talk to the server.
+            changes: Single fields of either, by name.
 
         Raises:
             InputError: The address or the key is not usable.
@@ -109,26 +98,30 @@ class HttpEngine:
         from karui.engines.openai.probe import ProbeClient, check_budget, find_capabilities
 
         url, model = split_address(address)
-        client = Client(url, key=os.environ.get(KEY, "") if key is None else key, patience=patience)
+        ours = {f.name for f in fields(ServerOptions)}
+        server = replace(server or ServerOptions(), **{k: v for k, v in changes.items() if k in ours})
+        options = replace(options or EngineOptions(), **{k: v for k, v in changes.items() if k not in ours})
+        key = os.environ.get(KEY, "") if server.key is None else server.key
+        client = Client(url, key=key, retry=server.retry)
         try:
-            asking = ProbeClient(client, model, folder, thinking)
-            can = await find_capabilities(asking, route=route)
-            suffix = asking.markers.suffix if suffix is None else suffix
+            asking = ProbeClient(client, model, server.folder, options.thinking)
+            can = await find_capabilities(asking, route=server.route)
+            suffix = asking.markers.suffix if options.suffix is None else options.suffix
             ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
             parts = Connection(
                 client=client,
                 can=can,
                 wording=RequestBuilder(can, asking.thinking, asking.renderer),
-                rule=rule,
+                rule=options.rule,
                 suffix=suffix,
                 suffix_ids=ids if can.raw else (),
                 suffix_tokens=len(ids) or await asking.length_behind(suffix),
                 head=forced_head(asking.markers, suffix),
-                trial_tokens=trial_tokens,
-                seed=seed,
+                trial_tokens=options.trial_tokens,
+                seed=options.seed,
             )
-            await check_budget(asking, parts, chats=budget_chats)
-            card = ModelInfo(name or address, config=asking.config())
+            await check_budget(asking, parts, chats=server.budget_chats)
+            card = ModelInfo(options.name or address, config=asking.config())
             return cls(parts, card)
         finally:
             await client.close()
@@ -143,6 +136,12 @@ class HttpEngine:
         """The fields of a chat request that make the model think; empty where it thinks by itself."""
         asked = chat_body(Prompt("-"), self._parts.wording.thinking)
         return {name: value for name, value in asked.items() if name != "messages"}
+
+    @property
+    def thinking_words(self) -> tuple[str, str]:
+        """The words of a system message that make the model think, and not think; "" where it takes none."""
+        thinking = self._parts.wording.thinking
+        return thinking.on.word, thinking.off.word if thinking.off is not None else ""
 
     def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""

@@ -42,7 +42,7 @@ class TorchRunner:
     @property
     def loaded_bytes(self) -> int:
         """Bytes of the weights as they lie in memory."""
-        from karui.engines.transformers.model_folder import loaded_bytes
+        from karui.engines.transformers.model_info import loaded_bytes
 
         return loaded_bytes(self._network.model)
 

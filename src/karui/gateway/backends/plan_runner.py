@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from karui.core.engine import Engine
 from karui.core.errors import KaruiError
-from karui.core.flow_tree import Generation
+from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.question import Question, Verifier
 from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.watcher import Checkpoint
-from karui.engines.openai.finish_reason import is_cut
+from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.gateway.openai_api.replies import Usage
 from karui.gateway.routing.eligibility import PlanRequest
 from karui.runners.live import solve_live

@@ -8,12 +8,12 @@ from typing import Any
 
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Markers
-from karui.engines.openai.content import paired
-from karui.engines.openai.errors import fault_in
-from karui.engines.openai.finish_reason import is_cut
-from karui.engines.openai.schema import Chunk
-from karui.engines.openai.sse import Event
-from karui.engines.openai.usage import Usage as Told
+from karui.engines.openai.protocol.content import paired
+from karui.engines.openai.protocol.errors import fault_in
+from karui.engines.openai.protocol.finish_reason import is_cut
+from karui.engines.openai.protocol.schema import Chunk
+from karui.engines.openai.protocol.sse import Event
+from karui.engines.openai.protocol.usage import Usage as Told
 from karui.gateway.backends.http_pool import Broken, Reply
 from karui.gateway.backends.plan_runner import PlanResult
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_in, chunk_of, events_of
@@ -41,6 +41,8 @@ class ProxyBackend:
         markers: Of the server's model, for thinking that it leaves in the text; None finds them there.
         thinks: Fields that make the server's model think where it does not do so by itself: a chat gets them
             where it does not have them.
+        words: What does the same in a system message, and what does the opposite; "" for none. The first goes
+            behind a chat's own system message where that holds neither.
     """
 
     upstream: Upstream
@@ -48,6 +50,7 @@ class ProxyBackend:
     usual: Mapping[str, Any] = field(default_factory=dict)
     markers: Markers | None = None
     thinks: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, str] = ("", "")
 
     async def answer(self, call: RequestContext) -> None:
         """Passes a request on and its reply back.
@@ -105,6 +108,8 @@ class ProxyBackend:
             body["model"] = self.upstream.model
         if self.instruction and asked.chat:
             body["messages"] = _instructed(asked.messages, self.instruction)
+        if self.words[0] and asked.chat:
+            body["messages"] = _switched_on(body["messages"], self.words)
         # The record needs the usage; a client that did not ask for it does not see it.
         if asked.stream and not asked.usage and self.upstream.usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
@@ -268,6 +273,19 @@ class UsageReader:
         for text, thinks in said:
             if text:
                 self._account.came(answer=not thinks and bool(text.strip()))
+
+
+def _switched_on(messages: list[Mapping[str, Any]], words: tuple[str, str]) -> list[Mapping[str, Any]]:
+    """Returns the messages with the first word in the system message, where that has neither word yet."""
+    first = messages[0]
+    if first["role"] != "system":
+        return [{"role": "system", "content": words[0]}, *messages]
+    content = first.get("content")
+    said = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    if any(w and w in said for w in words):
+        return messages  # the client has chosen
+    parts = [*content, {"type": "text", "text": f" {words[0]}"}] if isinstance(content, list) else None
+    return [{**first, "content": parts or f"{content or ''} {words[0]}".strip()}, *messages[1:]]
 
 
 def _instructed(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:

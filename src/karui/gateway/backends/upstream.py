@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time
 
-from karui.engines.openai.errors import fault_in, read_fault
-from karui.engines.openai.schema import Chunk, read_chunk
-from karui.engines.openai.sse import Event, Events
+from karui.engines.openai.protocol.errors import fault_in, read_fault
+from karui.engines.openai.protocol.schema import Chunk, read_chunk
+from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
 from karui.gateway.backends.http_pool import Broken, Pool, Reply
 from karui.gateway.records.record import FallbackReason

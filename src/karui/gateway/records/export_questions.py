@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from karui.core.dialogue import prompt_of
 from karui.core.errors import InputError, StorageError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt, prompt_of
 from karui.gateway.records.events import Kept
 
 MORE, TWICE = "with more than text, or not ending with the user", "asked before"

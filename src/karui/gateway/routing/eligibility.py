@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from karui.core.dialogue import prompt_of
-from karui.core.request import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, prompt_of
 from karui.gateway.openai_api.chat_request import ChatRequest
 
 

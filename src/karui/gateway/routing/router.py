@@ -14,7 +14,8 @@ from typing import Any
 
 from karui.core.errors import KaruiError, RequestRejected
 from karui.core.plan import Plan
-from karui.core.request import Prompt, Request
+from karui.core.prompt import Prompt
+from karui.core.request import Request
 from karui.gateway.backends.local import failed
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.upstream import Upstream, UpstreamError

@@ -10,8 +10,8 @@ from karui.core.engine import Engine
 from karui.core.errors import InputError
 from karui.engines.chat.override import Override
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.client import RetryPolicy
 from karui.engines.openai.engine import KEY
+from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.server.app import app
@@ -26,7 +26,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
         KaruiError: There is none, it does not serve the model, or does not accept the key.
     """
     bounds = settings.limits
-    patience = RetryPolicy(
+    retry = RetryPolicy(
         connect_seconds=bounds.connect_seconds,
         silence_seconds=bounds.silence_seconds,
         tries=2,
@@ -41,13 +41,17 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
         footing = chosen.expectation.terms.footings.get(name, CheckpointSettings())
         engines[name] = HttpEngine.load(
             address,
-            folder=settings.folder if name == "main" else "",
-            thinking=Override.of(footing.thinking, "The choice"),
-            route=settings.route,
-            key=os.environ.get(KEY, ""),
-            rule=footing.rule,
-            suffix=footing.suffix or None,
-            patience=patience,
+            EngineOptions(
+                thinking=Override.of(footing.thinking, "The choice"),
+                rule=footing.rule,
+                suffix=footing.suffix or None,
+            ),
+            ServerOptions(
+                folder=settings.folder if name == "main" else "",
+                route=settings.route,
+                key=os.environ.get(KEY, ""),
+                retry=retry,
+            ),
         )
     return engines
 

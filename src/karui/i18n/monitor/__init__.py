@@ -1,8 +1,8 @@
 """Every sentence of the monitor, in each language: one file a language, the same keys in both."""
 
+from karui.i18n.languages import LANGUAGES as LANGUAGES
 from karui.i18n.monitor import en, ja
 
-LANGUAGES = ("en", "ja")
 _TEXTS = {"en": en.TEXT, "ja": ja.TEXT}
 
 

@@ -5,6 +5,7 @@ words {accuracy}, {right} and {wrong} are filled in by `karui.i18n.translator`: 
 references they become "agreement with the full model" and its like, everywhere.
 """
 
+from karui.i18n.languages import LANGUAGES
 from karui.i18n.report.evidence import EVIDENCE
 from karui.i18n.report.failing import FAILING
 from karui.i18n.report.first import FIRST
@@ -13,7 +14,5 @@ from karui.i18n.report.misbehaviour import MISBEHAVIOUR
 from karui.i18n.report.models import MODELS
 
 __all__ = ["EVIDENCE", "FAILING", "FIRST", "IMPORTS", "LANGUAGES", "MISBEHAVIOUR", "MODELS", "TABLE"]
-
-LANGUAGES = ("en", "ja")
 
 TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR}

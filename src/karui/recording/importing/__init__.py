@@ -17,7 +17,8 @@ from karui.recording.importing.assemble import How, Known, assemble
 from karui.recording.importing.counting import ByTokenizer, Counter, by_words
 from karui.recording.importing.formats.karui import ImportedQuestion, ImportedSample
 from karui.recording.importing.manifest import imported
-from karui.recording.importing.plug import Adapter, adapter, adapters, recognised
+from karui.recording.importing.plug import Adapter
+from karui.recording.importing.registry import adapter, adapters, recognised
 from karui.recording.importing.reply import Counts, Logged, LoggedTrial
 from karui.recording.importing.source import Source
 from karui.recording.reference import self_reference

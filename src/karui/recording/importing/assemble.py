@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 
+from karui.core.prompt import Prompt
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, RecordedQuestion
-from karui.core.request import Prompt
 from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
 from karui.core.usage import UsageMeter
-from karui.engines.openai.finish_reason import Ending, ending, is_cut, read_finish
+from karui.engines.openai.protocol.finish_reason import Ending, ending, is_cut, read_finish
 from karui.recording.columns import answers
 from karui.recording.importing.counting import Counter
 from karui.recording.importing.reply import Logged

@@ -34,8 +34,9 @@ class ByTokenizer:
         Raises:
             ModelError: There is none.
         """
-        from karui.engines.transformers.load import find_folder, load_tokenizer
+        from karui.engines.chat.tokenizer import load_tokenizer
         from karui.models import place
+        from karui.models.folder import find_folder
 
         self._tokenizer: Any = load_tokenizer(find_folder(place(model)))
         self.how = f"by the tokenizer of {model}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo
+from karui.core.prompt import Sampling
 from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
-from karui.core.request import Sampling
 from karui.measure.machine import versions
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from karui.tasks.answer_extraction import marked, recent, stated
-from karui.tasks.strip_latex import delatex
+from karui.tasks.answers.extraction import marked, recent, stated
+from karui.tasks.answers.strip_latex import delatex
 
 # A text this short may be nothing but the answer ("b", "2"); a longer one is prose.
 _BARE_CHARS = 40

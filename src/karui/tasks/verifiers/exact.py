@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from karui.tasks.answer_extraction import final, last_line
-from karui.tasks.normalize import plain
+from karui.tasks.answers.extraction import final, last_line
+from karui.tasks.answers.normalize import plain
 
 
 @dataclass(frozen=True, slots=True)
 class Exact:
     """Compares text; falls back on the last line where no answer is boxed or stated.
 
-    Canonical form: `karui.tasks.normalize.plain` (NFKC, case folded, dates in ISO, times `HH:MM`, a lone
+    Canonical form: `answers.normalize.plain` (NFKC, case folded, dates in ISO, times `HH:MM`, a lone
     number in its number form without marks of money or percent).
 
     Too lax: `10%`, `$10` and `10円` are the same; so are `Polish` and `polish`.

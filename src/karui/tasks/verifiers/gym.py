@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from karui.core.errors import InputError
-from karui.tasks.answer_extraction import final
+from karui.tasks.answers.extraction import final
 from karui.tasks.gym_set import GymSet
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from karui.core.errors import InputError
-from karui.tasks.answer_extraction import before_run_on
-from karui.tasks.normalize import plain
+from karui.tasks.answers.extraction import before_run_on
+from karui.tasks.answers.normalize import plain
 
 _OPENING = re.compile(r'\{\s*["}]')
 _MAX_BROKEN = 200

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from karui.tasks.amounts import last_said, said
-from karui.tasks.answer_extraction import final, marked, recent
-from karui.tasks.expressions import MAX_CHARS, canonical, is_words, same_number, same_ratio
-from karui.tasks.numerals import number, number_form
+from karui.tasks.answers.amounts import last_said, said
+from karui.tasks.answers.expressions import MAX_CHARS, canonical, is_words, same_number, same_ratio
+from karui.tasks.answers.extraction import final, marked, recent
+from karui.tasks.answers.numerals import number, number_form
 from karui.tasks.worker import WORKER, TimedOut
 
-_COMPARE = "karui.tasks.symbolic:equal"
+_COMPARE = "karui.tasks.answers.symbolic:equal"
 _FORMULAS = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), ("$", "$"))
 
 
@@ -21,7 +21,7 @@ class Math:
     `x = 5` reads as `5`, whatever the name; units are dropped.
 
     Canonical form: a plain number in its number form (`0.5`, `1/3`); sets as `\{1,2\}`, ratios in lowest
-    terms; else LaTeX written one way, terms in order (`karui.tasks.expressions`); words in `exact`'s normal
+    terms; else LaTeX written one way, terms in order (`answers.expressions`); words in `exact`'s normal
     form. It is found by text alone, quickly, so it may be read anywhere. `verify` asks math-verify and sympy
     in a process of their own and blocks while they work, for seconds at most; what takes longer is not equal,
     and is counted.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from karui.core.errors import InputError
-from karui.tasks.amounts import last_said, said
-from karui.tasks.answer_extraction import after_statement, final, marked, recent
-from karui.tasks.numerals import number, number_form
+from karui.tasks.answers.amounts import last_said, said
+from karui.tasks.answers.extraction import after_statement, final, marked, recent
+from karui.tasks.answers.numerals import number, number_form
 
 # What a phrase without digits may hold and still announce a number that comes later: words.
 _WORDS = re.compile(r"[^\d\\=+*/^<>|]*")
@@ -20,7 +20,7 @@ class Numeric:
     `numeric:0.01` allows an absolute difference of 0.01, `numeric:1%` one of 1% of the reference; both ends
     are within.
 
-    Canonical form: `42`, `-3.5`, `1/3` (`karui.tasks.numerals.number_form`). A tolerance is no equivalence,
+    Canonical form: `42`, `-3.5`, `1/3` (`answers.numerals.number_form`). A tolerance is no equivalence,
     so votes tell 3.14 from 3.141 although both may be right.
 
     Too lax: the unit is dropped, so `5 km` passes for `5 m`, and `10%` for `10`.

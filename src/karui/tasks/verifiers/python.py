@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from karui.core.errors import InputError
-from karui.tasks.answer_extraction import final, last_line
-from karui.tasks.normalize import plain
+from karui.tasks.answers.extraction import final, last_line
+from karui.tasks.answers.normalize import plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from karui.core.errors import InputError
-from karui.tasks.answer_extraction import before_run_on, final, recent
-from karui.tasks.normalize import plain
-from karui.tasks.strip_latex import tidy
+from karui.tasks.answers.extraction import before_run_on, final, recent
+from karui.tasks.answers.normalize import plain
+from karui.tasks.answers.strip_latex import tidy
 from karui.tasks.worker import count_time_out
 
 _SECONDS = 0.1

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from karui.tasks.answer_extraction import final, last_line
-from karui.tasks.normalize import plain
-from karui.tasks.strip_latex import delatex, tidy
+from karui.tasks.answers.extraction import final, last_line
+from karui.tasks.answers.normalize import plain
+from karui.tasks.answers.strip_latex import delatex, tidy
 
 _MAX_CHARS, _MAX_ELEMENTS = 10_000, 400
 # A comma between digits parts nothing where another separator shows what parts: 1,200, 3,400 or 1,200、3,400.

@@ -3,8 +3,8 @@
 from collections.abc import Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from karui.core.dialogue import THOUGHT_FIELDS
 from karui.core.errors import ModelError
+from karui.core.prompt import THOUGHT_FIELDS, Prompt
 from karui.engines.chat.discovery.arguments import LEVELS, Argument, Source
 from karui.engines.chat.discovery.evidence import (
     NONSENSE,
@@ -30,6 +30,8 @@ _ENOUGH = 4
 """Values that change nothing, after which an argument is taken for one that the template does not have."""
 PARTS = "parts"
 """Stands for thinking as a part of the content: `{"type": "thinking", "thinking": …}`."""
+BLOCKS = "blocks"
+"""Stands for thinking as a block of the content, as Apertus has it: `{"type": "thoughts", "text": …}`."""
 
 
 def plain_question() -> Discovery[str]:
@@ -166,12 +168,9 @@ def takes_system() -> Discovery[bool]:
 
 def kept_field(on: Switch) -> Discovery[str]:
     """Returns the field whose thinking the template shows in turns before the last question."""
-    for name in (*THOUGHT_FIELDS, PARTS):
-        content: Any = ANSWER
-        if name == PARTS:
-            content = [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}]
-        said = turns(("user", QUESTION), ("assistant", content), **({} if name == PARTS else {name: THOUGHT}))
-        text = yield Rendering((*said, *turns(("user", _NEXT))), on.arguments)
+    for name in (*THOUGHT_FIELDS, PARTS, BLOCKS):
+        asked = Prompt(_NEXT, before=(("user", QUESTION), ("assistant", ANSWER)), thoughts=("", THOUGHT))
+        text = yield Rendering(tuple(asked.messages(apart=True, history=name)), on.arguments)
         if isinstance(text, str) and THOUGHT in text and ANSWER in text and not WRITTEN_OUT.search(text):
             return name
     return ""

@@ -14,15 +14,16 @@ from itertools import takewhile
 from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.core.trace import End, Trace
-from karui.engines.openai.budgets import FIELDS, with_budget
 from karui.engines.openai.capabilities import BudgetCheck, Capabilities
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.probe.cancellation import frees
 from karui.engines.openai.probe.client import QUESTION, ProbeClient, messages_for
-from karui.engines.openai.request_builder import RequestBuilder
-from karui.engines.openai.stream import HttpStream
+from karui.engines.openai.requests.budgets import FIELDS, with_budget
+from karui.engines.openai.requests.request_builder import RequestBuilder
+from karui.engines.openai.streams.stream import HttpStream
 
 FEW, MANY = 12, 75
 """Clean chats after which a budget is taken to work: when an engine connects, and for `karui probe`. They

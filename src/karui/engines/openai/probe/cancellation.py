@@ -4,10 +4,11 @@ import asyncio
 import re
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt, Request, Sampling
+from karui.core.prompt import Prompt, Sampling
+from karui.core.request import Request
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
-from karui.engines.openai.stream import HttpStream
+from karui.engines.openai.streams.stream import HttpStream
 
 _RUNNING = re.compile(
     r"^\w+:(?:num_requests_running|num_running_reqs|requests_processing)(?:\{[^}\n]*\})?\s+([0-9.e+]+)$",

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat.format import ThinkingFormat
 from karui.engines.chat.markers import Markers, plain
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.engines.openai.capabilities import Capabilities
-from karui.engines.openai.client import Client
-from karui.engines.openai.render import FolderRenderer, Renderer
-from karui.engines.openai.request_builder import CONTINUE, PATHS, chat_body
-from karui.engines.openai.schema import Chunk, read_chunk
+from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.protocol.schema import Chunk, read_chunk
+from karui.engines.openai.requests.render import FolderRenderer, Renderer
+from karui.engines.openai.requests.request_builder import CONTINUE, PATHS, chat_body
 
 QUESTION = "A farmer has 13 cows, buys 5 more and sells 3. How many cows does the farmer have now?"
 """Asked of every model: it needs a thought, and little of it."""

@@ -7,8 +7,8 @@ from karui.core.errors import EngineError, RequestRejected
 from karui.engines.chat.format import Switch
 from karui.engines.openai.capabilities import Capabilities
 from karui.engines.openai.probe.client import QUESTION, ProbeClient, listing, messages_for
-from karui.engines.openai.request_builder import CONTINUE
-from karui.engines.openai.schema import Chunk
+from karui.engines.openai.protocol.schema import Chunk
+from karui.engines.openai.requests.request_builder import CONTINUE
 
 OFF: tuple[dict[str, Any], ...] = (
     {"enable_thinking": False},
@@ -81,8 +81,8 @@ async def find_switch(asking: ProbeClient, can: Capabilities) -> Capabilities:
     return replace(can, switch=str(off) if off is not None else "prefill" if closed else "")
 
 
-async def find_effort(asking: ProbeClient, can: Capabilities) -> bool:
-    """Returns whether a low and a high effort differ in what the model is shown, or in what it does.
+async def find_effort(asking: ProbeClient, can: Capabilities) -> Capabilities:
+    """Finds whether a low and a high effort differ in what the model is shown, or in what it does.
 
     That a server takes the word proves nothing. It has to answer the same twice at one level, and something
     else at the other; where thinking is hidden and cannot be repeated, the high level has to think longer
@@ -91,13 +91,18 @@ async def find_effort(asking: ProbeClient, can: Capabilities) -> bool:
     if can.raw:
         if not asking.thinking.efforts:
             asking.why["effort"] = "the chat template does not know it"
-        return bool(asking.thinking.efforts)
+        return replace(can, effort=bool(asking.thinking.efforts))
     seen, refused = await _try_levels(asking, can)
+    can = replace(can, efforts_refused=refused)
     if not seen:
-        asking.why["effort"] = refused or "there is one level only"
-        return False
-    if refused:
-        asking.why["effort"] = refused
+        said = "; ".join(f"{level}: {why}" for level, why in refused.items())
+        asking.why["effort"] = f"refused: {said}" if said else "there is one level only"
+        return can
+    return replace(can, effort=_differ(asking, can, seen))
+
+
+def _differ(asking: ProbeClient, can: Capabilities, seen: tuple[Chunk, ...]) -> bool:
+    """Returns whether two replies at the lowest level and one at the highest show that the level counts."""
     low, _, high = seen
     said = [(c.thinking, c.text) for c in seen]
     counted = [c.usage.thinking or 0 if c.usage else 0 for c in seen]
@@ -111,19 +116,19 @@ async def find_effort(asking: ProbeClient, can: Capabilities) -> bool:
     return False
 
 
-async def _try_levels(asking: ProbeClient, can: Capabilities) -> tuple[tuple[Chunk, ...], str]:
-    """Returns replies at the lowest level, there again and at the highest, and which level was refused.
+async def _try_levels(asking: ProbeClient, can: Capabilities) -> tuple[tuple[Chunk, ...], dict[str, str]]:
+    """Returns replies at the lowest level, there again and at the highest, and why levels were refused.
 
     A template may raise at one level and take the others: that one is not offered.
     """
     most = asking.within(can, _EFFORT)
     found: dict[str, Chunk] = {}
-    refused = ""
+    refused: dict[str, str] = {}
     for level in list(asking.thinking.efforts) or list(_USUAL_LEVELS):
         try:
             found[level] = await _at(asking, can, level, most)
         except EngineError as error:
-            refused = f"refused: {level}: {error.why}"
+            refused[level] = error.why
     if refused and not asking.thinking.efforts:
         taken = {level: {"reasoning_effort": level} for level in found}
         asking.thinking = replace(asking.thinking, efforts=taken)

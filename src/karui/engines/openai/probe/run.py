@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.openai.capabilities import Capabilities, Thinking
-from karui.engines.openai.models import chosen, served
 from karui.engines.openai.probe.cache import find_cache
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
 from karui.engines.openai.probe.controls import (
@@ -16,9 +15,10 @@ from karui.engines.openai.probe.controls import (
     find_temperature,
 )
 from karui.engines.openai.probe.endpoints import find_extras, find_listings, find_streaming, find_ways
+from karui.engines.openai.probe.models import chosen, served
 from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
-from karui.engines.openai.render import FolderRenderer, ServerRenderer
+from karui.engines.openai.requests.render import FolderRenderer, ServerRenderer
 
 _MISSING = frozenset({404, 405, 501})
 """Statuses of what a server does not have."""
@@ -58,7 +58,7 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     can = await find_listings(asking, can)
     can = await find_streaming(asking, can)
     can = await find_switch(asking, can)
-    can = replace(can, effort=await find_effort(asking, can))
+    can = await find_effort(asking, can)
     can = await find_seeds(asking, can)
     can = replace(can, continued=await find_continued(asking, can))
     can = replace(can, before_temperature=await find_temperature(asking, can))

@@ -7,8 +7,8 @@ from typing import Any
 from karui.core.errors import RequestRejected
 from karui.engines.openai.capabilities import Capabilities
 from karui.engines.openai.probe.client import ProbeClient
-from karui.engines.openai.request_builder import PATHS
-from karui.engines.openai.schema import Chunk, read_chunk
+from karui.engines.openai.protocol.schema import Chunk, read_chunk
+from karui.engines.openai.requests.request_builder import PATHS
 
 _DRAWN, _SEED, _BESIDE = 24, 11, 12
 """Tokens drawn to see a difference; the seed that is repeated; how many requests run beside it."""

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat import pairs
-from karui.engines.chat.format import Switch
+from karui.engines.chat.discovery import words
+from karui.engines.chat.format import Switch, ThinkingFormat
+from karui.engines.chat.markers import plain
 from karui.engines.openai.capabilities import Capabilities, Thinking
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
-from karui.engines.openai.schema import Chunk
+from karui.engines.openai.protocol.schema import Chunk
 
 _BEGINNING = 16
 """Tokens generated to see how the thinking begins."""
@@ -62,15 +64,24 @@ async def find_thinking(asking: ProbeClient, can: Capabilities) -> Capabilities:
 
 
 def _learn(asking: ProbeClient, seen: str, *, in_field: bool) -> None:
-    """Takes the markers from what the model wrote, where its template shows none."""
-    markers = pairs.in_text(seen, "what the model wrote")
-    if markers is None and in_field:
-        # Its parser has taken the markers away; these are what nearly every such model has.
-        markers = pairs.in_text("<think>", "most models' replies; the server's parser has taken its own away")
+    """Takes the markers from what the model wrote, where its template shows none.
+
+    What opens its reply shows most. Where the template has opened the thinking, a known pair's end does.
+    """
+    heard = words.hear(asking.thinking, seen)
+    markers = None
+    if heard.markers.plain:
+        markers = pairs.in_text(seen, "what the model wrote")
+        if markers is None and in_field:
+            # Its parser has taken the markers away; these are what nearly every such model has.
+            where = "most models' replies; the server's parser has taken its own away"
+            markers = pairs.in_text("<think>", where)
     if markers is not None:
-        asking.thinking = asking.thinking.with_markers(markers)
+        heard = heard.with_markers(markers)
+    if not heard.markers.plain:
+        asking.thinking = heard
         if asking.renderer is not None:
-            asking.renderer.learn(asking.thinking)
+            asking.renderer.learn(heard)
 
 
 async def _thought(asking: ProbeClient, can: Capabilities) -> Chunk | None:
@@ -128,4 +139,6 @@ def _place(chunk: Chunk) -> Thinking:
     markers = pairs.in_text(chunk.text, "")
     if markers is not None:
         return Thinking.INLINE if chunk.text.lstrip().startswith(markers.open) else Thinking.OPENED
+    if not words.hear(ThinkingFormat(plain("")), chunk.text).markers.plain:
+        return Thinking.INLINE
     return Thinking.PLAIN if chunk.text else Thinking.NONE

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from karui.core.request import Prompt
-from karui.engines.openai.schema import read_chunk
+from karui.core.prompt import Prompt
+from karui.engines.openai.protocol.schema import read_chunk
 from karui.recording.importing.reply import Counts, Logged
 from karui.recording.importing.source import Source
 

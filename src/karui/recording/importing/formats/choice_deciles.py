@@ -8,8 +8,8 @@ thinking is kept.
 from collections.abc import Iterator
 from typing import Any
 
+from karui.core.prompt import Prompt
 from karui.core.recording import Caveat
-from karui.core.request import Prompt
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Counts, Logged, LoggedTrial
 from karui.recording.importing.source import Row, Source

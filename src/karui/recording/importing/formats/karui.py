@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Counts, Logged, LoggedTrial
 from karui.recording.importing.source import Row, Source

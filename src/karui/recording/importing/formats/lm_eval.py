@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Logged, prompt_of
 from karui.recording.importing.source import Row, Source

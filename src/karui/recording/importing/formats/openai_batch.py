@@ -7,7 +7,7 @@ any other: replies to one and the same prompt are samples of one question.
 from collections.abc import Iterator
 from typing import Any
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.recording.importing.formats._chat import logged_reply, sampling_of
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Logged, prompt_of

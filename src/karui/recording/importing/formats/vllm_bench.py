@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from karui.core.errors import InputError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Counts, Logged
 from karui.recording.importing.source import Source, rows_of

@@ -6,7 +6,7 @@ Known are the columns of published sets of traces: `question, ground_truth_answe
 
 from collections.abc import Iterator
 
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.recording.importing.plug import Adapter, Head
 from karui.recording.importing.reply import Logged
 from karui.recording.importing.source import Source

@@ -1,0 +1,1 @@
+"""From a prompt to the body of a request, rendered here or by the server."""

@@ -1,0 +1,280 @@
+"""One generation on a server: a reader that takes what comes, and a stream that hands it out by checkpoints.
+
+A server cannot be held at a checkpoint. It generates on while the watchers look, at most until the stream
+is closed; what it has sent by then counts as generated, and the runner bills it as dropped. What was still on
+its way at that moment (a few tokens) no server tells.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from karui.core.engine import Hear, Reader, trace_seed, unheard
+from karui.core.errors import EngineError, RequestRejected
+from karui.core.request import Request
+from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
+from karui.core.usage import UsageMeter
+from karui.core.watcher import Checkpoint
+from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
+from karui.engines.chat.markers import Start
+from karui.engines.openai.parsing.counting import counted
+from karui.engines.openai.parsing.pieces import Piece, pieces_of
+from karui.engines.openai.parsing.thinking_parser import ThinkingParser
+from karui.engines.openai.protocol.finish_reason import Ending, ending, is_cut
+from karui.engines.openai.protocol.schema import Chunk, read_chunk
+from karui.engines.openai.protocol.usage import Usage
+from karui.engines.openai.requests.request_builder import RenderedPrompt, limit_of
+from karui.engines.openai.streams.fork import Fork
+
+if TYPE_CHECKING:
+    from karui.engines.openai.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A piece of the stream, whether the stream ends with it, and why; "" where no reason was given."""
+
+    piece: Piece
+    finish: str = ""
+    last: bool = False
+
+
+class HttpStream:
+    """One generation. Its request is sent at the first `advance` and ended by `stop`."""
+
+    def __init__(self, parts: "Connection", ask: Request, sample: int, read: Reader) -> None:
+        """Takes what is asked; nothing is sent yet."""
+        self.hear: Hear = unheard
+        self._told = 0
+        self._parts, self._ask, self._sample, self._read = parts, ask, sample, read
+        self._opening: RenderedPrompt | None = None
+        self._split: ThinkingParser | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._arrived: deque[Arrival] = deque()
+        self._news = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._usage: Usage | None = None
+        self._received = self._limit = 0
+        self._fork: Fork | None = None
+        self._tried = 0
+        self._stopped = False
+        self._asked = perf_counter()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt: the server's count once it has told, before that karui's."""
+        if self._usage is not None:
+            return self._usage.prompt
+        own = self._opening.prompt_tokens if self._opening else None
+        return self._parts.prompts.guess(self._ask.prompt) if own is None else own
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """What the server did not keep apart, in words, once the stream has ended."""
+        return self._split.leaks if self._split is not None else ()
+
+    @property
+    def cached_tokens(self) -> int:
+        """Of them, those a prefix cache saved; 0 until the server has told, or where it does not."""
+        return self._usage.cached or 0 if self._usage is not None else 0
+
+    async def advance(self) -> Checkpoint | Trace:
+        """Waits for the next checkpoint, or for the end."""
+        if self._split is None:
+            await self._begin()
+        split = self._split
+        assert split is not None
+        self._leave_fork()
+        while True:
+            while self._arrived:
+                arrival = self._arrived.popleft()
+                full = split.written + arrival.piece.tokens >= self._limit
+                here = split.take(arrival.piece, last=arrival.last or full)
+                if self.hear is not unheard and (fresh := split.sure(self._told)):
+                    self._told += len(fresh)
+                    self.hear(fresh)
+                if arrival.last:
+                    await self._ended()
+                    return self._trace(arrival)
+                if here is not None:
+                    return here
+            if self._failure is not None:
+                raise self._failure
+            if self._stopped:
+                raise asyncio.CancelledError  # whoever still waits for a stopped stream
+            self._news.clear()
+            await self._news.wait()
+
+    async def peek(self) -> Peek:
+        """Asks for the first token of a trial."""
+        return await self._forked().peek()
+
+    async def trial(self) -> Trial:
+        """Asks for a trial, or for the rest of one that a peek began."""
+        return await self._forked().trial()
+
+    def stop(self) -> int:
+        """Closes the stream, which ends it on the server; returns the tokens that came, trials included."""
+        self._stopped = True
+        self._news.set()
+        if self._reader is not None and not self._reader.done():
+            self._reader.cancel()
+        self._leave_fork()
+        return self._received + self._tried
+
+    async def _begin(self) -> None:
+        parts, ask = self._parts, self._ask
+        opening = self._opening = await parts.wording.open(ask.prompt)
+        reserve = parts.suffix_tokens + parts.trial_tokens
+        length = opening.prompt_tokens
+        if (
+            length is None
+            and parts.can.context
+            and ask.sampling.max_tokens + reserve > parts.can.context // 2
+        ):
+            length = await self._measured(opening)
+        self._limit = limit_of(ask, parts.can.context, length, reserve)
+        if self._limit < 1:
+            raise RequestRejected(
+                f"The prompt of question {ask.question!r} is {length} tokens long.",
+                why=f"{parts.can.model} has room for {parts.can.context}, less the answer.",
+                remedy="Shorten the question, or serve the model with a longer context.",
+            )
+        self._split = ThinkingParser(
+            parts.wording.markers,
+            parts.rule,
+            opening.start,
+            fields=bool(parts.can.thinking_field) and not parts.can.raw,
+            listed=parts.can.logprobs,
+        )
+        seed = trace_seed(parts.seed, ask.question, self._sample)
+        body = parts.wording.thinks(opening, ask.sampling, seed, self._limit)
+        self._asked = perf_counter()
+        self._reader = asyncio.get_running_loop().create_task(self._read_all(opening.path, body))
+        parts.readers.add(self._reader)
+        self._reader.add_done_callback(parts.readers.discard)
+
+    async def _measured(self, opening: RenderedPrompt) -> int:
+        """Returns the length of a prompt that only the server knows, by asking for one token, once a prompt.
+
+        Where prompt and limit together fill the context, a server refuses the request, not shortens it.
+        """
+        prompts, can = self._parts.prompts, self._parts.can
+        if not prompts.knows(self._ask.prompt):
+            body = opening.body | {"messages": list(opening.messages), can.limit: 1}
+            chunk = read_chunk(await self._parts.client.post(opening.path, body))
+            if chunk.usage is None:
+                return 0
+            prompts.learn(self._ask.prompt, chunk.usage.prompt)
+        return prompts.guess(self._ask.prompt)
+
+    async def _read_all(self, path: str, body: dict[str, object]) -> None:
+        """Takes the stream as it comes, whether anybody waits for it or not."""
+        finish, ended = "", False
+        last = Piece("", apart=False, tokens=0)
+        try:
+            async with self._parts.client.stream(path, body) as chunks:
+                async for chunk in chunks:
+                    tokens = self._count(chunk)
+                    if chunk.usage is not None:
+                        self._usage = chunk.usage.after(self._usage)
+                    if tokens or chunk.parts:
+                        self._received += tokens
+                        at = perf_counter() - self._asked
+                        self._arrived.extend(map(Arrival, pieces_of(chunk, tokens, at)))
+                        self._news.set()
+                    finish = chunk.finish or finish
+                    ended = chunk.last
+            if not finish and not ended:
+                raise EngineError(
+                    f"{self._parts.client.url} ended a stream before its end.",
+                    why="No reason for the end was given.",
+                    remedy="The server's log says why; the question is tried again next time.",
+                )
+            self._arrived.append(Arrival(last, finish, last=True))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the stream is told
+            self._failure = error
+        finally:
+            self._news.set()
+
+    def _count(self, chunk: Chunk) -> int:
+        """Returns how many tokens a chunk stands for."""
+        if chunk.count or self._parts.can.counting == "listed":
+            return chunk.count
+        if self._parts.can.counting == "usage" and chunk.usage is not None:
+            return max(0, chunk.usage.completion - self._received)
+        return 1 if chunk.parts else 0
+
+    async def _ended(self) -> None:
+        """Waits for the reader to let go of the connection, and learns from the usage."""
+        if self._reader is not None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([self._reader])
+        if self._usage is not None:
+            self._parts.prompts.learn(self._ask.prompt, self._usage.prompt)
+
+    def _forked(self) -> Fork:
+        assert self._split is not None
+        assert self._opening is not None
+        if self._fork is None:
+            split = self._split
+            # Without a part of a character, the numbers would show the model another text.
+            told = len(split.ids) == split.written and not split.unlisted
+            whole = tuple(split.ids) if told else ()
+            self._fork = Fork(self._parts, self._opening, split.said, whole, self._read)
+        return self._fork
+
+    def _leave_fork(self) -> None:
+        if self._fork is not None:
+            self._tried += self._fork.tokens
+            self._fork = None
+
+    def _trace(self, arrival: Arrival) -> Trace:
+        split, usage = self._split, self._usage
+        assert split is not None
+        split.finish(cut=ending(arrival.finish) in {Ending.LIMIT, Ending.CUT})
+        written, thinking_tokens, shared = counted(split, usage, self._parts.can, self._parts.client.url)
+        self._received = max(self._received, written)
+        answering = split.ended_thinking or split.start is Start.ANSWERING
+        truncated = is_cut(arrival.finish, thinking=not answering and not self._parts.wording.markers.plain)
+        text = ""
+        if not truncated:
+            text = (
+                answer_after(self._parts.wording.markers, split.answer)
+                if answering
+                else answer_unsaid(self._parts.wording.markers, split.text, self._read)
+            )
+        answered = split.of_answer
+        tally = UsageMeter(self.prompt_tokens, usage.cached or 0 if usage else 0, self._parts.suffix_tokens)
+        tally.think(thinking_tokens)
+        bill = tally.finished(written - thinking_tokens)
+        inferred = "; ".join(filter(None, (usage.inferred if usage else "", shared)))
+        remarks = [*split.leaks, f"inferred: {inferred}" if inferred else ""]
+        return Trace(
+            question=self._ask.question,
+            sample=self._sample,
+            end=End.TRUNCATED if truncated else End.FINISHED,
+            thinking=split.thinking,
+            text=text,
+            answer=self._read(text) if text else None,
+            confidence=mean_probability(answered) if text and answered else None,
+            signals=split.of_thinking if thinking_tokens == split.thinking_tokens else NO_SIGNALS,
+            marks=(),
+            thinking_tokens=thinking_tokens,
+            answer_tokens=written - thinking_tokens,
+            bill=bill,
+            time=tally.time,
+            seconds=perf_counter() - self._asked,
+            first_seconds=split.first,
+            thought_seconds=split.thought,
+            finish=arrival.finish,
+            remark="; ".join(filter(None, remarks)),
+        )
+
+    def __del__(self) -> None:
+        """Ends the request of a stream that was forgotten."""
+        if self._reader is not None and not self._reader.done() and not self._reader.get_loop().is_closed():
+            self._reader.cancel()

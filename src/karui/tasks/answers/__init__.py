@@ -1,0 +1,1 @@
+"""Answers in texts: finding them, and writing them in one canonical form."""

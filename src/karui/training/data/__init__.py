@@ -1,0 +1,1 @@
+"""What is learned from: examples, their tokens, and batches of them."""

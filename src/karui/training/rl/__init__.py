@@ -1,0 +1,1 @@
+"""What reinforcement learning is made of: its configuration, prompts, rollouts and rewards."""
