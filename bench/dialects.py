@@ -192,10 +192,11 @@ def _try(figures: Figures, dialect: Dialect, room: Path, limit: int, *, quick: b
         log = room / f"{short}-{parser}.log"
         with llama_server(file, log, template=template, reasoning=parser) as url:
             first = parser == "deepseek"
+            if quick:
+                _recorded(figures, dialect, url, (parser, "completions"), room / short, 2)
+                return
             if first:
                 _record(figures, dialect, url, room / short, 2)
-            if quick:
-                return
             for route in ("completions", "chat") if first else ("chat",):
                 _probe(figures, dialect, url, parser, route)
                 _recorded(figures, dialect, url, (parser, route), room / short, limit)

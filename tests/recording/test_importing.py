@@ -6,10 +6,9 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.choice import Rule
 from karui.core.errors import InputError
+from karui.core.study.choice import Rule
 from karui.core.trace import End
-from karui.measure.cost_model import CostModel
 from karui.recording import store
 from karui.recording.importing import import_traces
 from karui.recording.scout import import_scout
@@ -96,12 +95,12 @@ def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
     )
     names = {t.name() for p in found.plans for t in p.techniques}
     assert {"trial-confidence", "trial-stability", "token-budget", "parallel-probe"} <= names
-    assert {r.reason.partition(" ")[0] for r in found.refused} >= {"exit-entropy", "best-of-n"}
+    assert {r.reason.text.partition(" ")[0] for r in found.refused} >= {"exit-entropy", "best-of-n"}
     pilot, test = split(made)
     evidence = gather([Group({"main": pilot}, {"main": test}, found)], runs=2)
     assert len(evidence.test) == len(found.plans)
     assert evidence.refused == found.refused
-    assert choose(evidence, test, Rule(), CostModel()).decision
+    assert choose(evidence, test, Rule()).decision
 
 
 def test_abilities_are_what_every_trace_has(tmp_path):

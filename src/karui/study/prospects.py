@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
-from karui.core.choice import Rule
 from karui.core.recording import Recording
+from karui.core.study.choice import Rule
 from karui.models import embedded
 from karui.selection.power import PICTURE, fewest_questions
 from karui.study.data_split import TRAINED
