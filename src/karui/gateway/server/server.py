@@ -1,5 +1,6 @@
 """Serving: connects to the upstream, listens, and lets requests under way finish when it is told to stop."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.server.app import app
+from karui.gateway.server.logs import log_json_lines
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings
 
@@ -116,7 +118,11 @@ def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = l
         server_header=False,
     )
     server = _Server(config, on_ready)
-    server.run(sockets=[taken])
+    handler = log_json_lines()
+    try:
+        server.run(sockets=[taken])
+    finally:
+        logging.getLogger("karui.gateway").removeHandler(handler)
 
 
 class _Server(uvicorn.Server):
