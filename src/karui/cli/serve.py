@@ -103,9 +103,9 @@ def serve(
             return
         table(("setting", "value"), settings.rows())
         say()
-        table(("when", "what answers then"), gateway.front.desk.table.rows())
+        table(("when", "what answers then"), gateway.handler.dispatcher.router.policy.in_words())
         say()
-        say(f"Plan: {chosen.expectation.label} ({chosen.choice.verdict}), stage {gateway.rolling.stage}")
+        say(f"Plan: {chosen.expectation.label} ({chosen.choice.verdict}), stage {gateway.rollout.stage}")
 
         def ready() -> None:
             say(f"Serving at {where}/v1 (models karui/plan, karui/full)")
@@ -121,11 +121,12 @@ def _rehearse(gateway: "Gateway") -> None:
     import asyncio
 
     from karui.cli.console import say, table
-    from karui.gateway.routing.fallback_drill import DrillResult, run_drill
+    from karui.gateway.requests.drill import drill
+    from karui.gateway.routing.fallback_drill import DrillResult
 
     async def rehearsed() -> list[DrillResult]:
         try:
-            return await run_drill(gateway)
+            return await drill(gateway.handler)
         finally:
             await gateway.close()
 

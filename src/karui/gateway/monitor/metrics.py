@@ -4,7 +4,7 @@ Counters and histograms follow `RequestRecord`; gauges show `GatewayStatus` at t
 Shadow runs and canaries are counted apart, so that every other figure is about requests that clients sent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import isnan
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -33,19 +33,10 @@ class Metrics:
         registry: Its own, so that two gateways in one process do not meet.
     """
 
-    def __init__(
-        self, now: Callable[[], GatewayStatus] | None = None, lost: Callable[[], int] = lambda: 0
-    ) -> None:
-        """Registers everything.
-
-        Args:
-            now: Returns the gateway's state when the metrics are read; None leaves the gauges out.
-            lost: Returns how many rows of the history were never written.
-        """
+    def __init__(self) -> None:
+        """Registers everything."""
         self.registry = CollectorRegistry(auto_describe=False)
         self._models: set[str] = set()
-        if now is not None:
-            self.registry.register(_Gauges(now, lost))
         by = ("model_name", "ran")
 
         def counter(name: str, what: str, labels: tuple[str, ...] = by) -> Counter:
@@ -122,9 +113,19 @@ class Metrics:
         if served.ran == "plan" and served.confidence is not None:
             self._confidence.labels(*by).observe(served.confidence)
 
-    def text(self) -> bytes:
-        """Returns the metrics as Prometheus reads them."""
-        return generate_latest(self.registry)
+    def text(self, status: GatewayStatus | None = None, lost: int = 0) -> bytes:
+        """Returns the metrics as Prometheus reads them.
+
+        Args:
+            status: The gateway at this moment; None leaves the gauges out.
+            lost: Rows of the history that were never written.
+        """
+        counted = generate_latest(self.registry)
+        if status is None:
+            return counted
+        gauges = CollectorRegistry(auto_describe=False)
+        gauges.register(_Gauges(status, lost))
+        return generate_latest(gauges) + counted
 
     def _name(self, model: str) -> str:
         if model not in self._models and len(self._models) >= _NAMES:
@@ -136,11 +137,11 @@ class Metrics:
 class _Gauges(Collector):
     """The gateway's state, read when it is asked for."""
 
-    def __init__(self, now: Callable[[], GatewayStatus], lost: Callable[[], int]) -> None:
+    def __init__(self, now: GatewayStatus, lost: int) -> None:
         self._now, self._lost = now, lost
 
     def collect(self) -> Iterator[Metric]:
-        now = self._now()
+        now = self._now
         plain = (
             ("num_requests_running", "Requests being answered.", now.in_flight),
             ("num_requests_waiting", "Requests waiting for a place.", now.queued),
@@ -149,7 +150,7 @@ class _Gauges(Collector):
             ("stage_percent", "Share of requests that the plan answers; 0 in shadow.", _percent(now.stage)),
             ("stale", "1 where the upstream is not the model that was chosen for.", bool(now.stale)),
             ("degraded", "How many things do not work though serving goes on.", len(now.degraded)),
-            ("history_rows_lost", "Rows of the history that were never written.", self._lost()),
+            ("history_rows_lost", "Rows of the history that were never written.", self._lost),
         )
         for name, what, value in plain:
             yield GaugeMetricFamily(f"karui:{name}", what, value=float(value))

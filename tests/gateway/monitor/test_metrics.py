@@ -1,15 +1,18 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from karui.gateway.records.metrics import Metrics
+from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.monitor.metrics import Metrics
+from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason
+from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Phase
 from tests.helpers.gateway_records import guard, now, served
 
 
-def read(metrics):
+def read(metrics, status=None, lost=0):
     """The samples as Prometheus's own parser reads them."""
     samples = {}
-    for family in text_string_to_metric_families(metrics.text().decode()):
+    for family in text_string_to_metric_families(metrics.text(status, lost).decode()):
         for sample in family.samples:
             samples[(sample.name, *sorted(sample.labels.items()))] = sample.value
     return samples
@@ -55,12 +58,12 @@ def test_what_nobody_saw_is_counted_apart():
 
 
 def test_gauges_show_the_moment_of_the_scrape():
-    state = [now(in_flight=3, stage="shadow")]
-    metrics = Metrics(lambda: state[0], lambda: 7)
-    assert read(metrics)["karui:num_requests_running",] == 3
-    tripped = guard(Phase.TRIPPED, "thinking", evidence=812.0)
-    state[0] = now(in_flight=0, queued=2, stage="25", guard=tripped, breaker="open", degraded=("a", "b"))
-    found = read(metrics)
+    metrics = Metrics()
+    assert read(metrics, now(in_flight=3, stage=Stage.SHADOW))["karui:num_requests_running",] == 3
+    tripped = guard(Phase.TRIPPED, Because.of(Cause.TEST, test="thinking"), evidence=812.0)
+    broken = (Because.stated("a"), Because.stated("b"))
+    state = now(in_flight=0, queued=2, guard=tripped, breaker=Circuit.OPEN, degraded=broken)
+    found = read(metrics, state, 7)
     assert found["karui:num_requests_waiting",] == 2
     assert found["karui:stage_percent",] == 25
     assert found["karui:guard", ("state", "tripped")] == 1

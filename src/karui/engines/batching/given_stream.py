@@ -1,21 +1,21 @@
-"""A row that retells a reply: its thinking is read as it stands, and only trials are generated."""
+"""A stream over a given reply: its thinking is read as it stands, and only trials are generated."""
 
-from karui.core.engine import Outline, Told, retold
+from karui.core.engine import GivenReply, Outline, given_trace
 from karui.core.trace import Trace
 from karui.core.watcher import Checkpoint
 from karui.engines.batching.sequence import SequenceState
 from karui.engines.batching.step_loop import SequenceStream, StepLoop
 
 
-class RetoldStream(SequenceStream):
+class GivenSequenceStream(SequenceStream):
     """A stream over a reply that is there already. The cache of its prefix serves every trial."""
 
     def __init__(
-        self, server: StepLoop, row: SequenceState, told: Told, outline: Outline, suffix_tokens: int
+        self, loop: StepLoop, row: SequenceState, given: GivenReply, outline: Outline, suffix_tokens: int
     ) -> None:
         """Takes a row that has not begun."""
-        super().__init__(server, row)
-        self._told, self._outline, self._suffix_tokens = told, outline, suffix_tokens
+        super().__init__(loop, row)
+        self._given, self._outline, self._suffix_tokens = given, outline, suffix_tokens
 
     async def outline(self) -> Outline:
         """Returns where it will stop."""
@@ -26,10 +26,10 @@ class RetoldStream(SequenceStream):
         row = self._row
         if row.checkpoints < len(row.places):
             return await super().advance()
-        self._server.release(row)
-        return retold(row.ask.question, row.sample, self._told, self._outline, row.read)
+        self._loop.release(row)
+        return given_trace(row.ask.question, row.sample, self._given, self._outline, row.read)
 
     def stop(self) -> int:
         """Frees the row; returns the tokens of its trials: nothing else was generated."""
-        self._server.release(self._row)
+        self._loop.release(self._row)
         return self._row.spent

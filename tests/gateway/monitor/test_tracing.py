@@ -1,7 +1,7 @@
 import pytest
 
+from karui.gateway.monitor.tracing import NAMES, Telemetry
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.records.tracing import NAMES, Telemetry
 from tests.helpers.gateway_records import LABEL, served
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")

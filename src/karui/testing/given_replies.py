@@ -1,6 +1,6 @@
 """What every engine that can continue a text has to hold: a reply it wrote itself, retold, is tried alike.
 
-from karui.testing.retelling import check_retelling
+from karui.testing.given_replies import check_retelling
 
 async def test_mine():
     await check_retelling(engine, asks, read)
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from karui.core.ability import Ability
-from karui.core.engine import Engine, Reader, Retells, Told
+from karui.core.engine import AcceptsGivenReplies, Engine, GivenReply, Reader
 from karui.core.request import Request
 from karui.core.trace import End, Trace, Trial
 
@@ -32,7 +32,7 @@ class Followed:
     generated: int
 
 
-async def check_retelling(
+async def check_given_replies(
     engine: Engine, asks: Sequence[Request], read: Reader, *, exact: bool = True
 ) -> None:
     """Checks that retelling puts checkpoints and trials where thinking itself has them.
@@ -46,15 +46,15 @@ async def check_retelling(
     Raises:
         AssertionError: Says what does not hold.
     """
-    assert isinstance(engine, Retells), f"The engine of {engine.card.name} has no `retell`."
+    assert isinstance(engine, AcceptsGivenReplies), f"The engine of {engine.card.name} has no `open_given`."
     assert Ability.TRIALS in engine.abilities
     for ask in asks:
         own = await _follow(engine.open(ask, 0, read), engine)
-        told = Told(own.trace.thinking, own.trace.text, closed=own.trace.end is End.FINISHED)
-        outlined = engine.retell(ask, 0, told, read)
+        told = GivenReply(own.trace.thinking, own.trace.text, closed=own.trace.end is End.FINISHED)
+        outlined = engine.open_given(ask, 0, told, read)
         outline = await outlined.outline()
         assert outlined.stop() == 0, "An outline generates tokens."
-        again = await _follow(engine.retell(ask, 0, told, read), engine)
+        again = await _follow(engine.open_given(ask, 0, told, read), engine)
         where = f"{engine.card.name} on {ask.question!r}"
         assert list(outline.places) == again.places, f"{where}: it stops elsewhere than it said."
         assert again.trace.thinking == own.trace.thinking, f"{where}: it retells another text."
@@ -62,7 +62,7 @@ async def check_retelling(
         assert again.generated == sum(t.tokens for t in again.trials), (
             f"{where}: more than trials was generated."
         )
-        spent = again.trace.bill
+        spent = again.trace.usage
         assert (spent.thinking, spent.answer) == (again.trace.thinking_tokens, again.trace.answer_tokens)
         assert (outline.thinking, outline.answer) == (spent.thinking, spent.answer)
         if exact:

@@ -8,7 +8,7 @@ import codecs
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from karui.core.engine import Hear, Outline, Reader, Told, checkpoints, retold, unheard
+from karui.core.engine import GivenReply, OnText, Outline, Reader, checkpoints, given_trace, ignore_text
 from karui.core.errors import EngineError
 from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, Peek, Trace, Trial
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from karui.engines.openai.requests.render import Renderer
 
 
-class RetoldHttpStream:
-    """A stream over a told reply. Servers cannot be held at a checkpoint; here they write nothing anyway."""
+class GivenHttpStream:
+    """A stream over a given reply. Servers cannot be paused at a checkpoint; here they generate nothing."""
 
-    def __init__(self, parts: "Connection", ask: Request, sample: int, told: Told, read: Reader) -> None:
-        """Takes what is told; nothing is sent yet."""
-        self.hear: Hear = unheard
-        self._parts, self._ask, self._sample, self._told, self._read = parts, ask, sample, told, read
+    def __init__(
+        self, parts: "Connection", ask: Request, sample: int, given: GivenReply, read: Reader
+    ) -> None:
+        """Takes the reply; nothing is sent yet."""
+        self.on_text: OnText = ignore_text
+        self._parts, self._ask, self._sample, self._given, self._read = parts, ask, sample, given, read
         self._opening: RenderedPrompt | None = None
         self._outline: Outline | None = None
         self._before = ""  # what stands between the prompt and the thinking
@@ -65,9 +67,9 @@ class RetoldHttpStream:
         before = outline.places[self._here][1] if self._here >= 0 else 0
         self._here += 1
         if self._here == len(outline.places):
-            return retold(self._ask.question, self._sample, self._told, outline, self._read)
+            return given_trace(self._ask.question, self._sample, self._given, outline, self._read)
         tokens, chars = outline.places[self._here]
-        return Checkpoint(self._here, tokens, self._told.thinking[before:chars], NO_SIGNALS)
+        return Checkpoint(self._here, tokens, self._given.thinking[before:chars], NO_SIGNALS)
 
     async def peek(self) -> Peek:
         """Asks for the first token of a trial."""
@@ -87,7 +89,7 @@ class RetoldHttpStream:
         assert self._opening is not None
         if self._fork is None:
             tokens, chars = self._outline.places[self._here]
-            said = self._before + self._told.thinking[:chars]
+            said = self._before + self._given.thinking[:chars]
             ids = tuple(self._ids[:tokens]) if self._parts.can.raw else ()
             self._fork = Fork(self._parts, self._opening, said, ids, self._read)
         return self._fork
@@ -98,7 +100,7 @@ class RetoldHttpStream:
             self._fork = None
 
     async def _outlined(self) -> Outline:
-        parts, told, markers = self._parts, self._told, self._parts.wording.markers
+        parts, told, markers = self._parts, self._given, self._parts.wording.markers
         renderer = parts.wording.renderer
         if renderer is None:
             raise EngineError(
