@@ -13,9 +13,9 @@ from karui import catalog
 from karui.codec.files import save
 from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.store import load
+from karui.selection.groups import Sources
 from karui.serving_profile import FILE
 from karui.study.serving_profile import expected
-from karui.study.steps import Recorded
 
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 CHOSEN = ROOT / "bench" / "data" / "mini-choice"
@@ -26,8 +26,8 @@ def made_up(words: str, folder: Path) -> Path:
     path = folder / "choice.json"
     if path.exists():
         return path
-    plan, recorded = catalog.parse(words), Recorded(MINI / "recording", load(MINI / "recording"))
-    manifest = recorded.recording.manifest
+    plan, recorded = catalog.parse(words), load(MINI / "recording")
+    manifest = recorded.manifest
     choice = Choice(
         model=manifest.model,
         task=manifest.task,
@@ -39,7 +39,7 @@ def made_up(words: str, folder: Path) -> Path:
         label=plan.label,
         decision=Decision.PILOT,
         verdict=Verdict.PROMISING,
-        questions=len(recorded.recording.questions),
+        questions=len(recorded.questions),
         pilot_questions=0,
         traces=1.0,
         fewest=149,
@@ -47,7 +47,7 @@ def made_up(words: str, folder: Path) -> Path:
         rejected=(),
         space=1,
     )
-    expectation = expected(choice, recorded, [], {})
+    expectation = expected(choice, Sources(recorded))
     assert expectation is not None
     folder.mkdir(parents=True, exist_ok=True)
     expectation.save(folder / FILE)

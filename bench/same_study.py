@@ -70,7 +70,7 @@ def main() -> None:
         with llama_server(next(made.folder.glob("*.gguf")), room / "log", template=template) as url:
             for name, heat in (("greedy", 0.0),) if given.quick else (("greedy", 0.0), ("drawn", 0.6)):
                 words = ("--questions", "mini:test", "--limit", limit, "--samples", 1, "--max-tokens", 512)
-                words = (*words, "--temperature", heat, "--at-once", 8)
+                words = (*words, "--temperature", heat, "--concurrency", 8)
                 here = ("--device", "cpu", "--dtype", "float32")
                 karui("record", "--model", folder, *words, *here, "--out", room / f"{name}-folder")
                 karui("record", "--model", url, *words, "--out", room / f"{name}-server")

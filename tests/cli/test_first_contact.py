@@ -19,7 +19,7 @@ from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 
 FIX, REFUSED = 4, 2
-QUICK = ("--samples", "1", "--max-tokens", "512", "--threads", "1", "--at-once", "8")
+QUICK = ("--samples", "1", "--max-tokens", "512", "--threads", "1", "--concurrency", "8")
 OPTIONS = "\n(A) one\n(B) two\n(C) three\n(D) four"
 
 

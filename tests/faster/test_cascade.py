@@ -273,7 +273,7 @@ def test_it_refuses_to_run_without_the_model_it_asks():
     main = synthetic(4, 4)
     with pytest.raises(NotRecorded, match="asks the model 'small'") as missing:
         Replay({"main": main}).outcomes(plan)
-    assert "--beside small=" in missing.value.remedy
+    assert "--aux-model small=" in missing.value.remedy
     engines = {"main": ScriptedEngine.of(main)}
     with pytest.raises(PlanError, match="no engine"):
         run_virtual(_live(plan, main, engines))

@@ -100,7 +100,7 @@ def test_a_group_without_a_pilot_is_shown_and_not_chosen_from() -> None:
 def test_two_recordings_of_one_name_are_refused() -> None:
     with pytest.raises(RecordingMismatch, match="one name") as refused:
         grouped(Sources(MAIN, [SMALL]))
-    assert "--beside" in refused.value.remedy
+    assert "--aux-model" in refused.value.remedy
 
 
 def test_a_style_of_other_questions_is_refused() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from karui import __version__
 from karui.codec.legacy import upgraded_choice, upgraded_study
 from karui.codec.values import Misfit, decode, encode
 from karui.core.errors import InputError, StorageError
 from karui.core.study import Study
 from karui.core.study.choice import Choice
+from karui.version import __version__
 
 FORMAT = 2
 """Version of `study.json` and `choice.json`. Format 1, which had no number in a choice, is read as well."""

@@ -251,7 +251,7 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
         replace(q, traces=tuple(t for _, t in sorted(traces[q.id].items())), verdicts=verdicts[q.id])
         for q in asked
     )
-    recording = Recording(manifest, questions)
+    recording = Recording(manifest, questions, path)
     return self_reference(recording) if manifest.agreement else recording
 
 

@@ -53,6 +53,24 @@ def write(study: Study, folder: Path, lang: str = "en", formats: Iterable[str] =
     return written
 
 
+def render(study: Study, format: str, lang: str = "en") -> str:  # noqa: A002 - as files call it
+    """Returns one of the three files as text.
+
+    Args:
+        study: What it is about.
+        format: One of `FORMATS`.
+        lang: "en" or "ja".
+
+    Raises:
+        UnknownName: No such language or format.
+    """
+    if lang not in LANGUAGES:
+        raise UnknownName("language", lang, list(LANGUAGES))
+    if format not in FORMATS:
+        raise UnknownName("format", format, list(FORMATS))
+    return {"html": page, "md": markdown, "json": _as_json}[format](Context.of(study, lang))
+
+
 def _as_json(c: Context) -> str:
     # What has to be known first stands first here too.
     values = {"notice": notice(c), **encoded(c.study), "derived": derived(c.study)}

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from karui import __version__
 from karui.core.study.assumptions import MODES
 from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
@@ -12,6 +11,7 @@ from karui.report.sections import learning, misbehaviour, models, reference_run,
 from karui.report.sections.reproduce import digests, made_with, versions
 from karui.report.sections.savings_panel import results
 from karui.report.view_model import PlanTable
+from karui.version import __version__
 
 
 def markdown(c: Context) -> str:

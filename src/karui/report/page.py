@@ -2,7 +2,6 @@
 
 from markupsafe import Markup
 
-from karui import __version__
 from karui.html.page import document, static
 from karui.report.context import Context
 from karui.report.render import render
@@ -20,6 +19,7 @@ from karui.report.sections import (
     traces,
 )
 from karui.report.sections.summary import head
+from karui.version import __version__
 
 STYLES = ("base.css", "first.css", "evidence.css", "print.css")
 SCRIPTS = ("savings.js", "picture.js")

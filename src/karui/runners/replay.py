@@ -82,7 +82,7 @@ class Replay:
             if model not in self.recordings:
                 raise NotRecorded(
                     f"{plan.label} asks the model {model!r}, of which there is no recording.",
-                    remedy=f"Give one of the same questions: --beside {model}=RECORDING.",
+                    remedy=f"Give one of the same questions: --aux-model {model}=RECORDING.",
                 )
             of = "" if model == "main" else f" of {model!r}"
             recorded = min((len(q.traces) for q in self.questions(model).values()), default=0)

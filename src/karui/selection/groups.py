@@ -101,7 +101,7 @@ def same_questions(main: Recording, other: Recording) -> Recording:
                 why=f"Question {question.id!r} is missing in it, or has another reference.",
                 remedy="Record both on the same questions, and finish the recording that was broken off.",
             )
-    return Recording(other.manifest, tuple(there[q.id] for q in main.questions))
+    return replace(other, questions=tuple(there[q.id] for q in main.questions))
 
 
 def model_of(recording: Recording) -> str:
@@ -168,7 +168,7 @@ def _refuse_twins(styled: Sequence[Recording]) -> None:
         if style in seen:
             raise RecordingMismatch(
                 f"Two recordings were made with {style or 'no technique'}: their plans have one name.",
-                why="--style takes recordings of the main model with other techniques.",
-                remedy="Give a recording of another model as --beside name=RECORDING.",
+                why="--variant takes recordings of the main model with other techniques.",
+                remedy="Give a recording of another model as --aux-model name=RECORDING.",
             )
         seen.append(style)

@@ -6,7 +6,7 @@ answers falls out however light it is. The questions must not be test questions:
 by them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -47,9 +47,9 @@ class _Racer:
     look: Sample = field(default_factory=lambda: Sample(np.empty(0), np.empty(0)))
 
 
-def halve(
+async def halve(
     names: Sequence[str],
-    ask: Callable[[str, int, int], Sample],
+    ask: Callable[[str, int, int], Awaitable[Sample]],
     baseline: Sample,
     *,
     keep: int = 2,
@@ -79,7 +79,7 @@ def halve(
             fallen = [*ranked[left:], *fallen]
             racers = [next(r for r in racers if r.name == s.name) for s in ranked[:left]]
         for racer in racers:
-            racer.look += ask(racer.name, reached, questions)
+            racer.look += await ask(racer.name, reached, questions)
             asked += questions - reached
         reached = questions
         ranked = sorted((_standing(r, baseline.first(questions)) for r in racers), key=lambda s: -s.score)

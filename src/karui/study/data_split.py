@@ -11,7 +11,6 @@ from karui.core.study import ModelVersion, QuestionParts, Screening, Study
 from karui.recording import store
 from karui.report.sections.learning import making_hours
 from karui.selection.evidence import split
-from karui.study.steps import Recorded
 
 TRAINED = 3 / 8
 """Share of the recorded questions that is trained on; of the others a quarter is the pilot, as ever."""
@@ -36,8 +35,8 @@ class Parts:
         brought: Whether the questions to train on came with a recording of their own.
     """
 
-    trained: Recorded
-    judged: Recorded
+    trained: Recording
+    judged: Recording
     pilot: int
     test: int
     confirm: int
@@ -46,12 +45,11 @@ class Parts:
     @property
     def counts(self) -> QuestionParts:
         """How many questions each part has."""
-        trained = len(self.trained.recording.questions)
-        return QuestionParts(trained, self.pilot, self.test, self.confirm, self.brought)
+        return QuestionParts(len(self.trained.questions), self.pilot, self.test, self.confirm, self.brought)
 
     def __str__(self) -> str:
         """For people."""
-        trained = len(self.trained.recording.questions)
+        trained = len(self.trained.questions)
         return (
             f"Questions: {trained} to train on{' (brought along)' if self.brought else ''}, {self.pilot} "
             f"pilot, {self.test} test, {self.confirm} to confirm live; none is in two parts"
@@ -85,7 +83,7 @@ def ensure_parts(questions: int, held: int, *, brought: bool) -> None:
     )
 
 
-def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
+def part(main: Recording, brought: Recording | None, held: int) -> Parts:
     """Returns the parts of what was recorded.
 
     Args:
@@ -94,21 +92,14 @@ def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
         held: Questions kept for the live confirmation.
     """
     if brought is None:
-        trained, judged = split(main.recording, TRAINED, seed=_SEED)
+        trained, judged = split(main, TRAINED, seed=_SEED)
     else:
-        trained, judged = brought.recording, main.recording
+        trained, judged = brought, main
     pilot, test = split(judged)
-    return Parts(
-        Recorded(main.path if brought is None else brought.path, trained),
-        Recorded(main.path, judged),
-        len(pilot.questions),
-        len(test.questions),
-        held,
-        brought is not None,
-    )
+    return Parts(trained, judged, len(pilot.questions), len(test.questions), held, brought is not None)
 
 
-def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
+def brought_along(path: Path, tasks: Iterable[Task]) -> Recording:
     """Returns a recording to train on, none of whose questions is judged by.
 
     Args:
@@ -127,7 +118,7 @@ def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
             why="What learned a question says nothing about questions it never saw.",
             remedy="Record other questions to train on, or leave --train-on out.",
         )
-    return Recorded(path, found)
+    return found
 
 
 def with_versions(

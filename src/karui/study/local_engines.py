@@ -55,7 +55,7 @@ def inside(chosen: Deployment, model: str, beside: Mapping[str, str], at_once: i
         further = chosen.choice.beside.get(name)
         known = further.name if further else ""
         if not (beside.get(name) or known):
-            raise InputError(f"The plan asks a further model, {name!r}: --beside {name}=FOLDER names it.")
+            raise InputError(f"The plan asks a further model, {name!r}: --aux-model {name}=FOLDER names it.")
         other = session.beside(beside.get(name) or known)
         engines[name] = replace(other, thinking=_said(chosen, name)).engine
     for name, engine in engines.items():

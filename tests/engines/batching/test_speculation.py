@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from karui import catalog, engines, tasks
-from karui.cli.profile import _configuring, _guessed
+from karui.cli.commands.profile import guessed
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.prompt import Prompt, Sampling
@@ -24,6 +24,7 @@ from karui.faster.draft_model import DraftModel
 from karui.faster.prompt_lookup import PromptLookup
 from karui.profiling.profile import _weigh
 from karui.recording.record import record
+from karui.study.api.profile import configuring
 from tests.helpers import tiny
 
 MODELS = Path(engines.__file__).parent.parent / "models"
@@ -165,7 +166,7 @@ def test_a_row_of_one_token_can_be_drafted():
     assert engine.speculated.acceptance == 1
 
 
-def test_beyond_its_rows_nothing_is_guessed():
+def test_beyond_its_rows_nothing_isguessed():
     asked = asks(temperature=0.0)
     engine = make(Speculate(5, match=1, rows=2))
     assert_same(run(engine, asked), run(make(), asked))
@@ -304,7 +305,7 @@ def test_a_recording_made_with_it_is_the_one_made_without(task, tmp_path):
             assert_alike(ours, theirs)
 
 
-def test_weighing_tells_what_was_guessed(tmp_path):
+def test_weighing_tells_what_wasguessed(tmp_path):
     folder = str(tiny.save(tmp_path))
     options = {"device": "cpu", "dtype": "float32", "threads": 1}
     configured = catalog.parse("prompt-lookup:match=1,rows=1").configure(options)
@@ -317,18 +318,18 @@ def test_weighing_tells_what_was_guessed(tmp_path):
     assert alone["drafted_per_token"] == 0
     assert together["tokens_per_forward"] < alone["tokens_per_forward"]
     assert weight.as_dict()["options"]["speculate"]["match"] == 1
-    assert _guessed(alone) != "–"
-    assert _guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
+    assert guessed(alone) != "–"
+    assert guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
 
 
 # What is refused.
 
 
 def test_weighing_configures_only_with_what_configures():
-    assert str(_configuring("prompt-lookup + kv-cache").techniques[1]).startswith("kv-cache")
+    assert str(configuring("prompt-lookup + kv-cache").techniques[1]).startswith("kv-cache")
     for wrong in ("", "token-cap:tokens=9", "prompt-lookup + token-cap:tokens=9"):
         with pytest.raises(InputError, match="--configure"):
-            _configuring(wrong)
+            configuring(wrong)
 
 
 def test_a_draft_of_other_tokens_is_refused(tmp_path):

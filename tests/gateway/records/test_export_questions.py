@@ -77,7 +77,18 @@ def test_record_takes_what_the_gateway_kept(tmp_path):
         app,
         [
             *("record", "--from-gateway", str(tmp_path / "kept.db"), "--out", str(out), "--limit", "2"),
-            *("--samples", "2", "--max-tokens", "64", "--threads", "1", "--device", "cpu", "--at-once", "4"),
+            *(
+                "--samples",
+                "2",
+                "--max-tokens",
+                "64",
+                "--threads",
+                "1",
+                "--device",
+                "cpu",
+                "--concurrency",
+                "4",
+            ),
             *("--min-accuracy", "0"),  # 64 tokens are too few for an answer
         ],
     )
