@@ -20,6 +20,7 @@ from karui.profiling.profile import AT_ONCE, profile
 from karui.runners.replay import Replay
 from karui.selection.evidence import Evidence, split
 from karui.selection.halving import RUNGS, Sample, halve
+from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.progress import build_progress
 from karui.study.variants.default_trainings import share
@@ -175,6 +176,7 @@ def _version(session: Workspace, plan: Plan, asks: Sequence[Request]) -> Variant
         return Variant(plan, artifact, refused=f"{error.what} {error.why}".strip())
 
 
+@interruptible()
 def _weighed(session: Workspace, plan: Plan, asks: Sequence[Request]) -> ModelProfile:
     folder, options = session.loading(plan)
     options = {name: value for name, value in options.items() if name not in {"slots", "seed"}}
