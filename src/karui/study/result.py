@@ -192,7 +192,7 @@ class Study:
         """Returns what a notebook shows: the decision, and the picture."""
         from karui.study.notebook import study_html
 
-        return study_html(self)
+        return study_html(self.data, self.language)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ from karui.study.variants.default_trainings import share
 from karui.study.variants.plans import weighs
 from karui.study.workspace import Workspace
 
+_KEPT = 2
+"""Versions of each kind recorded in full, at most."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -99,7 +102,6 @@ async def search_variants(
     *,
     lessons: Recording | None = None,
     minutes: float | None = None,
-    keep: int = 2,
 ) -> VariantSearch:
     """Makes versions of the session's model, weighs and screens them, and records the best.
 
@@ -117,7 +119,6 @@ async def search_variants(
         out: Artifacts and recordings go below it.
         lessons: What is learned from and calibrated on, none of it in `main`; None is the pilot part.
         minutes: For all trainings together; None is each technique's own default.
-        keep: Versions of each kind recorded in full, at most.
     """
     pilot, _ = split(main)
     axis, footing = options.rule.minimize, options.footing
@@ -132,7 +133,7 @@ async def search_variants(
     versions = [_version(session, plan, asks) for plan in plans]
     race = _Race(session, task, pilot, base, axis, footing, out)
     kinds = [[v for v in versions if not v.refused and weighs(v.plan) is heavy] for heavy in (True, False)]
-    screened = [await race.run(running, keep) for running in kinds if running]
+    screened = [await race.run(running) for running in kinds if running]
     kept = [next(v for v in versions if v.plan.label == name) for s in screened for name in s.kept]
     if (both := _both(kept)) is not None:
         versions.append(_version(session, both, asks))
@@ -195,8 +196,8 @@ class _Race:
     footing: CostModel
     out: Path
 
-    async def run(self, running: Sequence[Variant], keep: int) -> Screening:
-        """Races versions against each other until `keep` are left."""
+    async def run(self, running: Sequence[Variant]) -> Screening:
+        """Races versions against each other until few enough are left."""
         questions = {q.id: q for q in self.task.questions}
         few = self.pilot.questions[: RUNGS[-1]]
         named = {v.plan.label: v for v in running}
@@ -215,7 +216,7 @@ class _Race:
             list(named),
             ask,
             before,
-            keep=keep,
+            keep=_KEPT,
             full=self.session.samples * len(self.task.questions),
             rungs=sorted({min(n, len(few)) for n in RUNGS}),
         )
