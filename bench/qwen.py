@@ -44,9 +44,9 @@ SAMPLING = Sampling(0.6, 0.95, max_tokens=768)
 PLAIN = "float32"
 RECORDED = {PLAIN: "", "int8": "int8-weights", "Q8_0": "gguf:type=q8_0", "Q4_K_M": ""}
 """What is recorded, and what makes it of the folder."""
-WHOLE = CheckpointPolicy(every=1_000_000, least=1_000_000)
+WHOLE = CheckpointPolicy(max_interval=1_000_000, min_interval=1_000_000)
 """No checkpoints: accuracy needs whole traces only."""
-OFTEN = CheckpointPolicy(every=2, least=2)
+OFTEN = CheckpointPolicy(max_interval=2, min_interval=2)
 """Speeds are timed from checkpoint to checkpoint, and a stream takes long to get anywhere here."""
 
 

@@ -100,7 +100,7 @@ def _traces(figures: Figures, one: Recording, other: Recording) -> None:
     together: list[float] = []
     for ours, theirs in zip(one.questions, other.questions, strict=True):
         a, b = ours.traces[0], theirs.traces[0]
-        prompts += a.bill.prompt == b.bill.prompt
+        prompts += a.usage.prompt == b.usage.prompt
         said, told = a.thinking + a.text, b.thinking + b.text
         if said == told and a.thinking_tokens == b.thinking_tokens and a.answer_tokens == b.answer_tokens:
             equal += 1

@@ -200,8 +200,8 @@ def test_what_a_technique_configures_reaches_the_engine(place: Path, tmp_path: P
     )
     session = Workspace(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
     (plan,) = variant_plans([f"{file}:Fewer:tokens=3"])
-    assert session.engine_of(plan)._server.batch.trial_tokens == 3
-    assert session.engine._server.batch.trial_tokens == 24
+    assert session.engine_of(plan)._loop.scheduler.trial_tokens == 3
+    assert session.engine._loop.scheduler.trial_tokens == 24
     task = task_of(str(place / "questions.jsonl"))
     made = asyncio.run(session.record(task, tmp_path / "recorded", "Recording", plan))
     assert made.manifest.style == tuple(plan.spec)

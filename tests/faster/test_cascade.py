@@ -30,7 +30,7 @@ SURE, UNSURE = (0.99, 0.99), (0.4, 0.4)
 def recording(*traces, name="hand", suffix_tokens=2, **changed):
     """A recording of one question, "7" being right."""
     numbered = tuple(replace(t, sample=n) for n, t in enumerate(traces))
-    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.marks}
+    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.checkpoints}
     verdicts = {a: a == "7" for a in sorted(filter(None, answers))}
     manifest = Manifest(
         model=ModelInfo(name, digest=name),

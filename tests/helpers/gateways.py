@@ -1,5 +1,6 @@
 """A gateway on a real socket, before the fake server of the engines' tests."""
 
+import asyncio
 import threading
 import time
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ from karui.core.prompt import Sampling
 from karui.core.study.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
-from karui.gateway.requests.admission import Limits
+from karui.gateway.limits import Limits
+from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.server.app import app
 from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 SHORT = "trial-stability:k=2"
 QUESTION = "What is 3 and 4?"
 SUFFIX = "\n</think>\n\n\\boxed{"
@@ -145,22 +147,29 @@ class House:
 
 
 @contextmanager
-def opened(fake, choice=None, *, engines=None, **changes):
-    """Serves a choice before a fake server, in a thread."""
+def opened(fake, choice=None, *, engines=None, questions=(), **changes):
+    """Serves a choice before a fake server, in a thread; the questions are sent as canaries, one at once."""
     choice, wanted = choice or chosen(), settings(fake, **changes)
     engines = engines or connect(wanted, choice)
     check(wanted, choice, engines)
     records = Records()
-    gateway = assemble(wanted, choice, engines, [records])
+    canaries = {"canaries": Canaries(list(questions), 3600 * 40), "tick_seconds": 0.01} if questions else {}
+    gateway = assemble(wanted, choice, engines, [records], **canaries)
+    loops, serve = [], app(gateway)
+
+    async def noting(scope, receive, send):
+        loops[:] = [asyncio.get_running_loop()]
+        await serve(scope, receive, send)
+
     server = uvicorn.Server(
-        uvicorn.Config(app(gateway), host="127.0.0.1", port=0, log_level="critical", lifespan="on")
+        uvicorn.Config(noting, host="127.0.0.1", port=0, log_level="critical", lifespan="on")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         threading.Event().wait(0.005)
     house = House(gateway, records, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    house.server = server
+    house.server, house.loops = server, loops
     try:
         yield house
     finally:

@@ -168,7 +168,7 @@ def test_spans_are_counted_by_model():
     account = ResourceUse.of(spans)
     assert account.busy == {"small": 65, "main": 190}
     assert account.held == {"small": 110, "main": 105}
-    assert account.bills == {"small": one.bill + one.bill, "main": two.bill + two.bill}
+    assert account.bills == {"small": one.usage + one.usage, "main": two.usage + two.usage}
     assert ResourceUse.of(spans[:1]).busy == {"small": 45}
     assert ResourceUse.of([]) == ({}, {}, {})
 

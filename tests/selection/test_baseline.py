@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from karui.codec.values import decode, encode
-from karui.core.study.choice import Choice, Rule
+from karui.core.engine import ModelInfo
+from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.thinking import without_thinking
 from karui.selection.baseline.chance import chance
 from karui.selection.baseline.examine import examine
@@ -202,9 +203,8 @@ def test_examples_show_different_reasons():
 
 def test_a_failure_survives_its_file():
     failure = examine(sums(0, 20), FLOOR)
-    choice = Choice(
-        {}, "t", "", False, Rule(), [], "p", "full thinking", "fix", "baseline", 20, 0, 1.0, 149, (), (), 0
-    )
+    head = (ModelInfo("m"), "t", "", False, Rule(), [], "p", "full thinking")
+    choice = Choice(*head, Decision.FIX, Verdict.BASELINE, 20, 0, 1.0, 149, (), (), 0)
     kept = replace(choice, failure=failure)
     assert decode(Choice, encode(kept)) == kept
 

@@ -142,10 +142,10 @@ def test_models_are_compared_by_flops_and_a_cascade_is_chosen_for_them() -> None
     small = carded(twin, name="small", digest="small", config=little, weight_bytes=100_000)
     groups, test_part = grouped(Sources(main, beside={"small": small}))
     evidence = gather(groups, runs=2)
-    rule = Rule(minimize="flops")
+    rule = Rule(minimize=Axis.FLOPS)
     choice = choose(evidence, test_part, rule, beside={"small": small.manifest.model})
     assert (choice.decision, [t["technique"] for t in choice.spec]) == ("adopt", ["cascade"])
-    assert choice.beside["small"]["name"] == "small"
+    assert choice.beside["small"].name == "small"
     by_tokens = choose(evidence, test_part, Rule(minimize=Axis.TOKENS))
     cascade = next(t for t in (*by_tokens.tested, *by_tokens.rejected) if "cascade" in t.label)
     assert cascade.saving < choice.tested[-1].saving

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from karui import catalog
-from karui.core.choice import Choice, Confirmation, Rule
+from karui.core.study.choice import Choice, Confirmation, Rule
 from karui.core.recording import Recording
 from karui.selection.groups import Sources
 from karui.serving_profile import FILE, ServingProfile

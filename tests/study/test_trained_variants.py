@@ -168,7 +168,7 @@ def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     from types import SimpleNamespace
 
     from karui.core.study import Screening
-    from karui.study.variant_search import Variant, VariantSearch
+    from karui.study.variants.search import Variant, VariantSearch
 
     names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")
     made = [SimpleNamespace(folder=Path(name)) for name in names[:-1]]

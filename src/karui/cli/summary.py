@@ -220,7 +220,7 @@ def say_fits(recording: Recording, streams: int) -> None:
 
     shape = shape_of(recording.manifest.model)
     longest = max(
-        (t.bill.prompt + t.thinking_tokens + t.answer_tokens for t in recording.traces()), default=0
+        (t.usage.prompt + t.thinking_tokens + t.answer_tokens for t in recording.traces()), default=0
     )
     shapes = {**({recording.manifest.model.name: shape} if shape else {}), **SIZES}
     memory = psutil.virtual_memory().total

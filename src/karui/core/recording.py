@@ -99,7 +99,12 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what `manifest.json` holds."""
-        return {**asdict(self), "abilities": sorted(self.abilities), "style": [dict(s) for s in self.style]}
+        return {
+            **asdict(self),
+            "rule": self.rule.as_dict(),
+            "abilities": sorted(self.abilities),
+            "style": [dict(s) for s in self.style],
+        }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Manifest":
@@ -116,7 +121,7 @@ class Manifest:
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
-                "rule": CheckpointPolicy(**values["rule"]),
+                "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),
             }
         )

@@ -46,14 +46,14 @@ def misbehaviour(recording: Recording, label: str = "", first: Recording | None 
 
 def was_right(question: RecordedQuestion, trace: Trace) -> bool:
     """Whether a trial on the way gave the right answer."""
-    return any(m.trial is not None and question.correct(m.trial.answer) for m in trace.marks)
+    return any(m.trial is not None and question.correct(m.trial.answer) for m in trace.checkpoints)
 
 
 def tried(recording: Recording, trace: Trace) -> bool:
     """Whether it is known what a trace would have answered on the way: it has trials, or no room for one."""
-    if trace.marks:
-        return any(m.trial is not None for m in trace.marks)
-    return trace.thinking_tokens <= recording.manifest.rule.every
+    if trace.checkpoints:
+        return any(m.trial is not None for m in trace.checkpoints)
+    return trace.thinking_tokens <= recording.manifest.rule.max_interval
 
 
 def misbehaviours(
@@ -72,7 +72,7 @@ def misbehaviours(
 
 def _lost(recording: Recording) -> dict[str, float]:
     """Returns by question the share of its traces that were right and lost it; empty without trials."""
-    if not any(m.trial is not None for t in recording.traces() for m in t.marks):
+    if not any(m.trial is not None for t in recording.traces() for m in t.checkpoints):
         return {}
     found = {}
     for question in recording.questions:

@@ -29,7 +29,7 @@ from tests.helpers import tiny
 
 MODELS = Path(engines.__file__).parent.parent / "models"
 # Not a multiple of the tokens that come of a forward: checkpoints have to fall within one.
-RULE = CheckpointPolicy(every=18, least=5)
+RULE = CheckpointPolicy(max_interval=18, min_interval=5)
 QUESTIONS = ("one", "two and more", "a third question that is longer", "4", "日本", "six six six")
 LOOKUP, DRAFT = Speculate(5, match=1), Speculate(4, model="given")
 
@@ -73,14 +73,14 @@ def run(engine, asked, look="peek trial"):
 
 def assert_alike(trace, other):
     """All that is decided is equal; what is measured may differ by a rounding of the forward."""
-    measured = {"signals": NO_SIGNALS, "confidence": None, "marks": ()}
+    measured = {"signals": NO_SIGNALS, "confidence": None, "checkpoints": ()}
     timeless = {"seconds": 0.0, "first_seconds": 0.0, "thought_seconds": 0.0}
     assert replace(trace, **measured, **timeless) == replace(other, **measured, **timeless)
     assert trace.confidence == pytest.approx(other.confidence, abs=0.003)
     for name in ("logprob", "entropy", "confidence"):
         ours, theirs = (getattr(t.signals, name) for t in (trace, other))
         assert np.abs(ours - theirs).max(initial=0) <= 2 * SIGNAL_UNIT
-    for mark, there in zip(trace.marks, other.marks, strict=True):
+    for mark, there in zip(trace.checkpoints, other.checkpoints, strict=True):
         assert (mark.tokens, mark.chars) == (there.tokens, there.chars)
         assert_near(mark.trial, there.trial)
 
@@ -161,7 +161,7 @@ def test_a_row_of_one_token_can_be_drafted():
         return engine, found
 
     engine, found = write(speculate=DRAFT, draft=model)
-    assert found[0][0].bill.prompt == 1
+    assert found[0][0].usage.prompt == 1
     assert_same(found, write()[1])
     assert engine.speculated.acceptance == 1
 
@@ -264,8 +264,8 @@ def test_karui_mini_writes_the_same_greedy_and_sampled(task, plain, words):
 
 def test_greedy_is_what_transformers_own_generate_writes(task):
     engine = mini(speculate=Speculate(4, model="karui-micro"))
-    batch = engine._server.batch
-    model, tokenizer = batch.machine._machine._network.model, engine._tokenizer
+    batch = engine._loop.scheduler
+    model, tokenizer = batch.runner._runner._network.model, engine._tokenizer
     asked = of_mini(task, 0.0)
     written = run(engine, asked)
     model.set_attn_implementation("sdpa")

@@ -13,7 +13,7 @@ from karui.codec.files import encoded
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.gateway.deployment import Deployment
-from karui.gateway.requests.admission import Limits
+from karui.gateway.limits import Limits
 from karui.gateway.server.server import check, connect, listen
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened, settings, until
@@ -99,7 +99,7 @@ def test_paths_and_methods_that_are_not_there(house):
 
 def test_models_by_every_name(house):
     listed = [m.id for m in house.client.models.list()]
-    assert listed == ["karui/plan", "karui/full", f"karui/{house.gateway.chosen.plan.id}", "toy"]
+    assert listed == ["karui/plan", "karui/full", f"karui/{house.gateway.deployment.plan.id}", "toy"]
     for name in listed:
         house.ask(model=name)
     assert [s.ran for s in house.records[-4:]] == ["plan", "full", "plan", "full"]
@@ -175,7 +175,7 @@ def test_a_full_house_says_when_to_come_back():
     with serving() as fake, opened(fake, limits=limits) as house:
         fake.behaviour.delay = 0.02
         held = [threading.Thread(target=house.ask) for _ in range(2)]
-        room = house.gateway.front.room
+        room = house.gateway.handler.admission
         for n, thread in enumerate(held):
             thread.start()
             until(lambda n=n: room.in_flight + room.queued == n + 1)
@@ -202,13 +202,13 @@ def test_a_client_that_leaves_frees_the_upstream(house, model, stream):
         if stream or model == "karui/plan":
             until(lambda: house.fake.running > 0)
         else:
-            until(lambda: house.gateway.front.room.in_flight > 0)
+            until(lambda: house.gateway.handler.admission.in_flight > 0)
     until(lambda: len(house.records) == before + 1)
     until(lambda: house.fake.running == 0)
     house.fake.behaviour.delay = 0.0
     assert house.records[-1].status == 499
-    assert house.gateway.front.room.in_flight == 0
-    assert house.gateway.upstream.breaker.circuit == "closed"
+    assert house.gateway.handler.admission.in_flight == 0
+    assert house.gateway.servers.upstream.breaker.circuit == "closed"
 
 
 def test_requests_under_way_finish_when_it_is_told_to_stop():

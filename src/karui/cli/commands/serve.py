@@ -51,10 +51,10 @@ def _show(found: "Opened") -> None:
     gateway, deployment = found.gateway, found.deployment
     table(("setting", "value"), found.settings.rows())
     say()
-    table(("when", "what answers then"), gateway.front.desk.table.rows())
+    table(("when", "what answers then"), gateway.handler.dispatcher.router.policy.in_words())
     say()
     verdict = deployment.choice.verdict
-    say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rolling.stage}")
+    say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
 
 
 def _test_fallbacks(gateway: "Gateway") -> None:
@@ -62,11 +62,12 @@ def _test_fallbacks(gateway: "Gateway") -> None:
     import asyncio
 
     from karui.cli.console import say, table
-    from karui.gateway.routing.fallback_drill import DrillResult, run_drill
+    from karui.gateway.requests.drill import drill
+    from karui.gateway.routing.fallback_drill import DrillResult
 
     async def rehearsed() -> list[DrillResult]:
         try:
-            return await run_drill(gateway)
+            return await drill(gateway.handler)
         finally:
             await gateway.close()
 

@@ -112,7 +112,7 @@ async def _add(
     bill = spent(made)
     say(
         f"Spent: {bill.prompt:,} tokens prefilled ({bill.cached:,} of them cached), {bill.trial:,} generated "
-        f"in {sum(len(t.marks) for t in made.traces()):,} trials"
+        f"in {sum(len(t.checkpoints) for t in made.traces()):,} trials"
     )
     if lost := missing(made):
         say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")

@@ -39,7 +39,7 @@ def made_with(c: Context) -> list[tuple[str, str]]:
         (w("sampling"), w("sampling_value", **{**sampling, "top_k": m.sampling.top_k or "–"})),
         (w("samples"), form.integer(m.samples) if m.samples else ""),
         (w("seed"), str(m.seed)),
-        (w("checkpoints"), w("checkpoints_value", every=rule.every, least=rule.least)),
+        (w("checkpoints"), w("checkpoints_value", every=rule.max_interval, least=rule.min_interval)),
         (w("suffix"), json.dumps(m.suffix, ensure_ascii=False) if m.suffix else ""),
         (w("throughput"), _throughput(c)),
         (w("timeouts"), w("timeouts_value", count=form.integer(m.timeouts)) if m.timeouts else ""),
