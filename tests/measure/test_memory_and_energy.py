@@ -8,7 +8,7 @@ from karui.core.errors import ModelError
 from karui.measure import energy
 from karui.measure.energy import EnergyMeter
 from karui.measure.flops import Shape
-from karui.measure.memory import kv_bytes, peak_cuda, peak_resident, weight_bytes, weights_on_disk
+from karui.measure.memory import kv_bytes, peak_cuda, weight_bytes, weights_on_disk
 
 
 def test_weights_on_disk_counts_one_format(tmp_path):
@@ -32,10 +32,6 @@ def test_bytes_by_arithmetic():
     assert weight_bytes(3, 4) == 2
     shape = Shape(8, 2, 4, 2, 16, 32, 100)
     assert kv_bytes(shape, 10, 3) == 2 * 2 * 2 * 16 * 2 * 10 * 3
-
-
-def test_peak_is_plausible():
-    assert 10e6 < peak_resident() < 1e12
 
 
 def test_torch_is_not_imported_to_look_at_it(monkeypatch):
