@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import exp
 from typing import ClassVar
 
-from karui.core.flow_tree import Flow
-from karui.core.request import Gather, Reply, Request
+from karui.core.flow.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.core.trace import Reply
 from karui.faster._votes import single
 
 
@@ -74,7 +75,7 @@ class LengthVote(Technique):
             more = yield Gather((ask,) * min(self.batch, self.k - len(replies)))
             assert isinstance(more, list)
             replies += more
-            spent += sum(single(reply).bill.generated for reply in more)
+            spent += sum(single(reply).usage.generated for reply in more)
             reply, ahead = self.standing(replies)
             if ahead > self.threshold - self.fall * spent / self.budget:
                 break
