@@ -6,10 +6,11 @@ Traces go to disk as they finish and are forgotten; killed at any moment, the wo
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from karui.core.ability import Ability
 from karui.core.engine import Engine, Reader
@@ -59,22 +60,20 @@ class Progress:
     seconds_left: float | None
 
 
-def manifest_of(
-    engine: Engine, task: Task, *, style: Plan, sampling: Sampling, samples: int, seed: int
-) -> Manifest:
+def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Manifest:
     """Returns the manifest of a recording about to be made; its speeds are not known yet."""
     return Manifest(
         model=engine.card,
         engine=type(engine).__module__.split(".")[2],
         task=task.name,
         task_digest=task.digest,
-        style=tuple(style.spec),
-        sampling=sampling,
+        style=tuple(options.style.spec),
+        sampling=options.sampling,
         rule=engine.rule,
         suffix=engine.suffix,
         suffix_tokens=engine.suffix_tokens,
-        samples=samples,
-        seed=seed,
+        samples=options.samples,
+        seed=options.seed,
         agreement=task.agreement,
         abilities=engine.abilities,
         versions=versions(),
@@ -82,21 +81,39 @@ def manifest_of(
         instruction=task.instruction,
         verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
         thinking=engine.thinks,
+        no_thinking_accepted=options.accept_no_thinking,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingOptions:
+    """How a task is recorded.
+
+    Attributes:
+        style: Techniques that need a recording of their own; the bare model without any.
+        sampling: How tokens are drawn.
+        samples: Traces wanted per question; more than last time adds some.
+        seed: Seed that trace seeds are derived from; the engine must have been given the same.
+        at_once: Largest number of concurrent generations.
+        accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
+        on_progress: Called now and then, and after every trace.
+    """
+
+    style: Plan = field(default_factory=Plan)
+    sampling: Sampling = field(default_factory=Sampling)
+    samples: int = 4
+    seed: int = 0
+    at_once: int = 32
+    accept_no_thinking: bool = False
+    on_progress: Callable[[Progress], None] | None = None
 
 
 async def record(
     engine: Engine,
     task: Task,
     folder: Path | str,
-    *,
-    style: Plan = Plan(),  # noqa: B008 - frozen
-    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-    samples: int = 4,
-    seed: int = 0,
-    at_once: int = 32,
-    accept_no_thinking: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    options: RecordingOptions | None = None,
+    **changes: Any,
 ) -> Recording:
     """Records a task, or what is still missing of its recording.
 
@@ -104,16 +121,11 @@ async def record(
     all questions. Where full thinking turns out to be empty, it is broken off after the first few.
 
     Args:
-        engine: The model; it must have been given the same seed.
+        engine: The model.
         task: The questions.
         folder: Where the recording goes, or was begun.
-        style: Techniques that need a recording of their own; the bare model without any.
-        sampling: How tokens are drawn.
-        samples: Traces wanted per question; more than last time adds some.
-        seed: What trace seeds are made from.
-        at_once: Streams side by side.
-        accept_no_thinking: Go on where full thinking is empty; the manifest says so.
-        on_progress: Called now and then, and after every trace.
+        options: How it is recorded.
+        **changes: Single options, by name.
 
     Returns:
         The recording, with whatever could be made of it; `store.missing` counts what could not.
@@ -125,6 +137,8 @@ async def record(
         EngineError: The engine failed ten times in a row, or every time.
         StorageError: The folder cannot be written; what was written before is kept.
     """
+    options = replace(options or RecordingOptions(), **changes)
+    style = options.style
     if style.recorded != style.techniques:
         spare = next(t for t in style.techniques if t not in style.recorded)
         raise PlanError(
@@ -133,17 +147,16 @@ async def record(
             remedy="Leave it out here and give it to `karui replay`.",
         )
     style.check(engine.abilities, f"the engine of {engine.card.name}")
-    manifest = manifest_of(engine, task, style=style, sampling=sampling, samples=samples, seed=seed)
-    manifest = replace(manifest, no_thinking_accepted=accept_no_thinking)
-    asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), sampling)) for q in task.questions}
+    manifest = manifest_of(engine, task, options)
+    asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
     questions = [
         RecordedQuestion(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions
     ]
     with Writer(folder, manifest, questions) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
-        session = _Session(engine, task, asks, writer, samples, on_progress)
-        await session.run(at_once)
+        session = _Session(engine, task, asks, writer, options)
+        await session.run(options.at_once)
         writer.flush()
         recording = load(folder)
         if session.failure is not None and not any(recording.traces()):
@@ -163,10 +176,10 @@ class _Session:
         task: Task,
         asks: dict[str, Request],
         writer: Writer,
-        samples: int,
-        on_progress: Callable[[Progress], None] | None,
+        options: RecordingOptions,
     ) -> None:
-        self._engine, self._asks, self._writer, self._on_progress = engine, asks, writer, on_progress
+        self._engine, self._asks, self._writer = engine, asks, writer
+        self._on_progress, samples = options.on_progress, options.samples
         self._judges = {q.id: _Judge(q, agreement=task.agreement) for q in task.questions}
         self._total = samples * len(task.questions)
         done = writer.done()
