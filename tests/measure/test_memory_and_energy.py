@@ -74,3 +74,20 @@ def test_nvml_adds_boards(tmp_path, monkeypatch):
     with EnergyMeter(tmp_path) as meter:
         pass
     assert meter.joules["nvml"] == 2.0
+
+
+def test_laps_add_up_and_a_counter_that_is_lost_has_no_figure(tmp_path, monkeypatch):
+    monkeypatch.setattr(energy, "_read_nvml", list)
+    zone(tmp_path, "intel-rapl:0", "package-0", 9_000_000)
+    with EnergyMeter(tmp_path) as meter:
+        zone(tmp_path, "intel-rapl:0", "package-0", 1_000_000)  # wrapped at 10 J: 2 J
+        meter.lap()
+        zone(tmp_path, "intel-rapl:0", "package-0", 4_000_000)
+    assert meter.joules == {"rapl": 5.0, "nvml": None}
+    assert meter.per(10) == {"rapl": 0.5}
+    assert meter.per(0) == {}
+    with EnergyMeter(tmp_path) as lost:
+        (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+        lost.lap()
+        zone(tmp_path, "intel-rapl:0", "package-0", 4_000_000)
+    assert lost.per(10) == {}
