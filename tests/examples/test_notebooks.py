@@ -27,6 +27,8 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
-    shown = [o["data"].get("text/html", "") for c in notebook.cells for o in c.get("outputs", ()) if "data" in o]
+    shown = [
+        o["data"].get("text/html", "") for c in notebook.cells for o in c.get("outputs", ()) if "data" in o
+    ]
     assert any('class="karui-study"' in html for html in shown) == (path.stem == "first-study")
     assert not list(tmp_path.iterdir())  # what a notebook makes lies in a temporary folder of its own
