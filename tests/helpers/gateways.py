@@ -10,9 +10,9 @@ import uvicorn
 from openai import OpenAI
 
 from karui import catalog
-from karui.core.choice import Choice, Rule, Tested
-from karui.core.engine import CheckpointPolicy
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.prompt import Sampling
+from karui.core.study.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.limits import Limits
@@ -22,7 +22,7 @@ from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 SHORT = "trial-stability:k=2"
 QUESTION = "What is 3 and 4?"
 SUFFIX = "\n</think>\n\n\\boxed{"
@@ -30,14 +30,14 @@ SUFFIX = "\n</think>\n\n\\boxed{"
 
 def one_tested(text):
     plan = catalog.parse(text)
-    return Tested(plan.id, plan.label, plan.spec, 0.01, "certified", 0.0, -0.01, 0.01, 0.5)
+    return Tested(plan.id, plan.label, plan.spec, 0.01, Verdict.CERTIFIED, 0.0, -0.01, 0.01, 0.5)
 
 
 def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expected):
     """A choice of the fake server's model, as if it had been made."""
     plan = catalog.parse(text)
     choice = Choice(
-        model={"name": model, "digest": ""},
+        model=ModelInfo(model),
         task="toy",
         task_digest="0",
         agreement=False,
@@ -45,8 +45,8 @@ def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expect
         spec=plan.spec,
         plan=plan.id,
         label=plan.label,
-        decision="adopt",
-        verdict="certified",
+        decision=Decision.ADOPT,
+        verdict=Verdict.CERTIFIED,
         questions=200,
         pilot_questions=50,
         traces=2.0,

@@ -12,7 +12,7 @@ from karui.core.errors import InputError, ModelError
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 from karui.training import trainers
 from tests.helpers import trainings as hand
 
@@ -47,7 +47,7 @@ def taught(monkeypatch, parent, recording, tmp_path):
     def catch(self, folder, forge, lessons, **notes):
         raise Caught(lessons, notes)
 
-    monkeypatch.setattr(Training, "train", catch)
+    monkeypatch.setattr(SFTTechnique, "train", catch)
 
     def teach(spec, shown=recording):
         with pytest.raises(Caught) as caught:
@@ -160,7 +160,7 @@ def test_too_few_right_traces_are_refused(name, parent, recording, tmp_path):
 )
 def test_a_recording_without_trials_is_refused(spec, parent, recording, tmp_path):
     with pytest.raises(InputError, match="needs trials"):
-        hand.made(spec, parent, hand.changed(recording, marks=()), tmp_path)
+        hand.made(spec, parent, hand.changed(recording, checkpoints=()), tmp_path)
 
 
 @pytest.mark.parametrize("name", TRAINED)

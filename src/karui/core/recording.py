@@ -1,8 +1,9 @@
 """The recording: all traces and trials of one model, prompt style and sampling on one task."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from karui.core.ability import Ability
@@ -56,6 +57,9 @@ class Manifest:
         machine: Where it was made, in words.
         seconds_per_token: Mean wall time of one token of one trace, as recorded; 0 where unknown.
         tokens_per_second: Throughput of the whole recording, all streams together; 0 where unknown.
+        joules_per_token: Energy for each generated token while it was recorded, all streams together, by the
+            counter that was read: "rapl" (processor packages) or "nvml" (NVIDIA boards); {} where the machine
+            has none that can be read.
         instruction: What the task appends to every question.
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
@@ -86,6 +90,7 @@ class Manifest:
     machine: str = ""
     seconds_per_token: float = 0.0
     tokens_per_second: float = 0.0
+    joules_per_token: Mapping[str, float] = field(default_factory=dict)
     instruction: str = ""
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
@@ -98,7 +103,12 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what `manifest.json` holds."""
-        return {**asdict(self), "abilities": sorted(self.abilities), "style": [dict(s) for s in self.style]}
+        return {
+            **asdict(self),
+            "rule": self.rule.as_dict(),
+            "abilities": sorted(self.abilities),
+            "style": [dict(s) for s in self.style],
+        }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Manifest":
@@ -115,7 +125,7 @@ class Manifest:
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
-                "rule": CheckpointPolicy(**values["rule"]),
+                "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),
             }
         )
@@ -153,11 +163,14 @@ class Recording:
     Attributes:
         manifest: What it was made with.
         questions: In the task's order.
+        path: The folder that it was read from; None where it was never on disk. Of a part of a recording, the
+            folder of the whole.
     """
 
     manifest: Manifest
     # asyncio writes out the result of a main task when it ends; this one would take longer than to make it
     questions: tuple[RecordedQuestion, ...] = field(repr=False)
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def samples(self) -> int:
@@ -183,4 +196,4 @@ class Recording:
 
     def subset(self, keep: set[str]) -> "Recording":
         """Returns the recording with only the questions whose ids are in `keep`."""
-        return Recording(self.manifest, tuple(q for q in self.questions if q.id in keep))
+        return replace(self, questions=tuple(q for q in self.questions if q.id in keep))

@@ -141,7 +141,7 @@ class Gateway:
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
         e, stage = self.deployment.expectation, self.rollout.stage
-        model = str(self.deployment.choice.model.get("name", ""))
+        model = self.deployment.choice.model.name
         extra = {"event": f"gateway_{what}", "plan": e.plan, "model": model, "stage": stage.value}
         _log.info("gateway %s: %s of %s, stage %s", what, e.label, model, stage, extra=extra)
 
@@ -156,7 +156,7 @@ class Gateway:
             plan=e.label,
             plan_id=e.plan,
             decision=self.deployment.choice.decision,
-            model=str(self.deployment.choice.model.get("name", "")),
+            model=self.deployment.choice.model.name,
             upstream=settings.upstream,
             fallback="" if settings.fallback == "full" else settings.fallback,
             stage=rollout.stage,

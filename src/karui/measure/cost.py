@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from karui.core.errors import InputError
+from karui.core.study.assumptions import HOURS_PER_MONTH
 
 Range = tuple[float, float]
-
-HOURS_PER_MONTH = 730.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +102,6 @@ def machines(peak_per_second: float, throughput_per_second: float) -> int:
 def machine_month(price: MachinePrice, count: int) -> float:
     """Returns what `count` machines cost in a month of 730 hours, running all the time."""
     return price.per_hour * HOURS_PER_MONTH * count
-
-
-def per_thousand_on_machines(price: MachinePrice, count: int, questions_per_month: float) -> float:
-    """Returns the price of 1,000 questions when `count` machines answer `questions_per_month` of them.
-
-    Raises:
-        InputError: There are no questions.
-    """
-    if not questions_per_month > 0:
-        raise InputError(f"There must be questions in a month, not {questions_per_month}.")
-    return machine_month(price, count) / questions_per_month * 1000.0
 
 
 def token_saving(

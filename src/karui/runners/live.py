@@ -21,41 +21,44 @@ from karui.core.watcher import Action, Checkpoint
 
 
 class Observer(Protocol):
-    """Hears a question while it is being solved, and changes nothing. What it raises ends the solving."""
+    """Is called while a question is being solved, and changes nothing. What it raises ends the solving."""
 
-    def thinks(self, leaf: Generation, text: str) -> None:
-        """Hears thinking as it comes, each character once; of what lies behind a cut, nothing."""
+    def on_thinking(self, leaf: Generation, text: str) -> None:
+        """Receives thinking as it comes, each character once; nothing of what lies behind a cut."""
 
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None:
-        """Hears that the watchers are done with a checkpoint, which holds the peek and trial they made."""
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+        """Receives a checkpoint that the watchers are done with; it holds the peek and trial they made."""
 
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
-        """Hears how a generation ended, and how long its prompt was."""
-
-
-class _NullObserver:
-    """Hears nothing."""
-
-    def thinks(self, leaf: Generation, text: str) -> None: ...
-
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None: ...
-
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None: ...
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+        """Receives a generation that has ended, and the length of its prompt in tokens."""
 
 
-_NULL_OBSERVER = _NullObserver()
+class NullObserver:
+    """An observer that ignores everything."""
+
+    def on_thinking(self, leaf: Generation, text: str) -> None:
+        """Ignores it."""
+
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+        """Ignores it."""
+
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+        """Ignores it."""
+
+
+NULL_OBSERVER = NullObserver()
 
 
 class _Run:
     """One leaf on its engine, and what it cost so far."""
 
     def __init__(
-        self, plan: Plan, leaf: Generation, engine: Engine, sample: int, read: Reader, ear: Observer
+        self, plan: Plan, leaf: Generation, engine: Engine, sample: int, read: Reader, observer: Observer
     ) -> None:
         self.leaf, self.sample = leaf, sample
-        self._ear, self._told = ear, 0
+        self._observer, self._told = observer, 0
         self._stream = engine.open(leaf.ask, sample, read)
-        self._stream.hear = self._tell
+        self._stream.on_text = self._tell
         self._suffix_tokens = engine.suffix_tokens
         self._tally = UsageMeter(0, 0, 0)
         self._walk = run_watchers(plan.watchers(leaf.ask))
@@ -88,12 +91,12 @@ class _Run:
                 assert self._here is not None
                 move = self._walk.send(self._here)
                 if move is Action.GO:
-                    self._ear.looks(self.leaf, self._here)
+                    self._observer.on_checkpoint(self.leaf, self._here)
             except StopIteration as end:
                 if end.value is Action.ANSWER:
                     await self._try()
                 assert self._here is not None
-                self._ear.looks(self.leaf, self._here)
+                self._observer.on_checkpoint(self.leaf, self._here)
                 self._halt()
                 if end.value is Action.ANSWER:
                     return self._cut(End.ANSWERED, self._tally.answered())
@@ -107,7 +110,7 @@ class _Run:
     def _tell(self, text: str) -> None:
         if text:
             self._told += len(text)
-            self._ear.thinks(self.leaf, text)
+            self._observer.on_thinking(self.leaf, text)
 
     def stopped(self) -> Trace:
         """Ends the generation from outside; the engine's own count decides what it cost."""
@@ -157,7 +160,7 @@ class _Run:
             signals=self._signals,
             trial=here.trial if here and end is End.ANSWERED else None,
             tally=self._tally,
-            bill=bill,
+            usage=bill,
         )
 
 
@@ -166,7 +169,7 @@ async def solve_live(
     question: Question,
     ask: Request,
     engines: Mapping[str, Engine],
-    ear: Observer = _NULL_OBSERVER,
+    observer: Observer = NULL_OBSERVER,
 ) -> Outcome:
     """Solves one question live.
 
@@ -175,7 +178,7 @@ async def solve_live(
         question: Its verifier reads and judges; nothing of it reaches a technique.
         ask: The bare ask; the plan rewrites it.
         engines: By the names that asks use; "main" at least.
-        ear: Whoever wants to hear it being solved.
+        observer: Whoever wants to hear it being solved.
 
     Returns:
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
@@ -192,7 +195,7 @@ async def solve_live(
     def begin(leaves: list[Generation]) -> None:
         for leaf in leaves:
             name = leaf.ask.model
-            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear)
+            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, observer)
             started[name] += 1
             begun[leaf.id] = now
             tasks[asyncio.ensure_future(run.drive())] = run
@@ -200,7 +203,7 @@ async def solve_live(
     def ended(run: _Run, trace: Trace) -> None:
         leaf = run.leaf
         spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
-        ear.ends(leaf, trace, run.prompt_tokens)
+        observer.on_end(leaf, trace, run.prompt_tokens)
 
     try:
         begin(solve.start())

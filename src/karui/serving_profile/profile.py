@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from karui.core.choice import Choice
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError, StorageError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
+from karui.core.study.choice import Choice
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
 from karui.runners.replay import Replay
@@ -119,9 +119,16 @@ class ServingProfile:
             StorageError: The file cannot be written.
         """
         try:
-            path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+            path.write_text(json.dumps(self._as_dict(), indent=1), encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{path} cannot be written.", why=str(error)) from error
+
+    def _as_dict(self) -> dict[str, Any]:
+        """Returns what the file holds."""
+        fields = asdict(self)
+        for name, settings in self.terms.footings.items():
+            fields["terms"]["footings"][name]["rule"] = settings.rule.as_dict()
+        return fields
 
     @staticmethod
     def load(path: Path) -> "ServingProfile":
@@ -212,7 +219,7 @@ def contract_of(
 
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
-        name: CheckpointSettings(CheckpointPolicy(**f["rule"]), f["suffix"], f.get("thinking", {}))
+        name: CheckpointSettings(CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}))
         for name, f in values["footings"].items()
     }
     return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})

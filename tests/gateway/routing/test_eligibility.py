@@ -36,7 +36,7 @@ def test_dialogues_that_a_plan_can_show():
     body = {"messages": [{"role": r, "content": c} for r, c in turns], "temperature": 0.6, "seed": 3}
     found = plan_request_of(asked(body), Sampling(), "low", any_sampling=False)
     assert (found.prompt.system, found.prompt.user, found.seed) == ("s", "c", 3)
-    assert found.prompt.before == (("user", "a"), ("assistant", "b"))
+    assert found.prompt.history == (("user", "a"), ("assistant", "b"))
     assert found.prompt.messages(apart=False)[0] == {"role": "user", "content": "s\n\na"}
     body["reasoning_effort"] = "low"
     assert not isinstance(plan_request_of(asked(body), Sampling(), "low", any_sampling=False), str)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import openai
 import pytest
 
+from karui.codec.files import encoded
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.gateway.deployment import Deployment
@@ -278,7 +279,7 @@ def test_a_further_model_that_is_not_named():
 
 def test_a_choice_from_its_files(tmp_path):
     made = chosen()
-    (tmp_path / "choice.json").write_text(json.dumps(made.choice.as_dict()))
+    (tmp_path / "choice.json").write_text(json.dumps(encoded(made.choice)))
     with pytest.raises(InputError, match="does not say what to expect"):
         Deployment.load(tmp_path)
     made.expectation.save(tmp_path / "expectation.json")
@@ -288,17 +289,17 @@ def test_a_choice_from_its_files(tmp_path):
     chosen("token-budget:tokens=80").expectation.save(tmp_path / "expectation.json")
     with pytest.raises(InputError, match="belongs to another choice"):
         Deployment.load(tmp_path)
-    values = made.choice.as_dict()
+    values = encoded(made.choice)
     lost = {"questions": 9, "loss": 0.2, "low": 0.1, "high": 0.3, "token_ratio": 0.5, "accuracy": 0.5}
     values["confirmation"] = {**lost, "baseline_accuracy": 0.7, "withdrawn": True}
     (tmp_path / "choice.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match="withdrawn"):
         Deployment.load(tmp_path)
-    (tmp_path / "choice.json").write_text(json.dumps({**made.choice.as_dict(), "spec": []}))
+    (tmp_path / "choice.json").write_text(json.dumps({**encoded(made.choice), "spec": []}))
     with pytest.raises(InputError, match="no plan to serve"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
-    with pytest.raises(InputError, match="is no choice"):
+    with pytest.raises(InputError, match="is not JSON"):
         Deployment.load(tmp_path)
 
 

@@ -103,14 +103,14 @@ class _StreamingObserver:
         self.prompts: dict[int, int] = {}
         self._aloud = aloud
 
-    def thinks(self, leaf: Generation, text: str) -> None:
+    def on_thinking(self, leaf: Generation, text: str) -> None:
         if self._aloud:
             self.texts.put_nowait(text)
 
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
         self.checkpoints[leaf.id].append(checkpoint)
 
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
         self.prompts[leaf.id] = prompt_tokens
 
 

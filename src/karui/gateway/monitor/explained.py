@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from karui import __version__
 from karui.gateway.backends.explain import Explanation
 from karui.gateway.monitor.page import shell
 from karui.gateway.monitor.render import rendered
@@ -13,6 +12,7 @@ from karui.gateway.records.events import Kept
 from karui.html.markup import data
 from karui.i18n.formats import Format
 from karui.i18n.monitor import Words
+from karui.version import __version__
 
 
 def page(id: str, kept: Kept | None, lang: str) -> str:  # noqa: A002 - the record's name for it

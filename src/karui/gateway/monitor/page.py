@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from karui import __version__
 from karui.gateway.monitor import costs, panels, plain, rollout
 from karui.gateway.monitor.health import light
 from karui.gateway.monitor.render import part
@@ -17,6 +16,7 @@ from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
 from karui.html.markup import data
 from karui.html.page import document, static
+from karui.version import __version__
 
 POLL_SECONDS = 2.0
 _SIGNS = {

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from karui import __version__
 from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider

@@ -111,7 +111,7 @@ class Rollout:
         if stage.share > self.stage.share:
             raise InputError(
                 f"Stage {stage} comes after {self.stage}.",
-                remedy="`karui stage advance` goes on, by the rule.",
+                remedy="`karui rollout advance` goes on, by the rule.",
             )
         return self._to(stage, at, Actor.OPERATOR, because, name)
 

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from karui import __version__
 from karui.gateway.openai_api.models import (
     ChatCompletion,
     ChatRequestBody,
@@ -18,6 +17,7 @@ from karui.gateway.openai_api.models import (
     TextCompletion,
     TextRequestBody,
 )
+from karui.version import __version__
 
 _Schema = dict[str, Any]
 

@@ -104,11 +104,27 @@ def listen(host: str, port: int) -> socket.socket:
 def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT; requests under way may finish within the drain time.
 
+    Changes of state are logged to stderr as lines of JSON meanwhile.
+
     Args:
         gateway: What answers.
         taken: Where to listen.
         on_ready: Called when requests are taken.
     """
+    server = _server(gateway, on_ready)
+    handler = log_json_lines()
+    try:
+        server.run(sockets=[taken])
+    finally:
+        logging.getLogger("karui.gateway").removeHandler(handler)
+
+
+async def serve(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serves on the running event loop; cancelled, it stops as well. Logging is left to its process."""
+    await _server(gateway, on_ready).serve(sockets=[taken])
+
+
+def _server(gateway: Gateway, on_ready: Callable[[], None]) -> "_Server":
     config = uvicorn.Config(
         app(gateway),
         log_level="warning",
@@ -117,12 +133,7 @@ def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = l
         timeout_graceful_shutdown=round(gateway.settings.limits.drain_seconds),
         server_header=False,
     )
-    server = _Server(config, on_ready)
-    handler = log_json_lines()
-    try:
-        server.run(sockets=[taken])
-    finally:
-        logging.getLogger("karui.gateway").removeHandler(handler)
+    return _Server(config, on_ready)
 
 
 class _Server(uvicorn.Server):

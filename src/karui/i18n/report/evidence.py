@@ -255,6 +255,20 @@ EVIDENCE: dict[str, tuple[str, str]] = {
     "parameters": ("Parameters", "パラメータ数"),
     "dtype": ("Number format", "数値形式"),
     "throughput": ("Throughput while recording", "記録時の処理速度"),
+    "energy": ("Energy per question", "1問あたりの消費電力量"),
+    "energy_rapl": (
+        "full thinking {joules} J (processor packages, RAPL)",
+        "現状{joules} J（プロセッサ、RAPLカウンター）",
+    ),
+    "energy_nvml": (
+        "full thinking {joules} J (GPU boards, NVML)",
+        "現状{joules} J（GPUボード、NVMLカウンター）",
+    ),
+    "energy_plan": ("the plan {joules} J", "対象プラン{joules} J"),
+    "energy_note": (
+        "estimated from the joules per generated token while recording; everything on the machine counts",
+        "記録時の生成1トークンあたりの電力量からの推定。機器上の他の処理も含む",
+    ),
     "timeouts": ("Answers out of time", "判定の時間切れ"),
     "timeouts_value": (
         "{count} could not be read or compared within the time limit and count as wrong",
@@ -281,21 +295,21 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "Made by karui {version}. This page fetches nothing from the network.",
         "karui {version} で作成。このページは外部との通信を行いません。",
     ),
-    # Sentences that choose and the examples write in English; `karui.report.phrases` finds them
-    "reason_sure": (
+    # Reasons and actions, by the values of their enums
+    "reason_confidently_wrong": (
         "{wrong} with confidence {points} more often than full thinking",
         "自信をもった{wrong}が現状より{points}多い",
     ),
-    "reason_sure_group": (
+    "reason_confidently_wrong_group": (
         "{wrong} with confidence more often than full thinking",
         "自信をもった{wrong}が現状より多い",
     ),
-    "reason_saves_more": (
+    "reason_certified_saves_more": (
         "a certified plan saves more",
         "保証されたプランの中に、より削減できるものがある",
     ),
-    "reason_not_passed": ("its test did not pass", "検定に合格しなかった"),
-    "reason_exceeds": ("its loss exceeds the margin", "低下が許容範囲を超えた"),
+    "reason_test_not_passed": ("its test did not pass", "検定に合格しなかった"),
+    "reason_loss_exceeds_margin": ("its loss exceeds the margin", "低下が許容範囲を超えた"),
     "reason_not_tested": (
         "not tested: testing stops at the first failure",
         "未検定（最初の不合格で検定を終了するため）",
@@ -306,10 +320,14 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "another plan in the order of testing promises more",
         "検定対象のプランの方が有望",
     ),
-    "move": ("trace {n}: {end} after {tokens} thinking tokens", "生成{n}：思考{tokens}トークンで{end}"),
-    "finished by itself": ("finished by itself", "自然に終了"),
-    "cut by the token limit": ("cut by the token limit", "上限で打ち切り"),
-    "answered": ("answered", "解答"),
-    "dropped": ("dropped", "破棄"),
-    "stopped": ("stopped", "停止"),
+    "action": ("trace {n}: {end} after {tokens} thinking tokens", "生成{n}：思考{tokens}トークンで{end}"),
+    "action_of": (
+        "trace {n} of {model}: {end} after {tokens} thinking tokens",
+        "{model}の生成{n}：思考{tokens}トークンで{end}",
+    ),
+    "action_finished": ("finished by itself", "自然に終了"),
+    "action_truncated": ("cut by the token limit", "上限で打ち切り"),
+    "action_answered": ("answered", "解答"),
+    "action_dropped": ("dropped", "破棄"),
+    "action_stopped": ("stopped", "停止"),
 }

@@ -1,0 +1,97 @@
+"""What bench/autotts.py compares with, and where it finds its recordings.
+
+Published figures are those of 2605.08083 (repository zhengkid/AutoTTS, commit 3cd98d1), its table of results:
+accuracy in points and thousand tokens a question, 64 branches drawn from the 128; "held-out" is the paper's mean
+over AIME 2025 and HMMT 2025.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+SIZES = ("0.6B", "1.7B", "4B", "8B")
+SEARCH, HELD_OUT = "aime24", ("aime25", "hmmt25")
+TITLES = {"aime24": "AIME24", "aime25": "AIME25", "hmmt25": "HMMT25", "held-out": "held-out mean"}
+SC, ASC, PROBE, HALF, FULL = "SC@64", "ASC", "Parallel-Probe", "AutoTTS β=.5", "AutoTTS β=1"
+
+_SETS = ("aime24", "aime25", "hmmt25", "held-out")
+_TABLE = {
+    "0.6B": {
+        SC: ((21.4, 1009), (28.9, 891), (18.1, 938), (23.2, 914)),
+        ASC: ((21.4, 806), (28.9, 654), (18.1, 581), (23.2, 617)),
+        PROBE: ((21.8, 774), (29.7, 698), (18.5, 735), (24.1, 716)),
+        HALF: ((19.2, 284), (28.6, 250), (14.9, 258), (21.8, 254)),
+        FULL: ((20.9, 542), (31.1, 475), (18.0, 487), (24.6, 481)),
+    },
+    "1.7B": {
+        SC: ((72.5, 1026), (44.4, 1054), (24.2, 1133), (34.3, 1094)),
+        ASC: ((72.3, 483), (44.4, 601), (24.2, 586), (34.3, 594)),
+        PROBE: ((68.1, 749), (44.7, 776), (22.6, 860), (33.7, 818)),
+        HALF: ((68.5, 276), (46.7, 328), (30.5, 359), (38.6, 344)),
+        FULL: ((70.4, 499), (49.0, 613), (32.1, 680), (40.6, 646)),
+    },
+    "4B": {
+        SC: ((80.0, 887), (76.6, 1088), (43.6, 1168), (60.1, 1128)),
+        ASC: ((80.1, 176), (76.4, 277), (44.0, 389), (60.2, 333)),
+        PROBE: ((79.7, 689), (76.1, 806), (44.7, 872), (60.4, 839)),
+        HALF: ((82.0, 237), (73.8, 332), (45.7, 365), (59.8, 349)),
+        FULL: ((83.5, 425), (74.4, 610), (46.5, 687), (60.5, 649)),
+    },
+    "8B": {
+        SC: ((80.4, 911), (76.7, 1124), (48.9, 1267), (62.8, 1196)),
+        ASC: ((80.4, 226), (76.7, 406), (48.8, 565), (62.8, 486)),
+        PROBE: ((81.5, 731), (76.9, 847), (47.1, 897), (62.0, 872)),
+        HALF: ((84.3, 255), (74.1, 361), (48.1, 397), (61.1, 379)),
+        FULL: ((85.8, 467), (75.8, 672), (49.5, 749), (62.7, 711)),
+    },
+}
+
+
+def published(size: str, method: str, name: str) -> tuple[float, float]:
+    """Returns accuracy in points and thousand tokens of a method on a set ("held-out" for the mean)."""
+    return _TABLE[size][method][_SETS.index(name)]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The recording of one size on one set."""
+
+    size: str
+    name: str
+    path: Path
+    digest: str
+
+
+class Clash(Exception):
+    """Two files of the same size and set differ."""
+
+
+def find(folders: Iterable[Path]) -> dict[tuple[str, str], Store]:
+    """Returns every recording under the folders, by size and set.
+
+    Size and set are read from the path below the folder given, in whatever order: `Qwen3-4B/aime24.json`,
+    `hmmt25/Qwen3-0.6B.json`. A path without a size is of the SCOUT layout, which is of 8B.
+
+    Raises:
+        Clash: Two files claim to be the same and are not.
+    """
+    found: dict[tuple[str, str], Store] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.json")):
+            words = path.relative_to(folder.parent).as_posix().lower()
+            name = re.search(r"(aime|hmmt)[^a-z0-9]*(?:20)?(2[45])", words)
+            if name is None or name[1] + name[2] not in _SETS:
+                continue
+            size = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)b(?![a-z])", words)
+            key = (f"{size[1]}B" if size else "8B", name[1] + name[2])
+            if key[0] not in SIZES:
+                continue
+            store = Store(*key, path, sha256(path.read_bytes()).hexdigest())
+            other = found.setdefault(key, store)
+            if other.digest != store.digest:
+                raise Clash(
+                    f"{other.path} and {store.path} both claim to be {key[1]} of {key[0]}, and differ."
+                )
+    return found

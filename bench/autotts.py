@@ -1,0 +1,277 @@
+"""AutoTTS's contest: a controller that an agent discovered by replay, against a rule fixed here.
+
+    python bench/autotts.py --data DIR [DIR …] [--quick] [--out bench/results/autotts.json]
+
+DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`; either
+order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083, repository
+zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui. Whatever is there is scored.
+
+1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the 100
+   shuffles of its seeds).
+2. One rule chooses two plans a size by AIME24 alone, and every other set is scored with them under karui's
+   conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most, over 100
+   permutations. The rule, the same for all sizes:
+   * `length-vote` after `token-cap`, its threshold 0.9 falling by 0.45;
+   * the cap is the 95% quantile of the lengths of right traces, the votes' scale is their mean;
+   * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it solves fewer
+     than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against β = 1.
+3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
+"""
+
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from _autotts_data import (
+    ASC,
+    FULL,
+    HALF,
+    HELD_OUT,
+    PROBE,
+    SC,
+    SEARCH,
+    SIZES,
+    TITLES,
+    Clash,
+    Store,
+    find,
+    published,
+)
+from _figures import ROOT, Figures, arguments, percent
+
+from karui import catalog
+from karui.core.outcome import Outcomes
+from karui.core.plan import Plan
+from karui.core.recording import Recording
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
+from karui.recording.scout import import_scout
+from karui.runners.replay import Replay
+
+RIVALS = {HALF: 0.145, FULL: 0.18}
+"""By rival, the share of SC@64's tokens that the plan against it may take on the hardest questions."""
+ALLOWED = {HALF: 0.60, FULL: 0.40}
+"""By rival, the share of its tokens at which its held-out mean has to be reached."""
+ALL_SIZES = 0.20
+STEP = 25_000
+SELF = Plan((catalog.parse("self-consistency:k=64").techniques[0],))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A size on a set: self-consistency and the plan against each rival, question by question."""
+
+    reference: Outcomes
+    plans: Mapping[str, Outcomes]
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    shared = ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, nargs="+", default=[shared / "autotts", shared / "scout"])
+    options = parser.parse_args()
+    try:
+        stores = find(options.data)
+    except Clash as clash:
+        print(clash)
+        return 2
+    if not any(name == SEARCH for _, name in stores):
+        print(
+            f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data (see the head)."
+        )
+        return 2
+
+    figures = Figures("autotts", options)
+    for store in stores.values():
+        figures.note(f"{store.size} {TITLES[store.name]} sha256 {store.digest}")
+    if not options.quick:
+        for size in SIZES:
+            if (size, SEARCH) in stores:
+                reproduce(figures, stores[size, SEARCH])
+    runs = 2 if options.quick else 100
+    scored: dict[tuple[str, str], Scored] = {}
+    for size in SIZES:
+        if (size, SEARCH) not in stores:
+            figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
+            continue
+        recording = read(stores[size, SEARCH])
+        plans = chosen(figures, size, recording, quick=options.quick)
+        scored[size, SEARCH] = score(recording, plans, runs)
+        for name in HELD_OUT:
+            if (size, name) in stores:
+                scored[size, name] = score(read(stores[size, name]), plans, runs)
+    rows = [row for size in SIZES for row in table(size, scored)]
+    for row in rows:
+        figures.note(row)
+    claim(figures, scored)
+    figures.extra = {
+        "data": {f"{s.size} {s.name}": s.digest for s in stores.values()},
+        "command": f"python bench/autotts.py --out {options.out}",
+        "runs": runs,
+        "questions": {f"{size} {name}": questions(s) for (size, name), s in scored.items()},
+        "table": rows,
+    }
+    return figures.close()
+
+
+def read(store: Store) -> Recording:
+    """Returns a store under karui's conventions."""
+    return next(iter(import_scout(store.path, model=f"Qwen3-{store.size}").values()))
+
+
+def reproduce(figures: Figures, store: Store) -> None:
+    """The published controller on the search set, on its own shuffles and with its conventions."""
+    found = import_scout(store.path, model=f"Qwen3-{store.size}", trial_tokens=0, unread_votes=True)
+    recording = next(iter(found.values()))
+    replay = Replay({"main": recording})
+    for rival, beta in ((HALF, 0.5), (FULL, 1.0)):
+        plan = catalog.parse(f"confidence-momentum:beta={beta}")
+        right = tokens = 0
+        for seed in range(100):
+            order = list(range(recording.manifest.samples))
+            random.Random(seed).shuffle(order)  # the same order for every question, as there
+            for question in recording.questions:
+                outcome = replay.play(plan, {"main": question}, {"main": order}, keep_traces=False)
+                right += outcome.correct
+                tokens += outcome.tokens
+        runs = 100 * len(recording.questions)
+        points, thousands = published(store.size, rival, SEARCH)
+        figures.near(f"{store.size} AIME24: {rival}, accuracy", 100 * right / runs, points, 1.0, "points")
+        figures.near(
+            f"{store.size} AIME24: {rival}, tokens", tokens / runs / 1000, thousands, 0.04 * thousands, "k"
+        )
+
+
+def chosen(figures: Figures, size: str, recording: Recording, *, quick: bool) -> dict[str, Plan]:
+    """Returns the plan against each rival, by the rule of the head; AIME24 is all it sees."""
+    right = [t.thinking_tokens for q in recording.questions for t in q.traces if q.correct(t.answer)]
+    cap, scale = round(float(np.quantile(right, 0.95))), round(float(np.mean(right)))
+    replay = Replay({"main": recording}, runs=2 if quick else 20, seed=1)
+    reference = replay.outcomes(SELF)
+    hard = hardest(reference)
+    allowed = reference.tokens[hard].mean()
+
+    def plan(budget: int) -> Plan:
+        return catalog.parse(
+            f"length-vote:budget={budget},scale={scale},threshold=0.9,fall=0.45,k=64 + token-cap:tokens={cap}"
+        )
+
+    plans = {}
+    for rival, share in RIVALS.items():
+        low, high = 1, 5_000_000 // STEP  # in steps: the largest budget that keeps to the share
+        while low < high:
+            middle = (low + high + 1) // 2
+            spent = replay.outcomes(plan(middle * STEP)).tokens[hard].mean()
+            low, high = (middle, high) if spent <= share * allowed else (low, middle - 1)
+        plans[rival] = plan(low * STEP)
+        figures.note(
+            f"{size}, against {rival}: {plans[rival].label} (by {len(hard)} hard questions of AIME24)"
+        )
+    return plans
+
+
+def hardest(reference: Outcomes) -> np.ndarray:
+    """Returns the most questions, hardest first, of which self-consistency solves no more than half."""
+    accuracy = reference.accuracy
+    order = np.lexsort((-reference.tokens, np.round(accuracy, 3)))
+    solved = np.cumsum(accuracy[order]) / np.arange(1, len(order) + 1)
+    return order[: max(1, int(np.flatnonzero(solved <= 0.5).max(initial=0)) + 1)]
+
+
+def score(recording: Recording, plans: Mapping[str, Plan], runs: int) -> Scored:
+    """Returns what the plans come to on a set."""
+    replay = Replay({"main": recording}, runs=runs)
+    return Scored(replay.outcomes(SELF), {rival: replay.outcomes(plan) for rival, plan in plans.items()})
+
+
+def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
+    """Returns a size's part of the table, published figures beside replayed ones."""
+    rows = []
+    for name in (SEARCH, *HELD_OUT):
+        if (size, name) not in scored:
+            continue
+        here = scored[size, name]
+        part = "search" if name == SEARCH else "held-out"
+        rows.append(
+            f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens a question, ratio to SC@64"
+        )
+        whole = published(size, SC, name)[1]
+        for method in (SC, ASC, PROBE, HALF, FULL):
+            points, thousands = published(size, method, name)
+            rows.append(
+                f"  {method:<28} {points:5.1f} {'':<14} {thousands:6.0f}k {thousands / whole:6.3f}  published"
+            )
+        rows.append(_row("SC@64", here.reference, here.reference))
+        rows += [
+            _row(f"karui against {rival.removeprefix('AutoTTS ')}", o, here.reference)
+            for rival, o in here.plans.items()
+        ]
+    return rows
+
+
+def _row(name: str, outcomes: Outcomes, reference: Outcomes) -> str:
+    found = percent(mean_interval(outcomes.accuracy))
+    ratio = ratio_interval(outcomes.tokens, reference.tokens)
+    gain = percent(paired_difference(reference.accuracy, outcomes.accuracy))
+    text = (
+        f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] "
+        f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]  replayed"
+    )
+    return (
+        text
+        if outcomes is reference
+        else f"{text}, {gain.value:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}] to SC@64"
+    )
+
+
+def claim(figures: Figures, scored: Mapping[tuple[str, str], Scored]) -> None:
+    """Held-out means against the published ones, where they can be claimed."""
+    whole = [size for size in SIZES if all((size, name) in scored for name in (SEARCH, *HELD_OUT))]
+    for size in SIZES:
+        absent = [TITLES[name] for name in (SEARCH, *HELD_OUT) if (size, name) not in scored]
+        if absent:
+            figures.note(f"{size}: {' and '.join(absent)} not there, so no held-out mean is claimed.")
+            continue
+        for rival, allowed in ALLOWED.items():
+            accuracy = [scored[size, name].plans[rival].accuracy for name in HELD_OUT]
+            tokens = np.mean([scored[size, name].plans[rival].tokens.mean() for name in HELD_OUT]) / 1000
+            points, thousands = published(size, rival, "held-out")
+            figures.shown(
+                f"{size} held-out, against {rival}",
+                percent(mean_interval(np.concatenate(accuracy))),
+                "points",
+            )
+            mean = 100 * float(np.mean([a.mean() for a in accuracy]))
+            figures.at_least(f"{size} held-out, against {rival}: accuracy", mean, points, "points")
+            figures.at_most(
+                f"{size} held-out, against {rival}: tokens", tokens / thousands, allowed, "× its tokens", 3
+            )
+    if len(whole) < len(SIZES):
+        figures.note(
+            f"Nothing is claimed over all sizes: {len(whole)} of {len(SIZES)} have both held-out sets."
+        )
+        return
+    here = [scored[size, name] for size in SIZES for name in HELD_OUT]
+    accuracy = 100 * np.mean([s.plans[FULL].accuracy.mean() for s in here])
+    reference = 100 * np.mean([s.reference.accuracy.mean() for s in here])
+    ratio = np.sum([s.plans[FULL].tokens.mean() for s in here]) / np.sum(
+        [s.reference.tokens.mean() for s in here]
+    )
+    figures.at_least(
+        "all sizes held-out: accuracy, against SC@64's", accuracy, round(float(reference), 2), "points", 2
+    )
+    figures.at_most("all sizes held-out: tokens", ratio, ALL_SIZES, "× SC@64's", 3)
+
+
+def questions(scored: Scored) -> dict[str, list[list[float]]]:
+    """Returns accuracy and tokens of every question, for whoever wants other intervals."""
+    return {
+        name: [[round(float(a), 3), round(float(t))] for a, t in zip(o.accuracy, o.tokens, strict=True)]
+        for name, o in ((SC, scored.reference), *scored.plans.items())
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
