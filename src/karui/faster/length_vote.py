@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import exp
 from typing import ClassVar
 
-from karui.core.flow_tree import Flow
-from karui.core.request import Gather, Reply, Request
+from karui.core.flow.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.core.trace import Reply
 from karui.faster._votes import single
 
 
