@@ -45,7 +45,12 @@ class LengthVote(Technique):
         help="Tokens over which the threshold falls; none is started after them.",
     )
     scale: int = knob(
-        2048, low=0.35, high=1.4, log=True, per_length=True, help="Tokens that make a vote weigh e times less."
+        2048,
+        low=0.35,
+        high=1.4,
+        log=True,
+        per_length=True,
+        help="Tokens that make a vote weigh e times less.",
     )
     threshold: float = knob(0.9, help="Probability of staying ahead at which to stop, at first.")
     fall: float = knob(0.45, help="What the threshold has lost when the budget is spent.")
@@ -55,7 +60,9 @@ class LengthVote(Technique):
     def __post_init__(self) -> None:
         require(self.budget >= 1 and self.scale >= 1, self, "budget and scale must be at least 1")
         require(self.k >= 1 and self.batch >= 1, self, "k and batch must be at least 1")
-        require(0 < self.threshold <= 1 and self.fall >= 0, self, "threshold lies in (0, 1], fall is not negative")
+        require(
+            0 < self.threshold <= 1 and self.fall >= 0, self, "threshold lies in (0, 1], fall is not negative"
+        )
 
     @property
     def traces(self) -> int:
@@ -68,7 +75,7 @@ class LengthVote(Technique):
             more = yield Gather((ask,) * min(self.batch, self.k - len(replies)))
             assert isinstance(more, list)
             replies += more
-            spent += sum(single(reply).bill.generated for reply in more)
+            spent += sum(single(reply).usage.generated for reply in more)
             reply, ahead = self.standing(replies)
             if ahead > self.threshold - self.fall * spent / self.budget:
                 break
