@@ -1,7 +1,7 @@
 """The walks of docs/architecture.md: the pictures follow the tables, and the tables what the code does.
 
-A module counts where one of its functions takes the request as an argument or returns it; a package, where one
-of its functions takes or returns the question, or what became of it.
+A module counts where one of its functions takes the request as an argument or returns it; a package, where
+one of its functions takes or returns the question, or what became of it.
 """
 
 import json
