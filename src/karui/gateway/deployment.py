@@ -119,7 +119,7 @@ def _check(plan: Plan, engines: Mapping[str, Engine]) -> None:
     for name in plan.models:
         if name not in engines:
             raise PlanError(
-                f"{plan.label} asks a further model, {name!r}, of which there is no engine.",
+                f"{plan.label} asks a further model, {name!r}, which has no engine.",
                 remedy=f"Name its server or folder: --aux-model {name}=…",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)

@@ -273,7 +273,7 @@ def test_a_further_model_that_is_not_named():
     with serving() as fake:
         choice = chosen("cascade:model=small", beside=("small",))
         engines = connect(settings(fake), choice)
-        with pytest.raises(PlanError, match="'small', of which there is no engine"):
+        with pytest.raises(PlanError, match="'small', which has no engine"):
             check(settings(fake), choice, engines)
 
 
