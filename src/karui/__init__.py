@@ -6,7 +6,7 @@
     study.best  # a plan, or None where full thinking stays
     study.report("report.html")
 
-Every verb has a twin for event loops whose name ends in `_async`. See docs/reference/python.md.
+Every verb has a twin for event loops whose name ends in `_async`. See docs/api.md.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""docs/reference/python.md names all that `import karui` offers, and its examples call what is there."""
+"""docs/api.md names all that `import karui` offers, and its examples call what is there."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from karui.study.config.verbs import MakeOptions
 from karui.study.result import Study
 
 ROOT = Path(karui.__file__).parents[2]
-PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 DOCSTRING = (karui.__doc__ or "").partition("\n\n")[2].partition("\n\nEvery")[0]
 OPTIONS = {
