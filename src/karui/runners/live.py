@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from karui.core.outcome import Outcome, ResourceUse, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.request import Request
-from karui.core.trace import NO_SIGNALS, End, Trace
+from karui.core.trace import NO_SIGNALS, End, Reply, Trace
 from karui.core.usage import TokenUsage, UsageMeter
 from karui.core.watcher import Action, Checkpoint
 
@@ -184,66 +184,110 @@ async def solve_live(
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
     """
     began = perf_counter()
-    solve = FlowTree(plan.flows, plan.rewrite(ask))
-    started: Counter[str] = Counter()
-    tasks: dict[asyncio.Task[Trace], _Run] = {}
-    spans: dict[int, Span] = {}
+    tree = FlowTree(plan.flows, plan.rewrite(ask))
+    running = _Running(plan, question, engines, observer)
     failure: EngineError | None = None
-    now = 0  # token-time, moved on by finishing leaves
-    begun: dict[int, int] = {}
-
-    def begin(leaves: list[Generation]) -> None:
-        for leaf in leaves:
-            name = leaf.ask.model
-            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, observer)
-            started[name] += 1
-            begun[leaf.id] = now
-            tasks[asyncio.ensure_future(run.drive())] = run
-
-    def ended(run: _Run, trace: Trace) -> None:
-        leaf = run.leaf
-        spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
-        observer.on_end(leaf, trace, run.prompt_tokens)
-
     try:
-        begin(solve.start())
-        while solve.reply is None:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
-            trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
-            run = tasks.pop(finished)
-            leaf = run.leaf
-            now = max(now, begun[leaf.id] + trace.time)
-            ended(run, trace)
-            starts, stops = solve.finish(leaf.id, trace.reply)
-            for task in [t for t, other in tasks.items() if other.leaf in stops]:
-                run = tasks.pop(task)
-                task.cancel()
-                ended(run, run.stopped())
-            begin(starts)
+        running.begin(tree.start())
+        while tree.reply is None:
+            leaf, trace = await running.next()
+            starts, stops = tree.finish(leaf.id, trace.reply)
+            running.stop(stops)
+            running.begin(starts)
     except EngineError as error:
         failure = error
     finally:
-        for task, run in tasks.items():
-            task.cancel()
-            ended(run, run.stopped())
-
+        running.stop_all()
     seconds = perf_counter() - began
-    reply = solve.reply
+    reply = tree.reply
     answer = reply.answer if reply else None
-    alone = reply.trace if reply else None
-    by_start = [span for _, span in sorted(spans.items())]
-    bills, held, busy = ResourceUse.of(by_start)
     right = False
     if answer is not None and question.reference:  # without one there is nothing to be right about
         right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
+    return _outcome(question, reply, running, correct=right, seconds=seconds, failure=failure)
+
+
+class _Running:
+    """The generations of one question that are under way, and the spans of those that have ended.
+
+    Attributes:
+        now: Token-time, moved on by generations that finish.
+        spans: By the generation's id.
+    """
+
+    def __init__(
+        self, plan: Plan, question: Question, engines: Mapping[str, Engine], observer: Observer
+    ) -> None:
+        self.now = 0
+        self.spans: dict[int, Span] = {}
+        self._plan, self._engines, self._observer = plan, engines, observer
+        self._read = question.verifier.read
+        self._started: Counter[str] = Counter()
+        self._begun: dict[int, int] = {}
+        self._tasks: dict[asyncio.Task[Trace], _Run] = {}
+
+    def begin(self, leaves: list[Generation]) -> None:
+        """Starts generations, each with the next trace number of its model."""
+        for leaf in leaves:
+            name = leaf.ask.model
+            run = _Run(self._plan, leaf, self._engines[name], self._started[name], self._read, self._observer)
+            self._started[name] += 1
+            self._begun[leaf.id] = self.now
+            self._tasks[asyncio.ensure_future(run.drive())] = run
+
+    async def next(self) -> tuple[Generation, Trace]:
+        """Waits for a generation to finish: of several that have, the one that was begun first.
+
+        Raises:
+            EngineError: It failed. It stays among those under way, so that what it generated is billed.
+        """
+        tasks = self._tasks
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
+        trace = finished.result()
+        run = tasks.pop(finished)
+        self.now = max(self.now, self._begun[run.leaf.id] + trace.time)
+        self._ended(run, trace)
+        return run.leaf, trace
+
+    def stop(self, leaves: Collection[Generation]) -> None:
+        """Ends generations that are no longer needed."""
+        for task in [t for t, run in self._tasks.items() if run.leaf in leaves]:
+            run = self._tasks.pop(task)
+            task.cancel()
+            self._ended(run, run.stopped())
+
+    def stop_all(self) -> None:
+        """Ends whatever is still under way."""
+        for task, run in self._tasks.items():
+            task.cancel()
+            self._ended(run, run.stopped())
+
+    def _ended(self, run: _Run, trace: Trace) -> None:
+        leaf = run.leaf
+        self.spans[leaf.id] = Span(leaf.ask.model, self._begun[leaf.id], trace)
+        self._observer.on_end(leaf, trace, run.prompt_tokens)
+
+
+def _outcome(
+    question: Question,
+    reply: Reply | None,
+    running: _Running,
+    *,
+    correct: bool,
+    seconds: float,
+    failure: EngineError | None,
+) -> Outcome:
+    alone = reply.trace if reply else None
+    by_start = [span for _, span in sorted(running.spans.items())]
+    bills, held, busy = ResourceUse.of(by_start)
     return Outcome(
         question=question.id,
-        answer=answer,
-        correct=right,
+        answer=reply.answer if reply else None,
+        correct=correct,
         confidence=reply.confidence if reply else None,
         bills=bills,
-        time=now,
+        time=running.now,
         held=held,
         busy=busy,
         started=len(by_start),
