@@ -91,5 +91,7 @@ def find(folders: Iterable[Path]) -> dict[tuple[str, str], Store]:
             store = Store(*key, path, sha256(path.read_bytes()).hexdigest())
             other = found.setdefault(key, store)
             if other.digest != store.digest:
-                raise Clash(f"{other.path} and {store.path} both claim to be {key[1]} of {key[0]}, and differ.")
+                raise Clash(
+                    f"{other.path} and {store.path} both claim to be {key[1]} of {key[0]}, and differ."
+                )
     return found

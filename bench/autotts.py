@@ -78,7 +78,9 @@ def main() -> int:
         print(clash)
         return 2
     if not any(name == SEARCH for _, name in stores):
-        print(f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data (see the head).")
+        print(
+            f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data (see the head)."
+        )
         return 2
 
     figures = Figures("autotts", options)
@@ -100,6 +102,7 @@ def main() -> int:
         for name in HELD_OUT:
             if (size, name) in stores:
                 scored[size, name] = score(read(stores[size, name]), plans, runs)
+        show(figures, size, scored)
     rows = [row for size in SIZES for row in table(size, scored)]
     for row in rows:
         figures.note(row)
@@ -125,7 +128,7 @@ def reproduce(figures: Figures, store: Store) -> None:
     recording = next(iter(found.values()))
     replay = Replay({"main": recording})
     for rival, beta in ((HALF, 0.5), (FULL, 1.0)):
-        plan = catalog.parse(f"confidence-momentum:beta={beta}")
+        plan = catalog.parse(f"confidence-momentum:beta={beta},k=64,every=500")
         right = tokens = 0
         for seed in range(100):
             order = list(range(recording.manifest.samples))
@@ -137,7 +140,9 @@ def reproduce(figures: Figures, store: Store) -> None:
         runs = 100 * len(recording.questions)
         points, thousands = published(store.size, rival, SEARCH)
         figures.near(f"{store.size} AIME24: {rival}, accuracy", 100 * right / runs, points, 1.0, "points")
-        figures.near(f"{store.size} AIME24: {rival}, tokens", tokens / runs / 1000, thousands, 0.04 * thousands, "k")
+        figures.near(
+            f"{store.size} AIME24: {rival}, tokens", tokens / runs / 1000, thousands, 0.04 * thousands, "k"
+        )
 
 
 def chosen(figures: Figures, size: str, recording: Recording, *, quick: bool) -> dict[str, Plan]:
@@ -162,7 +167,9 @@ def chosen(figures: Figures, size: str, recording: Recording, *, quick: bool) ->
             spent = replay.outcomes(plan(middle * STEP)).tokens[hard].mean()
             low, high = (middle, high) if spent <= share * allowed else (low, middle - 1)
         plans[rival] = plan(low * STEP)
-        figures.note(f"{size}, against {rival}: {plans[rival].label} (by {len(hard)} hard questions of AIME24)")
+        figures.note(
+            f"{size}, against {rival}: {plans[rival].label} (by {len(hard)} hard questions of AIME24)"
+        )
     return plans
 
 
@@ -180,6 +187,24 @@ def score(recording: Recording, plans: Mapping[str, Plan], runs: int) -> Scored:
     return Scored(replay.outcomes(SELF), {rival: replay.outcomes(plan) for rival, plan in plans.items()})
 
 
+def show(figures: Figures, size: str, scored: Mapping[tuple[str, str], Scored]) -> None:
+    """Every set of a size as figures, for the file of results."""
+    for name in (SEARCH, *HELD_OUT):
+        if (size, name) not in scored:
+            continue
+        here = scored[size, name]
+        for method, outcomes in ((SC, here.reference), *here.plans.items()):
+            title = f"{size} {TITLES[name]}: {'' if method == SC else 'against '}{method}"
+            figures.shown(f"{title}, accuracy", percent(mean_interval(outcomes.accuracy)), "points")
+            figures.shown(f"{title}, tokens", outcomes.tokens.mean() / 1000, "k", 0)
+            if method != SC:
+                gain = percent(paired_difference(here.reference.accuracy, outcomes.accuracy))
+                figures.shown(f"{title}, gain over SC@64", gain, "points")
+                figures.shown(
+                    f"{title}, share of SC@64", ratio_interval(outcomes.tokens, here.reference.tokens), "×", 3
+                )
+
+
 def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
     """Returns a size's part of the table, published figures beside replayed ones."""
     rows = []
@@ -188,13 +213,20 @@ def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
             continue
         here = scored[size, name]
         part = "search" if name == SEARCH else "held-out"
-        rows.append(f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens a question, ratio to SC@64")
+        rows.append(
+            f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens a question, ratio to SC@64"
+        )
         whole = published(size, SC, name)[1]
         for method in (SC, ASC, PROBE, HALF, FULL):
             points, thousands = published(size, method, name)
-            rows.append(f"  {method:<28} {points:5.1f} {'':<14} {thousands:6.0f}k {thousands / whole:6.3f}  published")
+            rows.append(
+                f"  {method:<28} {points:5.1f} {'':<14} {thousands:6.0f}k {thousands / whole:6.3f}  published"
+            )
         rows.append(_row("SC@64", here.reference, here.reference))
-        rows += [_row(f"karui against {rival.removeprefix('AutoTTS ')}", o, here.reference) for rival, o in here.plans.items()]
+        rows += [
+            _row(f"karui against {rival.removeprefix('AutoTTS ')}", o, here.reference)
+            for rival, o in here.plans.items()
+        ]
     return rows
 
 
@@ -206,7 +238,11 @@ def _row(name: str, outcomes: Outcomes, reference: Outcomes) -> str:
         f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] "
         f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]  replayed"
     )
-    return text if outcomes is reference else f"{text}, {gain.value:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}] to SC@64"
+    return (
+        text
+        if outcomes is reference
+        else f"{text}, {gain.value:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}] to SC@64"
+    )
 
 
 def claim(figures: Figures, scored: Mapping[tuple[str, str], Scored]) -> None:
@@ -221,18 +257,30 @@ def claim(figures: Figures, scored: Mapping[tuple[str, str], Scored]) -> None:
             accuracy = [scored[size, name].plans[rival].accuracy for name in HELD_OUT]
             tokens = np.mean([scored[size, name].plans[rival].tokens.mean() for name in HELD_OUT]) / 1000
             points, thousands = published(size, rival, "held-out")
-            figures.shown(f"{size} held-out, against {rival}", percent(mean_interval(np.concatenate(accuracy))), "points")
+            figures.shown(
+                f"{size} held-out, against {rival}",
+                percent(mean_interval(np.concatenate(accuracy))),
+                "points",
+            )
             mean = 100 * float(np.mean([a.mean() for a in accuracy]))
             figures.at_least(f"{size} held-out, against {rival}: accuracy", mean, points, "points")
-            figures.at_most(f"{size} held-out, against {rival}: tokens", tokens / thousands, allowed, "× its tokens", 3)
+            figures.at_most(
+                f"{size} held-out, against {rival}: tokens", tokens / thousands, allowed, "× its tokens", 3
+            )
     if len(whole) < len(SIZES):
-        figures.note(f"Nothing is claimed over all sizes: {len(whole)} of {len(SIZES)} have both held-out sets.")
+        figures.note(
+            f"Nothing is claimed over all sizes: {len(whole)} of {len(SIZES)} have both held-out sets."
+        )
         return
     here = [scored[size, name] for size in SIZES for name in HELD_OUT]
     accuracy = 100 * np.mean([s.plans[FULL].accuracy.mean() for s in here])
     reference = 100 * np.mean([s.reference.accuracy.mean() for s in here])
-    ratio = np.sum([s.plans[FULL].tokens.mean() for s in here]) / np.sum([s.reference.tokens.mean() for s in here])
-    figures.at_least("all sizes held-out: accuracy, against SC@64's", accuracy, round(float(reference), 2), "points", 2)
+    ratio = np.sum([s.plans[FULL].tokens.mean() for s in here]) / np.sum(
+        [s.reference.tokens.mean() for s in here]
+    )
+    figures.at_least(
+        "all sizes held-out: accuracy, against SC@64's", accuracy, round(float(reference), 2), "points", 2
+    )
     figures.at_most("all sizes held-out: tokens", ratio, ALL_SIZES, "× SC@64's", 3)
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from math import exp
 from typing import ClassVar
 
-from karui.core.flow_tree import Flow
-from karui.core.request import Gather, Reply, Request
+from karui.core.flow.flow_tree import Flow
+from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
-from karui.faster._votes import single
+from karui.core.trace import Reply
+from karui.faster._votes import leads, single
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class LengthVote(Technique):
         help="Tokens over which the threshold falls; none is started after them.",
     )
     scale: int = knob(
-        2048, low=0.35, high=1.4, log=True, per_length=True, help="Tokens that make a vote weigh e times less."
+        2048,
+        low=0.35,
+        high=1.4,
+        log=True,
+        per_length=True,
+        help="Tokens that make a vote weigh e times less.",
     )
     threshold: float = knob(0.9, help="Probability of staying ahead at which to stop, at first.")
     fall: float = knob(0.45, help="What the threshold has lost when the budget is spent.")
@@ -54,7 +60,9 @@ class LengthVote(Technique):
     def __post_init__(self) -> None:
         require(self.budget >= 1 and self.scale >= 1, self, "budget and scale must be at least 1")
         require(self.k >= 1 and self.batch >= 1, self, "k and batch must be at least 1")
-        require(0 < self.threshold <= 1 and self.fall >= 0, self, "threshold lies in (0, 1], fall is not negative")
+        require(
+            0 < self.threshold <= 1 and self.fall >= 0, self, "threshold lies in (0, 1], fall is not negative"
+        )
 
     @property
     def traces(self) -> int:
@@ -89,17 +97,10 @@ class LengthVote(Technique):
         leader = max(sums, key=sums.__getitem__)
         second = max((s for answer, s in sums.items() if answer != leader), default=0.0)
         counts = whole / squares  # what a weight is worth in votes
-        ahead = _leads(counts * sums[leader], counts * second)
+        ahead = leads(counts * sums[leader], counts * second)
         return Reply(leader, sums[leader] / whole * len(votes) / len(replies)), ahead
 
 
 def _length(reply: Reply) -> int:
     trace = single(reply)
     return trace.thinking_tokens + trace.answer_tokens
-
-
-def _leads(first: float, second: float) -> float:
-    """Returns P(X > 1/2) for X ~ Beta(first + 1, second + 1)."""
-    from scipy.special import betainc  # slow to import
-
-    return float(betainc(second + 1, first + 1, 0.5))

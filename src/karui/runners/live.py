@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
@@ -50,9 +50,17 @@ class _Run:
     """One leaf on its engine, and what it cost so far."""
 
     def __init__(
-        self, plan: Plan, leaf: Generation, engine: Engine, sample: int, read: Reader, ear: Observer
+        self,
+        plan: Plan,
+        leaf: Generation,
+        engine: Engine,
+        sample: int,
+        read: Reader,
+        ear: Observer,
+        looked: Callable[["_Run"], None],
     ) -> None:
         self.leaf, self.sample = leaf, sample
+        self._looked = looked
         self._ear, self._told = ear, 0
         self._stream = engine.open(leaf.ask, sample, read)
         self._stream.hear = self._tell
@@ -87,12 +95,14 @@ class _Run:
             try:
                 assert self._here is not None
                 move = self._walk.send(self._here)
+                self._looked(self)
                 if move is Action.GO:
                     self._ear.looks(self.leaf, self._here)
             except StopIteration as end:
-                if end.value is Action.ANSWER:
-                    await self._try()
                 assert self._here is not None
+                if end.value is Action.ANSWER and self._here.trial is None:
+                    self._looked(self)
+                    await self._try()
                 self._ear.looks(self.leaf, self._here)
                 self._halt()
                 if end.value is Action.ANSWER:
@@ -103,6 +113,11 @@ class _Run:
     def prompt_tokens(self) -> int:
         """Tokens of the prompt, once known."""
         return self._stream.prompt_tokens
+
+    @property
+    def time(self) -> int:
+        """Token-time so far."""
+        return self._tally.time
 
     def _tell(self, text: str) -> None:
         if text:
@@ -188,14 +203,21 @@ async def solve_live(
     failure: EngineError | None = None
     now = 0  # token-time, moved on by finishing leaves
     begun: dict[int, int] = {}
+    grown = asyncio.get_running_loop().create_future()  # wakes the loop below, which waits for tasks it knows
 
-    def begin(leaves: list[Generation]) -> None:
+    def begin(leaves: list[Generation], at: int) -> None:
         for leaf in leaves:
             name = leaf.ask.model
-            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear)
+            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear, looked)
             started[name] += 1
-            begun[leaf.id] = now
+            begun[leaf.id] = at
             tasks[asyncio.ensure_future(run.drive())] = run
+
+    def looked(run: _Run) -> None:
+        if starts := solve.grow():
+            begin(starts, begun[run.leaf.id] + run.time)
+            if not grown.done():
+                grown.set_result(None)
 
     def ended(run: _Run, trace: Trace) -> None:
         leaf = run.leaf
@@ -203,10 +225,14 @@ async def solve_live(
         ear.ends(leaf, trace, run.prompt_tokens)
 
     try:
-        begin(solve.start())
+        begin(solve.start(), 0)
         while solve.reply is None:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
+            await asyncio.wait({*tasks, grown}, return_when=asyncio.FIRST_COMPLETED)
+            if grown.done():
+                grown = asyncio.get_running_loop().create_future()
+            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id, default=None)
+            if finished is None:
+                continue
             trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
             run = tasks.pop(finished)
             leaf = run.leaf
@@ -217,7 +243,7 @@ async def solve_live(
                 run = tasks.pop(task)
                 task.cancel()
                 ended(run, run.stopped())
-            begin(starts)
+            begin(starts, now)
     except EngineError as error:
         failure = error
     finally:

@@ -80,7 +80,9 @@ class Play:
                 heappush(self._clock, (now + (run.done or run.playback).time, leaf.id))  # type: ignore[union-attr]
             if solve.reply is not None:
                 break
-            now, run = self._next(running)
+            now, run, starts = self._next(running, solve)
+            if run is None:
+                continue  # a group has grown
             del running[run.leaf.id]
             assert run.done is not None
             ended.append(Span(run.leaf.ask.model, run.began, run.done))
@@ -110,8 +112,10 @@ class Play:
             asked=tuple([span.model for span in ended]) if keep_traces else (),
         )
 
-    def _next(self, running: Mapping[int, _Running]) -> tuple[int, _Running]:
-        """Lets events happen until a leaf comes to its end; returns when, and the leaf."""
+    def _next(
+        self, running: Mapping[int, _Running], solve: FlowTree
+    ) -> tuple[int, _Running | None, list[Generation]]:
+        """Lets events happen until a leaf ends or a group grows; returns when, the leaf, and what to start."""
         clock = self._clock
         now, number = heappop(clock)
         while True:
@@ -124,10 +128,13 @@ class Play:
                 assert playback is not None
                 playback.step()
                 if playback.result is None:
+                    if starts := solve.grow():
+                        heappush(clock, (run.began + playback.time, number))
+                        return now, None, starts
                     now, number = heappushpop(clock, (run.began + playback.time, number))
                     continue
                 run.done = playback.result
-            return now, run
+            return now, run, []
 
     def _begin(self, leaf: Generation, now: int) -> _Running:
         plan, ask = self._plan, leaf.ask
