@@ -1,4 +1,4 @@
-# make test     makes the environment in .venv and runs every check: ruff, mypy, import-linter, pytest
+# make test     makes the environment in .venv and runs every check: ruff, mypy, import-linter, docs, pytest
 # make poc      makes the environment (without the development tools) and runs the main job
 # make help     lists the rest
 #
@@ -33,12 +33,13 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint format bench-quick environment vllm litellm demo wheels check-wheels check-deploy clean distclean
+.PHONY: help test poc lint docs format bench-quick environment vllm litellm demo wheels check-wheels check-deploy clean distclean
 
 help:
-	@echo 'make test         environment, then ruff, mypy, import-linter and pytest'
+	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
 	@echo 'make poc          environment, then the main job on the embedded model; report in runs/poc'
 	@echo 'make lint         ruff, mypy and import-linter only'
+	@echo 'make docs         the documentation as a site, in build/site; every warning is an error'
 	@echo 'make format       rewrites the code in the one format'
 	@echo 'make bench-quick  every script in bench/ with --quick'
 	@echo 'make environment  .venv with everything, development tools included'
@@ -78,7 +79,7 @@ $(DEVELOPING):
 
 environment: $(DEVELOPING)
 
-test: lint
+test: lint docs
 	@echo '== pytest, $(WORKERS) at once'
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
@@ -90,6 +91,11 @@ lint: $(DEVELOPING)
 	$(BIN)/mypy
 	@echo '== import-linter'
 	$(BIN)/lint-imports
+
+# The site is whole by itself: open build/site/index.html, or copy the folder to any web server.
+docs: $(DEVELOPING)
+	@echo '== documentation'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(DEVELOPING)
 	$(BIN)/ruff check --fix-only $(CHECKED)

@@ -5,17 +5,17 @@
 takes minutes and always says the same, so bench/data/mini-choice keeps the two files of it that are served.
 """
 
-import json
 from pathlib import Path
 
 from _figures import ROOT
 
 from karui import catalog
-from karui.core.choice import Choice, Rule
+from karui.codec.files import save
+from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.store import load
+from karui.selection.groups import Sources
 from karui.serving_profile import FILE
 from karui.study.serving_profile import expected
-from karui.study.steps import Recorded
 
 MINI = ROOT / "src" / "karui" / "models" / "mini"
 CHOSEN = ROOT / "bench" / "data" / "mini-choice"
@@ -26,10 +26,10 @@ def made_up(words: str, folder: Path) -> Path:
     path = folder / "choice.json"
     if path.exists():
         return path
-    plan, recorded = catalog.parse(words), Recorded(MINI / "recording", load(MINI / "recording"))
-    manifest = recorded.recording.manifest
+    plan, recorded = catalog.parse(words), load(MINI / "recording")
+    manifest = recorded.manifest
     choice = Choice(
-        model=manifest.model.as_dict(),
+        model=manifest.model,
         task=manifest.task,
         task_digest=manifest.task_digest,
         agreement=False,
@@ -37,9 +37,9 @@ def made_up(words: str, folder: Path) -> Path:
         spec=plan.spec,
         plan=plan.id,
         label=plan.label,
-        decision="pilot",
-        verdict="promising",
-        questions=len(recorded.recording.questions),
+        decision=Decision.PILOT,
+        verdict=Verdict.PROMISING,
+        questions=len(recorded.questions),
         pilot_questions=0,
         traces=1.0,
         fewest=149,
@@ -47,9 +47,9 @@ def made_up(words: str, folder: Path) -> Path:
         rejected=(),
         space=1,
     )
-    expectation = expected(choice, recorded, [], {})
+    expectation = expected(choice, Sources(recorded))
     assert expectation is not None
     folder.mkdir(parents=True, exist_ok=True)
     expectation.save(folder / FILE)
-    path.write_text(json.dumps(choice.as_dict(), indent=1), encoding="utf-8")
+    save(choice, path)
     return path

@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from karui.cli.main import app
+from karui.__main__ import app
 
 _, WHERE, *WORDS = sys.argv
 

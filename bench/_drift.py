@@ -67,7 +67,7 @@ async def _healthy(figures: Figures) -> None:
             body = {"model": "karui/plan", "messages": [{"role": "user", "content": asked.pop()}]}
             reply = await http.post("/v1/chat/completions", json=body)
             forms["failed" if reply.status_code != 200 else reply.headers["x-karui-ran"]] += 1
-            state = served.rolling.guard.state
+            state = served.rollout.guard.state
             if state.phase is not Phase.WATCHING and not trips:
                 trips.append(f"after {sum(forms.values())} requests: {state.reason}")
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from karui.measure.intervals import Interval
+from karui.core.study import Interval
 
 ROOT = Path(__file__).parent.parent
 

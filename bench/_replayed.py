@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from karui.core.engine import Hear, Reader, unheard
+from karui.core.engine import OnText, Reader, ignore_text
 from karui.core.recording import Recording
 from karui.core.request import Request
 from karui.core.trace import Peek, Trace, Trial
@@ -22,20 +22,20 @@ class Played:
     """One trace, played at once."""
 
     def __init__(self, trace: Trace) -> None:
-        self.hear: Hear = unheard
-        self.prompt_tokens, self.cached_tokens = trace.bill.prompt, trace.bill.cached
+        self.on_text: OnText = ignore_text
+        self.prompt_tokens, self.cached_tokens = trace.usage.prompt, trace.usage.cached
         self._trace, self._here, self._generated = trace, -1, 0
 
     async def advance(self) -> Checkpoint | Trace:
         """Goes on to the next mark, or to the end."""
-        trace, marks = self._trace, self._trace.marks
+        trace, marks = self._trace, self._trace.checkpoints
         self._here += 1
         if self._here == len(marks):
             self._generated = trace.thinking_tokens + trace.answer_tokens
             bill = TokenUsage(
-                prompt=trace.bill.prompt, thinking=trace.thinking_tokens, answer=trace.answer_tokens
+                prompt=trace.usage.prompt, thinking=trace.thinking_tokens, answer=trace.answer_tokens
             )
-            return replace(trace, marks=(), bill=bill, time=self._generated)
+            return replace(trace, checkpoints=(), usage=bill, time=self._generated)
         mark = marks[self._here]
         before = marks[self._here - 1].chars if self._here else 0
         self._generated = max(self._generated, mark.tokens)
@@ -59,7 +59,7 @@ class Played:
         return self._generated
 
     async def _taped(self) -> Trial:
-        trial = self._trace.marks[self._here].trial
+        trial = self._trace.checkpoints[self._here].trial
         assert trial is not None, "the recording has no trials"
         return trial
 

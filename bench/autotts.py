@@ -2,19 +2,21 @@
 
     python bench/autotts.py --data DIR [DIR …] [--quick] [--out bench/results/autotts.json]
 
-DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`; either
-order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083, repository
-zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui. Whatever is there is scored.
+DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`;
+either order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083,
+repository zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui.
+Whatever is there is scored.
 
-1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the 100
-   shuffles of its seeds).
+1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the
+   100 shuffles of its seeds).
 2. One rule chooses two plans a size by AIME24 alone, and every other set is scored with them under karui's
-   conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most, over 100
-   permutations. The rule, the same for all sizes:
-   * `length-vote` after `token-cap`, its threshold 0.9 falling by 0.45;
+   conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most,
+   over 100 permutations. The rule, the same for all sizes:
+   * `length-vote` with `token-cap`, its threshold 0.9 falling by 0.45;
    * the cap is the 95% quantile of the lengths of right traces, the votes' scale is their mean;
-   * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it solves fewer
-     than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against β = 1.
+   * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it
+     solves fewer than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against
+     β = 1.
 3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
 """
 
@@ -78,31 +80,16 @@ def main() -> int:
         print(clash)
         return 2
     if not any(name == SEARCH for _, name in stores):
-        print(
-            f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data (see the head)."
-        )
+        print(f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data.")
         return 2
 
     figures = Figures("autotts", options)
     for store in stores.values():
         figures.note(f"{store.size} {TITLES[store.name]} sha256 {store.digest}")
-    if not options.quick:
-        for size in SIZES:
-            if (size, SEARCH) in stores:
-                reproduce(figures, stores[size, SEARCH])
     runs = 2 if options.quick else 100
     scored: dict[tuple[str, str], Scored] = {}
     for size in SIZES:
-        if (size, SEARCH) not in stores:
-            figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
-            continue
-        recording = read(stores[size, SEARCH])
-        plans = chosen(figures, size, recording, quick=options.quick)
-        scored[size, SEARCH] = score(recording, plans, runs)
-        for name in HELD_OUT:
-            if (size, name) in stores:
-                scored[size, name] = score(read(stores[size, name]), plans, runs)
-        show(figures, size, scored)
+        scored |= contest(figures, size, stores, runs)
     rows = [row for size in SIZES for row in table(size, scored)]
     for row in rows:
         figures.note(row)
@@ -115,6 +102,25 @@ def main() -> int:
         "table": rows,
     }
     return figures.close()
+
+
+def contest(
+    figures: Figures, size: str, stores: Mapping[tuple[str, str], Store], runs: int
+) -> dict[tuple[str, str], Scored]:
+    """Returns a size scored on every set that is there, by what AIME24 chose for it."""
+    if (size, SEARCH) not in stores:
+        figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
+        return {}
+    if not figures.quick:
+        reproduce(figures, stores[size, SEARCH])
+    recording = read(stores[size, SEARCH])
+    plans = chosen(figures, size, recording)
+    scored = {(size, SEARCH): score(recording, plans, runs)}
+    for name in HELD_OUT:
+        if (size, name) in stores:
+            scored[size, name] = score(read(stores[size, name]), plans, runs)
+    show(figures, size, scored)
+    return scored
 
 
 def read(store: Store) -> Recording:
@@ -145,11 +151,11 @@ def reproduce(figures: Figures, store: Store) -> None:
         )
 
 
-def chosen(figures: Figures, size: str, recording: Recording, *, quick: bool) -> dict[str, Plan]:
+def chosen(figures: Figures, size: str, recording: Recording) -> dict[str, Plan]:
     """Returns the plan against each rival, by the rule of the head; AIME24 is all it sees."""
     right = [t.thinking_tokens for q in recording.questions for t in q.traces if q.correct(t.answer)]
     cap, scale = round(float(np.quantile(right, 0.95))), round(float(np.mean(right)))
-    replay = Replay({"main": recording}, runs=2 if quick else 20, seed=1)
+    replay = Replay({"main": recording}, runs=2 if figures.quick else 20, seed=1)
     reference = replay.outcomes(SELF)
     hard = hardest(reference)
     allowed = reference.tokens[hard].mean()
@@ -213,9 +219,7 @@ def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
             continue
         here = scored[size, name]
         part = "search" if name == SEARCH else "held-out"
-        rows.append(
-            f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens a question, ratio to SC@64"
-        )
+        rows.append(f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens, share of SC@64")
         whole = published(size, SC, name)[1]
         for method in (SC, ASC, PROBE, HALF, FULL):
             points, thousands = published(size, method, name)
@@ -234,10 +238,8 @@ def _row(name: str, outcomes: Outcomes, reference: Outcomes) -> str:
     found = percent(mean_interval(outcomes.accuracy))
     ratio = ratio_interval(outcomes.tokens, reference.tokens)
     gain = percent(paired_difference(reference.accuracy, outcomes.accuracy))
-    text = (
-        f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] "
-        f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]  replayed"
-    )
+    tokens = f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    text = f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] {tokens}  replayed"
     return (
         text
         if outcomes is reference

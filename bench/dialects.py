@@ -131,7 +131,7 @@ class Seen:
     def of(recording: Recording, marks: Sequence[str]) -> "Seen":
         """Looks at every trace."""
         traces = list(recording.traces())
-        trials = [m.trial for t in traces for m in t.marks if m.trial is not None]
+        trials = [m.trial for t in traces for m in t.checkpoints if m.trial is not None]
         return Seen(
             len(traces),
             sum(t.end is not End.FINISHED for t in traces),
@@ -192,10 +192,11 @@ def _try(figures: Figures, dialect: Dialect, room: Path, limit: int, *, quick: b
         log = room / f"{short}-{parser}.log"
         with llama_server(file, log, template=template, reasoning=parser) as url:
             first = parser == "deepseek"
+            if quick:
+                _recorded(figures, dialect, url, (parser, "completions"), room / short, 2)
+                return
             if first:
                 _record(figures, dialect, url, room / short, 2)
-            if quick:
-                return
             for route in ("completions", "chat") if first else ("chat",):
                 _probe(figures, dialect, url, parser, route)
                 _recorded(figures, dialect, url, (parser, route), room / short, limit)
@@ -231,7 +232,7 @@ def _record(figures: Figures, dialect: Dialect, url: str, room: Path, limit: int
         figures.note(" ".join(run.stderr.split())[:300])
         return
     recording = load(room / "raw")
-    _looked(figures, f"{dialect.name}, record", dialect, recording, Seen.of(recording, dialect.marks))
+    _looked(figures, f"{dialect.name}, record", dialect, recording, Seen.of(recording, dialect.checkpoints))
 
 
 def _recorded(
@@ -265,7 +266,7 @@ def _recorded(
         server = route == "chat" and _says(error.what, _chat_status(url))
         figures.at_least(f"{name}: not to be had, by the server", float(server), 1, digits=0)
         return
-    seen = Seen.of(recording, dialect.marks)
+    seen = Seen.of(recording, dialect.checkpoints)
     figures.shown(f"{name}: questions the server failed on", limit - seen.traces, digits=0)
     if not seen.traces:
         return

@@ -3,7 +3,8 @@
 The order of testing comes from the pilot recording that ships with karui-mini (300 other questions, 8
 traces); the figures from 320 of its test questions with 16 traces each, recorded on a GPU by
 
-    karui record --questions mini:test --limit 320 --samples 16 --max-tokens 1024 --at-once 1024 --out FOLDER
+    karui record --questions mini:test --limit 320 --samples 16 --max-tokens 1024 --concurrency 1024 \
+        --out FOLDER
 
 and kept in bench/data/mini-16; `--recording FOLDER` takes another. Two plans are certified, and share the 5%:
 
@@ -25,7 +26,8 @@ from karui import catalog
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.intervals import Interval, paired_difference, ratio_interval
+from karui.core.study import Interval
+from karui.measure.intervals import paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
 from karui.selection.betting import p_value, upper_bound

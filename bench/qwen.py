@@ -25,13 +25,15 @@ from _figures import ROOT, Figures, arguments, percent
 
 from karui import catalog, engines, tasks
 from karui.artifacts.build import make
+from karui.codec.values import encode
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.request import Request
+from karui.core.study import ModelProfile
 from karui.core.trace import End
 from karui.measure.intervals import mean_interval, ratio_interval
-from karui.profiling.profile import ModelProfile, profile
+from karui.profiling.profile import profile
 from karui.recording import store
 from karui.recording.record import record
 from karui.runners.replay import Replay
@@ -42,9 +44,9 @@ SAMPLING = Sampling(0.6, 0.95, max_tokens=768)
 PLAIN = "float32"
 RECORDED = {PLAIN: "", "int8": "int8-weights", "Q8_0": "gguf:type=q8_0", "Q4_K_M": ""}
 """What is recorded, and what makes it of the folder."""
-WHOLE = CheckpointPolicy(every=1_000_000, least=1_000_000)
+WHOLE = CheckpointPolicy(max_interval=1_000_000, min_interval=1_000_000)
 """No checkpoints: accuracy needs whole traces only."""
-OFTEN = CheckpointPolicy(every=2, least=2)
+OFTEN = CheckpointPolicy(max_interval=2, min_interval=2)
 """Speeds are timed from checkpoint to checkpoint, and a stream takes long to get anywhere here."""
 
 
@@ -102,7 +104,7 @@ def speeds(figures: Figures, options: Any) -> None:
         figures.shown(f"{name}: process grown by", weight.resident_bytes / 2**20, "MiB", 0)
         for n, rate in weight.speed.items():
             figures.shown(f"{name}: tokens/s at batch {n}", rate, "", 1)
-    figures.extra["weights"] = {name: w.as_dict() for name, w in found.items()}
+    figures.extra["weights"] = {name: encode(w) for name, w in found.items()}
 
 
 def losses(figures: Figures) -> None:

@@ -29,7 +29,8 @@ from karui.artifacts.build import make
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.intervals import Interval, paired_difference, ratio_interval
+from karui.core.study import Interval
+from karui.measure.intervals import paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
 from karui.smaller.gguf import Gguf
@@ -69,7 +70,7 @@ def main() -> None:
         with llama_server(next(made.folder.glob("*.gguf")), room / "log", template=template) as url:
             for name, heat in (("greedy", 0.0),) if given.quick else (("greedy", 0.0), ("drawn", 0.6)):
                 words = ("--questions", "mini:test", "--limit", limit, "--samples", 1, "--max-tokens", 512)
-                words = (*words, "--temperature", heat, "--at-once", 8)
+                words = (*words, "--temperature", heat, "--concurrency", 8)
                 here = ("--device", "cpu", "--dtype", "float32")
                 karui("record", "--model", folder, *words, *here, "--out", room / f"{name}-folder")
                 karui("record", "--model", url, *words, "--out", room / f"{name}-server")
@@ -99,7 +100,7 @@ def _traces(figures: Figures, one: Recording, other: Recording) -> None:
     together: list[float] = []
     for ours, theirs in zip(one.questions, other.questions, strict=True):
         a, b = ours.traces[0], theirs.traces[0]
-        prompts += a.bill.prompt == b.bill.prompt
+        prompts += a.usage.prompt == b.usage.prompt
         said, told = a.thinking + a.text, b.thinking + b.text
         if said == told and a.thinking_tokens == b.thinking_tokens and a.answer_tokens == b.answer_tokens:
             equal += 1

@@ -31,7 +31,8 @@ from karui import catalog
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
+from karui.core.study import Interval
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 from karui.recording.scout import import_scout
 from karui.runners.replay import Replay, replay_all
 

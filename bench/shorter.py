@@ -117,7 +117,7 @@ def described(figures: Figures, name: str, model: Recording, whole: Recording) -
 def played(recording: Recording, runs: int) -> list[Point]:
     """Returns every exit with every vote, over one model's recording."""
     made = own(recording).techniques
-    tried = any(mark.trial for trace in recording.traces() for mark in trace.marks)
+    tried = any(mark.trial for trace in recording.traces() for mark in trace.checkpoints)
     plans = [
         Plan((*catalog.parse(vote).techniques, *made, *catalog.parse(leave).techniques))
         for leave in (EXITS if tried else EXITS[:1])

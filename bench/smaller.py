@@ -28,16 +28,18 @@ from numpy.typing import NDArray
 
 from karui import catalog, engines, tasks
 from karui.artifacts.build import make
-from karui.core.choice import Choice, Rule
+from karui.codec.values import encode
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.request import Request
-from karui.measure.cost_model import Axis, CostModel
+from karui.core.study import ModelProfile
+from karui.core.study.choice import Axis, Choice, Rule
+from karui.measure.cost_model import CostModel
 from karui.models import place
-from karui.profiling.profile import ModelProfile, profile
+from karui.profiling.profile import profile
 from karui.recording import store
 from karui.runners.replay import Replay
 from karui.selection.betting import upper_bound
@@ -111,9 +113,7 @@ class Work:
         baseline = self.pilot.baseline
         kept = {k: o for k, o in self.pilot.pilot.items() if k == baseline or wanted(o.plan)}
         evidence = replace(self.pilot, pilot=kept)
-        line = {p.id for p in lined_up(evidence, RULE, CostModel(), len(self.test_part.questions))} | {
-            baseline
-        }
+        line = {p.id for p in lined_up(evidence, RULE, len(self.test_part.questions))} | {baseline}
         parts = [
             Group({}, g.test, SearchSpace(tuple(p for p in g.space.plans if p.id in line), ()))
             for g in self.groups
@@ -181,7 +181,7 @@ def speeds(figures: Figures, options: Any) -> None:
         # Once: compiling takes minutes, and every round would compile again.
         compiled = {f"{n}, compiled": (models[n][0], {**models[n][1], "compile": True}) for n in COMPILED}
         found |= weighed(compiled, rounds=1, tokens=256, at_once=(1,))
-    figures.extra["weights"] = {name: w.as_dict() for name, w in found.items()}
+    figures.extra["weights"] = {name: encode(w) for name, w in found.items()}
     base = found["fp32"]
     for name, w in found.items():
         loaded = f"{w.loaded_bytes / 2**20:.1f} MiB loaded, " if w.loaded_bytes else ""
@@ -248,9 +248,9 @@ def main() -> int:
 
     work = replayed(options)
     cascades = work.tested(lambda p: [t.name() for t in p.techniques] == ["cascade"])
-    chosen(figures, "cascade", choose(cascades, work.test_part, RULE, CostModel()), cascades, 0.5)
+    chosen(figures, "cascade", choose(cascades, work.test_part, RULE), cascades, 0.5)
     everything = work.tested(lambda _: True)
-    composed = choose(everything, work.test_part, RULE, CostModel())
+    composed = choose(everything, work.test_part, RULE)
     chosen(figures, "composed", composed, everything, 0.2)
     confirmed(figures, composed, 6 if options.quick else None)
     return figures.close()

@@ -91,7 +91,7 @@ def answered_one(name: str, root: str, device: str, questions: int, samples: int
     """Lets one format answer pilot questions; returns the answer and its verdict of every trace."""
     folder = folder_of(name, Path(root), device)
     task = tasks.load("mini:pilot", limit=questions)
-    none = CheckpointPolicy(every=1_000_000, least=1_000_000)
+    none = CheckpointPolicy(max_interval=1_000_000, min_interval=1_000_000)
     engine = engines.load(str(folder), name=name, device=device, slots=questions * samples, rule=none)
     out = Path(root) / "answers" / name.replace(", ", "-")
 

@@ -80,7 +80,7 @@ def in_this_process(figures: Figures, runner: asyncio.Runner, rounds: int, token
             for name, engine in loaded.items():
                 traces, seconds = write(engine, asked, runner, process_time)
                 times[name].append(seconds)
-                texts[name] = [(t.thinking, t.text, t.bill.generated) for t in traces]
+                texts[name] = [(t.thinking, t.text, t.usage.generated) for t in traces]
         written = sum(n for _, _, n in texts["plain"])
         figures.shown(f"plain, {streams} at once", written / min(times["plain"]), "tokens/s", 0)
         for name in PLANS:

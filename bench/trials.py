@@ -24,6 +24,7 @@ import lzma
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -37,8 +38,9 @@ from karui.models import place
 from karui.recording.importing import import_log
 from karui.recording.store import load, save
 from karui.recording.trials import Estimate, Progress, add_trials, estimate, spaced, spent
+from karui.selection.groups import Sources
 from karui.study.options import StudyOptions, rule_of
-from karui.study.steps import Recorded, decide, evidence_of
+from karui.study.steps import decide, evidence_of
 
 MODEL = "DeepSeek-R1"
 EVERY = spaced(512)
@@ -166,19 +168,20 @@ def bill(figures: Figures, expected: Estimate, billed: TokenUsage, seconds: floa
 def chosen(figures: Figures, made: Recording, folder: Path) -> None:
     """Replays every plan, chooses, and looks whether what has to be said is there."""
     wishes = StudyOptions(rule_of(2.0, 0.95, "tokens", ""), extra=(), accept_truncation=False)
-    main = Recorded(folder, made)
-    evidence, test_part = evidence_of(main, [], None, wishes, lambda *_: None)
-    choice = decide(evidence, test_part, [main], None, wishes)
+    sources = Sources(replace(made, path=folder))
+    evidence, test_part = evidence_of(sources, wishes, lambda *_: None)
+    choice = decide(evidence, test_part, sources, wishes)
     exits = [o for o in evidence.test.values() if o.plan.watching]
     figures.at_least("plans replayed", len(evidence.test), 50, digits=0)
     figures.at_least("of them exits and budgets", len(exits), 20, digits=0)
     figures.shown("plans refused, each with its reason", len(evidence.refused), digits=0)
-    figures.at_most("refusals without a reason", sum(not r.reason for r in evidence.refused), 0, digits=0)
+    unsaid = sum(not r.reason.text for r in evidence.refused)
+    figures.at_most("refusals without a reason", unsaid, 0, digits=0)
     told = made.manifest.trials is not None and Caveat.OTHER_TRIALS in made.manifest.caveats
     figures.at_least("the manifest says whose trials these are", float(told), 1, digits=0)
     figures.note(f"decision: {choice.decision}; {choice.label}")
     figures.extra["decision"] = choice.decision
-    figures.extra["refused"] = sorted(_kinds(r.reason for r in evidence.refused))
+    figures.extra["refused"] = sorted(_kinds(r.reason.text for r in evidence.refused))
 
 
 def _kinds(reasons: Iterable[str]) -> set[str]:

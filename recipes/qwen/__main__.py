@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from karui.core.study import Interval
 from karui.core.trace import End
-from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 
 if TYPE_CHECKING:
     from karui.core.recording import Recording

@@ -22,9 +22,9 @@ from karui.tasks.verifiers.exact import Exact
 
 SAMPLING = Sampling(temperature=0.6, top_p=0.95, max_tokens=1024)
 """As karui-mini's own recordings were made."""
-FINE = CheckpointPolicy(every=64, least=8)
+FINE = CheckpointPolicy(max_interval=64, min_interval=8)
 """For what is learned from: a trial at the end of nearly every step, so that cuts fall where they should."""
-NONE = CheckpointPolicy(every=1_000_000, least=1_000_000)
+NONE = CheckpointPolicy(max_interval=1_000_000, min_interval=1_000_000)
 
 
 def task_of(path: Path, name: str, limit: int | None = None) -> Task:

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from karui.core.choice import Choice
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError, StorageError
-from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
-from karui.core.trace import End, Trace
+from karui.core.study.choice import Choice
+from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
+from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.replay import Replay
 from karui.runners.replay_trace import Playback
 
@@ -119,9 +119,16 @@ class ServingProfile:
             StorageError: The file cannot be written.
         """
         try:
-            path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+            path.write_text(json.dumps(self._as_dict(), indent=1), encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{path} cannot be written.", why=str(error)) from error
+
+    def _as_dict(self) -> dict[str, Any]:
+        """Returns what the file holds."""
+        fields = asdict(self)
+        for name, settings in self.terms.footings.items():
+            fields["terms"]["footings"][name]["rule"] = settings.rule.as_dict()
+        return fields
 
     @staticmethod
     def load(path: Path) -> "ServingProfile":
@@ -174,10 +181,10 @@ class ServingProfile:
         return ServingProfile(
             plan=plan.id,
             label=plan.label,
-            thinking=tuple(r.thinking for r in rows),
-            confidence=tuple(r.confidence for r in rows),
-            agreement=tuple(r.agreement for r in rows),
-            truncated=float(np.mean([r.truncated for r in rows])),
+            thinking=tuple(r.signals.thinking_tokens for r in rows),
+            confidence=tuple(r.signals.confidence for r in rows),
+            agreement=tuple(r.signals.agreement for r in rows),
+            truncated=float(np.mean([r.signals.truncated for r in rows])),
             full_tokens=float(np.mean([t.tokens for _, t in whole])),
             full_accuracy=float(np.mean([q.correct(t.answer) for q, t in whole])),
             accuracy=float(np.mean([r.correct for r in rows])),
@@ -212,7 +219,7 @@ def contract_of(
 
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
-        name: CheckpointSettings(CheckpointPolicy(**f["rule"]), f["suffix"], f.get("thinking", {}))
+        name: CheckpointSettings(CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}))
         for name, f in values["footings"].items()
     }
     return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
@@ -221,10 +228,7 @@ def _contract(values: Mapping[str, Any]) -> ServingContract:
 class _Row(NamedTuple):
     """One run of one question; `chosen` is the trace it began with."""
 
-    thinking: int
-    confidence: float | None
-    agreement: float | None
-    truncated: bool
+    signals: DriftSignals
     correct: bool
     answer: str | None
     chosen: int
@@ -244,27 +248,17 @@ def _row(replay: Replay, plan: Plan, main: Recording, question: RecordedQuestion
     else:
         orders = {"main": [chosen]}
     outcome = replay.play(plan, here, orders)
-    answering = next((t for t in outcome.traces if t.answer == outcome.answer), outcome.traces[0])
-    agreement = None
-    if not plan.flows:
-        agreement = _agreement(plan, main, question, question.traces[chosen], outcome)
-    cut = answering.end is End.TRUNCATED
-    thinking = answering.thinking_tokens
-    return _Row(thinking, outcome.confidence, agreement, cut, outcome.correct, outcome.answer, chosen)
+    checkpoints = [] if plan.flows else _checkpoints(plan, main, question, question.traces[chosen])
+    return _Row(drift_signals(plan, outcome, checkpoints), outcome.correct, outcome.answer, chosen)
 
 
-def _agreement(
-    plan: Plan, main: Recording, question: RecordedQuestion, trace: Trace, outcome: Outcome
-) -> float | None:
-    """Returns the share of the trials a plan made on one trace that said its answer."""
+def _checkpoints(plan: Plan, main: Recording, question: RecordedQuestion, trace: Trace) -> list[Checkpoint]:
+    """Returns the checkpoints that a plan passed on one trace."""
     seen = _Trials()
     watchers = plan.watchers(Request(question.id, question.prompt, main.manifest.sampling))
     # It stands before the plan's own, for a watcher behind them does not see where they end the trace.
-    ended = Playback([seen, *watchers], trace, main.manifest.suffix_tokens).to_end()
-    said = [c.trial.answer for c in seen.checkpoints if c.trial is not None and not c.final]
-    if not said or ended.answer is None:
-        return None
-    return sum(answer == outcome.answer for answer in said) / len(said)
+    Playback([seen, *watchers], trace, main.manifest.suffix_tokens).to_end()
+    return seen.checkpoints
 
 
 class _Trials:

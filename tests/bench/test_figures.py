@@ -6,7 +6,7 @@ import pytest
 
 from bench._figures import Figures
 from bench._scout_picture import FULL, Panel, Point, draw, frontier
-from karui.measure.intervals import Interval
+from karui.core.study import Interval
 
 
 def figures(tmp_path: Path | None = None, *, quick: bool = False) -> Figures:

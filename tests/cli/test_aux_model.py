@@ -49,7 +49,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_replay_of_a_cascade(folders: dict[str, Path]) -> None:
     plan = "cascade:threshold=0.9 + token-cap:tokens=200"
-    words = ("replay", folders["main"], "--beside", f"small={folders['small']}", "--plan", plan)
+    words = ("replay", folders["main"], "--aux-model", f"small={folders['small']}", "--plan", plan)
     found = json.loads(karui(*words, "--json").stdout)["plans"][0]
     models = found["measurement"]["models"]
     assert models["small"]["asked"] == 1.0
@@ -63,10 +63,12 @@ def test_the_other_recording_is_asked_for_by_name(folders: dict[str, Path]) -> N
     words = ("replay", folders["main"], "--plan", "cascade")
     refused = karui(*words)
     assert refused.exit_code == 2
-    assert "--beside small=RECORDING" in refused.output
+    assert "--aux-model small=RECORDING" in refused.output
     assert (
         "'tiny'"
-        in karui(*words[:2], "--plan", "cascade:model=tiny", "--beside", f"small={folders['small']}").output
+        in karui(
+            *words[:2], "--plan", "cascade:model=tiny", "--aux-model", f"small={folders['small']}"
+        ).output
     )
 
 
@@ -80,7 +82,7 @@ def test_the_other_recording_is_asked_for_by_name(folders: dict[str, Path]) -> N
     ],
 )
 def test_a_slip_in_beside_is_named(folders: dict[str, Path], word: str, told: str) -> None:
-    done = karui("choose", folders["main"], "--beside", word)
+    done = karui("choose", folders["main"], "--aux-model", word)
     assert done.exit_code == 2
     assert told in done.output
 
@@ -88,7 +90,7 @@ def test_a_slip_in_beside_is_named(folders: dict[str, Path], word: str, told: st
 def test_choose_puts_cascades_into_the_space_and_compares_by_flops(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    done = karui("choose", folders["main"], "--beside", f"small={folders['small']}", "--out", tmp_path)
+    done = karui("choose", folders["main"], "--aux-model", f"small={folders['small']}", "--out", tmp_path)
     assert done.exit_code == 0, done.output
     assert "no axis was named: flops made small" in done.output
     choice = json.loads((tmp_path / "choice.json").read_text())
@@ -115,7 +117,9 @@ def test_the_fair_axis_is_only_for_those_who_named_none() -> None:
 
 def test_a_model_beside_may_have_prices_of_its_own() -> None:
     words = ["price_prompt=1", "price_output=8", "small.price_output=0.5", "machine_price_per_hour=3"]
-    footing = StudyOptions(rule_of(2.0, 0.95, "cost", ""), assumptions_of(words)).footing
+    footing = StudyOptions(
+        rule_of(2.0, 0.95, "cost", ""), assumptions_of(dict(word.split("=") for word in words))
+    ).footing
     assert footing.prices == TokenPrices(1, 1, 8, "USD")
     assert footing.own_prices == {"small": TokenPrices(1, 1, 0.5, "USD")}  # what was not said is common
     assert footing.machine is not None

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from karui.cli.console import say
 from karui.cli.main import app
-from karui.core.choice import Rule
+from karui.core.study.choice import Rule
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.recording.store import save
 from karui.study.prospects import Division, prospects
@@ -19,7 +19,7 @@ from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 
 FIX, REFUSED = 4, 2
-QUICK = ("--samples", "1", "--max-tokens", "512", "--threads", "1", "--at-once", "8")
+QUICK = ("--samples", "1", "--max-tokens", "512", "--threads", "1", "--concurrency", "8")
 OPTIONS = "\n(A) one\n(B) two\n(C) three\n(D) four"
 
 

@@ -1,5 +1,6 @@
 """`karui make`, and recordings of what was made: once, with its lineage."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,14 +12,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from karui.artifacts.artifact import Artifact
-from karui.cli.console import Steps
 from karui.cli.main import app
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.models.weights import digest
 from karui.recording import store
-from karui.study.steps import Recorded
-from karui.study.workspace import Workspace, style_plans, task_of
+from karui.study.variants.plans import variant_plans
+from karui.study.workspace import Workspace, task_of
 from tests.helpers import tiny
 
 OWN = Path(__file__).parents[1] / "helpers" / "hand_made_examples.py"
@@ -30,7 +30,7 @@ QUICK = (
     40,
     "--min-accuracy",
     0,
-    "--at-once",
+    "--concurrency",
     4,
     "--device",
     "cpu",
@@ -130,7 +130,7 @@ def test_ctrl_c_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> Non
 
 def test_a_style_that_makes_weights_is_made_below_out_and_recorded(place: Path) -> None:
     style = f"{SCALE}:factor=0.9 + {LEARN}"
-    ran = record(place, "styled", "--style", style, "--recording", place / "recording", "--compact")
+    ran = record(place, "styled", "--variant", style, "--recording", place / "recording", "--compact")
     assert ran.exit_code == 0, ran.output
     kept = manifest(place / "styled")
     assert kept["style"] == [{"technique": SCALE, "factor": 0.9}, {"technique": LEARN}]
@@ -141,7 +141,7 @@ def test_a_style_that_makes_weights_is_made_below_out_and_recorded(place: Path) 
 
     # The same again finds the artifacts and the traces.
     stamp = (made.folder / "model.safetensors").stat().st_mtime_ns
-    again = record(place, "styled", "--style", style, "--recording", place / "recording")
+    again = record(place, "styled", "--variant", style, "--recording", place / "recording")
     assert again.exit_code == 0, again.output
     assert "made before" in again.stderr
     assert (made.folder / "model.safetensors").stat().st_mtime_ns == stamp
@@ -151,7 +151,7 @@ def test_a_recording_of_an_artifact_carries_its_techniques(place: Path) -> None:
     out = place / "by-hand"
     ran = karui("make", f"{SCALE}:factor=0.8", "--model", place / "model", "--out", out)
     folder = Path(ran.stdout.strip().splitlines()[-1])
-    ran = record(place, "of-artifact", "--style", "chain-of-draft", model=folder)
+    ran = record(place, "of-artifact", "--variant", "chain-of-draft", model=folder)
     assert ran.exit_code == 0, ran.output
     kept = manifest(place / "of-artifact")
     assert [t["technique"] for t in kept["style"]] == [SCALE, "chain-of-draft"]
@@ -168,8 +168,8 @@ def test_a_recording_of_an_artifact_carries_its_techniques(place: Path) -> None:
 
 def test_one_engine_serves_all_plans_on_the_same_weights(place: Path, tmp_path: Path) -> None:
     session = Workspace(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
-    (small,) = style_plans([f"{SCALE}:factor=0.7"])
-    (both,) = style_plans([f"{SCALE}:factor=0.7 + chain-of-draft"])
+    (small,) = variant_plans([f"{SCALE}:factor=0.7"])
+    (both,) = variant_plans([f"{SCALE}:factor=0.7 + chain-of-draft"])
     assert session.engine_of(Plan()) is session.engine
     assert session.engine_of(small) is session.engine_of(both)
     assert session.engine_of(small) is not session.engine
@@ -199,20 +199,19 @@ def test_what_a_technique_configures_reaches_the_engine(place: Path, tmp_path: P
         "        return {**options, 'trial_tokens': self.tokens}\n"
     )
     session = Workspace(str(place / "model"), Sampling(max_tokens=20), 1, device="cpu", artifacts=tmp_path)
-    (plan,) = style_plans([f"{file}:Fewer:tokens=3"])
-    assert session.engine_of(plan)._server.batch.trial_tokens == 3
-    assert session.engine._server.batch.trial_tokens == 24
+    (plan,) = variant_plans([f"{file}:Fewer:tokens=3"])
+    assert session.engine_of(plan)._loop.scheduler.trial_tokens == 3
+    assert session.engine._loop.scheduler.trial_tokens == 24
     task = task_of(str(place / "questions.jsonl"))
-    with Steps() as steps:
-        made = session.record(task, tmp_path / "recorded", steps, "Recording", plan)
-    assert made.recording.manifest.style == tuple(plan.spec)
+    made = asyncio.run(session.record(task, tmp_path / "recorded", "Recording", plan))
+    assert made.manifest.style == tuple(plan.spec)
 
 
 def test_a_pick_of_questions_has_a_digest_of_its_own(place: Path) -> None:
     from karui.study.workspace import data_digest
 
-    whole = Recorded(place / "recording", store.load(place / "recording"))
+    whole = store.load(place / "recording")
     assert data_digest(whole) == store.digest(place / "recording")
-    part = Recorded(whole.path, whole.recording.subset({"1", "2"}))
-    other = Recorded(whole.path, whole.recording.subset({"1", "3"}))
+    part = whole.subset({"1", "2"})
+    other = whole.subset({"1", "3"})
     assert len({data_digest(whole), data_digest(part), data_digest(other)}) == 3

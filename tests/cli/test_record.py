@@ -12,7 +12,7 @@ import pytest
 
 from karui.recording import store
 
-QUICK = ("--limit", "4", "--samples", "1", "--max-tokens", "80", "--at-once", "2", "--threads", "1")
+QUICK = ("--limit", "4", "--samples", "1", "--max-tokens", "80", "--concurrency", "2", "--threads", "1")
 CUT = ("--min-accuracy", "0")  # with 80 tokens nothing is answered, which is what would be said otherwise
 
 

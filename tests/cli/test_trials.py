@@ -43,13 +43,13 @@ def test_the_whole_way_from_a_log_to_a_choice(texts: Path, tmp_path: Path) -> No
     assert "At these prices about" in said(told)
     assert not texts.with_name("texts-trials").exists()  # an estimate makes nothing
 
-    done = karui("trials", texts, "--at-once", "4")
+    done = karui("trials", texts, "--concurrency", "4")
     assert done.exit_code == 0, done.output
     assert "Spent: 570 tokens prefilled (0 of them cached)" in said(done)
     made = texts.with_name("texts-trials")
     manifest = json.loads((made / "manifest.json").read_text())
     assert (manifest["model"]["name"], manifest["trials"]["name"]) == ("by hand", "karui-mini")
-    again = karui("trials", texts, "--at-once", "4")
+    again = karui("trials", texts, "--concurrency", "4")
     assert "6 of 6" in said(again)
     assert "0 trials" in said(again)  # all are there
 

@@ -9,7 +9,7 @@ import pytest
 
 from karui import engines, tasks
 from karui.artifacts.build import make
-from karui.core.engine import CheckpointPolicy, Told
+from karui.core.engine import CheckpointPolicy, GivenReply
 from karui.core.errors import EngineError
 from karui.core.prompt import Prompt, Sampling
 from karui.core.request import Request
@@ -17,7 +17,7 @@ from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine
 from karui.engines.options import RetryPolicy, Speculate
 from karui.smaller.gguf import Gguf
-from karui.testing.retelling import check_retelling
+from karui.testing.given_replies import check_given_replies
 from tests.helpers import fake_server
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
@@ -48,16 +48,16 @@ def gguf(tmp_path_factory):
 
 
 def test_transformers_retells_what_it_wrote():
-    run(mini(), lambda e: check_retelling(e, ASKS, READ))
+    run(mini(), lambda e: check_given_replies(e, ASKS, READ))
 
 
 def test_speculation_changes_nothing_of_it():
-    run(mini(speculate=Speculate(tokens=4)), lambda e: check_retelling(e, ASKS[:1], READ))
+    run(mini(speculate=Speculate(tokens=4)), lambda e: check_given_replies(e, ASKS[:1], READ))
 
 
 def test_llama_cpp_retells_what_it_wrote(gguf):
     engine = engines.load(str(gguf), threads=1, slots=4)
-    run(engine, lambda e: check_retelling(e, ASKS[:2], READ))
+    run(engine, lambda e: check_given_replies(e, ASKS[:2], READ))
 
 
 def test_llama_cpp_server_retells_what_it_wrote(gguf):
@@ -68,7 +68,7 @@ def test_llama_cpp_server_retells_what_it_wrote(gguf):
     )  # fmt: skip
     try:
         engine = HttpEngine.load(f"{server.stdout.readline().strip()}/v1")
-        run(engine, lambda e: check_retelling(e, ASKS[:2], READ))
+        run(engine, lambda e: check_given_replies(e, ASKS[:2], READ))
     finally:
         server.stdin.close()
         server.wait(20)
@@ -78,13 +78,13 @@ def test_llama_cpp_server_retells_what_it_wrote(gguf):
 @pytest.mark.parametrize("completions", [True, False])
 def test_a_server_retells_what_it_wrote(template, completions):
     with fake_server.serving(template=template, completions=completions) as fake:
-        rule = CheckpointPolicy(every=24, least=8)
+        rule = CheckpointPolicy(max_interval=24, min_interval=8)
         engine = HttpEngine.load(fake.url, rule=rule, retry=HASTY)
         asks = [
             Request(q, Prompt(q), Sampling(0.0, max_tokens=400))
             for q in ("What is 3 and 4?", "Add 10 and 20.")
         ]
-        run(engine, lambda e: check_retelling(e, asks, boxed))
+        run(engine, lambda e: check_given_replies(e, asks, boxed))
 
 
 def test_a_server_without_a_tokenizer_says_what_is_missing():
@@ -93,7 +93,7 @@ def test_a_server_without_a_tokenizer_says_what_is_missing():
 
         async def tell(engine):
             with pytest.raises(EngineError, match="offers no tokenizer") as caught:
-                await engine.retell(ASKS[0], 0, Told("So 1 and 1 is 2."), READ).outline()
+                await engine.open_given(ASKS[0], 0, GivenReply("So 1 and 1 is 2."), READ).outline()
             assert "--tokenizer" in caught.value.remedy
 
         run(engine, tell)
@@ -103,7 +103,7 @@ def test_a_text_longer_than_the_context_is_tried_as_far_as_it_goes():
     long = "Then I add one more.\n\n" * 1500  # far beyond 2,048 tokens
 
     async def tell(engine):
-        stream = engine.retell(ASKS[0], 0, Told(long, "\\boxed{3}"), READ)
+        stream = engine.open_given(ASKS[0], 0, GivenReply(long, "\\boxed{3}"), READ)
         outline = await stream.outline()
         assert not outline.fits
         assert outline.places[-1][0] + outline.prompt < 2048
@@ -117,7 +117,7 @@ def test_a_text_longer_than_the_context_is_tried_as_far_as_it_goes():
         assert isinstance(end, Trace)
         assert (end.thinking_tokens, end.answer) == (outline.thinking, "3")
 
-    run(mini(rule=CheckpointPolicy(every=512, least=400)), tell)
+    run(mini(rule=CheckpointPolicy(max_interval=512, min_interval=400)), tell)
 
 
 def test_told_rows_and_rows_that_think_run_side_by_side():
@@ -130,14 +130,14 @@ def test_told_rows_and_rows_that_think_run_side_by_side():
                 seen.append((step.tokens, (await stream.trial()).answer))
             return step, seen
 
-        async def retell(ask, trace):
-            stream, seen = engine.retell(ask, 0, Told(trace.thinking, trace.text), READ), []
+        async def open_given(ask, trace):
+            stream, seen = engine.open_given(ask, 0, GivenReply(trace.thinking, trace.text), READ), []
             while not isinstance(step := await stream.advance(), Trace):
                 seen.append((step.tokens, (await stream.trial()).answer))
             return seen
 
         own = [await think(ask) for ask in ASKS]
-        work = [retell(a, t) for a, (t, _) in zip(ASKS, own, strict=True)]
+        work = [open_given(a, t) for a, (t, _) in zip(ASKS, own, strict=True)]
         *mixed, again = await asyncio.gather(*work, think(ASKS[0]))
         assert mixed == [seen for _, seen in own]
         assert (again[0].thinking, again[1]) == (own[0][0].thinking, own[0][1])
@@ -149,10 +149,10 @@ def test_a_stopped_retelling_gives_its_place_back():
     async def tell(engine):
         trace, _ = await follow(engine.open(ASKS[0], 0, READ))
         for _ in range(12):  # more than there are slots
-            stream = engine.retell(ASKS[0], 0, Told(trace.thinking), READ)
+            stream = engine.open_given(ASKS[0], 0, GivenReply(trace.thinking), READ)
             await stream.advance()
             assert stream.stop() == 0
-        assert engine._server.batch.held == 0
+        assert engine._loop.scheduler.held == 0
 
     run(mini(), tell)
 

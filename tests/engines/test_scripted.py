@@ -15,7 +15,7 @@ from karui.testing.alike import assert_same, same_trace
 from karui.testing.synthetic import HABITS, synthetic
 
 SCRIPT = synthetic(4, 3, seed=1, tokens=120)
-ONE = next(t for t in SCRIPT.traces() if len(t.marks) >= 3)
+ONE = next(t for t in SCRIPT.traces() if len(t.checkpoints) >= 3)
 
 
 def engine(**options):
@@ -64,10 +64,10 @@ def test_a_trace_takes_its_tokens():
             text += step.text
             places.append((step.tokens, len(text)))
         assert now() == ONE.time == stream.stop()
-        assert (stream.prompt_tokens, stream.cached_tokens) == (ONE.bill.prompt, 0)
-        assert places == [(m.tokens, m.chars) for m in ONE.marks]
+        assert (stream.prompt_tokens, stream.cached_tokens) == (ONE.usage.prompt, 0)
+        assert places == [(m.tokens, m.chars) for m in ONE.checkpoints]
         assert ONE.thinking.startswith(text)
-        assert same_trace(step, replace(ONE, marks=()))
+        assert same_trace(step, replace(ONE, checkpoints=()))
 
     run_virtual(play())
 
@@ -75,7 +75,7 @@ def test_a_trace_takes_its_tokens():
 def test_peeks_and_trials_take_theirs():
     async def play():
         stream = opened(engine())
-        first, second = ONE.marks[:2]
+        first, second = ONE.checkpoints[:2]
         await stream.advance()
         assert await stream.peek() == first.trial.peek
         assert now() == first.tokens + 1
@@ -94,9 +94,9 @@ def test_a_stream_stopped_on_its_way_tells_how_far_it_came():
         await asyncio.sleep(7)
         stream = opened(engine())
         task = asyncio.ensure_future(stream.advance())
-        await asyncio.sleep(ONE.marks[0].tokens - 5)
+        await asyncio.sleep(ONE.checkpoints[0].tokens - 5)
         task.cancel()
-        assert stream.stop() == ONE.marks[0].tokens - 5
+        assert stream.stop() == ONE.checkpoints[0].tokens - 5
 
     run_virtual(play())
 
@@ -116,7 +116,7 @@ def test_ties_go_in_the_order_of_opening():
         await asyncio.gather(*(run(n) for n in reversed(range(40))))
         return order
 
-    assert run_virtual(play()) == list(range(40)) * (len(ONE.marks) + 1)
+    assert run_virtual(play()) == list(range(40)) * (len(ONE.checkpoints) + 1)
 
 
 def test_streams_begin_on_whole_tokens():
@@ -128,7 +128,7 @@ def test_streams_begin_on_whole_tokens():
         assert asyncio.get_running_loop().time() > now()  # a sliver past the token
         after = opened(playing)
         await after.advance()
-        assert now() == 2 * ONE.marks[0].tokens
+        assert now() == 2 * ONE.checkpoints[0].tokens
         first.stop()
 
     run_virtual(play())
@@ -164,11 +164,11 @@ def test_synthetic_recordings_look_like_a_model():
         for trace in question.traces:
             assert (trace.answer is None) == (trace.end is End.TRUNCATED)
             assert len(trace.signals) == trace.thinking_tokens
-            assert all(m.tokens < trace.thinking_tokens for m in trace.marks)
+            assert all(m.tokens < trace.thinking_tokens for m in trace.checkpoints)
             assert trace.tokens == trace.time == trace.thinking_tokens + trace.answer_tokens
-            assert trace.marks == () or len(trace.thinking) >= trace.marks[-1].chars
+            assert trace.checkpoints == () or len(trace.thinking) >= trace.checkpoints[-1].chars
             right[question.kind].append(question.correct(trace.answer))
-            half = [m.trial.answer for m in trace.marks if m.tokens <= trace.thinking_tokens / 2]
+            half = [m.trial.answer for m in trace.checkpoints if m.tokens <= trace.thinking_tokens / 2]
             early[question.kind].extend(map(question.correct, half[-1:]))
     share = {habit: sum(found) / len(found) for habit, found in right.items()}
     before = {habit: sum(found) / len(found) for habit, found in early.items()}

@@ -30,7 +30,7 @@ SURE, UNSURE = (0.99, 0.99), (0.4, 0.4)
 def recording(*traces, name="hand", suffix_tokens=2, **changed):
     """A recording of one question, "7" being right."""
     numbered = tuple(replace(t, sample=n) for n, t in enumerate(traces))
-    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.marks}
+    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.checkpoints}
     verdicts = {a: a == "7" for a in sorted(filter(None, answers))}
     manifest = Manifest(
         model=ModelInfo(name, digest=name),
@@ -273,7 +273,7 @@ def test_it_refuses_to_run_without_the_model_it_asks():
     main = synthetic(4, 4)
     with pytest.raises(NotRecorded, match="asks the model 'small'") as missing:
         Replay({"main": main}).outcomes(plan)
-    assert "--beside small=" in missing.value.remedy
+    assert "--aux-model small=" in missing.value.remedy
     engines = {"main": ScriptedEngine.of(main)}
     with pytest.raises(PlanError, match="no engine"):
         run_virtual(_live(plan, main, engines))

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from karui.gateway.records.record import RequestRecord
+from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Phase, State, TestStatus
+from karui.gateway.rollout.drift_tests import DriftTest
 from karui.gateway.status import GatewayStatus, Price
 
 LABEL = "trial-confidence(threshold=0.95, every=64)"
@@ -31,11 +33,10 @@ def served(n=0, **given):
     return RequestRecord(**{**usual, **given})
 
 
-def guard(phase=Phase.WATCHING, reason="", evidence=2.0, **given):
-    names = ("thinking", "confidence", "agreement", "truncated", "errors", "unsure", "canaries")
+def guard(phase=Phase.WATCHING, reason=None, evidence=2.0, **given):
     sights = tuple(
         TestStatus(name, 1200 if i else 1180, evidence if i == 0 else 1.4, 700.0)
-        for i, name in enumerate(names)
+        for i, name in enumerate(DriftTest)
     )
     usual = {
         "since": 900.0,
@@ -59,9 +60,9 @@ def now(**given):
         model="karui-mini",
         upstream="http://127.0.0.1:8000",
         fallback="",
-        stage="25",
+        stage=Stage.QUARTER,
         stage_since=800.0,
-        stage_next="",
+        needs=(),
         guard=guard(),
         in_flight=3,
         queued=0,

@@ -1,5 +1,6 @@
 """A gateway on a real socket, before the fake server of the engines' tests."""
 
+import asyncio
 import threading
 import time
 from contextlib import contextmanager
@@ -9,18 +10,19 @@ import uvicorn
 from openai import OpenAI
 
 from karui import catalog
-from karui.core.choice import Choice, Rule, Tested
-from karui.core.engine import CheckpointPolicy
+from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.prompt import Sampling
+from karui.core.study.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
-from karui.gateway.requests.admission import Limits
+from karui.gateway.limits import Limits
+from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.server.app import app
 from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 SHORT = "trial-stability:k=2"
 QUESTION = "What is 3 and 4?"
 SUFFIX = "\n</think>\n\n\\boxed{"
@@ -28,14 +30,14 @@ SUFFIX = "\n</think>\n\n\\boxed{"
 
 def one_tested(text):
     plan = catalog.parse(text)
-    return Tested(plan.id, plan.label, plan.spec, 0.01, "certified", 0.0, -0.01, 0.01, 0.5)
+    return Tested(plan.id, plan.label, plan.spec, 0.01, Verdict.CERTIFIED, 0.0, -0.01, 0.01, 0.5)
 
 
 def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expected):
     """A choice of the fake server's model, as if it had been made."""
     plan = catalog.parse(text)
     choice = Choice(
-        model={"name": model, "digest": ""},
+        model=ModelInfo(model),
         task="toy",
         task_digest="0",
         agreement=False,
@@ -43,8 +45,8 @@ def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expect
         spec=plan.spec,
         plan=plan.id,
         label=plan.label,
-        decision="adopt",
-        verdict="certified",
+        decision=Decision.ADOPT,
+        verdict=Verdict.CERTIFIED,
         questions=200,
         pilot_questions=50,
         traces=2.0,
@@ -145,22 +147,29 @@ class House:
 
 
 @contextmanager
-def opened(fake, choice=None, *, engines=None, **changes):
-    """Serves a choice before a fake server, in a thread."""
+def opened(fake, choice=None, *, engines=None, questions=(), **changes):
+    """Serves a choice before a fake server, in a thread; the questions are sent as canaries, one at once."""
     choice, wanted = choice or chosen(), settings(fake, **changes)
     engines = engines or connect(wanted, choice)
     check(wanted, choice, engines)
     records = Records()
-    gateway = assemble(wanted, choice, engines, [records])
+    canaries = {"canaries": Canaries(list(questions), 3600 * 40), "tick_seconds": 0.01} if questions else {}
+    gateway = assemble(wanted, choice, engines, [records], **canaries)
+    loops, serve = [], app(gateway)
+
+    async def noting(scope, receive, send):
+        loops[:] = [asyncio.get_running_loop()]
+        await serve(scope, receive, send)
+
     server = uvicorn.Server(
-        uvicorn.Config(app(gateway), host="127.0.0.1", port=0, log_level="critical", lifespan="on")
+        uvicorn.Config(noting, host="127.0.0.1", port=0, log_level="critical", lifespan="on")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         threading.Event().wait(0.005)
     house = House(gateway, records, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    house.server = server
+    house.server, house.loops = server, loops
     try:
         yield house
     finally:

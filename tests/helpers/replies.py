@@ -55,9 +55,9 @@ def _trace(question, sample, judge, given):
         answer=None if cut else judge.read(text),
         confidence=None,
         signals=Signals.of((), (), ()),
-        marks=(),
+        checkpoints=(),
         thinking_tokens=thought,
         answer_tokens=5,
-        bill=tally.finished(5),
+        usage=tally.finished(5),
         time=tally.time,
     )

@@ -96,7 +96,7 @@ def save_chain(folder, template, prompt_end, reply, marks):
         template: Its chat template.
         prompt_end: What prompts end with: the first token of the reply follows the last one of this.
         reply: The text, without the end of the turn.
-        marks: Tokens beside the usual ones.
+        checkpoints: Tokens beside the usual ones.
     """
     tokenizer = make_tokenizer(template, marks)
     ids = tokenizer.encode(prompt_end + reply, add_special_tokens=False)

@@ -40,10 +40,10 @@ def trace(answer, tokens, *marks, sure=10.0, cut=False, end_sure=0.9):
         answer=None if cut else answer,
         confidence=None if cut else end_sure,
         signals=Signals.of([-0.1 * s for s in levels], [1.0] * tokens, levels),
-        marks=tuple(made),
+        checkpoints=tuple(made),
         thinking_tokens=tokens,
         answer_tokens=answer_tokens,
-        bill=bill,
+        usage=bill,
         time=tally.time,
     )
 
@@ -56,7 +56,7 @@ def play(plan, *traces):
         Trace(**{f: getattr(t, f) for f in Trace.__dataclass_fields__} | {"sample": n})
         for n, t in enumerate(traces)
     )
-    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.marks}
+    answers = {t.answer for t in numbered} | {m.trial.answer for t in numbered for m in t.checkpoints}
     question = RecordedQuestion(
         "q", "", "7", Prompt("How many?"), numbered, {a: a == "7" for a in sorted(filter(None, answers))}
     )

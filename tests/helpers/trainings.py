@@ -37,7 +37,7 @@ def trace(tokenizer, question, sample, thought, answer, marks=()):
         sample: Its number.
         thought: What it thinks.
         answer: What it answers.
-        marks: (characters of the thinking, trial) of its checkpoints.
+        checkpoints: (characters of the thinking, trial) of its checkpoints.
     """
     thinking, text = f"{thought}\n", f"\\boxed{{{answer}}}"
 

@@ -9,9 +9,11 @@ from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.outcome import Outcome, Outcomes, ResourceUse, Span, Throughput
 from karui.core.plan import Plan
+from karui.core.study import PartFigures
+from karui.core.study.choice import Axis
 from karui.core.usage import TokenUsage
 from karui.measure.cost import MachinePrice, TokenPrices
-from karui.measure.cost_model import Axis, CostModel
+from karui.measure.cost_model import CostModel
 from karui.measure.flops import Shape, decode, prefill
 from karui.measure.interaction import interaction, triples
 from karui.measure.measurement import compare, measure
@@ -151,8 +153,8 @@ def test_what_one_plan_lacks_is_refused_for_all(axis, lacking, said):
 
 def test_a_measurement_shows_each_model():
     shown = measure(BOTH, CostModel()).models
-    assert (shown["small"]["asked"], shown["main"]["asked"]) == (1.0, 0.5)
-    assert (shown["small"]["tokens"], shown["main"]["tokens"]) == (40, 50)
+    assert (shown["small"].asked, shown["main"].asked) == (1.0, 0.5)
+    assert (shown["small"].tokens, shown["main"].tokens) == (40, 50)
     found = compare(ALONE, BOTH, CostModel())
     assert found.seconds_ratio == pytest.approx(0.58)
     memory = [CostModel().memory_bytes(o)[0] for o in (BOTH, ALONE)]
@@ -166,7 +168,7 @@ def test_spans_are_counted_by_model():
     account = ResourceUse.of(spans)
     assert account.busy == {"small": 65, "main": 190}
     assert account.held == {"small": 110, "main": 105}
-    assert account.bills == {"small": one.bill + one.bill, "main": two.bill + two.bill}
+    assert account.bills == {"small": one.usage + one.usage, "main": two.usage + two.usage}
     assert ResourceUse.of(spans[:1]).busy == {"small": 45}
     assert ResourceUse.of([]) == ({}, {}, {})
 
@@ -185,12 +187,12 @@ def test_an_interaction_is_the_product_if_independent_against_what_is_reached():
     base, a, b = ALONE, part("token-budget:tokens=50", 50), part("token-cap:tokens=80", 80, 0.5)
     both = part("token-budget:tokens=50 + token-cap:tokens=80", 45, 0.5)
     found = interaction(base, a, b, both, CostModel())
-    assert found.axes["tokens"] == {"a": 0.5, "b": 0.8, "both": 0.45}
+    assert found.axes[Axis.TOKENS] == PartFigures(0.5, 0.8, 0.45)
     assert found.expected(Axis.TOKENS) == pytest.approx(0.4)
-    assert found.loss == {"a": 0.0, "b": 0.5, "both": 0.5}
-    assert "cost" not in found.axes  # no price was stated
+    assert found.loss == PartFigures(0.0, 0.5, 0.5)
+    assert Axis.COST not in found.axes  # no price was stated
     a_cache, base_cache = 60 * 2 * 4 * 2 * 16 * 4, 110 * 2 * 4 * 2 * 16 * 4
-    assert found.axes["memory"]["a"] == pytest.approx((4000 + a_cache) / (4000 + base_cache))
+    assert found.axes[Axis.MEMORY].a == pytest.approx((4000 + a_cache) / (4000 + base_cache))
     with pytest.raises(ValueError, match="same questions"):
         interaction(replace(base, questions=("other",)), a, b, both, CostModel())
 

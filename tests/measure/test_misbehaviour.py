@@ -59,7 +59,9 @@ def test_the_loss_of_another_version_is_paired_by_question():
 
 
 def test_without_trials_it_is_not_known():
-    bare = replace(LOST, marks=tuple(RecordedCheckpoint(m.tokens, m.chars, None) for m in LOST.marks))
+    bare = replace(
+        LOST, checkpoints=tuple(RecordedCheckpoint(m.tokens, m.chars, None) for m in LOST.checkpoints)
+    )
     found = misbehaviour(recording([bare, bare]))
     assert found.lost is None
     assert found.lost_of_wrong is None

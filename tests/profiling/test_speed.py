@@ -65,7 +65,7 @@ def finished(tokens):
 
     tally = UsageMeter(0, 0, 0)
     trace = Trace.short("q", 0, End.FINISHED, "", NO_SIGNALS, None, tally, TokenUsage())
-    return replace(trace, bill=TokenUsage(thinking=tokens))
+    return replace(trace, usage=TokenUsage(thinking=tokens))
 
 
 ASKS = [Request(f"q{n}", Prompt("?"), Sampling(max_tokens=16)) for n in range(2)]

@@ -49,7 +49,7 @@ def without_answers(recording):
     questions = []
     for question in recording.questions:
         cut = [
-            replace(t, end=End.TRUNCATED, answer=None, bill=TokenUsage(thinking=t.bill.generated // 2))
+            replace(t, end=End.TRUNCATED, answer=None, usage=TokenUsage(thinking=t.usage.generated // 2))
             for t in question.traces
         ]
         questions.append(replace(question, traces=tuple(cut)))

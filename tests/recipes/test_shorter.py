@@ -82,7 +82,9 @@ def test_every_plan_can_be_read_and_needs_only_what_is_made_before(tmp_path):
 
 def tale(question):
     """Returns what is told of a question, in what can be compared."""
-    traces = [(t.sample, t.thinking, t.answer, t.marks, t.signals.logprob.tolist()) for t in question.traces]
+    traces = [
+        (t.sample, t.thinking, t.answer, t.checkpoints, t.signals.logprob.tolist()) for t in question.traces
+    ]
     return question.id, traces, dict(question.verdicts)
 
 

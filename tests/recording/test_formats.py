@@ -88,7 +88,7 @@ def test_lm_eval_takes_prompts_back_out_of_the_chat_template_and_counts_by_a_tok
     assert trace.thinking.startswith("6*q = 6 - 6 = 0.")
     assert (trace.text, trace.answer, first.correct(trace.answer)) == ("\\boxed{1}", "1", False)
     assert trace.thinking_tokens > 100 > trace.answer_tokens > 0
-    assert trace.bill.prompt > 0
+    assert trace.usage.prompt > 0
     manifest = done.recording.manifest
     assert (manifest.model.name, manifest.sampling.temperature) == ("karui-mini", 0.6)
     assert Caveat.WORDS not in manifest.caveats
@@ -100,7 +100,7 @@ def test_without_a_tokenizer_lengths_are_words_and_say_so():
     done = read(LM_EVAL)
     assert done.recording.manifest.caveats == (Caveat.WORDS,)
     assert "counted as words and signs" in done.notes[0]
-    assert all(t.bill.prompt == 0 for t in done.recording.traces())  # a prompt's length is no word count
+    assert all(t.usage.prompt == 0 for t in done.recording.traces())  # a prompt's length is no word count
 
 
 def test_lm_eval_without_its_results_keeps_the_prompt_as_it_was_shown(tmp_path):
@@ -118,7 +118,7 @@ def test_inspect_ai_keeps_reasoning_counts_and_the_system_turn():
     assert (a.kind, a.reference, b.reference) == ("mul", "42", "42")
     apart_, inline = a.traces
     assert (apart_.thinking, apart_.text) == ("6 times 7 is 42. Check: 42.", "ANSWER: 42")
-    assert (apart_.thinking_tokens, apart_.answer_tokens, apart_.bill.prompt) == (20, 10, 25)
+    assert (apart_.thinking_tokens, apart_.answer_tokens, apart_.usage.prompt) == (20, 10, 25)
     assert (inline.thinking, inline.text, inline.tokens) == ("6*7=42", "ANSWER: 42", 18)
     wrong, cut = b.traces
     assert (wrong.answer, b.correct(wrong.answer)) == ("41", False)
@@ -283,9 +283,9 @@ def test_choices_at_tenths_of_a_trace(tmp_path):
     assert (done.format, done.unknown) == ("choice-deciles", ())
     [question] = done.recording.questions
     assert question.prompt.user == "Is it?\n\nA. yes\nB. no"
-    assert [[m.trial.answer for m in t.marks] for t in question.traces] == [["A"] * 3 + ["B"] * 6] * 2
-    assert [m.tokens for m in question.traces[0].marks] == list(range(20, 200, 20))
-    assert question.traces[0].marks[0].trial.confidence == 0.7
+    assert [[m.trial.answer for m in t.checkpoints] for t in question.traces] == [["A"] * 3 + ["B"] * 6] * 2
+    assert [m.tokens for m in question.traces[0].checkpoints] == list(range(20, 200, 20))
+    assert question.traces[0].checkpoints[0].trial.confidence == 0.7
     assert question.correct(question.traces[1].answer)
     manifest = done.recording.manifest
     assert {Caveat.SHARES, Caveat.PICKED} <= set(manifest.caveats)

@@ -6,10 +6,9 @@ import pytest
 
 from karui import catalog
 from karui.core.ability import Ability
-from karui.core.choice import Rule
 from karui.core.errors import InputError
+from karui.core.study.choice import Rule
 from karui.core.trace import End
-from karui.measure.cost_model import CostModel
 from karui.recording import store
 from karui.recording.importing import import_traces
 from karui.recording.scout import import_scout
@@ -62,15 +61,19 @@ def test_what_is_there_arrives(tmp_path):
         90,
         10,
     )
-    assert (whole.bill.prompt, whole.tokens, whole.time) == (25, 100, 100)
-    assert [(m.tokens, m.chars, m.trial.answer, m.trial.tokens) for m in whole.marks] == [
+    assert (whole.usage.prompt, whole.tokens, whole.time) == (25, 100, 100)
+    assert [(m.tokens, m.chars, m.trial.answer, m.trial.tokens) for m in whole.checkpoints] == [
         (30, 60, "41", 7),
         (60, 120, "42", 7),
     ]
     assert (cut.end, cut.answer) == (End.TRUNCATED, None)
     manifest = made.manifest
     assert (manifest.task, manifest.model.name, manifest.samples) == ("logs", "their-model", 2)
-    assert (manifest.rule.every, manifest.rule.least, manifest.sampling.max_tokens) == (50, 30, 200)
+    assert (manifest.rule.max_interval, manifest.rule.min_interval, manifest.sampling.max_tokens) == (
+        50,
+        30,
+        200,
+    )
     assert "7 tokens" in manifest.machine
     assert manifest.abilities == {Ability.TRIALS, Ability.CONFIDENCE, Ability.TEXT}
     store.save(made, tmp_path / "r")
@@ -92,12 +95,12 @@ def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
     )
     names = {t.name() for p in found.plans for t in p.techniques}
     assert {"trial-confidence", "trial-stability", "token-budget", "parallel-probe"} <= names
-    assert {r.reason.partition(" ")[0] for r in found.refused} >= {"exit-entropy", "best-of-n"}
+    assert {r.reason.text.partition(" ")[0] for r in found.refused} >= {"exit-entropy", "best-of-n"}
     pilot, test = split(made)
     evidence = gather([Group({"main": pilot}, {"main": test}, found)], runs=2)
     assert len(evidence.test) == len(found.plans)
     assert evidence.refused == found.refused
-    assert choose(evidence, test, Rule(), CostModel()).decision
+    assert choose(evidence, test, Rule()).decision
 
 
 def test_abilities_are_what_every_trace_has(tmp_path):
@@ -114,7 +117,7 @@ def test_a_verifier_reads_and_judges(tmp_path):
     line = {"reference": "42", "samples": samples}
     [question] = import_traces(written(tmp_path / "a.jsonl", line), verifier=Digits()).questions
     assert question.verdicts == {"41": True}
-    assert question.traces[0].marks[0].trial.answer is None
+    assert question.traces[0].checkpoints[0].trial.answer is None
 
 
 def test_verdicts_told_are_believed(tmp_path):
@@ -189,15 +192,20 @@ def test_scout(tmp_path):
     written(tmp_path / "toy.json", SCOUT)
     made = import_scout(tmp_path, model="m", trial_tokens=4)["toy"]
     [question] = made.questions
-    places = [[m.tokens for m in t.marks] for t in question.traces]
+    places = [[m.tokens for m in t.checkpoints] for t in question.traces]
     assert places == [[500, 1000, 1500], [500, 1000, 1500], [500], []]
     assert [t.answer for t in question.traces] == ["7", "8", None, "7"]
     assert [t.tokens for t in question.traces] == [1700, 1600, 2600, 400]
-    assert question.traces[1].marks[1].trial.answer is None
+    assert question.traces[1].checkpoints[1].trial.answer is None
     assert question.verdicts == {"1": False, "7": True, "8": False}
-    assert {m.trial.tokens for t in question.traces for m in t.marks} == {4}
+    assert {m.trial.tokens for t in question.traces for m in t.checkpoints} == {4}
     manifest = made.manifest
-    assert (manifest.task, manifest.engine, manifest.samples, manifest.rule.every) == ("toy", "scout", 4, 500)
+    assert (manifest.task, manifest.engine, manifest.samples, manifest.rule.max_interval) == (
+        "toy",
+        "scout",
+        4,
+        500,
+    )
     assert manifest.abilities == {Ability.TRIALS}
     store.save(made, tmp_path / "r")
     assert_same(store.load(tmp_path / "r"), made)

@@ -112,7 +112,7 @@ def test_progress_counts_to_the_end(tmp_path):
     assert (seen[0].done, seen[0].total, seen[0].seconds_left) == (0, 20, None)
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     last = seen[-1]
-    trials = sum(m.trial.tokens for t in SCRIPT.traces() for m in t.marks)
+    trials = sum(m.trial.tokens for t in SCRIPT.traces() for m in t.checkpoints)
     assert (last.done, last.failed, last.seconds_left) == (20, 0, 0.0)
     # answers are told with the trace's end; thinking and trials are counted while they come
     assert last.tokens == sum(t.tokens for t in SCRIPT.traces()) + trials
@@ -253,8 +253,8 @@ def test_an_engine_without_trials_records_bare_checkpoints(tmp_path):
     plain = ScriptedEngine({q.id: q.traces for q in SCRIPT.questions}, abilities={Ability.TEXT})
     made = recorded(tmp_path, plain)
     for ours, theirs in zip(made.traces(), SCRIPT.traces(), strict=True):
-        bare = tuple(replace(m, trial=None) for m in theirs.marks)
-        assert same_trace(ours, replace(theirs, marks=bare))
+        bare = tuple(replace(m, trial=None) for m in theirs.checkpoints)
+        assert same_trace(ours, replace(theirs, checkpoints=bare))
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ def test_the_majority_becomes_the_reference(tmp_path):
 
 def test_a_tie_goes_to_the_first_and_silence_agrees_with_nothing():
     question = SCRIPT.questions[0]
-    one, two = (replace(question.traces[0], answer=a, marks=()) for a in ("b", "a"))
+    one, two = (replace(question.traces[0], answer=a, checkpoints=()) for a in ("b", "a"))
     mute = replace(one, answer=None)
     tied = replace(question, traces=(one, two), verdicts={"a": True, "b": False})
     silent = replace(question, traces=(mute,), verdicts={})

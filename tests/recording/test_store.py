@@ -53,10 +53,10 @@ def traces(draw: st.DrawFn) -> Trace:
         answer=draw(st.none() | texts),
         confidence=draw(st.none() | floats),
         signals=Signals.of(draw(signal), draw(signal), draw(signal)),
-        marks=tuple(draw(st.lists(marks, max_size=3))),
+        checkpoints=tuple(draw(st.lists(marks, max_size=3))),
         thinking_tokens=draw(counts),
         answer_tokens=draw(counts),
-        bill=TokenUsage(*(draw(st.integers(0, 2**62)) for _ in range(7))),
+        usage=TokenUsage(*(draw(st.integers(0, 2**62)) for _ in range(7))),
         time=draw(counts),
         seconds=draw(floats),
         first_seconds=draw(floats),
@@ -113,7 +113,7 @@ def test_signals_are_read_only_and_can_be_left_out(tmp_path: Path) -> None:
     without = next(store.load(tmp_path, signals=False).traces())
     assert len(with_signals.signals) == with_signals.thinking_tokens
     assert len(without.signals) == 0
-    assert without.marks == with_signals.marks
+    assert without.checkpoints == with_signals.checkpoints
 
 
 def test_signals_beyond_the_range_saturate() -> None:
@@ -231,7 +231,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         ({"task_digest": "x"}, "task digest"),
         ({"style": ({"technique": "concise"},)}, "prompt style"),
         ({"sampling": Sampling(temperature=1.0)}, "sampling"),
-        ({"rule": CheckpointPolicy(every=7)}, "checkpoint rule"),
+        ({"rule": CheckpointPolicy(max_interval=7)}, "checkpoint rule"),
         ({"suffix": "x"}, "trial suffix"),
         ({"seed": 6}, "seed"),
         ({"abilities": frozenset()}, "abilities"),

@@ -43,10 +43,10 @@ def unthinking(which=lambda n: True, **manifest) -> Recording:
 
 
 def silent(trace):
-    tally = UsageMeter(trace.bill.prompt, 0, 3)
+    tally = UsageMeter(trace.usage.prompt, 0, 3)
     bill = tally.finished(trace.answer_tokens)
     return replace(
-        trace, thinking="", signals=NO_SIGNALS, marks=(), thinking_tokens=0, bill=bill, time=tally.time
+        trace, thinking="", signals=NO_SIGNALS, checkpoints=(), thinking_tokens=0, usage=bill, time=tally.time
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from karui import catalog, tasks
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, checkpoints, retold, unheard
+from karui.core.engine import CheckpointPolicy, ModelInfo, Outline, checkpoints, given_trace, ignore_text
 from karui.core.errors import EngineError, InputError, PlanError, RecordingMismatch
 from karui.core.recording import Caveat, Recording
 from karui.core.trace import NO_SIGNALS, End, Peek, Trial
@@ -20,7 +20,7 @@ from karui.recording.trials import add_trials, estimate, spaced, spent
 from karui.runners.replay import Replay
 
 NUMERIC = tasks.verifier("numeric")
-EVERY = CheckpointPolicy(every=4, least=2)
+EVERY = CheckpointPolicy(max_interval=4, min_interval=2)
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Reader:
     told: list = field(default_factory=list)
     broken: set = field(default_factory=set)
 
-    def retell(self, ask, sample, told, read):
+    def open_given(self, ask, sample, told, read):
         return Reading(self, ask, sample, told, read)
 
     async def count(self, text):
@@ -51,7 +51,7 @@ class Reading:
     cached_tokens = 0
 
     def __init__(self, engine, ask, sample, told, read):
-        self.hear = unheard
+        self.on_text = ignore_text
         self.engine, self.ask, self.sample, self.told, self.read = engine, ask, sample, told, read
         words = told.thinking.split(" ")
         pieces = [f"{w} " for w in words[:-1]] + words[-1:] if told.thinking else []
@@ -72,7 +72,7 @@ class Reading:
             self.engine.told.append((self.ask.question, self.sample))
         self.here += 1
         if self.here == len(self._outline.places):
-            return retold(self.ask.question, self.sample, self.told, self._outline, self.read)
+            return given_trace(self.ask.question, self.sample, self.told, self._outline, self.read)
         tokens, chars = self._outline.places[self.here]
         before = self._outline.places[self.here - 1][1] if self.here else 0
         return Checkpoint(self.here, tokens, self.told.thinking[before:chars], NO_SIGNALS)
@@ -115,11 +115,17 @@ def test_every_checkpoint_of_every_text_is_tried(tmp_path):
         assert (trace.thinking, trace.text, trace.answer, trace.end) == (
             text.thinking, text.text, text.answer, text.end
         )  # fmt: skip
-        assert [m.tokens for m in trace.marks] == [4, 8, 12, 16, 20]
-        assert [trace.thinking[: m.chars].split()[-1] for m in trace.marks] == ["at", "1", "more", "so", "it"]
-        assert trace.marks[-1].trial.answer == question.reference
+        assert [m.tokens for m in trace.checkpoints] == [4, 8, 12, 16, 20]
+        assert [trace.thinking[: m.chars].split()[-1] for m in trace.checkpoints] == [
+            "at",
+            "1",
+            "more",
+            "so",
+            "it",
+        ]
+        assert trace.checkpoints[-1].trial.answer == question.reference
         assert trace.thinking_tokens == 22  # in the tokens of who tries, with the end of thinking
-        assert question.correct(trace.marks[-1].trial.answer)
+        assert question.correct(trace.checkpoints[-1].trial.answer)
         assert question.verdicts == {a: a == question.reference for a in question.verdicts}
     replayed = Replay({"main": made}).outcomes(catalog.parse("trial-stability:k=2,peek=true"))
     assert replayed.bills["main"][:, 0, 2].max() < 22
@@ -203,7 +209,7 @@ def test_thinking_that_never_ended_stays_truncated_and_is_tried(tmp_path):
     [question] = added(imported(tmp_path, cut), Reader(), tmp_path / "r").questions
     [trace] = question.traces
     assert (trace.end, trace.answer, trace.thinking_tokens) == (End.TRUNCATED, None, 19)
-    assert [m.trial.answer for m in trace.marks][-1] == "42"
+    assert [m.trial.answer for m in trace.checkpoints][-1] == "42"
 
 
 @pytest.mark.parametrize("what", ["text", "reference", "engine", "ability"])
@@ -233,16 +239,16 @@ def test_traces_without_text_are_counted_and_kept_as_they_are(tmp_path):
     texts = imported(tmp_path, row)
     assert asyncio.run(estimate(texts, Reader())).textless == 1
     made = added(texts, Reader(), tmp_path / "r")
-    assert [len(t.marks) for t in made.traces()] == [0, 1]
+    assert [len(t.checkpoints) for t in made.traces()] == [0, 1]
     assert [t.thinking_tokens for t in made.traces()] == [28, 7]
     assert Ability.TEXT not in made.manifest.abilities
 
 
 def test_checkpoints_lie_at_steps_and_at_the_latest_every_so_often():
-    rule = CheckpointPolicy(every=5, least=3)
+    rule = CheckpointPolicy(max_interval=5, min_interval=3)
     assert checkpoints(rule, ["a "] * 12) == [5, 10]
     assert checkpoints(rule, ["a", ".\n\n", "b", ".\n\n", *["c "] * 6]) == [4, 9]
     assert checkpoints(rule, ["a", "b", "c\n", "\n", "d"]) == [4]  # a line break that completes a blank line
     assert checkpoints(rule, []) == []
     assert spaced(64) == CheckpointPolicy()
-    assert spaced(8) == CheckpointPolicy(every=8, least=3)
+    assert spaced(8) == CheckpointPolicy(max_interval=8, min_interval=3)

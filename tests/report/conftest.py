@@ -1,20 +1,34 @@
 """Synthetic studies, made of karui's own nouns, so that the report is tested on what it will be given."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from karui.core.choice import Choice, Confirmation, Rejected, Rule, Tested
+from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, ModelInfo
-from karui.core.failure import BaselineFailure, FailedReply, Reason
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest
-from karui.measure.intervals import Interval
-from karui.measure.measurement import Comparison, Measurement
-from karui.report import Study
+from karui.core.study import (
+    ActionTaken,
+    Assumptions,
+    Comparison,
+    Example,
+    Interval,
+    KindFigures,
+    LiveRun,
+    MeasuredPlan,
+    Measurement,
+    ReferenceRun,
+    Side,
+    Study,
+)
+from karui.core.study.choice import Choice, Confirmation, Decision, Rejected, Rule, Tested, Verdict
+from karui.core.study.failure import BaselineFailure, Cause, FailedReply, FailureKind, LikelyCause
+from karui.core.study.reasons import Because, Reason
+from karui.core.trace import End
 
 KINDS = ("orders", "refunds", "shipping dates", "discounts", "stock counts", "tax")
 EVIL = "<script>window.pwned=1</script>"
@@ -31,12 +45,12 @@ def measurement(
     by_kind = {}
     for kind in kinds:
         value = float(np.clip(accuracy + random.normal(0, 0.03), 0, 1))
-        by_kind[kind] = {
-            "questions": 50,
-            "accuracy": asdict(interval(value, 0.06, 50)),
-            "tokens": tokens * float(random.uniform(0.7, 1.3)),
-            "truncated": 0.004,
-        }
+        by_kind[kind] = KindFigures(
+            questions=50,
+            accuracy=interval(value, 0.06, 50),
+            tokens=tokens * float(random.uniform(0.7, 1.3)),
+            truncated=0.004,
+        )
     trial = 0.0 if plan == "base" else 14.0
     return Measurement(
         plan=plan,
@@ -121,8 +135,8 @@ def entries(count=300, base=0.913, base_tokens=412.0, seed=3):
         spec = [{"technique": t, "threshold": round(ratio, 3)} for t in technique.split(" + ")]
         label = " + ".join(f"{t}(threshold={ratio:.3g})" for t in technique.split(" + "))
         made.append(
-            {
-                "measurement": measurement(
+            MeasuredPlan(
+                measurement(
                     plan,
                     label,
                     spec,
@@ -131,11 +145,11 @@ def entries(count=300, base=0.913, base_tokens=412.0, seed=3):
                     ratio * base_tokens,
                     seed=i,
                     traces=3.0 if vote else 1.0,
-                ).as_dict(),
-                "comparison": comparison(plan, base - accuracy, ratio).as_dict(),
-            }
+                ),
+                comparison(plan, base - accuracy, ratio),
+            )
         )
-    return made
+    return tuple(made)
 
 
 def manifest(name="karui-mini"):
@@ -162,20 +176,18 @@ def manifest(name="karui-mini"):
 def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
     """Returns a whole study with the decision wished for."""
     base = measurement("base", "full thinking", [], ("baseline",), 0.913, 412.0, seed=99)
-    plans = entries(count)
+    plans = list(entries(count))
     spec = [{"technique": "trial-confidence", "threshold": 0.95, "every": 64}]
     label = "trial-confidence(threshold=0.95, every=64)"
     chosen = measurement("c0ffee123456", label, spec, ("faster",), 0.909, 157.0, seed=98)
-    plans.append(
-        {"measurement": chosen.as_dict(), "comparison": comparison("c0ffee123456", 0.004, 0.381).as_dict()}
-    )
+    plans.append(MeasuredPlan(chosen, comparison("c0ffee123456", 0.004, 0.381)))
     certified = decision in {"adopt", "withdrawn"}
     top = Tested(
         "c0ffee123456",
         label,
         spec,
         0.012 if certified else 0.21,
-        "certified" if certified else "promising",
+        Verdict.CERTIFIED if certified else Verdict.PROMISING,
         0.004,
         -0.006,
         0.0152 if certified else 0.031,
@@ -188,12 +200,12 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
             "trial-confidence(threshold=0.99)",
             spec,
             0.004,
-            "certified",
+            Verdict.CERTIFIED,
             0.001,
             -0.008,
             0.011,
             0.44,
-            reason="a certified plan saves more",
+            reason=Because(Reason.CERTIFIED_SAVES_MORE),
         ),
         top,
         Tested(
@@ -201,40 +213,43 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
             "trial-stability(equal=3)",
             spec,
             0.32,
-            "not supported",
+            Verdict.NOT_SUPPORTED,
             0.027,
             0.009,
             0.047,
             0.7,
             None,
-            "its loss exceeds the margin",
+            Because(Reason.LOSS_EXCEEDS_MARGIN),
         ),
         Tested(
             "0000000000cc",
             "trial-stability(equal=2)",
             spec,
             None,
-            "promising",
+            Verdict.PROMISING,
             0.012,
             -0.004,
             0.04,
             0.74,
             900,
-            "not tested: testing stops at the first failure",
+            Because(Reason.NOT_TESTED),
         ),
     )
     nothing = decision == "nothing"
-    reasons = ("saves nothing", "loses more than the margin on the pilot")
-    risky = "wrong with confidence {:.1f} points more often than full thinking"
+    reasons = (Because(Reason.SAVES_NOTHING), Because(Reason.PILOT_LOSS))
     rejected = (
         *(
-            Rejected(f"r{i}", f"token-budget(tokens={i})", (*reasons, risky.format(i / 9))[i % 3], 0.05, 0.5)
+            Rejected(f"r{i}", f"token-budget(tokens={i})", (*reasons, risky(i / 9))[i % 3], 0.05, 0.5)
             for i in range(140)
         ),
-        Rejected("x", "sampling(temperature=1)", "The recording holds no such sampling."),
+        Rejected(
+            "x",
+            "sampling(temperature=1)",
+            Because(Reason.NOT_REPLAYABLE, text="The recording holds no such sampling."),
+        ),
     )
     choice = Choice(
-        model=manifest(name).model.as_dict(),
+        model=manifest(name).model,
         task="orders",
         task_digest="51be09aa13f2",
         agreement=agreement,
@@ -242,8 +257,8 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
         spec=spec if certified else [],
         plan="c0ffee123456" if certified else "base",
         label=label if certified else "full thinking",
-        decision="adopt" if certified else decision,
-        verdict="certified" if certified else "baseline",
+        decision=Decision.ADOPT if certified else Decision(decision),
+        verdict=Verdict.CERTIFIED if certified else Verdict.BASELINE,
         questions=300 if decision != "collect" else 96,
         pilot_questions=100,
         traces=4.0,
@@ -266,20 +281,18 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
         choice = replace(
             choice, confirmation=Confirmation(60, 0.11, 0.035, 0.18, 0.4, 0.8, 0.91, withdrawn=True)
         )
-    live = {
-        "baseline": measurement(
-            "base", "full thinking", [], ("baseline",), 0.909, 420.0, live=True
-        ).as_dict(),
-        "plan": measurement("c0ffee123456", label, spec, ("faster",), 0.905, 164.0, live=True).as_dict(),
-        "comparison": comparison("c0ffee123456", 0.004, 0.39).as_dict(),
-        "at_once": 8,
-    }
-    shipped = {
-        "title": "karui-mini, 1,000 questions × 8 traces",
-        "manifest": manifest().as_dict(),
-        "baseline": replace(base, questions=1000).as_dict(),
-        "plans": entries(60, seed=8) + plans[-1:],
-    }
+    live = LiveRun(
+        measurement("base", "full thinking", [], ("baseline",), 0.909, 420.0, live=True),
+        measurement("c0ffee123456", label, spec, ("faster",), 0.905, 164.0, live=True),
+        comparison("c0ffee123456", 0.004, 0.39),
+        at_once=8,
+    )
+    shipped = ReferenceRun(
+        "karui-mini, 1,000 questions × 8 traces",
+        manifest(),
+        replace(base, questions=1000),
+        (*entries(60, seed=8), *plans[-1:]),
+    )
     vote = measurement(
         "5c16",
         "self-consistency(k=16)",
@@ -291,33 +304,35 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
     )
     return Study(
         made="2026-11-24",
-        manifest=manifest(name).as_dict(),
-        choice=choice.as_dict(),
-        baseline=base.as_dict(),
-        plans=plans,
+        manifest=manifest(name),
+        choice=choice,
+        baseline=base,
+        plans=tuple(plans),
         live=live if certified else None,
         shipped=shipped,
-        examples=[example(i) for i in range(6)],
-        assumptions={
-            "currency": "EUR",
-            "price_prompt": 0.3,
-            "price_cached": 0.03,
-            "price_output": 1.2,
-            "questions_per_month": 1_000_000,
-            "machine_price_per_hour": 2.4,
-            "peak_questions_per_second": 12.0,
-            "machine_tokens_per_second": 850.0,
-            "one_off": 4000.0,
-            "stated": ["price_output", "questions_per_month"],
-        },
-        commands=[
+        examples=tuple(example(i) for i in range(6)),
+        assumptions=Assumptions(
+            currency="EUR",
+            price_prompt=0.3,
+            price_cached=0.03,
+            price_output=1.2,
+            questions_per_month=1_000_000.0,
+            machine_price_per_hour=2.4,
+            peak_questions_per_second=12.0,
+            machine_tokens_per_second=850.0,
+            one_off=4000.0,
+            stated=("price_output", "questions_per_month"),
+        ),
+        commands=(
             "karui poc --model karui-mini --questions orders.jsonl --max-drop 2",
             "karui report runs/poc --lang ja",
-        ],
-        baselines_extra=[
-            {"measurement": vote.as_dict(), "comparison": comparison("5c16", -0.044, 16.0).as_dict()}
-        ],
+        ),
+        baselines_extra=(MeasuredPlan(vote, comparison("5c16", -0.044, 16.0)),),
     )
+
+
+def risky(points):
+    return Because(Reason.CONFIDENTLY_WRONG, {"points": points / 100})
 
 
 def failure():
@@ -337,7 +352,7 @@ def failure():
         "wrong": "",
     }
     reasons = tuple(
-        Reason(code, 400 - 30 * n, 1200, detail) for n, (code, detail) in enumerate(codes.items())
+        LikelyCause(Cause(code), 400 - 30 * n, 1200, detail) for n, (code, detail) in enumerate(codes.items())
     )
     asked = "Which of these is an even number? (A) 3 (B) 5 (C) 8 (D) 9"
     replies = (
@@ -347,12 +362,14 @@ def failure():
             False,
             None,
             "C",
-            "finished",
+            End.FINISHED,
         ),
-        FailedReply(asked, "wait, let me check that again, " * 12, True, None, "C", "truncated"),
-        FailedReply(asked, EVIL + " \\boxed{A}", False, "A", "C", "finished"),
+        FailedReply(asked, "wait, let me check that again, " * 12, True, None, "C", End.TRUNCATED),
+        FailedReply(asked, EVIL + " \\boxed{A}", False, "A", "C", End.FINISHED),
     )
-    return BaselineFailure("near chance", 0.262, 0.215, 0.314, 0.1, 0.25, 300, 1200, 314, reasons, replies)
+    return BaselineFailure(
+        FailureKind.NEAR_CHANCE, 0.262, 0.215, 0.314, 0.1, 0.25, 300, 1200, 314, reasons, replies
+    )
 
 
 def example(i):
@@ -362,27 +379,27 @@ def example(i):
         for n in range(9)
     )
     right, kept = i % 3 != 2, i % 4 != 1
-    return {
-        "question": f"A shop sells {i + 4} pens in a box. A customer orders {i + 3} boxes and returns 2 "
+    return Example(
+        question=f"A shop sells {i + 4} pens in a box. A customer orders {i + 3} boxes and returns 2 "
         "pens. How many pens are left?",
-        "kind": KINDS[i % len(KINDS)],
-        "reference": str((i + 4) * (i + 3) - 2),
-        "full": {
-            "thinking": thinking,
-            "text": f"\\boxed{{{(i + 4) * (i + 3) - 2}}}",
-            "answer": str((i + 4) * (i + 3) - 2),
-            "correct": right,
-            "tokens": 402 + i,
-        },
-        "plan": {
-            "thinking_chars": 300 + 40 * i,
-            "text": "\\boxed{26}",
-            "answer": "26",
-            "correct": kept,
-            "tokens": 121 + i,
-            "moves": "trace 1: answered after 108 thinking tokens",
-        },
-    }
+        kind=KINDS[i % len(KINDS)],
+        reference=str((i + 4) * (i + 3) - 2),
+        full=Side(
+            thinking=thinking,
+            text=f"\\boxed{{{(i + 4) * (i + 3) - 2}}}",
+            answer=str((i + 4) * (i + 3) - 2),
+            correct=right,
+            tokens=402 + i,
+        ),
+        plan=Side(
+            thinking_chars=300 + 40 * i,
+            text="\\boxed{26}",
+            answer="26",
+            correct=kept,
+            tokens=121 + i,
+            actions=(ActionTaken(End.ANSWERED, 108),),
+        ),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -402,42 +419,35 @@ def bare():
     full = make("nothing", count=6)
 
     def strip(m):
-        return {
-            **m,
-            "flops": None,
-            "kv_bytes": None,
-            "weight_bytes": 0,
-            "seconds": None,
-            "cost": None,
-            "kinds": {},
-            "confident_wrong": None,
-            "brier": None,
-            "ece": None,
-        }
+        return replace(
+            m,
+            flops=None,
+            kv_bytes=None,
+            weight_bytes=0,
+            seconds=None,
+            cost=None,
+            kinds={},
+            confident_wrong=None,
+            brier=None,
+            ece=None,
+        )
 
     def thin(x):
-        return {
-            **x,
-            "flops_ratio": None,
-            "cost_ratio": None,
-            "kv_ratio": None,
-            "confident_wrong_rise": None,
-            "worst_kind": None,
-        }
+        return replace(
+            x, flops_ratio=None, cost_ratio=None, kv_ratio=None, confident_wrong_rise=None, worst_kind=None
+        )
 
-    plans = [
-        {"measurement": strip(e["measurement"]), "comparison": thin(e["comparison"])} for e in full.plans
-    ]
+    plans = tuple(MeasuredPlan(strip(e.measurement), thin(e.comparison)) for e in full.plans)
     return replace(
         full,
         baseline=strip(full.baseline),
         plans=plans,
         live=None,
         shipped=None,
-        examples=[],
-        assumptions={},
-        commands=[],
-        baselines_extra=[],
+        examples=(),
+        assumptions=Assumptions(),
+        commands=(),
+        baselines_extra=(),
     )
 
 
@@ -457,16 +467,12 @@ def evil():
             else value
         )
 
-    study = make(count=20)
+    study = decode(Study, poison(encode(make(count=20))))
     return replace(
         study,
-        choice=poison(study.choice),
-        manifest=poison(study.manifest),
-        plans=poison(study.plans),
-        examples=poison(study.examples),
-        shipped={**poison(study.shipped), "title": EVIL},
-        commands=[EVIL],
-        assumptions={**study.assumptions, "currency": "<b>"},
+        shipped=replace(study.shipped, title=EVIL),
+        commands=(EVIL,),
+        assumptions=replace(study.assumptions, currency="<b>"),
     )
 
 

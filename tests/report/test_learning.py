@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from karui.core.study import Assumptions, Made, ModelVersion, QuestionParts
+from karui.core.study.learning import Training
 from karui.i18n.formats import Format
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.learning import making_hours, taught
-from karui.report.learning_curve_chart import panels
-from karui.report.savings import Assumptions, Usage, save_per_machine, save_per_token
+from karui.report.savings import Usage, save_per_machine, save_per_token
+from karui.report.sections.learning import making_hours, taught
+from karui.report.sections.learning_curve_chart import panels
 
 
 def point(step, **values):
@@ -46,38 +48,27 @@ REINFORCED = [
 
 def version(study, label, key, points, ended="steps", seconds=90.0, **notes):
     curve = {"points": points, "learned": 118, "held": 16, "ended_by": ended, "resumed": 0}
-    made = {
-        "key": key,
-        "seconds": seconds,
-        "minutes": 2.5,
-        "peak_bytes": 2e9,
-        "device": "cpu",
-        "machine": "m",
-    }
-    measured, compared = study.plans[0]["measurement"], study.plans[0]["comparison"]
-    made["notes"] = {"curve": curve, **notes}
-    shown = {"measurement": measured, "comparison": compared}
-    return {"name": "karui-mini", "label": label, "weight": None, "made": made, **shown}
+    made = Made(seconds, key, "", 2.5, 2e9, "cpu", "m", {"curve": curve, **notes})
+    first = study.plans[0]
+    return ModelVersion("karui-mini", label, None, made, first.measurement, first.comparison)
 
 
 @pytest.fixture
 def learned(study):
     """Two trainings, the first used by two versions, and a version that was not trained."""
-    base = {"name": "karui-mini", "label": "", "weight": None, "made": None, "comparison": None}
     kept = {"step": 40, "held_accuracy": 0.93, "held_tokens": 150.0}
     merged = version(study, "merge(short=x)", "m", [], seconds=30.0)
-    merged["made"]["notes"] = {"distance": 0.1}
-    models = [
-        {**base, "measurement": study.baseline},
+    merged = replace(merged, made=replace(merged.made, notes={"distance": 0.1}))
+    models = (
+        ModelVersion("karui-mini", "", measurement=study.baseline),
         version(study, "token-skip(lora=16) + skip-ratio(ratio=0.5)", "t", SUPERVISED, "minutes"),
         version(study, "token-skip(lora=16) + skip-ratio(ratio=0.7)", "t", SUPERVISED, "minutes"),
         version(
             study, "reinforce-shorter(lora=0)", "r", REINFORCED, "accuracy", 240.0, kept=kept, margin=0.05
         ),
         merged,
-    ]
-    parts = {"train": 120, "pilot": 50, "test": 150, "confirm": 80, "brought": False}
-    return replace(study, models=models, parts=parts)
+    )
+    return replace(study, models=models, parts=QuestionParts(120, 50, 150, 80))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -107,20 +98,26 @@ def test_a_curve_shows_the_step_that_was_kept_and_the_limit(learned, tmp_path):
     assert "The weights of step 40 were kept." in second
 
 
+def trained(points):
+    found = Training.of({"curve": {"points": points, "learned": 1, "ended_by": "steps"}})
+    assert found is not None
+    return found.points
+
+
 def test_what_was_watched_becomes_pictures():
-    names = [p.name for p in panels(SUPERVISED)]
+    names = [p.name for p in panels(trained(SUPERVISED))]
     assert names == ["curve_accuracy", "curve_tokens", "curve_truncated", "curve_loss"]
-    names = [p.name for p in panels(REINFORCED)]
+    names = [p.name for p in panels(trained(REINFORCED))]
     assert names == ["curve_accuracy", "curve_tokens", "curve_truncated", "curve_reward"]
     bare = [point(0, held_back=1.0), point(8, loss=0.5, held_back=0.7)]
-    (loss,) = panels(bare)
+    (loss,) = panels(trained(bare))
     assert (loss.ends, loss.learned) == ((1.0, 0.7), ((8, 0.5),))
 
 
 def test_a_training_whose_answers_were_not_watched_says_why(learned, tmp_path):
     bare = [point(0, held_back=1.0), point(8, loss=0.5, held_back=0.7)]
     study = replace(
-        learned, models=[*learned.models[:1], version(learned, "x", "x", bare, unwatched="No task.")]
+        learned, models=(*learned.models[:1], version(learned, "x", "x", bare, unwatched="No task."))
     )
     page = write(study, tmp_path, "en", ["html"])[0].read_text(encoding="utf-8")
     assert "Accuracy was not watched: No task." in page
@@ -164,12 +161,12 @@ def test_making_is_earned_back_after_its_cost_over_the_saving_of_a_question():
 
 
 def test_what_making_cost_is_in_the_savings(learned, tmp_path):
-    study = replace(learned, assumptions={**learned.assumptions, "making_hours": 0.1})
+    study = replace(learned, assumptions=replace(learned.assumptions, making_hours=0.1))
     html, md, as_json = write(study, tmp_path, "en")
     assert 'id="a-making_hours"' in html.read_text(encoding="utf-8")
     assert TABLE["earned_back"][0] in md.read_text(encoding="utf-8")
     saved = json.loads(as_json.read_text(encoding="utf-8"))["derived"]["savings"]["per_token"]
     without = Context.of(learned, "en")
     before = save_per_token(without.usage, without.assumed)
-    cost = 0.1 * study.assumptions["machine_price_per_hour"]
+    cost = 0.1 * study.assumptions.machine_price_per_hour
     assert saved["first_year"] == pytest.approx([v - cost for v in before.first_year])

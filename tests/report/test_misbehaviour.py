@@ -16,12 +16,12 @@ from karui.testing.synthetic import synthetic
 def rows():
     """The model as it came, and a version of it that was recorded on the same questions."""
     first, other = synthetic(30, 4, seed=3), synthetic(30, 4, seed=4)
-    return [r.as_dict() for r in misbehaviours([("", first), ("int4-weights", other)], lambda _, o: o)]
+    return tuple(misbehaviours([("", first), ("int4-weights", other)], lambda _, o: o))
 
 
 @pytest.fixture
 def told(study, rows):
-    loops = {**study.baseline, "looped": 0.0734, "answered": 0.8123}
+    loops = replace(study.baseline, looped=0.0734, answered=0.8123)
     return replace(study, misbehaviour=rows, baseline=loops)
 
 
@@ -34,8 +34,8 @@ def test_every_model_has_its_row_in_every_form(told, tmp_path, lang, rows):
         for key in ("misbehaviour", "lost", "lost_rise", "lost_of_wrong", "looped"):
             assert TABLE[key][column].format(wrong=("wrong", "不正解")[column]) in text, (key, path)
         assert "int4-weights" in text
-        assert f"{100 * rows[1]['lost']['value']:.1f}%" in text
-        assert f"{100 * rows[1]['lost_of_wrong']:.1f}%" in text
+        assert f"{100 * rows[1].lost.value:.1f}%" in text
+        assert f"{100 * rows[1].lost_of_wrong:.1f}%" in text
     kept = json.loads(as_json.read_text(encoding="utf-8"))["misbehaviour"]
     assert [r["label"] for r in kept] == ["", "int4-weights"]
     assert kept[1]["lost_rise"]["questions"] == 30
@@ -53,8 +53,9 @@ def test_loops_stand_beside_truncation_and_abstentions_beside_accuracy(told, tmp
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_what_was_not_recorded_is_not_there(told, tmp_path, rows, lang):
-    bare = {"looped": None, "loop_tokens": None, "lost": None, "lost_of_wrong": None, "lost_rise": None}
-    html, md, _ = write(replace(told, misbehaviour=[rows[0] | bare, rows[1] | bare]), tmp_path, lang)
+    none = {"looped": None, "loop_tokens": None, "lost": None, "lost_of_wrong": None, "lost_rise": None}
+    bare = tuple(replace(row, **none) for row in rows)
+    html, md, _ = write(replace(told, misbehaviour=bare), tmp_path, lang)
     for path in (html, md):
         text = path.read_text(encoding="utf-8")
         assert TABLE["lost_unknown"][LANGUAGES.index(lang)] in text
@@ -62,7 +63,7 @@ def test_what_was_not_recorded_is_not_there(told, tmp_path, rows, lang):
 
 
 def test_a_study_of_before_says_nothing_of_it(study, tmp_path):
-    html, md, _ = write(replace(study, misbehaviour=[]), tmp_path)
+    html, md, _ = write(replace(study, misbehaviour=()), tmp_path)
     for path in (html, md):
         assert TABLE["misbehaviour"][0] not in path.read_text(encoding="utf-8")
 
@@ -71,8 +72,8 @@ def test_the_terminal_says_it_too(rows, told, capsys):
     say_misbehaviour(rows)
     said = "".join(capsys.readouterr())
     assert "int4-weights" in said
-    assert f"{100 * rows[0]['lost_of_wrong']:.0f}%" in said
-    say_misbehaviour([{**r, "lost": None, "lost_of_wrong": None, "lost_rise": None} for r in rows])
+    assert f"{100 * rows[0].lost_of_wrong:.0f}%" in said
+    say_misbehaviour([replace(r, lost=None, lost_of_wrong=None, lost_rise=None) for r in rows])
     assert "n/a, no trials were recorded" in "".join(capsys.readouterr())
     assert row("full", told.baseline, None)[-3:] == ("0.6%", "7.3%", "18.8%")
-    assert row("full", {**told.baseline, "looped": None}, None)[-2] == "n/a"
+    assert row("full", replace(told.baseline, looped=None), None)[-2] == "n/a"

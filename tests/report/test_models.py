@@ -1,15 +1,23 @@
 """The section on several models: every axis, honest remarks, screening, interaction."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
+from karui.core.study import (
+    Interaction,
+    Made,
+    ModelProfile,
+    ModelVersion,
+    PartFigures,
+    RaceResult,
+    Screening,
+)
+from karui.core.study.choice import Axis
 from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
-from karui.profiling.profile import ModelProfile
 from karui.report import write
 from karui.report.context import Context
-from karui.report.models import fastest, remark, screening
-from karui.selection.halving import RaceResult, Screening
+from karui.report.sections.models import fastest, remark, screening
 
 
 def weight(name, dtype, disk, loaded, speed, engine="transformers"):
@@ -27,48 +35,40 @@ def weight(name, dtype, disk, loaded, speed, engine="transformers"):
         load_seconds=1.2,
         machine="Linux x86_64, 2 × CPU",
         options={},
-    ).as_dict()
+    )
 
 
 @pytest.fixture
 def several(study):
     """The model as it came, int8, a 4-bit one that is unpacked, a GGUF, and one that was screened out."""
-    made = {"seconds": 12.0, "peak_bytes": 400_000_000, "notes": {}}
-    measured, compared = study.plans[0]["measurement"], study.plans[0]["comparison"]
+    made = Made(12.0, peak_bytes=400_000_000.0)
     whole = weight("karui-mini", "float32", 78_700_000, 78_700_000, {1: 110.0, 32: 600.0})
     int8 = weight("karui-mini", "int8", 21_000_000, 22_000_000, {1: 180.0, 32: 700.0})
     w4 = weight("karui-mini", "w4a16", 12_000_000, 78_700_000, {1: 100.0, 32: 590.0})
     gguf = weight("karui-mini", "q8_0", 21_000_000, 21_000_000, {1: 420.0, 32: 1500.0}, "llama_cpp")
-    shown = {"made": made, "measurement": measured, "comparison": compared, "name": "karui-mini"}
-    models = [
-        {
-            **shown,
-            "label": "",
-            "weight": whole,
-            "made": None,
-            "measurement": study.baseline,
-            "comparison": None,
-        },
-        {**shown, "label": "int8-weights", "weight": int8},
-        {**shown, "label": "w4a16(method=gptq)", "weight": w4},
-        {**shown, "label": "gguf(type=q8_0)", "weight": gguf},
-        {**shown, "label": "prune-depth(layers=4)", "weight": None, "measurement": None, "comparison": None},
-    ]
+    first = study.plans[0]
+    labels = {"int8-weights": int8, "w4a16(method=gptq)": w4, "gguf(type=q8_0)": gguf}
+    models = (
+        ModelVersion("karui-mini", "", whole, None, study.baseline),
+        *(
+            ModelVersion("karui-mini", label, found, made, first.measurement, first.comparison)
+            for label, found in labels.items()
+        ),
+        ModelVersion("karui-mini", "prune-depth(layers=4)", None, made),
+    )
     standings = (
         RaceResult("int8-weights", 30, 0.95, 0.5, 0.4, kept=True),
         RaceResult("prune-depth(layers=4)", 8, 0.2, 0.7, -3.0),
     )
-    pair = {
-        "a": "int8-weights",
-        "b": "token-cap(tokens=100)",
-        "axes": {
-            "tokens": {"a": 1.02, "b": 0.4, "both": 0.42},
-            "memory": {"a": 0.3, "b": 0.95, "both": 0.29},
-        },
-        "loss": {"a": 0.002, "b": 0.01, "both": 0.013},
-    }
-    race = asdict(Screening(standings, 38, 362))
-    return replace(study, models=models, screening=race, interactions=[pair])
+    pair = Interaction(
+        "int8-weights",
+        "token-cap(tokens=100)",
+        "int8-weights + token-cap(tokens=100)",
+        {Axis.TOKENS: PartFigures(1.02, 0.4, 0.42), Axis.MEMORY: PartFigures(0.3, 0.95, 0.29)},
+        PartFigures(0.002, 0.01, 0.013),
+    )
+    race = Screening(standings, 38, 362)
+    return replace(study, models=models, screening=race, interactions=(pair,))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -76,7 +76,7 @@ def test_every_model_and_axis_is_shown(several, tmp_path, lang):
     html, md, as_json = write(several, tmp_path, lang)
     page, column = html.read_text(encoding="utf-8"), LANGUAGES.index(lang)
     for entry in several.models:
-        assert entry["label"] in page
+        assert entry.label in page
     for key in ("models", "loaded", "kv_token", "flops_token", "made_in", "interaction", "if_independent"):
         assert TABLE[key][column] in page, key
     assert "0.41×" in page  # 1.02 × 0.4, if independent

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from karui.core.study import Assumptions
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.report import write
 from karui.report.context import Context
-from karui.report.savings import Assumptions, save_per_machine, save_per_token
-from karui.report.savings_panel import results
+from karui.report.savings import save_per_machine, save_per_token
+from karui.report.sections.savings_panel import results
 
 A4 = {"width": 703, "height": 1039}  # pixels of 1/96 inch between the margins of print.css
 DECISIONS = ("fix", "adopt", "pilot", "collect", "nothing", "withdrawn")
@@ -40,7 +41,7 @@ def opened(browser, study, folder, lang="en", width=1280, **options):
 def test_it_fits_screen_phone_and_paper(browser, study_of, tmp_path, decision, lang):
     study = study_of(decision, agreement=decision == "pilot")
     if decision == "adopt":  # with as much as there can be to ask for
-        study = replace(study, assumptions={**study.assumptions, "making_hours": 0.42})
+        study = replace(study, assumptions=replace(study.assumptions, making_hours=0.42))
     with opened(browser, study, tmp_path, lang) as page:
         assert page.locator("#decision").is_visible()
         for name, width in (("desktop", 1280), ("tablet", 800), ("phone", 390)):
@@ -96,14 +97,12 @@ MADE = (
 @pytest.mark.parametrize("made", [False, True])
 def test_the_page_calculates_as_python_does(browser, study, tmp_path, lang, made):
     if made:
-        study = replace(study, assumptions={**study.assumptions, "making_hours": 0.42})
+        study = replace(study, assumptions=replace(study.assumptions, making_hours=0.42))
     context = Context.of(study, lang)
     with opened(browser, study, tmp_path, lang) as page:
         page.locator('input[name="mode"][value="machine"]').check(force=True)
         for case in MADE if made else CASES:
-            values = {**study.assumptions, **case}
-            # What is left empty is None, not its default.
-            assumed = replace(Assumptions.of(values), **{k: v for k, v in case.items() if v is None})
+            assumed = replace(study.assumptions, **case)
             expected = replace(context, assumed=assumed)
             fields = {**assumed.numbers, "currency": assumed.currency}
             if not made:
@@ -205,13 +204,14 @@ def test_text_cannot_become_markup(browser, evil, tmp_path):
 def test_what_is_missing_breaks_nothing(browser, bare, study, tmp_path, lang):
     with opened(browser, bare, tmp_path / "bare", lang) as page:
         assert page.locator("#picture .switch input").count() == 2
-    nothing = replace(bare, plans=[], assumptions={})
+    nothing = replace(bare, plans=(), assumptions=Assumptions())
     with opened(browser, nothing, tmp_path / "nothing", lang) as page:
         assert page.locator(".picture").count() == 0
+    first = study.examples[0]
     unpriced = replace(
         study,
-        assumptions={},
-        examples=[{**study.examples[0], "full": {**study.examples[0]["full"], "thinking": ""}}],
+        assumptions=Assumptions(),
+        examples=(replace(first, full=replace(first.full, thinking="")),),
     )
     with opened(browser, unpriced, tmp_path / "unpriced", lang) as page:
         column = LANGUAGES.index(lang)
@@ -227,11 +227,11 @@ def test_no_english_is_left_in_japanese(browser, study, tmp_path):
         page.evaluate("for (const e of document.querySelectorAll('code, pre')) e.remove()")
         text = page.locator("body").inner_text()
     for example in study.examples:
-        text = text.replace(example["question"], "")
+        text = text.replace(example.question, "")
     known = {
         *"karui mini orders refunds shipping dates discounts stock counts tax traces test pilot".split(),
         *"torch transformers API FLOPs KV AES ECE MiB KiB GiB EUR ms JSON".split(),
     }
-    text = text.replace("The recording holds no such sampling.", "").replace(study.shipped["title"], "")
+    text = text.replace("The recording holds no such sampling.", "").replace(study.shipped.title, "")
     text = re.sub(r"[a-z]+(-[a-z]+)+\([^)]*\)|top-[pk]", "", text)
     assert set(re.findall(r"[A-Za-z]{2,}", text)) - known == set()

@@ -48,17 +48,20 @@ def trace(sample, length, answer, places=(), answers=(), end=End.FINISHED, answe
         answer=answer,
         confidence=None if answer is None else 0.8,
         signals=NO_SIGNALS,
-        marks=marks,
+        checkpoints=marks,
         thinking_tokens=length,
         answer_tokens=answer_tokens,
-        bill=tally.finished(answer_tokens),
+        usage=tally.finished(answer_tokens),
         time=tally.time,
     )
 
 
 def recording(*traces, style=(), abilities=frozenset(Ability), prompt="How many?"):
     verdicts = {
-        a: a == "7" for t in traces for a in (t.answer, *(m.trial.answer for m in t.marks if m.trial)) if a
+        a: a == "7"
+        for t in traces
+        for a in (t.answer, *(m.trial.answer for m in t.checkpoints if m.trial))
+        if a
     }
     manifest = Manifest(
         model=ModelInfo("hand"),
@@ -187,7 +190,7 @@ def test_a_stop_finds_each_trace_where_its_watchers_had_brought_it():
         Plan((*catalog.parse("first-of:k=2,m=1").techniques, Looks("tgg"))), late, trace(1, 40, "7")
     )
     stopped = next(t for t in outcome.traces if t.end is End.STOPPED)
-    assert (stopped.bill.trial, stopped.bill.dropped, stopped.thinking_tokens) == (3, 41, 20)
+    assert (stopped.usage.trial, stopped.usage.dropped, stopped.thinking_tokens) == (3, 41, 20)
 
 
 def test_start_n_takes_trace_n_of_the_order():
@@ -389,8 +392,8 @@ def test_live_equals_replay_in_any_order(plan):
         ours = {t.sample: t for t in told.traces}
         for lived in did.traces:
             replayed = ours[order[lived.sample]]
-            assert (lived.end, lived.bill, lived.answer, lived.thinking_tokens, lived.time) == (
-                (replayed.end, replayed.bill, replayed.answer, replayed.thinking_tokens, replayed.time)
+            assert (lived.end, lived.usage, lived.answer, lived.thinking_tokens, lived.time) == (
+                (replayed.end, replayed.usage, replayed.answer, replayed.thinking_tokens, replayed.time)
             )
 
 
@@ -479,9 +482,9 @@ def test_a_plan_that_cannot_be_replayed_is_told_and_the_others_go_on(processes):
     found = list(replay_all(Replay({"main": made}), plans, processes=processes, on_refused=lost.append))
     assert [o.plan for o in found] == [plans[0], plans[3]]
     assert [r.plan for r in lost] == [plans[1].id, plans[2].id, plans[4].id]
-    assert "peeks" in lost[0].reason
-    assert "no peek was recorded" in lost[1].reason
-    assert "may ask for 9 traces" in lost[2].reason
+    assert "peeks" in lost[0].reason.text
+    assert "no peek was recorded" in lost[1].reason.text
+    assert "may ask for 9 traces" in lost[2].reason.text
     with pytest.raises(PlanError, match="cannot run on this recording"):
         list(replay_all(Replay({"main": made}), plans[:2], processes=processes))
 
@@ -510,8 +513,8 @@ def without_peeks(made):
     """The recording as an import has it: trials with confidences, and nothing of their first tokens."""
 
     def bare(trace):
-        marks = (replace(m, trial=replace(m.trial, peek=None)) for m in trace.marks)
-        return replace(trace, marks=tuple(marks))
+        marks = (replace(m, trial=replace(m.trial, peek=None)) for m in trace.checkpoints)
+        return replace(trace, checkpoints=tuple(marks))
 
     questions = tuple(replace(q, traces=tuple(map(bare, q.traces))) for q in made.questions)
     manifest = replace(made.manifest, abilities=made.manifest.abilities - {Ability.PEEKS})

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from karui.core.choice import Choice, Rule
+from karui.codec.values import decode, encode
+from karui.core.engine import ModelInfo
+from karui.core.study.choice import Choice, Decision, Rule, Verdict
 from karui.recording.thinking import without_thinking
-from karui.report.study import plain
-from karui.selection.baseline import examine
-from karui.selection.chance import chance
+from karui.selection.baseline.chance import chance
+from karui.selection.baseline.examine import examine
 from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 
@@ -202,11 +203,10 @@ def test_examples_show_different_reasons():
 
 def test_a_failure_survives_its_file():
     failure = examine(sums(0, 20), FLOOR)
-    choice = Choice(
-        {}, "t", "", False, Rule(), [], "p", "full thinking", "fix", "baseline", 20, 0, 1.0, 149, (), (), 0
-    )
+    head = (ModelInfo("m"), "t", "", False, Rule(), [], "p", "full thinking")
+    choice = Choice(*head, Decision.FIX, Verdict.BASELINE, 20, 0, 1.0, 149, (), (), 0)
     kept = replace(choice, failure=failure)
-    assert Choice.from_dict(plain(kept.as_dict())) == kept
+    assert decode(Choice, encode(kept)) == kept
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def recordings():
 def escalated(plan, recordings):
     """Returns the share of runs in which the main model was asked."""
     billed = Replay(recordings, runs=60).outcomes(plan).billed("prompt", model="main")
-    whole = [q.traces[0].bill.prompt for q in recordings["main"].questions]
+    whole = [q.traces[0].usage.prompt for q in recordings["main"].questions]
     return float((billed / whole).mean())
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from karui import catalog
-from karui.core.choice import Confirmation, Rule
 from karui.core.errors import EngineError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
+from karui.core.study.choice import Confirmation, Rule
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.selection.confirm import confirm
 from karui.tasks import verifier

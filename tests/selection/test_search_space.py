@@ -3,9 +3,9 @@
 import pytest
 
 from karui import catalog
-from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
+from karui.core.study.choice import Rejected
 from karui.core.technique import Family
 from karui.runners.replay import Replay
 from karui.selection.calibration import ThresholdCalibration
@@ -96,7 +96,7 @@ def test_what_cannot_be_replayed_is_refused_with_its_reason() -> None:
 
     found = search_space(everything(), length=250, recorded=4, refuse=refuse)
     assert {t.family for p in found.plans for t in p.techniques} == {Family.CONTROL}
-    assert {r.reason for r in found.refused} == {"no because"}
+    assert {r.reason.text for r in found.refused} == {"no because"}
 
 
 def test_two_votes_are_no_plan() -> None:

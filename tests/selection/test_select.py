@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from karui import catalog
-from karui.core.choice import Choice, Rule
+from karui.codec.values import decode, encode
 from karui.core.errors import NotRecorded, PlanError
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
-from karui.measure.cost_model import CostModel
+from karui.core.study.choice import Choice, Rule
+from karui.core.study.reasons import Reason
 from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
 from karui.selection.search_space import SearchSpace
 from karui.selection.select import choose, lined_up
@@ -56,7 +57,7 @@ def world(loss_pilot: int, loss_test: int, *, tests: int = 400, confidence: floa
 
 
 def chosen(evidence: Evidence, **rule: float) -> Choice:
-    return choose(evidence, RECORDING, Rule(**rule), CostModel())  # type: ignore[arg-type]
+    return choose(evidence, RECORDING, Rule(**rule))  # type: ignore[arg-type]
 
 
 def test_a_harmless_plan_is_certified_and_adopted() -> None:
@@ -98,7 +99,7 @@ def test_confident_mistakes_refuse_a_plan_though_accuracy_holds() -> None:
             each.confidence[wrong] = sure
     choice = chosen(evidence)
     assert choice.spec == []
-    assert any("wrong with confidence" in r.reason for r in choice.rejected)
+    assert [r.reason.reason for r in choice.rejected] == [Reason.CONFIDENTLY_WRONG]
 
 
 def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
@@ -106,13 +107,13 @@ def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
     pilot, test = split(recording, 0.4)
     plans = [catalog.parse(w) for w in ("full thinking", "token-budget:tokens=100", "token-cap:tokens=400")]
     whole = gather([Group({"main": pilot}, {"main": test}, SearchSpace(tuple(plans), ()))], runs=1)
-    rule, tests = Rule(0.05, 0.05, "tokens"), len(test.questions)
+    rule, tests = Rule(0.05, 0.05), len(test.questions)
     ahead = replace(whole, test={})
-    line = lined_up(ahead, rule, CostModel(), tests)
+    line = lined_up(ahead, rule, tests)
     assert line
     only = replace(whole, test={k: o for k, o in whole.test.items() if o.plan in (*line, Plan())})
-    assert choose(only, test, rule, CostModel()).as_dict() == choose(whole, test, rule, CostModel()).as_dict()
-    assert [t.plan for t in choose(whole, test, rule, CostModel()).tested] == [p.id for p in line]
+    assert choose(only, test, rule) == choose(whole, test, rule)
+    assert [t.plan for t in choose(whole, test, rule).tested] == [p.id for p in line]
 
 
 def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() -> None:
@@ -129,7 +130,7 @@ def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() 
     assert set(evidence.pilot) == set(evidence.test) == {Plan().id, budget.id}
     [lost] = evidence.refused
     assert (lost.plan, lost.label) == (two.id, two.label)
-    assert "may ask for 2 traces" in lost.reason
+    assert "may ask for 2 traces" in lost.reason.text
     assert told[-1] == (6, 6)
     assert lost in chosen(evidence).rejected
     alone = replace(pilot, questions=(replace(short, traces=()), *pilot.questions[1:]))
@@ -139,7 +140,7 @@ def test_a_plan_that_one_part_cannot_replay_is_rejected_and_the_study_goes_on() 
 
 def test_a_choice_survives_its_file() -> None:
     choice = chosen(world(0, 0))
-    assert Choice.from_dict(choice.as_dict()) == choice
+    assert decode(Choice, encode(choice)) == choice
 
 
 def test_the_split_depends_on_the_ids_alone() -> None:

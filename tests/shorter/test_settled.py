@@ -55,12 +55,12 @@ def test_a_trial_that_is_right_by_luck_is_passed_over():
 
 def test_a_cut_ends_as_the_model_ends_its_thinking():
     trace = replace(tried(*"377"), thinking="st1\n\nst2\n\nst3\n\nend\n")
-    short = cut(trace, trace.marks[1], hand.SUFFIX, THINK)
+    short = cut(trace, trace.checkpoints[1], hand.SUFFIX, THINK)
     assert (short.thinking, short.text) == ("st1\n\nst2\n", "\\boxed{7}")
-    assert (short.answer, short.marks, len(short.signals)) == ("7", (), 0)
+    assert (short.answer, short.checkpoints, len(short.signals)) == ("7", (), 0)
 
 
 def test_a_model_without_markers_announces_its_answer():
     trace = tried(*"377")
-    short = cut(trace, trace.marks[1], "\n\nThe final answer is \\boxed{", PLAIN)
+    short = cut(trace, trace.checkpoints[1], "\n\nThe final answer is \\boxed{", PLAIN)
     assert short.thinking + short.text == "st1\n\nst2\n\nThe final answer is \\boxed{7}"

@@ -160,7 +160,7 @@ def test_too_few_right_traces_are_refused(name, parent, recording, tmp_path):
 )
 def test_a_recording_without_trials_is_refused(spec, parent, recording, tmp_path):
     with pytest.raises(InputError, match="needs trials"):
-        hand.made(spec, parent, hand.changed(recording, marks=()), tmp_path)
+        hand.made(spec, parent, hand.changed(recording, checkpoints=()), tmp_path)
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -1,4 +1,4 @@
-"""`karui poc --include shorter-training`: trained on some questions, judged on others, and shown."""
+"""`karui poc --variants shorter-training`: trained on some questions, judged on others, and shown."""
 
 import json
 import subprocess
@@ -13,12 +13,19 @@ from karui import tasks
 from karui.cli.main import app
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
+from karui.core.study import QuestionParts
 from karui.recording.store import load, save
 from karui.selection.evidence import split
 from karui.study.data_split import LEAST_PILOT, LEAST_TRAINED, brought_along, ensure_parts, part
-from karui.study.default_trainings import RATIOS, REINFORCED, TRAININGS, share, trained, training_names
-from karui.study.steps import Recorded
-from karui.study.variants import version_plans
+from karui.study.variants.default_trainings import (
+    RATIOS,
+    REINFORCED,
+    TRAININGS,
+    share,
+    trained,
+    training_names,
+)
+from karui.study.variants.plans import variant_plans
 from karui.testing.synthetic import synthetic
 from tests.helpers import learned_model as learned
 
@@ -26,7 +33,7 @@ KARUI = [str(Path(sys.executable).with_name("karui"))]
 
 
 def plans(*names):
-    return version_plans(names)
+    return variant_plans(names)
 
 
 def test_what_is_trained_without_being_named():
@@ -48,15 +55,15 @@ def test_minutes_are_shared_among_trainings():
 
 
 def test_no_question_is_for_two_things(tmp_path):
-    main = Recorded(tmp_path, synthetic(80, 1))
+    main = synthetic(80, 1)
     parts = part(main, None, 20)
-    train = {q.id for q in parts.trained.recording.questions}
-    pilot, test = ({q.id for q in r.questions} for r in split(parts.judged.recording))
-    assert train | pilot | test == {q.id for q in main.recording.questions}
+    train = {q.id for q in parts.trained.questions}
+    pilot, test = ({q.id for q in r.questions} for r in split(parts.judged))
+    assert train | pilot | test == {q.id for q in main.questions}
     assert len(train) + len(pilot) + len(test) == 80
-    assert parts.as_dict() == {"train": 30, "pilot": 12, "test": 38, "confirm": 20, "brought": False}
+    assert parts.counts == QuestionParts(train=30, pilot=12, test=38, confirm=20)
     assert "30 to train on, 12 pilot, 38 test, 20 to confirm live" in str(parts)
-    grown = part(Recorded(tmp_path, synthetic(80, 1).subset(train)), None, 0).trained.recording
+    grown = part(synthetic(80, 1).subset(train), None, 0).trained
     assert {q.id for q in grown.questions} < train
 
 
@@ -68,10 +75,10 @@ def test_too_few_questions_are_refused_with_how_many_would_do(brought, tmp_path)
     assert "--train-on" in refused.value.remedy
     assert least > 25
     ensure_parts(round(least * 0.8), round(least * 0.2), brought=brought)
-    lessons = Recorded(tmp_path, synthetic(LEAST_TRAINED, 1)) if brought else None
-    parts = part(Recorded(tmp_path, synthetic(round(least * 0.8), 1)), lessons, 0)
+    lessons = synthetic(LEAST_TRAINED, 1) if brought else None
+    parts = part(synthetic(round(least * 0.8), 1), lessons, 0)
     assert parts.pilot >= LEAST_PILOT
-    assert len(parts.trained.recording.questions) >= LEAST_TRAINED
+    assert len(parts.trained.questions) >= LEAST_TRAINED
 
 
 def test_what_is_judged_by_is_not_brought_along_to_train_on(tmp_path):
@@ -91,7 +98,9 @@ def karui(place, *words):
 
 def test_too_few_questions_cost_no_token(tmp_path):
     (tmp_path / "few.jsonl").write_text(json.dumps({"question": "1?", "answer": "1"}) + "\n")
-    done = karui(tmp_path, "poc", "--questions", "few.jsonl", "--include", "shorter-training", "--out", "poc")
+    done = karui(
+        tmp_path, "poc", "--questions", "few.jsonl", "--variants", "shorter-training", "--out", "poc"
+    )
     assert done.returncode == 2
     assert "too few to train and to judge" in done.stderr
     assert not (tmp_path / "poc").exists()
@@ -101,12 +110,12 @@ def test_too_few_questions_cost_no_token(tmp_path):
     ("words", "said"),
     [
         (("--train-on", "runs/x"), "no version is trained"),
-        (("--sibling", "x"), 'Name them where you name versions: --version "merge:short=x'),
+        (("--sibling", "x"), 'Name them where you name variants: --variant "merge:short=x'),
         (
-            ("--include", "shorter-training", "--sibling", "x", "--version", "plain-sft"),
+            ("--variants", "shorter-training", "--sibling", "x", "--variant", "plain-sft"),
             "--sibling adds merges",
         ),
-        (("--include", "shorter"), "Did you mean 'shorter-training'?"),
+        (("--variants", "shorter"), "Did you mean 'shorter-training'?"),
     ],
 )
 def test_what_would_be_passed_over_is_refused(tmp_path, monkeypatch, words, said):
@@ -121,11 +130,11 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
     learned.save(tmp_path)
     words = ["--model", "model", "--questions", "questions.jsonl", "--samples", "2", "--max-tokens", "150"]
     words += ["--device", "cpu", "--dtype", "float32", "--threads", "1", "--accept-truncation"]
-    words += ["--include", "shorter-training", "--train-minutes", "0.2", "--out", "poc"]
+    words += ["--variants", "shorter-training", "--train-minutes", "0.2", "--out", "poc"]
     done = karui(tmp_path, "poc", *words)
     assert done.returncode == 0, done.stderr
     assert "24 to train on, 10 pilot, 30 test, 16 to confirm live" in done.stderr
-    assert "No axis was named" not in done.stderr  # a token of each version costs the same
+    assert "No objective was given" not in done.stderr  # a token of each version costs the same
     study = json.loads((tmp_path / "poc" / "study.json").read_text())
     assert study["parts"] == {"train": 24, "pilot": 10, "test": 30, "confirm": 16, "brought": False}
     _, *versions = study["models"]
@@ -145,7 +154,7 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
     assert {v["label"] for v in versions if v["measurement"]} == kept
     # What was recorded of the versions is not what they learned from.
     whole = {q.id for q in load(tmp_path / "poc" / "recording").questions}
-    judged = part(Recorded(tmp_path, load(tmp_path / "poc" / "recording")), None, 16).judged.recording
+    judged = part(load(tmp_path / "poc" / "recording"), None, 16).judged
     assert len(whole) == 64
     for number in range(1, len(kept) + 1):
         found = load(tmp_path / "poc" / f"version-{number}")
@@ -158,8 +167,8 @@ def test_training_goes_all_the_way_to_the_report(tmp_path):
 def test_the_weights_of_a_plan_are_those_of_its_longest_version():
     from types import SimpleNamespace
 
-    from karui.selection.halving import Screening
-    from karui.study.variant_search import Variant, VariantSearch
+    from karui.core.study import Screening
+    from karui.study.variants.search import Variant, VariantSearch
 
     names = ("shortest-correct", "int8-weights", "shortest-correct + int8-weights", "prune-depth")
     made = [SimpleNamespace(folder=Path(name)) for name in names[:-1]]
@@ -173,8 +182,8 @@ def test_the_weights_of_a_plan_are_those_of_its_longest_version():
 
 
 def test_the_best_of_each_kind_go_together():
-    from karui.study.variant_search import Variant, _both
-    from karui.study.variants import weighs
+    from karui.study.variants.plans import weighs
+    from karui.study.variants.search import Variant, _both
 
     skip, cut, int8, gguf = map(
         Variant,

@@ -1,4 +1,4 @@
-"""`karui poc --version`: lighter versions are made, weighed, raced, recorded, and shown in the report."""
+"""`karui poc --variant`: lighter versions are made, weighed, raced, recorded, and shown in the report."""
 
 import json
 import subprocess
@@ -8,30 +8,30 @@ from pathlib import Path
 import pytest
 
 from karui.core.errors import InputError, UnknownName
-from karui.study.variants import VERSIONS, lightest, version_plans
+from karui.study.variants.plans import VERSIONS, lightest, variant_plans
 
 KARUI = [str(Path(sys.executable).with_name("karui"))]
 
 
 def test_a_version_makes_new_weights_and_does_nothing_else():
-    assert [p.label for p in version_plans(["prune-depth:layers=3"])] == ["prune-depth(layers=3.0)"]
+    assert [p.label for p in variant_plans(["prune-depth:layers=3"])] == ["prune-depth(layers=3.0)"]
     with pytest.raises(InputError, match="makes no new weights"):
-        version_plans(["token-cap:tokens=100"])
+        variant_plans(["token-cap:tokens=100"])
     with pytest.raises(InputError, match="does more than that"):
-        version_plans(["prune-depth:layers=3 + token-cap:tokens=100"])
+        variant_plans(["prune-depth:layers=3 + token-cap:tokens=100"])
     with pytest.raises(UnknownName, match="prune-depth"):
-        version_plans(["prune-dept"])
+        variant_plans(["prune-dept"])
 
 
 @pytest.mark.parametrize("device", VERSIONS)
 def test_what_is_tried_without_being_named_can_be_made(device):
-    assert len(version_plans(lightest(device))) == len(VERSIONS[device])
+    assert len(variant_plans(lightest(device))) == len(VERSIONS[device])
 
 
 def test_versions_go_all_the_way_to_the_report(tmp_path):
     # Two blocks of twelve are left at most: fast, and wrong; the race and the table are what is tested.
-    pruned = [word for n in (9, 10, 11) for word in ("--version", f"prune-depth:layers={n}")]
-    refused = ["--version", "prune-depth:layers=12"]
+    pruned = [word for n in (9, 10, 11) for word in ("--variant", f"prune-depth:layers={n}")]
+    refused = ["--variant", "prune-depth:layers=12"]
     short = [
         "--limit",
         "24",
@@ -41,7 +41,7 @@ def test_versions_go_all_the_way_to_the_report(tmp_path):
         "420",
         "--accept-truncation",
         "--no-confirm",
-        "--at-once",
+        "--concurrency",
         "7",
     ]
     done = subprocess.run(
@@ -52,7 +52,7 @@ def test_versions_go_all_the_way_to_the_report(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "latency on this machine is made small" in done.stderr
+    assert "minimising latency on this machine" in done.stderr
     assert "prune-depth(layers=12.0) is left out: " in done.stderr
     study = json.loads((tmp_path / "poc" / "study.json").read_text())
     base, *versions = study["models"]

@@ -34,7 +34,7 @@ def test_a_dialogue_is_asked_with_what_came_before(tmp_path):
     first = write(tmp_path / "a.jsonl", {"messages": said, "answer": "1200"}, row(1, system="Be brief."))
     task = load(first)
     prompt = task.prompt(task.questions[0])
-    assert (prompt.system, len(prompt.before)) == ("You sell tea.", 2)
+    assert (prompt.system, len(prompt.history)) == ("You sell tea.", 2)
     assert prompt.user.startswith("What are four?\n\n")
     assert task.prompt(task.questions[1]).system == "Be brief."
     # What came before decides the answer, and so the digest; after something else it is another question.
@@ -69,9 +69,9 @@ def test_thinking_of_earlier_turns_is_kept_beside_them(tmp_path, assistant):
     task = load(write(tmp_path / "a.jsonl", {"messages": dialogue(**assistant), "answer": "1200"}))
     prompt = task.prompt(task.questions[0])
     assert prompt.thoughts == ("", "A price.")
-    assert prompt.before == (("user", "One is 300."), ("assistant", "Noted."))
+    assert prompt.history == (("user", "One is 300."), ("assistant", "Noted."))
     # What a model that sees it is shown; and one that does not.
-    assert prompt.messages(apart=True, history="reasoning")[1]["reasoning"] == "A price."
+    assert prompt.messages(apart=True, thoughts_field="reasoning")[1]["reasoning"] == "A price."
     assert prompt.messages(apart=True)[1] == {"role": "assistant", "content": "Noted."}
 
 

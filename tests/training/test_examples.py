@@ -133,10 +133,10 @@ def written_by(tokenizer, prompt, thinking, answer, *, opened, opening="\n", gap
         answer="7",
         confidence=None,
         signals=NO_SIGNALS,
-        marks=(),
+        checkpoints=(),
         thinking_tokens=len(head_ids),
         answer_tokens=len(tail_ids),
-        bill=TokenUsage(),
+        usage=TokenUsage(),
         time=0,
     )
     return head_ids + tail_ids, trace

@@ -154,6 +154,14 @@ class Steps:
             self._printed = now
             say(f"   {self._label}: {done} of {total} {note}".rstrip())
 
+    def say(self, text: str = "") -> None:
+        """Prints something to know."""
+        say(text)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning."""
+        say(f"Warning: {text}")
+
     def _took(self) -> None:
         if self._label:
             say(f"   {self._label}: done in {monotonic() - self._began:.0f} s")

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import typer
 
-from karui.cli import (
+from karui.cli.commands import (
+    catalogue,
     choose,
     explain,
     import_,
@@ -17,12 +18,10 @@ from karui.cli import (
     report,
     rollout,
     serve,
-    tasks,
-    techniques,
     trials,
 )
 from karui.cli.console import explained
-from karui.cli.usage import Verb
+from karui.cli.usage import RENAMED_VERBS, Verb
 
 app = typer.Typer(
     name="karui",
@@ -39,24 +38,26 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "replay": (replay.replay, "Evaluate plans over a recording."),
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),
     "serve": (serve.serve, "Serve the choice behind OpenAI's API, guarded, with a fallback."),
-    "stage": (rollout.stage, "Show or change the roll-out of a running gateway."),
+    "rollout": (rollout.rollout, "Show or change the stage of a running gateway."),
     "report": (report.report, "Write the report of a finished study."),
-    "weigh": (profile.weigh, "Weigh models: memory and tokens per second on this machine."),
+    "profile": (profile.profile, "Measure models: memory and tokens per second on this machine."),
     "probe": (probe.probe, "Find out what a server can do, by trying it."),
     "explain": (explain.explain, "Think a short answer of the gateway through in full."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
     "trials": (trials.trials, "Add trials to imported texts, so that early exits can be replayed on them."),
-    "techniques": (techniques.techniques, "List the techniques."),
-    "tasks": (tasks.tasks, "List the sources of questions."),
+    "techniques": (catalogue.techniques, "List the techniques."),
+    "tasks": (catalogue.tasks, "List the sources of questions."),
 }
 for _verb, (_run, _line) in _VERBS.items():
     app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
+for _old, _new in RENAMED_VERBS.items():
+    app.command(_old, cls=Verb, hidden=True)(explained()(_VERBS[_new][0]))
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _root(version: bool = typer.Option(False, "--version", help="The version, and nothing else.")) -> None:
     if version:
-        from karui import __version__
+        from karui.version import __version__
 
         typer.echo(f"karui {__version__}")
         raise typer.Exit

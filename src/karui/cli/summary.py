@@ -1,29 +1,29 @@
 """What the terminal says when a job is done; every figure with where it came from."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from karui.cli.console import say, table
-from karui.core.choice import Choice, Rejected
-from karui.core.recording import Recording
+from karui.core.recording import Manifest, Recording
+from karui.core.study import Comparison, Interval, MeasuredPlan, Measurement, Misbehaviour, Study
+from karui.core.study.choice import Choice, Decision, Rejected
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
-from karui.report.study import Study
+from karui.selection.best import best_plans
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
 from karui.study.options import StudyOptions
 
 DECISIONS = {
-    "fix": "Fix the baseline",
-    "adopt": "Adopt",
-    "pilot": "Pilot what is promising and not certified",
-    "collect": "Collect more questions",
-    "nothing": "Nothing to gain",
+    Decision.FIX: "Fix the baseline",
+    Decision.ADOPT: "Adopt",
+    Decision.PILOT: "Pilot what is promising and not certified",
+    Decision.COLLECT: "Collect more questions",
+    Decision.NOTHING: "Nothing to gain",
 }
 
 
@@ -47,8 +47,9 @@ def say_refused(refused: Sequence[Rejected]) -> None:
     by_reason: dict[str, list[str]] = {}
     for r in refused:
         # Plans of one kind are refused in sentences that differ only in the plan's name and its numbers.
-        reason = _NUMBER.sub("…", r.reason.replace(r.label, "", 1).strip())
-        by_reason.setdefault(reason, []).append(f"{r.label}: {r.reason.removeprefix(r.label).strip()}")
+        said = r.reason.text
+        reason = _NUMBER.sub("…", said.replace(r.label, "", 1).strip())
+        by_reason.setdefault(reason, []).append(f"{r.label}: {said.removeprefix(r.label).strip()}")
     for same in sorted(by_reason.values(), key=len, reverse=True):
         say(f"  {same[0]}" + (f" (and {len(same) - 1} more)" if len(same) > 1 else ""))
 
@@ -56,7 +57,7 @@ def say_refused(refused: Sequence[Rejected]) -> None:
 _NUMBER = re.compile(r"\d+")
 
 
-def say_caveats(manifest: Mapping[str, Any]) -> None:
+def say_caveats(manifest: Manifest) -> None:
     """Prints what has to be known of figures that rest on an imported recording."""
     for sentence in caveats(manifest, Translator("en")):
         say(f"  Note: {sentence}")
@@ -64,7 +65,7 @@ def say_caveats(manifest: Mapping[str, Any]) -> None:
 
 def say_notice(study: Study, lang: str) -> None:
     """Prints what has to be known before anything else, as the first line of the report has it."""
-    if study.manifest.get("no_thinking_accepted"):
+    if study.manifest.no_thinking_accepted:
         say()
         say(Translator(lang)("no_thinking_accepted"))
 
@@ -114,17 +115,14 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         say("  so few questions give an impression, not a picture: what looks best below may not last")
     say()
     rows = [row("full thinking", study.baseline, None)]
-    rows += [row(p["measurement"]["label"], p["measurement"], p["comparison"]) for p in _best(study, choice)]
+    rows += [row(p.label, p.measurement, p.comparison) for p in _best(study)]
     table(head(noun), rows)
     say(f"  {_fixed_cut(study, choice)} [{source}]")
     if study.shipped is not None:
-        kept = {p["measurement"]["plan"]: p for p in study.shipped["plans"]}
-        if choice.plan in kept:
-            part = kept[choice.plan]
+        for same in (p.comparison for p in study.shipped.plans if p.plan == choice.plan):
             say(
-                f"On the shipped recording ({study.shipped['title']}) the same plan: loss "
-                f"{_points(part['comparison']['loss']['value'])}, "
-                f"{part['comparison']['token_ratio']['value']:.2f}× tokens [replayed]"
+                f"On the shipped recording ({study.shipped.title}) the same plan: loss "
+                f"{_points(same.loss.value)}, {same.token_ratio.value:.2f}× tokens [replayed]"
             )
 
 
@@ -151,54 +149,50 @@ def say_models(study: Study) -> None:
     if len(study.models) < 2:
         return
     form, first = Format("en"), study.models[0]
-    counts = sorted((first["weight"] or {}).get("speed", {}), key=int)
+    counts = sorted(first.weight.speed if first.weight else ())
     say()
     rows = []
     for entry in study.models:
-        weight, m = entry["weight"] or {}, entry["measurement"]
-        loss = entry["comparison"]["loss"]["value"] if entry["comparison"] else None
-        speed = weight.get("speed", {})
+        weight, m = entry.weight, entry.measurement
+        loss = entry.comparison.loss.value if entry.comparison else None
+        speed = weight.speed if weight else {}
         rows.append(
             (
-                entry["label"] or f"{entry['name']} (as it came)",
-                form.bytes(weight.get("loaded_bytes") or weight.get("disk_bytes")),
+                entry.label or f"{entry.name} (as it came)",
+                form.bytes(weight.loaded_bytes or weight.disk_bytes if weight else None),
                 *(form.integer(speed.get(n)) for n in counts),
-                form.percent(m["accuracy"]["value"]) if m else "",
+                form.percent(m.accuracy.value) if m else "",
                 "" if loss is None else f"{_shown(loss):+.1f}",
-                form.integer(m["bill"]["thinking"]) if m else "",
+                form.integer(m.bill["thinking"]) if m else "",
             )
         )
     table(("version", "weights", *(f"tokens/s at {n}" for n in counts), "accuracy", "loss", "thinking"), rows)
-    took = {e["made"]["key"]: e["made"]["seconds"] for e in study.models if e["made"]}
+    took = {e.made.key: e.made.seconds for e in study.models if e.made}
     say(f"  making all of them took {form.seconds(sum(took.values()))}, each artifact counted once")
-    if (raced := study.screening) and raced["asked"]:
-        say(f"  screening took {raced['asked']} traces and spared {raced['spared']:,}")
+    if (raced := study.screening) and raced.asked:
+        say(f"  screening took {raced.asked} traces and spared {raced.spared:,}")
 
 
-def say_misbehaviour(rows: Sequence[Mapping[str, Any]]) -> None:
+def say_misbehaviour(rows: Sequence[Misbehaviour]) -> None:
     """Prints how full thinking goes wrong, by model and format: cut, in a loop, right earlier and lost it."""
     if not rows:
         return
 
-    def share(of: Mapping[str, Any] | None) -> str:
-        return (
-            "n/a"
-            if of is None
-            else f"{100 * of['value']:.1f}% ({100 * of['low']:.1f}-{100 * of['high']:.1f})"
-        )
+    def share(of: Interval | None) -> str:
+        return "n/a" if of is None else f"{100 * of.value:.1f}% ({100 * of.low:.1f}-{100 * of.high:.1f})"
 
     say()
     cells = []
     for row in rows:
-        rise, of_wrong = row["lost_rise"], row["lost_of_wrong"]
+        rise, of_wrong = row.lost_rise, row.lost_of_wrong
         cells.append(
             (
-                row["label"] or f"{row['name']} (as it came)",
-                share(row["accuracy"]),
-                f"{100 * row['truncated']:.1f}%",
-                share(row["looped"]),
-                share(row["lost"]),
-                "" if rise is None else f"{_shown(rise['value']):+.1f}",
+                row.label or f"{row.name} (as it came)",
+                share(row.accuracy),
+                f"{100 * row.truncated:.1f}%",
+                share(row.looped),
+                share(row.lost),
+                "" if rise is None else f"{_shown(rise.value):+.1f}",
                 "n/a" if of_wrong is None else f"{100 * of_wrong:.0f}%",
             )
         )
@@ -212,7 +206,7 @@ def say_misbehaviour(rows: Sequence[Mapping[str, Any]]) -> None:
         "of the wrong",
     )
     table(head, cells)
-    if all(row["lost"] is None for row in rows):
+    if all(row.lost is None for row in rows):
         say("  right earlier, and lost it: n/a, no trials were recorded")
     else:
         say(
@@ -226,7 +220,7 @@ def say_fits(recording: Recording, streams: int) -> None:
 
     shape = shape_of(recording.manifest.model)
     longest = max(
-        (t.bill.prompt + t.thinking_tokens + t.answer_tokens for t in recording.traces()), default=0
+        (t.usage.prompt + t.thinking_tokens + t.answer_tokens for t in recording.traces()), default=0
     )
     shapes = {**({recording.manifest.model.name: shape} if shape else {}), **SIZES}
     memory = psutil.virtual_memory().total
@@ -246,27 +240,20 @@ def say_fits(recording: Recording, streams: int) -> None:
 
 def _fixed_cut(study: Study, choice: Choice) -> str:
     """What the simplest control saves: every trace cut at one and the same number of tokens."""
-    cuts = [p for p in study.plans if [t["technique"] for t in p["measurement"]["spec"]] == ["token-budget"]]
-    kept = [p["comparison"]["token_ratio"]["value"] for p in cuts if _loss(p) <= choice.rule.margin]
+    cuts = [p for p in study.plans if [t["technique"] for t in p.measurement.spec] == ["token-budget"]]
+    found = [p.comparison for p in cuts if p.comparison.loss.value <= choice.rule.margin]
+    kept = [f.token_ratio.value for f in found]
     margin = _points(choice.rule.margin)
     if not kept:
         return f"control: no fixed cut tried loses at most {margin}"
     return f"control: the cheapest fixed cut that loses at most {margin} takes {min(kept):.2f}× tokens"
 
 
-def _loss(part: Any) -> float:
-    return float(part["comparison"]["loss"]["value"])
-
-
-def _best(study: Study, choice: Choice) -> list[Any]:
-    """The chosen or best plan, the cheapest harmless plan of every family, and the control beside it."""
-    named = choice.plan if choice.spec else (choice.candidate.plan if choice.candidate else "")
-    harmless = [p for p in study.plans if _loss(p) <= choice.rule.margin]
-    shown = [p for p in study.plans if p["measurement"]["plan"] == named]
-    for family in ("shorter", "smaller", "faster", "control"):
-        of = [p for p in harmless if tuple(p["measurement"]["families"]) == (family,) and p not in shown]
-        if of:
-            shown.append(min(of, key=lambda p: p["comparison"]["token_ratio"]["value"]))
+def _best(study: Study) -> list[MeasuredPlan]:
+    """The chosen or best plan, the cheapest harmless plan of every group, and the control beside it."""
+    shown = [p for p in study.plans if p.plan == study.subject]
+    for best in best_plans((p for p in study.plans if p not in shown), study.choice.rule.margin):
+        shown += best.cheapest[:1]
     return shown
 
 
@@ -275,18 +262,18 @@ def head(noun: str) -> tuple[str, ...]:
     return ("plan", noun, "loss", "tokens", "×", "truncated", "loops", "no answer")
 
 
-def row(label: str, measured: Any, compared: Any) -> tuple[str, ...]:
+def row(label: str, measured: Measurement, compared: Comparison | None) -> tuple[str, ...]:
     """Returns a plan as a row of a table whose head is `head`."""
-    a = measured["accuracy"]
+    a = measured.accuracy
     return (
         label,
-        f"{100 * a['value']:.1f}% ({100 * a['low']:.1f}-{100 * a['high']:.1f})",
-        "" if compared is None else f"{_shown(compared['loss']['value']):+.1f}",
-        f"{measured['tokens']['value']:.0f}",
-        "" if compared is None else f"{compared['token_ratio']['value']:.2f}×",
-        f"{100 * measured['truncated']:.1f}%",
-        "n/a" if measured["looped"] is None else f"{100 * measured['looped']:.1f}%",
-        f"{100 * (1 - measured['answered']):.1f}%",
+        f"{100 * a.value:.1f}% ({100 * a.low:.1f}-{100 * a.high:.1f})",
+        "" if compared is None else f"{_shown(compared.loss.value):+.1f}",
+        f"{measured.tokens.value:.0f}",
+        "" if compared is None else f"{compared.token_ratio.value:.2f}×",
+        f"{100 * measured.truncated:.1f}%",
+        "n/a" if measured.looped is None else f"{100 * measured.looped:.1f}%",
+        f"{100 * (1 - measured.answered):.1f}%",
     )
 
 

@@ -1,5 +1,7 @@
-"""What was probably meant where the command line cannot be read."""
+"""What was probably meant where the command line cannot be read, and what it was called before."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,28 @@ _ELSEWHERE = {
 """What other tools call things, and where karui has them."""
 
 
+RENAMED = {
+    "--at-once": "--concurrency",
+    "--beside": "--aux-model",
+    "--include": "--variants",
+    "--rehearse-fallback": "--test-fallbacks",
+    "--style": "--variant",
+    "--version": "--variant",
+}
+"""Options by their names of one version ago."""
+
+RENAMED_VERBS = {"weigh": "profile", "stage": "rollout"}
+"""Verbs likewise."""
+
+
 class Verb(TyperCommand):
-    """A verb whose usage errors say what was probably meant."""
+    """A verb that knows options by their old names, and whose usage errors say what was probably meant."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the words behind the verb."""
+        if new := RENAMED_VERBS.get(str(ctx.info_name)):
+            _say_renamed(f"`karui {ctx.info_name}`", f"`karui {new}`")
+        args = self._renamed(args)
         given = list(args)
         try:
             return super().parse_args(ctx, args)
@@ -34,6 +53,28 @@ class Verb(TyperCommand):
             if hint := _meant(given, known):
                 error.message = f"{error.message.rstrip('.')}. {hint}"
             raise
+
+    def _renamed(self, args: list[str]) -> list[str]:
+        """Returns the words with options by their present names; says so, once for each."""
+        known = {name for param in self.params for name in param.opts}
+        found = []
+        told = set()
+        for word in args:
+            name, equals, value = word.partition("=")
+            new = RENAMED.get(name, "")
+            if new in known and name not in known:
+                if name not in told:
+                    _say_renamed(name, new)
+                told.add(name)
+                word = f"{new}{equals}{value}"  # noqa: PLW2901 - the same word by its present name
+            found.append(word)
+        return found
+
+
+def _say_renamed(old: str, new: str) -> None:
+    from karui.cli.console import say
+
+    say(f"{old} is now called {new}; the old name goes with the next version.")
 
 
 def _meant(words: list[str], known: set[str]) -> str:
@@ -49,3 +90,8 @@ def _meant(words: list[str], known: set[str]) -> str:
         if (word.startswith("http") or Path(word).is_dir()) and "--model" in known:
             return f"Did you mean --model {word}?"
     return ""
+
+
+def command_line() -> str:
+    """Returns what was typed, for the report."""
+    return shlex.join(["karui", *sys.argv[1:]])

@@ -13,8 +13,8 @@ from karui.core.watcher import Checkpoint
 
 Reader: TypeAlias = Callable[[str], str | None]
 """Reads the canonical answer out of an answer's text."""
-Hear: TypeAlias = Callable[[str], None]
-"""Hears thinking as it comes."""
+OnText: TypeAlias = Callable[[str], None]
+"""Receives thinking as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,31 @@ class CheckpointPolicy:
     """Where checkpoints lie inside the thinking.
 
     Attributes:
-        every: At the latest this many tokens after the one before.
-        least: At the earliest this many tokens after it.
-        steps: Between the two, at the end of a reasoning step (a token that completes a blank line).
+        max_interval: Most tokens from one checkpoint to the next.
+        min_interval: Fewest tokens from one checkpoint to the next.
+        at_step_ends: Whether a checkpoint lies at the end of a reasoning step (a token that completes a
+            blank line) as soon as `min_interval` allows; else they are `max_interval` apart.
     """
 
-    every: int = 64
-    least: int = 24
-    steps: bool = True
+    max_interval: int = 64
+    min_interval: int = 24
+    at_step_ends: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns a JSON-able dictionary, with the names that recordings have had from the first."""
+        return {"every": self.max_interval, "least": self.min_interval, "steps": self.at_step_ends}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "CheckpointPolicy":
+        """Reads what `as_dict` wrote."""
+        names = {"max_interval": "every", "min_interval": "least", "at_step_ends": "steps"}
+        return CheckpointPolicy(
+            **{ours: values[theirs] for ours, theirs in names.items() if theirs in values}
+        )
 
     def due(self, since: int, step_ended: bool) -> bool:
         """Whether a checkpoint is due `since` tokens after the last one."""
-        return since >= self.every or (self.steps and step_ended and since >= self.least)
+        return since >= self.max_interval or (self.at_step_ends and step_ended and since >= self.min_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +74,19 @@ class ModelInfo:
         return asdict(self)
 
 
-def unheard(text: str) -> None:
-    """What a stream tells its thinking to where nobody listens."""
+def ignore_text(text: str) -> None:
+    """Ignores the text of the thinking."""
 
 
 class Stream(Protocol):
     """One generation under way. It generates only while `advance`, `peek` or `trial` is awaited.
 
     Attributes:
-        hear: Whom to tell the text of the thinking as it comes, up to the checkpoint that is waited for. A
-            stream may leave it: the rest is found at the checkpoint. `unheard` at first.
+        on_text: Called with the text of the thinking as it comes, up to the checkpoint that is waited for. A
+            stream need not call it: the rest is found at the checkpoint. `ignore_text` at first.
     """
 
-    hear: Hear
+    on_text: OnText
 
     @property
     def prompt_tokens(self) -> int:
@@ -86,7 +99,7 @@ class Stream(Protocol):
     async def advance(self) -> Checkpoint | Trace:
         """Thinks up to the next checkpoint and returns it, or returns the trace that came to its end.
 
-        The trace's `bill` and `time` are those of the bare generation, without trials.
+        The trace's `usage` and `time` are those of the bare generation, without trials.
         """
 
     async def peek(self) -> Peek:
@@ -134,8 +147,8 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A whole reply that somebody has already: what a stream is to retell instead of thinking itself.
+class GivenReply:
+    """A whole reply that exists already, for a stream to read instead of generating its own.
 
     Attributes:
         thinking: Text of the thinking, markers excluded.
@@ -150,7 +163,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A told reply in the tokens of the model that retells it.
+    """A given reply in the tokens of the model that reads it.
 
     Attributes:
         prompt: Tokens of the prompt.
@@ -168,7 +181,7 @@ class Outline:
     fits: bool = True
 
 
-class Retelling(Stream, Protocol):
+class GivenReplyStream(Stream, Protocol):
     """A stream whose thinking is given, not drawn: it stops at the checkpoints that the engine's rule finds.
 
     There it can be peeked and tried as any other. Nothing but trials is generated; the last `advance` returns
@@ -180,11 +193,11 @@ class Retelling(Stream, Protocol):
 
 
 @runtime_checkable
-class Retells(Protocol):
-    """What an engine that can continue a given text has besides: trials within texts of others."""
+class AcceptsGivenReplies(Protocol):
+    """What an engine offers besides if it can read given replies: trials within texts of others."""
 
-    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> Retelling:
-        """Starts a stream that retells a reply.
+    def open_given(self, ask: Request, sample: int, given: GivenReply, read: Reader) -> GivenReplyStream:
+        """Starts a stream over a given reply.
 
         Raises:
             EngineError: The prompt alone fills the context, or leaves no room for thinking.
@@ -194,23 +207,23 @@ class Retells(Protocol):
         """Returns how many tokens a text has."""
 
 
-def retold(question: str, sample: int, told: Told, outline: Outline, read: Reader) -> Trace:
-    """Returns the trace that a told reply is in the tokens of an outline: as if it had been generated."""
+def given_trace(question: str, sample: int, given: GivenReply, outline: Outline, read: Reader) -> Trace:
+    """Returns the trace of a given reply in the tokens of an outline, as if it had been generated."""
     tally = UsageMeter(outline.prompt, 0, 0)
     tally.think(outline.thinking)
     return Trace(
         question=question,
         sample=sample,
-        end=End.FINISHED if told.closed else End.TRUNCATED,
-        thinking=told.thinking,
-        text=told.answer,
-        answer=read(told.answer) if told.answer and told.closed else None,
+        end=End.FINISHED if given.closed else End.TRUNCATED,
+        thinking=given.thinking,
+        text=given.answer,
+        answer=read(given.answer) if given.answer and given.closed else None,
         confidence=None,
         signals=NO_SIGNALS,
-        marks=(),
+        checkpoints=(),
         thinking_tokens=outline.thinking,
         answer_tokens=outline.answer,
-        bill=tally.finished(outline.answer),
+        usage=tally.finished(outline.answer),
         time=tally.time,
     )
 

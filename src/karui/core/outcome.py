@@ -121,7 +121,7 @@ class ResourceUse(NamedTuple):
             by_model.setdefault(span.model, []).append(span)
         account = ResourceUse({}, {}, {})
         for model, ran in by_model.items():
-            account.bills[model] = TokenUsage.total([s.trace.bill for s in ran])
+            account.bills[model] = TokenUsage.total([s.trace.usage for s in ran])
             if len({s.began for s in ran}) == 1:  # all begin together, so all are there at once
                 account.held[model] = sum([_positions(s.trace) for s in ran])
                 account.busy[model] = max([s.trace.time for s in ran])
@@ -151,7 +151,7 @@ def _busy(spans: Sequence[Span]) -> int:
 
 
 def _positions(trace: Trace) -> int:
-    return trace.bill.prompt + trace.thinking_tokens + trace.answer_tokens
+    return trace.usage.prompt + trace.thinking_tokens + trace.answer_tokens
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Prompt:
         budget: Thinking tokens after which the server itself ends the thinking; 0 leaves it alone.
         told_budget: Thinking tokens that the model itself is told to keep to, by its own chat template; 0
             tells it nothing.
-        before: The turns before the user's message, oldest first: role (user or assistant) and text.
+        history: The turns before the user's message, oldest first: role (user or assistant) and text.
         thoughts: The thinking of those turns, one for each; empty where none is known.
     """
 
@@ -36,27 +36,27 @@ class Prompt:
     effort: str = ""
     budget: int = 0
     told_budget: int = 0
-    before: tuple[tuple[str, str], ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
 
-    def messages(self, *, apart: bool, history: str = "") -> list[dict[str, Any]]:
+    def messages(self, *, apart: bool, thoughts_field: str = "") -> list[dict[str, Any]]:
         """Returns what a chat template is given.
 
         Args:
             apart: Whether it takes a system message; else that goes before the first of the user's.
-            history: The field in which it takes the thinking of earlier turns, "parts" for a part of the
-                content, "blocks" for Apertus' blocks of it; "" where the model is not trained to see it.
+            thoughts_field: The field in which it takes the thinking of earlier turns, "parts" for a part of
+                the content, "blocks" for Apertus' blocks of it; "" where the model is not trained to see it.
         """
-        made: list[dict[str, Any]] = [{"role": r, "content": text} for r, text in self.before]
+        made: list[dict[str, Any]] = [{"role": r, "content": text} for r, text in self.history]
         for message, thought in zip(made, self.thoughts, strict=False):
-            if thought and history == "parts":
+            if thought and thoughts_field == "parts":
                 said = {"type": "text", "text": message["content"]}
                 message["content"] = [{"type": "thinking", "thinking": thought}, said]
-            elif thought and history == "blocks":
+            elif thought and thoughts_field == "blocks":
                 blocks = (("thoughts", thought), ("response", message["content"]))
                 message["content"] = {"blocks": [{"type": kind, "text": text} for kind, text in blocks]}
-            elif thought and history:
-                message[history] = thought
+            elif thought and thoughts_field:
+                message[thoughts_field] = thought
         made.append({"role": "user", "content": self.user})
         if self.system and apart:
             made.insert(0, {"role": "system", "content": self.system})
@@ -117,7 +117,7 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt | str:
     if roles != [("user", "assistant")[n % 2] for n in range(len(roles))] or not len(roles) % 2:
         return "turns other than user and assistant by turns, the user's last"
     told = tuple(thoughts[:-1]) if any(thoughts) else ()
-    return Prompt(texts[-1][1], system, before=tuple(texts[:-1]), thoughts=told)
+    return Prompt(texts[-1][1], system, history=tuple(texts[:-1]), thoughts=told)
 
 
 def _joined(content: Any, kind: str, beside: str) -> str | None:

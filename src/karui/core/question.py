@@ -41,7 +41,7 @@ class Question:
         kind: A label to break results down by; empty if the task has no kinds.
         meta: What a source needs to recreate or verify the question (JSON-able).
         system: What the system message says; none where empty.
-        before: The turns before the question, oldest first: role (user or assistant) and text.
+        history: The turns before the question, oldest first: role (user or assistant) and text.
         thoughts: The thinking of those turns, one for each; empty where none is known.
     """
 
@@ -52,13 +52,13 @@ class Question:
     kind: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
-    before: tuple[tuple[str, str], ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
 
     def prompt(self, instruction: str = "") -> Prompt:
         """Returns what a model is asked: the question, below it the instruction, and what came before."""
         user = f"{self.text}\n\n{instruction}" if instruction else self.text
-        return Prompt(user, self.system, before=self.before, thoughts=self.thoughts)
+        return Prompt(user, self.system, history=self.history, thoughts=self.thoughts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Task:
         """Digest of everything that decides what is asked and what counts as right."""
         sink = sha256(repr((self.instruction, self.agreement)).encode())
         for q in self.questions:
-            around: tuple[object, ...] = (q.system, q.before) if q.system or q.before else ()
+            around: tuple[object, ...] = (q.system, q.history) if q.system or q.history else ()
             around += (q.thoughts,) if q.thoughts else ()
             sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec, *around)).encode())
         return sink.hexdigest()[:16]

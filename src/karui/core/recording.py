@@ -1,8 +1,9 @@
 """The recording: all traces and trials of one model, prompt style and sampling on one task."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from karui.core.ability import Ability
@@ -98,7 +99,12 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what `manifest.json` holds."""
-        return {**asdict(self), "abilities": sorted(self.abilities), "style": [dict(s) for s in self.style]}
+        return {
+            **asdict(self),
+            "rule": self.rule.as_dict(),
+            "abilities": sorted(self.abilities),
+            "style": [dict(s) for s in self.style],
+        }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Manifest":
@@ -115,7 +121,7 @@ class Manifest:
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
                 "sampling": Sampling(**values["sampling"]),
-                "rule": CheckpointPolicy(**values["rule"]),
+                "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),
             }
         )
@@ -153,11 +159,14 @@ class Recording:
     Attributes:
         manifest: What it was made with.
         questions: In the task's order.
+        path: The folder that it was read from; None where it was never on disk. Of a part of a recording, the
+            folder of the whole.
     """
 
     manifest: Manifest
     # asyncio writes out the result of a main task when it ends; this one would take longer than to make it
     questions: tuple[RecordedQuestion, ...] = field(repr=False)
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def samples(self) -> int:
@@ -183,4 +192,4 @@ class Recording:
 
     def subset(self, keep: set[str]) -> "Recording":
         """Returns the recording with only the questions whose ids are in `keep`."""
-        return Recording(self.manifest, tuple(q for q in self.questions if q.id in keep))
+        return replace(self, questions=tuple(q for q in self.questions if q.id in keep))

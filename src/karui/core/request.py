@@ -57,8 +57,8 @@ class Gather:
         first: None waits for all and is sent their replies in ask order. A number m waits for the
             first m to finish *with an answer*, is sent those in finish order (ties: the lower index
             first), and stops the rest; where fewer than m answer, it is sent those that did.
-        growth: Asked after every look at a trace that the shared watchers of this group see, and at the end of every
-            trace; what it wants joins the group. None keeps the group as it is.
+        growth: Asked after every look at a trace that shared watchers of this group see, and at every
+            trace's end; what it wants joins the group. None keeps the group as it is.
     """
 
     asks: tuple[Request, ...]

@@ -185,10 +185,10 @@ class Trace:
         answer: Canonical, None where there is none.
         confidence: Geometric mean of the answer tokens' probabilities.
         signals: One value per thinking token, or empty.
-        marks: Its checkpoints in order, fewer than `thinking_tokens` apart from the end.
+        checkpoints: Its checkpoints in order, fewer than `thinking_tokens` apart from the end.
         thinking_tokens: Tokens of thinking, end marker included when the model wrote it.
         answer_tokens: Tokens of the answer (of the adopted trial where it was forced).
-        bill: Everything it cost.
+        usage: Everything it cost.
         time: Token-time: thinking, trials and answer, in tokens.
         seconds: Wall time from asking to its end; 0 where not measured.
         first_seconds: Wall time from asking to its first token.
@@ -205,10 +205,10 @@ class Trace:
     answer: str | None
     confidence: float | None
     signals: Signals
-    marks: tuple[RecordedCheckpoint, ...]
+    checkpoints: tuple[RecordedCheckpoint, ...]
     thinking_tokens: int
     answer_tokens: int
-    bill: TokenUsage
+    usage: TokenUsage
     time: int
     seconds: float = 0.0
     first_seconds: float = 0.0
@@ -224,12 +224,12 @@ class Trace:
     @property
     def tokens(self) -> int:
         """Everything generated for this trace, trials included."""
-        return self.bill.generated
+        return self.usage.generated
 
-    def billed(self, bill: TokenUsage, time: int) -> "Trace":
-        """Returns this trace with the bill and time of the run it was part of, trials included."""
+    def billed(self, usage: TokenUsage, time: int) -> "Trace":
+        """Returns this trace with the usage and time of the run it was part of, trials included."""
         values = [getattr(self, name) for name in Trace.__slots__]  # replace() takes three times as long
-        values[_BILL], values[_TIME] = bill, time
+        values[_USAGE], values[_TIME] = usage, time
         return Trace(*values)
 
     @staticmethod
@@ -241,7 +241,7 @@ class Trace:
         signals: Signals,
         trial: Trial | None,
         tally: UsageMeter,
-        bill: TokenUsage,
+        usage: TokenUsage,
     ) -> "Trace":
         """Returns a trace cut short where `tally` stands, answering with `trial`."""
         return Trace(
@@ -253,12 +253,12 @@ class Trace:
             answer=trial.answer if trial else None,
             confidence=trial.confidence if trial else None,
             signals=signals,
-            marks=(),
+            checkpoints=(),
             thinking_tokens=tally.thinking,
             answer_tokens=trial.tokens if trial else 0,
-            bill=bill,
+            usage=usage,
             time=tally.time,
         )
 
 
-_BILL, _TIME = Trace.__slots__.index("bill"), Trace.__slots__.index("time")
+_USAGE, _TIME = Trace.__slots__.index("usage"), Trace.__slots__.index("time")

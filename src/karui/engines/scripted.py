@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, Hear, ModelInfo, Reader, unheard
+from karui.core.engine import CheckpointPolicy, ModelInfo, OnText, Reader, ignore_text
 from karui.core.errors import EngineError, NotRecorded
 from karui.core.recording import Recording
 from karui.core.request import Request
@@ -75,9 +75,9 @@ class ScriptedStream:
 
     def __init__(self, trace: Trace, loop: VirtualLoop, suffers: bool) -> None:
         """Begins now; one that `suffers` fails where its first checkpoint or its end would be."""
-        self.hear: Hear = unheard
-        self.prompt_tokens = trace.bill.prompt
-        self.cached_tokens = trace.bill.cached
+        self.on_text: OnText = ignore_text
+        self.prompt_tokens = trace.usage.prompt
+        self.cached_tokens = trace.usage.cached
         self._trace, self._loop, self._suffers = trace, loop, suffers
         self._turn = next(loop.turns) * _SLIVER
         self._start = round(loop.time())
@@ -91,14 +91,14 @@ class ScriptedStream:
         trace, reached = self._trace, self._mark.tokens if self._here >= 0 else 0
         self._here += 1
         self._peeked = False
-        if self._here < len(trace.marks):
+        if self._here < len(trace.checkpoints):
             mark = self._mark
             await self._pass(mark.tokens - reached)
-            before = trace.marks[self._here - 1].chars if self._here else 0
+            before = trace.checkpoints[self._here - 1].chars if self._here else 0
             return Checkpoint(self._here, mark.tokens, trace.thinking[before : mark.chars], trace.signals)
         await self._pass(trace.thinking_tokens - reached + trace.answer_tokens)
         self._ended = True
-        return replace(trace, marks=())
+        return replace(trace, checkpoints=())
 
     async def peek(self) -> Peek:
         """Takes one token."""
@@ -123,7 +123,7 @@ class ScriptedStream:
 
     @property
     def _mark(self) -> RecordedCheckpoint:
-        return self._trace.marks[self._here]
+        return self._trace.checkpoints[self._here]
 
     @property
     def _trial(self) -> Trial:

@@ -1,4 +1,4 @@
-"""Confidence momentum: widens while the vote's confidence stands still, and stops once it is high and not falling."""
+"""Confidence momentum: widens while confidence stands still, and stops once it is high and holds."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ class ConfidenceMomentum(Technique):
     (length-vote, adaptive-consistency), for less waiting. Not for engines that cannot run dozens of traces
     side by side, and not where thinking has fewer than some ten checkpoints.
 
-    The controller that a coding agent found by replay in Zheng et al., "LLMs Improving LLMs: Agentic Discovery
-    for Test-Time Scaling" (AutoTTS), arXiv 2605.08083: one number, `beta`, sets all the others, by the paper's
-    schedules. Its rounds are 500 tokens (`every` is smaller here, so that every checkpoint is a probe). What
-    differs: a started trace has its first probe a round later; a trace learns of the stop, or that it is given
-    up, at its next checkpoint; and no trace is held back. There, those that agree with the leader advance up to
-    three probes while the others advance one; here agreement only decides which traces are given up, since an
-    engine gives every running trace one token a step. On the paper's search set all of it together changes
-    accuracy by less than a point and tokens by less than 4% (`bench/autotts.py`).
+    The controller that a coding agent found by replay in Zheng et al., "LLMs Improving LLMs: Agentic
+    Discovery for Test-Time Scaling" (AutoTTS), arXiv 2605.08083: one number, `beta`, sets all the others, by
+    the paper's schedules. Its rounds are 500 tokens (`every` is smaller here, so that every checkpoint is a
+    probe). What differs: a started trace has its first probe a round later; a trace learns of the stop, or
+    that it is given up, at its next checkpoint; and no trace is held back. There, those that agree with the
+    leader advance up to three probes while the others advance one; here agreement only decides which traces
+    are given up, since an engine gives every running trace one token a step. `bench/autotts.py` compares
+    with the figures that the paper has of its search set.
 
     Confidence of the reply is the leader's share of the finished traces.
     """
@@ -106,7 +106,7 @@ class Pool:
         return wanted
 
     def reply(self, replies: Sequence[Reply]) -> Reply:
-        """Returns what the traces came to: the vote of the finished ones, of the latest answers if none has."""
+        """Returns what the traces came to: the vote of those that finished, else of the latest answers."""
         # Those that another technique of the plan made answer came to no end that their watchers saw.
         ended = [b.done for b in self._branches] + [False] * len(replies)
         others = [r for r, done in zip(replies, ended, strict=False) if r.answer is not None and not done]
@@ -171,7 +171,7 @@ class Pool:
 class _Branch:
     """One trace's watcher, and its line in the pool."""
 
-    __slots__ = ("began", "_pool", "answer", "done", "dropped", "given_up", "off", "place")
+    __slots__ = ("_pool", "answer", "began", "done", "dropped", "given_up", "off", "place")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -14,7 +14,7 @@ class DraftModel(Technique):
     The text stays the same, token for token, greedy or sampled: only what the model draws itself stands. Both
     draw by the same random numbers, so that two models that are nearly sure of the same agree nearly always.
     It trades away the draft's memory, weights and cache, and the arithmetic of what does not stand; the more
-    alike the models, and the smaller the draft, the better it pays. `karui weigh --configure
+    alike the models, and the smaller the draft, the better it pays. `karui profile --configure
     draft-model:model=…` shows whether it does. Not with a draft of other tokens, which is refused; not where
     the draft takes nearly as long for a token as the model; not on servers, which have options of their own.
 

@@ -14,7 +14,7 @@ class PromptLookup(Technique):
     The text stays the same, token for token, greedy or sampled: only guesses that the model draws itself
     stand. Reasoning repeats itself (a sum that is checked again, a line that is copied), and there it saves
     forwards. It trades away arithmetic: guesses that do not stand were computed in vain, so that with many
-    streams side by side, or on a machine that is busy with one token already, it loses. `karui weigh
+    streams side by side, or on a machine that is busy with one token already, it loses. `karui profile
     --configure prompt-lookup` shows which. Not where answers are short, and not on servers: vLLM has it as
     `--speculative-config` with the method "ngram", set when it is started.
 

@@ -1,15 +1,15 @@
 """The choice that is to be served, and whether it may be: here, on this model, by this server."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from karui import catalog
-from karui.core.choice import Choice
+from karui.codec.files import load_choice
 from karui.core.engine import Engine, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.plan import Plan
+from karui.core.study.choice import Choice
 from karui.serving_profile import FILE, ServingProfile
 
 
@@ -38,12 +38,7 @@ class Deployment:
             InputError: There is none, it belongs to another choice, or it is none that may be served.
         """
         file = path / "choice.json" if path.is_dir() else path
-        try:
-            choice = Choice.from_dict(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{file} is no choice.", why=str(error), remedy="`karui choose` and `karui poc` write one."
-            ) from error
+        choice = load_choice(file)
         if choice.withdrawn:
             raise InputError(
                 f"{choice.label} is not served: this choice was withdrawn.",
@@ -80,9 +75,9 @@ class Deployment:
         """
         chosen = self.choice.model
         found = origin if self.plan.prepared else card.digest
-        if same or (found and found == chosen.get("digest")):
+        if same or (found and found == chosen.digest):
             return
-        wanted = str(chosen.get("name", ""))
+        wanted = chosen.name
         # A technique with weights of its own makes another model, which no card in the choice describes.
         if served and not self.plan.prepared and _short(served) == _short(wanted):
             return
@@ -125,7 +120,7 @@ def _check(plan: Plan, engines: Mapping[str, Engine]) -> None:
         if name not in engines:
             raise PlanError(
                 f"{plan.label} asks a further model, {name!r}, of which there is no engine.",
-                remedy=f"Name its server or folder: --beside {name}=…",
+                remedy=f"Name its server or folder: --aux-model {name}=…",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
 

@@ -1,8 +1,13 @@
-"""The gateway at one moment: what `/api/state` tells and the monitor shows."""
+"""The gateway at one moment: what the monitor shows, and `/api/state` tells in plain values."""
 
 from dataclasses import dataclass, field
 
+from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.records.cause import Because
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import State
+from karui.gateway.routing.fallback_policy import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +38,26 @@ class GatewayStatus:
         model: Name of the model as the choice has it.
         upstream: Address of the model's server; "" where it runs in this process.
         fallback: Address of the other server to fall back to; "" where there is none.
-        stage: "shadow", "5", "25" or "100".
+        stage: How much of the traffic the plan has.
         stage_since: When it was set, seconds since the epoch.
-        stage_next: What is missing until the next one, a sentence; "" at 100.
+        needs: What the next one waits for; nothing where its rule holds, or at 100.
         guard: The drift guard.
-        breaker: "closed", "open" or "half-open".
+        breaker: Whether requests go to the upstream.
         breaker_why: Its last failure; "" while closed.
-        stale: Why the upstream is not the model that was chosen for; "" while it is.
+        stale: Why the upstream is not the model that was chosen for; None while it is.
         in_flight: Requests being answered.
         queued: Requests waiting for a place.
         at_once: Places.
         left_out: Silent runs that were left out since the start, as enough were under way.
-        table: What is done on which fallback reason: pairs of `Why` value and words.
+        table: What is done instead of the plan, by reason.
         thinking_range: 1st and 99th percentile of the plan's thinking tokens in the recording.
         confidence_range: 5th and 95th percentile of confidence there; None without.
         truncated: Share that the limit cut there.
         full_tokens: Mean tokens of full thinking there.
         margin: The loss that was certified, as a share.
         price: What tokens or machines cost.
-        keeping: For how long what is said is kept, in words; "" where nothing is.
-        degraded: What does not work at present though serving goes on, one sentence each.
+        keep_hours: For how long what is said is kept; 0 where nothing is.
+        degraded: What does not work at present though serving goes on.
     """
 
     at: float
@@ -63,23 +68,23 @@ class GatewayStatus:
     model: str
     upstream: str
     fallback: str
-    stage: str
+    stage: Stage
     stage_since: float
-    stage_next: str
+    needs: tuple[Because, ...]
     guard: State
-    breaker: str = "closed"
+    breaker: Circuit = Circuit.CLOSED
     breaker_why: str = ""
-    stale: str = ""
+    stale: Because | None = None
     in_flight: int = 0
     queued: int = 0
     at_once: int = 0
     left_out: int = 0
-    table: tuple[tuple[str, str], ...] = ()
+    table: tuple[tuple[FallbackReason, Action], ...] = ()
     thinking_range: tuple[float, float] | None = None
     confidence_range: tuple[float, float] | None = None
     truncated: float = 0.0
     full_tokens: float = 0.0
     margin: float = 0.0
     price: Price = field(default_factory=Price)
-    keeping: str = ""
-    degraded: tuple[str, ...] = ()
+    keep_hours: float = 0.0
+    degraded: tuple[Because, ...] = ()

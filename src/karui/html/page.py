@@ -8,7 +8,7 @@ from importlib.resources import files
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from karui import __version__
+from karui.version import __version__
 
 
 def document(title: str, language: str, body: Markup, *, style: str, script: str, connect: str = "") -> str:

@@ -33,8 +33,8 @@ class Format:
         return DASH if share is None else self.decimal(100 * share, places) + "%"
 
     def percents(self, low: float | None, high: float | None, places: int = 1) -> str:
-        """Two shares: 12.3% to 14.5%."""
-        if low is None or high is None:
+        """Two shares: 12.3% to 14.5%; a dash where an end is unbounded."""
+        if low is None or high is None or not (isfinite(low) and isfinite(high)):
             return DASH
         if self.lang == "en":
             return f"{self.decimal(100 * low, places)}{self.to}{self.decimal(100 * high, places)}%"
@@ -52,8 +52,8 @@ class Format:
         return f"{shown} point{'' if shown in {'1', '1.0'} else 's'}"
 
     def points_range(self, low: float | None, high: float | None, places: int = 1) -> str:
-        """Two differences of shares: −0.4 to 1.2 points."""
-        if low is None or high is None:
+        """Two differences of shares: −0.4 to 1.2 points; a dash where an end is unbounded."""
+        if low is None or high is None or not (isfinite(low) and isfinite(high)):
             return DASH
         unit = " points" if self.lang == "en" else "ポイント"
         return f"{self.decimal(100 * low, places)}{self.to}{self.decimal(100 * high, places)}{unit}"

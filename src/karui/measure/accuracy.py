@@ -9,7 +9,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from karui.measure.intervals import Interval, by_question, mean_interval
+from karui.core.study import Interval
+from karui.measure.intervals import by_question, mean_interval
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

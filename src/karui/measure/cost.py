@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from karui.core.errors import InputError
+from karui.core.study.assumptions import HOURS_PER_MONTH
 
 Range = tuple[float, float]
-
-HOURS_PER_MONTH = 730.0
 
 
 @dataclass(frozen=True, slots=True)

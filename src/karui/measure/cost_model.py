@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -11,29 +10,13 @@ from numpy.typing import NDArray
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes, Throughput
+from karui.core.study.choice import Axis
 from karui.measure.cost import MachinePrice, TokenPrices, per_thousand_questions
 from karui.measure.flops import Shape, bill_flops, kv_bytes_per_token
 
 Floats: TypeAlias = NDArray[np.float64]
 
 _WIDE = frozenset({"float32", "torch.float32", "fp32"})
-
-
-class Axis(StrEnum):
-    """What can be made small.
-
-    COST: Money, where prices were stated; generated tokens else, as if every token cost the same.
-    TOKENS: Generated tokens, those of a small model counting like those of a large one.
-    LATENCY: Token-time; estimated seconds where models of different speed are compared.
-    FLOPS: Floating-point operations, each model's by its own shape.
-    MEMORY: Weights of all models kept loaded, and the mean peak of their KV caches.
-    """
-
-    COST = "cost"
-    TOKENS = "tokens"
-    LATENCY = "latency"
-    FLOPS = "flops"
-    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,47 +1,16 @@
 """Interaction: what two techniques save alone, and what they save together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.measure.cost_model import Axis, CostModel
-
-
-@dataclass(frozen=True, slots=True)
-class Interaction:
-    """Two parts of a plan, each alone and both together, against the baseline.
-
-    Were the parts independent, both together would leave the product of what each leaves. Less is synergy;
-    more means that they save the same tokens twice, or that one undoes the other.
-
-    Attributes:
-        a: Label of the first part.
-        b: Label of the second.
-        both: Label of the plan.
-        axes: By axis, the ratios to the baseline of `a`, `b` and `both`; axes that cannot be measured for
-            all four are left out.
-        loss: Loss of accuracy of `a`, `b` and `both`.
-    """
-
-    a: str
-    b: str
-    both: str
-    axes: dict[str, dict[str, float]]
-    loss: dict[str, float]
-
-    def expected(self, axis: Axis) -> float:
-        """Returns what both would leave if they were independent: the product of the two ratios."""
-        return self.axes[axis]["a"] * self.axes[axis]["b"]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns a JSON-able dictionary."""
-        return asdict(self)
+from karui.core.study import Interaction, PartFigures
+from karui.core.study.choice import Axis
+from karui.measure.cost_model import CostModel
 
 
 def interaction(base: Outcomes, a: Outcomes, b: Outcomes, both: Outcomes, footing: CostModel) -> Interaction:
@@ -61,13 +30,13 @@ def interaction(base: Outcomes, a: Outcomes, b: Outcomes, both: Outcomes, footin
             continue
         whole = float(cost(base).mean())
         if whole > 0:
-            axes[axis.value] = {name: float(cost(o).mean()) / whole for name, o in parts.items()}
+            axes[axis] = PartFigures(**{name: float(cost(o).mean()) / whole for name, o in parts.items()})
     return Interaction(
         a=a.plan.label,
         b=b.plan.label,
         both=both.plan.label,
         axes=axes,
-        loss={name: float(np.mean(base.accuracy - o.accuracy)) for name, o in parts.items()},
+        loss=PartFigures(**{name: float(np.mean(base.accuracy - o.accuracy)) for name, o in parts.items()}),
     )
 
 

@@ -5,35 +5,15 @@ and none of them knows how many plans were tried (see `karui.selection`).
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special  # without scipy.stats, which is slow to import
 
+from karui.core.study import Interval
+
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and what surrounds it.
-
-    Attributes:
-        value: The point estimate.
-        low: Lower end.
-        high: Upper end.
-        level: Probability that the two ends enclose the truth, nominally.
-        method: `t`, `percentile`, `bca`, `wilson`, `linearised` or `identical` (see `if_identical`).
-        questions: How many questions it rests on.
-    """
-
-    value: float
-    low: float
-    high: float
-    level: float
-    method: str
-    questions: int
 
 
 def by_question(values: ArrayLike, questions: Sequence[Hashable]) -> Floats:

@@ -1,135 +1,23 @@
-"""Outcomes summed up: one plan's measurement on three axes, and its comparison with the baseline."""
+"""Sums outcomes up: one plan's measurement on three axes, and its comparison with the baseline."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.outcome import BILL_FIELDS, Outcomes
+from karui.core.study import Comparison, Interval, KindFigures, Measurement, ModelFigures
 from karui.core.technique import Family
 from karui.measure.accuracy import brier, confidently_wrong, expected_calibration_error
 from karui.measure.cost_model import CostModel
-from karui.measure.intervals import Interval, mean_interval, paired_difference, ratio_interval
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 from karui.measure.paper_metrics import accuracy_efficiency_score
 
 Floats = NDArray[np.float64]
 
 CONFIDENT = 0.9
 """At or above this confidence a wrong answer counts as confidently wrong: the default fallback threshold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One plan summed up over questions.
-
-    Attributes:
-        plan: The plan's id.
-        label: For people.
-        spec: What recreates it.
-        families: The families of its techniques; ("baseline",) for the bare model.
-        questions: How many.
-        runs: Runs of each at most.
-        live: Whether an engine ran, or a recording was replayed.
-        accuracy: Share right.
-        answered: Share of runs with an answer.
-        truncated: Of the traces started, the share cut by the token limit.
-        traces: Traces started per question.
-        confident_wrong: Share of runs wrong with confidence at or above `CONFIDENT`; None if no confidence.
-        brier: Mean squared error of the confidence; None if there is none.
-        ece: Expected calibration error; None likewise.
-        tokens: Generated per question, everything.
-        bill: Mean per question by kind.
-        flops: Mean per question; None where the model's shape is unknown.
-        kv_bytes: Mean peak of the KV cache for one question, bytes; None likewise.
-        weight_bytes: Bytes of the weights of all models it keeps loaded; 0 where unknown.
-        time: Token-time, p50 and p95.
-        seconds: p50 and p95 of the wall time when live, else by `CostModel.seconds`; None if unknown.
-        first_answer_seconds: The same up to the answer's first token; live only.
-        cost: Money per 1,000 questions; None where no prices were stated.
-        kinds: By kind: questions, accuracy, tokens, truncated and looped share.
-        errors: Questions that failed on the engine.
-        memory_bytes: Weights and mean peak of the KV cache together; None where either is unknown.
-        looped: Of the traces started, the share that came to say the same passage again and again
-            (`karui.core.loops`); None where a text is missing to tell by.
-        models: By the name asked for: `name` and `weight_bytes` of the model, `asked` (share of runs that
-            asked it), `tokens` and `flops` (None where unknown) per question.
-    """
-
-    plan: str
-    label: str
-    spec: list[dict[str, Any]]
-    families: tuple[str, ...]
-    questions: int
-    runs: int
-    live: bool
-    accuracy: Interval
-    answered: float
-    truncated: float
-    traces: float
-    confident_wrong: float | None
-    brier: float | None
-    ece: float | None
-    tokens: Interval
-    bill: dict[str, float]
-    flops: float | None
-    kv_bytes: float | None
-    weight_bytes: int
-    time: tuple[float, float]
-    seconds: tuple[float, float] | None
-    first_answer_seconds: tuple[float, float] | None
-    cost: float | None
-    kinds: dict[str, dict[str, Any]]
-    errors: int = 0
-    memory_bytes: float | None = None
-    looped: float | None = None
-    models: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns a JSON-able dictionary."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A plan against the baseline on the same questions. Loss is baseline minus plan: positive is worse.
-
-    Attributes:
-        plan: The plan's id.
-        loss: Mean loss of accuracy with its interval, for display; it certifies nothing.
-        token_ratio: The plan's generated tokens over the baseline's.
-        flops_ratio: Likewise; None where unknown.
-        time_ratio: Token-time likewise.
-        cost_ratio: Likewise; None where no prices were stated.
-        kv_ratio: Peak KV cache likewise; None where unknown.
-        confident_wrong_rise: Rise of the confident-wrong rate; None where either has no confidence.
-        worst_kind: The kind that loses most, its loss and its number of questions; None without kinds.
-        lost_questions: Questions the baseline mostly gets right and the plan mostly gets wrong.
-        won_questions: The reverse.
-        aes: Accuracy-efficiency score (O1-Pruner).
-        seconds_ratio: Mean seconds likewise, estimated or live; None where unknown on either side.
-        memory_ratio: Weights and peak KV cache together likewise; None where unknown.
-    """
-
-    plan: str
-    loss: Interval
-    token_ratio: Interval
-    flops_ratio: float | None
-    time_ratio: float
-    cost_ratio: float | None
-    kv_ratio: float | None
-    confident_wrong_rise: Interval | None
-    worst_kind: tuple[str, float, int] | None
-    lost_questions: int
-    won_questions: int
-    aes: float
-    seconds_ratio: float | None = None
-    memory_ratio: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns a JSON-able dictionary."""
-        return asdict(self)
 
 
 def measure(outcomes: Outcomes, footing: CostModel, *, confident: float = CONFIDENT) -> Measurement:
@@ -249,34 +137,34 @@ def _worst_kind(kinds: tuple[str, ...], d: Floats) -> tuple[str, float, int] | N
     return kind, loss, questions
 
 
-def _by_kind(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
+def _by_kind(outcomes: Outcomes) -> dict[str, KindFigures]:
     names, tokens, accuracy = np.array(outcomes.kinds), outcomes.tokens, outcomes.accuracy
     found: Mapping[str, NDArray[np.bool_]] = {k: names == k for k in sorted(set(outcomes.kinds)) if k}
     return {
-        kind: {
-            "questions": int(rows.sum()),
-            "accuracy": asdict(mean_interval(accuracy[rows])),
-            "tokens": float(tokens[rows].mean()),
-            "truncated": float(np.nansum(outcomes.truncated[rows]) / np.nansum(outcomes.traces[rows])),
-            "looped": _looped(outcomes, rows),
-        }
+        kind: KindFigures(
+            questions=int(rows.sum()),
+            accuracy=mean_interval(accuracy[rows]),
+            tokens=float(tokens[rows].mean()),
+            truncated=float(np.nansum(outcomes.truncated[rows]) / np.nansum(outcomes.traces[rows])),
+            looped=_looped(outcomes, rows),
+        )
         for kind, rows in found.items()
     }
 
 
-def _by_model(outcomes: Outcomes, footing: CostModel) -> dict[str, dict[str, Any]]:
+def _by_model(outcomes: Outcomes, footing: CostModel) -> dict[str, ModelFigures]:
     prompt = BILL_FIELDS.index("prompt")
     found = {}
     for model, card in outcomes.models.items():
         prompts = outcomes.bills[model][:, :, prompt]
         ran = np.isfinite(prompts)
-        found[model] = {
-            "name": card.name,
-            "weight_bytes": card.weight_bytes,
-            "asked": float((prompts[ran] > 0).mean()),
-            "tokens": float(outcomes.generated(model).mean()),
-            "flops": _mean(footing.flops(outcomes, model)),
-        }
+        found[model] = ModelFigures(
+            name=card.name,
+            weight_bytes=card.weight_bytes,
+            asked=float((prompts[ran] > 0).mean()),
+            tokens=float(outcomes.generated(model).mean()),
+            flops=_mean(footing.flops(outcomes, model)),
+        )
     return found
 
 

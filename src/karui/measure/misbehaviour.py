@@ -1,54 +1,15 @@
 """How a model's thinking goes wrong: cut by the limit, in a loop, or right earlier and wrong in the end."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karui.core.loops import loop_tokens, looped
 from karui.core.recording import RecordedQuestion, Recording
+from karui.core.study import Interval, Misbehaviour
 from karui.core.trace import End, Trace
-from karui.measure.intervals import Interval, by_question, mean_interval, paired_difference
-
-
-@dataclass(frozen=True, slots=True)
-class Misbehaviour:
-    """One model, format or prompt under full thinking. Every interval is clustered by question.
-
-    Attributes:
-        name: The model's name.
-        label: Its techniques; "" for the model as it came.
-        questions: How many.
-        traces: How many.
-        accuracy: Share of traces that are right.
-        truncated: Share cut by the token limit.
-        looped: Share that came to say the same passage again and again (`karui.core.loops`); None where
-            a trace has no text to tell by.
-        loop_tokens: Share of all thinking tokens that lie in such loops, judged by characters; None likewise.
-        lost: Share that was right at some checkpoint and wrong, or cut, in the end; None without trials.
-        lost_of_wrong: The same share of the traces that are not right in the end (2606.00206 reports up to
-            52% for quantized models); None without trials, or where all are right.
-        lost_rise: Rise of `lost` over the first model, paired by question; None for the first itself, and
-            where either has no trials.
-    """
-
-    name: str
-    label: str
-    questions: int
-    traces: int
-    accuracy: Interval
-    truncated: float
-    looped: Interval | None
-    loop_tokens: float | None
-    lost: Interval | None
-    lost_of_wrong: float | None
-    lost_rise: Interval | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns a JSON-able dictionary."""
-        return asdict(self)
+from karui.measure.intervals import by_question, mean_interval, paired_difference
 
 
 def misbehaviour(recording: Recording, label: str = "", first: Recording | None = None) -> Misbehaviour:
@@ -85,14 +46,14 @@ def misbehaviour(recording: Recording, label: str = "", first: Recording | None 
 
 def was_right(question: RecordedQuestion, trace: Trace) -> bool:
     """Whether a trial on the way gave the right answer."""
-    return any(m.trial is not None and question.correct(m.trial.answer) for m in trace.marks)
+    return any(m.trial is not None and question.correct(m.trial.answer) for m in trace.checkpoints)
 
 
 def tried(recording: Recording, trace: Trace) -> bool:
     """Whether it is known what a trace would have answered on the way: it has trials, or no room for one."""
-    if trace.marks:
-        return any(m.trial is not None for m in trace.marks)
-    return trace.thinking_tokens <= recording.manifest.rule.every
+    if trace.checkpoints:
+        return any(m.trial is not None for m in trace.checkpoints)
+    return trace.thinking_tokens <= recording.manifest.rule.max_interval
 
 
 def misbehaviours(
@@ -111,7 +72,7 @@ def misbehaviours(
 
 def _lost(recording: Recording) -> dict[str, float]:
     """Returns by question the share of its traces that were right and lost it; empty without trials."""
-    if not any(m.trial is not None for t in recording.traces() for m in t.marks):
+    if not any(m.trial is not None for t in recording.traces() for m in t.checkpoints):
         return {}
     found = {}
     for question in recording.questions:

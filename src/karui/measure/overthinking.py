@@ -32,7 +32,7 @@ def overthinking(recording: Recording) -> Overthinking | None:
         (question, trace)
         for question in recording.questions
         for trace in question.traces
-        if trace.answer is not None and trace.thinking_tokens and any(mark.trial for mark in trace.marks)
+        if trace.answer is not None and trace.thinking_tokens and any(c.trial for c in trace.checkpoints)
     ]
     if not pairs:
         return None
@@ -44,13 +44,13 @@ def overthinking(recording: Recording) -> Overthinking | None:
 
 
 def _settled(trace: Trace) -> float:
-    tried = [(mark.tokens, mark.trial.answer) for mark in trace.marks if mark.trial]
+    tried = [(mark.tokens, mark.trial.answer) for mark in trace.checkpoints if mark.trial]
     places = [needed(trace, tokens) for tokens, _ in tried] + [needed(trace, trace.thinking_tokens)]
     return answer_convergence(places, [a for _, a in tried] + [trace.answer], trace.thinking_tokens)
 
 
 def _first_right(question: RecordedQuestion, trace: Trace) -> int:
-    found = (m.tokens for m in trace.marks if m.trial and question.correct(m.trial.answer))
+    found = (m.tokens for m in trace.checkpoints if m.trial and question.correct(m.trial.answer))
     return needed(trace, next(found, trace.thinking_tokens))
 
 

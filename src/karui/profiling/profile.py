@@ -6,7 +6,6 @@ Each model is weighed in a process of its own, one after the other, so that its 
 import asyncio
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +17,7 @@ from karui import engines
 from karui.core.engine import Engine
 from karui.core.errors import EngineError, InputError, KaruiError
 from karui.core.request import Request
+from karui.core.study import ModelProfile
 from karui.measure.flops import Shape, decode, kv_bytes_per_token
 from karui.measure.machine import machine
 from karui.measure.memory import weights_on_disk
@@ -25,55 +25,6 @@ from karui.profiling.speed import tokens_per_second
 
 AT_ONCE = (1, 8, 32)
 """Streams side by side for which speed is measured: a dialogue, a small team, a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelProfile:
-    """One model on one engine, weighed.
-
-    Attributes:
-        model: Its name.
-        engine: Name of the engine.
-        dtype: What it computes in, or its format.
-        parameters: How many.
-        disk_bytes: Of its weight files.
-        loaded_bytes: Of its weights as the engine holds them, by the engine's own count; None where the
-            engine cannot tell.
-        resident_bytes: By how much the process grew from before loading to after generating: weights, caches
-            and whatever the engine keeps besides.
-        kv_bytes_per_token: Of its KV cache; None where its shape is unknown.
-        flops_per_token: For a token with 512 positions before it; None likewise.
-        speed: Tokens per second by streams side by side.
-        load_seconds: From a folder to an engine ready to generate.
-        machine: In words.
-        options: What the engine was loaded with.
-        speculated: By streams side by side, where tokens were guessed ahead: `acceptance` (share of the
-            guesses that stood), `tokens_per_forward` of a stream, `positions_per_token` that the model
-            computed and `drafted_per_token` that a draft model did.
-    """
-
-    model: str
-    engine: str
-    dtype: str
-    parameters: int
-    disk_bytes: int
-    loaded_bytes: int | None
-    resident_bytes: int
-    kv_bytes_per_token: float | None
-    flops_per_token: float | None
-    speed: Mapping[int, float]
-    load_seconds: float
-    machine: str
-    options: Mapping[str, Any]
-    speculated: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns a JSON-able dictionary."""
-        by_streams = {
-            name: {str(n): figure for n, figure in getattr(self, name).items()}
-            for name in ("speed", "speculated")
-        }
-        return {**asdict(self), **by_streams}
 
 
 def profile(

@@ -63,7 +63,7 @@ class _Race:
             try:
                 while not self._over:
                     step = await stream.advance()
-                    now = step.tokens if not isinstance(step, Trace) else step.bill.generated
+                    now = step.tokens if not isinstance(step, Trace) else step.usage.generated
                     if warmed and self._began and not self._over:
                         self._counted += now - reached
                         own += now - reached

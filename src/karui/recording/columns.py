@@ -88,7 +88,7 @@ class Row:
 
 def answers(trace: Trace) -> set[str]:
     """Returns every canonical answer in a trace: its own and those of its trials."""
-    found = {mark.trial.answer for mark in trace.marks if mark.trial is not None}
+    found = {mark.trial.answer for mark in trace.checkpoints if mark.trial is not None}
     return {answer for answer in (*found, trace.answer) if answer is not None}
 
 
@@ -149,9 +149,9 @@ def _table(rows: Sequence[Row]) -> pa.Table:
         n: [getattr(t, n) for t in traces] for n in _PLAIN_COLUMNS if hasattr(Trace, n)
     }
     columns |= {n: [getattr(t, n) for t in traces] for n in _LATER}
-    columns["bill"] = [{name: getattr(t.bill, name) for name in TokenUsage.__slots__} for t in traces]
+    columns["bill"] = [{name: getattr(t.usage, name) for name in TokenUsage.__slots__} for t in traces]
     columns["right"] = [list(r.right) for r in rows]
-    columns["marks"] = [[_mark_fields(m) for m in t.marks] for t in traces]
+    columns["marks"] = [[_mark_fields(m) for m in t.checkpoints] for t in traces]
     for name in SIGNALS:
         columns[f"signal_{name}"] = _pack([getattr(t.signals, name) for t in traces])
     return pa.table(columns, schema=SCHEMA)
@@ -212,10 +212,10 @@ def _rows(table: pa.Table, signals: bool) -> Iterator[Row]:
             answer=answer,
             confidence=confidence,
             signals=Signals(*own) if own and len(own[0]) else NO_SIGNALS,
-            marks=tuple(marks[mark_at[i] : mark_at[i + 1]]),
+            checkpoints=tuple(marks[mark_at[i] : mark_at[i + 1]]),
             thinking_tokens=thought,
             answer_tokens=answered,
-            bill=TokenUsage(*bill),
+            usage=TokenUsage(*bill),
             time=time,
             seconds=seconds[0],
             first_seconds=seconds[1],

@@ -260,7 +260,7 @@ class _Session:
             stream.stop()
             raise
         self._tokens += step.tokens - reached
-        return replace(step, marks=tuple(marks))
+        return replace(step, checkpoints=tuple(marks))
 
     def _fail(self, failure: EngineError) -> None:
         self._failed += 1
@@ -310,4 +310,4 @@ class _Judge:
 
 
 def _trial_tokens(trace: Trace) -> int:
-    return sum(m.trial.tokens for m in trace.marks if m.trial is not None)
+    return sum(m.trial.tokens for m in trace.checkpoints if m.trial is not None)

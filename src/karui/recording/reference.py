@@ -23,7 +23,8 @@ def self_reference(recording: Recording) -> Recording:
         reference = majority(question)
         verdicts = {answer: answer == reference for answer in question.verdicts}
         questions.append(replace(question, reference=reference or "", verdicts=verdicts))
-    return Recording(replace(recording.manifest, agreement=True), tuple(questions))
+    manifest = replace(recording.manifest, agreement=True)
+    return replace(recording, manifest=manifest, questions=tuple(questions))
 
 
 def referred(recording: Recording, main: Recording) -> Recording:
@@ -37,4 +38,5 @@ def referred(recording: Recording, main: Recording) -> Recording:
         reference = references.get(question.id, question.reference)
         verdicts = {answer: answer == reference for answer in question.verdicts}
         questions.append(replace(question, reference=reference, verdicts=verdicts))
-    return Recording(replace(recording.manifest, agreement=True), tuple(questions))
+    manifest = replace(recording.manifest, agreement=True)
+    return replace(recording, manifest=manifest, questions=tuple(questions))

@@ -155,9 +155,9 @@ def _trace(
         answer=None if cut else answer,
         confidence=None,
         signals=NO_SIGNALS,
-        marks=tuple(marks),
+        checkpoints=tuple(marks),
         thinking_tokens=tokens,
         answer_tokens=0,
-        bill=tally.finished(0),
+        usage=tally.finished(0),
         time=tally.time,
     )

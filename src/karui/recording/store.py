@@ -251,7 +251,7 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
         replace(q, traces=tuple(t for _, t in sorted(traces[q.id].items())), verdicts=verdicts[q.id])
         for q in asked
     )
-    recording = Recording(manifest, questions)
+    recording = Recording(manifest, questions, path)
     return self_reference(recording) if manifest.agreement else recording
 
 
@@ -324,12 +324,15 @@ def _questions_text(questions: Iterable[RecordedQuestion]) -> str:
 
 
 _LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
-"""Fields of prompts that came after the first recordings."""
+"""Fields of prompts that came after the first recordings, as files name them."""
+_ON_DISK = {"history": "before"}
+"""Fields of prompts that files name otherwise."""
 
 
 def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
     """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
-    return {k: v for k, v in asdict(prompt).items() if v or k not in _LATER}
+    fields = {_ON_DISK.get(name, name): value for name, value in asdict(prompt).items()}
+    return {k: v for k, v in fields.items() if v or k not in _LATER}
 
 
 def _read_text(file: Path) -> str:
@@ -346,7 +349,7 @@ def _read_questions(path: Path) -> list[RecordedQuestion]:
             prompt = values["prompt"]
             prompt["banned"] = tuple(prompt["banned"])
             prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
-            prompt["before"] = tuple(map(tuple, prompt.get("before", ())))
+            prompt["history"] = tuple(map(tuple, prompt.pop("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(
                 RecordedQuestion(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})

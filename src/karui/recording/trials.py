@@ -17,7 +17,7 @@ from time import monotonic
 from typing import cast
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, Engine, Outline, Retells, Told
+from karui.core.engine import AcceptsGivenReplies, CheckpointPolicy, Engine, GivenReply, Outline
 from karui.core.errors import EngineError, InputError, PlanError
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
@@ -87,7 +87,9 @@ class Progress:
 def spaced(every: int) -> CheckpointPolicy:
     """Returns a rule with checkpoints at most `every` tokens apart, and steps in proportion to the usual."""
     usual = CheckpointPolicy()
-    return CheckpointPolicy(every, max(1, every * usual.least // usual.every), usual.steps)
+    return CheckpointPolicy(
+        every, max(1, every * usual.min_interval // usual.max_interval), usual.at_step_ends
+    )
 
 
 async def estimate(recording: Recording, engine: Engine, *, trial_tokens: int = 24) -> Estimate:
@@ -195,7 +197,7 @@ def spent(recording: Recording) -> TokenUsage:
     """
     prompt = cached = trial = 0
     for trace in recording.traces():
-        made = [m.trial for m in trace.marks if m.trial is not None]
+        made = [m.trial for m in trace.checkpoints if m.trial is not None]
         if not made:
             continue
         trial += sum(t.tokens for t in made)
@@ -204,7 +206,7 @@ def spent(recording: Recording) -> TokenUsage:
             cached += sum(t.cached for t in made)
         else:
             suffixes = len(made) * recording.manifest.suffix_tokens
-            prompt += trace.bill.prompt + trace.marks[-1].tokens + suffixes
+            prompt += trace.usage.prompt + trace.checkpoints[-1].tokens + suffixes
     return TokenUsage(prompt=prompt, cached=cached, trial=trial)
 
 
@@ -219,7 +221,7 @@ class _Work:
         verifier: Verifier,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._recording, self._engine, self._writer = recording, cast("Retells", engine), writer
+        self._recording, self._engine, self._writer = recording, cast("AcceptsGivenReplies", engine), writer
         self._verifier, self._on_progress = verifier, on_progress
         self._read = cache(verifier.read)
         done = writer.done()
@@ -266,8 +268,9 @@ class _Work:
     async def _tried(self, question: RecordedQuestion, trace: Trace) -> Trace:
         """Returns the trace in the tokens of the model that continues it, tried at every checkpoint."""
         if not _has_text(trace):
-            return replace(trace, marks=())
-        stream = self._engine.retell(_ask(self._recording, question), trace.sample, _told(trace), self._read)
+            return replace(trace, checkpoints=())
+        asked = _ask(self._recording, question)
+        stream = self._engine.open_given(asked, trace.sample, _given(trace), self._read)
         marks: list[RecordedCheckpoint] = []
         chars = 0
         try:
@@ -281,7 +284,7 @@ class _Work:
             stream.stop()
         # What it answered and how it ended are as they were logged; its tokens are counted anew.
         return replace(
-            step, end=trace.end, answer=trace.answer, text=trace.text, marks=tuple(marks),
+            step, end=trace.end, answer=trace.answer, text=trace.text, checkpoints=tuple(marks),
             finish=trace.finish, remark=trace.remark,
         )  # fmt: skip
 
@@ -306,9 +309,9 @@ def _prefilled(engine: Engine, outline: Outline) -> int:
 
 
 async def _outline(
-    engine: Retells, recording: Recording, question: RecordedQuestion, trace: Trace
+    engine: AcceptsGivenReplies, recording: Recording, question: RecordedQuestion, trace: Trace
 ) -> Outline:
-    stream = engine.retell(_ask(recording, question), trace.sample, _told(trace), lambda _: None)
+    stream = engine.open_given(_ask(recording, question), trace.sample, _given(trace), lambda _: None)
     try:
         return await stream.outline()
     finally:
@@ -319,17 +322,17 @@ def _ask(recording: Recording, question: RecordedQuestion) -> Request:
     return Request(question.id, question.prompt, recording.manifest.sampling)
 
 
-def _told(trace: Trace) -> Told:
+def _given(trace: Trace) -> GivenReply:
     # One that was cut in its answer had ended its thinking.
-    return Told(trace.thinking, trace.text, closed=bool(trace.text) or trace.end is not End.TRUNCATED)
+    return GivenReply(trace.thinking, trace.text, closed=bool(trace.text) or trace.end is not End.TRUNCATED)
 
 
 def _has_text(trace: Trace) -> bool:
     return bool(trace.thinking.strip()) or not trace.thinking_tokens
 
 
-def _able(engine: Engine) -> Retells:
-    if isinstance(engine, Retells) and Ability.TRIALS in engine.abilities:
+def _able(engine: Engine) -> AcceptsGivenReplies:
+    if isinstance(engine, AcceptsGivenReplies) and Ability.TRIALS in engine.abilities:
         return engine
     lacking = getattr(getattr(engine, "can", None), "lacking", {})
     raise PlanError(

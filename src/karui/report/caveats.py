@@ -1,17 +1,17 @@
 """What a reader of figures from an imported recording has to know first, in sentences."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+from karui.core.recording import Manifest
 
 
-def caveats(manifest: Mapping[str, Any], words: Callable[..., str]) -> list[str]:
+def caveats(manifest: Manifest, words: Callable[..., str]) -> list[str]:
     """Returns a sentence for each of a recording's caveats.
 
     Args:
-        manifest: `Manifest.as_dict()`.
+        manifest: Of the recording.
         words: Returns the text of a key in some language.
     """
-    model = str((manifest.get("model") or {}).get("name") or "")
-    trials = str((manifest.get("trials") or {}).get("name") or "")
-    keys = (f"caveat_{str(c).replace(' ', '_')}" for c in manifest.get("caveats") or ())
-    return [words(key, model=model, trials=trials) for key in keys]
+    trials = manifest.trials.name if manifest.trials else ""
+    keys = (f"caveat_{c.value.replace(' ', '_')}" for c in manifest.caveats)
+    return [words(key, model=manifest.model.name, trials=trials) for key in keys]

@@ -1,9 +1,6 @@
 """The decision in sentences: what the first screen and the Markdown report both say."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from karui.report import failing, phrases
+from karui.report import failing, rejected_plans
 from karui.report.context import Context
 
 SIGNS = {"fix": "⚠", "adopt": "✓", "pilot": "◐", "collect": "＋", "nothing": "＝", "withdrawn": "✕"}
@@ -12,7 +9,7 @@ SIGNS = {"fix": "⚠", "adopt": "✓", "pilot": "◐", "collect": "＋", "nothin
 
 def notice(c: Context) -> str:
     """Returns what has to be known before anything else, for the very first line; "" for nothing."""
-    return c.words("no_thinking_accepted") if c.study.manifest.get("no_thinking_accepted") else ""
+    return c.words("no_thinking_accepted") if c.study.manifest.no_thinking_accepted else ""
 
 
 def title(c: Context) -> str:
@@ -26,11 +23,11 @@ def title(c: Context) -> str:
 
 def lead(c: Context) -> str:
     """Returns what the decision means, in one sentence."""
-    name, ratio = c.decision.name, c.fact("token_ratio")
-    if failed := failing.failure(c):
+    name, ratio = c.decision.name, c.plan.comparison.token_ratio if c.plan else None
+    if failed := c.study.choice.failure:
         return f"{failing.how_badly(c.words, c.form, failed)}{_between(c)}{c.words('lead_fix')}"
     if name in {"adopt", "pilot", "collect"} and ratio:
-        return c.words(f"lead_{name}", ratio=c.form.percent(ratio["value"], 0))
+        return c.words(f"lead_{name}", ratio=c.form.percent(ratio.value, 0))
     if name == "collect":
         return c.words("lead_collect_none")
     return c.words("lead_withdrawn" if name == "withdrawn" else "lead_nothing")
@@ -39,13 +36,13 @@ def lead(c: Context) -> str:
 def rule(c: Context) -> str:
     """Returns the rule and what was found, with its interval."""
     choice, found = c.study.choice, c.decision
-    if failed := failing.failure(c):
+    if failed := choice.failure:
         return failing.rule(c.words, c.form, failed)
     first = c.words("rule", margin=c.form.points(c.margin), level=c.level)
-    n, space = c.form.integer(c.questions), c.form.integer(choice["space"])
+    n, space = c.form.integer(c.questions), c.form.integer(choice.space)
     if found.loss is None:
         return f"{first} {c.words('rule_none', space=space, n=n)}"
-    ran = sum(t.get("p_value") is not None for t in choice.get("tested", ()))
+    ran = sum(t.p_value is not None for t in choice.tested)
     second = c.words(
         "rule_found",
         loss=c.form.points(found.loss),
@@ -61,22 +58,22 @@ def rule(c: Context) -> str:
 
 def confirmation(c: Context) -> str:
     """Returns what the live run said, or that there was none; "" where there is nothing to confirm."""
-    ran = c.study.choice.get("confirmation")
+    ran = c.study.choice.confirmation
     if not ran:
         return c.words("not_confirmed") if c.decision.name in {"adopt", "pilot"} else ""
     return c.words(
-        "contradicted" if ran["withdrawn"] else "confirmed",
-        n=c.form.integer(ran["questions"]),
-        loss=c.form.points(ran["loss"]),
-        bounds=c.form.points_range(ran["low"], ran["high"]),
-        ratio=c.form.percent(ran["token_ratio"], 0),
+        "contradicted" if ran.withdrawn else "confirmed",
+        n=c.form.integer(ran.questions),
+        loss=c.form.points(ran.loss),
+        bounds=c.form.points_range(ran.low, ran.high),
+        ratio=c.form.percent(ran.token_ratio, 0),
     )
 
 
 def next_step(c: Context) -> str:
     """Returns what to do now."""
     name, more = c.decision.name, c.decision.more
-    if name == "adopt" and not c.study.choice.get("confirmation"):
+    if name == "adopt" and not c.study.choice.confirmation:
         name = "adopt_unconfirmed"
     if name in {"pilot", "nothing"} and more:
         return c.words(f"next_{name}_more", more=c.form.integer(more))
@@ -91,25 +88,26 @@ def facts(c: Context) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     base, plan = c.evidence
     if plan:
-        m, compared = plan["measurement"], plan["comparison"]
-        found.append((w("worst_kind"), _worst_kind(c, compared.get("worst_kind"))))
+        m, compared = plan.measurement, plan.comparison
+        found.append((w("worst_kind"), _worst_kind(c, compared.worst_kind)))
         value = w(
             "lost_value",
-            lost=form.integer(compared["lost_questions"]),
-            won=form.integer(compared["won_questions"]),
-            n=form.integer(m["questions"]),
+            lost=form.integer(compared.lost_questions),
+            won=form.integer(compared.won_questions),
+            n=form.integer(m.questions),
         )
         found.append((w("lost_questions"), value))
-        before, after = base.get("confident_wrong"), m.get("confident_wrong")
+        before, after = base.confident_wrong, m.confident_wrong
         known = before is not None and after is not None
         rates = w("from_to", before=form.percent(before), after=form.percent(after))
         found.append((w("confident_wrong_fact"), rates if known else w("unknown")))
-    elif reasons := phrases.by_reason(c)[:3]:
+    elif reasons := rejected_plans.by_reason(c)[:3]:
         said = [
-            w("why_value", reason=reason, count=phrases.count(c, len(plans))) for reason, plans in reasons
+            w("why_value", reason=reason, count=rejected_plans.count(c, len(plans)))
+            for reason, plans in reasons
         ]
         found.append((w("why_nothing"), "; ".join(said) if form.lang == "en" else "、".join(said)))
-    found.append((w("fallback"), w.known(str(c.study.choice.get("fallback", "full thinking")))))
+    found.append((w("fallback"), w.known(c.study.choice.fallback)))
     found.append((w("next_step"), next_step(c)))
     return found
 
@@ -119,7 +117,7 @@ def _between(c: Context) -> str:
     return "" if c.form.lang == "ja" else " "
 
 
-def _worst_kind(c: Context, worst: Sequence[Any] | None) -> str:
+def _worst_kind(c: Context, worst: tuple[str, float, int] | None) -> str:
     if not worst:
         return c.words("no_kinds")
     kind, loss, n = worst

@@ -1,13 +1,10 @@
 """A baseline that fails, in words: how badly, why in all likelihood, and some of its replies."""
 
-from collections.abc import Sequence
-
-from karui.core.failure import BaselineFailure, FailedReply
-from karui.html.markup import Safe, tag
+from karui.core.study.failure import BaselineFailure, FailedReply
+from karui.core.trace import End
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
-from karui.report.context import Context
-from karui.selection.baseline import PLAUSIBLE
+from karui.selection.baseline.examine import PLAUSIBLE
 
 MOST = 4
 """Reasons on the first screen, which is one sheet of paper."""
@@ -15,16 +12,10 @@ _ASKED, _SAID = 160, 200
 """Characters of a question, from its beginning, and of a reply, from its end, that have room there."""
 
 
-def failure(c: Context) -> BaselineFailure | None:
-    """Returns why full thinking fails, None where it does not."""
-    found = c.study.choice.get("failure")
-    return BaselineFailure.from_dict(found) if found else None
-
-
 def how_badly(w: Translator, form: Format, failed: BaselineFailure) -> str:
     """Returns how often the baseline was right, in a sentence."""
     return w(
-        f"fails_{failed.kind}",
+        f"fails_{failed.kind.value}",
         hits=form.integer(failed.right),
         replies=form.integer(failed.replies),
         n=form.integer(failed.questions),
@@ -43,8 +34,8 @@ def likely(w: Translator, form: Format, failed: BaselineFailure) -> list[tuple[s
     """Returns the likely reasons in order, each with what to do about it."""
     return [
         (
-            w(f"because_{r.code}", count=form.integer(r.count), of=form.integer(r.of), detail=r.detail),
-            w(f"cure_{r.code}"),
+            w(f"because_{r.code.value}", count=form.integer(r.count), of=form.integer(r.of), detail=r.detail),
+            w(f"cure_{r.code.value}"),
         )
         for r in failed.reasons
     ]
@@ -53,36 +44,24 @@ def likely(w: Translator, form: Format, failed: BaselineFailure) -> list[tuple[s
 def told(w: Translator, reply: FailedReply) -> list[tuple[str, str]]:
     """Returns a reply as labels and texts: the question, the reply, what was read and what would be right."""
     read = w("read_nothing") if reply.read is None else reply.read
-    end = w.known(reply.end)
+    end = w.known(reply.end.value)
     return [
         (w("question"), reply.question),
         (w("reply_thinking" if reply.thinking else "reply"), reply.text),
-        (w("read_from_it"), read if reply.end == "finished" else f"{read} ({end})"),
+        (w("read_from_it"), read if reply.end is End.FINISHED else f"{read} ({end})"),
         *([(w("reference"), reply.reference)] if reply.reference else []),
     ]
 
 
-def reasons(c: Context, failed: BaselineFailure) -> Safe:
-    """Returns the likely reasons, for the first screen."""
-    items = [tag("li", tag("b", why), " ", cure) for why, cure in likely(c.words, c.form, failed)[:MOST]]
-    return tag("section.reasons", tag("h2", c.words("likely")), tag("ol", *items))
+def replies(w: Translator, failed: BaselineFailure) -> list[list[tuple[str, str]]]:
+    """Returns some of its replies as labels and texts, cut to what the first screen has room for."""
+    return [_cut(told(w, reply)) for reply in failed.examples]
 
 
-def replies(c: Context, failed: BaselineFailure) -> Safe:
-    """Returns some of its replies, for the first screen."""
-    w = c.words
-    return tag(
-        "section.replies",
-        tag("h2", w("its_replies"), tag("small", w("its_replies_note"))),
-        *(_reply(told(w, reply)) for reply in failed.examples),
-    )
-
-
-def _reply(lines: Sequence[tuple[str, str]]) -> Safe:
+def _cut(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
     (question, asked), (reply, text), *short = lines
-    shown = [
+    return [
         (question, asked if len(asked) <= _ASKED else f"{asked[:_ASKED].rstrip()}…"),
         (reply, text if len(text) <= _SAID else f"…{text[-_SAID:].lstrip()}"),
         *short,
     ]
-    return tag("dl.reply", *(tag("div", tag("dt", label), tag("dd", said)) for label, said in shown))

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from karui.codec.files import encoded
 from karui.core.errors import StorageError, UnknownName
-from karui.i18n.report import LANGUAGES
+from karui.core.study import Study
+from karui.i18n.languages import LANGUAGES
 from karui.report.context import Context
 from karui.report.decision_text import notice
 from karui.report.markdown import markdown
 from karui.report.page import page
-from karui.report.study import Study
 from karui.report.view_model import derived
 
 FORMATS = ("html", "md", "json")
@@ -52,7 +53,25 @@ def write(study: Study, folder: Path, lang: str = "en", formats: Iterable[str] =
     return written
 
 
+def render(study: Study, format: str, lang: str = "en") -> str:  # noqa: A002 - as files call it
+    """Returns one of the three files as text.
+
+    Args:
+        study: What it is about.
+        format: One of `FORMATS`.
+        lang: "en" or "ja".
+
+    Raises:
+        UnknownName: No such language or format.
+    """
+    if lang not in LANGUAGES:
+        raise UnknownName("language", lang, list(LANGUAGES))
+    if format not in FORMATS:
+        raise UnknownName("format", format, list(FORMATS))
+    return {"html": page, "md": markdown, "json": _as_json}[format](Context.of(study, lang))
+
+
 def _as_json(c: Context) -> str:
     # What has to be known first stands first here too.
-    values = {"notice": notice(c), **c.study.as_dict(), "derived": derived(c.study)}
+    values = {"notice": notice(c), **encoded(c.study), "derived": derived(c.study)}
     return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -3,24 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from karui import __version__
-from karui.report import (
-    decision_text,
-    failing,
-    learning,
-    misbehaviour,
-    models,
-    phrases,
-    reference_run,
-    tables,
-    tests_section,
-)
+from karui.core.study.assumptions import MODES
+from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
-from karui.report.reproduce import digests, made_with, versions
-from karui.report.savings import MODES
-from karui.report.savings_panel import results
+from karui.report.sections import learning, misbehaviour, models, reference_run, tables, tests
+from karui.report.sections.reproduce import digests, made_with, versions
+from karui.report.sections.savings_panel import results
 from karui.report.view_model import PlanTable
+from karui.version import __version__
 
 
 def markdown(c: Context) -> str:
@@ -30,11 +21,11 @@ def markdown(c: Context) -> str:
     parts = [
         f"> **{text(notice)}**" if notice else "",
         f"# {decision_text.SIGNS[c.decision.name]} {text(decision_text.title(c))}",
-        text(w("about", model=c.model, task=c.study.choice.get("task", ""), date=c.form.date(c.study.made))),
+        text(w("about", model=c.model, task=c.study.choice.task, date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
         *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
         f"**{text(decision_text.lead(c))}**",
-        *([f"{w('plan_in_question')}: {code(c.plan['measurement']['label'])}"] if c.plan else []),
+        *([f"{w('plan_in_question')}: {code(c.plan.label)}"] if c.plan else []),
         decision_text.rule(c),
         decision_text.confirmation(c),
         "\n".join(f"- {label}: {text(value)}" for label, value in decision_text.facts(c)),
@@ -76,7 +67,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _failing(c: Context) -> str:
-    failed, w = failing.failure(c), c.words
+    failed, w = c.study.choice.failure, c.words
     if failed is None:
         return ""
     why = [f"{n}. **{text(r)}** {text(do)}" for n, (r, do) in enumerate(failing.likely(w, c.form, failed), 1)]
@@ -93,7 +84,9 @@ def _tests(c: Context) -> list[str]:
     w = c.words
     if c.decision.name == "fix":
         return []
-    rejected = "\n".join(f"- {phrases.count(c, len(p))}: {text(r)}" for r, p in phrases.by_reason(c))
+    rejected = "\n".join(
+        f"- {rejected_plans.count(c, len(p))}: {text(r)}" for r, p in rejected_plans.by_reason(c)
+    )
     return [f"## {w('tested')}", _tested(c), f"## {w('rejected')}", rejected or w("rejected_none")]
 
 
@@ -137,25 +130,24 @@ def _rows(c: Context, board: PlanTable) -> str:
     ]
     rows = []
     for r in board.shown:
-        m, found = r.measurement, r.comparison or {}
+        m, found = r.measurement, r.comparison
         role = {"chosen": "chosen", "candidate": "candidate", "reference": "reference_plan"}.get(r.role)
         name = w("baseline") if r.role == "baseline" else code(r.label)
         said = [f"**{w(role)}**"] if role else []
         warning = tables.verdict(c, r, board)
         said += [text(warning)] if warning and (r.beaten_by or r.unbeaten) else []
-        ratio, loss = found.get("token_ratio"), found.get("loss")
-        accuracy = m["accuracy"]
+        accuracy = m.accuracy
         rows.append(
             [
                 " · ".join([w(f"family_{r.group}"), name, *said]),
-                f"{form.percent(accuracy['value'])} ({form.percents(accuracy['low'], accuracy['high'])})"
+                f"{form.percent(accuracy.value)} ({form.percents(accuracy.low, accuracy.high)})"
                 + (f"; {silent}" if (silent := misbehaviour.abstains(c, m)) else ""),
-                f"{form.points(loss['value'])}" if loss else "–",
-                form.percent(m.get("truncated")),
-                form.percent(m.get("looped")),
-                form.percent(m.get("confident_wrong")),
-                form.integer(r.tokens) + (f" ({form.ratio(ratio['value'])})" if ratio else ""),
-                form.scaled(m.get("flops")),
+                form.points(found.loss.value) if found else "–",
+                form.percent(m.truncated),
+                form.percent(m.looped),
+                form.percent(m.confident_wrong),
+                form.integer(r.tokens) + (f" ({form.ratio(found.token_ratio.value)})" if found else ""),
+                form.scaled(m.flops),
             ]
         )
     return grid(head, rows)
@@ -171,20 +163,20 @@ def _models(c: Context) -> str:
     ]
     rows = []
     for entry in entries:
-        weight, m = entry.get("weight") or {}, entry.get("measurement")
-        loss = (entry.get("comparison") or {}).get("loss")
-        speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in weight.get("speed", {}).items())
-        lost = misbehaviour.of(c, str(entry["name"]), str(entry["label"])).get("lost")
+        weight, m, found = entry.weight, entry.measurement, entry.comparison
+        rates = weight.speed if weight else {}
+        speed = "; ".join(f"{n}: {form.integer(rate)}" for n, rate in rates.items())
+        wrong = misbehaviour.of(c, entry)
         said = models.remark(c, entry, entries[0])
         rows.append(
             [
-                " · ".join([code(models.label(c, entry)), *([text(said)] if said else [])]),
-                form.bytes(weight.get("loaded_bytes") or weight.get("disk_bytes")),
+                " · ".join([code(misbehaviour.label(c, entry)), *([text(said)] if said else [])]),
+                form.bytes(weight.loaded_bytes or weight.disk_bytes if weight else None),
                 speed or "–",
-                form.percent(m["accuracy"]["value"]) if m else "–",
-                form.points(loss["value"]) if loss else "–",
-                form.percent(lost["value"]) if lost else "–",
-                form.integer(m["bill"]["thinking"]) if m else "–",
+                form.percent(m.accuracy.value) if m else "–",
+                form.points(found.loss.value) if found else "–",
+                form.percent(wrong.lost.value) if wrong and wrong.lost else "–",
+                form.integer(m.bill["thinking"]) if m else "–",
             ]
         )
     lines = [line for line in (*models.fastest(c, entries), models.screening(c)) if line]
@@ -204,7 +196,7 @@ def _learning(c: Context) -> str:
     entries = learning.taught(c.study)
     if not entries:
         return ""
-    rows = [[code(entry["label"]), *learning.facts(c, entry)] for entry in entries]
+    rows = [[code(label), *learning.facts(c, made, training)] for label, made, training in entries]
     return "\n\n".join(
         [f"## {c.words('learning')}", " ".join(learning.notes(c)), grid(learning.head(c), rows)]
     )
@@ -214,17 +206,16 @@ def _live(c: Context) -> str:
     w, form, ran = c.words, c.form, c.study.live
     if not ran:
         return w("live_none")
-    lines = [f"## {w('live')}", w("live_note", at_once=form.integer(ran.get("at_once"))), ""]
+    lines = [f"## {w('live')}", w("live_note", at_once=form.integer(ran.at_once)), ""]
     rows = []
-    for name, key in (("baseline_short", "baseline"), ("after", "plan")):
-        m = ran[key]
-        seconds = m.get("seconds") or (None, None)
+    for name, m in (("baseline_short", ran.baseline), ("after", ran.plan)):
+        seconds = m.seconds or (None, None)
         rows.append(
             [
                 w(name),
-                form.integer(m["questions"]),
-                form.percent(m["accuracy"]["value"]),
-                form.integer(m["tokens"]["value"]),
+                form.integer(m.questions),
+                form.percent(m.accuracy.value),
+                form.integer(m.tokens.value),
                 form.seconds(seconds[0]),
                 form.seconds(seconds[1]),
             ]
@@ -235,20 +226,20 @@ def _live(c: Context) -> str:
 
 def _tested(c: Context) -> str:
     w, form = c.words, c.form
-    plans = c.study.choice.get("tested") or ()
+    plans = c.study.choice.tested
     if not plans:
         return w("tested_none")
     rows = [
         [
-            code(t["label"]),
-            w("not tested") if t.get("p_value") is None else w.known(t["verdict"]),
-            f"{form.points(t['loss'])} ({form.points_range(t['low'], t['high'])})",
-            "–" if t.get("p_value") is None else f"{t['p_value']:.4f}",
-            form.percent(t["saving"]),
+            code(t.label),
+            w("not tested" if t.p_value is None else t.verdict.value),
+            f"{form.points(t.loss)} ({form.points_range(t.low, t.high)})",
+            "–" if t.p_value is None else f"{t.p_value:.4f}",
+            form.percent(t.saving),
         ]
         for t in plans
     ]
-    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tests_section.saving_on(c)], rows)
+    return grid([w("plan"), w("verdict"), w("loss"), w("p_value"), tests.saving_on(c)], rows)
 
 
 def _shipped(c: Context) -> str:

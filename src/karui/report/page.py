@@ -1,9 +1,11 @@
 """The HTML page: one file that fetches nothing."""
 
-from karui import __version__
-from karui.html.markup import Safe, join, tag
+from markupsafe import Markup
+
 from karui.html.page import document, static
-from karui.report import (
+from karui.report.context import Context
+from karui.report.render import render
+from karui.report.sections import (
     interaction,
     learning,
     misbehaviour,
@@ -13,11 +15,11 @@ from karui.report import (
     reference_run,
     reproduce,
     tables,
-    tests_section,
+    tests,
     traces,
 )
-from karui.report.context import Context
-from karui.report.summary_section import head
+from karui.report.sections.summary import head
+from karui.version import __version__
 
 STYLES = ("base.css", "first.css", "evidence.css", "print.css")
 SCRIPTS = ("savings.js", "picture.js")
@@ -26,18 +28,18 @@ SCRIPTS = ("savings.js", "picture.js")
 def page(c: Context) -> str:
     """Returns the whole page."""
     return document(
-        c.words("title", model=c.model, task=str(c.study.choice.get("task", ""))),
+        c.words("title", model=c.model, task=c.study.choice.task),
         c.form.lang,
-        tag("main", head(c), evidence(c)),
+        render(c, "report", first=head(c), evidence=evidence(c)),
         style="\n".join(static("karui.report", name) for name in STYLES),
         script="\n".join(static("karui.report", name) for name in SCRIPTS),
     )
 
 
-def evidence(c: Context) -> Safe:
+def evidence(c: Context) -> Markup:
     """Returns everything below the first screen."""
     w = c.words
-    interval = c.study.baseline["accuracy"]
+    interval = c.study.baseline.accuracy
     sections = [
         ("picture", pareto_chart.section(c)),
         ("table", tables.section(c)),
@@ -47,8 +49,8 @@ def evidence(c: Context) -> Safe:
         ("interaction", interaction.section(c)),
         ("kinds", question_kinds.section(c)),
         ("traces", traces.section(c)),
-        ("tested", tests_section.section(c)),
-        ("rejected", tests_section.rejected(c)),
+        ("tested", tests.section(c)),
+        ("rejected", tests.rejected(c)),
         ("live", tables.live(c)),
         ("shipped", reference_run.section(c)),
         ("reproduce", reproduce.section(c)),
@@ -56,17 +58,9 @@ def evidence(c: Context) -> Safe:
     if c.decision.name == "fix":  # nothing was compared with a baseline that fails
         sections = [(name, made) for name, made in sections if name in {"table", "reproduce"}]
     held = [(name, made) for name, made in sections if made is not None]
-    links = [tag("li", tag("a", w(name), href=f"#s-{name}")) for name, _ in held]
     note = w(
         "for_engineers_note",
-        n=c.form.integer(c.study.baseline["questions"]),
-        level=c.form.percent(interval.get("level", 0.95), 0),
+        n=c.form.integer(c.study.baseline.questions),
+        level=c.form.percent(interval.level, 0),
     )
-    return tag(
-        "div.evidence",
-        tag("header", tag("h1", w("for_engineers")), tag("p.note", note)),
-        tag("nav", tag("ol", *links), aria_label=w("contents")),
-        join(*(made for _, made in held)),
-        tag("footer", w("made_by", version=__version__)),
-        id="evidence",
-    )
+    return render(c, "evidence", note=note, sections=held, version=__version__)

@@ -4,14 +4,13 @@ The arithmetic is `karui.measure.cost`'s. `static/savings.js` repeats it in the 
 can be changed; a test drives the page and compares the two.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import inf
-from typing import Any
 
 from karui.core.errors import InputError
+from karui.core.study import Assumptions, MeasuredPlan, Measurement
+from karui.core.study.assumptions import HOURS_PER_MONTH, MACHINE_FIELDS, TOKEN_FIELDS
 from karui.measure.cost import (
-    HOURS_PER_MONTH,
     MachinePrice,
     Range,
     Saving,
@@ -20,81 +19,6 @@ from karui.measure.cost import (
     machines,
     token_saving,
 )
-
-MODES = ("token", "machine")
-
-
-@dataclass(frozen=True, slots=True)
-class Assumptions:
-    """What the calculation begins with. None is not known: the page then asks for it.
-
-    Attributes:
-        currency: A label, such as EUR or JPY.
-        price_prompt: Per million prompt tokens.
-        price_cached: Per million prompt tokens read from a cache.
-        price_output: Per million generated tokens.
-        questions_per_month: Volume.
-        machine_price_per_hour: Of one machine, used or idle.
-        peak_questions_per_second: What the machines must be able to answer.
-        machine_tokens_per_second: Throughput of one machine, all streams together, as recorded.
-        one_off: What introducing the plan costs once: recording, engineering.
-        hours: Hours a month that a machine is paid for.
-        making_hours: Hours of a machine that making the new weights took, all versions that were tried; None
-            where the plan needs no new weights, and then nothing asks for it.
-        stated: Names of those the user stated; the others are defaults and marked so.
-        mode: Which calculation the page opens with.
-    """
-
-    currency: str = "USD"
-    price_prompt: float | None = None
-    price_cached: float | None = None
-    price_output: float | None = None
-    questions_per_month: float | None = 1_000_000
-    machine_price_per_hour: float | None = None
-    peak_questions_per_second: float | None = 5.0
-    machine_tokens_per_second: float | None = None
-    one_off: float | None = 0.0
-    hours: float | None = HOURS_PER_MONTH
-    making_hours: float | None = None
-    stated: tuple[str, ...] = ()
-    mode: str = "token"
-
-    @staticmethod
-    def of(values: Mapping[str, Any]) -> "Assumptions":
-        """Reads a study's assumptions; what is missing keeps its default, zero throughput is unknown."""
-        known = {f.name for f in fields(Assumptions)}
-        given = {k: v for k, v in values.items() if k in known and v is not None}
-        given["stated"] = tuple(given.get("stated", ()))
-        if not given.get("machine_tokens_per_second"):
-            given["machine_tokens_per_second"] = None
-        return Assumptions(**given)
-
-    @property
-    def numbers(self) -> dict[str, float | None]:
-        """The numeric ones, by name."""
-        return {k: v for k, v in asdict(self).items() if k not in {"currency", "stated", "mode"}}
-
-    @property
-    def making(self) -> float:
-        """What making the weights costs once."""
-        return (self.making_hours or 0.0) * (self.machine_price_per_hour or 0.0)
-
-    def asked(self, mode: str) -> tuple[str, ...]:
-        """Names of the numbers that a mode of calculation is made from."""
-        names = dict(zip(MODES, (TOKEN_FIELDS, MACHINE_FIELDS), strict=True))[mode]
-        return names if self.making_hours is None else tuple(dict.fromkeys((*names, *_MAKING_FIELDS)))
-
-
-TOKEN_FIELDS = ("price_prompt", "price_cached", "price_output", "questions_per_month", "one_off")
-MACHINE_FIELDS = (
-    "machine_price_per_hour",
-    "peak_questions_per_second",
-    "machine_tokens_per_second",
-    "hours",
-    "one_off",
-)
-_MAKING_FIELDS = ("making_hours", "machine_price_per_hour", "questions_per_month")
-"""What both modes ask for besides, where new weights were made: their cost, and when it is earned back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +40,19 @@ class Usage:
     prompt_ratio: float
 
     @staticmethod
-    def of(baseline: Mapping[str, Any], plan: Mapping[str, Any] | None) -> "Usage | None":
-        """Reads it from a baseline and an entry of `plans`; None where there is no plan or no interval."""
+    def of(baseline: Measurement, plan: MeasuredPlan | None) -> "Usage | None":
+        """Reads it from a baseline and a plan; None where there is no plan or its interval is unbounded."""
         if plan is None:
             return None
-        ratio, before = plan["comparison"]["token_ratio"], baseline["bill"]
-        if ratio["low"] is None or ratio["high"] is None:
+        ratio, before = plan.comparison.token_ratio, baseline.bill
+        if not ratio.bounded:
             return None
-        prompt, after = before.get("prompt") or 0.0, plan["measurement"]["bill"].get("prompt") or 0.0
+        prompt, after = before.get("prompt", 0.0), plan.measurement.bill.get("prompt", 0.0)
         return Usage(
             prompt,
-            min(before.get("cached") or 0.0, prompt),
-            baseline["tokens"]["value"],
-            (ratio["low"], ratio["high"]),
+            min(before.get("cached", 0.0), prompt),
+            baseline.tokens.value,
+            (ratio.low, ratio.high),
             after / prompt if prompt else 1.0,
         )
 

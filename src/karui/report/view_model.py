@@ -1,19 +1,21 @@
 """What a report says beyond what a study holds: which plan it is about, which are best, what beats what."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from karui.report.savings import Assumptions, Usage, machine_counts, save_per_machine, save_per_token
-from karui.report.study import Study, plain
+from karui.codec.values import encode
+from karui.core.study import Comparison, MeasuredPlan, Measurement, Study
+from karui.core.study.choice import Axis, Decision
+from karui.report.savings import Usage, machine_counts, save_per_machine, save_per_token
+from karui.selection.best import GROUPS, best_plans, group_of
 
-GROUPS = ("baseline", "shorter", "smaller", "faster", "combined", "control")
-"""How plans are coloured: by family, or combined where they have techniques of several."""
+_CHEAPEST = 2
+"""Cheapest plans of a group that the table shows."""
 
-AXES = ("tokens", "flops", "latency", "memory", "cost")
-
-Entry = Mapping[str, Any]
+AXES = (Axis.TOKENS, Axis.FLOPS, Axis.LATENCY, Axis.MEMORY, Axis.COST)
+"""In the order of the picture's switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Row:
         unbeaten: Of a control: whether the plan the report is about fails to beat it.
     """
 
-    measurement: Entry
-    comparison: Entry | None
+    measurement: Measurement
+    comparison: Comparison | None
     group: str
     role: str = ""
     beaten_by: str = ""
@@ -39,48 +41,46 @@ class Row:
     @property
     def plan(self) -> str:
         """The plan's id."""
-        return str(self.measurement["plan"])
+        return self.measurement.plan
 
     @property
     def label(self) -> str:
         """The plan's label."""
-        return str(self.measurement["label"])
+        return self.measurement.label
 
     @property
     def accuracy(self) -> float:
         """Share right."""
-        return float(self.measurement["accuracy"]["value"])
+        return self.measurement.accuracy.value
 
     @property
     def tokens(self) -> float:
         """Tokens per question."""
-        return float(self.measurement["tokens"]["value"])
+        return self.measurement.tokens.value
 
     @property
     def loss(self) -> float:
         """Estimated loss against the baseline; 0 for the baseline."""
-        return float(self.comparison["loss"]["value"]) if self.comparison else 0.0
+        return self.comparison.loss.value if self.comparison else 0.0
 
-    def on(self, axis: str) -> float | None:
+    def on(self, axis: Axis) -> float | None:
         """Returns its place on an axis; latency is the median in seconds, or token-time where unknown."""
         m = self.measurement
-        if axis == "latency":
-            return float((m.get("seconds") or m["time"])[0])
-        if axis == "tokens":
+        if axis is Axis.LATENCY:
+            return (m.seconds or m.time)[0]
+        if axis is Axis.TOKENS:
             return self.tokens
-        if axis == "memory":
-            cache = m.get("kv_bytes")
-            return None if cache is None else float(cache) + float(m.get("weight_bytes") or 0)
-        found = m.get(axis)
-        return None if found is None else float(found)
+        if axis is Axis.MEMORY:
+            return None if m.kv_bytes is None else m.kv_bytes + m.weight_bytes
+        return m.flops if axis is Axis.FLOPS else m.cost
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Headline:
     """What the first line of the report says.
 
     Attributes:
-        name: "fix", "adopt", "pilot", "collect", "nothing" or "withdrawn".
+        name: The choice's decision, or "withdrawn".
         loss: Estimated loss of the plan in question, None where there is no plan.
         low: One-sided lower bound.
         high: One-sided upper bound.
@@ -109,7 +109,7 @@ class PlanTable:
     rows: tuple[Row, ...]
     shown: tuple[Row, ...] = field(default=())
 
-    def frontier(self, axis: str) -> list[str]:
+    def frontier(self, axis: Axis) -> list[str]:
         """Returns ids of the plans that no other plan beats, on point estimates, by the axis."""
         held = [(x, r) for r in (self.baseline, *self.rows) if (x := r.on(axis)) is not None]
         best, ids = -1.0, []
@@ -120,58 +120,37 @@ class PlanTable:
         return ids
 
 
-def group_of(families: Sequence[str]) -> str:
-    """Returns the group of a plan with techniques of these families."""
-    real = [f for f in families if f != "control"]
-    if not real:
-        return "control"
-    return real[0] if len(real) == 1 and real[0] in GROUPS else "combined"
-
-
-def subject(study: Study) -> str:
-    """Returns the id of the plan the report is about: the choice, or the best plan not certified, or ""."""
-    if study.choice.get("spec"):
-        return str(study.choice["plan"])
-    candidate = study.choice.get("candidate")
-    return str(candidate["plan"]) if candidate else ""
-
-
-def decide(study: Study) -> Decision:
+def decide(study: Study) -> Headline:
     """Returns the decision with the figures behind it."""
     choice = study.choice
-    identity = subject(study)
-    tested = [t for t in choice.get("tested", ()) if t["plan"] == identity]
-    if not tested and choice.get("candidate"):
-        tested = [choice["candidate"]]
-    found = tested[0] if tested else None
-    withdrawn = bool((choice.get("confirmation") or {}).get("withdrawn"))
+    found = next((t for t in choice.tested if t.plan == study.subject), choice.candidate)
     more: int | None = None
-    if choice["decision"] not in {"adopt", "fix"}:
-        wanted = [choice.get("fewest") or 0, (found or {}).get("questions_wanted") or 0]
-        more = max(0, ceil(max(wanted) - choice["questions"])) or None
-    loss, low, high = (found["loss"], found["low"], found["high"]) if found else (None, None, None)
-    return Decision("withdrawn" if withdrawn else str(choice["decision"]), loss, low, high, more)
+    if choice.decision not in {Decision.ADOPT, Decision.FIX}:
+        wanted = max(choice.fewest, (found.questions_wanted if found else None) or 0)
+        more = max(0, ceil(wanted - choice.questions)) or None
+    name = "withdrawn" if choice.withdrawn else choice.decision.value
+    if found is None:
+        return Headline(name, None, None, None, more)
+    return Headline(name, found.loss, found.low, found.high, more)
 
 
 def board(
-    baseline: Entry,
-    plans: Sequence[Entry],
+    baseline: Measurement,
+    plans: Sequence[MeasuredPlan],
     about: str,
     margin: float,
-    extra: Sequence[Entry] = (),
+    extra: Sequence[MeasuredPlan] = (),
     role: str = "",
 ) -> PlanTable:
     """Returns the rows of one recording; `about` is the id of the plan in question and `role` its name."""
     top = Row(baseline, None, "baseline", "baseline")
-    seen: dict[str, Row] = {}
-    for entry in plans:
-        m = entry["measurement"]
-        if m["plan"] == top.plan or not m.get("spec", True):
-            continue
-        seen[m["plan"]] = Row(m, entry.get("comparison"), group_of(m["families"]))
-    for entry in extra:
-        m = entry["measurement"]
-        seen[m["plan"]] = Row(m, entry.get("comparison"), group_of(m["families"]), "reference")
+    seen = {
+        e.plan: Row(e.measurement, e.comparison, group_of(e.measurement.families))
+        for e in plans
+        if e.plan != top.plan and e.measurement.spec
+    }
+    for e in extra:
+        seen[e.plan] = Row(e.measurement, e.comparison, group_of(e.measurement.families), "reference")
     if about in seen:
         seen[about] = replace(seen[about], role=role)
     controls = [r for r in seen.values() if r.group == "control"]
@@ -185,23 +164,20 @@ def board(
 
 def derived(study: Study) -> dict[str, Any]:
     """Returns the figures that the JSON report adds to the study."""
-    about = subject(study)
     made = board_of(study)
-    plan = entry_of(study, about)
-    usage, assumed = Usage.of(study.baseline, plan), Assumptions.of(study.assumptions)
+    usage, assumed = Usage.of(study.baseline, study.plan), study.assumptions
     savings: dict[str, Any] = {}
     if usage:
-        token, machine = save_per_token(usage, assumed), save_per_machine(usage, assumed)
         savings = {
-            "usage": asdict(usage),
-            "per_token": asdict(token) if token else None,
-            "per_machine": asdict(machine) if machine else None,
+            "usage": usage,
+            "per_token": save_per_token(usage, assumed),
+            "per_machine": save_per_machine(usage, assumed),
             "machines": machine_counts(usage, assumed),
         }
-    found: dict[str, Any] = plain(
+    found: dict[str, Any] = encode(
         {
-            "decision": asdict(decide(study)),
-            "about": about,
+            "decision": decide(study),
+            "about": study.subject,
             "savings": savings,
             "frontier": {axis: made.frontier(axis) for axis in AXES},
             "shown": [r.plan for r in made.shown],
@@ -213,14 +189,9 @@ def derived(study: Study) -> dict[str, Any]:
 
 def board_of(study: Study) -> PlanTable:
     """Returns the rows of the user's own questions."""
-    role = "chosen" if study.choice.get("spec") else "candidate"
-    margin = float(study.choice["rule"]["margin"])
-    return board(study.baseline, study.plans, subject(study), margin, study.baselines_extra, role)
-
-
-def entry_of(study: Study, plan: str) -> Entry | None:
-    """Returns the entry of `plans` with this id, None where there is none."""
-    return next((e for e in study.plans if plan and e["measurement"]["plan"] == plan), None)
+    role = "chosen" if study.choice.spec else "candidate"
+    margin = study.choice.rule.margin
+    return board(study.baseline, study.plans, study.subject, margin, study.baselines_extra, role)
 
 
 def _at_least(control: Row, row: Row) -> bool:
@@ -238,11 +209,12 @@ def _beaten_by(row: Row, controls: Sequence[Row]) -> str:
 def _shown(top: Row, rows: Sequence[Row], chosen: Row | None, margin: float) -> list[Row]:
     """The baseline, the plan in question, references, the best of each group, the nearest controls."""
     keep = [top, *([chosen] if chosen else []), *(r for r in rows if r.role == "reference")]
-    for group in GROUPS[1:-1]:
-        members = [r for r in rows if r.group == group and r.role != "reference"]
-        safe = [r for r in members if r.loss <= margin]
-        keep += sorted(safe, key=lambda r: r.tokens)[:2]
-        keep += sorted(members, key=lambda r: (-r.accuracy, r.tokens))[:1]
+    by_plan = {r.plan: r for r in rows if r.role != "reference"}
+    own = [MeasuredPlan(r.measurement, r.comparison) for r in by_plan.values() if r.comparison]
+    for best in best_plans(own, margin):
+        if best.group != "control":
+            ends = [*best.cheapest[:_CHEAPEST], *([best.most_accurate] if best.most_accurate else [])]
+            keep += [by_plan[p.plan] for p in ends]
     aim = chosen.tokens if chosen else top.tokens / 2
     names: dict[str, list[Row]] = {}
     for row in rows:
@@ -256,5 +228,5 @@ def _shown(top: Row, rows: Sequence[Row], chosen: Row | None, margin: float) -> 
 
 
 def _technique(row: Row) -> str:
-    spec = row.measurement.get("spec") or [{}]
-    return str(spec[0].get("technique", row.label))
+    first = next(iter(row.measurement.spec), {})
+    return str(first.get("technique", row.label))

@@ -21,29 +21,32 @@ from karui.core.watcher import Action, Checkpoint
 
 
 class Observer(Protocol):
-    """Hears a question while it is being solved, and changes nothing. What it raises ends the solving."""
+    """Is called while a question is being solved, and changes nothing. What it raises ends the solving."""
 
-    def thinks(self, leaf: Generation, text: str) -> None:
-        """Hears thinking as it comes, each character once; of what lies behind a cut, nothing."""
+    def on_thinking(self, leaf: Generation, text: str) -> None:
+        """Receives thinking as it comes, each character once; nothing of what lies behind a cut."""
 
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None:
-        """Hears that the watchers are done with a checkpoint, which holds the peek and trial they made."""
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+        """Receives a checkpoint that the watchers are done with; it holds the peek and trial they made."""
 
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
-        """Hears how a generation ended, and how long its prompt was."""
-
-
-class _NullObserver:
-    """Hears nothing."""
-
-    def thinks(self, leaf: Generation, text: str) -> None: ...
-
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None: ...
-
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None: ...
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+        """Receives a generation that has ended, and the length of its prompt in tokens."""
 
 
-_NULL_OBSERVER = _NullObserver()
+class NullObserver:
+    """An observer that ignores everything."""
+
+    def on_thinking(self, leaf: Generation, text: str) -> None:
+        """Ignores it."""
+
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+        """Ignores it."""
+
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+        """Ignores it."""
+
+
+NULL_OBSERVER = NullObserver()
 
 
 class _Run:
@@ -56,14 +59,14 @@ class _Run:
         engine: Engine,
         sample: int,
         read: Reader,
-        ear: Observer,
+        observer: Observer,
         looked: Callable[["_Run"], None],
     ) -> None:
         self.leaf, self.sample = leaf, sample
         self._looked = looked
-        self._ear, self._told = ear, 0
+        self._observer, self._told = observer, 0
         self._stream = engine.open(leaf.ask, sample, read)
-        self._stream.hear = self._tell
+        self._stream.on_text = self._tell
         self._suffix_tokens = engine.suffix_tokens
         self._tally = UsageMeter(0, 0, 0)
         self._walk = run_watchers(plan.watchers(leaf.ask))
@@ -97,13 +100,13 @@ class _Run:
                 move = self._walk.send(self._here)
                 self._looked(self)
                 if move is Action.GO:
-                    self._ear.looks(self.leaf, self._here)
+                    self._observer.on_checkpoint(self.leaf, self._here)
             except StopIteration as end:
                 assert self._here is not None
                 if end.value is Action.ANSWER and self._here.trial is None:
                     self._looked(self)
                     await self._try()
-                self._ear.looks(self.leaf, self._here)
+                self._observer.on_checkpoint(self.leaf, self._here)
                 self._halt()
                 if end.value is Action.ANSWER:
                     return self._cut(End.ANSWERED, self._tally.answered())
@@ -122,7 +125,7 @@ class _Run:
     def _tell(self, text: str) -> None:
         if text:
             self._told += len(text)
-            self._ear.thinks(self.leaf, text)
+            self._observer.on_thinking(self.leaf, text)
 
     def stopped(self) -> Trace:
         """Ends the generation from outside; the engine's own count decides what it cost."""
@@ -172,8 +175,76 @@ class _Run:
             signals=self._signals,
             trial=here.trial if here and end is End.ANSWERED else None,
             tally=self._tally,
-            bill=bill,
+            usage=bill,
         )
+
+
+class _Solving:
+    """One question while it is being solved: its tree of flows, and the generations that run."""
+
+    def __init__(
+        self, plan: Plan, read: Reader, ask: Request, engines: Mapping[str, Engine], observer: Observer
+    ) -> None:
+        self.tree = FlowTree(plan.flows, plan.rewrite(ask))
+        self.now = 0  # token-time, moved on by finishing leaves
+        self.spans: dict[int, Span] = {}
+        self._plan, self._read, self._engines, self._observer = plan, read, engines, observer
+        self._started: Counter[str] = Counter()
+        self._begun: dict[int, int] = {}
+        self._tasks: dict[asyncio.Task[Trace], _Run] = {}
+        self._grown = asyncio.get_running_loop().create_future()
+
+    async def to_reply(self) -> None:
+        """Starts what the tree says, reports each generation as it ends, and stops those no longer needed."""
+        tree, tasks = self.tree, self._tasks
+        self._begin(tree.start(), 0)
+        while tree.reply is None:
+            # Waits for the tasks known now; a group that grows meanwhile wakes it to see the new ones.
+            await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
+            if self._grown.done():
+                self._grown = asyncio.get_running_loop().create_future()
+            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id, default=None)
+            if finished is not None:
+                self._finish(finished)
+
+    def close(self) -> None:
+        """Stops whatever still runs."""
+        for task, run in self._tasks.items():
+            task.cancel()
+            self._ended(run, run.stopped())
+
+    def _finish(self, task: asyncio.Task[Trace]) -> None:
+        trace = task.result()  # one that failed stays in `_tasks`: what it generated is billed in `close`
+        run = self._tasks.pop(task)
+        leaf = run.leaf
+        self.now = max(self.now, self._begun[leaf.id] + trace.time)
+        self._ended(run, trace)
+        starts, stops = self.tree.finish(leaf.id, trace.reply)
+        for other in [t for t, r in self._tasks.items() if r.leaf in stops]:
+            run = self._tasks.pop(other)
+            other.cancel()
+            self._ended(run, run.stopped())
+        self._begin(starts, self.now)
+
+    def _begin(self, leaves: list[Generation], at: int) -> None:
+        for leaf in leaves:
+            name = leaf.ask.model
+            engine, sample = self._engines[name], self._started[name]
+            run = _Run(self._plan, leaf, engine, sample, self._read, self._observer, self._looked)
+            self._started[name] += 1
+            self._begun[leaf.id] = at
+            self._tasks[asyncio.ensure_future(run.drive())] = run
+
+    def _looked(self, run: _Run) -> None:
+        if starts := self.tree.grow():
+            self._begin(starts, self._begun[run.leaf.id] + run.time)
+            if not self._grown.done():
+                self._grown.set_result(None)
+
+    def _ended(self, run: _Run, trace: Trace) -> None:
+        leaf = run.leaf
+        self.spans[leaf.id] = Span(leaf.ask.model, self._begun[leaf.id], trace)
+        self._observer.on_end(leaf, trace, run.prompt_tokens)
 
 
 async def solve_live(
@@ -181,7 +252,7 @@ async def solve_live(
     question: Question,
     ask: Request,
     engines: Mapping[str, Engine],
-    ear: Observer = _NULL_OBSERVER,
+    observer: Observer = NULL_OBSERVER,
 ) -> Outcome:
     """Solves one question live.
 
@@ -190,72 +261,26 @@ async def solve_live(
         question: Its verifier reads and judges; nothing of it reaches a technique.
         ask: The bare ask; the plan rewrites it.
         engines: By the names that asks use; "main" at least.
-        ear: Whoever wants to hear it being solved.
+        observer: Whoever wants to hear it being solved.
 
     Returns:
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
     """
     began = perf_counter()
-    solve = FlowTree(plan.flows, plan.rewrite(ask))
-    started: Counter[str] = Counter()
-    tasks: dict[asyncio.Task[Trace], _Run] = {}
-    spans: dict[int, Span] = {}
+    solving = _Solving(plan, question.verifier.read, ask, engines, observer)
     failure: EngineError | None = None
-    now = 0  # token-time, moved on by finishing leaves
-    begun: dict[int, int] = {}
-    grown = asyncio.get_running_loop().create_future()  # wakes the loop below, which waits for tasks it knows
-
-    def begin(leaves: list[Generation], at: int) -> None:
-        for leaf in leaves:
-            name = leaf.ask.model
-            run = _Run(plan, leaf, engines[name], started[name], question.verifier.read, ear, looked)
-            started[name] += 1
-            begun[leaf.id] = at
-            tasks[asyncio.ensure_future(run.drive())] = run
-
-    def looked(run: _Run) -> None:
-        if starts := solve.grow():
-            begin(starts, begun[run.leaf.id] + run.time)
-            if not grown.done():
-                grown.set_result(None)
-
-    def ended(run: _Run, trace: Trace) -> None:
-        leaf = run.leaf
-        spans[leaf.id] = Span(leaf.ask.model, begun[leaf.id], trace)
-        ear.ends(leaf, trace, run.prompt_tokens)
-
     try:
-        begin(solve.start(), 0)
-        while solve.reply is None:
-            await asyncio.wait({*tasks, grown}, return_when=asyncio.FIRST_COMPLETED)
-            if grown.done():
-                grown = asyncio.get_running_loop().create_future()
-            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id, default=None)
-            if finished is None:
-                continue
-            trace = finished.result()  # one that failed stays in `tasks`: what it generated is billed below
-            run = tasks.pop(finished)
-            leaf = run.leaf
-            now = max(now, begun[leaf.id] + trace.time)
-            ended(run, trace)
-            starts, stops = solve.finish(leaf.id, trace.reply)
-            for task in [t for t, other in tasks.items() if other.leaf in stops]:
-                run = tasks.pop(task)
-                task.cancel()
-                ended(run, run.stopped())
-            begin(starts, now)
+        await solving.to_reply()
     except EngineError as error:
         failure = error
     finally:
-        for task, run in tasks.items():
-            task.cancel()
-            ended(run, run.stopped())
+        solving.close()
 
     seconds = perf_counter() - began
-    reply = solve.reply
+    reply = solving.tree.reply
     answer = reply.answer if reply else None
     alone = reply.trace if reply else None
-    by_start = [span for _, span in sorted(spans.items())]
+    by_start = [span for _, span in sorted(solving.spans.items())]
     bills, held, busy = ResourceUse.of(by_start)
     right = False
     if answer is not None and question.reference:  # without one there is nothing to be right about
@@ -266,7 +291,7 @@ async def solve_live(
         correct=right,
         confidence=reply.confidence if reply else None,
         bills=bills,
-        time=now,
+        time=solving.now,
         held=held,
         busy=busy,
         started=len(by_start),

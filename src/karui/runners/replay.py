@@ -9,7 +9,6 @@ from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
-from karui.core.choice import Rejected
 from karui.core.engine import trace_seed
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.loops import loop_in
@@ -17,6 +16,8 @@ from karui.core.outcome import Outcome, Outcomes, Throughput
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.runners.replay_question import Orders, Play
 from karui.runners.replay_trace import Track
 
@@ -81,7 +82,7 @@ class Replay:
             if model not in self.recordings:
                 raise NotRecorded(
                     f"{plan.label} asks the model {model!r}, of which there is no recording.",
-                    remedy=f"Give one of the same questions: --beside {model}=RECORDING.",
+                    remedy=f"Give one of the same questions: --aux-model {model}=RECORDING.",
                 )
             of = "" if model == "main" else f" of {model!r}"
             recorded = min((len(q.traces) for q in self.questions(model).values()), default=0)
@@ -241,7 +242,7 @@ def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
     try:
         return replay.outcomes(plan)
     except KaruiError as error:
-        return Rejected(plan.id, plan.label, error.what + (f" {error.why}" if error.why else ""))
+        return Rejected(plan.id, plan.label, not_replayable(error))
 
 
 _forked: tuple[Callable[[Plan], Outcomes | Rejected], Sequence[Plan]] | None = None

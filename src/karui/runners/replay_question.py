@@ -8,6 +8,7 @@ and its end put on the clock; one whose watchers share a view is stepped from ev
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush, heappushpop
+from operator import itemgetter
 from typing import TypeAlias
 
 from karui.core.errors import NotRecorded
@@ -71,6 +72,7 @@ class Play:
         solve = FlowTree(self._plan.flows, self._ask)
         running: dict[int, _Running] = {}
         ended: list[Span] = []
+        numbers: list[int] = []  # in which each of them was started
         whole: list[Trace] = []  # what each of them was recorded as
         now = 0
         starts = solve.start()
@@ -86,6 +88,7 @@ class Play:
             del running[run.leaf.id]
             assert run.done is not None
             ended.append(Span(run.leaf.ask.model, run.began, run.done))
+            numbers.append(run.leaf.id)
             whole.append(run.trace)
             reply = run.track.reply if run.track else run.done.reply
             starts, stops = solve.finish(run.leaf.id, reply)
@@ -93,9 +96,15 @@ class Play:
                 late = running.pop(leaf.id)
                 stopped = self._stopped(late, now, leaf.id < run.leaf.id)
                 ended.append(Span(leaf.ask.model, late.began, stopped))
+                numbers.append(leaf.id)
                 whole.append(late.trace)
         reply = solve.reply
         bills, held, busy = ResourceUse.of(ended)
+        kept = (
+            [span for _, span in sorted(zip(numbers, ended, strict=True), key=itemgetter(0))]
+            if keep_traces
+            else []
+        )
         return Outcome(
             question=self._ask.question,
             answer=reply.answer,
@@ -108,14 +117,14 @@ class Play:
             started=len(ended),
             truncated=sum([span.trace.end is End.TRUNCATED for span in ended]),
             looped=count_looped([(span.trace, trace) for span, trace in zip(ended, whole, strict=True)]),
-            traces=tuple([span.trace for span in ended]) if keep_traces else (),
-            asked=tuple([span.model for span in ended]) if keep_traces else (),
+            traces=tuple([span.trace for span in kept]),
+            asked=tuple([span.model for span in kept]),
         )
 
     def _next(
         self, running: Mapping[int, _Running], solve: FlowTree
     ) -> tuple[int, _Running | None, list[Generation]]:
-        """Lets events happen until a leaf ends or a group grows; returns when, the leaf, and what to start."""
+        """Lets events happen until a leaf ends or a group grows; returns when, which, and what to start."""
         clock = self._clock
         now, number = heappop(clock)
         while True:

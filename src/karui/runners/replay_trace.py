@@ -43,7 +43,7 @@ class Playback:
         log: "list[Moment] | None" = None,
     ) -> None:
         """Begins; the beginning and every event are added to `log` where there is one."""
-        bill = trace.bill
+        bill = trace.usage
         self._trace = trace
         self._tally = UsageMeter(bill.prompt, bill.cached, suffix_tokens)
         self._walk = run_watchers(watchers)
@@ -100,17 +100,19 @@ class Playback:
         tally, trace = self._tally, self._trace
         if self._move is _GO:
             following = self._mark + 1
-            whole = following == len(trace.marks)
-            place = trace.thinking_tokens + trace.answer_tokens if whole else trace.marks[following].tokens
+            whole = following == len(trace.checkpoints)
+            place = (
+                trace.thinking_tokens + trace.answer_tokens if whole else trace.checkpoints[following].tokens
+            )
             self.time = tally.time - tally.thinking + place
         elif self._move is _PEEK:
             self.time = tally.time + 1
         else:
-            trial = trace.marks[self._mark].trial
+            trial = trace.checkpoints[self._mark].trial
             if trial is None:
                 raise NotRecorded(
                     f"Question {trace.question}, trace {trace.sample}: no trial was recorded "
-                    f"after {trace.marks[self._mark].tokens} tokens.",
+                    f"after {trace.checkpoints[self._mark].tokens} tokens.",
                     remedy="Record again with trials, or replay plans without them.",
                 )
             peeked = self._here is not None and self._here.peek is not None
@@ -120,7 +122,7 @@ class Playback:
         """Brings the peek or the trial that was asked for at this checkpoint."""
         here, trace = self._here, self._trace
         assert here is not None
-        trial = trace.marks[self._mark].trial
+        trial = trace.checkpoints[self._mark].trial
         if self._move is _PEEK:
             if trial is None or trial.peek is None:
                 raise NotRecorded(
@@ -144,7 +146,7 @@ class Playback:
             self.result = cut(trace, self._mark, End.DROPPED, tally, bill)
         elif move is _GO:
             bill = tally.finished(trace.answer_tokens)
-            self.result = trace if bill == trace.bill else trace.billed(bill, tally.time)
+            self.result = trace if bill == trace.usage else trace.billed(bill, tally.time)
         elif here.trial is not None:
             self._adopt()
         else:
@@ -225,7 +227,7 @@ class Track:
         """Returns the trace dropped on arriving at checkpoint `index`."""
         moment = self._moments()[bisect_left(self._moments(), index, key=_mark)]
         tally = moment.tally.copy()
-        final = index == len(self._trace.marks)
+        final = index == len(self._trace.checkpoints)
         bill = tally.dropped(self._trace.answer_tokens if final else 0)
         return cut(self._trace, index, End.DROPPED, tally, bill)
 
@@ -240,17 +242,17 @@ def _mark(moment: Moment) -> int:
 
 def checkpoint(trace: Trace, index: int) -> Checkpoint:
     """Returns a fresh look at a trace's checkpoint; the one after its last mark is the final one."""
-    if index == len(trace.marks):
+    if index == len(trace.checkpoints):
         return Checkpoint.at_end(index, trace)
-    mark = trace.marks[index]
-    before = trace.marks[index - 1].chars if index else 0
+    mark = trace.checkpoints[index]
+    before = trace.checkpoints[index - 1].chars if index else 0
     return Checkpoint(index, mark.tokens, trace.thinking[before : mark.chars], trace.signals)
 
 
 def cut(trace: Trace, index: int, end: End, tally: UsageMeter, bill: TokenUsage) -> Trace:
     """Returns a trace that ended at checkpoint `index` (-1: before the first), or on the way to the next."""
-    whole = index == len(trace.marks)
-    mark = None if whole or index < 0 else trace.marks[index]
+    whole = index == len(trace.checkpoints)
+    mark = None if whole or index < 0 else trace.checkpoints[index]
     return Trace.short(
         question=trace.question,
         sample=trace.sample,
@@ -259,5 +261,5 @@ def cut(trace: Trace, index: int, end: End, tally: UsageMeter, bill: TokenUsage)
         signals=trace.signals.prefix(trace.thinking_tokens if whole else mark.tokens if mark else 0),
         trial=mark.trial if mark and end is End.ANSWERED else None,
         tally=tally,
-        bill=bill,
+        usage=bill,
     )

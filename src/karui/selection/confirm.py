@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from karui.core.choice import Confirmation, Rule
 from karui.core.engine import Engine
 from karui.core.errors import EngineError
 from karui.core.outcome import Outcome, Outcomes
@@ -10,6 +9,7 @@ from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.request import Request
+from karui.core.study.choice import Confirmation, Rule
 from karui.runners.live import run_live
 from karui.selection.betting import lower_bound, upper_bound
 from karui.selection.fixed_sequence import contradicted

@@ -1,14 +1,18 @@
 """The evidence: every plan replayed on the pilot questions and on the test questions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
-from karui.core.choice import Rejected
 from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
+from karui.core.study import Comparison, MeasuredPlan, Measurement
+from karui.core.study.choice import Rejected
 from karui.core.trace import End
+from karui.measure.cost_model import CostModel
+from karui.measure.measurement import compare, measure
 from karui.runners.replay import Replay, replay_all
 from karui.selection.progress import OnProgress, quiet
 from karui.selection.search_space import SearchSpace
@@ -26,12 +30,34 @@ class Evidence:
         test: Outcomes on the test questions, by plan id.
         baseline: Id of the full-thinking plan.
         refused: What could not be replayed.
+        cost_model: What costs are measured by.
     """
 
     pilot: Mapping[str, Outcomes]
     test: Mapping[str, Outcomes]
     baseline: str
     refused: tuple[Rejected, ...] = ()
+    cost_model: CostModel = field(default_factory=CostModel)
+
+    @cached_property
+    def measured(self) -> Mapping[str, Measurement]:
+        """Every plan on the test questions summed up, by plan id; measured once."""
+        return {key: measure(outcomes, self.cost_model) for key, outcomes in self.test.items()}
+
+    @cached_property
+    def compared(self) -> Mapping[str, Comparison]:
+        """Every plan but the baseline, compared with it on the test questions, by plan id; measured once."""
+        base = self.test[self.baseline]
+        return {
+            key: compare(base, outcomes, self.cost_model)
+            for key, outcomes in self.test.items()
+            if key != self.baseline
+        }
+
+    @property
+    def plans(self) -> tuple[MeasuredPlan, ...]:
+        """Every plan but the baseline with both, in the order of replaying."""
+        return tuple(MeasuredPlan(self.measured[key], found) for key, found in self.compared.items())
 
 
 def split(recording: Recording, share: float = 0.25, *, seed: int = 0) -> tuple[Recording, Recording]:
@@ -63,6 +89,7 @@ class Group:
 def gather(
     groups: Sequence[Group],
     *,
+    cost_model: CostModel | None = None,
     runs: int = 10,
     processes: int = 1,
     on_progress: OnProgress = quiet,
@@ -75,6 +102,7 @@ def gather(
 
     Args:
         groups: The bare model's first; its first plan is the baseline.
+        cost_model: What costs are measured by; None knows no prices.
         runs: Permutations for plans with a flow.
         processes: Worker processes.
         on_progress: Called with how many replays are done out of how many.
@@ -110,6 +138,7 @@ def gather(
         {key: outcomes for key, outcomes in test.items() if key not in refused},
         baseline.id,
         (*known, *refused.values()),
+        cost_model or CostModel(),
     )
 
 

@@ -1,56 +1,12 @@
 """Examples: what the chosen plan did to single traces, wrong ones included, to be read side by side."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
-from karui.core.trace import End, Trace
+from karui.core.study import ActionTaken, Example, Side
 from karui.runners.replay import Replay
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of an example.
-
-    Attributes:
-        text: The answer's text.
-        answer: Canonical, None if there is none.
-        correct: The verdict.
-        tokens: Everything generated, by all its traces.
-        thinking: The whole thinking on the side of full thinking, else "".
-        thinking_chars: On the plan's side, where that thinking was cut; None where it was not.
-        moves: On the plan's side, what it did, in words.
-    """
-
-    text: str
-    answer: str | None
-    correct: bool
-    tokens: int
-    thinking: str = ""
-    thinking_chars: int | None = None
-    moves: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One question under full thinking and under the plan.
-
-    Attributes:
-        question: What was asked.
-        kind: Its kind.
-        reference: The right answer.
-        full: Full thinking, on the trace from which the plan took its answer, or on the first where the
-            answer came from another model.
-        plan: The plan.
-    """
-
-    question: str
-    kind: str
-    reference: str
-    full: Side
-    plan: Side
 
 
 def examples(recordings: Mapping[str, Recording], plan: Plan, *, each: int = 3) -> list[Example]:
@@ -104,21 +60,6 @@ def _example(question: RecordedQuestion, outcome: Outcome) -> Example:
             outcome.correct,
             outcome.tokens,
             thinking_chars=cut,
-            moves="; ".join(_moves(ran)),
+            actions=tuple(ActionTaken(t.end, t.thinking_tokens, m) for m, t in ran),
         ),
     )
-
-
-def _moves(ran: Sequence[tuple[str, Trace]]) -> Iterator[str]:
-    for number, (model, trace) in enumerate(ran, 1):
-        of = "" if model == "main" else f" of {model}"
-        yield f"trace {number}{of}: {_WORDS[trace.end]} after {trace.thinking_tokens} thinking tokens"
-
-
-_WORDS = {
-    End.FINISHED: "finished by itself",
-    End.TRUNCATED: "cut by the token limit",
-    End.ANSWERED: "answered",
-    End.DROPPED: "dropped",
-    End.STOPPED: "stopped",
-}

@@ -10,13 +10,13 @@ hypothesis in the fixed order to be rejected (Maurer, Hothorn and Lehmacher 1995
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from karui.core.study.choice import Verdict
 from karui.selection.betting import Floats, certifies, lower_bound, upper_bound
 
 T = TypeVar("T", bound=Hashable)
@@ -26,20 +26,6 @@ LONGEST_LINE = 10
 
 _CRITICAL = 2.0  # standard errors that the betting test wants (z-test 1.64); from its measured power
 _HOPELESS = 0.05  # plans with less chance to pass are not lined up
-
-
-class Verdict(StrEnum):
-    """What the test questions say about one plan's loss.
-
-    CERTIFIED: a loss of `margin` or more is ruled out, within its sequence of tests.
-    PROMISING: not certified, though the estimated loss is at most `margin`; shown with its interval and
-        the smallest margin these questions can certify.
-    NOT_SUPPORTED: the estimated loss is above `margin`.
-    """
-
-    CERTIFIED = "certified"
-    PROMISING = "promising"
-    NOT_SUPPORTED = "not supported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from karui.core.choice import Rejected
 from karui.core.errors import RecordingMismatch
 from karui.core.recording import Recording
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.recording.reference import referred
 from karui.runners.replay import beside as stand_beside
 from karui.selection.evidence import Group, split
@@ -100,7 +101,7 @@ def same_questions(main: Recording, other: Recording) -> Recording:
                 why=f"Question {question.id!r} is missing in it, or has another reference.",
                 remedy="Record both on the same questions, and finish the recording that was broken off.",
             )
-    return Recording(other.manifest, tuple(there[q.id] for q in main.questions))
+    return replace(other, questions=tuple(there[q.id] for q in main.questions))
 
 
 def model_of(recording: Recording) -> str:
@@ -149,7 +150,7 @@ def _fitting(
             stand_beside(style, other, name)
         except RecordingMismatch as error:
             label = " + ".join(str(s.get("technique", "")) for s in style.manifest.style) or "full thinking"
-            refused.append(Rejected("", f"{label} with {name}", f"{error.what} {error.why}"))
+            refused.append(Rejected("", f"{label} with {name}", not_replayable(error)))
         else:
             there[name] = other
     return there, refused
@@ -167,7 +168,7 @@ def _refuse_twins(styled: Sequence[Recording]) -> None:
         if style in seen:
             raise RecordingMismatch(
                 f"Two recordings were made with {style or 'no technique'}: their plans have one name.",
-                why="--style takes recordings of the main model with other techniques.",
-                remedy="Give a recording of another model as --beside name=RECORDING.",
+                why="--variant takes recordings of the main model with other techniques.",
+                remedy="Give a recording of another model as --aux-model name=RECORDING.",
             )
         seen.append(style)

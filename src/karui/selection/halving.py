@@ -6,13 +6,14 @@ answers falls out however light it is. The questions must not be test questions:
 by them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
+from karui.core.study import RaceResult, Screening
 from karui.measure.paper_metrics import accuracy_efficiency_score
 
 RUNGS = (8, 15, 30)
@@ -40,57 +41,15 @@ class Sample:
         return Sample(self.correct[:questions], self.cost[:questions])
 
 
-@dataclass(frozen=True, slots=True)
-class RaceResult:
-    """One artifact at the end of the last rung it took part in.
-
-    Attributes:
-        name: The artifact's.
-        questions: How many it was asked.
-        accuracy: Share right.
-        cost_ratio: Its cost over the baseline's, on the same questions.
-        score: Accuracy-efficiency score against the baseline.
-        kept: Whether it goes on to a full recording.
-    """
-
-    name: str
-    questions: int
-    accuracy: float
-    cost_ratio: float
-    score: float
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Screening:
-    """The whole race.
-
-    Attributes:
-        standings: Every artifact, best first.
-        asked: Traces generated for it.
-        spared: Traces that full recordings of the dropped artifacts would have taken, less those that
-            screening took.
-    """
-
-    standings: tuple[RaceResult, ...]
-    asked: int
-    spared: int = 0
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Names of the artifacts to record, best first."""
-        return tuple(s.name for s in self.standings if s.kept)
-
-
 @dataclass
 class _Racer:
     name: str
     look: Sample = field(default_factory=lambda: Sample(np.empty(0), np.empty(0)))
 
 
-def halve(
+async def halve(
     names: Sequence[str],
-    ask: Callable[[str, int, int], Sample],
+    ask: Callable[[str, int, int], Awaitable[Sample]],
     baseline: Sample,
     *,
     keep: int = 2,
@@ -120,7 +79,7 @@ def halve(
             fallen = [*ranked[left:], *fallen]
             racers = [next(r for r in racers if r.name == s.name) for s in ranked[:left]]
         for racer in racers:
-            racer.look += ask(racer.name, reached, questions)
+            racer.look += await ask(racer.name, reached, questions)
             asked += questions - reached
         reached = questions
         ranked = sorted((_standing(r, baseline.first(questions)) for r in racers), key=lambda s: -s.score)

@@ -1,14 +1,12 @@
 """Interactions worth showing: of the composed plans among all that were replayed, a few."""
 
-from karui.core.choice import Rule
-from karui.measure.cost_model import Axis, CostModel
-from karui.measure.interaction import Interaction, interaction, triples
+from karui.core.study import Interaction
+from karui.core.study.choice import Rule
+from karui.measure.interaction import interaction, triples
 from karui.selection.evidence import Evidence
 
 
-def interactions(
-    evidence: Evidence, rule: Rule, footing: CostModel, about: str, *, at_most: int = 8
-) -> list[Interaction]:
+def interactions(evidence: Evidence, rule: Rule, about: str, *, at_most: int = 8) -> list[Interaction]:
     """Returns what two techniques save alone and together on the test questions.
 
     The ways to take the plan `about` apart come first; then, of every two sets of techniques, the cheapest
@@ -18,13 +16,12 @@ def interactions(
     Args:
         evidence: All plans replayed.
         rule: Margin and axis.
-        footing: What is measured.
         about: Id of the plan that the study is about; "" if none.
         at_most: How many.
     """
     test = evidence.test
     base = test[evidence.baseline]
-    cost = footing.measure(Axis(rule.minimize), test.values())
+    cost = evidence.cost_model.measure(rule.minimize, test.values())
     spent = {key: float(cost(outcomes).mean()) for key, outcomes in test.items()}
     whole = spent[evidence.baseline]
     best: dict[tuple[object, ...], tuple[float, tuple[str, str, str]]] = {}
@@ -40,5 +37,5 @@ def interactions(
     ranked = sorted(best.items(), key=lambda item: (not item[0][0], item[1][0]))
     found = []
     for _, (_, (a_id, b_id, both_id)) in ranked[:at_most]:
-        found.append(interaction(base, test[a_id], test[b_id], test[both_id], footing))
+        found.append(interaction(base, test[a_id], test[b_id], test[both_id], evidence.cost_model))
     return found

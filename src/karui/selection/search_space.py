@@ -6,9 +6,10 @@ from functools import partial
 from itertools import product
 from typing import Any, Protocol
 
-from karui.core.choice import Rejected
 from karui.core.errors import KaruiError
 from karui.core.plan import Plan
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import not_replayable
 from karui.core.technique import Family, Knob, Technique
 from karui.core.trace import Reply
 
@@ -109,7 +110,7 @@ def search_space(
             refuse(plan)
         except KaruiError as error:
             label = " + ".join(map(str, chosen))
-            refused[label] = Rejected("", label, error.what + (f" {error.why}" if error.why else ""))
+            refused[label] = Rejected("", label, not_replayable(error))
         else:
             plans[plan.id] = plan
     return SearchSpace(tuple(plans.values()), tuple(refused.values()))

@@ -3,21 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.choice import Choice, Rejected, Rule, Tested
-from karui.core.failure import BaselineFailure
+from karui.core.engine import ModelInfo
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
-from karui.measure.cost_model import Axis, CostModel, Floats
+from karui.core.study import Interval
+from karui.core.study.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
+from karui.core.study.failure import BaselineFailure
+from karui.core.study.reasons import Because, Reason
+from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
 from karui.selection.betting import p_value
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import Verdict, fixed_sequence, order_plans, standing
+from karui.selection.fixed_sequence import fixed_sequence, order_plans, standing
 from karui.selection.power import PICTURE, fewest_questions, questions_for_power
 
 Cost: TypeAlias = Callable[[Outcomes], Floats]
@@ -31,10 +34,9 @@ def choose(
     evidence: Evidence,
     recording: Recording,
     rule: Rule,
-    footing: CostModel,
     *,
     recordings: Mapping[str, str] | None = None,
-    beside: Mapping[str, Mapping[str, Any]] | None = None,
+    beside: Mapping[str, ModelInfo] | None = None,
     failure: BaselineFailure | None = None,
 ) -> Choice:
     """Returns the choice by fixed-sequence testing.
@@ -48,55 +50,31 @@ def choose(
         evidence: All plans replayed.
         recording: The test part; its manifest goes into the choice.
         rule: Margin, level and axis.
-        footing: What costs are measured on.
         recordings: Digests of what lies behind, by role.
-        beside: Cards of the further models that plans ask, as dictionaries by name.
-        failure: Why full thinking fails (`karui.selection.baseline.examine`), None where it does not.
+        beside: The further models that plans ask, by name.
+        failure: Why full thinking fails (`karui.selection.baseline.examine.examine`), None where it does not.
 
     Raises:
         InputError: The axis cannot be measured for every plan.
     """
-    base = evidence.test[evidence.baseline]
-    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
-    manifest = recording.manifest
-    unfit = Choice(
-        model=manifest.model.as_dict(),
-        task=manifest.task,
-        task_digest=manifest.task_digest,
-        agreement=manifest.agreement,
-        rule=rule,
-        spec=base.plan.spec,
-        plan=base.plan.id,
-        label=base.plan.label,
-        decision="fix",
-        verdict="baseline",
-        questions=len(base.questions),
-        pilot_questions=0,
-        traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
-        fewest=fewest,
-        tested=(),
-        rejected=evidence.refused,
-        space=0,
-        recordings=recordings or {},
-        beside=beside or {},
-        failure=failure,
-    )
+    unfit = _unfit(evidence, recording, rule)
+    unfit = replace(unfit, recordings=recordings or {}, beside=beside or {}, failure=failure)
     if failure is not None:
         return unfit
-    cost = footing.measure(Axis(rule.minimize), [*evidence.pilot.values(), *evidence.test.values()])
+    cost = evidence.cost_model.measure(rule.minimize, [*evidence.pilot.values(), *evidence.test.values()])
     pilot = _Pilot.of(evidence, rule, cost)
-    line = pilot.line(rule.margin, len(base.questions))
+    line = pilot.line(rule.margin, unfit.questions)
     tested, chosen = _test(line, evidence, rule, cost)
-    hopeful = [t for t in tested if t.verdict == Verdict.PROMISING and t.saving >= _WORTHWHILE]
+    hopeful = [t for t in tested if t.verdict is Verdict.PROMISING and t.saving >= _WORTHWHILE]
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
-    best = chosen or base.plan
+    best = chosen or evidence.test[evidence.baseline].plan
     return replace(
         unfit,
         spec=best.spec,
         plan=best.id,
         label=best.label,
-        decision=_decision(chosen is not None, candidate, len(base.questions), fewest),
-        verdict=str(Verdict.CERTIFIED) if chosen else "baseline",
+        decision=_decision(chosen is not None, candidate, unfit.questions, unfit.fewest),
+        verdict=Verdict.CERTIFIED if chosen else Verdict.BASELINE,
         pilot_questions=pilot.questions,
         tested=tuple(tested),
         rejected=(*pilot.rejected(set(line), rule.margin), *evidence.refused),
@@ -105,7 +83,31 @@ def choose(
     )
 
 
-def lined_up(evidence: Evidence, rule: Rule, footing: CostModel, tests: int) -> list[Plan]:
+def _unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
+    """Returns the choice of full thinking where nothing was tested."""
+    base, manifest = evidence.test[evidence.baseline], recording.manifest
+    return Choice(
+        model=manifest.model,
+        task=manifest.task,
+        task_digest=manifest.task_digest,
+        agreement=manifest.agreement,
+        rule=rule,
+        spec=base.plan.spec,
+        plan=base.plan.id,
+        label=base.plan.label,
+        decision=Decision.FIX,
+        verdict=Verdict.BASELINE,
+        questions=len(base.questions),
+        pilot_questions=0,
+        traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
+        fewest=fewest_questions(rule.margin, 0.0, rule.alpha),
+        tested=(),
+        rejected=evidence.refused,
+        space=0,
+    )
+
+
+def lined_up(evidence: Evidence, rule: Rule, tests: int) -> list[Plan]:
     """Returns the plans that `choose` would test, in order, by the pilot alone.
 
     Where test questions are many, only these have to be replayed on them.
@@ -113,10 +115,9 @@ def lined_up(evidence: Evidence, rule: Rule, footing: CostModel, tests: int) -> 
     Args:
         evidence: All plans replayed on the pilot; what is known of the test questions is not looked at.
         rule: Margin, level and axis.
-        footing: What costs are measured on.
         tests: How many test questions there will be.
     """
-    cost = footing.measure(Axis(rule.minimize), list(evidence.pilot.values()))
+    cost = evidence.cost_model.measure(rule.minimize, list(evidence.pilot.values()))
     return _Pilot.of(evidence, rule, cost).line(rule.margin, tests)
 
 
@@ -130,7 +131,7 @@ class _Pilot:
         cost: Mean on the axis, shape [plans].
         base_cost: The baseline's.
         questions: How many it has; with none there are no plans either.
-        unsafe: Of each plan, why it may not be chosen however accurate it is; "" where it may.
+        unsafe: Of each plan, why it may not be chosen however accurate it is; None where it may.
     """
 
     plans: Sequence[Plan]
@@ -138,7 +139,7 @@ class _Pilot:
     cost: NDArray[np.float64]
     base_cost: float
     questions: int
-    unsafe: Sequence[str]
+    unsafe: Sequence[Because | None]
 
     @staticmethod
     def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Pilot":
@@ -152,7 +153,7 @@ class _Pilot:
             cost=np.array([cost(o).mean() for o in found]),
             base_cost=float(cost(before).mean()),
             questions=len(before.questions),
-            unsafe=[_unsafe(before, o, rule) for o in found],
+            unsafe=[_unsafe(confident_wrong_rise(before, o), rule) for o in found],
         )
 
     def line(self, margin: float, tests: int) -> list[Plan]:
@@ -180,12 +181,12 @@ class _Pilot:
     def _saves(self, i: int) -> bool:
         return bool(self.cost[i] <= (1 - _WORTHWHILE) * self.base_cost)
 
-    def _passed_over(self, i: int, margin: float) -> str:
+    def _passed_over(self, i: int, margin: float) -> Because:
         if not self._saves(i):
-            return "saves nothing"
+            return Because(Reason.SAVES_NOTHING)
         if float(self.loss[i].mean()) > margin:
-            return "loses more than the margin on the pilot"
-        return "another plan in the order of testing promises more"
+            return Because(Reason.PILOT_LOSS)
+        return Because(Reason.LESS_PROMISING)
 
 
 def _test(
@@ -196,21 +197,22 @@ def _test(
     base_cost = float(cost(base).mean())
     loss = {p: base.accuracy - evidence.test[p.id].accuracy for p in line}
     passed = fixed_sequence(line, lambda p: p_value(loss[p], rule.margin, rule.alpha), rule.alpha)
-    risky = {p: _unsafe(base, evidence.test[p.id], rule) for p in line}
+    risky = {p: _unsafe(evidence.compared[p.id].confident_wrong_rise, rule) for p in line}
     saving = {p: 1 - float(cost(evidence.test[p.id]).mean() / base_cost) for p in line}
     standing_of = [p for p in passed.certified if not risky[p] and saving[p] >= _WORTHWHILE]
     chosen = max(standing_of, key=lambda p: saving[p], default=None)
 
-    def reason(plan: Plan, place: int, verdict: Verdict) -> str:
+    def reason(plan: Plan, place: int, verdict: Verdict) -> Because | None:
         if plan is chosen:
-            return ""
+            return None
         if risky[plan]:
             return risky[plan]
         if plan in passed.certified:
-            return "a certified plan saves more"
+            return Because(Reason.CERTIFIED_SAVES_MORE)
         if place >= len(passed.p_values):
-            return "not tested: testing stops at the first failure"
-        return "its test did not pass" if verdict is Verdict.PROMISING else "its loss exceeds the margin"
+            return Because(Reason.NOT_TESTED)
+        promising = verdict is Verdict.PROMISING
+        return Because(Reason.TEST_NOT_PASSED if promising else Reason.LOSS_EXCEEDS_MARGIN)
 
     tested = []
     for place, plan in enumerate(line):
@@ -222,7 +224,7 @@ def _test(
                 label=plan.label,
                 spec=plan.spec,
                 p_value=passed.p_values[place] if place < len(passed.p_values) else None,
-                verdict=str(shown.verdict),
+                verdict=shown.verdict,
                 loss=shown.loss,
                 low=shown.low,
                 high=shown.high,
@@ -236,21 +238,25 @@ def _test(
     return tested, chosen
 
 
-def _unsafe(base: Outcomes, plan: Outcomes, rule: Rule) -> str:
-    """Returns why a plan may not be chosen however accurate it is; "" where it may."""
-    rise = confident_wrong_rise(base, plan)
+def _unsafe(rise: Interval | None, rule: Rule) -> Because | None:
+    """Returns why a plan may not be chosen however accurate it is; None where it may.
+
+    Args:
+        rise: By how much it is wrong with confidence more often than full thinking; None where unknown.
+        rule: Says how much is too much.
+    """
     if rise is None or rise.value <= rule.confident_wrong_rise or rise.low <= 0:
-        return ""
-    return f"wrong with confidence {100 * rise.value:.1f} points more often than full thinking"
+        return None
+    return Because(Reason.CONFIDENTLY_WRONG, {"points": rise.value})
 
 
-def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int) -> str:
+def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int) -> Decision:
     if certified:
-        return "adopt"
+        return Decision.ADOPT
     if candidate is None:
-        return "nothing" if tests >= PICTURE else "collect"
+        return Decision.NOTHING if tests >= PICTURE else Decision.COLLECT
     wanted = candidate.questions_wanted or inf
-    return "pilot" if tests >= fewest and wanted <= 4 * tests else "collect"
+    return Decision.PILOT if tests >= fewest and wanted <= 4 * tests else Decision.COLLECT
 
 
 def _distance(tested: Tested) -> tuple[float, float]:

@@ -22,16 +22,16 @@ def settled(trace: Trace, *, patience: int = 1, confidence: float = 0.0) -> Reco
         confidence: The first of them has at least this. A model that stops where it was not sure learns to
             guess: among right traces, an unsure trial that is right was lucky.
     """
-    settled_at = len(trace.marks)
-    while settled_at and _answer(trace.marks[settled_at - 1]) == trace.answer:
+    settled_at = len(trace.checkpoints)
+    while settled_at and _answer(trace.checkpoints[settled_at - 1]) == trace.answer:
         settled_at -= 1
     sure = (
         n
-        for n, mark in enumerate(trace.marks[settled_at:], start=settled_at)
+        for n, mark in enumerate(trace.checkpoints[settled_at:], start=settled_at)
         if mark.trial and (not confidence or (mark.trial.confidence or 0.0) >= confidence)
     )
-    stop = next(sure, len(trace.marks)) + patience - 1
-    return trace.marks[stop] if stop < len(trace.marks) else None
+    stop = next(sure, len(trace.checkpoints)) + patience - 1
+    return trace.checkpoints[stop] if stop < len(trace.checkpoints) else None
 
 
 def cut(trace: Trace, mark: RecordedCheckpoint, suffix: str, markers: Markers) -> Trace:
@@ -56,7 +56,7 @@ def cut(trace: Trace, mark: RecordedCheckpoint, suffix: str, markers: Markers) -
         thinking=thinking,
         text=mark.trial.text,
         signals=NO_SIGNALS,
-        marks=(),
+        checkpoints=(),
         thinking_tokens=CHANGED,
         answer_tokens=CHANGED,
     )
@@ -72,7 +72,7 @@ def ensure_trials(traces: Iterable[Trace], technique: str) -> None:
     Raises:
         InputError: Not one of them has a trial.
     """
-    if not any(mark.trial for trace in traces for mark in trace.marks):
+    if not any(mark.trial for trace in traces for mark in trace.checkpoints):
         raise InputError(
             f"{technique} needs trials, and the recording has none.",
             why="Only the answers tried on the way say where the thinking could have ended.",

@@ -94,7 +94,7 @@ class AdaptiveThinking(Training):
 
 def _answer(traces: tuple[Trace, ...]) -> str:
     """Returns the right answer's text: a trial's, which is an answer without a speech, where there is one."""
-    trials = (m.trial for t in traces for m in t.marks if m.trial and m.trial.answer == t.answer)
+    trials = (m.trial for t in traces for m in t.checkpoints if m.trial and m.trial.answer == t.answer)
     trial = next(trials, None)
     return trial.text if trial else traces[0].text
 

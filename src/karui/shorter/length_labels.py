@@ -60,7 +60,7 @@ class LengthLabels(Training):
 def _shown(trace: Trace, material: Material, draw: np.random.Generator) -> Trace:
     """Returns the trace, whole or cut where its answer had settled."""
     first = settled(trace)
-    marks = [m for m in trace.marks if m.trial and first and m.tokens >= first.tokens]
+    marks = [m for m in trace.checkpoints if m.trial and first and m.tokens >= first.tokens]
     place = int(draw.integers(len(marks) + 1))
     whole = place == len(marks)
     return trace if whole else cut(trace, marks[place], material.suffix, material.markers)

@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.core.study import ModelVersion, QuestionParts, Screening, Study
 from karui.recording import store
-from karui.report.learning import making_hours
-from karui.report.study import Study
-from karui.report.view_model import entry_of, subject
+from karui.report.sections.learning import making_hours
 from karui.selection.evidence import split
-from karui.study.steps import Recorded
 
 TRAINED = 3 / 8
 """Share of the recorded questions that is trained on; of the others a quarter is the pilot, as ever."""
@@ -38,26 +35,21 @@ class Parts:
         brought: Whether the questions to train on came with a recording of their own.
     """
 
-    trained: Recorded
-    judged: Recorded
+    trained: Recording
+    judged: Recording
     pilot: int
     test: int
     confirm: int
     brought: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what a study keeps of it: how many questions each part has."""
-        return {
-            "train": len(self.trained.recording.questions),
-            "pilot": self.pilot,
-            "test": self.test,
-            "confirm": self.confirm,
-            "brought": self.brought,
-        }
+    @property
+    def counts(self) -> QuestionParts:
+        """How many questions each part has."""
+        return QuestionParts(len(self.trained.questions), self.pilot, self.test, self.confirm, self.brought)
 
     def __str__(self) -> str:
         """For people."""
-        trained = len(self.trained.recording.questions)
+        trained = len(self.trained.questions)
         return (
             f"Questions: {trained} to train on{' (brought along)' if self.brought else ''}, {self.pilot} "
             f"pilot, {self.test} test, {self.confirm} to confirm live; none is in two parts"
@@ -91,7 +83,7 @@ def ensure_parts(questions: int, held: int, *, brought: bool) -> None:
     )
 
 
-def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
+def part(main: Recording, brought: Recording | None, held: int) -> Parts:
     """Returns the parts of what was recorded.
 
     Args:
@@ -100,21 +92,14 @@ def part(main: Recorded, brought: Recorded | None, held: int) -> Parts:
         held: Questions kept for the live confirmation.
     """
     if brought is None:
-        trained, judged = split(main.recording, TRAINED, seed=_SEED)
+        trained, judged = split(main, TRAINED, seed=_SEED)
     else:
-        trained, judged = brought.recording, main.recording
+        trained, judged = brought, main
     pilot, test = split(judged)
-    return Parts(
-        Recorded(main.path if brought is None else brought.path, trained),
-        Recorded(main.path, judged),
-        len(pilot.questions),
-        len(test.questions),
-        held,
-        brought is not None,
-    )
+    return Parts(trained, judged, len(pilot.questions), len(test.questions), held, brought is not None)
 
 
-def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
+def brought_along(path: Path, tasks: Iterable[Task]) -> Recording:
     """Returns a recording to train on, none of whose questions is judged by.
 
     Args:
@@ -133,19 +118,18 @@ def brought_along(path: Path, tasks: Iterable[Task]) -> Recorded:
             why="What learned a question says nothing about questions it never saw.",
             remedy="Record other questions to train on, or leave --train-on out.",
         )
-    return Recorded(path, found)
+    return found
 
 
 def with_versions(
-    study: Study, models: Sequence[dict[str, Any]], screening: dict[str, Any], parts: Parts | None
+    study: Study, models: Sequence[ModelVersion], screening: Screening, parts: Parts | None
 ) -> Study:
     """Returns a study with the versions that were made for it, and what making them cost."""
-    study = replace(study, models=models, screening=screening, parts=parts.as_dict() if parts else None)
-    about = entry_of(study, subject(study))
-    hours = making_hours(study, about["measurement"]["label"]) if about else None
-    if hours is None:
+    study = replace(study, models=tuple(models), screening=screening, parts=parts.counts if parts else None)
+    hours = making_hours(study, study.plan.label) if study.plan else None
+    if hours is None or study.assumptions.making_hours is not None:
         return study
-    return replace(study, assumptions={"making_hours": hours, **study.assumptions})
+    return replace(study, assumptions=replace(study.assumptions, making_hours=hours))
 
 
 def of(task: Task, recording: Recording) -> Task:

@@ -41,20 +41,21 @@ def inside(chosen: Deployment, model: str, beside: Mapping[str, str], at_once: i
             remedy="Name their folder with --model; `karui poc` says where it is.",
         )
     session = Workspace(
-        model or str(card["name"]),
+        model or card.name,
         chosen.expectation.terms.sampling,
         1,
         at_once=at_once,
-        dtype=str(card.get("dtype") or "auto"),
+        dtype=card.dtype or "auto",
         thinking=_said(chosen, "main"),
     )
     engines = {"main": session.engine_of(chosen.plan)}
     for name in chosen.plan.models:
         if name == "main":
             continue
-        known = str(chosen.choice.beside.get(name, {}).get("name", ""))
+        further = chosen.choice.beside.get(name)
+        known = further.name if further else ""
         if not (beside.get(name) or known):
-            raise InputError(f"The plan asks a further model, {name!r}: --beside {name}=FOLDER names it.")
+            raise InputError(f"The plan asks a further model, {name!r}: --aux-model {name}=FOLDER names it.")
         other = session.beside(beside.get(name) or known)
         engines[name] = replace(other, thinking=_said(chosen, name)).engine
     for name, engine in engines.items():

@@ -1,4 +1,4 @@
-"""What the user wants from a choice, as the command line says it."""
+"""What the user wants from a choice, ready to be used."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -6,13 +6,14 @@ from os import cpu_count
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Rule
 from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
+from karui.core.study import Assumptions
+from karui.core.study.choice import Axis, Rule
 from karui.measure.cost import MachinePrice, TokenPrices
-from karui.measure.cost_model import Axis, CostModel, shape_of
-from karui.report.savings import Assumptions
+from karui.measure.cost_model import CostModel, shape_of
 from karui.selection.groups import model_of
+from karui.study.config.schema import BaselineOptions, ObjectiveOptions
 
 PROCESSES = min(2, cpu_count() or 1)
 """How many processes replay."""
@@ -55,6 +56,28 @@ class StudyOptions:
         for name in self.extra:
             catalog.technique(name)
 
+    @staticmethod
+    def of(objective: ObjectiveOptions, baseline: BaselineOptions) -> "StudyOptions":
+        """Returns what the options ask for.
+
+        Raises:
+            InputError: A number is out of range.
+            UnknownName: There is no such objective, preset, assumption or technique.
+        """
+        return StudyOptions(
+            rule_of(
+                objective.max_drop,
+                objective.confidence,
+                objective.minimize,
+                objective.priority,
+                baseline.min_accuracy,
+            ),
+            assumptions_of(objective.assume),
+            extra=tuple(objective.technique),
+            accept_truncation=objective.accept_truncation,
+            named=bool(objective.minimize or objective.priority),
+        )
+
     @property
     def footing(self) -> CostModel:
         """What everything is measured on: the prices that the user stated."""
@@ -88,12 +111,13 @@ def rule_of(
     """
     if not 0 < max_drop < 100 or not 0.5 <= confidence < 1:
         raise InputError(
-            f"--max-drop {max_drop} --confidence {confidence} cannot be tested.",
-            remedy="--max-drop is in points, from 0 to 100; --confidence from 0.5 to 1, such as 0.95.",
+            f"--max-drop or --confidence is out of range (got {max_drop} and {confidence}).",
+            remedy="Give --max-drop in points, above 0 and below 100, and --confidence from 0.5 to below 1, "
+            "such as 0.95.",
         )
     if not 0 <= min_accuracy < 100:
         raise InputError(
-            f"--min-accuracy {min_accuracy} is no accuracy.",
+            f"--min-accuracy is out of range (got {min_accuracy}).",
             remedy="Give it in percent, from 0 to 100; 0 switches the check of the baseline off.",
         )
     if priority and priority not in PRIORITIES:
@@ -101,7 +125,7 @@ def rule_of(
     axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
     if axis not in set(Axis):
         raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, axis, priority, floor=min_accuracy / 100)
+    return Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
 
 
 def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:
@@ -113,7 +137,7 @@ def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:
     cards = [r.manifest.model for r in recordings]
     if len(models) == 1 or wishes.named or not all(shape_of(card) for card in cards):
         return wishes
-    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS.value))
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.FLOPS))
 
 
 def on_this_machine(wishes: StudyOptions) -> StudyOptions:
@@ -124,37 +148,41 @@ def on_this_machine(wishes: StudyOptions) -> StudyOptions:
     """
     if wishes.named:
         return wishes
-    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY.value), named=True)
+    return replace(wishes, rule=replace(wishes.rule, minimize=Axis.LATENCY), named=True)
 
 
-def assumptions_of(words: Sequence[str]) -> dict[str, Any]:
-    """Returns what the user stated for the calculation of savings, read from `name=value` words.
+def assumptions_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the user stated for the calculation of savings.
 
-    A price of a model beside the main one has its name in front: `small.price_output=0.2`. It is kept under
+    A price of a model beside the main one has its name in front: `small.price_output`. It is kept under
     "models".
 
     Raises:
-        InputError: A word is not of this form, or its value is no number.
+        InputError: A value is not a number.
         UnknownName: There is no such assumption.
     """
-    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode"}]
+    known = [f.name for f in fields(Assumptions) if f.name not in {"stated", "mode", "models"}]
     stated: dict[str, Any] = {}
     models: dict[str, dict[str, Any]] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise InputError(
-                f"--assume {word} is not of the form name=value.", remedy=f"Names: {', '.join(known)}."
-            )
+    for name, value in _dotted(given).items():
         model, dot, price = name.rpartition(".")
         allowed = [n for n in known if n.startswith("price_")] if dot else known
         if price not in allowed:
             raise UnknownName("assumption", price, allowed)
         try:
-            number = value if price == "currency" else float(value)
-        except ValueError:
-            raise InputError(f"--assume {word}: {value!r} is not a number.") from None
+            number = str(value) if price == "currency" else float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"--assume {name} is not a number (got {value!r}).") from None
         (models.setdefault(model, {}) if dot else stated)[price] = number
     if not stated and not models:
         return {}
     return {**stated, **({"models": models} if models else {}), "stated": list(stated)}
+
+
+def _dotted(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the names with a table's name in front of its own: a TOML file may have one for each model."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        inner = _dotted(value) if isinstance(value, Mapping) else {"": value}
+        found |= {f"{name}.{key}" if key else name: v for key, v in inner.items()}
+    return found

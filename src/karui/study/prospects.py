@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
-from karui.core.choice import Rule
 from karui.core.recording import Recording
+from karui.core.study.choice import Rule
 from karui.models import embedded
 from karui.selection.power import PICTURE, fewest_questions
 from karui.study.data_split import TRAINED
@@ -149,7 +149,7 @@ def estimated(recording: Recording, questions: int, samples: int) -> list[str]:
         samples: Traces wanted of each.
     """
     traces = list(recording.traces())
-    trials = sum(m.trial.tokens for t in traces for m in t.marks if m.trial) / max(1, len(traces))
+    trials = sum(m.trial.tokens for t in traces for m in t.checkpoints if m.trial) / max(1, len(traces))
     tokens = sum(t.tokens for t in traces) / max(1, len(traces)) + trials
     rate = recording.manifest.tokens_per_second
     total = questions * samples * tokens

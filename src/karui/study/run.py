@@ -1,33 +1,32 @@
-"""One run of `karui poc`, from recording to report."""
+"""A whole study on a model, from recording to choice and confirmation."""
 
-import shlex
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import typer
 
 from karui import catalog
-from karui.cli.console import Steps, say
-from karui.cli.failing import stop
-from karui.cli.summary import DECISIONS, say_between, say_misbehaviour, say_models, say_overthinking, summary
-from karui.core.choice import Choice
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
-from karui.measure.cost_model import Axis
+from karui.core.recording import Recording
+from karui.core.study import ReferenceRun
+from karui.core.study import Study as StudyData
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.selection.confirm import confirm
+from karui.selection.evidence import Evidence
+from karui.selection.groups import Sources
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
 from karui.study.options import StudyOptions, fair
+from karui.study.progress import Progress
+from karui.study.result import Details, Study
 from karui.study.serving_profile import expected
-from karui.study.steps import Recorded, decide, evidence_of, publish, shipped_study, study_of
-from karui.study.variant_search import VariantSearch, screening_of, search_variants
+from karui.study.steps import decide, evidence_of, shipped_study, study_of
+from karui.study.variants.search import VariantSearch, search_variants
 from karui.study.workspace import Workspace, shipped
 
-_LENGTHY = ("long_sum", "swaps")
+LENGTHY = ("long_sum", "swaps")
 """Kinds of mini's questions that need their whole thinking: the demonstration's other side."""
 
 
@@ -39,8 +38,9 @@ class Job:
         session: Of the model as it came.
         task: Questions to record.
         held: Questions for the live confirmation; None if there is to be none.
+        options: What the user wants.
         styles: Prompts to record beside full thinking.
-        versions: Versions of the model to try.
+        versions: Variants with weights of their own to try.
         small: Of the small model that cascades ask first; None if there is none.
         learning: Whether some version is trained, so that questions are set aside for it.
         lessons: A recording of other questions to train on; None sets a part of these aside.
@@ -48,82 +48,106 @@ class Job:
         out: Everything goes below it.
         lang: Of the report.
         demo: Whether it is the demonstration on karui-mini.
+        commands: What makes the study again.
     """
 
     session: Workspace
     task: Task
     held: Task | None
-    styles: Sequence[Plan]
-    versions: Sequence[Plan]
-    small: Workspace | None
-    learning: bool
-    lessons: Recorded | None
-    minutes: float | None
-    out: Path
-    lang: str
-    demo: bool
+    options: StudyOptions
+    styles: Sequence[Plan] = ()
+    versions: Sequence[Plan] = ()
+    small: Workspace | None = None
+    learning: bool = False
+    lessons: Recording | None = None
+    minutes: float | None = None
+    out: Path = Path("runs/poc")
+    lang: str = "en"
+    demo: bool = False
+    commands: Sequence[str] = ()
+
+    @property
+    def progress(self) -> Progress:
+        """Hears of every step."""
+        return self.session.progress
+
+    @property
+    def alone(self) -> bool:
+        """Whether only the demonstration's own model is asked.
+
+        The shipped pilot is one of karui-mini as it came: it says nothing of other weights.
+        """
+        return self.demo and not self.versions and self.small is None
 
 
-def run(job: Job, wishes: StudyOptions) -> None:
-    """Records, replays, chooses, confirms and reports, and says what came of it.
+async def run(job: Job) -> Study:
+    """Records, replays, chooses, confirms, and writes it all down.
 
     Raises:
-        typer.Exit: With 4 where full thinking itself fails, with 3 where the live confirmation contradicted
-            the choice.
+        KaruiError: Something stopped it; what was recorded is kept.
     """
-    out = job.out
-    # The shipped pilot is one of karui-mini as it came: it says nothing of other weights.
-    alone = not job.versions and job.small is None
-    with Steps() as steps:
-        pilot = shipped("pilot") if job.demo and alone else None
-        main = usable(job.session.record(job.task, out / "recording", steps, "Recording full thinking"))
-        if failing := examined(main, wishes):
-            stop(main, failing, wishes, out, job.lang, _commands(out))
-        found = _gather(job, main, wishes, steps)
-        wishes, main, further = found.wishes, found.main, found.further
-        steps.begin("Replaying every plan")
-        evidence, test_part = evidence_of(main, found.styled, pilot, wishes, steps.at, beside=further)
-        if pilot is not None:
-            wishes = replace(wishes, rule=replace(wishes.rule, pilot="shipped pilot recording"))
-        choice = decide(evidence, test_part, [main, *found.styled], pilot, wishes, beside=further)
-        live = None
-        if job.held is not None and choice.spec:
-            steps.begin("Confirming the choice live")
-            choice, live = _confirmed(job, choice, wishes, steps)
-        beside, lengthy = _demonstrated(job, wishes, steps) if job.demo and alone else (None, None)
-        steps.begin("Writing the report")
-        study = study_of(
-            evidence,
-            test_part,
-            choice,
-            wishes,
-            live=live,
-            shipped=beside,
-            commands=_commands(out),
-            beside=further,
-            styles=found.styled,
-        )
-        if found.lighter is not None:
-            models = found.lighter.models(evidence, wishes.footing)
-            study = with_versions(study, models, screening_of(found.lighter), found.parts)
-        pages = publish(choice, study, out, job.lang, expected(choice, main, found.styled, further))
-    summary(choice, study, job.lang)
-    say_between(evidence, wishes)
-    say_models(study)
-    say_misbehaviour(study.misbehaviour)
-    say_overthinking(test_part)
-    if lengthy is not None:
-        say(
-            f"Where length is needed ({' and '.join(_LENGTHY)}, {lengthy.questions} questions of the shipped "
-            f"recording): {DECISIONS[lengthy.decision].lower()} [replayed; {out / 'needs-length'}]"
-        )
-    if choice.spec and found.lighter is not None and (weights := found.lighter.weights(choice.label)):
-        say(f"Its weights: {weights}")
-    say()
-    for page in pages:
-        typer.echo(page)
-    if choice.withdrawn:
-        raise typer.Exit(3)
+    out, progress = job.out, job.progress
+    pilots = [shipped("pilot")] if job.alone else []
+    full = await job.session.record(job.task, out / "recording", "Recording full thinking")
+    main = usable(full, progress)
+    if failing := examined(main, job.options):
+        return failed_study(failing, main, job.options, job.commands, language=job.lang, out=out)
+    gathered = await _gather(job, main)
+    options = gathered.options
+    progress.begin("Replaying every plan")
+    sources = replace(gathered.sources, pilots=pilots)
+    evidence, test_part = evidence_of(sources, options, progress.at)
+    if pilots:
+        options = replace(options, rule=replace(options.rule, pilot="shipped pilot recording"))
+    choice = decide(evidence, test_part, sources, options)
+    live = None
+    if job.held is not None and choice.spec:
+        progress.begin("Confirming the choice live")
+        choice, live = await _confirmed(job, choice, options)
+    beside, control = _demonstrated(job, options) if job.alone else (None, None)
+    progress.begin("Writing the report")
+    data = study_of(
+        evidence, test_part, choice, options, sources, live=live, shipped=beside, commands=job.commands
+    )
+    weights = None
+    if (found := gathered.variants) is not None:
+        data = with_versions(data, found.models(evidence), found.screening, gathered.parts)
+        weights = found.weights(choice.label) if choice.spec else None
+    details = Details(evidence, options, test_part, weights, control)
+    return finished(data, sources, details, progress, language=job.lang, out=out)
+
+
+def finished(
+    data: StudyData,
+    sources: Sources,
+    details: Details,
+    progress: Progress,
+    *,
+    language: str,
+    out: Path | None,
+) -> Study:
+    """Returns a study with what to expect of its choice, written down if it has a folder."""
+    profile = expected(data.choice, sources, progress)
+    study = Study(data, profile, out, language=language, details=details)
+    return study if out is None else replace(study, pages=study.save(out))
+
+
+def failed_study(
+    failing: tuple[BaselineFailure, Evidence],
+    main: Recording,
+    options: StudyOptions,
+    commands: Sequence[str],
+    *,
+    language: str,
+    out: Path | None,
+) -> Study:
+    """Returns the study of a baseline that fails: its decision is to fix it."""
+    failure, evidence = failing
+    sources = Sources(main)
+    choice = decide(evidence, main, sources, options, failure)
+    data = study_of(evidence, main, choice, options, sources, commands=commands)
+    study = Study(data, None, out, language=language, details=Details(evidence, options, main))
+    return study if out is None else replace(study, pages=study.save(out))
 
 
 @dataclass(frozen=True)
@@ -131,68 +155,62 @@ class _Gathered:
     """What one run recorded, and what it made for it.
 
     Attributes:
-        main: Of the model as it came, on the questions that are judged by.
-        styled: With other prompts, or of versions of it.
-        further: Of further models, by the names that plans ask for.
+        sources: The recordings, of the questions that are judged by.
+        options: With the objective that is fair between these models.
         parts: How the questions were divided, where versions were trained.
-        lighter: The versions; None where there are none.
-        wishes: With the axis that is fair between these models.
+        variants: The versions; None where there are none.
     """
 
-    main: Recorded
-    styled: list[Recorded]
-    further: dict[str, Recorded]
-    parts: Parts | None
-    lighter: VariantSearch | None
-    wishes: StudyOptions
+    sources: Sources
+    options: StudyOptions
+    parts: Parts | None = None
+    variants: VariantSearch | None = field(default=None)
 
 
-def _gather(job: Job, main: Recorded, wishes: StudyOptions, steps: Steps) -> _Gathered:
+async def _gather(job: Job, main: Recording) -> _Gathered:
     """Records the model's styles and its versions beside its full thinking."""
     session, task, out = job.session, job.task, job.out
     parts = None
     if job.learning:
         parts = part(main, job.lessons, len(job.held.questions) if job.held else 0)
-        say(f"   {parts}")
-        main, task = parts.judged, of(task, parts.judged.recording)
+        job.progress.say(f"   {parts}")
+        main, task = parts.judged, of(task, parts.judged)
     styled = [
-        session.record(task, out / f"recording-{n}", steps, f"Recording {plan.label}", plan)
+        await session.record(task, out / f"recording-{n}", f"Recording {plan.label}", plan)
         for n, plan in enumerate(job.styles, 1)
     ]
     further = {}
     if job.small is not None:
         label = f"Recording {job.small.model}"
-        further["small"] = job.small.record(task, out / "recording-small", steps, label)
-    wishes = fair(wishes, [r.recording for r in (main, *further.values())])
-    lighter = None
+        further["small"] = await job.small.record(task, out / "recording-small", label)
+    options = fair(job.options, [main, *further.values()])
+    found = None
     if job.versions:
-        lighter = search_variants(
+        found = await search_variants(
             session,
             task,
             main,
             job.versions,
-            Axis(wishes.rule.minimize),
-            wishes.footing,
+            options,
             out,
-            steps,
             lessons=parts.trained if parts else None,
             minutes=job.minutes,
         )
-        styled += lighter.recorded.values()
-    return _Gathered(main, styled, further, parts, lighter, wishes)
+        styled += found.recorded.values()
+    return _Gathered(Sources(main, styled, further), options, parts, found)
 
 
-def _demonstrated(job: Job, wishes: StudyOptions, steps: Steps) -> tuple[dict[str, Any], Choice]:
+def _demonstrated(job: Job, options: StudyOptions) -> tuple[ReferenceRun, Choice]:
     """Replays the recording that ships with karui: much evidence, and the kinds that need their length."""
-    steps.begin("Replaying the shipped recording")
+    job.progress.begin("Replaying the shipped recording")
     large = shipped("recording")
-    beside = shipped_study(large.recording, "karui-mini, recorded on a GPU", wishes, steps.at)
-    steps.begin("Choosing where length is needed")
-    return beside, _lengthy(large, wishes, job.out / "needs-length", job.lang, steps)
+    beside = shipped_study(large, "karui-mini, recorded on a GPU", options, job.progress.at)
+    job.progress.begin("Choosing where length is needed")
+    return beside, _lengthy(job, large, options)
 
 
-def _confirmed(
-    job: Job, choice: Choice, wishes: StudyOptions, steps: Steps
+async def _confirmed(
+    job: Job, choice: Choice, options: StudyOptions
 ) -> tuple[Choice, tuple[Outcomes, Outcomes, int]]:
     """Runs the choice live against full thinking of the model as it came."""
     plan, session = catalog.plan_from_spec(choice.spec), job.session
@@ -200,31 +218,26 @@ def _confirmed(
     engines = {"main": session.engine_of(plan)}
     if job.small is not None:
         engines["small"] = job.small.engine
-    base, live, confirmation = session.run(
-        confirm(
-            plan,
-            job.held,
-            engines,
-            wishes.rule,
-            sampling=session.sampling,
-            at_once=session.at_once,
-            full={"main": session.engine},
-            on_progress=steps.at,
-        )
+    base, live, confirmation = await confirm(
+        plan,
+        job.held,
+        engines,
+        options.rule,
+        sampling=session.sampling,
+        at_once=session.at_once,
+        full={"main": session.engine},
+        on_progress=job.progress.at,
     )
     return replace(choice, confirmation=confirmation), (base, live, session.at_once)
 
 
-def _lengthy(large: Recorded, wishes: StudyOptions, out: Path, lang: str, steps: Steps) -> Choice:
+def _lengthy(job: Job, large: Recording, options: StudyOptions) -> Choice:
     """Chooses on the kinds whose answer is only known in the end: there is nothing to gain there."""
-    part = replace(large, recording=large.recording.of_kinds(_LENGTHY))
-    few = replace(wishes, runs=2, rule=replace(wishes.rule, pilot="questions"))
-    evidence, test_part = evidence_of(part, [], None, few, steps.at)
-    choice = decide(evidence, test_part, [part], None, few)
-    command = f"karui choose {part.path} " + " ".join(f"--kind {kind}" for kind in _LENGTHY)
-    publish(choice, study_of(evidence, test_part, choice, few, commands=[command]), out, lang)
+    sources = Sources(large.of_kinds(LENGTHY))
+    few = replace(options, runs=2, rule=replace(options.rule, pilot="questions"))
+    evidence, test_part = evidence_of(sources, few, job.progress.at)
+    choice = decide(evidence, test_part, sources, few)
+    command = f"karui choose {large.path} " + " ".join(f"--kind {kind}" for kind in LENGTHY)
+    data = study_of(evidence, test_part, choice, few, sources, commands=[command])
+    Study(data, language=job.lang).save(job.out / "needs-length")
     return choice
-
-
-def _commands(out: Path) -> list[str]:
-    return [shlex.join(["karui", *sys.argv[1:]]), f"karui report {shlex.quote(str(out))}"]

@@ -1,45 +1,41 @@
 """What live requests of a chosen plan will look like: written beside the choice, for `karui serve`."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from karui import catalog, tasks
-from karui.cli.console import say
-from karui.core.choice import Choice
 from karui.core.errors import KaruiError
 from karui.core.recording import Recording
+from karui.core.study.choice import Choice
+from karui.selection.groups import Sources
 from karui.serving_profile import ServingProfile, contract_of
-from karui.study.steps import Recorded
+from karui.study.progress import SILENT, Progress
 
 
-def expected(
-    choice: Choice, main: Recorded, styles: Sequence[Recorded], beside: Mapping[str, Recorded]
-) -> ServingProfile | None:
+def expected(choice: Choice, sources: Sources, progress: Progress = SILENT) -> ServingProfile | None:
     """Returns what to expect of the chosen plan; None where full thinking was chosen: there is none to serve.
 
     Args:
         choice: What was chosen.
-        main: The recording of full thinking.
-        styles: Recordings of the same questions with other prompts or weights.
-        beside: Recordings of further models.
+        sources: The recordings behind it.
+        progress: Is warned where something is not known.
     """
     if not choice.spec or choice.withdrawn:
         return None
     plan = catalog.plan_from_spec(choice.spec)
     style = catalog.plan_from_spec([t.spec for t in plan.recorded]).id
     own = next(
-        r.recording for r in (main, *styles) if catalog.plan_from_spec(r.recording.manifest.style).id == style
+        r for r in (sources.main, *sources.styles) if catalog.plan_from_spec(r.manifest.style).id == style
     )
-    further = {name: beside[name].recording for name in plan.models if name != "main"}
+    further = {name: sources.beside[name] for name in plan.models if name != "main"}
     verifier, instruction = _asked(own)
     terms = contract_of({"main": own, **further}, verifier, instruction)
     if not terms.verifier:
-        say(
-            "Warning: which verifier reads the answers is not known of this older recording; the gateway "
-            'takes "exact". Record again, or set terms.verifier in expectation.json.'
+        progress.warn(
+            "This older recording does not name its verifier; the gateway will "
+            'use "exact". Record again, or set terms.verifier in expectation.json.'
         )
         terms = contract_of({"main": own, **further}, "exact", instruction)
-    return ServingProfile.of({"main": own, **further}, plan, choice, main.recording, terms)
+    return ServingProfile.of({"main": own, **further}, plan, choice, sources.main, terms)
 
 
 def _asked(recording: Recording) -> tuple[str, str]:

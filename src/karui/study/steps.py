@@ -1,28 +1,21 @@
 """The steps that several verbs share: from recordings to evidence, to a choice, to a study."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from karui import catalog
-from karui.core.choice import Choice
-from karui.core.errors import InputError
-from karui.core.failure import BaselineFailure
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
+from karui.core.study import Assumptions, LiveRun, Misbehaviour, ReferenceRun, Study
+from karui.core.study.choice import Choice
+from karui.core.study.failure import BaselineFailure
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
-from karui.recording.files import make_folder
-from karui.recording.files import write as write_file
-from karui.report import write
-from karui.report.study import Study, plain
 from karui.runners.replay import Replay, replay_all
 from karui.selection.calibration import ThresholdCalibration
 from karui.selection.evidence import Evidence, gather, refuse_truncated
@@ -31,9 +24,8 @@ from karui.selection.groups import Sources, groups_of, same_questions
 from karui.selection.interactions import interactions
 from karui.selection.search_space import SearchSpace, search_space
 from karui.selection.select import choose
-from karui.serving_profile import FILE as EXPECTATION
-from karui.serving_profile import ServingProfile
 from karui.study.options import StudyOptions
+from karui.study.workspace import path_of
 
 _ILLUSTRATION = {
     "price_prompt": 0.5,
@@ -43,32 +35,6 @@ _ILLUSTRATION = {
 }
 """Where the calculation of savings begins if the user stated nothing; the page marks each as an assumption
 to edit. Nothing is chosen by these: only stated prices reach a choice."""
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A recording on disk: where it is and what it holds."""
-
-    path: Path
-    recording: Recording
-
-
-def beside_of(words: Sequence[str], kinds: Sequence[str] = ()) -> dict[str, Recorded]:
-    """Returns the recordings of further models, read from `name=folder` words.
-
-    Raises:
-        InputError: A word is not of this form, or its name is taken.
-        RecordingError: A recording cannot be read.
-    """
-    found: dict[str, Recorded] = {}
-    for word in words:
-        name, equals, path = word.partition("=")
-        if not equals or not name or not path:
-            raise InputError(f"--beside {word} is not of the form name=RECORDING, such as small=runs/small.")
-        if name == "main" or name in found:
-            raise InputError(f"--beside {word}: the name {name!r} is taken.", remedy="Give another name.")
-        found[name] = Recorded(Path(path), store.load(Path(path)).of_kinds(kinds))
-    return found
 
 
 def length_of(recording: Recording) -> float:
@@ -113,25 +79,14 @@ def space_of(
 
 
 def evidence_of(
-    main: Recorded,
-    styles: Sequence[Recorded],
-    pilot: Recorded | None,
-    wishes: StudyOptions,
-    on_progress: Callable[[int, int], None],
-    *,
-    beside: Mapping[str, Recorded] | None = None,
-    pilots: Sequence[Recorded] = (),
+    sources: Sources, wanted: StudyOptions, on_progress: Callable[[int, int], None]
 ) -> tuple[Evidence, Recording]:
     """Replays the space on pilot and test questions.
 
     Args:
-        main: The bare model's recording.
-        styles: Recordings of the same questions with other prompts, or by artifacts of the model.
-        pilot: A pilot recording of other questions; None sets a quarter of the questions aside.
-        wishes: What the user wants.
+        sources: The recordings. Without pilots, a quarter of the questions is set aside.
+        wanted: What the user wants.
         on_progress: Called with replays done and replays in all.
-        beside: Recordings of the same questions by further models, by the names that plans ask for.
-        pilots: Pilots of the styles and of the further models, in any order.
 
     Returns:
         The evidence, and the test part of the main recording.
@@ -140,49 +95,51 @@ def evidence_of(
         RecordingMismatch: Recordings that do not belong together.
         PlanError: The baseline was cut too often to be a baseline.
     """
-    if not wishes.accept_truncation:
-        refuse_truncated(main.recording)
-    sources = Sources(
-        main.recording,
-        [style.recording for style in styles],
-        {name: other.recording for name, other in (beside or {}).items()},
-        [p.recording for p in (*([pilot] if pilot else ()), *pilots)],
-    )
+    if not wanted.accept_truncation:
+        refuse_truncated(sources.main)
     groups, test_part = groups_of(
         sources,
-        partial(space_of, extra=wishes.extra),
-        partial(space_of, extra=wishes.extra, between=True),
+        partial(space_of, extra=wanted.extra),
+        partial(space_of, extra=wanted.extra, between=True),
     )
-    evidence = gather(groups, runs=wishes.runs, processes=wishes.processes, on_progress=on_progress)
+    evidence = gather(
+        groups,
+        cost_model=wanted.footing,
+        runs=wanted.runs,
+        processes=wanted.processes,
+        on_progress=on_progress,
+    )
     return evidence, test_part
 
 
 def decide(
     evidence: Evidence,
     test_part: Recording,
-    recordings: Sequence[Recorded],
-    pilot: Recorded | None,
-    wishes: StudyOptions,
-    *,
-    beside: Mapping[str, Recorded] | None = None,
-    pilots: Sequence[Recorded] = (),
+    sources: Sources,
+    wanted: StudyOptions,
     failure: BaselineFailure | None = None,
 ) -> Choice:
-    """Returns the choice, with the digests of what lies behind it; arguments as `evidence_of` takes them.
+    """Returns the choice, with the digests of what lies behind it.
 
-    `failure` says why full thinking fails, where it does.
+    Args:
+        evidence: As `evidence_of` returned it.
+        test_part: Likewise.
+        sources: The recordings behind it.
+        wanted: What the user wants.
+        failure: Why full thinking fails, where it does.
+
+    Raises:
+        InputError: One of the recordings is not on disk.
     """
-    behind = {("main" if not n else f"style {n}"): r for n, r in enumerate(recordings)}
-    behind |= {f"beside {name}": r for name, r in (beside or {}).items()}
-    behind |= {"pilot": pilot} if pilot is not None else {}
-    behind |= {f"pilot {n}": r for n, r in enumerate(pilots, 1)}
+    behind = {("main" if not n else f"style {n}"): r for n, r in enumerate((sources.main, *sources.styles))}
+    behind |= {f"beside {name}": r for name, r in sources.beside.items()}
+    behind |= {(f"pilot {n}" if n else "pilot"): r for n, r in enumerate(sources.pilots)}
     return choose(
         evidence,
         test_part,
-        wishes.rule,
-        wishes.footing,
-        recordings={role: store.digest(r.path) for role, r in behind.items()},
-        beside={name: r.recording.manifest.model.as_dict() for name, r in (beside or {}).items()},
+        wanted.rule,
+        recordings={role: store.digest(path_of(r)) for role, r in behind.items()},
+        beside={name: r.manifest.model for name, r in sources.beside.items()},
         failure=failure,
     )
 
@@ -191,13 +148,12 @@ def study_of(
     evidence: Evidence,
     test_part: Recording,
     choice: Choice,
-    wishes: StudyOptions,
+    wanted: StudyOptions,
+    sources: Sources,
     *,
     live: tuple[Outcomes, Outcomes, int] | None = None,
-    shipped: Mapping[str, Any] | None = None,
+    shipped: ReferenceRun | None = None,
     commands: Sequence[str] = (),
-    beside: Mapping[str, Recorded] | None = None,
-    styles: Sequence[Recorded] = (),
 ) -> Study:
     """Returns everything a report is made from.
 
@@ -205,103 +161,61 @@ def study_of(
         evidence: All plans replayed.
         test_part: The recording of the test questions.
         choice: What was chosen.
-        wishes: What the user wanted.
+        wanted: What the user wanted.
+        sources: The recordings behind it.
         live: Baseline and plan confirmed live, and how many questions ran at once.
         shipped: The replay of a recording that ships with karui.
         commands: What makes the study again.
-        beside: Recordings of further models, by the names that plans ask for.
-        styles: Recordings with other prompts, or of other versions of the model.
     """
     manifest = test_part.manifest
-    footing = wishes.footing
-    base = evidence.test[evidence.baseline]
     shown = catalog.plan_from_spec(choice.spec or (choice.candidate.spec if choice.candidate else []))
     bare = not shown.recorded
-    recordings = {"main": test_part, **{name: r.recording for name, r in (beside or {}).items()}}
+    recordings = {"main": test_part, **sources.beside}
     return Study(
         made=datetime.now(UTC).date().isoformat(),
-        manifest=manifest.as_dict(),
-        choice=choice.as_dict(),
-        baseline=measure(base, footing).as_dict(),
-        plans=compared(evidence.test, evidence.baseline, footing),
-        live=confirmed(live, footing) if live else None,
+        manifest=manifest,
+        choice=choice,
+        baseline=evidence.measured[evidence.baseline],
+        plans=evidence.plans,
+        live=confirmed(live, wanted.footing) if live else None,
         shipped=shipped,
-        examples=[asdict(e) for e in examples(recordings, shown)] if bare else [],
-        assumptions={
-            **_ILLUSTRATION,
-            "machine_tokens_per_second": manifest.tokens_per_second,
-            **wishes.assumptions,
-        },
-        commands=list(commands),
-        interactions=[i.as_dict() for i in interactions(evidence, wishes.rule, footing, shown.id)],
-        misbehaviour=misbehaving(test_part, [*styles, *(beside or {}).values()]),
+        examples=tuple(examples(recordings, shown)) if bare else (),
+        assumptions=Assumptions.of(
+            {
+                **_ILLUSTRATION,
+                "machine_tokens_per_second": manifest.tokens_per_second,
+                **wanted.assumptions,
+            }
+        ),
+        commands=tuple(commands),
+        interactions=tuple(interactions(evidence, wanted.rule, shown.id)),
+        misbehaviour=misbehaving(test_part, [*sources.styles, *sources.beside.values()]),
     )
 
 
-def publish(
-    choice: Choice, study: Study, out: Path, lang: str, expectation: ServingProfile | None = None
-) -> list[Path]:
-    """Writes choice.json, what to expect of it, study.json and the report; returns the report's files.
-
-    Raises:
-        StorageError: They cannot be written.
-    """
-    text = json.dumps(plain(choice.as_dict()), indent=1, ensure_ascii=False) + "\n"
-    make_folder(out)
-    write_file(out / "choice.json", text.encode())
-    (out / EXPECTATION).unlink(missing_ok=True)  # one of an earlier choice says nothing of this one
-    if expectation is not None:
-        expectation.save(out / EXPECTATION)
-    study.save(out / "study.json")
-    return write(study, out, lang=lang)
+def misbehaving(first: Recording, others: Sequence[Recording] = ()) -> tuple[Misbehaviour, ...]:
+    """Returns how full thinking goes wrong: of one model, and of others beside it."""
+    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in (first, *others)]
+    return tuple(misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions))
 
 
-def compared(outcomes: Mapping[str, Outcomes], baseline: str, footing: CostModel) -> list[dict[str, Any]]:
-    """Returns measurement and comparison of every plan but the baseline, as a study keeps them."""
-    base = outcomes[baseline]
-    return [
-        {"measurement": measure(o, footing).as_dict(), "comparison": compare(base, o, footing).as_dict()}
-        for key, o in outcomes.items()
-        if key != baseline
-    ]
-
-
-def misbehaving(first: Recording, others: Sequence[Recorded] = ()) -> list[dict[str, Any]]:
-    """Returns how full thinking goes wrong, as a study keeps it: of one model, and of others beside it."""
-    recordings = [first, *(o.recording for o in others)]
-    named = [(catalog.plan_from_spec(r.manifest.style), r) for r in recordings]
-    rows = misbehaviours([(p.label if p.techniques else "", r) for p, r in named], same_questions)
-    return [row.as_dict() for row in rows]
-
-
-def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> dict[str, Any]:
+def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> LiveRun:
     """Returns a live confirmation as a study keeps it."""
     base, plan, at_once = live
-    return {
-        "baseline": measure(base, footing).as_dict(),
-        "plan": measure(plan, footing).as_dict(),
-        "comparison": compare(base, plan, footing).as_dict(),
-        "at_once": at_once,
-    }
+    return LiveRun(measure(base, footing), measure(plan, footing), compare(base, plan, footing), at_once)
 
 
 def shipped_study(
-    recording: Recording, title: str, wishes: StudyOptions, on_progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+    recording: Recording, title: str, wanted: StudyOptions, on_progress: Callable[[int, int], None]
+) -> ReferenceRun:
     """Replays a recording that ships with karui, to stand beside the user's own figures.
 
     It has many questions, so a coarser grid and one permutation of each give a clear picture in seconds.
     """
-    footing = wishes.footing
-    recordings = {"main": recording}
-    plans = space_of(recordings, alone=(5,), paired=(2,)).plans
+    plans = space_of({"main": recording}, alone=(5,), paired=(2,)).plans
     found = {}
-    for outcomes in replay_all(Replay(recordings, runs=1), plans, processes=wishes.processes):
+    for outcomes in replay_all(Replay({"main": recording}, runs=1), plans, processes=wanted.processes):
         found[outcomes.plan.id] = outcomes
         on_progress(len(found), len(plans))
-    return {
-        "title": title,
-        "manifest": recording.manifest.as_dict(),
-        "baseline": measure(found[plans[0].id], footing).as_dict(),
-        "plans": compared(found, plans[0].id, footing),
-    }
+    shown = Evidence({}, found, plans[0].id, cost_model=wanted.footing)
+    return ReferenceRun(title, recording.manifest, shown.measured[shown.baseline], shown.plans)

@@ -1,34 +1,33 @@
 """A run on a model: the engine, the task and where things go, as the options say."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from karui import catalog, engines, tasks
 from karui.artifacts.artifact import Artifact
 from karui.artifacts.build import make
-from karui.artifacts.build_dir import Progress as Making
-from karui.cli.console import Steps, say
+from karui.artifacts.build_dir import Progress as BuildProgress
 from karui.core.engine import Engine
 from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Task
+from karui.core.recording import Recording
 from karui.core.technique import Technique
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
 from karui.recording import store
-from karui.recording.record import Progress, record, self_reference
+from karui.recording.record import Progress as RecordProgress
+from karui.recording.record import record
+from karui.recording.reference import self_reference
 from karui.recording.store import load, missing
-from karui.study.steps import Recorded
-
-T = TypeVar("T")
+from karui.study.progress import SILENT, Progress, build_progress
 
 MINI = "karui-mini"
 _AS_IT_IS = Plan()
@@ -57,6 +56,7 @@ class Workspace:
         minutes: What each training may take; None is its technique's own default.
         thinking: What the user says of how the model thinks; the rest is found out.
         accept_no_thinking: Whether to go on where full thinking is empty.
+        progress: Hears of every step.
     """
 
     model: str
@@ -69,13 +69,13 @@ class Workspace:
     threads: int = 0
     compiled: bool = False
     artifacts: Path = Path("artifacts")
-    lessons: Recorded | None = None
+    lessons: Recording | None = None
     minutes: float | None = None
     thinking: Override = NOTHING_SAID
     accept_no_thinking: bool = False
+    progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
-    _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def __post_init__(self) -> None:
         """Refuses numbers that nothing can be recorded with.
@@ -89,15 +89,11 @@ class Workspace:
             ("--max-tokens", drawn.max_tokens, drawn.max_tokens >= 1, "1 or more"),
             ("--temperature", drawn.temperature, drawn.temperature >= 0, "0 or more"),
             ("--top-p", drawn.top_p, 0 < drawn.top_p <= 1, "above 0 and at most 1"),
-            ("--at-once", self.at_once, self.at_once >= 1, "1 or more"),
+            ("--concurrency", self.at_once, self.at_once >= 1, "1 or more"),
             ("--threads", self.threads, self.threads >= 0, "0 or more; 0 measures which is best"),
         ):
             if not sound:
-                raise InputError(f"{name} {value} cannot be used.", remedy=f"Give it a value of {wanted}.")
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs asynchronous work; everything of one session shares one event loop."""
-        return self._runner.run(work)
+                raise InputError(f"{name} is out of range (got {value}).", remedy=f"Set {name} to {wanted}.")
 
     @property
     def engine(self) -> Engine:
@@ -117,12 +113,14 @@ class Workspace:
         left_out = plan.techniques[: len(own)] != own
         return Plan((*own, *plan.techniques)) if left_out else plan
 
-    def artifact(self, plan: Plan, on_progress: Callable[[Making], None] | None = None) -> Artifact | None:
+    def artifact(
+        self, plan: Plan, on_progress: Callable[[BuildProgress], None] | None = None
+    ) -> Artifact | None:
         """Makes the plan's new weights, or finds them; None where it makes none.
 
         Args:
             plan: Techniques over the model; those that make no new weights are passed over.
-            on_progress: As `making` returns, say.
+            on_progress: As `karui.study.progress.build_progress` returns, say.
 
         Raises:
             KaruiError: As `karui.artifacts.build.make`.
@@ -134,7 +132,7 @@ class Workspace:
             prepared,
             self.folder,
             self.artifacts,
-            recording=self.lessons.recording if self.lessons else None,
+            recording=self.lessons,
             data_digest=data_digest(self.lessons) if self.lessons else "",
             device=self.device,
             seed=self.seed,
@@ -144,7 +142,7 @@ class Workspace:
             watch=True,
         )
 
-    def engine_of(self, plan: Plan, steps: Steps | None = None) -> Engine:
+    def engine_of(self, plan: Plan) -> Engine:
         """Returns the engine that a plan runs on, with its weights and options; made and loaded once.
 
         Raises:
@@ -154,19 +152,19 @@ class Workspace:
         if key in self._engines:
             return self._engines[key]
         # What was loaded before is only loaded again, which is no step of its own.
-        shown = steps if key not in self._loaded else None
-        folder, options = self.loading(plan, making(shown) if shown else None)
-        if shown is not None:
-            shown.begin("Loading the model")
+        first = key not in self._loaded
+        folder, options = self.loading(plan, build_progress(self.progress) if first else None)
+        if first:
+            self.progress.begin("Loading the model")
         self._loaded.add(key)
         engine = engines.load(folder, **options)
         for note in engine.thinks.get("notes", ()):
-            say(note)
+            self.progress.say(note)
         self._engines[key] = engine
         return engine
 
     def loading(
-        self, plan: Plan, on_progress: Callable[[Making], None] | None = None
+        self, plan: Plan, on_progress: Callable[[BuildProgress], None] | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Returns the folder or name of a plan's model, made if need be, and what it is to be loaded with."""
         made = self.artifact(plan, on_progress)
@@ -190,7 +188,7 @@ class Workspace:
         return choose_device(self.device)
 
     def beside(self, model: str) -> "Workspace":
-        """Returns a session of another model with everything else alike, on the same event loop."""
+        """Returns a workspace of another model with everything else alike."""
         # Only the main model has to think: a small one that answers at once is what cascades are for.
         return replace(
             self,
@@ -202,10 +200,16 @@ class Workspace:
             _loaded=set(),
         )
 
-    def free(self, plan: Plan) -> None:
+    async def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on, if it is loaded; needed again, it is loaded again."""
         if (engine := self._engines.pop(self._engine_key(plan), None)) is not None:
-            self.run(engine.close())
+            await engine.close()
+
+    async def close(self) -> None:
+        """Lets go of every engine."""
+        while self._engines:
+            _, engine = self._engines.popitem()
+            await engine.close()
 
     def _engine_key(self, plan: Plan) -> str:
         # Plans that differ only in their prompts or in how they spend the thinking run on one engine.
@@ -232,65 +236,63 @@ class Workspace:
 
         return find_folder(place(self.model))
 
-    def record(self, task: Task, folder: Path, steps: Steps, label: str, style: Plan = _AS_IT_IS) -> Recorded:
+    async def record(self, task: Task, folder: Path, label: str, style: Plan = _AS_IT_IS) -> Recording:
         """Records a task in one style, or goes on with what is there.
 
         Raises:
             KaruiError: As `karui.recording.record.record`.
         """
-        engine = self.engine_of(style, steps)
-        steps.begin(label)
+        engine = self.engine_of(style)
+        progress = self.progress
+        progress.begin(label)
 
-        def progressed(now: Progress) -> None:
+        def progressed(now: RecordProgress) -> None:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")
-            steps.at(now.done, now.total, note)
+            progress.at(now.done, now.total, note)
 
-        recording = self.run(
-            record(
-                engine,
-                task,
-                folder,
-                style=self.whole(style),
-                sampling=self.sampling,
-                samples=self.samples,
-                seed=self.seed,
-                at_once=self.at_once,
-                accept_no_thinking=self.accept_no_thinking,
-                on_progress=progressed,
-            )
+        recording = await record(
+            engine,
+            task,
+            folder,
+            style=self.whole(style),
+            sampling=self.sampling,
+            samples=self.samples,
+            seed=self.seed,
+            at_once=self.at_once,
+            accept_no_thinking=self.accept_no_thinking,
+            on_progress=progressed,
         )
         if lost := missing(recording):
-            say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")
+            progress.warn(f"{lost} traces failed and are missing; the same command tries them again.")
         if late := recording.manifest.timeouts:
-            say(
-                f"Warning: {late} answers could not be read or compared within the time limit and count "
+            progress.warn(
+                f"{late} answers could not be read or compared within the time limit and count "
                 "as wrong. Look at them in the recording if that is more than a few."
             )
-        return Recorded(folder, self_reference(recording) if task.agreement else recording)
+        return self_reference(recording) if task.agreement else recording
 
 
-def making(steps: Steps) -> Callable[[Making], None]:
-    """Returns what shows a making among a run's steps: each technique is one."""
-    at = ""
+def path_of(recording: Recording) -> Path:
+    """Returns the folder of a recording.
 
-    def progressed(now: Making) -> None:
-        nonlocal at
-        if now.technique != at:
-            at = now.technique
-            steps.begin(f"Making {at}")
-        note = now.note
-        if now.seconds_left is not None and now.done < now.total:
-            note += f", {now.seconds_left:,.0f} s left"
-        steps.at(round(100 * now.done / max(now.total, 1e-9)), 100, note)
-
-    return progressed
+    Raises:
+        InputError: It has none.
+    """
+    if recording.path is None:
+        raise InputError(
+            f"The recording of {recording.manifest.model.name} is in memory only.",
+            why="A study names the files that it rests on by their digest.",
+            remedy="Save it with `karui.recording.store.save`, and give what `karui.load_recording` returns.",
+        )
+    return recording.path
 
 
-def data_digest(recorded: Recorded) -> str:
+def data_digest(recording: Recording) -> str:
     """Returns the digest of a recording, or of the questions that were picked from it."""
-    found = store.digest(recorded.path)
-    asked = (recorded.path / store.QUESTIONS).read_text(encoding="utf-8").split("\n")
-    ids = [q.id for q in recorded.recording.questions]
+    path = path_of(recording)
+    found = store.digest(path)
+    asked = (path / store.QUESTIONS).read_text(encoding="utf-8").split("\n")
+    ids = [q.id for q in recording.questions]
     if len(ids) == sum(map(bool, asked)):
         return found
     return sha256("\0".join((found, *ids)).encode()).hexdigest()
@@ -305,10 +307,9 @@ def embedded(part: str) -> Path:
     return beside(MINI, part)
 
 
-def shipped(part: str) -> Recorded:
+def shipped(part: str) -> Recording:
     """Returns a recording that ships beside karui-mini."""
-    path = embedded(part)
-    return Recorded(path, load(path))
+    return load(embedded(part))
 
 
 def task_of(name: str, *, limit: int = 0, seed: int = 0, reference: str = "given") -> Task:
@@ -331,20 +332,3 @@ def hold_back(task: Task, held: int, seed: int) -> tuple[Task, Task]:
         replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n not in kept)),
         replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n in kept)),
     )
-
-
-def style_plans(names: Sequence[str]) -> list[Plan]:
-    """Returns the plan to record for each technique named, or plan text.
-
-    Raises:
-        UnknownName: There is no such technique.
-        InputError: It needs no recording of its own.
-    """
-    plans = [catalog.parse(name) for name in names]
-    for plan in plans:
-        if plan.recorded != plan.techniques or not plan.techniques:
-            raise InputError(
-                f"--style {plan.label} needs no recording of its own: it is replayed anyway.",
-                remedy="Give --style the techniques that `karui techniques` marks with 'own recording'.",
-            )
-    return plans

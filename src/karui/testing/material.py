@@ -17,7 +17,7 @@ QUESTIONS, SAMPLES, TOKENS = 24, 16, 250
 @cache
 def small_recording() -> Recording:
     """Returns a small recording in which every way to end occurs."""
-    policy = CheckpointPolicy(every=48, least=26)
+    policy = CheckpointPolicy(max_interval=48, min_interval=26)
     made = synthetic(QUESTIONS, SAMPLES, seed=1, tokens=TOKENS, policy=policy, truncated=0.08)
     return replace(made, manifest=replace(made.manifest, abilities=frozenset(Ability)))
 

@@ -61,21 +61,21 @@ def _place(asked: tuple[str, Trace]) -> tuple[str, int]:
 
 def _bare(trace: Trace) -> Trace:
     """Leaves out what only one runner keeps."""
-    return replace(trace, seconds=0.0, first_seconds=0.0, thought_seconds=0.0, marks=())
+    return replace(trace, seconds=0.0, first_seconds=0.0, thought_seconds=0.0, checkpoints=())
 
 
 def _short(trace: Trace) -> str:
-    return f"{trace.end} with {trace.answer!r} after {trace.thinking_tokens} tokens, {trace.bill}"
+    return f"{trace.end} with {trace.answer!r} after {trace.thinking_tokens} tokens, {trace.usage}"
 
 
 def _check_bill(where: str, outcome: Outcome) -> None:
     """Every token of every trace is on the bill, and nothing else."""
     billed = sum(outcome.bills.values(), TokenUsage())
-    spent = sum((t.bill for t in outcome.traces), TokenUsage())
+    spent = sum((t.usage for t in outcome.traces), TokenUsage())
     assert billed == spent, f"{where}: its traces cost {spent}, its bill says {billed}."
     assert outcome.started == len(outcome.traces), f"{where}: a trace is missing."
     for t in outcome.traces:
-        paid = t.bill.thinking + t.bill.answer + t.bill.dropped
+        paid = t.usage.thinking + t.usage.answer + t.usage.dropped
         made = t.thinking_tokens + t.answer_tokens
         assert paid >= made, f"{where}: trace {t.sample} made {made} tokens and paid {paid}."
         assert t.time >= paid, f"{where}: trace {t.sample} took {t.time} steps for {paid} tokens."

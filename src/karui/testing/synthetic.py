@@ -30,7 +30,7 @@ _TALK = (
     "redo it times 4 minus 15 equals 28 total left over each of them next step . , = + * ( ) so answer 9 1 0"
 )
 _WORDS = np.array(_TALK.split())
-POLICY = CheckpointPolicy(every=64, least=26)
+POLICY = CheckpointPolicy(max_interval=64, min_interval=26)
 """Where checkpoints lie unless something else is asked for."""
 _ABILITIES = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS, Ability.SIGNALS, Ability.TEXT})
 
@@ -91,7 +91,7 @@ def synthetic(
         wrong = [str(int(right) + int(d)) for d in rng.integers(1, 40, 4)]
         question = _Question(f"q{index:04}", habit, ease, right, wrong)
         traces = tuple(_trace(rng, model, question, n) for n in range(samples))
-        seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
+        seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.checkpoints if m.trial}
         verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
         prompt = Prompt(user=f"Synthetic question {index}.")
         made.append(RecordedQuestion(question.id, habit, right, prompt, traces, verdicts))
@@ -129,7 +129,7 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
     rng = np.random.default_rng(seed)
     model = _Model(
         tokens,
-        CheckpointPolicy(every=40, least=18),
+        CheckpointPolicy(max_interval=40, min_interval=18),
         limit=recording.manifest.sampling.max_tokens,
         truncated=0.05,
         suffix_tokens=5,
@@ -141,7 +141,7 @@ def sibling(recording: Recording, *, seed: int = 1, samples: int = 8, tokens: in
         wrong = [str(int(right) + int(d)) for d in rng.integers(1, 40, 4)]
         asked = _Question(question.id, question.kind, ease, right, wrong)
         traces = tuple(_trace(rng, model, asked, n) for n in range(samples))
-        seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.marks if m.trial}
+        seen = {t.answer for t in traces} | {m.trial.answer for t in traces for m in t.checkpoints if m.trial}
         verdicts = {a: a == right for a in sorted(a for a in seen if a is not None)}
         made.append(replace(question, traces=traces, verdicts=verdicts))
     manifest = replace(
@@ -164,7 +164,7 @@ def _trace(rng: Generator, model: _Model, question: _Question, sample: int) -> T
     if cut:
         length = model.limit
     prompt_tokens = 20 + int(rng.integers(30))
-    least, most = model.policy.least, model.policy.every
+    least, most = model.policy.min_interval, model.policy.max_interval
     places = np.cumsum(rng.integers(least, most + 1, length // least + 1))
     places = places[places < length]
     course = _course(rng, question, np.append(places, length) / length)
@@ -190,10 +190,10 @@ def _trace(rng: Generator, model: _Model, question: _Question, sample: int) -> T
         answer=None if cut else final.answer,
         confidence=None if cut else final.confidence,
         signals=signals,
-        marks=marks,
+        checkpoints=marks,
         thinking_tokens=length,
         answer_tokens=answer_tokens,
-        bill=bill,
+        usage=bill,
         time=tally.time,
         seconds=round(0.01 * tally.time, 6),
         first_seconds=0.05,

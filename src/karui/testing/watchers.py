@@ -66,13 +66,13 @@ def _interleaved(technique: Technique, asked: Request, first: Trace, second: Tra
 
 def _played(watchers: list[Watcher], trace: Trace) -> Iterator[Action]:
     """Yields every action on a recorded trace, the last one included."""
-    marks = iter(enumerate(trace.marks))
+    marks = iter(enumerate(trace.checkpoints))
     running = run_watchers(watchers)
     action, here, chars = next(running), None, 0
     while True:
         yield action
         if action is Action.GO:
-            index, mark = next(marks, (len(trace.marks), None))
+            index, mark = next(marks, (len(trace.checkpoints), None))
             if mark is None:
                 here = Checkpoint.at_end(index, trace)
             else:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from karui import catalog, engines, tasks
-from karui.cli.profile import _configuring, _guessed
+from karui.cli.commands.profile import guessed
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.prompt import Prompt, Sampling
@@ -24,11 +24,12 @@ from karui.faster.draft_model import DraftModel
 from karui.faster.prompt_lookup import PromptLookup
 from karui.profiling.profile import _weigh
 from karui.recording.record import record
+from karui.study.api.profile import configuring
 from tests.helpers import tiny
 
 MODELS = Path(engines.__file__).parent.parent / "models"
 # Not a multiple of the tokens that come of a forward: checkpoints have to fall within one.
-RULE = CheckpointPolicy(every=18, least=5)
+RULE = CheckpointPolicy(max_interval=18, min_interval=5)
 QUESTIONS = ("one", "two and more", "a third question that is longer", "4", "日本", "six six six")
 LOOKUP, DRAFT = Speculate(5, match=1), Speculate(4, model="given")
 
@@ -72,14 +73,14 @@ def run(engine, asked, look="peek trial"):
 
 def assert_alike(trace, other):
     """All that is decided is equal; what is measured may differ by a rounding of the forward."""
-    measured = {"signals": NO_SIGNALS, "confidence": None, "marks": ()}
+    measured = {"signals": NO_SIGNALS, "confidence": None, "checkpoints": ()}
     timeless = {"seconds": 0.0, "first_seconds": 0.0, "thought_seconds": 0.0}
     assert replace(trace, **measured, **timeless) == replace(other, **measured, **timeless)
     assert trace.confidence == pytest.approx(other.confidence, abs=0.003)
     for name in ("logprob", "entropy", "confidence"):
         ours, theirs = (getattr(t.signals, name) for t in (trace, other))
         assert np.abs(ours - theirs).max(initial=0) <= 2 * SIGNAL_UNIT
-    for mark, there in zip(trace.marks, other.marks, strict=True):
+    for mark, there in zip(trace.checkpoints, other.checkpoints, strict=True):
         assert (mark.tokens, mark.chars) == (there.tokens, there.chars)
         assert_near(mark.trial, there.trial)
 
@@ -160,12 +161,12 @@ def test_a_row_of_one_token_can_be_drafted():
         return engine, found
 
     engine, found = write(speculate=DRAFT, draft=model)
-    assert found[0][0].bill.prompt == 1
+    assert found[0][0].usage.prompt == 1
     assert_same(found, write()[1])
     assert engine.speculated.acceptance == 1
 
 
-def test_beyond_its_rows_nothing_is_guessed():
+def test_beyond_its_rows_nothing_isguessed():
     asked = asks(temperature=0.0)
     engine = make(Speculate(5, match=1, rows=2))
     assert_same(run(engine, asked), run(make(), asked))
@@ -263,8 +264,8 @@ def test_karui_mini_writes_the_same_greedy_and_sampled(task, plain, words):
 
 def test_greedy_is_what_transformers_own_generate_writes(task):
     engine = mini(speculate=Speculate(4, model="karui-micro"))
-    batch = engine._server.batch
-    model, tokenizer = batch.machine._machine._network.model, engine._tokenizer
+    batch = engine._loop.scheduler
+    model, tokenizer = batch.runner._runner._network.model, engine._tokenizer
     asked = of_mini(task, 0.0)
     written = run(engine, asked)
     model.set_attn_implementation("sdpa")
@@ -304,7 +305,7 @@ def test_a_recording_made_with_it_is_the_one_made_without(task, tmp_path):
             assert_alike(ours, theirs)
 
 
-def test_weighing_tells_what_was_guessed(tmp_path):
+def test_weighing_tells_what_wasguessed(tmp_path):
     folder = str(tiny.save(tmp_path))
     options = {"device": "cpu", "dtype": "float32", "threads": 1}
     configured = catalog.parse("prompt-lookup:match=1,rows=1").configure(options)
@@ -317,18 +318,18 @@ def test_weighing_tells_what_was_guessed(tmp_path):
     assert alone["drafted_per_token"] == 0
     assert together["tokens_per_forward"] < alone["tokens_per_forward"]
     assert weight.as_dict()["options"]["speculate"]["match"] == 1
-    assert _guessed(alone) != "–"
-    assert _guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
+    assert guessed(alone) != "–"
+    assert guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
 
 
 # What is refused.
 
 
 def test_weighing_configures_only_with_what_configures():
-    assert str(_configuring("prompt-lookup + kv-cache").techniques[1]).startswith("kv-cache")
+    assert str(configuring("prompt-lookup + kv-cache").techniques[1]).startswith("kv-cache")
     for wrong in ("", "token-cap:tokens=9", "prompt-lookup + token-cap:tokens=9"):
         with pytest.raises(InputError, match="--configure"):
-            _configuring(wrong)
+            configuring(wrong)
 
 
 def test_a_draft_of_other_tokens_is_refused(tmp_path):

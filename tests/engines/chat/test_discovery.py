@@ -3,7 +3,7 @@
 import pytest
 
 from karui.core.errors import InputError, ModelError
-from karui.core.request import Prompt
+from karui.core.prompt import Prompt
 from karui.engines.chat.discovery.arguments import read_source
 from karui.engines.chat.discovery.response_template import described
 from karui.engines.chat.markers import Start
@@ -220,7 +220,7 @@ def test_earlier_thinking_goes_back_as_blocks_where_the_template_takes_these():
     thinking = found(shown + opening(""))
     assert thinking.history == "blocks"
     before = (("user", "What is 1 and 2?"), ("assistant", "3"))
-    prompt = Prompt("And 4?", before=before, thoughts=("", "One and two."))
+    prompt = Prompt("And 4?", history=before, thoughts=("", "One and two."))
     assert messages_of(prompt, thinking)[1]["content"] == {
         "blocks": [{"type": "thoughts", "text": "One and two."}, {"type": "response", "text": "3"}]
     }

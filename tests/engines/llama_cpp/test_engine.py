@@ -33,7 +33,7 @@ from karui.smaller.kv_cache import KvCache
 from tests.helpers import tiny
 
 MINI = Path(engines.__file__).parent.parent / "models" / "mini"
-RULE = CheckpointPolicy(every=12, least=6)
+RULE = CheckpointPolicy(max_interval=12, min_interval=6)
 LONG = Sampling(temperature=0.7, top_p=0.95, top_k=50, max_tokens=60)
 
 
@@ -138,7 +138,13 @@ def test_it_says_what_the_transformers_engine_says(folders, parent):
     for (a, marks, tried), (b, their_marks, their_tried) in zip(
         generate(mine, asked, trials=True), generate(other, asked, trials=True), strict=True
     ):
-        assert (a.thinking, a.text, a.end, a.bill, marks) == (b.thinking, b.text, b.end, b.bill, their_marks)
+        assert (a.thinking, a.text, a.end, a.usage, marks) == (
+            b.thinking,
+            b.text,
+            b.end,
+            b.usage,
+            their_marks,
+        )
         for name in ("logprob", "entropy", "confidence"):
             assert np.allclose(getattr(a.signals, name), getattr(b.signals, name), atol=2 / 256)
         for trial, theirs in zip(tried, their_tried, strict=True):
@@ -163,12 +169,12 @@ def test_neither_company_nor_trials_nor_threads_change_a_trace(kv, tmp_path):
 
 def test_a_cache_grows_under_running_rows(engine, folders):
     asked = [ask(f"{n} + 1", Sampling(temperature=1.0, max_tokens=900)) for n in range(12)]
-    machine = engine._server.batch.machine
+    machine = engine._loop.scheduler.runner
     before = machine._length
     ended = [t for t, _, _ in generate(engine, asked)]
     assert machine._length > before
     again = engines.load(str(folders["q8_0"]), threads=1, rule=RULE, slots=1)
-    again._server.batch.machine._grow(4, 2048)
+    again._loop.scheduler.runner._grow(4, 2048)
     for one, (other, _, _) in zip(ended, generate(again, asked), strict=True):
         alike(one, other)
 
@@ -209,10 +215,10 @@ def test_stop_tells_every_token(engine):
 
 def test_a_full_context_truncates_and_too_long_a_prompt_is_refused(engine):
     ((trace, _, _),) = generate(engine, [ask("long", Sampling(temperature=1.5, max_tokens=5000))])
-    batch = engine._server.batch
+    batch = engine._loop.scheduler
     if trace.end is End.TRUNCATED:
-        assert trace.thinking_tokens + trace.answer_tokens + trace.bill.prompt == batch.context
-    assert trace.thinking_tokens + trace.answer_tokens + trace.bill.prompt <= batch.context
+        assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt == batch.context
+    assert trace.thinking_tokens + trace.answer_tokens + trace.usage.prompt <= batch.context
     with pytest.raises(EngineError, match="tokens long"):
         engine.open(ask("x", user="1 " * 2000), 0, read)
 

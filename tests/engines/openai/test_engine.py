@@ -30,7 +30,7 @@ from tests.helpers import fake_server
 
 serving = fake_server.serving
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 HASTY = RetryPolicy(connect_seconds=2, silence_seconds=2, tries=3, backoff_seconds=0.01, total_seconds=5)
 QUESTIONS = ("What is 3 and 4?", "Add 10 and 20.", "Put 7 on 7, and 1 on it.")
 
@@ -339,9 +339,9 @@ def test_tokens_are_billed_as_the_server_counts_them(behaviour):
         engine = connect(fake)
         before = fake.generated
         ((trace, _),) = run(engine, ask())
-        assert trace.bill.generated == fake.generated - before
+        assert trace.usage.generated == fake.generated - before
         shown = fake_server.pieces(f"<|user|>{QUESTIONS[0]}{fake_server.END}<|assistant|>")
-        assert trace.bill.prompt == len(shown)
+        assert trace.usage.prompt == len(shown)
         thinking = fake_server.pieces(fake.model.whole(QUESTIONS[0], 0).partition("</think>")[0])
     # Where tokens are not listed one by one, markers that a parser takes out cannot be seen.
     slack = {"listed": behaviour.get("per_event", 1) - 1}.get(engine.can.counting, 2)
@@ -393,7 +393,7 @@ def test_hidden_thinking_is_counted():
         ((trace, seen),) = run(engine, ask())
     assert (trace.thinking, seen, trace.answer) == ("", [], "7")
     assert trace.thinking_tokens > 20
-    assert trace.bill.thinking + trace.bill.answer == trace.tokens
+    assert trace.usage.thinking + trace.usage.answer == trace.tokens
 
 
 @pytest.mark.parametrize("behaviour", [{}, {"unlists": True}], ids=str)
@@ -415,7 +415,7 @@ def test_an_effort_reaches_the_model():
             engine = connect(fake)
             plan.check(engine.abilities, "this server")
             ((bare, _), (told, _)) = run(engine, ask(), plan.rewrite(ask()))
-        assert told.bill.prompt > bare.bill.prompt
+        assert told.usage.prompt > bare.usage.prompt
     with pytest.raises(PlanError, match="cannot run"):
         catalog.parse("reasoning-effort:level=much")
 
@@ -483,7 +483,7 @@ def test_trials_without_a_prefix_cache_are_shown_as_a_loss(tmp_path):
     cost = {}
     for caches in (True, False):
         with serving(caches=caches, block=4) as fake, asyncio.Runner() as runner:
-            engine = connect(fake, rule=CheckpointPolicy(every=8, least=4))
+            engine = connect(fake, rule=CheckpointPolicy(max_interval=8, min_interval=4))
             made = record(engine, asked, tmp_path / str(caches), sampling=SAMPLING, samples=2)
             replay = Replay({"main": runner.run(made)})
             runner.run(engine.close())

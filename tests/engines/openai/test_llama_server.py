@@ -61,7 +61,7 @@ def url(gguf):
 
 @pytest.fixture(scope="module")
 def engine(url):
-    return HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(every=40, least=16))
+    return HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(max_interval=40, min_interval=16))
 
 
 def metric(url, name):
@@ -90,7 +90,7 @@ def test_live_is_replay(engine, tmp_path):
         made = record(engine, task, tmp_path / "r", sampling=SAMPLING, samples=2, at_once=4)
         recording = runner.run(made)
         replay = Replay({"main": recording})
-        assert sum(len(t.marks) for q in recording.questions for t in q.traces) >= 4
+        assert sum(len(t.checkpoints) for q in recording.questions for t in q.traces) >= 4
         for words in PLANS:
             plan = catalog.parse(words) if words else Plan()
 

@@ -20,7 +20,7 @@ from karui.engines.openai.requests.request_builder import chat_body
 from karui.engines.options import RetryPolicy
 from tests.helpers.fake_server import END, serving
 
-RULE = CheckpointPolicy(every=24, least=8)
+RULE = CheckpointPolicy(max_interval=24, min_interval=8)
 HASTY = RetryPolicy(connect_seconds=5, silence_seconds=20, tries=2, backoff_seconds=0.01, total_seconds=5)
 CHAT = {"completions": False, "template": ""}
 """A server that chats and shows nothing of its template."""

@@ -50,7 +50,7 @@ def trace_of(server, fault, **prompt):
             Request("q", Prompt("What is it?", **prompt), Sampling(0.0, max_tokens=400)), 0, boxed
         )
         heard = []
-        opened.hear = heard.append
+        opened.on_text = heard.append
         try:
             while not isinstance(step := await opened.advance(), Trace):
                 pass
@@ -234,7 +234,7 @@ def test_thinking_that_is_hidden_is_counted_wherever_it_stands(usage, thinking, 
         engine = HttpEngine.load(fake.url, retry=HASTY)
         told = {"prompt_tokens": 32, **usage}
         trace, _ = trace_of((fake, engine), stream(said("It is 42."), usage=told))
-    assert (trace.bill.prompt, trace.thinking_tokens, trace.answer_tokens) == (32, thinking, answer)
+    assert (trace.usage.prompt, trace.thinking_tokens, trace.answer_tokens) == (32, thinking, answer)
     assert ("inferred" in trace.remark) is bool(inferred)
 
 
@@ -292,7 +292,7 @@ def test_tokens_that_are_parts_of_characters_are_counted(listing):
     told = {"prompt_tokens": 5, "completion_tokens": 10 + 2 * 30 + 1}
     trace, _ = trace_of(listing, stream(*WHOLE, *split, *ANSWER, usage=told))
     assert (trace.thinking_tokens, trace.answer_tokens, trace.answer) == (70, 1, "42")
-    assert trace.bill.generated == 71
+    assert trace.usage.generated == 71
     assert "30 tokens that are parts of characters" in trace.remark
     assert len(trace.signals) == 0
     in_answer = [listed(KANJI, PART, "content")] * 30

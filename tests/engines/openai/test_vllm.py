@@ -162,7 +162,7 @@ def test_it_thinks_what_the_transformers_engine_thinks(engine):
     same = [(a, b, x, y) for (a, x), (b, y) in zip(ours, theirs, strict=True) if a.thinking == b.thinking]
     assert len(same) >= 7
     for a, b, tried, tried_there in same:
-        assert (a.text, a.answer, a.bill, a.time) == (b.text, b.answer, b.bill, b.time)
+        assert (a.text, a.answer, a.usage, a.time) == (b.text, b.answer, b.usage, b.time)
         assert tried == tried_there
         assert a.confidence == pytest.approx(b.confidence, abs=0.01)
         assert abs(a.signals.logprob - b.signals.logprob).max() < 0.05
@@ -192,7 +192,7 @@ def test_a_stopped_stream_stops_on_the_server(url, engine):
 
 
 def test_trials_find_the_prefix_in_the_cache(url):
-    engine = HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(every=16, steps=False))
+    engine = HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(max_interval=16, at_step_ends=False))
     task = tasks.load("mini:test", limit=1, seed=4)
 
     async def main():

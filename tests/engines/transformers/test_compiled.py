@@ -55,7 +55,7 @@ def test_what_is_compiled_generates_the_same_and_is_compiled_once():
         ours, theirs = run(compiled, asks(temperature)), run(plain, asks(temperature))
         for (one, trials), (other, expected) in zip(ours, theirs, strict=True):
             assert (one.text, trials) == (other.text, expected)
-            assert one.bill == other.bill
+            assert one.usage == other.usage
             assert one.signals.logprob == pytest.approx(other.signals.logprob, abs=0.01)
     # One alone, after many.
     assert run(compiled, asks(0.0)[:1])[0][0].text == run(plain, asks(0.0)[:1])[0][0].text

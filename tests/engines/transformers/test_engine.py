@@ -21,7 +21,7 @@ from karui.engines.transformers import TransformersEngine
 from karui.engines.transformers.network import Network
 from tests.helpers import tiny
 
-RULE = CheckpointPolicy(every=20, least=5)
+RULE = CheckpointPolicy(max_interval=20, min_interval=5)
 QUESTIONS = ["one", "two and more", "a third question that is longer", "4", "日本", "six six six"]
 
 
@@ -66,20 +66,20 @@ def tokens_of(engine, trace):
 
 
 def same(a, b):
-    return (a.thinking, a.text, a.end, a.thinking_tokens, a.answer_tokens, a.bill, a.time) == (
+    return (a.thinking, a.text, a.end, a.thinking_tokens, a.answer_tokens, a.usage, a.time) == (
         b.thinking,
         b.text,
         b.end,
         b.thinking_tokens,
         b.answer_tokens,
-        b.bill,
+        b.usage,
         b.time,
     ) and np.abs(a.signals.logprob - b.signals.logprob).max(initial=0) <= 2 * SIGNAL_UNIT
 
 
 def generate(engine, asked, limit, **options):
     """What transformers' own generate writes, as tokens."""
-    model, tokenizer = engine._server.batch.machine._network.model, engine._tokenizer
+    model, tokenizer = engine._loop.scheduler.runner._network.model, engine._tokenizer
     text, _ = engine._template.render(asked.prompt)
     ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
     model.set_attn_implementation("sdpa")
@@ -111,7 +111,7 @@ def generate(engine, asked, limit, **options):
 def test_a_batch_of_mixed_rows_writes_what_generate_writes_for_each_alone(kind, config):
     engine = make(kind, config=config)
     asks = [ask(q, temperature=0, limit=60 + 10 * i) for i, q in enumerate(QUESTIONS)]
-    vocabulary = engine._server.batch.vocabulary
+    vocabulary = engine._loop.scheduler.vocabulary
     for asked, (trace, _) in zip(asks, run(engine, asks, look="trial"), strict=True):
         expected = generate(engine, asked, asked.sampling.max_tokens)
         assert trace.thinking_tokens + trace.answer_tokens == len(expected)
@@ -161,12 +161,12 @@ def test_signals_are_those_of_a_plain_forward(text):
     engine = make()
     asked = ask("signals", limit=70, **text)
     trace, _ = asyncio.run(follow(engine, asked))
-    batch = engine._server.batch
+    batch = engine._loop.scheduler
     prompt, _ = engine._template.render(asked.prompt)
     ids = engine._tokenizer.encode(prompt, add_special_tokens=False)
     tokens = batch._tokens[0, : trace.thinking_tokens].tolist()  # its slot, still unchanged
     with torch.inference_mode():
-        model = batch.machine._network.model
+        model = batch.runner._network.model
         logits = model(input_ids=torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1].clone()
     if text:
         logits = torch.from_numpy(logits.numpy())  # an inference tensor may not be changed
@@ -191,7 +191,7 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
     asked = ask("try me", limit=80)
     trace, seen = asyncio.run(follow(engine, asked, look="peek trial"))
     assert seen
-    batch = engine._server.batch
+    batch = engine._loop.scheduler
     prompt, _ = engine._template.render(asked.prompt)
     ids = engine._tokenizer.encode(prompt, add_special_tokens=False)
     tokens = batch._tokens[0, : trace.thinking_tokens].tolist()
@@ -200,10 +200,10 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
     for here, peek, trial in seen:
         given = torch.tensor([ids + tokens[: here.tokens] + suffix])
         with torch.inference_mode():
-            out = batch.machine._network.model.generate(
+            out = batch.runner._network.model.generate(
                 given, max_new_tokens=trial.tokens, do_sample=False, pad_token_id=0, eos_token_id=-1
             )[0, given.shape[1] :].tolist()
-            logp = batch.machine._network.model(input_ids=given).logits[0, -1].log_softmax(-1)
+            logp = batch.runner._network.model(input_ids=given).logits[0, -1].log_softmax(-1)
         assert trial.text == "\\boxed{" + batch.vocabulary.text(out)[: len(trial.text) - len("\\boxed{")]
         assert peek.token == batch.vocabulary.text(out[:1])
         assert peek.probability == pytest.approx(float(logp.max().exp()), abs=1e-3)
@@ -212,21 +212,21 @@ def test_a_trial_is_what_generate_writes_after_the_suffix():
 
 
 def test_checkpoints_follow_the_rule_and_their_texts_join_up():
-    rule = CheckpointPolicy(every=20, least=5)
+    rule = CheckpointPolicy(max_interval=20, min_interval=5)
     engine = make(rule=rule)
     for trace, seen in run(engine, [ask(f"q{i}", temperature=1.3, limit=200) for i in range(12)]):
         text, before = "", 0
         for index, (here, _, _) in enumerate(seen):
             assert here.index == index
             assert here.tokens < trace.thinking_tokens or trace.end is End.TRUNCATED
-            assert rule.least <= here.tokens - before <= rule.every
+            assert rule.min_interval <= here.tokens - before <= rule.max_interval
             assert len(here.signals) == here.tokens
             text, before = text + here.text, here.tokens
         assert trace.thinking.startswith(text)
 
 
 def test_a_step_is_a_blank_line_even_over_two_tokens():
-    engine = make(rule=CheckpointPolicy(every=10**6, least=1))
+    engine = make(rule=CheckpointPolicy(max_interval=10**6, min_interval=1))
     newline = engine._tokenizer.encode("\n", add_special_tokens=False)
     other = engine._tokenizer.encode("x", add_special_tokens=False)
     written = [*other * 3, *newline, *newline, *other * 3]
@@ -237,7 +237,7 @@ def test_a_step_is_a_blank_line_even_over_two_tokens():
 
 def feed(engine, tokens):
     """Makes the model write given tokens, whatever it is shown."""
-    batch, eos = engine._server.batch, engine._tokenizer.eos_token_id
+    batch, eos = engine._loop.scheduler, engine._tokenizer.eos_token_id
 
     def step(active, before):
         at = batch.written[active]
@@ -249,7 +249,7 @@ def feed(engine, tokens):
 
 
 def test_characters_spread_over_tokens_come_whole():
-    engine = make(rule=CheckpointPolicy(every=1, least=1, steps=False))
+    engine = make(rule=CheckpointPolicy(max_interval=1, min_interval=1, at_step_ends=False))
     text = "量は 三 😀 naïve"
     tokens = engine._tokenizer.encode(text, add_special_tokens=False)
     assert len(tokens) > len(text)
@@ -276,7 +276,7 @@ def test_thinking_and_answer_are_told_apart_and_billed():
     assert trace.end is End.FINISHED
     tally = UsageMeter(engine.open(ask("q"), 0, str).prompt_tokens, 0, engine.suffix_tokens)
     tally.think(trace.thinking_tokens)
-    assert trace.bill == tally.finished(trace.answer_tokens)
+    assert trace.usage == tally.finished(trace.answer_tokens)
     assert trace.time == tally.time == len(tokens_of(engine, trace)) + count[1] + count[2] + 1
     assert 0 < trace.first_seconds <= trace.thought_seconds <= trace.seconds
 
@@ -317,7 +317,7 @@ def test_a_trace_cut_by_the_limit_has_no_answer(text):
 def test_a_marker_of_several_tokens_is_found():
     tokenizer = tiny.make_tokenizer(tiny.DISTIL, marks=())
     engine = TransformersEngine(tiny.make_model(tokenizer), tokenizer, ModelInfo("tiny"), rule=RULE)
-    assert not engine._server.batch.vocabulary.close_exact
+    assert not engine._loop.scheduler.vocabulary.close_exact
     write(engine, "Hm < 3 </ that\n</think>\n\nSeven")
     trace, seen = asyncio.run(follow(engine, ask("q")))
     assert (trace.thinking, trace.text) == ("Hm < 3 </ that\n", "Seven")
@@ -350,7 +350,7 @@ def test_without_markers_all_before_the_final_answer_is_thinking(written, thinki
 
 def test_a_trial_ends_where_its_box_does():
     engine = make()
-    batch, thought = engine._server.batch, [engine._tokenizer.encode("x", add_special_tokens=False)[0]] * 20
+    batch, thought = engine._loop.scheduler, [engine._tokenizer.encode("x", add_special_tokens=False)[0]] * 20
 
     def trial(text, **read):
         feed(engine, thought + engine._tokenizer.encode(text, add_special_tokens=False))
@@ -387,7 +387,7 @@ def test_banned_words_never_appear_while_thinking(words):
 
 
 def test_a_banned_word_is_stopped_however_it_is_cut_up():
-    bans = make()._server.batch.bans
+    bans = make()._loop.scheduler.bans
     vocabulary = bans._vocabulary
     key = bans.add((" Wait ",))
     assert key == bans.add(("wait",)) != bans.add(())
@@ -475,12 +475,12 @@ def test_penalties_lower_the_logits_while_thinking_alone(text):
     asked = ask("penalties", limit=70, penalties=words, **text)
     trace, seen = asyncio.run(follow(engine, asked, look="peek trial"))
     assert seen
-    batch = engine._server.batch
+    batch = engine._loop.scheduler
     prompt, _ = engine._template.render(asked.prompt)
     ids = engine._tokenizer.encode(prompt, add_special_tokens=False)
     tokens = batch._tokens[0, : trace.thinking_tokens].tolist()
     with torch.inference_mode():
-        model = batch.machine._network.model
+        model = batch.runner._network.model
         logits = model(input_ids=torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1].clone()
     logits = torch.from_numpy(logits.numpy())
     touched = 0
@@ -516,7 +516,7 @@ def test_lowered_words_are_written_less_and_answers_are_free():
 
 def test_stop_returns_every_token_and_frees_the_row(engine):
     async def main():
-        batch = engine._server.batch
+        batch = engine._loop.scheduler
         stream = engine.open(ask("q", limit=400), 0, str)
         assert stream.stop() == 0
         stream = engine.open(ask("q", limit=400), 0, str)
@@ -536,7 +536,7 @@ def test_stop_returns_every_token_and_frees_the_row(engine):
 
 def test_cancelled_and_forgotten_streams_hold_nothing(engine):
     async def main():
-        batch = engine._server.batch
+        batch = engine._loop.scheduler
         streams = [engine.open(ask(f"q{i}", limit=10**4), 0, str) for i in range(9)]
         tasks = [
             asyncio.ensure_future(follow(engine, ask(f"r{i}", limit=10**4), look="trial")) for i in range(9)
@@ -572,7 +572,7 @@ def test_more_streams_than_slots_wait_their_turn_and_never_for_each_other():
             streams, steps = open_, await asyncio.gather(*(s.advance() for s in open_))
 
     asyncio.run(main())
-    assert engine._server.batch.held == 0
+    assert engine._loop.scheduler.held == 0
 
 
 def test_a_failing_step_is_an_engine_error_and_leaves_no_row():
@@ -581,15 +581,15 @@ def test_a_failing_step_is_an_engine_error_and_leaves_no_row():
     def fail(*_):
         raise torch.OutOfMemoryError("no room")
 
-    works, engine._server.batch._forward = engine._server.batch._forward, fail
+    works, engine._loop.scheduler._forward = engine._loop.scheduler._forward, fail
 
     async def main():
         return await asyncio.gather(*(follow(engine, ask(q)) for q in QUESTIONS), return_exceptions=True)
 
     results = asyncio.run(main())
     assert all(isinstance(r, EngineError) and "no room" in str(r) for r in results)
-    assert engine._server.batch.held == 0
-    engine._server.batch._forward = works
+    assert engine._loop.scheduler.held == 0
+    engine._loop.scheduler._forward = works
     assert isinstance(asyncio.run(follow(engine, ask("q")))[0], Trace)
 
 

@@ -23,16 +23,16 @@ class Ears:
     def __init__(self):
         self.thought, self.looked, self.ended, self.calls = {}, {}, {}, []
 
-    def thinks(self, leaf, text):
+    def on_thinking(self, leaf, text):
         assert text
         assert leaf.id not in self.ended
         self.thought[leaf.id] = self.thought.get(leaf.id, "") + text
         self.calls.append(text)
 
-    def looks(self, leaf, checkpoint):
+    def on_checkpoint(self, leaf, checkpoint):
         self.looked.setdefault(leaf.id, []).append(checkpoint)
 
-    def ends(self, leaf, trace, prompt_tokens):
+    def on_end(self, leaf, trace, prompt_tokens):
         assert leaf.id not in self.ended
         self.ended[leaf.id] = (trace, prompt_tokens)
 

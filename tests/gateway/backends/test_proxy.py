@@ -43,7 +43,7 @@ def passed(house, fault, **more):
     with house.recorded():
         reply = house.http.post("/v1/chat/completions", json=body)
     record = house.records[-1]
-    kept = house.gateway.keep.get(record.id)
+    kept = house.gateway.stores.conversations.get(record.id)
     return reply, record, kept
 
 

@@ -6,22 +6,24 @@ from string import Formatter
 
 import pytest
 
+from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.monitor import text
 from karui.gateway.monitor.costs import Costs
 from karui.gateway.monitor.health import light
 from karui.gateway.monitor.page import figures, page
-from karui.gateway.monitor.phrases import _SHAPES, reason, said, why
 from karui.gateway.monitor.view import View, short
-from karui.gateway.records.events import Event
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.rollout.controller import RolloutController
-from karui.gateway.rollout.drift_guard import Guard, Phase
-from karui.gateway.rollout.stages import Rollout, Stage, StageRule
-from karui.gateway.routing.fallback_policy import FallbackPolicy
+from karui.gateway.records.stage import Stage
+from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.rollout.drift_tests import DriftTest
+from karui.gateway.rollout.stages import needs_in_words
+from karui.gateway.routing.fallback_policy import FALLBACKS, Action
 from karui.gateway.status import Price
 from karui.i18n.monitor import LANGUAGES, Words, en, ja, language
 from tests.helpers.gateway_records import guard, now, served
-from tests.helpers.gateways import chosen
 
 
 def totals(records=(), at=2000.0):
@@ -32,20 +34,27 @@ def totals(records=(), at=2000.0):
 
 
 WELL = totals([served(n) for n in range(100)])
-TRIPPED = guard(Phase.TRIPPED, "thinking", evidence=812.0, probe_at=2300.0)
+DRIFT = Because.of(Cause.TEST, test="thinking")
+TRIPPED = guard(Phase.TRIPPED, DRIFT, evidence=812.0, probe_at=2300.0)
+GONE = Because.of(Cause.MODEL_GONE, model="m")
 CASES = [
     ("green", "ready", now(), totals()),
-    ("green", "well", now(stage="100"), WELL),
-    ("green", "partly", now(stage="5"), WELL),
-    ("green", "shadow", now(stage="shadow"), WELL),
-    ("red", "stale", now(stale="m is no longer served", guard=TRIPPED), WELL),
-    ("red", "tripped", now(guard=TRIPPED, breaker="open"), WELL),
-    ("red", "breaker", now(breaker="open", breaker_why="refused"), WELL),
-    ("red", "breaker", now(breaker="open", fallback="http://other"), WELL),
+    ("green", "well", now(stage=Stage.ALL), WELL),
+    ("green", "partly", now(stage=Stage.FIVE), WELL),
+    ("green", "shadow", now(stage=Stage.SHADOW), WELL),
+    ("red", "stale", now(stale=GONE, guard=TRIPPED), WELL),
+    ("red", "tripped", now(guard=TRIPPED, breaker=Circuit.OPEN), WELL),
+    ("red", "breaker", now(breaker=Circuit.OPEN, breaker_why="refused"), WELL),
+    ("red", "breaker", now(breaker=Circuit.OPEN, fallback="http://other"), WELL),
     ("red", "failing", now(), totals([served(n, status=502 if n % 10 == 0 else 200) for n in range(100)])),
-    ("yellow", "degraded", now(degraded=("the disk is full.",)), WELL),
-    ("yellow", "probing", now(guard=guard(Phase.PROBING, "canaries", probed=7)), WELL),
-    ("yellow", "half_open", now(breaker="half-open"), WELL),
+    ("yellow", "degraded", now(degraded=(Because.stated("the disk is full."),)), WELL),
+    (
+        "yellow",
+        "probing",
+        now(guard=guard(Phase.PROBING, Because.of(Cause.PROBES_TEST, test="canaries"), probed=7)),
+        WELL,
+    ),
+    ("yellow", "half_open", now(breaker=Circuit.HALF_OPEN), WELL),
     ("yellow", "signs", now(guard=guard(evidence=300.0)), WELL),
     (
         "yellow",
@@ -69,8 +78,7 @@ def test_the_light_says_what_is_and_what_to_do(colour, state, at, seen, lang):
     assert found.headline
     assert found.action
     assert "{" not in found.headline + found.action
-    text = page(at, seen, (), lang)
-    assert f'class="signal {colour}"' in text
+    assert f'class="signal {colour}"' in page(at, seen, (), lang)
 
 
 def test_little_evidence_and_few_requests_light_nothing():
@@ -83,7 +91,9 @@ def test_little_evidence_and_few_requests_light_nothing():
 def test_the_sentence_names_what_was_found():
     action = light(View.of(now(guard=TRIPPED), WELL, (), "en")).action
     assert "Thinking is no longer as long as in the recording." in action
-    other = light(View.of(now(breaker="open", breaker_why="refused", fallback="http://b:1"), WELL, (), "en"))
+    other = light(
+        View.of(now(breaker=Circuit.OPEN, breaker_why="refused", fallback="http://b:1"), WELL, (), "en")
+    )
     assert "http://b:1 answers" in other.action
     assert "Last failure: refused" in other.action
 
@@ -98,92 +108,75 @@ def test_both_languages_have_the_same_sentences_with_the_same_places():
 
 def test_no_english_is_left_in_the_japanese_sentences():
     kept = ("OpenAI", "karui", "serve", "metrics", "api", "state", "ID", "price", "output", "currency", "JPY")
-    for key, text in ja.TEXT.items():
-        bare = "".join(literal for literal, _, _, _ in Formatter().parse(text))
+    for key, sentence in ja.TEXT.items():
+        bare = "".join(literal for literal, _, _, _ in Formatter().parse(sentence))
         for word in kept:
             bare = bare.replace(word, "")
-        assert not any(c.isascii() and c.isalpha() for c in bare) or key == "title", (key, text)
+        assert not any(c.isascii() and c.isalpha() for c in bare) or key == "title", (key, sentence)
 
 
-SENTENCES = (
-    "Waits for: the guard finds all well; 12 more requests answered; 0.5 more hours.",
-    "stage 25",
-    "guard tripped",
-    "breaker half-open",
-    "operator aoi",
-    "the rule holds after 200 requests",
-    "29 of 30 probes were as recorded",
-    "id was a and is b",
-    "full thinking of the served model",
-    "refused with status 503 and Retry-After",
-    "24 hours",
-    "h.db cannot be written: database or disk is full (3 rows wait, 0 are lost)",
-    "h.db is written again; 4 rows were lost",
-)
+VALUES = {
+    "text": "as somebody said",
+    "requests": 200,
+    "good": 29,
+    "probes": 30,
+    "model": "m",
+    "field": "id",
+    "before": "a",
+    "now": "b",
+    "file": "h.db",
+    "error": "disk full",
+    "waiting": 3,
+    "lost": 4,
+    "rows": 5,
+    "count": 12,
+    "hours": 0.5,
+    "share": 0.67,
+    "wanted": 0.85,
+}
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
-def test_sentences_of_other_parts_are_said_in_both_languages(sentence):
-    told = said(Words("ja"), sentence)
-    assert told != sentence
-    assert any(ord(c) > 0x3000 for c in told)
-    assert said(Words("en"), sentence)
-    for w in map(Words, LANGUAGES):
-        assert said(w, "something nobody foresaw") == "something nobody foresaw"
-        assert why(w, "probes: only 5 of 30 probes were as recorded") == w(
-            "trip probes", reason=w("trip few", good=5, n=30)
-        )
-        assert reason(w, "canaries") == w("trip canaries")
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_its_sentence_in_both_languages(cause):
+    for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST} else [None]:
+        because = Because(cause, VALUES | {"test": test.value} if test else VALUES)
+        told = {lang: text.because(Words(lang), because) for lang in LANGUAGES}
+        assert "{" not in "".join(told.values()) + str(because)
+        if cause is Cause.STATED:
+            assert set(told.values()) == {"as somebody said"}
+        else:
+            assert any(ord(c) > 0x3000 for c in told["ja"]), told
+            assert not any(ord(c) > 0x3000 for c in told["en"]), told
 
 
-def test_every_shape_has_its_sentence():
-    assert {key for _, key in _SHAPES} <= set(en.TEXT)
+@pytest.mark.parametrize("kind", [k for k in EventKind if k is not EventKind.OTHER])
+@pytest.mark.parametrize("actor", Actor)
+def test_every_change_is_told_in_both_languages(kind, actor):
+    for stage in Stage if kind is EventKind.STAGE_SET else [None]:
+        event = Event(kind, 1.0, actor, Because.of(Cause.REST_OVER), name="aoi", stage=stage)
+        assert any(ord(c) > 0x3000 for c in text.what(Words("ja"), event))
+        assert not any(ord(c) > 0x3000 for c in text.what(Words("en"), event))
+        told = text.who(Words("ja"), event)
+        assert any(ord(c) > 0x3000 for c in told) or actor is Actor.KARUI
+        assert "aoi" in told or actor is not Actor.OPERATOR
+    assert "{" not in event.what + event.who + event.why
 
 
-def test_what_the_history_says_of_itself_is_known(tmp_path):
-    (tmp_path / "h.db").mkdir()
-    history = RequestStore(tmp_path / "h.db")
-    history.see(served())
-    history.flush()
-    history.close()
-    for sentence in (history.degraded, *(e.why for e in history.events())):
-        assert said(Words("ja"), sentence) != sentence
+@pytest.mark.parametrize("done", FALLBACKS)
+def test_every_action_of_the_table_is_told_in_both_languages(done):
+    assert any(ord(c) > 0x3000 for c in text.action(Words("ja"), done))
+    assert text.action(Words("en"), done)
 
 
-def test_what_the_roll_out_and_the_fallback_table_say_is_known():
-    rule = StageRule(requests=3, hours=1.0)
-    sentences = [
-        done
-        for _, done in (
-            *FallbackPolicy.of({}, server=False).rows(),
-            *FallbackPolicy.of({}, server=True).rows(),
-        )
-    ]
-    for stage in Stage:
-        rollout = Rollout(stage, 1000.0, rule, 0.95)
-        rollout.see(served(stage=stage, shadow=stage is Stage.SHADOW, agrees=False))
-        sentences += [rollout.missing(1001.0, watching=well) for well in (True, False)]
-        sentences.append(rollout.back(stage, 1001.0, "operator aoi", "the rest is over").what)
-    watch = Guard(chosen().expectation)
-    journal = []
-    rolling = RolloutController(
-        watch, Rollout(Stage.QUARTER, 0.0, rule, 0.95), type("J", (), {"note": journal.append})
+def test_what_a_stage_waits_for_is_one_line():
+    needs = (Because.of(Cause.NEEDS_GUARD), Because.of(Cause.NEEDS_AGREEMENT, share=0.666, wanted=0.85))
+    assert text.needs(Words("en"), needs) == (
+        "the guard finds all well; 67% of the silent runs agree with full thinking, 85% needed"
     )
-    rolling.resume([], [], stage=Stage.QUARTER)
-    assert (journal[0].what, journal[0].who) == ("stage 25", "operator, by option")
-    rolling.resume([], journal, stage=None)
-    assert len(journal) == 1
-    rolling.mark_stale("m is no longer served", 1.0)
-    rolling.mark_stale("", 2.0)
-    rolling.command("trip", "aoi", "thinking", 3.0)
-    rolling.command("reset", "aoi", "the rest is over", 4.0)
-    for n in range(3):
-        rolling.see(served(n, at=5000.0 + n, plan="other", stage="25"))
-    sentences += [text for event in journal for text in (event.what, event.who, why(Words("ja"), event.why))]
-    assert len(journal) >= 4
-    for sentence in filter(None, sentences):
-        told = why(Words("ja"), sentence)
-        assert any(ord(c) > 0x3000 for c in told), sentence
+    assert needs_in_words(needs) == (
+        "Waits for: the guard finds all well; 67% of the runs say what full thinking says, 85% wanted."
+    )
+    assert needs_in_words(()) == ""
 
 
 @pytest.mark.parametrize(
@@ -224,24 +217,59 @@ def test_money_is_what_the_stated_price_makes_of_the_tokens():
     "price", [Price(), Price(1.2, None, "EUR"), Price(180.0, None, "JPY"), Price(None, 2.4, "USD")]
 )
 def test_an_estimate_says_so_and_the_price_stands_beside_it(lang, price):
-    text = page(now(price=price), WELL, (), lang)
+    made = page(now(price=price), WELL, (), lang)
     w = Words(lang)
-    assert w("estimate") in text
+    assert w("estimate") in made
     if price == Price():
-        assert w("price_none") in text
+        assert w("price_none") in made
     else:
-        assert w("estimate_note") in text
-        assert (price.currency if price.currency != "JPY" or lang == "en" else "円") in text
+        assert w("estimate_note") in made
+        assert (price.currency if price.currency != "JPY" or lang == "en" else "円") in made
+
+
+def test_the_state_says_in_plain_english_what_it_said_before():
+    needs = (Because.of(Cause.NEEDS_GUARD), Because.of(Cause.NEEDS_REQUESTS, count=12))
+    table = ((FallbackReason.GUARD, Action.FULL), (FallbackReason.BREAKER, Action.REFUSE))
+    told = figures(
+        now(needs=needs, guard=TRIPPED, stale=GONE, table=table, keep_hours=24.0, degraded=(GONE,)), WELL, ()
+    )["now"]
+    assert {k: told[k] for k in ("stage", "stage_next", "stale", "keeping", "degraded", "table")} == {
+        "stage": "25",
+        "stage_next": "Waits for: the guard finds all well; 12 more requests answered.",
+        "stale": "m is no longer served",
+        "keeping": "24 hours",
+        "degraded": ["m is no longer served"],
+        "table": [
+            ["guard tripped", "full thinking of the served model"],
+            ["circuit open", "refused with status 503 and Retry-After"],
+        ],
+    }
+    assert (told["guard"]["reason"], told["guard"]["sights"][0]["name"]) == ("thinking", "thinking")
 
 
 def test_the_state_is_plain_json_and_brings_the_page_along_on_request():
-    events = [Event(1500.0, "stage 25", "rule", "the rule holds after 200 requests")]
+    because = Because.of(Cause.RULE_HOLDS, requests=200)
+    events = [Event(EventKind.STAGE_SET, 1500.0, Actor.RULE, because, stage=Stage.QUARTER, request="r7")]
     records = [served(0, first_token_seconds=float("nan"))]
     told = json.loads(json.dumps(figures(now(), totals(records), events), allow_nan=False))
     assert told["light"]["state"] == "partly"
     assert told["totals"]["window"]["requests"] == 1
     assert told["totals"]["first_token"] is None
-    assert told["events"][0]["what"] == "stage 25"
+    assert told["events"] == [
+        {
+            "at": 1500.0,
+            "what": "stage 25",
+            "who": "rule",
+            "why": "the rule holds after 200 requests",
+            "kind": "stage_set",
+            "by": "rule",
+            "name": "",
+            "stage": "25",
+            "cause": "rule_holds",
+            "values": {"requests": 200},
+            "request": "r7",
+        }
+    ]
     assert "shown" not in told
     assert set(figures(now(), totals(records), events, "ja")["shown"]) >= {"light", "tiles", "guard"}
 
@@ -251,19 +279,21 @@ EVIL = "<script>window.pwned=1</script>\"'&"
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_text_is_markup(lang):
+    stated = Because.stated(EVIL)
     poisoned = replace(
-        now(keeping=EVIL, degraded=(EVIL,), stale=EVIL, table=((EVIL, EVIL),)),
+        now(degraded=(stated,), stale=stated, breaker=Circuit.OPEN, breaker_why=EVIL),
         plan=EVIL,
         model=EVIL,
         upstream=EVIL,
-        stage_next=EVIL,
-        guard=guard(Phase.TRIPPED, EVIL),
+        needs=(stated,),
+        guard=guard(Phase.TRIPPED, stated),
         price=Price(1.0, None, EVIL),
     )
     seen = totals([served(0, id=EVIL, model=EVIL)])
-    text = page(poisoned, seen, [Event(1.0, EVIL, EVIL, EVIL)], lang)
-    assert EVIL not in text
-    assert "<script>window" not in text
+    event = Event(EventKind.OTHER, 1.0, Actor.OPERATOR, stated, name=EVIL, text=EVIL)
+    made = page(poisoned, seen, [event], lang)
+    assert EVIL not in made
+    assert "<script>window" not in made
 
 
 def test_large_numbers_are_short():

@@ -15,9 +15,12 @@ from starlette.routing import Route
 from karui.gateway.backends.explain import Explanation, Thought
 from karui.gateway.monitor import explained
 from karui.gateway.monitor.page import figures, page
+from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Kept
+from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.routing.fallback_policy import Action
 from karui.i18n.monitor import LANGUAGES, Words
 from tests.helpers.gateway_records import guard, now, served
 
@@ -33,6 +36,8 @@ KEPT = Kept(
     thinking_tokens=9,
     moves="answer@9",
 )
+
+DRIFT = Because.of(Cause.TEST, test="thinking")
 
 
 class Site:
@@ -57,7 +62,7 @@ class Site:
         self._thread.start()
 
     async def monitor(self, request):
-        return HTMLResponse(page(*self._now(), request.query_params.get("lang", "en")))
+        return HTMLResponse(page(*self._now(), request.query_params.get("lang", "en"), poll_seconds=0.4))
 
     async def state(self, request):
         if self.broken:
@@ -100,8 +105,7 @@ def browser(chromium):
 
 
 @pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setattr("karui.gateway.monitor.page.POLL_SECONDS", 0.4)
+def site():
     made = Site()
     yield made
     made.close()
@@ -153,7 +157,7 @@ def test_live_numbers_change(opened, site, tmp_path, lang):
     says(made, "#tile-requests", "9")
     assert made.locator("#tile-saved strong").inner_text() != before
     assert made.locator("#live-latest tbody tr").count() == 12
-    site.at = replace(site.at, guard=guard(Phase.TRIPPED, "thinking", evidence=900.0, probe_at=time.time()))
+    site.at = replace(site.at, guard=guard(Phase.TRIPPED, DRIFT, evidence=900.0, probe_at=time.time()))
     made.locator(".signal.red").wait_for()
     says(made, ".signal h1", Words(lang)("tripped"))
     made.wait_for_function("() => document.title.startsWith('✕')")
@@ -175,7 +179,7 @@ def test_it_fits_desktop_tablet_and_phone(opened, site, tmp_path, lang, scheme):
     site.serve(40)
     site.serve(1, id="a-very-long-identifier-without-any-place-to-break-" * 3)
     site.at = replace(
-        site.at, keeping="24 hours", upstream="http://a.very.long.name.of.a.model.server.example:8000/v1"
+        site.at, keep_hours=24.0, upstream="http://a.very.long.name.of.a.model.server.example:8000/v1"
     )
     made = opened(f"/?lang={lang}", color_scheme=scheme)
     paper = made.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -190,7 +194,7 @@ def test_it_fits_desktop_tablet_and_phone(opened, site, tmp_path, lang, scheme):
 
 
 def test_folds_that_were_opened_stay_open(opened, site):
-    site.at = replace(site.at, table=(("time-out", "full thinking of the served model"),))
+    site.at = replace(site.at, table=((FallbackReason.TIMEOUT, Action.FULL),))
     made = opened("/")
     made.locator("#live-answered summary").click()
     site.serve(5)

@@ -41,7 +41,6 @@ def test_off_is_off(tmp_path):
         keep.keep(kept())
         assert keep.get("r0") is None
         assert list(keep.between(0, 1e9)) == []
-        assert keep.expire(1e9) == 0
         assert not keep.on
         keep.close()
     assert list(tmp_path.iterdir()) == []
@@ -78,10 +77,10 @@ def test_what_has_ended_is_not_given_out_and_really_deleted(tmp_path):
     assert [k.id for k in keep.between(0, 1e9)] == ["r30"]
     assert [k.id for k in kept_in(tmp_path / "k.db", now[0])] == ["r30"]
     assert f"{SECRET}, 0?".encode() in everything(tmp_path)  # not yet
-    assert keep.expire(now[0]) == 1
+    keep.close()
+    ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: now[0]).close()  # tidies as soon as it opens
     assert f"{SECRET}, 0?".encode() not in everything(tmp_path)
     assert f"{SECRET}, 30?".encode() in everything(tmp_path)
-    keep.close()
 
 
 def test_the_writer_deletes_by_itself_even_where_keeping_was_turned_off_since(tmp_path):
@@ -102,7 +101,7 @@ def test_a_disk_that_is_full_holds_nobody_up(tmp_path):
     keep = ConversationStore(tmp_path / "k.db", 60.0, connect=full)
     keep.keep(kept())
     assert keep.get("r0") is None
-    assert "disk is full" in keep.degraded
+    assert "disk is full" in str(keep.degraded)
     keep.close()
 
 

@@ -56,7 +56,7 @@ def test_the_file_is_a_questions_file(tmp_path):
     assert task.questions[0].verifier.spec == "numeric"
     asked = [task.prompt(q) for q in task.questions[2:4]]
     assert asked[0].system == "Be brief."
-    assert asked[1].before == (("user", "a"), ("assistant", "b"))
+    assert asked[1].history == (("user", "a"), ("assistant", "b"))
     assert asked[1].user.startswith("c\n\n")
 
 
@@ -77,7 +77,18 @@ def test_record_takes_what_the_gateway_kept(tmp_path):
         app,
         [
             *("record", "--from-gateway", str(tmp_path / "kept.db"), "--out", str(out), "--limit", "2"),
-            *("--samples", "2", "--max-tokens", "64", "--threads", "1", "--device", "cpu", "--at-once", "4"),
+            *(
+                "--samples",
+                "2",
+                "--max-tokens",
+                "64",
+                "--threads",
+                "1",
+                "--device",
+                "cpu",
+                "--concurrency",
+                "4",
+            ),
             *("--min-accuracy", "0"),  # 64 tokens are too few for an answer
         ],
     )
@@ -115,7 +126,7 @@ def test_kept_thinking_of_earlier_turns_is_exported_and_asked_again(tmp_path, fi
     task = tasks.load(str(tmp_path / "q.jsonl"), need_reference=False)
     prompt = task.prompt(task.questions[0])
     assert prompt.thoughts == ("", "6 × 7 = 42. Mail [email].")
-    assert prompt.before == (("user", "6 × 7?"), ("assistant", "42"))
+    assert prompt.history == (("user", "6 × 7?"), ("assistant", "42"))
 
 
 def test_the_same_question_after_other_thinking_is_the_same_question(tmp_path):

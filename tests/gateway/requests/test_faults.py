@@ -14,7 +14,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from karui.gateway.backends.circuit_breaker import BreakerRule
-from karui.gateway.requests.admission import Limits
+from karui.gateway.limits import Limits
+from karui.gateway.records.cause import Because
 from karui.gateway.server.app import app
 from karui.gateway.server.openapi import description
 from tests.helpers.fake_server import serving
@@ -46,7 +47,7 @@ def house():
 @pytest.fixture(autouse=True)
 def _as_before(house):
     """The guard forgets the faults of the last test, as the upstream does."""
-    house.gateway.rolling.guard.reset(time.time(), "the next test")
+    house.gateway.rollout.guard.reset(time.time(), Because.stated("the next test"))
     before, house.asked = len(house.records), 0
     yield
     house.fake.behaviour.faults = []
@@ -55,7 +56,7 @@ def _as_before(house):
 
 
 def tasks_of(house):
-    return len(asyncio.all_tasks(house.gateway._tending.get_loop()))
+    return len(asyncio.all_tasks(house.loops[0]))
 
 
 def waits_for(condition):
@@ -131,7 +132,7 @@ def test_clients_that_vanish(house, model):
     assert [s.status for s in house.records[records:]] == [499] * 4
     assert waits_for(lambda: house.fake.running == 0)
     assert waits_for(lambda: tasks_of(house) <= tasks)
-    assert house.gateway.front.room.in_flight == 0
+    assert house.gateway.handler.admission.in_flight == 0
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)

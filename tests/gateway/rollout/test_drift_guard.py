@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.rollout.drift_guard import Guard, GuardConfig, Phase
 from karui.serving_profile import ServingProfile
@@ -50,7 +51,7 @@ def trips_at(guard, records):
     for number, served in enumerate(records, 1):
         guard.see(served)
         if guard.tripped():
-            return number, guard.tripped()
+            return number, guard.tripped().values["test"]
     return None
 
 
@@ -157,7 +158,7 @@ def test_it_comes_back_only_when_probes_pass():
         assert guard.tripped()
         guard.see(replace(s, shadow=True))
     assert guard.state.phase is Phase.WATCHING
-    assert guard.tripped() == ""
+    assert guard.tripped() is None
     assert [c.phase for c in guard.state.changes] == [Phase.TRIPPED, Phase.PROBING, Phase.WATCHING]
 
 
@@ -170,7 +171,7 @@ def test_bad_probes_send_it_back_for_twice_as_long():
     state = guard.state
     assert state.phase is Phase.TRIPPED
     assert state.probe_at - state.since == 2 * guard.limits.rest_seconds
-    assert "probes" in guard.tripped()
+    assert guard.tripped().cause in {Cause.PROBES_TEST, Cause.PROBES_FEW}
 
 
 def test_the_same_records_give_the_same_guard():
@@ -185,8 +186,8 @@ def test_the_same_records_give_the_same_guard():
 
 def test_a_command_trips_and_resets():
     guard = Guard(expected(np.random.default_rng(13)))
-    guard.trip(5.0, "upstream changed")
-    assert guard.tripped() == "upstream changed"
-    guard.reset(6.0, "ada: checked by hand")
+    guard.trip(5.0, Because.stated("upstream changed"))
+    assert guard.tripped() == Because.stated("upstream changed")
+    guard.reset(6.0, Because.stated("ada: checked by hand"))
     assert not guard.tripped()
-    assert guard.state.changes[-1].why == "ada: checked by hand"
+    assert str(guard.state.changes[-1].because) == "ada: checked by hand"

@@ -6,8 +6,8 @@ import pytest
 
 from karui.gateway.assemble import assemble
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.routing.fallback_drill import run_drill
-from karui.gateway.routing.fallback_policy import FallbackAction, FallbackPolicy
+from karui.gateway.requests.drill import drill
+from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 from karui.gateway.server.server import connect
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import chosen, settings
@@ -19,7 +19,7 @@ def rehearsed(fake, choice=None, **changes):
 
     async def both():
         try:
-            return await run_drill(gateway)
+            return await drill(gateway.handler)
         finally:
             await gateway.close()
 
@@ -30,8 +30,8 @@ def test_every_reason_is_made_to_happen():
     with serving() as fake:
         found = rehearsed(fake)
     assert all(r.well for r in found.values()), found
-    assert [r.why for r in found.values()] == list(FallbackPolicy.of({}, server=False).deeds)
-    assert {r.did for why, r in found.items() if why is not FallbackReason.BREAKER} == {FallbackAction.FULL}
+    assert [r.why for r in found.values()] == list(FallbackPolicy.of({}, server=False).actions)
+    assert {r.did for why, r in found.items() if why is not FallbackReason.BREAKER} == {Action.FULL}
     assert found[FallbackReason.BREAKER].status == 503
     assert found[FallbackReason.GUARD].told == "guard tripped: rehearsed"
 
@@ -40,7 +40,7 @@ def test_a_fallback_server_that_is_down_is_found_out():
     with serving() as fake, serving() as other:
         found = rehearsed(fake, fallback=f"{other.url}#toy")
         assert all(r.well for r in found.values())
-        assert found[FallbackReason.BREAKER].did is FallbackAction.SERVER
+        assert found[FallbackReason.BREAKER].did is Action.SERVER
         found = rehearsed(fake, fallback="http://127.0.0.1:9/v1#toy")
     lost = {why for why, r in found.items() if not r.well}
     assert lost == {

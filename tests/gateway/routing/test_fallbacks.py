@@ -7,10 +7,13 @@ import openai
 import pytest
 
 from karui.core.errors import InputError
+from karui.gateway.limits import Limits
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, EventKind
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.requests.admission import Limits
+from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import GuardConfig
-from karui.gateway.rollout.stages import Stage, StageRule
+from karui.gateway.rollout.stages import StageRule
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened, until
 
@@ -94,7 +97,7 @@ def test_low_confidence_goes_to_full_thinking():
 
 
 def test_a_tripped_guard_and_a_changed_upstream(house):
-    rolling = house.gateway.rolling
+    rolling = house.gateway.rollout
     rolling.command("trip", "me", "to see it", time.time())
     try:
         reply, headers = house.ask()
@@ -102,17 +105,23 @@ def test_a_tripped_guard_and_a_changed_upstream(house):
         assert house.records.of_clients()[-1].why is FallbackReason.GUARD
     finally:
         rolling.command("reset", "me", "seen", time.time())
-    rolling.mark_stale("toy is no longer served", time.time())
+    rolling.mark_stale(Because.of(Cause.MODEL_GONE, model="toy"), time.time())
     try:
         reply, headers = house.ask()
         assert (said(reply), house.records.of_clients()[-1].why) == (FULL, FallbackReason.STALE)
     finally:
-        rolling.mark_stale("", time.time())
+        rolling.mark_stale(None, time.time())
     assert rolling.stage is Stage.FIVE  # the trip has rolled it back
     rolling.rollout.stage = Stage.ALL
     assert house.ask()[1]["x-karui-ran"] == "plan"
-    told = [e.what for e in house.gateway.history.events()]
-    assert {"guard tripped", "guard watching", "stale", "not stale", "stage 5"} <= set(told)
+    told = {(e.kind, e.by) for e in house.gateway.stores.requests.events()}
+    assert told >= {
+        (EventKind.GUARD_TRIPPED, Actor.OPERATOR),
+        (EventKind.GUARD_WATCHING, Actor.OPERATOR),
+        (EventKind.MODEL_CHANGED, Actor.UPSTREAM),
+        (EventKind.MODEL_BACK, Actor.UPSTREAM),
+        (EventKind.STAGE_SET, Actor.GUARD),
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,7 +155,7 @@ def test_what_no_plan_can_give_goes_through_as_it_came(house, more, reason):
 
 def test_a_circuit_that_opens_is_refused_and_closes_by_a_try():
     with serving() as fake, opened(fake) as house:
-        breaker = house.gateway.upstream.breaker
+        breaker = house.gateway.servers.upstream.breaker
         fake.behaviour.faults[:] = [(500, "boom")] * 12
         for _ in range(2):
             with pytest.raises(openai.InternalServerError) as raised:
@@ -165,7 +174,8 @@ def test_a_circuit_that_opens_is_refused_and_closes_by_a_try():
         breaker.tries_at = 0.0
         assert house.ask()[1]["x-karui-ran"] == "plan"
         assert house.http.get("/health").json()["breaker"] == "closed"
-        assert {"breaker open", "breaker closed"} <= {e.what for e in house.gateway.history.events()}
+        events = house.gateway.stores.requests.events()
+        assert {EventKind.BREAKER_OPEN, EventKind.BREAKER_CLOSED} <= {e.kind for e in events}
 
 
 def test_the_other_server_answers_where_the_first_fails(guarded):
@@ -196,7 +206,7 @@ def test_what_breaks_in_the_middle_of_full_thinking_ends_with_an_error(house, fa
 
 def test_a_fallback_can_be_refused_by_the_table():
     with serving() as fake, opened(fake, table={"guard_tripped": "refuse"}) as house:
-        house.gateway.rolling.command("trip", "me", "to see it", time.time())
+        house.gateway.rollout.command("trip", "me", "to see it", time.time())
         with pytest.raises(openai.InternalServerError, match="guard tripped: to see it"):
             house.ask()
 
@@ -208,13 +218,13 @@ def test_shadow_compares_silently():
             reply, headers = house.ask()
             assert said(reply) == FULL
             assert headers["x-karui-fallback"] == "stage shadow"
-            until(lambda: len(house.gateway.front.desk.silent._tasks) == 0)
+            until(lambda: house.gateway.handler.dispatcher.shadow.running == 0)
         silent = [s for s in house.records if s.shadow]
         assert len(house.records.of_clients()) == len(silent) == 3
         assert {s.agrees for s in silent} == {False}  # the plan says 8, full thinking 7
         assert {s.ran for s in silent} == {"plan"}
-        assert house.gateway.rolling.stage == "5"  # by the rule
-        assert house.gateway.history.events()[0].who == "rule"
+        assert house.gateway.rollout.stage == "5"  # by the rule
+        assert house.gateway.stores.requests.events()[0].by is Actor.RULE
 
 
 def test_what_the_upstream_refuses_is_the_clients_to_hear(house):
@@ -223,10 +233,9 @@ def test_what_the_upstream_refuses_is_the_clients_to_hear(house):
     served = house.records.of_clients()[-1]
     assert (served.why, served.status) == (FallbackReason.UNFIT, 400)
     assert "not for a plan" in raised.value.response.headers["x-karui-fallback"]
-    assert house.gateway.upstream.breaker.circuit == "closed"
-    assert house.gateway.upstream.breaker._failed == 0
+    assert house.gateway.servers.upstream.breaker.circuit == "closed"
 
 
 def test_a_fallback_without_its_model_is_refused():
-    with serving() as fake, pytest.raises(InputError, match="Which model"):
+    with serving() as fake, pytest.raises(InputError, match="names no model"):
         opened(fake, fallback="http://127.0.0.1:9").__enter__()

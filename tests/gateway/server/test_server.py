@@ -9,10 +9,11 @@ from dataclasses import replace
 import openai
 import pytest
 
+from karui.codec.files import encoded
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.gateway.deployment import Deployment
-from karui.gateway.requests.admission import Limits
+from karui.gateway.limits import Limits
 from karui.gateway.server.server import check, connect, listen
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened, settings, until
@@ -98,7 +99,7 @@ def test_paths_and_methods_that_are_not_there(house):
 
 def test_models_by_every_name(house):
     listed = [m.id for m in house.client.models.list()]
-    assert listed == ["karui/plan", "karui/full", f"karui/{house.gateway.chosen.plan.id}", "toy"]
+    assert listed == ["karui/plan", "karui/full", f"karui/{house.gateway.deployment.plan.id}", "toy"]
     for name in listed:
         house.ask(model=name)
     assert [s.ran for s in house.records[-4:]] == ["plan", "full", "plan", "full"]
@@ -174,7 +175,7 @@ def test_a_full_house_says_when_to_come_back():
     with serving() as fake, opened(fake, limits=limits) as house:
         fake.behaviour.delay = 0.02
         held = [threading.Thread(target=house.ask) for _ in range(2)]
-        room = house.gateway.front.room
+        room = house.gateway.handler.admission
         for n, thread in enumerate(held):
             thread.start()
             until(lambda n=n: room.in_flight + room.queued == n + 1)
@@ -201,13 +202,13 @@ def test_a_client_that_leaves_frees_the_upstream(house, model, stream):
         if stream or model == "karui/plan":
             until(lambda: house.fake.running > 0)
         else:
-            until(lambda: house.gateway.front.room.in_flight > 0)
+            until(lambda: house.gateway.handler.admission.in_flight > 0)
     until(lambda: len(house.records) == before + 1)
     until(lambda: house.fake.running == 0)
     house.fake.behaviour.delay = 0.0
     assert house.records[-1].status == 499
-    assert house.gateway.front.room.in_flight == 0
-    assert house.gateway.upstream.breaker.circuit == "closed"
+    assert house.gateway.handler.admission.in_flight == 0
+    assert house.gateway.servers.upstream.breaker.circuit == "closed"
 
 
 def test_requests_under_way_finish_when_it_is_told_to_stop():
@@ -278,7 +279,7 @@ def test_a_further_model_that_is_not_named():
 
 def test_a_choice_from_its_files(tmp_path):
     made = chosen()
-    (tmp_path / "choice.json").write_text(json.dumps(made.choice.as_dict()))
+    (tmp_path / "choice.json").write_text(json.dumps(encoded(made.choice)))
     with pytest.raises(InputError, match="does not say what to expect"):
         Deployment.load(tmp_path)
     made.expectation.save(tmp_path / "expectation.json")
@@ -288,17 +289,17 @@ def test_a_choice_from_its_files(tmp_path):
     chosen("token-budget:tokens=80").expectation.save(tmp_path / "expectation.json")
     with pytest.raises(InputError, match="belongs to another choice"):
         Deployment.load(tmp_path)
-    values = made.choice.as_dict()
+    values = encoded(made.choice)
     lost = {"questions": 9, "loss": 0.2, "low": 0.1, "high": 0.3, "token_ratio": 0.5, "accuracy": 0.5}
     values["confirmation"] = {**lost, "baseline_accuracy": 0.7, "withdrawn": True}
     (tmp_path / "choice.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match="withdrawn"):
         Deployment.load(tmp_path)
-    (tmp_path / "choice.json").write_text(json.dumps({**made.choice.as_dict(), "spec": []}))
+    (tmp_path / "choice.json").write_text(json.dumps({**encoded(made.choice), "spec": []}))
     with pytest.raises(InputError, match="no plan to serve"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
-    with pytest.raises(InputError, match="is no choice"):
+    with pytest.raises(InputError, match="is not JSON"):
         Deployment.load(tmp_path)
 
 

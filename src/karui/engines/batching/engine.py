@@ -5,13 +5,13 @@ from itertools import accumulate, count
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.engine import ModelInfo, Outline, Reader, Told, checkpoints, trace_seed
+from karui.core.engine import GivenReply, ModelInfo, Outline, Reader, checkpoints, trace_seed
 from karui.core.errors import EngineError, ModelError
 from karui.core.prompt import Prompt
 from karui.core.request import Request
 from karui.engines.batching.first_words import first_words
+from karui.engines.batching.given_stream import GivenSequenceStream
 from karui.engines.batching.output_processor import OutputProcessor
-from karui.engines.batching.retold_stream import RetoldStream
 from karui.engines.batching.runner import ModelRunner
 from karui.engines.batching.scheduler import Scheduler
 from karui.engines.batching.sequence import SequenceState
@@ -41,7 +41,7 @@ class BatchingEngine:
 
     def __init__(
         self,
-        machine: ModelRunner,
+        runner: ModelRunner,
         tokenizer: Any,
         card: ModelInfo,
         options: EngineOptions,
@@ -51,7 +51,7 @@ class BatchingEngine:
         """Takes what is loaded already.
 
         Args:
-            machine: Model and cache.
+            runner: Model and cache.
             tokenizer: A transformers tokenizer.
             card: The model's.
             options: How sequences run.
@@ -65,7 +65,7 @@ class BatchingEngine:
         self.thinking = find_format(tokenizer, override=options.thinking, endings=options.endings)
         self._template = ChatTemplate(tokenizer, self.thinking)
         if self.thinking.markers.plain and mentions_thinking(tokenizer):
-            self.thinking = self._heard(machine, {tokenizer.eos_token_id, *turn_ends})
+            self.thinking = self._heard(runner, {tokenizer.eos_token_id, *turn_ends})
             self._template = ChatTemplate(tokenizer, self.thinking)
         self.markers = self.thinking.markers
         self.suffix = self.markers.suffix if options.suffix is None else options.suffix
@@ -75,14 +75,14 @@ class BatchingEngine:
         self.suffix_tokens = len(suffix_ids)
         vocabulary = Vocabulary(
             tokenizer,
-            machine.vocabulary,
+            runner.vocabulary,
             self._template.ends({tokenizer.eos_token_id, *turn_ends}),
             self.markers.close,
             tuple(e.casefold() for e in self.markers.endings),
         )
         self.notes = [self.markers.found_how, *self.thinking.notes]
         settle = OutputProcessor.by(self.markers, self.suffix, self.suffix_tokens)
-        self._server = StepLoop(Scheduler(machine, vocabulary, options, suffix_ids, settle))
+        self._loop = StepLoop(Scheduler(runner, vocabulary, options, suffix_ids, settle))
         self._numbers = count()
         lacking = {Ability.BUDGET}
         lacking |= set() if self.thinking.can_switch else {Ability.THINKING_SWITCH}
@@ -90,24 +90,24 @@ class BatchingEngine:
         lacking |= set() if self.thinking.budget else {Ability.TOLD_BUDGET}
         self.abilities = frozenset(Ability) - lacking
 
-    def _heard(self, machine: ModelRunner, ends: set[int | None]) -> ThinkingFormat:
+    def _heard(self, runner: ModelRunner, ends: set[int | None]) -> ThinkingFormat:
         """Returns how the model thinks, after it was asked: its template knows markers, and shows none."""
         text, _ = self._template.render(Prompt(words.QUESTION))
         prompt = self._tokenizer.encode(text, add_special_tokens=False)
-        if not prompt or len(prompt) + words.MOST > machine.context:
+        if not prompt or len(prompt) + words.MOST > runner.context:
             return self.thinking
-        said = first_words(machine, prompt, self._template.ends(ends), words.MOST)
+        said = first_words(runner, prompt, self._template.ends(ends), words.MOST)
         return words.hear(self.thinking, self._tokenizer.batch_decode([said])[0])
 
     @property
     def loaded_bytes(self) -> int:
         """Bytes of the weights as they lie in memory now; of a packed format, what is left of the saving."""
-        return self._server.batch.machine.loaded_bytes
+        return self._loop.scheduler.runner.loaded_bytes
 
     @property
     def kv_value_bytes(self) -> float:
         """Bytes of one value in the cache of keys and values."""
-        return self._server.batch.machine.kv_value_bytes
+        return self._loop.scheduler.runner.kv_value_bytes
 
     @property
     def thinks(self) -> Mapping[str, Any]:
@@ -123,13 +123,13 @@ class BatchingEngine:
             EngineError: The prompt alone fills the context.
         """
         text, start = self._template.render(ask.prompt)
-        batch = self._server.batch
+        scheduler = self._loop.scheduler
         prompt = self._tokenizer.encode(text, add_special_tokens=False)
-        room = batch.context - len(prompt)
+        room = scheduler.context - len(prompt)
         if not prompt or room < 1:
             raise EngineError(
                 f"The prompt of question {ask.question!r} is {len(prompt)} tokens long.",
-                why=f"{self.card.name} has room for {batch.context}, less the answer.",
+                why=f"{self.card.name} has room for {scheduler.context}, less the answer.",
                 remedy="Shorten the question, or use a model with a longer context.",
             )
         row = SequenceState(
@@ -141,14 +141,14 @@ class BatchingEngine:
             start=start,
             seed=trace_seed(self.seed, ask.question, sample),
             limit=min(ask.sampling.max_tokens, room),
-            banned=batch.bans.add(ask.prompt.banned),
-            penalties=batch.penalties.add(ask.prompt.penalties),
-            writer=batch.vocabulary.writer(),
+            banned=scheduler.bans.add(ask.prompt.banned),
+            penalties=scheduler.penalties.add(ask.prompt.penalties),
+            writer=scheduler.vocabulary.writer(),
             thinking=0 if start is Start.ANSWERING else -1,
         )
-        return SequenceStream(self._server, row)
+        return SequenceStream(self._loop, row)
 
-    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> RetoldStream:
+    def open_given(self, ask: Request, sample: int, given: GivenReply, read: Reader) -> GivenSequenceStream:
         """Starts a stream that retells a reply somebody has already; see `Retells`.
 
         Raises:
@@ -156,11 +156,12 @@ class BatchingEngine:
         """
         text, start = self._template.render(ask.prompt)
         prompt = self._tokenizer.encode(text, add_special_tokens=False)
-        outline, ids = self._outlined(len(prompt), told, self.markers.opening(opened=start is Start.THINKING))
+        opening = self.markers.opening(opened=start is Start.THINKING)
+        outline, ids = self._outlined(len(prompt), given, opening)
         if start is Start.ANSWERING or not prompt:
             raise EngineError(
                 f"The prompt of question {ask.question!r} leaves no room to think.",
-                remedy="Retell replies to prompts that let the model think.",
+                remedy="Give replies to prompts that let the model think.",
             )
         last = outline.places[-1][0] if outline.places else 0
         row = SequenceState(
@@ -174,36 +175,36 @@ class BatchingEngine:
             limit=max(1, last),
             banned=0,
             penalties=0,
-            writer=self._server.batch.vocabulary.writer(),
-            text=told.thinking,
-            told=ids[:last],
+            writer=self._loop.scheduler.vocabulary.writer(),
+            text=given.thinking,
+            given=ids[:last],
             places=outline.places,
         )
-        return RetoldStream(self._server, row, told, outline, self.suffix_tokens)
+        return GivenSequenceStream(self._loop, row, given, outline, self.suffix_tokens)
 
     async def count(self, text: str) -> int:
         """Returns how many tokens a text has."""
         return len(self._tokenizer.encode(text, add_special_tokens=False))
 
-    def _outlined(self, prompt: int, told: Told, opening: str) -> tuple[Outline, list[int]]:
-        """Returns where a told reply stops, and its tokens."""
-        ids = self._tokenizer.encode(opening + told.thinking, add_special_tokens=False)
-        closing = self.markers.closing(told.thinking) if told.closed else ""
-        whole = self._tokenizer.encode(opening + told.thinking + closing, add_special_tokens=False)
-        writer = self._server.batch.vocabulary.writer()
+    def _outlined(self, prompt: int, given: GivenReply, opening: str) -> tuple[Outline, list[int]]:
+        """Returns where a given reply stops, and its tokens."""
+        ids = self._tokenizer.encode(opening + given.thinking, add_special_tokens=False)
+        closing = self.markers.closing(given.thinking) if given.closed else ""
+        whole = self._tokenizer.encode(opening + given.thinking + closing, add_special_tokens=False)
+        writer = self._loop.scheduler.vocabulary.writer()
         pieces = [writer.write([i], last=False) for i in ids]
-        room = self._server.batch.context - prompt
+        room = self._loop.scheduler.context - prompt
         ends = list(accumulate(map(len, pieces)))
-        found = checkpoints(self.rule, pieces) if told.thinking else []
+        found = checkpoints(self.rule, pieces) if given.thinking else []
         places = tuple(
             (place, max(0, ends[place - 1] - len(opening)))
             for place in found
             if place <= room and place < len(whole) and ends[place - 1] > len(opening)
         )
-        behind = self.markers.before_answer + told.answer
-        answer = len(self._tokenizer.encode(behind, add_special_tokens=False)) + 1 if told.answer else 0
+        behind = self.markers.before_answer + given.answer
+        answer = len(self._tokenizer.encode(behind, add_special_tokens=False)) + 1 if given.answer else 0
         return Outline(prompt, len(whole), answer, places, fits=len(ids) <= room), ids
 
     async def close(self) -> None:
         """Frees the model; whoever still awaits a stream is cancelled."""
-        self._server.close()
+        self._loop.close()

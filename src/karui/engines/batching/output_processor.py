@@ -44,40 +44,40 @@ class OutputProcessor:
         return OutputProcessor(markers, end_pattern(markers), suffix_tokens, forced_head(markers, suffix))
 
     def __call__(
-        self, batch: Scheduler, row: SequenceState, now: float
+        self, scheduler: Scheduler, row: SequenceState, now: float
     ) -> Checkpoint | Trace | Peek | Trial | None:
         """Returns what the row's stream is given, None where the row runs on."""
         slot = row.slot
-        mode = Mode(int(batch.mode[slot]))
+        mode = Mode(int(scheduler.mode[slot]))
         if mode is Mode.TRYING:
-            return self._tried(batch, row)
-        written = int(batch.written[slot])
-        ended = batch.last_token(row) in batch.vocabulary.turn_ends
+            return self._tried(scheduler, row)
+        written = int(scheduler.written[slot])
+        ended = scheduler.last_token(row) in scheduler.vocabulary.turn_ends
         spent = now - row.asked - row.idle
         if written == 1:
             row.first = spent
-        self._hear(batch, row, ended=ended)
+        self._hear(scheduler, row, ended=ended)
         if mode is Mode.UNDECIDED:
             mode = self._decide(row)
-        elif mode is Mode.THINKING and not ended and self._closed(batch, row):
+        elif mode is Mode.THINKING and not ended and self._closed(scheduler, row):
             row.thinking, mode = written, Mode.ANSWERING
-            batch.alarm[slot] = written + 1  # the first token of the answer is timed
+            scheduler.alarm[slot] = written + 1  # the first token of the answer is timed
         elif mode is Mode.ANSWERING and not row.thought:
             row.thought = spent
-            batch.alarm[slot] = row.limit
-        batch.mode[slot] = mode
+            scheduler.alarm[slot] = row.limit
+        scheduler.mode[slot] = mode
         if ended:
-            return self._finish(batch, row, mode, End.FINISHED, spent)
+            return self._finish(scheduler, row, mode, End.FINISHED, spent)
         if written >= row.limit:
-            return self._finish(batch, row, mode, End.TRUNCATED, spent)
-        if mode is Mode.THINKING and batch.due(row):
-            return self._rest(batch, row, now)
+            return self._finish(scheduler, row, mode, End.TRUNCATED, spent)
+        if mode is Mode.THINKING and scheduler.due(row):
+            return self._rest(scheduler, row, now)
         return None
 
-    def _hear(self, batch: Scheduler, row: SequenceState, *, ended: bool) -> None:
+    def _hear(self, scheduler: Scheduler, row: SequenceState, *, ended: bool) -> None:
         """Brings the row's text up to date; the token that ends the turn is no part of it."""
-        written = int(batch.written[row.slot])
-        row.text += row.writer.write(batch.tokens(row, row.heard, written - ended), last=ended)
+        written = int(scheduler.written[row.slot])
+        row.text += row.writer.write(scheduler.tokens(row, row.heard, written - ended), last=ended)
         row.heard = written
 
     def _decide(self, row: SequenceState) -> Mode:
@@ -90,12 +90,12 @@ class OutputProcessor:
         row.thinking, row.thought = 0, row.first
         return Mode.ANSWERING
 
-    def _closed(self, batch: Scheduler, row: SequenceState) -> bool:
+    def _closed(self, scheduler: Scheduler, row: SequenceState) -> bool:
         """Looks for the end of thinking in what was written last."""
-        if not batch.vocabulary.flags[batch.last_token(row)] & CLOSE:
+        if not scheduler.vocabulary.flags[scheduler.last_token(row)] & CLOSE:
             return False
         longest = max(map(len, self.markers.endings or (self.markers.close,)))
-        recent = len(batch.vocabulary.texts[batch.last_token(row)]) + longest
+        recent = len(scheduler.vocabulary.texts[scheduler.last_token(row)]) + longest
         found = self.pattern.search(row.text, max(row.begin, len(row.text) - recent))
         if not found:
             return False
@@ -104,16 +104,16 @@ class OutputProcessor:
         row.resume = found.start() if self.markers.plain else found.end()
         return True
 
-    def _rest(self, batch: Scheduler, row: SequenceState, now: float) -> Checkpoint:
+    def _rest(self, scheduler: Scheduler, row: SequenceState, now: float) -> Checkpoint:
         self._skip_line(row)
         # What may be the beginning of a marker of several tokens is not shown before it turned out not to be.
         stop = max(row.shown, len(row.text) - marker_begun(self.markers, row.text[row.begin :]))
         text, row.shown = row.text[row.shown : stop], stop
-        written = int(batch.written[row.slot])
-        here = Checkpoint(row.checkpoints, written, text, Signals.of(*batch.signals(row, 0, written)))
+        written = int(scheduler.written[row.slot])
+        here = Checkpoint(row.checkpoints, written, text, Signals.of(*scheduler.signals(row, 0, written)))
         row.checkpoints += 1
         row.rested = now
-        batch.pause(row)
+        scheduler.pause(row)
         return here
 
     def _skip_line(self, row: SequenceState) -> None:
@@ -121,10 +121,10 @@ class OutputProcessor:
         if row.begin and row.shown == row.begin and row.text.startswith("\n", row.begin):
             row.begin = row.shown = row.begin + 1
 
-    def _finish(self, batch: Scheduler, row: SequenceState, mode: Mode, end: End, spent: float) -> Trace:
+    def _finish(self, scheduler: Scheduler, row: SequenceState, mode: Mode, end: End, spent: float) -> Trace:
         row.text += row.writer.write((), last=True)
         self._skip_line(row)
-        written = int(batch.written[row.slot])
+        written = int(scheduler.written[row.slot])
         thinking_tokens = 0 if mode is Mode.UNDECIDED else row.thinking if row.thinking >= 0 else written
         answer_tokens = written - thinking_tokens
         thinking = text = ""
@@ -132,7 +132,7 @@ class OutputProcessor:
             thinking = row.text[row.begin : row.end if row.end >= 0 else len(row.text)]
         if end is End.FINISHED:
             text = self._answer(row, mode)
-        logprobs, entropy, confidence = batch.signals(row, 0, written)
+        logprobs, entropy, confidence = scheduler.signals(row, 0, written)
         tally = UsageMeter(len(row.prompt), 0, self.suffix_tokens)
         tally.think(thinking_tokens)
         bill = tally.finished(answer_tokens)
@@ -145,16 +145,16 @@ class OutputProcessor:
             answer=row.read(text) if text else None,
             confidence=mean_probability(logprobs[thinking_tokens:]) if text else None,
             signals=Signals.of(*(s[:thinking_tokens] for s in (logprobs, entropy, confidence))),
-            marks=(),
+            checkpoints=(),
             thinking_tokens=thinking_tokens,
             answer_tokens=answer_tokens,
-            bill=bill,
+            usage=bill,
             time=tally.time,
             seconds=spent,
             first_seconds=row.first,
             thought_seconds=row.thought,
         )
-        batch.release(row)
+        scheduler.release(row)
         return trace
 
     def _answer(self, row: SequenceState, mode: Mode) -> str:
@@ -162,23 +162,25 @@ class OutputProcessor:
             return answer_unsaid(self.markers, row.text, row.read)
         return answer_after(self.markers, row.text[row.resume :])
 
-    def _tried(self, batch: Scheduler, row: SequenceState) -> Peek | Trial | None:
+    def _tried(self, scheduler: Scheduler, row: SequenceState) -> Peek | Trial | None:
         fork = row.fork
         assert fork is not None
-        written = int(batch.written[row.slot])
-        tokens = batch.tokens(row, fork.written, written)
+        written = int(scheduler.written[row.slot])
+        tokens = scheduler.tokens(row, fork.written, written)
         if fork.peek is None:
-            first = batch.signals(row, fork.written, fork.written + 1)
+            first = scheduler.signals(row, fork.written, fork.written + 1)
             entropy = float(Signals.of(*first).entropy[0])
-            fork.peek = Peek(batch.vocabulary.text(tokens[:1]), as_probability(float(first[0, 0])), entropy)
-        ended = tokens[-1] in batch.vocabulary.turn_ends
-        text = batch.vocabulary.text(tokens[:-1] if ended else tokens)
+            fork.peek = Peek(
+                scheduler.vocabulary.text(tokens[:1]), as_probability(float(first[0, 0])), entropy
+            )
+        ended = tokens[-1] in scheduler.vocabulary.turn_ends
+        text = scheduler.vocabulary.text(tokens[:-1] if ended else tokens)
         stop = box_end(text, boxed=self.head.endswith("{"))
-        if ended or stop is not None or len(tokens) >= batch.trial_tokens:
+        if ended or stop is not None or len(tokens) >= scheduler.trial_tokens:
             answer = self.head + text[:stop]
-            probability = mean_probability(batch.signals(row, fork.written, written)[0])
+            probability = mean_probability(scheduler.signals(row, fork.written, written)[0])
             fork.trial = Trial(row.read(answer), answer, len(tokens), probability, fork.peek)
         if row.want is Awaiting.TRIAL and fork.trial is None:
             return None
-        batch.pause(row)
+        scheduler.pause(row)
         return fork.peek if row.want is Awaiting.PEEK else fork.trial

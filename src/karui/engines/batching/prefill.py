@@ -4,11 +4,11 @@ from karui.engines.batching.runner import ModelRunner
 from karui.engines.batching.sequence import SequenceState
 
 
-def read_prompts(machine: ModelRunner, rows: list[SequenceState], held: list[SequenceState]) -> None:
+def read_prompts(runner: ModelRunner, rows: list[SequenceState], held: list[SequenceState]) -> None:
     """Fills the cache of new rows; rows of one prompt share the reading.
 
     Args:
-        machine: Model and cache.
+        runner: Model and cache.
         rows: The new rows, which hold their slots already.
         held: All rows that hold a slot.
     """
@@ -30,10 +30,10 @@ def read_prompts(machine: ModelRunner, rows: list[SequenceState], held: list[Seq
         while (
             taken < len(first)
             and first[taken].cached <= 2 * shortest
-            and first[taken].cached * (taken + 1) <= machine.prompt_budget
+            and first[taken].cached * (taken + 1) <= runner.prompt_budget
         ):
             taken += 1
         group, first = first[:taken], first[taken:]
-        machine.read([r.slot for r in group], [r.prompt[:-1] for r in group])
+        runner.prefill([r.slot for r in group], [r.prompt[:-1] for r in group])
     if sources and (length := max(target.cached for _, target in sources)):
-        machine.copy([s.slot for s, _ in sources], [t.slot for _, t in sources], length)
+        runner.copy([s.slot for s, _ in sources], [t.slot for _, t in sources], length)

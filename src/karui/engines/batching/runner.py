@@ -68,16 +68,16 @@ class ModelRunner(Protocol):
     def kv_value_bytes(self) -> float:
         """Bytes of one value in the cache."""
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Makes room for a new row."""
 
-    def read(self, slots: list[int], prompts: list[list[int]]) -> None:
+    def prefill(self, slots: list[int], prompts: list[list[int]]) -> None:
         """Reads prompts into placed, empty rows."""
 
     def copy(self, sources: list[int], targets: list[int], length: int) -> None:
         """Copies the first `length` tokens of rows onto placed, empty ones."""
 
-    def append(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
+    def extend(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
         """Appends texts, all as long as each other, to rows of these lengths."""
 
     def step(
@@ -97,7 +97,7 @@ class ModelRunner(Protocol):
     def free(self, slot: int) -> None:
         """Gives up a row."""
 
-    def rehearse(self) -> None:
+    def warm_up(self) -> None:
         """Does what will be done most, so that it can be timed."""
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class Scheduler(Slots):
     """All rows of an engine; `settle` is called only for rows at which something happened.
 
     Attributes:
-        machine: What computes.
+        runner: What computes.
         vocabulary: Its tokens.
         bans: Lists of words that may not be written.
         penalties: Lists of words that are to be written less.
@@ -44,7 +44,7 @@ class Scheduler(Slots):
 
     def __init__(
         self,
-        machine: ModelRunner,
+        runner: ModelRunner,
         vocabulary: Vocabulary,
         options: EngineOptions,
         suffix: list[int],
@@ -54,13 +54,13 @@ class Scheduler(Slots):
         super().__init__(options.slots)
         self.vocabulary, self.trial_tokens = vocabulary, options.trial_tokens
         self.bans, self.penalties = BadWords(vocabulary), Penalties(vocabulary)
-        self.machine, self._suffix, self._rule = machine, suffix, options.rule
+        self.runner, self._suffix, self._rule = runner, suffix, options.rule
         self._settle = settle
-        self._speculation = machine if isinstance(machine, Speculation) else None
+        self._speculation = runner if isinstance(runner, Speculation) else None
         self._ahead = self._speculation.most if self._speculation else 0
         self._fresh: list[SequenceState] = []
         self._forking: list[SequenceState] = []
-        self._telling = TeacherForcing(machine, self.written_by, self.give)
+        self._telling = TeacherForcing(runner, self.written_by, self.give)
         self._patience = 0
 
     # What streams ask for.
@@ -99,12 +99,12 @@ class Scheduler(Slots):
         self._running[slot] = False
         self._rows[slot] = None
         heappush(self._free, slot)
-        self.machine.free(slot)
+        self.runner.free(slot)
         row.slot = -1
 
     def close(self) -> None:
         """Lets go of the model and its cache; nothing can be asked for afterwards."""
-        self.machine.close()
+        self.runner.close()
 
     @property
     def busy(self) -> bool:
@@ -119,7 +119,7 @@ class Scheduler(Slots):
     @property
     def context(self) -> int:
         """Tokens that prompt, thinking and answer may take so that a trial still fits behind them."""
-        return self.machine.context - len(self._suffix) - self.trial_tokens
+        return self.runner.context - len(self._suffix) - self.trial_tokens
 
     @property
     def waiting(self) -> list[SequenceState]:
@@ -225,10 +225,10 @@ class Scheduler(Slots):
         now = flags[tokens]
         thinking, rule = mode == Mode.THINKING, self._rule
         since = written - self._mark[active]
-        due = since >= rule.every
-        if rule.steps:
+        due = since >= rule.max_interval
+        if rule.at_step_ends:
             ended = (now & BLANK_LINE != 0) | ((now & STARTS_LINE != 0) & (flags[before] & ENDS_LINE != 0))
-            due |= ended & (since >= rule.least)
+            due |= ended & (since >= rule.min_interval)
         found: NDArray[np.bool_] = (
             (thinking & (due | (now & CLOSE != 0)))
             | (now & TURN_END != 0)
@@ -267,7 +267,7 @@ class Scheduler(Slots):
         if places > 1:
             assert self._speculation is not None
             return self._speculation.verify(active, given, lengths, counts, draws)
-        tokens, signals = self.machine.step(active, before, lengths, draws)
+        tokens, signals = self.runner.step(active, before, lengths, draws)
         return tokens[:, None], signals[:, :, None], np.ones(len(active), np.int64)
 
     def _said(self, active: NDArray[np.int64], lists: NDArray[np.int64]) -> dict[int, NDArray[np.int32]]:
@@ -299,7 +299,7 @@ class Scheduler(Slots):
             del self._fresh[: len(admitted)]
             for row in admitted:
                 self._place_row(row)
-            read_prompts(self.machine, admitted, [r for r in self._rows if r is not None])
+            read_prompts(self.runner, admitted, [r for r in self._rows if r is not None])
         forking, self._forking = self._forking, []
         if forking:
             self._fork(forking)
@@ -310,7 +310,7 @@ class Scheduler(Slots):
         slot = row.slot = heappop(self._free)
         self._rows[slot] = row
         sampling = row.ask.sampling
-        self.machine.place(slot)
+        self.runner.allocate(slot)
         self._grow_columns(row.limit + self.trial_tokens + 1 + self._ahead)
         self.mode[slot] = Mode(int(row.start))
         self.alarm[slot] = row.limit
@@ -323,7 +323,7 @@ class Scheduler(Slots):
 
     def _go(self, row: SequenceState) -> None:
         """Lets a row write on; one that is told what it writes waits to be."""
-        if row.told is None:
+        if row.given is None:
             self._running[row.slot] = True
         else:
             self._telling.wait(row)
@@ -332,7 +332,7 @@ class Scheduler(Slots):
         """Has rows read texts, all as long as each other, as if they had written them."""
         slots, count = [r.slot for r in rows], len(texts[0])
         given = np.column_stack((self._pending[slots], texts))
-        self.machine.append(slots, self._length[slots].tolist(), given[:, :-1].tolist())
+        self.runner.extend(slots, self._length[slots].tolist(), given[:, :-1].tolist())
         for row, text in zip(rows, texts, strict=True):
             written = int(self.written[row.slot])
             self._tokens[row.slot, written : written + count] = text
@@ -346,7 +346,7 @@ class Scheduler(Slots):
         for row, slot in zip(rows, slots, strict=True):
             row.fork = Fork(int(self.written[slot]), int(self._length[slot]), int(self._pending[slot]))
             texts.append([row.fork.pending, *self._suffix[:-1]])
-        self.machine.append(slots, self._length[slots].tolist(), texts)
+        self.runner.extend(slots, self._length[slots].tolist(), texts)
         for row, slot in zip(rows, slots, strict=True):
             self._length[slot] += len(self._suffix)
             self._pending[slot] = self._suffix[-1]

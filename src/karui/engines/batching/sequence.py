@@ -85,7 +85,7 @@ class SequenceState:
         idle: Seconds spent at checkpoints.
         first: Seconds to the first token.
         thought: Seconds to the first token of the answer.
-        told: Tokens that it is given instead of writing them itself; None for a row that writes.
+        given: Tokens that it is given instead of writing them itself; None for a row that writes.
         places: Where a told row rests: tokens and characters of its thinking.
     """
 
@@ -119,7 +119,7 @@ class SequenceState:
     idle: float = 0.0
     first: float = 0.0
     thought: float = 0.0
-    told: list[int] | None = None
+    given: list[int] | None = None
     places: tuple[tuple[int, int], ...] = ()
 
     @property

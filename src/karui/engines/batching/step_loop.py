@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from karui.core.engine import Hear, unheard
+from karui.core.engine import OnText, ignore_text
 from karui.core.errors import EngineError, KaruiError
 from karui.core.trace import Peek, Trace, Trial
 from karui.core.watcher import Checkpoint
@@ -19,9 +19,9 @@ _TURNS = 64
 class StepLoop:
     """Steps a batch, inline, in a task of the running event loop that lives only while there is work."""
 
-    def __init__(self, batch: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         """Takes the batch; nothing runs yet."""
-        self.batch = batch
+        self.scheduler = scheduler
         self._task: asyncio.Task[None] | None = None
         self._requests = 0
 
@@ -34,37 +34,37 @@ class StepLoop:
         loop = asyncio.get_running_loop()
         row.future = loop.create_future()
         self._requests += 1
-        self.batch.request(row, want)
+        self.scheduler.request(row, want)
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._serve())
         try:
             return await row.future
         except asyncio.CancelledError:
             # Nobody will ask for this row again: a cancelled stream is a stopped one.
-            self.batch.release(row)
+            self.scheduler.release(row)
             raise
         finally:
             row.future = None
 
     def release(self, row: SequenceState) -> None:
         """Ends a row, and whoever awaits it."""
-        self.batch.release(row)
+        self.scheduler.release(row)
         if row.future is not None and not row.future.done():
             row.future.cancel()
 
     def close(self) -> None:
         """Ends every row and lets go of the model."""
-        for row in self.batch.waiting:
+        for row in self.scheduler.waiting:
             self.release(row)
         if self._task is not None and not self._task.done():
             self._task.cancel()
-        self.batch.close()
+        self.scheduler.close()
 
     async def _serve(self) -> None:
         overflow = False
-        while self.batch.busy:
+        while self.scheduler.busy:
             try:
-                results = self.batch.step(overflow=overflow)
+                results = self.scheduler.step(overflow=overflow)
             except Exception as error:  # noqa: BLE001 - whatever the machine throws ends all that wait, and is told
                 self._fail(error)
                 return
@@ -72,7 +72,7 @@ class StepLoop:
                 if row.future is not None and not row.future.done():
                     row.future.set_result(result)
             await self._turns(patient=bool(results) or overflow)
-            overflow = self.batch.stuck
+            overflow = self.scheduler.stuck
 
     async def _turns(self, *, patient: bool) -> None:
         """Gives the tasks that were woken time to ask for more, so that their rows miss no step."""
@@ -93,8 +93,8 @@ class StepLoop:
                 remedy="If memory ran out, use fewer slots or a smaller limit of tokens.",
             )
             failure.__cause__ = error
-        for row in self.batch.waiting:
-            self.batch.release(row)
+        for row in self.scheduler.waiting:
+            self.scheduler.release(row)
             if row.future is not None and not row.future.done():
                 row.future.set_exception(failure)
 
@@ -102,10 +102,10 @@ class StepLoop:
 class SequenceStream:
     """One generation. It holds a row of the batch from its first `advance` to its end or `stop`."""
 
-    def __init__(self, server: StepLoop, row: SequenceState) -> None:
+    def __init__(self, loop: StepLoop, row: SequenceState) -> None:
         """Takes a row that has not begun."""
-        self.hear: Hear = unheard
-        self._server, self._row = server, row
+        self.on_text: OnText = ignore_text
+        self._loop, self._row = loop, row
 
     @property
     def prompt_tokens(self) -> int:
@@ -119,7 +119,7 @@ class SequenceStream:
 
     async def advance(self) -> Checkpoint | Trace:
         """Thinks up to the next checkpoint, or to the end."""
-        result: Checkpoint | Trace = await self._server.ask(self._row, Awaiting.ADVANCE)
+        result: Checkpoint | Trace = await self._loop.ask(self._row, Awaiting.ADVANCE)
         return result
 
     async def peek(self) -> Peek:
@@ -127,7 +127,7 @@ class SequenceStream:
         fork = self._row.fork
         if fork is not None and fork.peek is not None:
             return fork.peek
-        peek: Peek = await self._server.ask(self._row, Awaiting.PEEK)
+        peek: Peek = await self._loop.ask(self._row, Awaiting.PEEK)
         return peek
 
     async def trial(self) -> Trial:
@@ -135,14 +135,14 @@ class SequenceStream:
         fork = self._row.fork
         if fork is not None and fork.trial is not None:
             return fork.trial
-        trial: Trial = await self._server.ask(self._row, Awaiting.TRIAL)
+        trial: Trial = await self._loop.ask(self._row, Awaiting.TRIAL)
         return trial
 
     def stop(self) -> int:
         """Frees the row; returns all tokens it generated: thinking, answer and trials."""
-        self._server.release(self._row)
+        self._loop.release(self._row)
         return self._row.generated + self._row.spent
 
     def __del__(self) -> None:
         """Frees the row of a stream that was forgotten."""
-        self._server.release(self._row)
+        self._loop.release(self._row)

@@ -14,12 +14,12 @@ class TeacherForcing:
 
     def __init__(
         self,
-        machine: ModelRunner,
+        runner: ModelRunner,
         written: Callable[[SequenceState], int],
         give: Callable[[list[SequenceState], list[list[int]]], None],
     ) -> None:
         """Takes the runner, how many tokens a row has written, and what has rows read texts as their own."""
-        self._machine, self._written, self._give = machine, written, give
+        self._runner, self._written, self._give = runner, written, give
         self._waiting: list[SequenceState] = []
 
     def __bool__(self) -> bool:
@@ -41,15 +41,15 @@ class TeacherForcing:
         for row in rows:
             alike.setdefault(len(self._next(row)), []).append(row)
         for tokens, same in alike.items():
-            at_once = max(1, self._machine.prompt_budget // tokens)
+            at_once = max(1, self._runner.prompt_budget // tokens)
             for begin in range(0, len(same), at_once):
                 part = same[begin : begin + at_once]
                 self._give(part, [self._next(row) for row in part])
         return [(row, _rest(row)) for row in rows]
 
     def _next(self, row: SequenceState) -> list[int]:
-        assert row.told is not None
-        return row.told[self._written(row) : row.places[row.checkpoints][0]]
+        assert row.given is not None
+        return row.given[self._written(row) : row.places[row.checkpoints][0]]
 
 
 def _rest(row: SequenceState) -> Checkpoint:

@@ -156,7 +156,7 @@ def messages_of(prompt: Prompt, thinking: ThinkingFormat) -> tuple[Message, ...]
     word = switch.word if switch is not None else ""
     system = f"{prompt.system} {word}".strip() if word else prompt.system
     said = replace(prompt, system=system) if word else prompt
-    return tuple(said.messages(apart=thinking.system, history=thinking.history))
+    return tuple(said.messages(apart=thinking.system, thoughts_field=thinking.history))
 
 
 def arguments_of(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:

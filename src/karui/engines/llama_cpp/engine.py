@@ -44,13 +44,13 @@ class LlamaCppEngine(BatchingEngine):
         model = LlamaModel(file)
         try:
             tokenizer, which = read_tokenizer(file, model)
-            machine = LlamaRunner(model, kv)
+            runner = LlamaRunner(model, kv)
         except ModelError:
             model.close()
             raise
-        chosen, why = choose_threads(options.threads, machine.rehearse, machine.set_threads)
+        chosen, why = choose_threads(options.threads, runner.warm_up, runner.set_threads)
         card = read_card(options.name or str(path), file, model)
-        engine = cls(machine, tokenizer, card, options, turn_ends=turn_ends(file, model))
+        engine = cls(runner, tokenizer, card, options, turn_ends=turn_ends(file, model))
         engine.threads = chosen
         engine.notes.insert(0, f"llama.cpp, {card.dtype}, {kv} cache, {chosen} thread(s): {why}.")
         engine.notes.append(which)

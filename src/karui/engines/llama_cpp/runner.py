@@ -86,13 +86,13 @@ class LlamaRunner:
 
     # What the slot loop asks for.
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Makes room for a new row."""
         if slot >= self._slots:
             self._grow(max(slot + 1, min(2 * self._slots, 256)), self._length)
         self._cut(slot, 0)
 
-    def read(self, slots: list[int], prompts: list[list[int]]) -> None:
+    def prefill(self, slots: list[int], prompts: list[list[int]]) -> None:
         """Reads prompts into placed, empty rows, each alone."""
         for slot, prompt in zip(slots, prompts, strict=True):
             self._ensure(len(prompt))
@@ -108,7 +108,7 @@ class LlamaRunner:
             self._filled[target] = self._filled[source]
             self._cut(target, min(length, int(self._filled[source])))
 
-    def append(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
+    def extend(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
         """Appends texts to rows of these lengths."""
         count = len(texts[0])
         self._ensure(max(lengths) + count)
@@ -147,7 +147,7 @@ class LlamaRunner:
         """Gives up a row."""
         self._cut(slot, 0)
 
-    def rehearse(self) -> None:
+    def warm_up(self) -> None:
         """Takes a step in an empty row, and takes it back."""
         self._decode(np.ones(1), np.zeros(1), np.zeros(1), outputs=1)
         self._library.llama_memory_seq_rm(self._memory, 0, -1, -1)

@@ -51,7 +51,7 @@ def _length(prompt: Prompt) -> int:
                 prompt.user,
                 prompt.prefill,
                 *prompt.thoughts,
-                *(text for _, text in prompt.before),
+                *(text for _, text in prompt.history),
             ),
         )
     )

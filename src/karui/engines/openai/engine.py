@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
-from karui.core.engine import ModelInfo, Reader, Told
+from karui.core.engine import GivenReply, ModelInfo, Reader
 from karui.core.errors import EngineError, InputError
 from karui.core.prompt import Prompt
 from karui.core.request import Request
@@ -18,7 +18,7 @@ from karui.engines.chat.markers import Markers
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.protocol.client import Client
 from karui.engines.openai.requests.request_builder import RequestBuilder, chat_body
-from karui.engines.openai.streams.retold_stream import RetoldHttpStream
+from karui.engines.openai.streams.given_stream import GivenHttpStream
 from karui.engines.openai.streams.stream import HttpStream
 from karui.engines.options import EngineOptions, ServerOptions
 
@@ -147,9 +147,9 @@ class HttpEngine:
         """Starts a stream; nothing is sent before its first `advance`."""
         return HttpStream(self._parts, ask, sample, read)
 
-    def retell(self, ask: Request, sample: int, told: Told, read: Reader) -> RetoldHttpStream:
+    def open_given(self, ask: Request, sample: int, given: GivenReply, read: Reader) -> GivenHttpStream:
         """Starts a stream that retells a reply somebody has already; see `Retells`."""
-        return RetoldHttpStream(self._parts, ask, sample, told, read)
+        return GivenHttpStream(self._parts, ask, sample, given, read)
 
     async def count(self, text: str) -> int:
         """Returns how many tokens a text has.

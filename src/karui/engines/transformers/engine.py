@@ -49,10 +49,10 @@ class TransformersEngine(BatchingEngine):
         if options.speculate is not None:
             proposer = _proposer(options.speculate, draft, options.slots)
             self._speculation = Speculation(TorchRunner(network), proposer, rows=options.speculate.rows)
-        machine = self._speculation or TorchRunner(network)
-        super().__init__(machine, tokenizer, card, options, turn_ends=ends)
+        runner = self._speculation or TorchRunner(network)
+        super().__init__(runner, tokenizer, card, options, turn_ends=ends)
         if network.device.type == "cpu":
-            self.threads, why = choose_threads(options.threads, network.rehearse, torch.set_num_threads)
+            self.threads, why = choose_threads(options.threads, network.warm_up, torch.set_num_threads)
         else:
             self.threads, why = 1, "the GPU does the work"
         if options.compile:

@@ -209,7 +209,7 @@ class Network:
         return perf_counter() - began
 
     @torch.inference_mode()
-    def rehearse(self) -> None:
+    def warm_up(self) -> None:
         """Takes a step of 8 rows that nobody asked for, to be timed while no row holds anything."""
         ids = torch.ones(8, dtype=torch.long, device=self.device)
         self.step(ids[:, None], torch.full_like(ids, 127), 127, 127)

@@ -51,7 +51,7 @@ class TorchRunner:
         """Bytes of one value in the cache."""
         return float(self._network.dtype.itemsize)
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Makes room for a new row, in the first hole."""
         if slot >= len(self._place):
             more = slot + 1 - len(self._place)
@@ -65,7 +65,7 @@ class TorchRunner:
         self._network.cache.ensure(self._held, 1)
 
     @torch.inference_mode()
-    def read(self, slots: list[int], prompts: list[list[int]]) -> None:
+    def prefill(self, slots: list[int], prompts: list[list[int]]) -> None:
         """Reads prompts into placed, empty rows, together."""
         self._network.read_prompts(self._place[slots].tolist(), prompts)
         self._length[slots] = [len(p) for p in prompts]
@@ -76,7 +76,7 @@ class TorchRunner:
         self._length[targets] = length
 
     @torch.inference_mode()
-    def append(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
+    def extend(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
         """Appends texts, all as long as each other, to rows of these lengths."""
         self._network.read_more(self._place[slots].tolist(), lengths, texts)
         self._length[slots] = np.add(lengths, len(texts[0]))
@@ -139,9 +139,9 @@ class TorchRunner:
         """Gives up a row."""
         self._order[self._place[slot]] = -1
 
-    def rehearse(self) -> None:
+    def warm_up(self) -> None:
         """Takes a step, so that it can be timed."""
-        self._network.rehearse()
+        self._network.warm_up()
 
     def close(self) -> None:
         """Lets go of the model and its cache."""

@@ -34,6 +34,19 @@ class BreakerRule:
 _LONGEST = 32
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """What a breaker says of one moment.
+
+    Attributes:
+        admits: Whether a request may go to the server.
+        why: The last failure; "" while closed.
+    """
+
+    admits: bool = True
+    why: str = ""
+
+
 class Breaker:
     """Guards one server.
 
@@ -51,14 +64,18 @@ class Breaker:
         self._failed = 0
         self._rests = 1
 
+    def status(self, at: float) -> BreakerStatus:
+        """Returns whether `enter` would let a request through now; changes nothing."""
+        tries = self.circuit is Circuit.OPEN and at >= self.tries_at
+        return BreakerStatus(self.circuit is Circuit.CLOSED or tries, self.why)
+
     def enter(self, at: float) -> bool:
         """Returns whether a request may go to the server now; each that may has to `leave`."""
-        if self.circuit is Circuit.CLOSED:
-            return True
-        if self.circuit is Circuit.OPEN and at >= self.tries_at:
+        if not self.status(at).admits:
+            return False
+        if self.circuit is Circuit.OPEN:
             self._change(at, Circuit.HALF_OPEN)
-            return True
-        return False
+        return True
 
     def leave(self, at: float, *, well: bool | None, why: str = "") -> bool:
         """Takes what came of a request; returns whether the circuit changed.

@@ -1,16 +1,15 @@
 """Full thinking by a model in this process: the plan without techniques, on the engine that runs the plan."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from karui.core.errors import EngineTimeout
 from karui.core.plan import Plan
+from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner
-from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.records.record import FallbackReason
-from karui.gateway.requests.context import Pieces, RequestContext
+from karui.gateway.openai_api.chunks import Answer, Finished, Thinking
 
-FULL = Plan()
+FULL_THINKING = Plan()
 
 
 @dataclass(frozen=True)
@@ -23,35 +22,29 @@ class LocalBackend:
 
     runner: PlanRunner
 
-    async def answer(self, call: RequestContext) -> None:
+    async def answer(self, context: RequestContext) -> None:
         """Answers a request.
 
         Raises:
-            Failed: The engine failed.
+            UpstreamError: The engine failed.
         """
-        ran = await call.hear(self.pieces(call))
-        if ran.failure is not None:
-            raise failed(ran)
-        call.account.counted(ran.usage)
-        await call.finish(ran, {"ran": "full"})
+        result = await context.reply.forward(self.stream(context), context.record.first_token)
+        result.check()
+        context.record.answered(result)
+        await context.reply.finish(result, {"ran": "full"})
 
-    def pieces(self, call: RequestContext) -> Pieces:
+    def stream(
+        self, context: RequestContext
+    ) -> AsyncGenerator[Thinking | Answer | Finished[PlanResult], None]:
         """Answers within a stream that has begun otherwise.
 
         Raises:
-            Wrong: The model in this process cannot do what the request asks for.
+            ApiError: The model in this process cannot do what the request asks for.
         """
-        if call.dialogue is None:
+        if context.plan_request is None:
             raise ApiError(
                 400,
-                f"This gateway runs its model itself and cannot do this: {call.unfit}.",
+                f"This gateway runs its model itself and does not support this: {context.ineligible}.",
                 code="unsupported",
             )
-        return self.runner.run(FULL, call.account.id, call.dialogue)
-
-
-def failed(ran: PlanResult) -> UpstreamError:
-    """Returns what a run that failed is told as."""
-    assert ran.failure is not None
-    why = FallbackReason.TIMEOUT if isinstance(ran.failure, EngineTimeout) else FallbackReason.UPSTREAM
-    return UpstreamError(why, ran.failure.what)
+        return self.runner.stream(FULL_THINKING, context.record.id, context.plan_request)

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from karui.core.engine import Engine
-from karui.core.errors import KaruiError
+from karui.core.errors import EngineTimeout, KaruiError
 from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
@@ -14,46 +14,74 @@ from karui.core.question import Question, Verifier
 from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.watcher import Checkpoint
-from karui.engines.openai.protocol.finish_reason import is_cut
+from karui.gateway.backends.backend import PlanRequest
+from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
-from karui.gateway.routing.eligibility import PlanRequest
+from karui.gateway.records.record import FallbackReason
+from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.live import solve_live
+
+_NO_USAGE = Usage(0, 0, 0)
 
 
 @dataclass(frozen=True)
-class PlanResult:
+class PlanResult(Completion):
     """What a run came to.
 
     Attributes:
         thinking: Text of the thinking of the trace that answered.
         answer: Text of its answer; "" where the token limit cut it, or there is none.
-        finish: "stop", "length" where the limit cut it, or the server's word where that did.
+        finish: "stop", "length" where the limit cut it, or the server's word where the server did.
         usage: Its tokens.
         canonical: The answer as the reader has it; None where it finds none.
-        confidence: Of the answer; None where nothing measured it.
-        agreement: Share of the trials that said what was answered; None without trials.
+        signals: What the drift guard watches of it; None where the run failed.
         cut: Thinking tokens after which the plan ended the thinking; None where the model did.
-        moves: What the plan did, for people.
+        moves: What the plan did, for people, such as "peek=2,trial=1,answer@312".
         correct: The verdict, where there was a reference.
         failure: What went wrong; None where nothing did.
     """
 
-    thinking: str
-    answer: str
-    finish: str
-    usage: Usage
     canonical: str | None = None
-    confidence: float | None = None
-    agreement: float | None = None
+    signals: DriftSignals | None = None
     cut: int | None = None
     moves: str = ""
     correct: bool = False
     failure: KaruiError | None = None
 
     @property
+    def confidence(self) -> float | None:
+        """Of the answer; None where nothing measured it."""
+        return self.signals.confidence if self.signals else None
+
+    @property
     def truncated(self) -> bool:
-        """Whether something else than the model ended it."""
-        return is_cut(self.finish, thinking=not self.answer and bool(self.thinking))
+        """Whether anything but the model ended it, as the recording's profile counts it."""
+        return self.signals.truncated if self.signals else super().truncated
+
+    def check(self) -> None:
+        """Does nothing where the run came to its end.
+
+        Raises:
+            UpstreamError: It failed.
+        """
+        if self.failure is not None:
+            late = isinstance(self.failure, EngineTimeout)
+            raise UpstreamError(
+                FallbackReason.TIMEOUT if late else FallbackReason.UPSTREAM, self.failure.what
+            )
+
+    def doubt(self, floor: float) -> str:
+        """Returns why the answer is not given; "" if it is.
+
+        Args:
+            floor: Confidence below which it is not.
+        """
+        if not self.truncated and not self.answer:
+            return "no answer"
+        if self.confidence is not None and self.confidence < floor:
+            return f"confidence {self.confidence:.2f}, below {floor:g}"
+        return ""
 
 
 class _Reading:
@@ -75,14 +103,14 @@ class _StreamingObserver:
         self.prompts: dict[int, int] = {}
         self._aloud = aloud
 
-    def thinks(self, leaf: Generation, text: str) -> None:
+    def on_thinking(self, leaf: Generation, text: str) -> None:
         if self._aloud:
             self.texts.put_nowait(text)
 
-    def looks(self, leaf: Generation, checkpoint: Checkpoint) -> None:
+    def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
         self.checkpoints[leaf.id].append(checkpoint)
 
-    def ends(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
+    def on_end(self, leaf: Generation, trace: Trace, prompt_tokens: int) -> None:
         self.prompts[leaf.id] = prompt_tokens
 
 
@@ -100,13 +128,13 @@ class PlanRunner:
     verifier: Verifier
     instruction: str
 
-    async def run(
+    async def stream(
         self,
         plan: Plan,
         request: str,
         dialogue: PlanRequest,
         question: Question | None = None,
-    ) -> AsyncGenerator[str | PlanResult, None]:
+    ) -> Stream[PlanResult]:
         """Yields thinking as it comes, and last what the run came to.
 
         Of a plan of several traces nothing is heard before the end: which of them will answer is not known,
@@ -128,8 +156,8 @@ class PlanRunner:
         solving.add_done_callback(lambda _: heard.texts.put_nowait(None))
         try:
             while (text := await heard.texts.get()) is not None:
-                yield text
-            yield _plan_result(plan, await solving, heard)
+                yield Thinking(text)
+            yield Finished(_plan_result(plan, await solving, heard))
         finally:
             solving.cancel()
             await asyncio.wait([solving])
@@ -140,34 +168,39 @@ class PlanRunner:
 
 def _plan_result(plan: Plan, outcome: Outcome, heard: _StreamingObserver) -> PlanResult:
     if not outcome.traces:
-        return PlanResult("", "", "stop", Usage(0, 0, 0), failure=outcome.failure)
-    number = next((n for n, t in enumerate(outcome.traces) if t.answer == outcome.answer), 0)
-    trace = outcome.traces[number]
-    leaf = sorted(heard.prompts)[number]
+        return PlanResult("", "", "stop", _NO_USAGE, failure=outcome.failure)
+    checkpoints = [c for found in heard.checkpoints.values() for c in found]
+    seen = drift_signals(plan, outcome, checkpoints)
+    trace = outcome.traces[seen.trace]
     completion = trace.thinking_tokens + trace.answer_tokens
-    usage = Usage(heard.prompts[leaf], completion, trace.thinking_tokens, max(0, outcome.tokens - completion))
+    usage = Usage(
+        heard.prompts[sorted(heard.prompts)[seen.trace]],
+        completion,
+        trace.thinking_tokens,
+        max(0, outcome.tokens - completion),
+    )
     cut = trace.thinking_tokens if trace.end is End.ANSWERED else None
-    checkpoints = [c for found in heard.checkpoints.values() for c in found if not c.final]
-    said = [c.trial.answer for c in checkpoints if c.trial is not None]
-    agreement = None
-    if said and outcome.answer is not None and not plan.flows:
-        agreement = sum(answer == outcome.answer for answer in said) / len(said)
-    moves = {
-        "traces": len(outcome.traces) if plan.flows else 0,
-        "peek": sum(c.peek is not None and c.trial is None for c in checkpoints),
-        "trial": len(said),
-    }
-    told = [f"{name}={count}" for name, count in moves.items() if count]
     return PlanResult(
         thinking=trace.thinking,
         answer=trace.text,
-        finish=(trace.finish or "length") if trace.end is End.TRUNCATED else "stop",
+        finish=(trace.finish or "length") if seen.truncated else "stop",
         usage=usage,
         canonical=outcome.answer,
-        confidence=outcome.confidence,
-        agreement=agreement,
+        signals=seen,
         cut=cut,
-        moves=",".join([*told, *([f"answer@{cut}"] if cut is not None else [])]),
+        moves=_moves(plan, outcome, checkpoints, cut),
         correct=outcome.correct,
         failure=outcome.failure,
     )
+
+
+def _moves(plan: Plan, outcome: Outcome, checkpoints: list[Checkpoint], cut: int | None) -> str:
+    """Returns what a plan did in one line, such as "peek=2,trial=1,answer@312"."""
+    watched = [c for c in checkpoints if not c.final]
+    counts = {
+        "traces": len(outcome.traces) if plan.flows else 0,
+        "peek": sum(c.peek is not None and c.trial is None for c in watched),
+        "trial": sum(c.trial is not None for c in watched),
+    }
+    told = [f"{name}={count}" for name, count in counts.items() if count]
+    return ",".join([*told, *([f"answer@{cut}"] if cut is not None else [])])

@@ -14,15 +14,15 @@ from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.engines.openai.protocol.schema import Chunk
 from karui.engines.openai.protocol.sse import Event
 from karui.engines.openai.protocol.usage import Usage as Told
+from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.http_pool import Broken, Reply
-from karui.gateway.backends.plan_runner import PlanResult
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_in, chunk_of, events_of
 from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.openai_api.chunks import Answer, Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage, error_object
-from karui.gateway.openai_api.stream_writer import HEADERS, event
+from karui.gateway.openai_api.reply_writer import HEADERS, event
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.requests.context import AnswerChunk, Pieces, RequestContext
 
 _KEPT_HEADERS = ("content-type", "x-request-id", "openai-processing-ms", "openai-version")
 PATHS = {True: "chat/completions", False: "completions"}
@@ -52,53 +52,52 @@ class ProxyBackend:
     thinks: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, str] = ("", "")
 
-    async def answer(self, call: RequestContext) -> None:
+    async def answer(self, context: RequestContext) -> None:
         """Passes a request on and its reply back.
 
         Raises:
-            Failed: Nothing of a reply has been sent; something else may still answer.
+            UpstreamError: Nothing of a reply has been sent; another backend may still answer.
         """
-        line = call.line
+        reader = UsageReader(context.record, self.markers)
         try:
-            async with self._post(call) as response:
-                tap = UsageReader(call.account, self.markers)
+            async with self._post(context) as response:
                 if "text/event-stream" in response.headers.get("content-type", ""):
-                    await _relay_stream(response, call, tap)
+                    await _relay_stream(response, context, reader)
                 else:
-                    await _relay_whole(response, call, tap)
-                self.upstream.fingerprint = tap.fingerprint or self.upstream.fingerprint
+                    await _relay_whole(response, context, reader)
+                self.upstream.fingerprint = reader.fingerprint or self.upstream.fingerprint
         except UpstreamError:
-            if not line.ended:
+            if not context.response.ended:
                 raise
 
-    async def pieces(self, call: RequestContext) -> Pieces:
+    async def stream(self, context: RequestContext) -> Stream[Completion]:
         """Passes a request on, and yields thinking, answer and end: for a stream that has begun otherwise.
 
         Raises:
-            Failed: As `answer`, and where the stream breaks.
+            UpstreamError: As `answer`, and where the stream breaks.
         """
-        tap = UsageReader(call.account, self.markers)
-        async with self._post(call) as response:
+        reader = UsageReader(context.record, self.markers)
+        async with self._post(context) as response:
             if response.status >= 400:
                 raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream answered {response.status}")
             async for came in events_of(response):
                 chunk = chunk_of(came)
                 if chunk is not None:
-                    for said, thinks in tap.take(chunk):
-                        yield said if thinks else AnswerChunk(said)
-        for said, thinks in tap.rest():
-            yield said if thinks else AnswerChunk(said)
-        tap.close()
-        if not tap.ended:
+                    for text, thinks in reader.take(chunk):
+                        yield Thinking(text) if thinks else Answer(text)
+        for text, thinks in reader.rest():
+            yield Thinking(text) if thinks else Answer(text)
+        result = reader.close()
+        if not result.ended:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
-        yield PlanResult("", "", tap.finish or "stop", tap.usage)
+        yield Finished(Completion("", "", result.finish or "stop", result.usage))
 
-    def _post(self, call: RequestContext) -> AbstractAsyncContextManager[Reply]:
-        return self.upstream.post(PATHS[call.asked.chat], self._body(call), call.headers)
+    def _post(self, context: RequestContext) -> AbstractAsyncContextManager[Reply]:
+        return self.upstream.post(PATHS[context.request.chat], self._body(context), context.headers)
 
-    def _body(self, call: RequestContext) -> bytes:
+    def _body(self, context: RequestContext) -> bytes:
         """Returns the body for the server: as it came, where nothing has to be changed."""
-        asked = call.asked
+        asked = context.request
         body = dict(asked.body)
         if asked.limit is None:
             body |= {k: v for k, v in self.usual.items() if k.startswith("max_")}
@@ -113,66 +112,86 @@ class ProxyBackend:
         # The record needs the usage; a client that did not ask for it does not see it.
         if asked.stream and not asked.usage and self.upstream.usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        return call.raw if body == asked.body else json.dumps(body).encode()
+        return context.raw if body == asked.body else json.dumps(body).encode()
 
 
 def _kept(response: Reply) -> dict[str, str]:
     return {k: response.headers[k] for k in _KEPT_HEADERS if k in response.headers}
 
 
-async def _relay_whole(response: Reply, call: RequestContext, tap: "UsageReader") -> None:
-    line, account = call.line, call.account
+async def _relay_whole(response: Reply, context: RequestContext, reader: "UsageReader") -> None:
     data = await response.read()
     if response.status < 400:
-        tap.whole(data)
-    account.note(status=response.status)
-    await line.begin(response.status, {**_kept(response), "content-length": str(len(data))})
-    await line.end(data)
+        reader.whole(data)
+    context.record.set(status=response.status)
+    await context.response.begin(response.status, {**_kept(response), "content-length": str(len(data))})
+    await context.response.end(data)
 
 
-async def _relay_stream(response: Reply, call: RequestContext, tap: "UsageReader") -> None:
+async def _relay_stream(response: Reply, context: RequestContext, reader: "UsageReader") -> None:
     """Passes a stream on as it comes. It has one end: the upstream's, or an error where that never came."""
-    line, account = call.line, call.account
+    client, record = context.response, context.record
     last = b""
     try:
         async for came in events_of(response):
             try:
-                hidden = _hear(came, call, tap)
+                hidden = _hear(came, context, reader)
             except UpstreamError as failure:
-                if not failure.body or not line.status:
+                if not failure.body or not client.status:
                     raise
-                account.note(status=502, detail=failure.detail)
-                await line.end(came.raw)
+                record.set(status=502, detail=failure.detail)
+                await client.end(came.raw)
                 return
             if hidden:
                 continue
-            if not line.status:
-                await line.begin(response.status, {**HEADERS, **_kept(response)})
+            if not client.status:
+                await client.begin(response.status, {**HEADERS, **_kept(response)})
             last = came.raw
-            await line.write(last)
-        if not tap.ended:
+            await client.write(last)
+        if not reader.ended:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
     except (Broken, TimeoutError, UpstreamError) as error:
-        if not line.status:
+        if not client.status:
             raise
-        if not tap.ended:  # else all had been said: what broke behind it is nothing to a client
-            account.note(status=502, detail=f"{type(error).__name__} {error}".strip())
-            wrong = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
+        if not reader.ended:  # else all had been said: what broke behind it is nothing to a client
+            record.set(status=502, detail=f"{type(error).__name__} {error}".strip())
+            told = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
             parted = b"" if last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
-            await line.end(parted + event(error_object(wrong)))
+            await client.end(parted + event(error_object(told)))
             raise UpstreamError(FallbackReason.UPSTREAM, str(error)) from error
     finally:
-        tap.close()
-    await line.end()
+        reader.close()
+    await client.end()
 
 
-def _hear(came: Event, call: RequestContext, tap: "UsageReader") -> bool:
+def _hear(came: Event, context: RequestContext, reader: "UsageReader") -> bool:
     """Reads an event that goes by; returns whether it is one that only the gateway has asked for."""
     chunk = chunk_of(came)
     if chunk is None:
         return False
-    tap.take(chunk)
-    return chunk.last and chunk.usage is not None and not call.asked.usage
+    reader.take(chunk)
+    return chunk.last and chunk.usage is not None and not context.request.usage
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyResult:
+    """What a proxied reply came to, as far as it was read.
+
+    Attributes:
+        usage: Its tokens.
+        thinking: Text of its thinking.
+        answer: Text of its answer.
+        finish: Why it ended; "" where it has not, or gave no reason.
+        ended: Whether its end has come.
+        truncated: Whether anything but the model ended it.
+    """
+
+    usage: Usage
+    thinking: str
+    answer: str
+    finish: str
+    ended: bool
+    truncated: bool
 
 
 class UsageReader:
@@ -184,9 +203,9 @@ class UsageReader:
         fingerprint: What it says of the server's version and configuration.
     """
 
-    def __init__(self, account: RecordBuilder, markers: Markers | None = None) -> None:
-        """Takes where to note them, and what is known of the model's thinking."""
-        self._account = account
+    def __init__(self, record: RecordBuilder, markers: Markers | None = None) -> None:
+        """Takes the record that they belong to, and what is known of the model's thinking."""
+        self._record = record
         self._hearing = Hearing(markers)
         self._told: Told | None = None
         self.finish = self.fingerprint = ""
@@ -198,7 +217,7 @@ class UsageReader:
         said = [part for text, apart in chunk.parts for part in hearing.take(text, apart=apart)]
         self._came(said)
         if chunk.tool_calls:
-            self._account.came(answer=True)
+            self._record.first_token(answer=True)
         self._note(chunk)
         self.ended |= chunk.last
         return said
@@ -213,7 +232,7 @@ class UsageReader:
         """Reads a reply of one piece.
 
         Raises:
-            Failed: It is none.
+            UpstreamError: It is none.
         """
         try:
             found = json.loads(data, strict=False)
@@ -226,7 +245,7 @@ class UsageReader:
         chunk = chunk_in(found)
         for text, apart in chunk.parts:
             self._hearing.take(text, apart=apart)
-        self._account.came(answer=True)
+        self._record.first_token(answer=True)
         self._note(chunk)
         self.close()
 
@@ -245,19 +264,22 @@ class UsageReader:
             told.prompt, told.completion, min(thinking, told.completion), 0, told.cached, told.inferred
         )
 
-    def close(self) -> None:
-        """Notes what is known in the end."""
-        account = self._account
+    def close(self) -> ProxyResult:
+        """Returns what is known in the end, once the record has it."""
         self.rest()
         found = self._hearing.sorted
-        if account.wants_text:
-            # A character that the upstream cut in two is no text until its halves are joined.
-            account.thinking += paired(found.thinking, last=True)[0]
-            account.answer = paired(found.answer, last=True)[0]
-        account.counted(self.usage)
-        if self.ended:
-            thinking = bool(found.thinking) and not found.answer
-            account.note(truncated=is_cut(self.finish, thinking=thinking))
+        # A character that the upstream cut in two is no text until its halves are joined.
+        thinking, answer = (paired(text, last=True)[0] for text in (found.thinking, found.answer))
+        cut = self.ended and is_cut(self.finish, thinking=bool(found.thinking) and not found.answer)
+        result = ProxyResult(self.usage, thinking, answer, self.finish, self.ended, cut)
+        record = self._record
+        if record.wants_text:
+            record.thinking += thinking
+            record.answer = answer
+        record.add_usage(result.usage)
+        if result.ended:
+            record.set(truncated=result.truncated)
+        return result
 
     def _note(self, chunk: Chunk) -> None:
         self.finish = chunk.finish or self.finish
@@ -269,10 +291,10 @@ class UsageReader:
     def _came(self, said: list[tuple[str, bool]]) -> None:
         if self._hearing.mistaken:
             self._hearing.mistaken = False
-            self._account.thought_on()
+            self._record.thinking_went_on()
         for text, thinks in said:
             if text:
-                self._account.came(answer=not thinks and bool(text.strip()))
+                self._record.first_token(answer=not thinks and bool(text.strip()))
 
 
 def _switched_on(messages: list[Mapping[str, Any]], words: tuple[str, str]) -> list[Mapping[str, Any]]:

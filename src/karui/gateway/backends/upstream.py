@@ -14,8 +14,9 @@ from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
 from karui.gateway.backends.http_pool import Broken, Pool, Reply
+from karui.gateway.limits import Limits
+from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.requests.admission import Limits
 
 _ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
 """The client's headers that go on to the server."""
@@ -46,6 +47,18 @@ class UpstreamError(Exception):
         super().__init__(detail)
         self.why, self.detail, self.status, self.body = why, detail, status, body
         self.retry_after = retry_after
+
+    def as_api_error(self) -> ApiError:
+        """Returns it as it is told to a client."""
+        unavailable = {FallbackReason.BREAKER, FallbackReason.GUARD, FallbackReason.STALE}
+        usual = 503 if self.why in unavailable else 502
+        status = {FallbackReason.TIMEOUT: 504}.get(self.why, 429 if self.status == 429 else usual)
+        return ApiError(
+            status,
+            f"{self.why}: {self.detail}".rstrip(": "),
+            code=self.why.value.replace(" ", "_"),
+            retry_after=self.retry_after or (10 if status == 503 else None),
+        )
 
 
 @dataclass
@@ -86,7 +99,7 @@ class Upstream:
         """Sends a request and gives the reply, its body still to be read; leaving ends it on the server.
 
         Raises:
-            Failed: It could not be reached, is left alone, was silent, or broke; or it answered with a
+            UpstreamError: It could not be reached, is left alone, was silent, or broke; or it answered with a
                 status that says it failed or is busy.
         """
         if not self.breaker.enter(time()):
@@ -132,7 +145,7 @@ async def events_of(reply: Reply) -> AsyncIterator[Event]:
     """Yields the events of a stream as they come, their bytes as they are.
 
     Raises:
-        Failed: Something that is no event.
+        UpstreamError: Something that is no event.
     """
     events = Events()
     async for data in reply.pieces():
@@ -149,7 +162,7 @@ def chunk_of(event: Event) -> Chunk | None:
     """Returns what an event says; None for a comment.
 
     Raises:
-        Failed: It is no JSON object, or an error.
+        UpstreamError: It is no JSON object, or an error.
     """
     if event.done:
         return Chunk(last=True)
@@ -173,7 +186,7 @@ def chunk_in(found: Mapping[str, object]) -> Chunk:
     """Returns what a reply or an event says.
 
     Raises:
-        Failed: It is no completion.
+        UpstreamError: It is no completion.
     """
     try:
         return read_chunk(found)

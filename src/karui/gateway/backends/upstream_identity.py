@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from karui.gateway.records.cause import Because, Cause
+
 _TOLD = ("id", "root", "max_model_len")
 """Of an entry in the list of models, what belongs to the model and not to the server's day."""
 
@@ -25,35 +27,39 @@ class UpstreamIdentity:
     model: str
     entry: Mapping[str, Any] | None = None
     fingerprint: str = ""
-    _listed: str = ""
-    _replied: str = ""
+    _listed: Because | None = None
+    _replied: Because | None = None
 
     @property
-    def stale(self) -> str:
-        """Why it is another model now, "" while it is not."""
+    def stale(self) -> Because | None:
+        """Why it is another model now; None while it is not."""
         return self._listed or self._replied
 
-    def listed(self, models: object) -> str:
-        """Takes the list of models as it is now; returns `stale`. A server that has none says nothing."""
+    def listed(self, models: object) -> Because | None:
+        """Takes the list of models as it is now; returns `stale`. A server without a list tells nothing."""
         entries = models.get("data") if isinstance(models, Mapping) else None
         if isinstance(entries, list):
             found = next((e for e in entries if isinstance(e, Mapping) and e.get("id") == self.model), None)
             if found is None:
-                self._listed = f"{self.model} is no longer served"
+                self._listed = Because.of(Cause.MODEL_GONE, model=self.model)
             elif self.entry is None:
-                self.entry, self._listed = found, ""
+                self.entry, self._listed = found, None
             else:
                 changed = [k for k in _TOLD if found.get(k) != self.entry.get(k)]
-                self._listed = "".join(
-                    f"{k} was {self.entry.get(k)} and is {found.get(k)}" for k in changed[:1]
-                )
+                self._listed = None
+                for name in changed[:1]:
+                    self._listed = _changed(name, self.entry.get(name), found.get(name))
         return self.stale
 
-    def replied(self, fingerprint: str) -> str:
+    def replied(self, fingerprint: str) -> Because | None:
         """Takes the fingerprint of a reply; returns `stale`."""
         if fingerprint and not self.fingerprint:
             self.fingerprint = fingerprint
         elif fingerprint:
             same = fingerprint == self.fingerprint
-            self._replied = "" if same else f"system_fingerprint was {self.fingerprint} and is {fingerprint}"
+            self._replied = None if same else _changed("system_fingerprint", self.fingerprint, fingerprint)
         return self.stale
+
+
+def _changed(field: str, before: object, now: object) -> Because:
+    return Because.of(Cause.MODEL_CHANGED, field=field, before=str(before), now=str(now))

@@ -7,8 +7,10 @@ same whether busy or idle: what is gained is room.
 
 from dataclasses import dataclass
 
-from karui.gateway.monitor.view import View
-from karui.html.markup import Safe, join, number, tag
+from markupsafe import Markup
+
+from karui.gateway.monitor.render import part
+from karui.gateway.monitor.view import Moment, View
 
 _SHORTEST = 60.0
 
@@ -65,7 +67,17 @@ def times(v: View, ratio: float | None) -> str:
     return w("no_figure") if ratio is None else w("room_value", ratio=v.form.decimal(ratio, 1))
 
 
-def panel(v: View) -> Safe:
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """A line of the table: what it is, its value, and since when (then the name is cut in two there)."""
+
+    name: str | tuple[str, str]
+    value: str
+    strong: bool = False
+    since: Moment | None = None
+
+
+def panel(v: View) -> Markup:
     """Returns the section."""
     w, price, c = v.words, v.now.price, Costs.of(v)
 
@@ -74,27 +86,19 @@ def panel(v: View) -> Safe:
 
     if price.per_million is not None:
         since = v.moment(v.totals.ever.began or v.now.started_at, day=True)
-        before, _, after = w("row_saved_ever", time="\0").partition("\0")
-        rows: list[tuple[object, object]] = [
-            (w("row_cost_full"), money(c.full_hour)),
-            (w("row_cost_hour"), money(c.hour)),
-            (w("row_saved_hour"), money(c.saved_hour)),
-            (w("row_thousand"), money(c.thousand)),
-            (join(before, since, after), tag("strong", money(c.saved_ever))),
-        ]
-        stated = w("price_token", price=money(price.per_million))
-    elif price.per_machine_hour is not None:
-        rows = [
-            (w("row_machine"), money(c.hour)),
-            (w("row_thousand"), money(c.thousand)),
-            (w("row_room"), tag("strong", times(v, c.room))),
-        ]
-        stated = w("price_machine", price=money(price.per_machine_hour))
-    else:
-        return join(tag("h2", w("costs_head")), tag("p.note", w("price_none")))
-    return join(
-        tag("h2", w("costs_head"), tag("em", w("estimate"))),
-        tag("table.plain", tag("tbody", *(tag("tr", tag("th", a, scope="row"), number(b)) for a, b in rows))),
-        tag("p.note", stated),
-        tag("p.note", w("estimate_note")),
-    )
+        rows: tuple[CostRow, ...] = (
+            CostRow(w("row_cost_full"), money(c.full_hour)),
+            CostRow(w("row_cost_hour"), money(c.hour)),
+            CostRow(w("row_saved_hour"), money(c.saved_hour)),
+            CostRow(w("row_thousand"), money(c.thousand)),
+            CostRow(v.around("row_saved_ever"), money(c.saved_ever), strong=True, since=since),
+        )
+        return part("costs", v, rows=rows, stated=w("price_token", price=money(price.per_million)))
+    if price.per_machine_hour is not None:
+        rows = (
+            CostRow(w("row_machine"), money(c.hour)),
+            CostRow(w("row_thousand"), money(c.thousand)),
+            CostRow(w("row_room"), times(v, c.room), strong=True),
+        )
+        return part("costs", v, rows=rows, stated=w("price_machine", price=money(price.per_machine_hour)))
+    return part("costs", v, rows=())

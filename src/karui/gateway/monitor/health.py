@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal
 
-from karui.gateway.monitor import phrases
+from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
 from karui.gateway.records.record import FallbackReason
+from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Phase, TestStatus
 
 Colour = Literal["green", "yellow", "red"]
@@ -56,22 +58,22 @@ Found = tuple[str, dict[str, str]] | None
 
 
 def _stale(v: View) -> Found:
-    return ("stale", {"reason": phrases.said(v.words, v.now.stale)}) if v.now.stale else None
+    return ("stale", {"reason": text.because(v.words, v.now.stale)}) if v.now.stale else None
 
 
 def _tripped(v: View) -> Found:
     guard = v.now.guard
     if guard.phase is not Phase.TRIPPED:
         return None
-    reason = phrases.reason(v.words, guard.reason)
+    reason = text.because(v.words, guard.reason)
     return "tripped", {"reason": reason, "time": v.clock(guard.probe_at)}
 
 
 def _breaker(v: View) -> Found:
-    if v.now.breaker != "open":
+    if v.now.breaker is not Circuit.OPEN:
         return None
     server = v.now.upstream or v.words("fact_in_process")
-    values = {"upstream": server, "reason": phrases.said(v.words, v.now.breaker_why) or v.words("no_figure")}
+    values = {"upstream": server, "reason": v.now.breaker_why or v.words("no_figure")}
     if v.now.fallback:
         values |= {"fallback": v.now.fallback, "action": "breaker_elsewhere"}
     return "breaker", values
@@ -87,7 +89,7 @@ def _failing(v: View) -> Found:
 def _degraded(v: View) -> Found:
     if not v.now.degraded:
         return None
-    return "degraded", {"reason": " ".join(phrases.said(v.words, s) for s in v.now.degraded)}
+    return "degraded", {"reason": " ".join(text.because(v.words, s) for s in v.now.degraded)}
 
 
 def _probing(v: View) -> Found:
@@ -97,12 +99,12 @@ def _probing(v: View) -> Found:
     return "probing", {
         "done": str(guard.probed),
         "wanted": str(guard.probes),
-        "reason": phrases.reason(v.words, guard.reason),
+        "reason": text.because(v.words, guard.reason),
     }
 
 
 def _half_open(v: View) -> Found:
-    return ("half_open", {}) if v.now.breaker == "half-open" else None
+    return ("half_open", {}) if v.now.breaker is Circuit.HALF_OPEN else None
 
 
 def _signs(v: View) -> Found:
@@ -139,7 +141,7 @@ def _costing(v: View) -> Found:
 
 def _uncertified(v: View) -> Found:
     certified = v.now.decision in {"adopt", ""}
-    return ("uncertified", {}) if not certified and v.now.stage in {"25", "100"} else None
+    return ("uncertified", {}) if not certified and v.now.stage.share > Stage.FIVE.share else None
 
 
 def _ready(v: View) -> Found:
@@ -147,11 +149,11 @@ def _ready(v: View) -> Found:
 
 
 def _shadow(v: View) -> Found:
-    return ("shadow", {}) if v.now.stage == "shadow" else None
+    return ("shadow", {}) if v.now.stage is Stage.SHADOW else None
 
 
 def _partly(v: View) -> Found:
-    return ("partly", {"percent": f"{v.now.stage}%"}) if v.now.stage in {"5", "25"} else None
+    return ("partly", {"percent": f"{v.now.stage}%"}) if v.now.stage in {Stage.FIVE, Stage.QUARTER} else None
 
 
 def _well(_: View) -> Found:

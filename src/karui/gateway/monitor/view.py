@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
-from karui.html.markup import Safe, tag
 from karui.i18n.formats import DASH, Format
 from karui.i18n.monitor import Words
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as the page shows it: here, in UTC for its script, and whether with its day."""
+
+    shown: str
+    iso: str
+    day: bool
 
 
 @dataclass(frozen=True)
@@ -53,12 +61,16 @@ class View:
         """The length of the window, in words."""
         return self.span(self.totals.seconds)
 
-    def moment(self, at: float, *, day: bool = False) -> Safe:
+    def moment(self, at: float, *, day: bool = False) -> Moment:
         """Returns a time of day; the page's script shows it in the reader's own time zone."""
         shape = "%Y-%m-%d %H:%M" if day else "%H:%M:%S"
         shown = time.strftime(shape, time.localtime(at))
-        iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-        return tag("time", shown, datetime=iso, data_day=day)
+        return Moment(shown, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)), day)
+
+    def around(self, key: str) -> tuple[str, str]:
+        """Returns what stands before and after the time in a sentence."""
+        before, _, after = self.words(key, time="\0").partition("\0")
+        return before, after
 
     def clock(self, at: float) -> str:
         """Returns a time of day inside a sentence, in the gateway's time zone."""

@@ -4,12 +4,13 @@ What it does not read goes to the upstream as it came, which judges it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+from pydantic import BaseModel, ValidationError
+
+from karui.gateway.openai_api.models import ChatRequestBody, Message, TextRequestBody
 
 
 class ApiError(Exception):
@@ -62,31 +63,21 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
     """Reads a request's body.
 
     Raises:
-        Wrong: Says which field, and what it has to be.
+        ApiError: Says which field is wrong, and what it must be.
     """
     body = _read_json(data)
     if not isinstance(body, dict):
-        raise ApiError(400, "The body has to be a JSON object.")
-    model = _field(body, "model", "a text", lambda v: isinstance(v, str) and bool(v), required=True)
-    stream = bool(_field(body, "stream", "true or false", lambda v: isinstance(v, bool)))
-    told = _field(body, "stream_options", "an object", lambda v: isinstance(v, dict)) or {}
-    if told and not stream:
+        raise ApiError(400, "The body must be a JSON object.")
+    try:
+        read = (ChatRequestBody if chat else TextRequestBody).model_validate(body)
+    except ValidationError as error:
+        raise _field_error(error, ChatRequestBody if chat else TextRequestBody) from error
+    options = read.stream_options
+    if body.get("stream_options") and not read.stream:
         raise ApiError(400, "stream_options is only for streams.", param="stream_options")
-    usage = _field(told, "include_usage", "true or false", lambda v: isinstance(v, bool))
-    _field(body, "n", "a whole number of 1 or more", lambda v: _whole(v) and 1 <= v <= 128)
-    _field(body, "temperature", "a number from 0 to 2", lambda v: _number(v) and 0 <= v <= 2)
-    _field(body, "top_p", "a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
-    _field(body, "seed", "a whole number", _whole)
-    limits = [
-        _field(body, name, "a whole number of 1 or more", lambda v: _whole(v) and v >= 1)
-        for name in ("max_completion_tokens", "max_tokens")
-    ]
-    if chat:
-        _check_messages(body)
-    elif not isinstance(body.get("prompt"), str | list):
-        raise ApiError(400, "prompt has to be a text or a list.", param="prompt")
-    limit = next((n for n in limits if n is not None), None)
-    return ChatRequest(body, chat, model, stream, bool(usage), limit)
+    usage = options is not None and bool(options.include_usage)
+    limit = read.max_tokens if read.max_completion_tokens is None else read.max_completion_tokens
+    return ChatRequest(body, chat, read.model, bool(read.stream), usage, limit)
 
 
 def _read_json(data: bytes) -> Any:
@@ -95,54 +86,32 @@ def _read_json(data: bytes) -> Any:
         if b"\\u" in data:  # half a pair of surrogates is no text, though JSON can spell it
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, f"The body is no JSON: {str(error) or type(error).__name__}.") from error
+        raise ApiError(400, f"The body is not JSON: {str(error) or type(error).__name__}.") from error
     return body
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _field_error(error: ValidationError, model: type[BaseModel]) -> ApiError:
+    """Returns the first thing that is wrong, in a sentence that names the field and what it must be."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    path = first["loc"]
+    name = str(path[0])
+    if first["type"] == "missing" and len(path) == 1:
+        return ApiError(400, f"{name} is missing.", param=name)
+    where, wanted = name, str(model.model_fields[name].description)
+    if name == "messages" and len(path) > 1:
+        where, wanted = f"messages[{path[1]}]", "an object"
+        if len(path) > 2:
+            field = str(path[2])
+            where, wanted = f"{where}.{field}", str(Message.model_fields[field].description)
+    elif name == "stream_options" and len(path) > 1:
+        where, wanted = "stream_options.include_usage", "true or false"
+    return ApiError(400, f"{where} must be {wanted}{_got(first['input'])}.", param=name)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _field(
-    body: Mapping[str, Any], name: str, wanted: str, sound: Callable[[Any], bool], *, required: bool = False
-) -> Any:
-    """Returns a field's value; None where it is not given."""
-    value = body.get(name)
-    if value is None and not required:
-        return None
-    if value is None:
-        raise ApiError(400, f"{name} is missing.", param=name)
-    try:
-        good = sound(value)
-    except (TypeError, OverflowError):
-        good = False
-    if not good:
-        raise ApiError(400, f"{name} has to be {wanted}.", param=name)
-    return value
-
-
-def _check_messages(body: Mapping[str, Any]) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ApiError(400, "messages has to be a list with at least one message.", param="messages")
-    for number, message in enumerate(messages):
-        where = f"messages[{number}]"
-        if not isinstance(message, dict):
-            raise ApiError(400, f"{where} has to be an object.", param="messages")
-        role = message.get("role")
-        if not isinstance(role, str) or role not in ROLES:
-            raise ApiError(
-                400, f"{where}.role has to be one of {', '.join(sorted(ROLES))}.", param="messages"
-            )
-        content = message.get("content")
-        parts = isinstance(content, list) and all(isinstance(p, dict) for p in content)
-        if not (content is None or isinstance(content, str) or parts):
-            raise ApiError(400, f"{where}.content has to be a text or a list of parts.", param="messages")
+def _got(value: object) -> str:
+    """Returns a number for an error; texts are not shown, for they may be somebody's words."""
+    return f" (got {json.dumps(value)})" if isinstance(value, bool | int | float) else ""

@@ -1,10 +1,36 @@
-"""What becomes known of one request while it is answered; closed exactly once, into its record."""
+"""The one place that builds a request's record; it is closed exactly once, whatever becomes of the request.
+
+Whoever learns something of a request says so here in its own type: a route, a result, a usage.
+"""
 
 from time import perf_counter, time
-from typing import Any
+from typing import TypedDict, Unpack
 
+from karui.gateway.openai_api.chunks import Completion
 from karui.gateway.openai_api.replies import Usage
 from karui.gateway.records.record import FallbackReason, RequestRecord
+
+
+class Known(TypedDict, total=False):
+    """The fields of `RequestRecord` that are set one by one."""
+
+    plan: str
+    model: str
+    ran: str
+    why: FallbackReason
+    shadow: bool
+    canary: bool
+    correct: bool | None
+    status: int
+    extra_tokens: int
+    full_tokens: float
+    confidence: float | None
+    trial_agreement: float | None
+    truncated: bool
+    agrees: bool | None
+    moves: str
+    detail: str
+    stage: str
 
 
 class RecordBuilder:
@@ -19,50 +45,79 @@ class RecordBuilder:
         cut: Thinking tokens at which a plan cut it; None where none did.
     """
 
-    def __init__(self, id: str, model: str, **known: Any) -> None:  # noqa: A002 - the record's name for it
+    def __init__(self, id: str, **known: Unpack[Known]) -> None:  # noqa: A002 - the record's name for it
         """Opens it; the clock starts now."""
         self._began = perf_counter()
         self.id, self.at = id, time()
-        self._known: dict[str, Any] = {"plan": "", "ran": "full", **known, "model": model}
+        self._known: Known = {"plan": "", "ran": "full", "model": ""}
+        self._tokens = {"prompt_tokens": 0, "thinking_tokens": 0, "answer_tokens": 0}
+        self._first_token = self._first_answer = float("nan")
         self.thinking = self.answer = ""
         self.wants_text = False
         self.cut: int | None = None
+        self.set(**known)
 
-    @property
-    def served(self) -> RequestRecord:
-        """The record as far as it is known."""
-        return RequestRecord(id=self.id, at=self.at, **self._known)
+    def set(self, **known: Unpack[Known]) -> None:
+        """Sets fields of the record.
 
-    def note(self, **known: Any) -> None:
-        """Takes what has become known."""
+        Raises:
+            TypeError: The record has no such field.
+        """
+        if not known.keys() <= Known.__annotations__.keys():
+            raise TypeError(f"{sorted(known.keys() - Known.__annotations__.keys())} are no fields to set.")
         self._known.update(known)
 
-    def fell(self, why: FallbackReason, detail: str = "") -> None:
+    def fall_back(self, reason: FallbackReason, detail: str = "") -> None:
         """Takes why something else than the plan answers."""
-        self.note(ran="full", why=why, detail=detail)
+        self.set(ran="full", why=reason, detail=detail)
 
-    def came(self, *, answer: bool) -> None:
+    def first_token(self, *, answer: bool) -> None:
         """Marks the time of a token; only the first of the request and the first of the answer count."""
-        known = self._known
-        if "first_token_seconds" not in known:
-            known["first_token_seconds"] = perf_counter() - self._began
-        if answer and "first_answer_seconds" not in known:
-            known["first_answer_seconds"] = perf_counter() - self._began
+        if self._first_token != self._first_token:
+            self._first_token = perf_counter() - self._began
+        if answer and self._first_answer != self._first_answer:
+            self._first_answer = perf_counter() - self._began
 
-    def thought_on(self) -> None:
+    def thinking_went_on(self) -> None:
         """Takes back the time of the answer's first token: what came so far was thinking after all."""
-        self._known.pop("first_answer_seconds", None)
+        self._first_answer = float("nan")
 
-    def counted(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         """Takes the usage of what answered; what karui spent before, it keeps."""
-        self.note(
-            prompt_tokens=usage.prompt,
-            thinking_tokens=usage.thinking,
-            answer_tokens=usage.completion - usage.thinking,
-            extra_tokens=self._known.get("extra_tokens", 0) + usage.extra,
+        self._tokens = {
+            "prompt_tokens": usage.prompt,
+            "thinking_tokens": usage.thinking,
+            "answer_tokens": usage.completion - usage.thinking,
+        }
+        self.set(extra_tokens=self._known.get("extra_tokens", 0) + usage.extra)
+
+    def answered(self, result: Completion) -> None:
+        """Takes the completion that is about to be sent."""
+        self.first_token(answer=True)
+        self.add_usage(result.usage)
+        self.set(truncated=result.truncated)
+        self.thinking, self.answer = self.thinking or result.thinking, self.answer or result.answer
+
+    @property
+    def record(self) -> RequestRecord:
+        """The record as far as it is known."""
+        return RequestRecord(
+            id=self.id,
+            at=self.at,
+            first_token_seconds=self._first_token,
+            first_answer_seconds=self._first_answer,
+            **self._tokens,
+            **self._known,
         )
 
     def close(self) -> RequestRecord:
         """Returns the finished record."""
-        self.note(seconds=perf_counter() - self._began)
-        return self.served
+        return RequestRecord(
+            id=self.id,
+            at=self.at,
+            first_token_seconds=self._first_token,
+            first_answer_seconds=self._first_answer,
+            seconds=perf_counter() - self._began,
+            **self._tokens,
+            **self._known,
+        )

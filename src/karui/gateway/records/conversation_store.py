@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.gateway.records.cause import Because
 from karui.gateway.records.events import Kept
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.sqlite_writer import Connect, Writer, connect
@@ -78,9 +79,9 @@ class ConversationStore:
         return self.seconds > 0
 
     @property
-    def degraded(self) -> str:
-        """Why nothing can be kept at present, "" if it can."""
-        return self._writer.degraded if self._writer and self.on else ""
+    def degraded(self) -> Because | None:
+        """Why nothing can be kept at present; None if it can."""
+        return self._writer.degraded if self._writer and self.on else None
 
     def keep(self, kept: Kept) -> None:
         """Takes one conversation; returns at once and never raises."""
@@ -109,15 +110,6 @@ class ConversationStore:
             return
         self._writer.flush()
         yield from _between(self._path, begin, end, self._clock())
-
-    def expire(self, now: float) -> int:
-        """Deletes what has ended by `now`, at once; returns how many conversations that were."""
-        if self._path is None or not self._path.exists():
-            return 0
-        if self._writer is not None:
-            self._writer.flush()
-        with closing(self._connect(self._path)) as connection:
-            return _expire(connection, now)
 
     def close(self) -> None:
         """Writes what waits, and ends."""

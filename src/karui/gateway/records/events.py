@@ -1,9 +1,50 @@
-"""Where records go: who wants each request, who wants each change, who keeps what was said."""
+"""What is recorded beside requests (changes, conversations), and who takes which of it."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
+from karui.gateway.records.cause import Because
 from karui.gateway.records.record import RequestRecord
+from karui.gateway.records.stage import Stage
+from karui.i18n.monitor.plain import ACTORS, EVENTS
+
+
+class EventKind(StrEnum):
+    """What changed."""
+
+    STAGE_SET = "stage_set"
+    GUARD_WATCHING = "guard_watching"
+    GUARD_TRIPPED = "guard_tripped"
+    GUARD_PROBING = "guard_probing"
+    BREAKER_CLOSED = "breaker_closed"
+    BREAKER_OPEN = "breaker_open"
+    BREAKER_HALF_OPEN = "breaker_half_open"
+    MODEL_CHANGED = "model_changed"
+    """The upstream serves another model than the one that was chosen for."""
+    MODEL_BACK = "model_back"
+    HISTORY = "history"
+    """The history's file cannot be written, or can be again."""
+    OTHER = "other"
+    """A change of an older file that this version does not know."""
+
+
+GUARD_KINDS = frozenset({EventKind.GUARD_WATCHING, EventKind.GUARD_TRIPPED, EventKind.GUARD_PROBING})
+
+
+class Actor(StrEnum):
+    """Who changed it."""
+
+    RULE = "rule"
+    """The roll-out's own rule."""
+    GUARD = "guard"
+    BREAKER = "breaker"
+    UPSTREAM = "upstream"
+    """The model's server, by what it says of its model."""
+    OPERATOR = "operator"
+    OPTION = "option"
+    """The operator, by an option when the gateway was started."""
+    KARUI = "karui"
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,16 +52,39 @@ class Event:
     """A change that an operator wants to find again: of a stage, of the guard, of a breaker.
 
     Attributes:
-        at: Seconds since the epoch.
-        what: What it is now, such as "stage 25", "guard tripped", "breaker open", "stale".
-        who: "rule", "guard", "operator NAME" …
-        why: In a sentence.
+        kind: What changed.
+        at: When, seconds since the epoch.
+        by: Who changed it.
+        because: Why.
+        name: Of the operator; "" where it was no operator.
+        stage: Which stage it is now; None for changes of other things.
+        request: Id of the request that brought it about; "" where none did.
+        text: What an older file says of a change that is not known; "" for all others.
     """
 
+    kind: EventKind
     at: float
-    what: str
-    who: str
-    why: str
+    by: Actor
+    because: Because
+    name: str = ""
+    stage: Stage | None = None
+    request: str = ""
+    text: str = ""
+
+    @property
+    def what(self) -> str:
+        """What it is now, in plain English, such as "stage 25" or "guard tripped"."""
+        return EVENTS[self.kind].format(stage=self.stage, text=self.text)
+
+    @property
+    def who(self) -> str:
+        """Who changed it, in plain English, such as "rule" or "operator aoi"."""
+        return ACTORS[self.by].format(name=self.name)
+
+    @property
+    def why(self) -> str:
+        """Why, in plain English."""
+        return str(self.because)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +127,19 @@ class Sink(Protocol):
 
     def see(self, served: RequestRecord) -> None:
         """Takes one finished request. Never raises, never blocks."""
+
+
+class Sinks:
+    """Several sinks as one; each gets every record, in their order."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        """Takes them."""
+        self._sinks = sinks
+
+    def see(self, served: RequestRecord) -> None:
+        """Takes one finished request."""
+        for sink in self._sinks:
+            sink.see(served)
 
 
 class Journal(Protocol):

@@ -97,6 +97,6 @@ def _row(kept: Kept, asked: Prompt) -> dict[str, Any]:
     said = (
         {"question": asked.user}
         if alone
-        else {"messages": asked.messages(apart=True, history="reasoning_content")}
+        else {"messages": asked.messages(apart=True, thoughts_field="reasoning_content")}
     )
     return {"id": kept.id, **said, **({"verifier": kept.verifier} if kept.verifier else {})}

@@ -18,14 +18,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
-from karui.gateway.records.events import Event
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.recent import Ring
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.records.sqlite_writer import Connect, Writer, connect
 
-SCHEMA = 1
-"""Version of the tables, in the file's `user_version`; columns may be added without a new one."""
+SCHEMA = 2
+"""Version of the tables, in the file's `user_version`; columns may be added without a new one. Schema 1 told
+changes in sentences: a file that has it is read, and migrated when it is first written."""
 _DAYS = 90.0
 _EVENTS = 200
 _RING = 20_000
@@ -53,6 +56,7 @@ class RequestStore:
         path: Path | None,
         *,
         days: float = _DAYS,
+        remembered: int = _RING,
         connect: Connect = connect,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -61,22 +65,25 @@ class RequestStore:
         Args:
             path: The file; None keeps the last requests in memory only.
             days: Rows older than this are deleted; the sums since the beginning stay.
+            remembered: How many of the last requests stay in memory.
             connect: Opens the file.
             clock: Seconds since the epoch.
         """
         self._path, self._days, self._connect, self._clock = path, days, connect, clock
-        self._ring = Ring(_RING)
+        self._remembered = remembered
+        self._ring = Ring(remembered)
         self._events: deque[Event] = deque(maxlen=_EVENTS)
-        self._unread = ""
+        self._unread: Because | None = None
+        self._schema = 0
         self._writer: Writer | None = None
         if path is not None:
             self._read_back()
             self._writer = Writer(path, _prepare, tidy=self._tidy, connect=connect, told=self._told)
 
     @property
-    def degraded(self) -> str:
-        """Why nothing can be written, "" if it can."""
-        return (self._writer.degraded if self._writer else "") or self._unread
+    def degraded(self) -> Because | None:
+        """Why nothing can be written; None if it can."""
+        return (self._writer.degraded if self._writer else None) or self._unread
 
     @property
     def lost(self) -> int:
@@ -98,8 +105,7 @@ class RequestStore:
         """Takes in a change."""
         self._events.append(event)
         if self._writer is not None:
-            row = (event.at, event.what, event.who, event.why)
-            self._writer.put(("INSERT INTO events (at, what, who, why) VALUES (?, ?, ?, ?)", row))
+            self._writer.put((event_rows.INSERT, event_rows.row_of(event)))
 
     def since(self, at: float, limit: int = -1) -> list[RequestRecord]:
         """Returns what the file holds from a time on, oldest first; empty where there is no file to read.
@@ -134,15 +140,15 @@ class RequestStore:
         assert self._path is not None
         if not self._path.exists():
             return
-        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (_RING,))
+        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (self._remembered,))
         if self._unread:
             return
         for served in reversed(latest):
             self._ring.add(served, counted=False)
         for row in self._read(f"SELECT {', '.join(_SUMS)} FROM sums"):  # noqa: S608 - own names
             self._ring.begin(Sums(**row))
-        events = self._read("SELECT at, what, who, why FROM events ORDER BY at DESC LIMIT ?", (_EVENTS,))
-        self._events.extend(Event(**row) for row in reversed(events))
+        statement = event_rows.LAST_OF_SCHEMA_1 if self._schema == 1 else event_rows.LAST
+        self._events.extend(map(event_rows.event_of, reversed(self._read(statement, (_EVENTS,)))))
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[RequestRecord]:
         return [_served(row) for row in self._read(statement, values)]
@@ -151,43 +157,52 @@ class RequestStore:
         assert self._path is not None
         try:
             with closing(self._connect(self._path)) as connection:
-                if not _check(connection):
+                self._schema = _check(connection)
+                if not self._schema:
                     return []  # another gateway is just making it
                 cursor = connection.execute(statement, values)
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
         except (sqlite3.Error, OSError) as error:
-            self._unread = f"{self._path.name} could not be read at the start: {error}"
+            self._unread = Because.of(Cause.UNREADABLE, file=self._path.name, error=str(error))
             return []
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - 86400 * self._days,))
 
-    def _told(self, sentence: str) -> None:
-        self._events.append(Event(self._clock(), "history", "karui", sentence))
+    def _told(self, because: Because) -> None:
+        self._events.append(Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because))
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    _check(connection)
-    columns = ", ".join(_column(name) for name in _NAMES)
-    sums = ", ".join(f"{f.name} {_TYPES.get(f.type, 'REAL')}" for f in fields(Sums))
-    for statement in (
-        f"CREATE TABLE IF NOT EXISTS served ({columns})",
-        "CREATE INDEX IF NOT EXISTS served_at ON served (at)",
-        "CREATE TABLE IF NOT EXISTS events (at REAL, what TEXT, who TEXT, why TEXT)",
-        f"CREATE TABLE IF NOT EXISTS sums (one INTEGER PRIMARY KEY, {sums})",
-        f"PRAGMA user_version = {SCHEMA}",
-    ):
-        connection.execute(statement)
-    there = {row[1] for row in connection.execute("PRAGMA table_info(served)")}
-    for name in _NAMES:
-        if name not in there:
-            connection.execute(f"ALTER TABLE served ADD COLUMN {_column(name)}")
+    """Makes the tables, or brings those of an older version up to date; all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _check(connection) == 1:
+            event_rows.migrate(connection)
+        columns = ", ".join(_column(name) for name in _NAMES)
+        sums = ", ".join(f"{f.name} {_TYPES.get(f.type, 'REAL')}" for f in fields(Sums))
+        for statement in (
+            f"CREATE TABLE IF NOT EXISTS served ({columns})",
+            "CREATE INDEX IF NOT EXISTS served_at ON served (at)",
+            event_rows.TABLE,
+            f"CREATE TABLE IF NOT EXISTS sums (one INTEGER PRIMARY KEY, {sums})",
+            f"PRAGMA user_version = {SCHEMA}",
+        ):
+            connection.execute(statement)
+        there = {row[1] for row in connection.execute("PRAGMA table_info(served)")}
+        for name in _NAMES:
+            if name not in there:
+                connection.execute(f"ALTER TABLE served ADD COLUMN {_column(name)}")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def _check(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in {0, SCHEMA}:
+    if not 0 <= version <= SCHEMA:
         raise sqlite3.OperationalError(f"it has schema {version}, and this karui writes {SCHEMA}")
     return int(version)
 

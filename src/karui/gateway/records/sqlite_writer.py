@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Condition, Thread
 
+from karui.gateway.records.cause import Because, Cause
+
 Steps = tuple[tuple[str, tuple[object, ...]], ...]
 """Statements with their values that are written together or not at all: one row, for people who count."""
 Work = Callable[[sqlite3.Connection], None]
@@ -36,7 +38,7 @@ class Writer:
     """A thread that writes one database.
 
     Attributes:
-        degraded: "" or why nothing can be written at present, and what waits or is lost.
+        degraded: Why nothing can be written at present, and what waits or is lost; None while it can.
         lost: Rows that were never written.
     """
 
@@ -49,7 +51,7 @@ class Writer:
         tidy_seconds: float = 3600.0,
         capacity: int = 20_000,
         connect: Connect = connect,
-        told: Callable[[str], None] = lambda _: None,
+        told: Callable[[Because], None] = lambda _: None,
     ) -> None:
         """Starts the thread; the file is opened on it.
 
@@ -60,9 +62,10 @@ class Writer:
             tidy_seconds: See above.
             capacity: Rows that may wait.
             connect: Opens the file.
-            told: Called on the thread when trouble begins and ends, with a sentence.
+            told: Called on the thread when trouble begins and ends.
         """
-        self.degraded, self.lost = "", 0
+        self.degraded: Because | None = None
+        self.lost = 0
         self._path, self._prepare, self._connect, self._told = path, prepare, connect, told
         self._tidy, self._tidy_seconds, self._tidied = tidy, tidy_seconds, float("-inf")
         self._capacity = capacity
@@ -158,8 +161,8 @@ class Writer:
         with self._there:
             self._held = []
         if self.degraded:
-            self.degraded = ""
-            self._told(f"{self._path.name} is written again; {self.lost} rows were lost")
+            self.degraded = None
+            self._told(Because.of(Cause.WRITABLE_AGAIN, file=self._path.name, lost=self.lost))
 
     def _one_by_one(self) -> None:
         """One row that no database would take must not keep the others out."""
@@ -201,12 +204,12 @@ class Writer:
         first = not self.degraded
         why = str(error) or type(error).__name__
         with self._there:
-            self.degraded = (
-                f"{self._path.name} cannot be written: {why} ({waiting} rows wait, {self.lost} are lost)"
+            self.degraded = degraded = Because.of(
+                Cause.UNWRITABLE, file=self._path.name, error=why, waiting=waiting, lost=self.lost
             )
             self._there.notify_all()
         if first:
-            self._told(self.degraded)
+            self._told(degraded)
 
     def _give_up(self) -> None:
         """Called with the lock."""
@@ -215,7 +218,7 @@ class Writer:
         self._rows.clear()
         self._held = []
         if unwritten:
-            self._told(f"{self._path.name}: closed with {unwritten} rows that could not be written")
+            self._told(Because.of(Cause.CLOSED_UNWRITTEN, file=self._path.name, rows=unwritten))
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,55 +1,53 @@
-"""The front: lets requests in, and closes the record of each exactly once, whatever becomes of it.
+"""The request handler: lets requests in, and closes the record of each exactly once, whatever becomes of it.
 
 A client that leaves takes its request with it: whatever works on it is cancelled, down to the server.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError, read_request
-from karui.gateway.openai_api.replies import error_object
-from karui.gateway.openai_api.response_writer import ResponseWriter, Send
-from karui.gateway.openai_api.stream_writer import event
+from karui.gateway.openai_api.reply_writer import ResponseWriter, Send
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
-from karui.gateway.requests.admission import AdmissionQueue, Limits, key_in, same_key
-from karui.gateway.requests.context import RequestContext
-from karui.gateway.routing.router import Router, told
+from karui.gateway.requests.admission import AdmissionQueue, key_in, same_key
+from karui.gateway.requests.dispatch import Dispatcher
 
 Receive = Callable[[], Awaitable[Any]]
-_log = logging.getLogger("karui.gateway")
+_log = logging.getLogger(__name__)
 
 
-class _Gone(Exception):
+class _ClientLeft(Exception):
     """The client left before its request was complete."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class RequestHandler:
     """Lets requests in.
 
     Attributes:
-        desk: Answers them.
-        bounds: The limits.
+        dispatcher: Has them answered.
+        admission: Holds a bounded number of them.
+        limits: What protects the gateway.
+        records: Takes each finished record.
         key: That clients have to give; "" asks for none.
-        sinks: Who wants each record.
-        keeper: Who keeps what is said; None keeps nothing.
+        keeper: Keeps what is said; None keeps nothing.
     """
 
-    desk: Router
-    bounds: Limits = field(default_factory=Limits)
+    dispatcher: Dispatcher
+    admission: AdmissionQueue
+    limits: Limits
+    records: Sink
     key: str = field(default="", repr=False)
-    sinks: Sequence[Sink] = ()
     keeper: Keeper | None = None
-
-    def __post_init__(self) -> None:
-        self.room = AdmissionQueue(self.bounds)
 
     async def serve(self, scope: Any, receive: Receive, send: Send, *, chat: bool) -> None:
         """Answers one HTTP request."""
@@ -72,23 +70,23 @@ class RequestHandler:
     ) -> None:
         """Takes the body, and returns when the client has left."""
         try:
-            async with asyncio.timeout(self.bounds.body_seconds):
+            async with asyncio.timeout(self.limits.body_seconds):
                 body = await self._body(headers, receive)
             if not heard.done():
                 heard.set_result(body)
         except (ApiError, TimeoutError) as error:
-            late = f"No whole body within {self.bounds.body_seconds:g} seconds."
+            late = f"The body took longer than {self.limits.body_seconds:g} seconds to arrive."
             wrong = error if isinstance(error, ApiError) else ApiError(408, late)
             if not heard.done():
                 heard.set_exception(wrong)
-        except _Gone:
+        except _ClientLeft:
             return
         while (await receive())["type"] != "http.disconnect":
             pass
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        most = self.bounds.body_bytes
-        wrong = ApiError(413, f"The body is larger than {most} bytes.", code="body_too_large")
+        most = self.limits.body_bytes
+        wrong = ApiError(413, f"The body must be at most {most} bytes long.", code="body_too_large")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:
             raise wrong
@@ -96,7 +94,7 @@ class RequestHandler:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _Gone
+                raise _ClientLeft
             body += message.get("body", b"")
             if len(body) > most:
                 raise wrong
@@ -104,69 +102,95 @@ class RequestHandler:
                 return bytes(body)
 
     async def _serve(
-        self, headers: Mapping[str, str], heard: "asyncio.Future[bytes]", line: ResponseWriter, *, chat: bool
+        self,
+        headers: Mapping[str, str],
+        heard: "asyncio.Future[bytes]",
+        response: ResponseWriter,
+        *,
+        chat: bool,
     ) -> None:
-        desk = self.desk
-        account = RecordBuilder(uuid4().hex, "", stage=desk.rolling.stage.value)
-        account.wants_text = self.keeper is not None
-        line.headers["x-karui-request-id"] = account.id
-        call: RequestContext | None = None
+        record = RecordBuilder(uuid4().hex, stage=self.dispatcher.rollout.stage.value)
+        record.wants_text = self.keeper is not None
+        response.headers["x-karui-request-id"] = record.id
+        context: RequestContext | None = None
+
+        async def work() -> None:
+            nonlocal context
+            self._check_key(headers)
+            raw = await heard
+            request = read_request(raw, chat=chat)
+            full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
+            record.set(model=request.model[:200], full_tokens=full_tokens)
+            context = self.dispatcher.context(request, raw, headers, response, record)
+            async with self.admission.slot():
+                await self.dispatcher.answer(context)
+
         try:
-            async with asyncio.timeout(self.bounds.request_seconds):
-                self._check_key(headers)
-                raw = await heard
-                asked = read_request(raw, chat=chat)
-                account.note(model=asked.model[:200], full_tokens=desk.expectation.full_tokens)
-                call = RequestContext(asked, raw, headers, line, account)
-                async with self.room.place():
-                    await desk.answer(call)
-        except ApiError as wrong:
-            await _refuse(account, line, wrong)
+            await self.guarded(work(), record, response)
+        finally:
+            self._close(record, context)
+
+    async def guarded(self, work: Awaitable[object], record: RecordBuilder, response: ResponseWriter) -> None:
+        """Waits for a request's work, for so long as a request may take; what goes wrong is answered."""
+        limit = self.limits.request_seconds
+        try:
+            async with asyncio.timeout(limit):
+                await work
+        except ApiError as error:
+            await _refuse(record, response, error)
         except UpstreamError as failure:
-            await _refuse(account, line, told(failure))
+            await _refuse(record, response, failure.as_api_error())
         except TimeoutError:
-            said = f"No answer within {self.bounds.request_seconds:g} seconds."
-            await _refuse(account, line, ApiError(504, said, code="timeout"))
+            message = f"The answer took longer than {limit:g} seconds."
+            await _refuse(record, response, ApiError(504, message, code="timeout"))
         except asyncio.CancelledError:
-            account.note(status=499)
+            record.set(status=499)
             raise
         except Exception:  # noqa: BLE001 - it is logged, and the request answered
-            _log.exception("request %s failed in the gateway itself", account.id)
-            said = "The gateway itself failed; its log says more."
-            await _refuse(account, line, ApiError(500, said, code="internal"))
-        finally:
-            self._close(account, call)
+            _log.exception(
+                "request %s failed in the gateway itself", record.id, extra={"request_id": record.id}
+            )
+            message = "The gateway failed; its log has the details under this request id."
+            await _refuse(record, response, ApiError(500, message, code="internal"))
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
         if self.key and not same_key(key_in(headers.get("authorization", "")), self.key):
             raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
-    def _close(self, account: RecordBuilder, call: RequestContext | None) -> None:
-        served = account.close()
-        self.tell(served)
-        if call is not None:
-            self.desk.silent.answered(call)
+    def _close(self, record: RecordBuilder, context: RequestContext | None) -> None:
+        served = record.close()
+        self.records.see(served)
+        if context is not None:
+            self.dispatcher.shadow.answered(context)
             if self.keeper is not None and served.status < 400:
-                self.keeper.keep(_kept(call, served))
-
-    def tell(self, served: RequestRecord) -> None:
-        """Tells a finished record to whoever wants it."""
-        self.desk.rolling.see(served)
-        for sink in self.sinks:
-            sink.see(served)
+                self.keeper.keep(_kept(context, served))
 
 
-async def _refuse(account: RecordBuilder, line: ResponseWriter, wrong: ApiError) -> None:
-    """Sends an error, in whatever form the reply still allows."""
-    account.note(status=wrong.status, detail=account.served.detail or wrong.message)
-    if not line.status:
-        await line.refuse(wrong)
-    elif not line.ended:
-        await line.end(event(error_object(wrong)))
+@dataclass(frozen=True)
+class CompletionsEndpoint:
+    """One path of the API as an ASGI application.
+
+    Attributes:
+        handler: Answers its requests.
+        chat: Whether they are chats; else completions of raw text.
+    """
+
+    handler: RequestHandler
+    chat: bool
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self.handler.serve(scope, receive, send, chat=self.chat)
 
 
-def _kept(call: RequestContext, served: RequestRecord) -> Kept:
-    body = call.asked.body
+async def _refuse(record: RecordBuilder, response: ResponseWriter, error: ApiError) -> None:
+    """Answers with an error, in whatever form the response still allows."""
+    record.set(status=error.status, detail=record.record.detail or error.message)
+    await response.refuse(error)
+
+
+def _kept(context: RequestContext, served: RequestRecord) -> Kept:
+    body = context.request.body
     return Kept(
         id=served.id,
         at=served.at,
@@ -174,9 +198,9 @@ def _kept(call: RequestContext, served: RequestRecord) -> Kept:
         model=served.model,
         messages=tuple(dict(m) for m in body.get("messages", ())),
         params={k: v for k, v in body.items() if k not in {"messages", "model"}},
-        thinking=call.account.thinking,
-        answer=call.account.answer,
-        cut=call.account.cut,
+        thinking=context.record.thinking,
+        answer=context.record.answer,
+        cut=context.record.cut,
         thinking_tokens=served.thinking_tokens,
         moves=served.moves,
     )

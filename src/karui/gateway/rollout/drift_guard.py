@@ -22,8 +22,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
-from karui.gateway.rollout.drift_tests import Ranks, Rate, luck
+from karui.gateway.rollout.drift_tests import DriftTest, Ranks, Rate, luck
 from karui.serving_profile import ServingProfile
 
 _OCTAVE = 32  # bins in a doubling of thinking length
@@ -74,7 +75,7 @@ class Change:
 
     at: float
     phase: Phase
-    why: str
+    because: Because
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,13 @@ class TestStatus:
     """One test as the monitor shows it.
 
     Attributes:
-        name: thinking, confidence, agreement, truncated, errors, unsure or canaries.
+        name: Which it is.
         seen: Requests it was made on.
         evidence: Its largest capital, the number of times less likely all was well.
         needed: The capital that trips.
     """
 
-    name: str
+    name: DriftTest
     seen: int
     evidence: float
     needed: float
@@ -100,7 +101,7 @@ class State:
 
     Attributes:
         phase: What it lets happen.
-        reason: Why it tripped last; "" while watching.
+        reason: Why it tripped last; None while watching.
         since: Seconds since the epoch of the last change; 0 if none.
         probe_at: When probing begins or began; 0 while watching.
         probed: Probes done.
@@ -111,7 +112,7 @@ class State:
     """
 
     phase: Phase
-    reason: str
+    reason: Because | None
     since: float
     probe_at: float
     probed: int
@@ -137,22 +138,23 @@ class Guard:
         e, limits = self.expectation, self.limits
         kept = e.above(limits.floor)
         self._recorded = {
-            "thinking": ([float(v) for v in kept.thinking], _LENGTHS),
-            "confidence": ([v for v in kept.confidence if v is not None], _SHARES),
-            "agreement": ([v for v in kept.agreement if v is not None], _SHARES),
+            DriftTest.THINKING: ([float(v) for v in kept.thinking], _LENGTHS),
+            DriftTest.CONFIDENCE: ([v for v in kept.confidence if v is not None], _SHARES),
+            DriftTest.AGREEMENT: ([v for v in kept.agreement if v is not None], _SHARES),
         }
         unsure = 1 - len(kept.confidence) / max(len(e.confidence), 1)
         self._allowed = {
-            "truncated": e.truncated + limits.more_truncated,
-            "errors": limits.errors,
-            "unsure": unsure + limits.more_unsure,
-            "canaries": 1 - e.full_accuracy + e.margin,
+            DriftTest.TRUNCATED: e.truncated + limits.more_truncated,
+            DriftTest.ERRORS: limits.errors,
+            DriftTest.UNSURE: unsure + limits.more_unsure,
+            DriftTest.CANARIES: 1 - e.full_accuracy + e.margin,
         }
         # Where the recorded runs end is where a probe has to end; the probes' share has room for one in ten.
         self._usual = kept.thinking_range()
         self._needed = (len(self._recorded) + len(self._allowed)) / limits.alpha
         self._changes: deque[Change] = deque(maxlen=_KEPT)
-        self._phase, self._reason, self._since, self._probe_at = Phase.WATCHING, "", 0.0, 0.0
+        self._phase, self._since, self._probe_at = Phase.WATCHING, 0.0, 0.0
+        self._reason: Because | None = None
         self._rests = 1
         self._begin()
 
@@ -160,44 +162,44 @@ class Guard:
         """Takes in one request; those that full thinking answered say nothing of the plan."""
         if self._phase is Phase.WATCHING:
             if self._concerns(served) and (found := self._test(served)):
-                self._trip(served.at, found)
+                self._trip(served.at, Because.of(Cause.TEST, test=found))
             return
         if not self.wants_probe(served.at) or not (served.shadow or served.canary):
             return
         if not self._concerns(served):
             return
         if self._phase is Phase.TRIPPED:
-            self._change(served.at, Phase.PROBING, "the rest is over")
+            self._change(served.at, Phase.PROBING, Because.of(Cause.REST_OVER))
         self._probed += 1
         self._passed += self._usual_probe(served)
         if found := self._test(served):
-            self._trip(served.at, f"probes: {found}")
+            self._trip(served.at, Because.of(Cause.PROBES_TEST, test=found))
         elif self._probed >= self.limits.probes:
-            good = f"{self._passed} of {self._probed} probes were as recorded"
+            good = {"good": self._passed, "probes": self._probed}
             if self._passed >= _GOOD * self._probed:
-                self._reason, self._probe_at, self._rests = "", 0.0, 1
+                self._reason, self._probe_at, self._rests = None, 0.0, 1
                 self._begin()
-                self._change(served.at, Phase.WATCHING, good)
+                self._change(served.at, Phase.WATCHING, Because.of(Cause.PROBES_PASSED, **good))
             else:
-                self._trip(served.at, f"probes: only {good}")
+                self._trip(served.at, Because.of(Cause.PROBES_FEW, **good))
 
     def replay(self, records: Iterable[RequestRecord]) -> None:
         """Takes in kept records, oldest first, after a restart."""
         for served in records:
             self.see(served)
 
-    def trip(self, at: float, why: str) -> None:
+    def trip(self, at: float, because: Because) -> None:
         """Trips by command or by another rule, such as a changed upstream."""
-        self._trip(at, why)
+        self._trip(at, because)
 
-    def reset(self, at: float, why: str) -> None:
+    def reset(self, at: float, because: Because) -> None:
         """Brings the plan back by command, without probes."""
-        self._reason, self._probe_at, self._rests = "", 0.0, 1
+        self._reason, self._probe_at, self._rests = None, 0.0, 1
         self._begin()
-        self._change(at, Phase.WATCHING, why)
+        self._change(at, Phase.WATCHING, because)
 
-    def tripped(self) -> str:
-        """Returns why traffic must go to full thinking, "" if it need not."""
+    def tripped(self) -> Because | None:
+        """Returns why traffic must go to full thinking; None if it need not."""
         return self._reason
 
     def wants_probe(self, at: float) -> bool:
@@ -212,7 +214,7 @@ class Guard:
     @property
     def state(self) -> State:
         """What the monitor and the metrics show."""
-        tests: dict[str, Ranks | Rate] = {**self._ranks, **self._rates}
+        tests: dict[DriftTest, Ranks | Rate] = {**self._ranks, **self._rates}
         return State(
             phase=self._phase,
             reason=self._reason,
@@ -240,38 +242,38 @@ class Guard:
             FallbackReason.TIMEOUT,
         }
 
-    def _test(self, served: RequestRecord) -> str:
-        """Bets on the request; returns the first test that has found something, "" if none has."""
+    def _test(self, served: RequestRecord) -> DriftTest | None:
+        """Bets on the request; returns the first test that has found something, None if none has."""
         failed = served.status >= 500 or served.why in {FallbackReason.UPSTREAM, FallbackReason.TIMEOUT}
         if failed:
-            self._rates["errors"].see(happened=True)
-            return self._found("errors")
+            self._rates[DriftTest.ERRORS].see(happened=True)
+            return self._found(DriftTest.ERRORS)
         if served.status >= 400:  # the client's own mistake
-            return ""
+            return None
         if served.canary:  # the same few questions again and again are no sample of the traffic
             if served.correct is not None:
-                self._rates["canaries"].see(happened=not served.correct)
-            return self._found("canaries")
+                self._rates[DriftTest.CANARIES].see(happened=not served.correct)
+            return self._found(DriftTest.CANARIES)
         unsure = served.why is FallbackReason.UNSURE
-        self._rates["errors"].see(happened=False)
-        self._rates["unsure"].see(happened=unsure)
+        self._rates[DriftTest.ERRORS].see(happened=False)
+        self._rates[DriftTest.UNSURE].see(happened=unsure)
         if unsure:  # its figures are those of full thinking
-            return self._found("unsure")
-        self._rates["truncated"].see(happened=served.truncated)
+            return self._found(DriftTest.UNSURE)
+        self._rates[DriftTest.TRUNCATED].see(happened=served.truncated)
         values = {
-            "thinking": float(served.thinking_tokens),
-            "confidence": served.confidence,
-            "agreement": served.trial_agreement,
+            DriftTest.THINKING: float(served.thinking_tokens),
+            DriftTest.CONFIDENCE: served.confidence,
+            DriftTest.AGREEMENT: served.trial_agreement,
         }
         for name, test in self._ranks.items():
             value = values[name]
             if value is not None:
                 test.see(value, luck(served.id, name))
-        return self._found("truncated", *self._ranks)
+        return self._found(DriftTest.TRUNCATED, *self._ranks)
 
-    def _found(self, *names: str) -> str:
-        tests: dict[str, Ranks | Rate] = {**self._ranks, **self._rates}
-        return next((n for n in names if n in tests and tests[n].wealth.best >= self._needed), "")
+    def _found(self, *names: DriftTest) -> DriftTest | None:
+        tests: dict[DriftTest, Ranks | Rate] = {**self._ranks, **self._rates}
+        return next((n for n in names if n in tests and tests[n].wealth.best >= self._needed), None)
 
     def _usual_probe(self, served: RequestRecord) -> bool:
         if served.status >= 400 or served.truncated or served.why is not FallbackReason.NONE:
@@ -281,14 +283,14 @@ class Guard:
         low, high = self._usual or (0.0, float("inf"))
         return low <= served.thinking_tokens <= high
 
-    def _trip(self, at: float, why: str) -> None:
+    def _trip(self, at: float, because: Because) -> None:
         if self._phase is not Phase.WATCHING:
             self._rests = min(2 * self._rests, _LONGEST)
-        self._reason = why
+        self._reason = because
         self._probe_at = at + self.limits.rest_seconds * self._rests
         self._begin()
-        self._change(at, Phase.TRIPPED, why)
+        self._change(at, Phase.TRIPPED, because)
 
-    def _change(self, at: float, phase: Phase, why: str) -> None:
+    def _change(self, at: float, phase: Phase, because: Because) -> None:
         self._phase, self._since = phase, at
-        self._changes.append(Change(at, phase, why))
+        self._changes.append(Change(at, phase, because))

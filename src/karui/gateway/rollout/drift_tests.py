@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from enum import StrEnum
 from hashlib import blake2b
 
 from karui.gateway.rollout.e_process import EProcess
@@ -12,6 +13,18 @@ about 4 points of 100: what is smaller is no drift that anyone should be woken f
 _RISES = (0.05, 0.15, 0.35)
 """How far above what is allowed the rates are that the bets on a rate are best at."""
 _BLOCK = 64
+
+
+class DriftTest(StrEnum):
+    """What the guard tests."""
+
+    THINKING = "thinking"
+    CONFIDENCE = "confidence"
+    AGREEMENT = "agreement"
+    TRUNCATED = "truncated"
+    ERRORS = "errors"
+    UNSURE = "unsure"
+    CANARIES = "canaries"
 
 
 class Ranks:

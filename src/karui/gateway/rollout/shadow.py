@@ -10,25 +10,15 @@ from uuid import uuid4
 from karui.core.errors import KaruiError, RequestRejected
 from karui.core.plan import Plan
 from karui.core.question import Question
-from karui.gateway.backends.local import failed
+from karui.gateway.backends.backend import PlanRequest, RequestContext
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.openai_api.chunks import Finished
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason, RequestRecord
-from karui.gateway.requests.context import RequestContext
-from karui.gateway.routing.eligibility import PlanRequest
 from karui.serving_profile import ServingProfile
 
-_Said = asyncio.Future[str | None]
-
-
-def doubt_of(ran: PlanResult, floor: float) -> str:
-    """Returns why the plan's answer is not given, "" if it is."""
-    if not ran.truncated and not ran.answer:
-        return "no answer"
-    if ran.confidence is not None and ran.confidence < floor:
-        return f"confidence {ran.confidence:.2f}, below {floor:g}"
-    return ""
+_FullAnswer = asyncio.Future[str | None]
 
 
 @dataclass
@@ -49,39 +39,45 @@ class ShadowRunner:
     expectation: ServingProfile
     runner: PlanRunner
     at_once: int
-    tell: Callable[[RequestRecord], None] = field(default=lambda _: None)
+    tell: Callable[[RequestRecord], None]
     floor: float = 0.0
     left_out: int = 0
-    _waiting: dict[str, _Said] = field(default_factory=dict)
+    _waiting: dict[str, _FullAnswer] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    def beside(self, call: RequestContext) -> None:
-        """Begins a run beside full thinking, whose answer is told by `answered`."""
-        assert call.dialogue is not None
+    @property
+    def running(self) -> int:
+        """Runs under way."""
+        return len(self._tasks)
+
+    def beside(self, context: RequestContext) -> None:
+        """Begins a run beside full thinking, whose answer `answered` brings."""
+        assert context.plan_request is not None
         if len(self._tasks) >= self.at_once:
             self.left_out += 1
             return
-        said: _Said = asyncio.get_running_loop().create_future()
-        call.account.wants_text = True
-        served = call.account.served
-        self._waiting[served.id] = said
-        account = RecordBuilder(f"{served.id}-shadow", served.model, **self._known(shadow=True))
-        self._start(self._compare(account, call.dialogue, said))
+        full: _FullAnswer = asyncio.get_running_loop().create_future()
+        context.record.wants_text = True
+        served = context.record.record
+        self._waiting[served.id] = full
+        record = RecordBuilder(f"{served.id}-shadow", model=served.model, shadow=True)
+        self._start(self._compare(record, context.plan_request, full))
 
-    def answered(self, call: RequestContext) -> None:
-        """Takes what full thinking has said in the end."""
-        said = self._waiting.pop(call.account.id, None)
-        if said is not None and not said.done():
-            well = call.account.served.status < 400 and call.account.served.ran == "full"
-            said.set_result(call.account.answer if well else None)
+    def answered(self, context: RequestContext) -> None:
+        """Receives the full-thinking answer and resolves the comparison that waits for it."""
+        full = self._waiting.pop(context.record.id, None)
+        if full is not None and not full.done():
+            served = context.record.record
+            well = served.status < 400 and served.ran == "full"
+            full.set_result(context.record.answer if well else None)
 
     def canary(self, question: Question) -> None:
         """Begins a run on one of the operator's own questions."""
         if len(self._tasks) >= self.at_once:
             self.left_out += 1
             return
-        account = RecordBuilder(f"canary-{uuid4().hex}", "karui/plan", **self._known(canary=True))
-        self._start(self._judge(account, question))
+        record = RecordBuilder(f"canary-{uuid4().hex}", model="karui/plan", canary=True)
+        self._start(self._judge(record, question))
 
     async def close(self) -> None:
         """Stops every run."""
@@ -90,70 +86,59 @@ class ShadowRunner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _known(self, *, shadow: bool = False, canary: bool = False) -> dict[str, object]:
-        e = self.expectation
-        return {
-            "plan": e.label,
-            "ran": "plan",
-            "shadow": shadow,
-            "canary": canary,
-            "full_tokens": e.full_tokens,
-        }
-
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _compare(self, account: RecordBuilder, dialogue: PlanRequest, said: _Said) -> None:
-        ran = await self._run(account, dialogue, None)
-        answer = await said
-        if ran is not None and answer:
+    async def _compare(self, record: RecordBuilder, asked: PlanRequest, full: _FullAnswer) -> None:
+        result = await self._run(record, asked, None)
+        answer = await full
+        if result is not None and answer:
             read = self.runner.verifier.read(answer)
-            account.note(agrees=read is not None and read == ran.canonical)
-        self.tell(account.close())
+            record.set(agrees=read is not None and read == result.canonical)
+        self.tell(record.close())
 
-    async def _judge(self, account: RecordBuilder, question: Question) -> None:
-        dialogue = PlanRequest(question.prompt(), self.expectation.terms.sampling)
-        ran = await self._run(account, dialogue, question)
-        if ran is not None:
-            account.note(correct=ran.correct)
-        self.tell(account.close())
+    async def _judge(self, record: RecordBuilder, question: Question) -> None:
+        asked = PlanRequest(question.prompt(), self.expectation.terms.sampling)
+        result = await self._run(record, asked, question)
+        if result is not None:
+            record.set(correct=result.correct)
+        self.tell(record.close())
 
     async def _run(
-        self, account: RecordBuilder, dialogue: PlanRequest, question: Question | None
+        self, record: RecordBuilder, asked: PlanRequest, question: Question | None
     ) -> PlanResult | None:
         """Runs the plan and notes what came of it; returns None where it failed."""
-        ran: PlanResult | None = None
+        e = self.expectation
+        record.set(plan=e.label, ran="plan", full_tokens=e.full_tokens)
+        result: PlanResult | None = None
         try:
-            run = self.runner.run(self.plan, account.id, dialogue, question)
-            async with aclosing(run) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, PlanResult):
-                        ran = piece
+            async with aclosing(self.runner.stream(self.plan, record.id, asked, question)) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, Finished):
+                        result = chunk.result
                     else:
-                        account.came(answer=False)
-            assert ran is not None
-            if ran.failure is not None:
-                raise failed(ran)
+                        record.first_token(answer=False)
+            assert result is not None
+            result.check()
         except UpstreamError as failure:
-            refused = ran is not None and isinstance(ran.failure, RequestRejected)
-            known = (
-                {"status": 400, "why": FallbackReason.NONE}
-                if refused
-                else {"status": 502, "why": failure.why}
+            rejected = result is not None and isinstance(result.failure, RequestRejected)
+            record.set(
+                status=400 if rejected else 502,
+                why=FallbackReason.NONE if rejected else failure.why,
+                detail=failure.detail,
             )
-            account.note(**known, detail=failure.detail)
             return None
         except KaruiError as error:
-            account.note(status=502, why=FallbackReason.UPSTREAM, detail=error.what)
+            record.set(status=502, why=FallbackReason.UPSTREAM, detail=error.what)
             return None
-        account.counted(ran.usage)
-        account.note(
-            confidence=ran.confidence,
-            trial_agreement=ran.agreement,
-            moves=ran.moves,
-            truncated=ran.truncated,
-            why=FallbackReason.UNSURE if doubt_of(ran, self.floor) else FallbackReason.NONE,
+        record.add_usage(result.usage)
+        record.set(
+            confidence=result.confidence,
+            trial_agreement=result.signals.agreement if result.signals else None,
+            moves=result.moves,
+            truncated=result.truncated,
+            why=FallbackReason.UNSURE if result.doubt(self.floor) else FallbackReason.NONE,
         )
-        return ran
+        return result

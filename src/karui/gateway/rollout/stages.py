@@ -3,52 +3,15 @@
 Pure: the clock is passed in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from hashlib import blake2b
 
 from karui.core.errors import InputError
-from karui.gateway.records.events import Event
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import RequestRecord
-
-
-class Stage(StrEnum):
-    """A stage of the roll-out."""
-
-    SHADOW = "shadow"
-    """Full thinking answers; the plan runs silently beside it and is compared."""
-    FIVE = "5"
-    QUARTER = "25"
-    ALL = "100"
-
-    @property
-    def share(self) -> float:
-        """Share of the requests that the plan answers."""
-        return 0.0 if self is Stage.SHADOW else int(self) / 100
-
-    @property
-    def following(self) -> "Stage | None":
-        """The next one; None after the last."""
-        stages = list(Stage)
-        at = stages.index(self) + 1
-        return stages[at] if at < len(stages) else None
-
-    def takes(self, key: str) -> bool:
-        """Returns whether the plan answers requests with this key: the same always, and in later stages."""
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        return int.from_bytes(digest, "big") / 2.0**64 < self.share
-
-    @staticmethod
-    def of(word: str) -> "Stage":
-        """Reads a stage.
-
-        Raises:
-            InputError: There is no such one.
-        """
-        try:
-            return Stage(word.strip().rstrip("%"))
-        except ValueError:
-            raise InputError(f"There is no stage {word!r}.", remedy=f"Stages: {', '.join(Stage)}.") from None
+from karui.gateway.records.stage import Stage
+from karui.i18n.monitor.plain import WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,44 +58,52 @@ class Rollout:
         elif served.ran == "plan" and not served.shadow and served.status < 400:
             self._seen += 1
 
-    def missing(self, at: float, *, watching: bool) -> str:
-        """Returns what the next stage still waits for, a sentence; "" where nothing, or there is none.
+    def needs(self, at: float, *, watching: bool) -> tuple[Because, ...]:
+        """Returns what the next stage still waits for; nothing where its rule holds, or it is the last.
 
         Args:
-            at: Now.
+            at: Now, seconds since the epoch.
             watching: Whether the guard finds all well.
         """
         if self.stage.following is None:
-            return ""
-        lacking = []
+            return ()
+        needs = []
         if not watching:
-            lacking.append("the guard finds all well")
+            needs.append(Because.of(Cause.NEEDS_GUARD))
         if (more := self.rule.requests - self._seen) > 0:
-            kind = "runs compared with full thinking" if self.stage is Stage.SHADOW else "requests answered"
-            lacking.append(f"{more} more {kind}")
+            cause = Cause.NEEDS_RUNS if self.stage is Stage.SHADOW else Cause.NEEDS_REQUESTS
+            needs.append(Because.of(cause, count=more))
         if (hours := self.rule.hours - (at - self.since) / 3600) > 0:
-            lacking.append(f"{hours:.1f} more hours")
+            needs.append(Because.of(Cause.NEEDS_HOURS, hours=hours))
         if self.stage is Stage.SHADOW and self._seen:
             share, wanted = self._agreed / self._seen, self._same - self.rule.less_same
             if share < wanted:
-                lacking.append(f"{share:.0%} of the runs say what full thinking says, {wanted:.0%} wanted")
-        return f"Waits for: {'; '.join(lacking)}." if lacking else ""
+                needs.append(Because.of(Cause.NEEDS_AGREEMENT, share=share, wanted=wanted))
+        return tuple(needs)
 
-    def advance(self, at: float, who: str, *, watching: bool) -> Event:
+    def advance(self, at: float, by: Actor, *, watching: bool, name: str = "") -> Event:
         """Goes on to the next stage.
+
+        Args:
+            at: Now, seconds since the epoch.
+            by: Who wants it.
+            watching: Whether the guard finds all well.
+            name: Of the operator.
 
         Raises:
             InputError: The rule does not hold yet, or this is the last stage.
         """
         following = self.stage.following
         if following is None:
-            raise InputError("The plan answers every request already.")
-        if missing := self.missing(at, watching=watching):
-            raise InputError(f"Stage {self.stage} may not be followed by {following} yet.", why=missing)
-        return self._to(following, at, who, f"the rule holds after {self._seen} requests")
+            raise InputError("The plan answers every request already: 100 is the last stage.")
+        if needs := self.needs(at, watching=watching):
+            raise InputError(
+                f"Stage {self.stage} may not be followed by {following} yet.", why=needs_in_words(needs)
+            )
+        return self._to(following, at, by, Because.of(Cause.RULE_HOLDS, requests=self._seen), name)
 
-    def back(self, stage: Stage, at: float, who: str, why: str) -> Event:
-        """Goes back to an earlier stage, or begins the present one anew.
+    def back(self, stage: Stage, at: float, because: Because, *, name: str = "") -> Event:
+        """Goes back to an earlier stage by an operator's command, or begins the present one anew.
 
         Raises:
             InputError: It is a later one.
@@ -140,16 +111,25 @@ class Rollout:
         if stage.share > self.stage.share:
             raise InputError(
                 f"Stage {stage} comes after {self.stage}.",
-                remedy="`karui stage advance` goes on, by the rule.",
+                remedy="`karui rollout advance` goes on, by the rule.",
             )
-        return self._to(stage, at, who, why)
+        return self._to(stage, at, Actor.OPERATOR, because, name)
 
-    def tripped(self, at: float, why: str) -> Event | None:
+    def tripped(self, at: float, because: Because) -> Event | None:
         """Rolls back after the guard has tripped: what it watches goes through the small stages again."""
         if self.stage.share <= Stage.FIVE.share:
             return None
-        return self._to(Stage.FIVE, at, "guard", why)
+        return self._to(Stage.FIVE, at, Actor.GUARD, because)
 
-    def _to(self, stage: Stage, at: float, who: str, why: str) -> Event:
+    def resume(self, stage: Stage, since: float) -> None:
+        """Goes on in the stage of a gateway before this one, which began at `since`."""
+        self.stage, self.since = stage, since
+
+    def _to(self, stage: Stage, at: float, by: Actor, because: Because, name: str = "") -> Event:
         self.stage, self.since, self._seen, self._agreed = stage, at, 0, 0
-        return Event(at, f"stage {stage}", who, why)
+        return Event(EventKind.STAGE_SET, at, by, because, name=name, stage=stage)
+
+
+def needs_in_words(needs: Sequence[Because]) -> str:
+    """Returns what a stage waits for as a plain English sentence; "" where it waits for nothing."""
+    return WAITS.format(needs="; ".join(map(str, needs))) if needs else ""

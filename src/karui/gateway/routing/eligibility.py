@@ -1,27 +1,11 @@
 """Which requests a plan can run, and why the others cannot: those go to full thinking as they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from karui.core.prompt import Prompt, Sampling, prompt_of
+from karui.core.prompt import Sampling, prompt_of
+from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.openai_api.chat_request import ChatRequest
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """A request as a plan runs it.
-
-    Attributes:
-        prompt: What the model is shown, without the task's instruction.
-        sampling: How its tokens are drawn.
-        seed: The client's; None where it gave none.
-    """
-
-    prompt: Prompt
-    sampling: Sampling
-    seed: int | None = None
-
 
 _NO_MATTER = frozenset(
     "model messages stream max_tokens max_completion_tokens temperature top_p seed "  # read by the gateway

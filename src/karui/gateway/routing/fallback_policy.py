@@ -6,17 +6,25 @@ from enum import StrEnum
 
 from karui.core.errors import InputError
 from karui.gateway.records.record import FallbackReason
+from karui.i18n.monitor.plain import ACTIONS
 
 
-class FallbackAction(StrEnum):
-    """What answers."""
+class Action(StrEnum):
+    """What answers a request."""
 
+    PLAN = "plan"
     FULL = "full"
-    """Full thinking of the served model."""
+    """Full thinking of the served model, asked what the plan is asked."""
+    DIRECT = "direct"
+    """Full thinking of the served model, asked exactly what the client asks."""
     SERVER = "server"
     """The other server, with full thinking."""
     REFUSE = "refuse"
     """Nothing: 503, with the time after which to ask again."""
+
+
+FALLBACKS = (Action.FULL, Action.SERVER, Action.REFUSE)
+"""What may be done instead of the plan."""
 
 
 REASONS = (
@@ -28,18 +36,17 @@ REASONS = (
     FallbackReason.STALE,
 )
 """The reasons that are faults; stages and requests that no plan fits go to full thinking always."""
-_WORDS = {
-    FallbackAction.FULL: "full thinking of the served model",
-    FallbackAction.SERVER: "full thinking on the fallback server",
-    FallbackAction.REFUSE: "refused with status 503 and Retry-After",
-}
 
 
 @dataclass(frozen=True)
 class FallbackPolicy:
-    """What is done for each reason."""
+    """What is done for each reason.
 
-    deeds: Mapping[FallbackReason, FallbackAction]
+    Attributes:
+        actions: By reason, every one of `REASONS`.
+    """
+
+    actions: Mapping[FallbackReason, Action]
 
     @staticmethod
     def of(told: Mapping[str, str], *, server: bool) -> "FallbackPolicy":
@@ -49,38 +56,42 @@ class FallbackPolicy:
         server if there is one. Without one, an open circuit is refused, for full thinking goes the same way.
 
         Args:
-            told: Deeds by reason: upstream_error, time_out, circuit_open, low_confidence, guard_tripped,
+            told: Actions by reason: upstream_error, time_out, circuit_open, low_confidence, guard_tripped,
                 upstream_changed.
             server: Whether there is a fallback server.
 
         Raises:
-            InputError: A reason or a deed that does not exist, or a deed that cannot be done.
+            InputError: A reason or an action that does not exist, or an action that cannot be done.
         """
         names = {why.value.replace(" ", "_").replace("-", "_"): why for why in REASONS}
-        deeds = dict.fromkeys(REASONS, FallbackAction.SERVER if server else FallbackAction.FULL)
-        deeds[FallbackReason.UNSURE] = FallbackAction.FULL
+        actions = dict.fromkeys(REASONS, Action.SERVER if server else Action.FULL)
+        actions[FallbackReason.UNSURE] = Action.FULL
         if not server:
-            deeds[FallbackReason.BREAKER] = FallbackAction.REFUSE
+            actions[FallbackReason.BREAKER] = Action.REFUSE
         for name, word in told.items():
-            if name not in names or word not in set(FallbackAction):
+            if name not in names or word not in FALLBACKS:
                 raise InputError(
-                    f"{name} = {word!r} is no line of the fallback table.",
-                    remedy=f"Reasons: {', '.join(names)}. Actions: {', '.join(FallbackAction)}.",
+                    f"{name} = {word!r} is not a line of the fallback table.",
+                    remedy=f"Reasons: {', '.join(names)}. Actions: {', '.join(FALLBACKS)}.",
                 )
-            if word == FallbackAction.SERVER and not server:
+            if word == Action.SERVER and not server:
                 raise InputError(
-                    f"{name} cannot go to the fallback server: there is none.",
-                    remedy="Name one with --fallback http://…",
+                    f"{name} cannot go to the fallback server: no fallback server is set.",
+                    remedy="Name one with --fallback http://HOST:PORT/v1#model.",
                 )
-            if word == FallbackAction.FULL and names[name] is FallbackReason.BREAKER:
+            if word == Action.FULL and names[name] is FallbackReason.BREAKER:
                 raise InputError(
                     "circuit_open cannot go to full thinking of the served model.",
                     why="The circuit is open because that model's server fails.",
-                    remedy="Let it be refused, or name another server with --fallback http://…",
+                    remedy="Set it to refuse, or name another server with --fallback http://HOST:PORT/v1#model.",
                 )
-            deeds[names[name]] = FallbackAction(word)
-        return FallbackPolicy(deeds)
+            actions[names[name]] = Action(word)
+        return FallbackPolicy(actions)
 
-    def rows(self) -> tuple[tuple[str, str], ...]:
-        """Returns reasons and deeds in words."""
-        return tuple((why.value, _WORDS[deed]) for why, deed in self.deeds.items())
+    def rows(self) -> tuple[tuple[FallbackReason, Action], ...]:
+        """Returns the table, a reason and its action a row."""
+        return tuple(self.actions.items())
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Returns the table in plain English."""
+        return [(why.value, ACTIONS[action]) for why, action in self.actions.items()]

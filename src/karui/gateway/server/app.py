@@ -7,27 +7,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.records.metrics import CONTENT_TYPE
+from karui.gateway.requests.handler import CompletionsEndpoint
 from karui.gateway.routing.router import FULL, PLAN
 from karui.gateway.server.auth import for_client, refused
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
-
-
-class _Completions:
-    """A route whose requests go through the front."""
-
-    def __init__(self, gateway: Gateway, *, chat: bool) -> None:
-        self._gateway, self._chat = gateway, chat
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        await self._gateway.front.serve(scope, receive, send, chat=self._chat)
 
 
 class _Routes:
@@ -41,8 +30,8 @@ class _Routes:
         gateway = self._gateway
         if (wrong := for_client(gateway, request)) is not None:
             return refused(wrong)
-        plans = gateway.front.desk.plan_names
-        own = gateway.upstream.served if gateway.upstream is not None else frozenset()
+        router = gateway.handler.dispatcher.router
+        plans, own = router.plan_names, router.served
         owners = {PLAN: "karui", FULL: "karui", **dict.fromkeys(sorted(plans - {PLAN}), "karui")}
         owners |= dict.fromkeys(sorted(own), "upstream")
         created = int(gateway.started_at)
@@ -54,22 +43,24 @@ class _Routes:
 
     async def health(self, request: Request) -> Response:
         """Says whether requests can be answered."""
-        gateway, now = self._gateway, self._gateway.now()
-        down = now.breaker == Circuit.OPEN and gateway.server is None
+        gateway, now = self._gateway, self._gateway.status()
+        down = now.breaker is Circuit.OPEN and gateway.servers.fallback is None
         status = "upstream down" if down else "ok"
         told = {
             "status": status,
             "stage": now.stage,
             "guard": now.guard.phase,
             "breaker": now.breaker,
-            "stale": now.stale,
-            "degraded": now.degraded,
+            "stale": str(now.stale or ""),
+            "degraded": [str(because) for because in now.degraded],
         }
         return JSONResponse(told, status_code=503 if down else 200)
 
     async def metrics(self, request: Request) -> Response:
         """Gives Prometheus what it wants."""
-        return Response(self._gateway.metrics.text(), media_type=CONTENT_TYPE)
+        gateway = self._gateway
+        text = gateway.metrics.text(gateway.status(), gateway.stores.requests.lost)
+        return Response(text, media_type=CONTENT_TYPE)
 
     async def described(self, request: Request) -> Response:
         """Gives the OpenAPI description."""
@@ -88,8 +79,8 @@ def app(gateway: Gateway) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", _Completions(gateway, chat=True), methods=["POST"]),
-            Route("/v1/completions", _Completions(gateway, chat=False), methods=["POST"]),
+            Route("/v1/chat/completions", CompletionsEndpoint(gateway.handler, chat=True), methods=["POST"]),
+            Route("/v1/completions", CompletionsEndpoint(gateway.handler, chat=False), methods=["POST"]),
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
@@ -100,10 +91,12 @@ def app(gateway: Gateway) -> Starlette:
             Route("/explain/{id}", pages.explanation, methods=["GET"]),
             Route("/explain/{id}", pages.explain, methods=["POST"]),
         ],
-        exception_handlers={404: _nothing, 405: _nothing},
+        exception_handlers={404: _not_found, 405: _not_found},
         lifespan=life,
     )
 
 
-async def _nothing(request: Request, error: Exception) -> Response:
-    return refused(ApiError(getattr(error, "status_code", 404), f"There is nothing here: {request.method}."))
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    what = "Method not allowed" if status == 405 else "Not found"
+    return refused(ApiError(status, f"{what}: {request.method} {request.url.path[:200]}."))

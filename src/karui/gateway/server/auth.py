@@ -16,7 +16,7 @@ _PASSED_ON = ("x-forwarded-for", "x-real-ip", "forwarded", "via")
 
 def for_client(gateway: Gateway, request: Request) -> ApiError | None:
     """Returns an error for whoever has not the clients' key, if there is one."""
-    key = gateway.front.key
+    key = gateway.handler.key
     if key and not same_key(_given(request), key):
         return ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
     return None
@@ -31,7 +31,7 @@ def for_operator(gateway: Gateway, request: Request) -> ApiError | None:
 
 def for_reader(gateway: Gateway, request: Request) -> ApiError | None:
     """Returns an error for whoever may not read what was said: that takes either key."""
-    key = gateway.front.key
+    key = gateway.handler.key
     if (key and same_key(_given(request), key)) or _has(request, gateway.operator_key, key):
         return None
     return ApiError(401, f"This shows what was said: give {CLIENT_KEY} or {OPERATOR_KEY} as the key.")

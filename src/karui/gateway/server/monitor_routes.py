@@ -9,22 +9,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from karui.core.errors import KaruiError
-from karui.core.plan import Plan
 from karui.gateway.assemble import Gateway
-from karui.gateway.backends.explain import Explainer, Thought
-from karui.gateway.backends.local import failed
-from karui.gateway.backends.plan_runner import PlanResult
+from karui.gateway.backends.explain import Explainer
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.monitor import explained
 from karui.gateway.monitor.page import figures, page
-from karui.gateway.openai_api.chat_request import ApiError, read_request
-from karui.gateway.openai_api.replies import dumped
+from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.records.aggregates import Totals
-from karui.gateway.records.builder import RecordBuilder
-from karui.gateway.records.events import Event, Kept
-from karui.gateway.records.record import FallbackReason
-from karui.gateway.routing.eligibility import plan_request_of
-from karui.gateway.routing.router import FULL
+from karui.gateway.records.events import Event
+from karui.gateway.requests.rethink import Rethinker
 from karui.gateway.server.auth import for_operator, for_reader, refused
 from karui.gateway.status import GatewayStatus
 from karui.i18n.monitor import LANGUAGES, language
@@ -48,7 +41,8 @@ class Pages:
     def __init__(self, gateway: Gateway) -> None:
         """Takes the gateway."""
         self._gateway = gateway
-        self._explainer = Explainer(gateway.keep, self._think, gateway.front.desk.runner.verifier.read)
+        read = gateway.handler.dispatcher.backends.runner.verifier.read
+        self._explainer = Explainer(gateway.stores.conversations, Rethinker(gateway.handler).think, read)
         self._told: dict[str | None, tuple[float, dict[str, Any]]] = {}
 
     async def monitor(self, request: Request) -> Response:
@@ -70,7 +64,7 @@ class Pages:
 
     async def _seen(self, make: Callable[[GatewayStatus, Totals, list[Event]], T]) -> T:
         """Makes something of all figures, on a thread: adding up an hour must hold no request up."""
-        now, history = self._gateway.now(), self._gateway.history
+        now, history = self._gateway.status(), self._gateway.stores.requests
 
         def made() -> T:
             return make(now, history.totals(time() - _WINDOW_SECONDS), history.events())
@@ -82,7 +76,7 @@ class Pages:
         if (wrong := for_reader(self._gateway, request)) is not None:
             return refused(wrong)
         name = _name(request)
-        kept = await asyncio.to_thread(self._gateway.keep.get, name)
+        kept = await asyncio.to_thread(self._gateway.stores.conversations.get, name)
         text = explained.page(name, kept, _language(request))
         return HTMLResponse(text, status_code=200 if kept else 404, headers=_HEADERS)
 
@@ -110,43 +104,16 @@ class Pages:
         # Another site's page in this machine's browser could send plain text, but not JSON unasked.
         if "json" not in request.headers.get("content-type", ""):
             return refused(ApiError(415, "The body has to be application/json."))
-        rolling = self._gateway.rolling
+        rollout = self._gateway.rollout
         try:
             told = await request.json()
             what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
-            rolling.command(what, who, why, time())
+            rollout.command(what, who, why, time())
         except KaruiError as error:
             return refused(ApiError(409, str(error)))
         except (ValueError, AttributeError):
             return refused(ApiError(400, 'The body has to be {"what": …, "who": …, "why": …}.'))
-        return JSONResponse({"stage": rolling.stage, "guard": rolling.guard.phase})
-
-    async def _think(self, kept: Kept) -> Thought:
-        """Thinks in full, in a place among the others, and has it counted: it costs what it costs."""
-        front = self._gateway.front
-        desk = front.desk
-        body = {**kept.params, "model": "karui/full", "messages": list(kept.messages), "stream": False}
-        body.pop("stream_options", None)
-        asked = read_request(dumped(body), chat=True)
-        dialogue = plan_request_of(asked, desk.expectation.terms.sampling, desk.effort, any_sampling=True)
-        if isinstance(dialogue, str):
-            raise ApiError(409, f"What was asked cannot be thought through again: {dialogue}.")
-        account = RecordBuilder(
-            f"{kept.id}-explained", FULL, why=FallbackReason.ASKED, stage=desk.rolling.stage.value
-        )
-        try:
-            async with front.room.place():
-                async for piece in desk.runner.run(Plan(), kept.id, dialogue):
-                    account.came(answer=isinstance(piece, PlanResult))
-                    if isinstance(piece, PlanResult):
-                        account.counted(piece.usage)
-                        if piece.failure is not None:
-                            account.note(status=502)
-                            raise failed(piece)
-                        return Thought(piece.thinking, piece.answer, piece.usage.thinking)
-        finally:
-            front.tell(account.close())
-        raise AssertionError("a run ends with what it came to")
+        return JSONResponse({"stage": rollout.stage, "guard": rollout.guard.phase})
 
 
 def _name(request: Request) -> str:

@@ -6,8 +6,18 @@ full thinking, which passes them on as they came.
 
 from typing import Any
 
-from karui import __version__
-from karui.gateway.openai_api.chat_request import ROLES
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from karui.gateway.openai_api.models import (
+    ChatCompletion,
+    ChatRequestBody,
+    Error,
+    Models,
+    TextCompletion,
+    TextRequestBody,
+)
+from karui.version import __version__
 
 _Schema = dict[str, Any]
 
@@ -44,9 +54,9 @@ def description() -> _Schema:
         },
         "paths": {
             "/v1/chat/completions": {
-                "post": _generation("createChatCompletion", "ChatRequest", "ChatCompletion")
+                "post": _generation("createChatCompletion", "ChatRequestBody", "ChatCompletion")
             },
-            "/v1/completions": {"post": _generation("createCompletion", "TextRequest", "TextCompletion")},
+            "/v1/completions": {"post": _generation("createCompletion", "TextRequestBody", "TextCompletion")},
             "/v1/models": {
                 "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401)
             },
@@ -110,65 +120,19 @@ def _errors(*statuses: int) -> _Schema:
 
 
 def _schemas() -> _Schema:
-    common = {
-        "model": {"type": "string", "minLength": 1, "description": "karui/PLAN or karui/full."},
-        "stream": {"type": ["boolean", "null"]},
-        "stream_options": _nullable(_object({"include_usage": {"type": ["boolean", "null"]}})),
-        "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
-        "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
-        "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "seed": {"type": ["integer", "null"]},
-        "max_tokens": {"type": ["integer", "null"], "minimum": 1},
-        "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1},
-    }
-    content = {"type": ["string", "array", "null"], "items": {"type": "object"}}
-    message = _object({"role": {"type": "string", "enum": sorted(ROLES)}, "content": content}, "role")
-    spoken = {"role": {"type": "string"}, "content": {"type": ["string", "null"]}}
-    spoken |= {name: {"type": ["string", "null"]} for name in ("reasoning", "reasoning_content")}
-    count = {"type": "integer", "minimum": 0}
-    usage = {f"{name}_tokens": count for name in ("prompt", "completion", "total")}
-    usage["karui"] = _object({"extra_tokens": count})
-    error = {
-        "message": {"type": "string"},
-        "type": {"type": "string"},
-        "param": {"type": ["string", "null"]},
-        "code": {"type": ["string", "integer", "null"]},
-    }
-    model = _object({"id": {"type": "string"}, "object": {"const": "model"}}, "id", "object")
-    return {
-        "ChatRequest": _object(
-            {**common, "messages": {"type": "array", "minItems": 1, "items": message}}, "model", "messages"
-        ),
-        "TextRequest": _object({**common, "prompt": {"type": ["string", "array"]}}, "model", "prompt"),
-        "ChatCompletion": _completion("chat.completion", {"message": _object(spoken, "role")}, usage),
-        "TextCompletion": _completion("text_completion", {"text": {"type": "string"}}, usage),
-        "Models": _object({"object": {"const": "list"}, "data": {"type": "array", "items": model}}, "data"),
-        "Error": _object({"error": _object(error, "message", "type")}, "error"),
-    }
-
-
-def _completion(kind: str, said: _Schema, usage: _Schema) -> _Schema:
-    choice = _object(
-        {"index": {"type": "integer"}, "finish_reason": {"type": ["string", "null"]}, **said}, *said
+    models: tuple[type[BaseModel], ...] = (
+        *(ChatRequestBody, TextRequestBody),
+        *(ChatCompletion, TextCompletion, Models, Error),
     )
-    return _object(
-        {
-            "object": {"const": kind},
-            "choices": {"type": "array", "items": choice},
-            "usage": _nullable(_object(usage)),
-            "karui": _object({}),
-        },
-        "choices",
+    _, made = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
+    schemas: _Schema = made["$defs"]
+    return schemas
 
 
-def _object(properties: _Schema, *required: str) -> _Schema:
-    made: _Schema = {"type": "object", "properties": properties}
-    return made | ({"required": list(required)} if required else {})
-
-
-def _nullable(schema: _Schema) -> _Schema:
-    return {**schema, "type": [schema["type"], "null"]}
+def _object(properties: _Schema) -> _Schema:
+    return {"type": "object", "properties": properties}
 
 
 def _ref(name: str) -> _Schema:

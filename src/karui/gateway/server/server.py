@@ -107,6 +107,15 @@ def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = l
         taken: Where to listen.
         on_ready: Called when requests are taken.
     """
+    _server(gateway, on_ready).run(sockets=[taken])
+
+
+async def serve(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serves on the running event loop, as `run` does on one of its own; cancelled, it stops as well."""
+    await _server(gateway, on_ready).serve(sockets=[taken])
+
+
+def _server(gateway: Gateway, on_ready: Callable[[], None]) -> "_Server":
     config = uvicorn.Config(
         app(gateway),
         log_level="warning",
@@ -115,8 +124,7 @@ def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = l
         timeout_graceful_shutdown=round(gateway.settings.limits.drain_seconds),
         server_header=False,
     )
-    server = _Server(config, on_ready)
-    server.run(sockets=[taken])
+    return _Server(config, on_ready)
 
 
 class _Server(uvicorn.Server):

@@ -281,21 +281,21 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "Made by karui {version}. This page fetches nothing from the network.",
         "karui {version} で作成。このページは外部との通信を行いません。",
     ),
-    # Sentences that choose and the examples write in English; `karui.report.phrases` finds them
-    "reason_sure": (
+    # Reasons and actions, by the values of their enums
+    "reason_confidently_wrong": (
         "{wrong} with confidence {points} more often than full thinking",
         "自信をもった{wrong}が現状より{points}多い",
     ),
-    "reason_sure_group": (
+    "reason_confidently_wrong_group": (
         "{wrong} with confidence more often than full thinking",
         "自信をもった{wrong}が現状より多い",
     ),
-    "reason_saves_more": (
+    "reason_certified_saves_more": (
         "a certified plan saves more",
         "保証されたプランの中に、より削減できるものがある",
     ),
-    "reason_not_passed": ("its test did not pass", "検定に合格しなかった"),
-    "reason_exceeds": ("its loss exceeds the margin", "低下が許容範囲を超えた"),
+    "reason_test_not_passed": ("its test did not pass", "検定に合格しなかった"),
+    "reason_loss_exceeds_margin": ("its loss exceeds the margin", "低下が許容範囲を超えた"),
     "reason_not_tested": (
         "not tested: testing stops at the first failure",
         "未検定（最初の不合格で検定を終了するため）",
@@ -306,10 +306,14 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "another plan in the order of testing promises more",
         "検定対象のプランの方が有望",
     ),
-    "move": ("trace {n}: {end} after {tokens} thinking tokens", "生成{n}：思考{tokens}トークンで{end}"),
-    "finished by itself": ("finished by itself", "自然に終了"),
-    "cut by the token limit": ("cut by the token limit", "上限で打ち切り"),
-    "answered": ("answered", "解答"),
-    "dropped": ("dropped", "破棄"),
-    "stopped": ("stopped", "停止"),
+    "action": ("trace {n}: {end} after {tokens} thinking tokens", "生成{n}：思考{tokens}トークンで{end}"),
+    "action_of": (
+        "trace {n} of {model}: {end} after {tokens} thinking tokens",
+        "{model}の生成{n}：思考{tokens}トークンで{end}",
+    ),
+    "action_finished": ("finished by itself", "自然に終了"),
+    "action_truncated": ("cut by the token limit", "上限で打ち切り"),
+    "action_answered": ("answered", "解答"),
+    "action_dropped": ("dropped", "破棄"),
+    "action_stopped": ("stopped", "停止"),
 }

@@ -287,10 +287,10 @@ def _trace(
         answer=None if truncated or not said.answer.strip() else read(said.answer) or None,
         confidence=None,
         signals=NO_SIGNALS,
-        marks=marks,
+        checkpoints=marks,
         thinking_tokens=thinking_tokens,
         answer_tokens=answer_tokens,
-        bill=bill,
+        usage=bill,
         time=tally.time,
         seconds=reply.seconds,
         first_seconds=reply.first_seconds,
@@ -366,7 +366,7 @@ def _marks(
 
 
 def _shown(prompt: Prompt) -> str:
-    return "\n".join([prompt.system, *(text for _, text in prompt.before), prompt.user])
+    return "\n".join([prompt.system, *(text for _, text in prompt.history), prompt.user])
 
 
 def _verify(verifier: Verifier | None, reference: str, answer: str) -> bool:

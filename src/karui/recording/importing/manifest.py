@@ -45,8 +45,10 @@ def imported(
         agreement: Whether the references are the model's own majority answers.
     """
     traces = [t for q in questions for t in q.traces]
-    marks = [m for t in traces for m in t.marks]
-    gaps = [after - before for t in traces for before, after in pairwise([0, *(m.tokens for m in t.marks)])]
+    marks = [m for t in traces for m in t.checkpoints]
+    gaps = [
+        after - before for t in traces for before, after in pairwise([0, *(m.tokens for m in t.checkpoints)])
+    ]
     # A trace shorter than the first checkpoint has none; only a recording without any lacks the ability.
     abilities = {Ability.TRIALS} if marks else set()
     if marks and all(m.trial is not None and m.trial.confidence is not None for m in marks):
@@ -62,7 +64,9 @@ def imported(
         task_digest=sha256(repr(told).encode()).hexdigest()[:16],
         style=(),
         sampling=Sampling(**{"max_tokens": longest} | (sampling or {})),
-        rule=CheckpointPolicy(every=max(gaps, default=1), least=min(gaps, default=1), steps=False),
+        rule=CheckpointPolicy(
+            max_interval=max(gaps, default=1), min_interval=min(gaps, default=1), at_step_ends=False
+        ),
         suffix="",
         suffix_tokens=0,
         samples=max((len(q.traces) for q in questions), default=0),

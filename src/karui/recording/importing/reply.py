@@ -110,7 +110,7 @@ def prompt_of(messages: Any) -> Prompt | None:
     asked = [turn for turn in turns if turn[0] not in {"system", "developer"}]
     if not asked or asked[-1][0] != "user" or any(role not in {"user", "assistant"} for role, _ in asked):
         return None
-    return Prompt(asked[-1][1], system, before=tuple(asked[:-1]))
+    return Prompt(asked[-1][1], system, history=tuple(asked[:-1]))
 
 
 def text_of_content(content: Any) -> str | None:

@@ -66,7 +66,7 @@ class Row(BaseModel):
             **row,
             "question": prompt.user,
             "system": prompt.system,
-            "before": prompt.before,
+            "before": prompt.history,
             "thoughts": prompt.thoughts,
         }
 

@@ -20,22 +20,22 @@ class DraftProposer:
         drafted: Positions computed so far.
     """
 
-    def __init__(self, machine: DraftVerifier, most: int) -> None:
+    def __init__(self, runner: DraftVerifier, most: int) -> None:
         """Takes the model, whose tokens are those of the model that checks."""
         self.most, self.drafted = most, 0
-        self._machine = machine
+        self._runner = runner
         self._known = np.zeros(0, np.int64)
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Makes room for a new row."""
         if slot >= len(self._known):
             self._known = np.pad(self._known, (0, slot + 1 - len(self._known)))
         self._known[slot] = 0
-        self._machine.place(slot)
+        self._runner.allocate(slot)
 
     def free(self, slot: int) -> None:
         """Gives up a row."""
-        self._machine.free(slot)
+        self._runner.free(slot)
 
     def forget(self, slot: int, length: int) -> None:
         """Reads a row from `length` on anew."""
@@ -51,21 +51,21 @@ class DraftProposer:
         before = np.maximum(lengths - 1, 0)
         tokens = np.stack((past[rows, before], past[rows, lengths]), 1)
         first = replace(draws, uniforms=np.repeat(draws.uniforms[:, :1], 2, 1)).flat(2)
-        drawn = self._machine.verify(slots, tokens, before, first)[0].reshape(-1, 2)
+        drawn = self._runner.verify(slots, tokens, before, first)[0].reshape(-1, 2)
         self.drafted += tokens.size
         guesses = np.empty((len(slots), self.most), np.int64)
         # A row of one token has nothing before it: it was read first, and what stands second is not its.
         guesses[:, 0] = np.where(lengths > 0, drawn[:, 1], drawn[:, 0])
         for ahead in range(1, self.most):
             written = guesses[:, ahead - 1]
-            guesses[:, ahead], _ = self._machine.step(slots, written, lengths + ahead, draws.at(ahead))
+            guesses[:, ahead], _ = self._runner.step(slots, written, lengths + ahead, draws.at(ahead))
             self.drafted += len(slots)
         self._known[slots] = lengths + self.most
         return guesses, np.full(len(slots), self.most)
 
     def close(self) -> None:
         """Lets go of the model and its cache."""
-        self._machine.close()
+        self._runner.close()
 
     def _catch_up(self, slots: Tokens, past: Tokens, lengths: Tokens) -> None:
         """Reads what rows hold and the draft has not seen, but for their last two tokens."""
@@ -73,10 +73,10 @@ class DraftProposer:
         missing = lengths - 1 - known
         new = np.flatnonzero((known == 0) & (missing > 0))
         if len(new):
-            self._machine.read(slots[new].tolist(), [past[r, : lengths[r] - 1].tolist() for r in new])
+            self._runner.prefill(slots[new].tolist(), [past[r, : lengths[r] - 1].tolist() for r in new])
             self.drafted += int(missing[new].sum())
         for size in np.unique(missing[(known > 0) & (missing > 0)]).tolist():
             behind = np.flatnonzero((known > 0) & (missing == size))
             texts = [past[r, known[r] : known[r] + size].tolist() for r in behind]
-            self._machine.append(slots[behind].tolist(), known[behind].tolist(), texts)
+            self._runner.extend(slots[behind].tolist(), known[behind].tolist(), texts)
             self.drafted += size * len(behind)

@@ -28,7 +28,7 @@ class NgramProposer:
         """
         self.most, self._match = most, match
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Holds nothing."""
 
     def free(self, slot: int) -> None:

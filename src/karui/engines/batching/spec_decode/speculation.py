@@ -79,7 +79,7 @@ class Proposer(Protocol):
     def drafted(self) -> int:
         """Positions computed for proposals so far."""
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """A new row begins."""
 
     def free(self, slot: int) -> None:
@@ -111,15 +111,15 @@ class Speculation:
         found: What it came to.
     """
 
-    def __init__(self, machine: DraftVerifier, proposer: Proposer, *, rows: int) -> None:
+    def __init__(self, runner: DraftVerifier, proposer: Proposer, *, rows: int) -> None:
         """Takes the machine that checks.
 
         Args:
-            machine: The model.
+            runner: The model.
             proposer: Makes the proposals.
             rows: Rows in a step up to which it speculates. Beyond, a machine is busy with what is sure.
         """
-        self._machine, self._proposer, self._rows = machine, proposer, rows
+        self._runner, self._proposer, self._rows = runner, proposer, rows
         self._past = np.zeros((0, 0), np.int64)
         self.found = Speculated()
 
@@ -131,48 +131,48 @@ class Speculation:
     @property
     def vocabulary(self) -> int:
         """Width of the model's output."""
-        return self._machine.vocabulary
+        return self._runner.vocabulary
 
     @property
     def context(self) -> int:
         """Positions that the model knows, less what a proposal may reach past a row's end."""
-        return self._machine.context - self.most
+        return self._runner.context - self.most
 
     @property
     def prompt_budget(self) -> int:
         """Tokens, padding included, that prompts read together should come to at most."""
-        return self._machine.prompt_budget
+        return self._runner.prompt_budget
 
     @property
     def loaded_bytes(self) -> int:
         """Bytes of the weights as they lie in memory, the draft model's not included."""
-        return self._machine.loaded_bytes
+        return self._runner.loaded_bytes
 
     @property
     def kv_value_bytes(self) -> float:
         """Bytes of one value in the cache."""
-        return self._machine.kv_value_bytes
+        return self._runner.kv_value_bytes
 
-    def place(self, slot: int) -> None:
+    def allocate(self, slot: int) -> None:
         """Makes room for a new row."""
-        self._machine.place(slot)
+        self._runner.allocate(slot)
         self._room(slot + 1, 1)
-        self._proposer.place(slot)
+        self._proposer.allocate(slot)
 
-    def read(self, slots: list[int], prompts: list[list[int]]) -> None:
+    def prefill(self, slots: list[int], prompts: list[list[int]]) -> None:
         """Reads prompts into placed, empty rows."""
-        self._machine.read(slots, prompts)
+        self._runner.prefill(slots, prompts)
         for slot, prompt in zip(slots, prompts, strict=True):
             self._write(slot, 0, prompt)
 
     def copy(self, sources: list[int], targets: list[int], length: int) -> None:
         """Copies the first `length` tokens of rows onto placed, empty ones."""
-        self._machine.copy(sources, targets, length)
+        self._runner.copy(sources, targets, length)
         self._past[targets, :length] = self._past[sources, :length]
 
-    def append(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
+    def extend(self, slots: list[int], lengths: list[int], texts: list[list[int]]) -> None:
         """Appends texts, all as long as each other, to rows of these lengths."""
-        self._machine.append(slots, lengths, texts)
+        self._runner.extend(slots, lengths, texts)
         for slot, length, text in zip(slots, lengths, texts, strict=True):
             self._write(slot, length, text)
 
@@ -180,7 +180,7 @@ class Speculation:
         self, slots: Tokens, tokens: Tokens, lengths: Tokens, draws: SamplingBatch
     ) -> tuple[Tokens, NDArray[np.float32]]:
         """Appends a token to each row, and draws the next; nothing is proposed."""
-        return self._machine.step(slots, tokens, lengths, draws)
+        return self._runner.step(slots, tokens, lengths, draws)
 
     def propose(
         self, slots: Tokens, tokens: Tokens, lengths: Tokens, room: Tokens, draws: SamplingBatch
@@ -229,7 +229,7 @@ class Speculation:
             The tokens drawn [rows, places], signals [3, rows, places], and how many of each row stand.
         """
         rows, places = tokens.shape
-        flat, signals = self._machine.verify(slots, tokens, lengths, draws)
+        flat, signals = self._runner.verify(slots, tokens, lengths, draws)
         drawn = flat.reshape(rows, places)
         right = (drawn[:, :-1] == tokens[:, 1:]) & (np.arange(places - 1) < counts[:, None])
         accepted = np.minimum.accumulate(right, 1).sum(1)
@@ -246,16 +246,16 @@ class Speculation:
 
     def free(self, slot: int) -> None:
         """Gives up a row."""
-        self._machine.free(slot)
+        self._runner.free(slot)
         self._proposer.free(slot)
 
-    def rehearse(self) -> None:
+    def warm_up(self) -> None:
         """Takes a step, so that it can be timed."""
-        self._machine.rehearse()
+        self._runner.warm_up()
 
     def close(self) -> None:
         """Lets go of the models and their caches."""
-        self._machine.close()
+        self._runner.close()
         self._proposer.close()
 
     def _write(self, slot: int, start: int, tokens: list[int]) -> None:

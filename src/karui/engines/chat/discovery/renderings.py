@@ -169,8 +169,8 @@ def takes_system() -> Discovery[bool]:
 def kept_field(on: Switch) -> Discovery[str]:
     """Returns the field whose thinking the template shows in turns before the last question."""
     for name in (*THOUGHT_FIELDS, PARTS, BLOCKS):
-        asked = Prompt(_NEXT, before=(("user", QUESTION), ("assistant", ANSWER)), thoughts=("", THOUGHT))
-        text = yield Rendering(tuple(asked.messages(apart=True, history=name)), on.arguments)
+        asked = Prompt(_NEXT, history=(("user", QUESTION), ("assistant", ANSWER)), thoughts=("", THOUGHT))
+        text = yield Rendering(tuple(asked.messages(apart=True, thoughts_field=name)), on.arguments)
         if isinstance(text, str) and THOUGHT in text and ANSWER in text and not WRITTEN_OUT.search(text):
             return name
     return ""

@@ -230,5 +230,5 @@ async def _think(
             pass
     finally:
         stream.stop()
-    asking.spent += step.bill.prompt + step.bill.generated
+    asking.spent += step.usage.prompt + step.usage.generated
     return step, stream.leaks

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from karui.core.engine import Hear, Reader, trace_seed, unheard
+from karui.core.engine import OnText, Reader, ignore_text, trace_seed
 from karui.core.errors import EngineError, RequestRejected
 from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
@@ -47,7 +47,7 @@ class HttpStream:
 
     def __init__(self, parts: "Connection", ask: Request, sample: int, read: Reader) -> None:
         """Takes what is asked; nothing is sent yet."""
-        self.hear: Hear = unheard
+        self.on_text: OnText = ignore_text
         self._told = 0
         self._parts, self._ask, self._sample, self._read = parts, ask, sample, read
         self._opening: RenderedPrompt | None = None
@@ -93,9 +93,9 @@ class HttpStream:
                 arrival = self._arrived.popleft()
                 full = split.written + arrival.piece.tokens >= self._limit
                 here = split.take(arrival.piece, last=arrival.last or full)
-                if self.hear is not unheard and (fresh := split.sure(self._told)):
+                if self.on_text is not ignore_text and (fresh := split.sure(self._told)):
                     self._told += len(fresh)
-                    self.hear(fresh)
+                    self.on_text(fresh)
                 if arrival.last:
                     await self._ended()
                     return self._trace(arrival)
@@ -262,10 +262,10 @@ class HttpStream:
             answer=self._read(text) if text else None,
             confidence=mean_probability(answered) if text and answered else None,
             signals=split.of_thinking if thinking_tokens == split.thinking_tokens else NO_SIGNALS,
-            marks=(),
+            checkpoints=(),
             thinking_tokens=thinking_tokens,
             answer_tokens=written - thinking_tokens,
-            bill=bill,
+            usage=bill,
             time=tally.time,
             seconds=perf_counter() - self._asked,
             first_seconds=split.first,

@@ -1,0 +1,91 @@
+"""`karui serve`: the choice behind OpenAI's API, guarded, with a fallback."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from karui.cli.options import configured
+from karui.study.config.schema import ServeOptions
+
+if TYPE_CHECKING:
+    from karui.gateway.assemble import Gateway
+    from karui.study.api.serve import Opened
+
+
+@configured(ServeOptions, files=False)
+def serve(
+    options: ServeOptions,
+    choice: Path = typer.Argument(help="choice.json of `karui choose` or `karui poc`, or its folder."),
+    config: Path | None = typer.Option(None, help="A TOML file of settings; options win."),
+    test_fallbacks: bool = typer.Option(
+        False, "--test-fallbacks", help="Test of every fallback, once each; then the gateway ends."
+    ),
+) -> None:
+    """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
+    from karui.cli.console import say
+    from karui.gateway.server.server import run
+    from karui.gateway.settings import Settings
+    from karui.study.api.serve import opened
+
+    settings = Settings.read(config, options.settings)
+    if test_fallbacks:
+        settings = replace(settings, history="", keep_hours=0.0)
+    with opened(choice, settings, model=options.model, concurrency=options.concurrency) as found:
+        if test_fallbacks:
+            _test_fallbacks(found.gateway)
+            return
+        _show(found)
+
+        def ready() -> None:
+            say(f"Serving at {found.url}/v1 (models karui/plan, karui/full)")
+            say(f"Monitor at {found.url}/")
+
+        run(found.gateway, found.listening, ready)
+
+
+def _show(found: "Opened") -> None:
+    from karui.cli.console import say, table
+
+    gateway, deployment = found.gateway, found.deployment
+    table(("setting", "value"), found.settings.rows())
+    say()
+    table(("when", "what answers then"), gateway.handler.dispatcher.router.policy.in_words())
+    say()
+    verdict = deployment.choice.verdict
+    say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
+
+
+def _test_fallbacks(gateway: "Gateway") -> None:
+    """Shows what answers for each reason, and exits with 1 where that is not what was decided."""
+    import asyncio
+
+    from karui.cli.console import say, table
+    from karui.gateway.requests.drill import drill
+    from karui.gateway.routing.fallback_drill import DrillResult
+
+    async def rehearsed() -> list[DrillResult]:
+        try:
+            return await drill(gateway.handler)
+        finally:
+            await gateway.close()
+
+    found = asyncio.run(rehearsed())
+    rows = [
+        (
+            r.why.value,
+            r.wanted.value,
+            "cannot happen: the plan's answers carry no confidence" if r.never else r.told,
+            f"{r.status}",
+            f"{r.seconds:.2f} s",
+            "yes" if r.well else "NO",
+        )
+        for r in found
+    ]
+    table(("made to happen", "decided", "what the client is told", "status", "took", "as decided"), rows)
+    lost = sum(not r.well for r in found)
+    say()
+    say(f"{lost} of {len(found)} did not go as decided." if lost else "Every fallback went as decided.")
+    if lost:
+        raise typer.Exit(1)

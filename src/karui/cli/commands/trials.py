@@ -1,0 +1,169 @@
+"""`karui trials`: answers tried inside texts that are there already."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from karui.cli import options as o
+
+if TYPE_CHECKING:
+    from karui.core.engine import Engine
+    from karui.core.question import Verifier
+    from karui.core.recording import Recording
+
+
+def trials(
+    recording: Path = typer.Argument(help="The folder of a recording with whole texts, as import writes it."),
+    model: o.Model = "",
+    tokenizer: str = typer.Option(
+        "", help="Behind a server: folder or Hub name with the model's tokenizer, if the server offers none."
+    ),
+    verifier: str = typer.Option(
+        "", help="Verifier that reads and judges the trials; by default that of the recording."
+    ),
+    same_model: bool = typer.Option(
+        False,
+        "--same-model",
+        help="Statement that this very model wrote the texts: the trials are then its own.",
+    ),
+    every: int = typer.Option(
+        0,
+        min=0,
+        help="Tokens between checkpoints at most: fewer trials cost less; 0 is the engine's own rule.",
+    ),
+    estimate: bool = typer.Option(False, "--estimate", help="Cost of it, without spending a token."),
+    assume: o.Assume = [],  # noqa: B006 - typer reads the default
+    limit: o.Limit = 0,
+    concurrency: o.Concurrency = 16,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    threads: o.Threads = 0,
+    out: Path | None = typer.Option(
+        None, help="Folder for the recording with trials (default: RECORDING-trials)."
+    ),
+) -> None:
+    """Add a trial at every checkpoint to imported texts, so that early exits can be replayed on them.
+
+    The model reads each text up to a checkpoint and is made to answer there; it generates nothing else.
+    Checkpoints and token counts are those of this model's tokenizer. Its trials stand in for those of the
+    model that wrote the texts; what is chosen from them says so. Killed, the same line goes on where it was.
+    """
+    import asyncio
+
+    from karui import engines
+    from karui.cli.console import say
+    from karui.core.recording import Recording
+    from karui.models import place
+    from karui.recording.store import load
+    from karui.recording.trials import spaced
+    from karui.study.options import assumptions_of
+    from karui.study.workspace import MINI
+
+    prices = assumptions_of(o.pairs("assume", assume))
+    read = load(recording)
+    read = Recording(read.manifest, read.questions[: limit or None])
+    options: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "threads": threads or None,
+        "slots": concurrency,
+    }
+    options |= {"folder": tokenizer} if tokenizer else {}
+    options |= {"rule": spaced(every)} if every else {}
+    name = model or MINI
+    engine = engines.load(place(name), name=name, **options)
+    say(f"Texts by {read.manifest.model.name}, trials by {engine.card.name}")
+
+    async def work() -> None:
+        try:
+            if estimate:
+                await _estimate(read, engine, prices)
+            else:
+                judge = _judge(verifier or read.manifest.verifier, recording)
+                folder = out or recording.with_name(f"{recording.name}-trials")
+                await _add(read, engine, folder, judge, same_model=same_model, at_once=concurrency)
+                typer.echo(folder)
+        finally:
+            await engine.close()
+
+    asyncio.run(work())
+
+
+async def _estimate(read: "Recording", engine: "Engine", prices: dict[str, Any]) -> None:
+    from karui.cli.console import say
+    from karui.recording.trials import estimate
+
+    found = await estimate(read, engine)
+    _say_lengths(found.textless, found.short)
+    say(
+        f"{found.traces} traces, {found.checkpoints:,} checkpoints: {found.prompt:,} tokens to prefill "
+        f"(exact), about {found.trial:,} to generate (at most {found.most:,})"
+    )
+    if {"price_prompt", "price_output"} <= prices.keys():
+        prefill, output = float(prices["price_prompt"]), float(prices["price_output"])
+        cost = (found.prompt * prefill + found.trial * output) / 1e6
+        say(f"At these prices about {cost:,.2f} {prices.get('currency', '')}".rstrip())
+
+
+async def _add(
+    read: "Recording",
+    engine: "Engine",
+    folder: Path,
+    judge: "Verifier",
+    *,
+    same_model: bool,
+    at_once: int,
+) -> None:
+    from karui.cli.console import Steps, say
+    from karui.recording.store import missing
+    from karui.recording.trials import Progress, add_trials, estimate, spent
+
+    with Steps() as steps:
+        steps.begin("Estimating")
+        found = await estimate(read, engine)
+        _say_lengths(found.textless, found.short)
+        say(f"   {found.prompt:,} tokens to prefill, about {found.trial:,} to generate")
+        steps.begin("Trying the answer at every checkpoint")
+
+        def progressed(now: Progress) -> None:
+            failed = f", {now.failed} failed" if now.failed else ""
+            steps.at(now.done, now.total, f"{now.trials:,} trials{failed}")
+
+        made = await add_trials(
+            read,
+            engine,
+            folder,
+            verifier=judge,
+            same_model=same_model,
+            at_once=at_once,
+            on_progress=progressed,
+        )
+    bill = spent(made)
+    say(
+        f"Spent: {bill.prompt:,} tokens prefilled ({bill.cached:,} of them cached), {bill.trial:,} generated "
+        f"in {sum(len(t.checkpoints) for t in made.traces()):,} trials"
+    )
+    if lost := missing(made):
+        say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")
+
+
+def _judge(spec: str, recording: Path) -> "Verifier":
+    from karui.core.errors import InputError
+    from karui.tasks import verifier as named
+
+    if not spec:
+        raise InputError(
+            f"Which verifier read the answers of {recording} is not known.",
+            remedy="Name it with --verifier, such as math or numeric.",
+        )
+    return named(spec)
+
+
+def _say_lengths(textless: int, short: int) -> None:
+    from karui.cli.console import say
+
+    if textless:
+        say(f"   {textless} traces hold no text of their thinking: nothing can be tried in them")
+    if short:
+        say(f"   {short} traces are longer than this model's context: tried as far as it goes")

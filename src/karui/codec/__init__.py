@@ -1,0 +1,1 @@
+"""Reading and writing studies and choices: one codec, with a version."""

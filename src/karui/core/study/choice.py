@@ -1,0 +1,214 @@
+"""The choice: which plan, by what rule, on what evidence, and what was rejected."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from karui.core.engine import ModelInfo
+from karui.core.study.failure import BaselineFailure
+from karui.core.study.reasons import Because
+
+
+class Axis(StrEnum):
+    """What a choice minimises."""
+
+    COST = "cost"
+    """Money, where prices were stated; generated tokens else, as if every token cost the same."""
+    TOKENS = "tokens"
+    """Generated tokens, those of a small model counting like those of a large one."""
+    LATENCY = "latency"
+    """Token-time; estimated seconds where models of different speed are compared."""
+    FLOPS = "flops"
+    """Floating-point operations, each model's by its own shape."""
+    MEMORY = "memory"
+    """Weights of all models kept loaded, and the mean peak of their KV caches."""
+
+
+class Decision(StrEnum):
+    """What a choice comes to."""
+
+    FIX = "fix"
+    """Full thinking itself fails (see `Choice.failure`); it outranks the others."""
+    ADOPT = "adopt"
+    """A plan is certified."""
+    PILOT = "pilot"
+    """A plan is promising."""
+    COLLECT = "collect"
+    """More questions are needed first."""
+    NOTHING = "nothing"
+    """There is no plan to gain from."""
+
+
+class Verdict(StrEnum):
+    """What the test questions say about one plan's loss."""
+
+    CERTIFIED = "certified"
+    """A loss of the margin or more is ruled out, within its sequence of tests."""
+    PROMISING = "promising"
+    """Not certified, though the estimated loss is at most the margin; shown with its interval and the
+    smallest margin that these questions can certify."""
+    NOT_SUPPORTED = "not supported"
+    """The estimated loss is above the margin."""
+    BASELINE = "baseline"
+    """Full thinking, which has nothing to prove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the user asked for.
+
+    Attributes:
+        margin: Largest loss of accuracy accepted, as a share (0.02 is two points).
+        alpha: Chance of a false certificate, at most.
+        minimize: The axis to minimise.
+        priority: The preset it came from, "" if none.
+        pilot: Where the order of testing came from: "questions" set aside, or "shipped pilot recording".
+        confident_wrong_rise: Largest rise of the confident-wrong rate accepted, as a share.
+        floor: Accuracy of full thinking below which it is taken to fail, as a share; 0 never does.
+    """
+
+    margin: float = 0.02
+    alpha: float = 0.05
+    minimize: Axis = Axis.TOKENS
+    priority: str = ""
+    pilot: str = "questions"
+    confident_wrong_rise: float = 0.02
+    floor: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One plan in the order of testing.
+
+    Attributes:
+        plan: Its id.
+        label: For people.
+        spec: What recreates it.
+        p_value: Of the betting test; None if testing had stopped before it.
+        verdict: What the test questions say of it.
+        loss: Estimated loss on the test questions.
+        low: One-sided lower bound of the loss.
+        high: One-sided upper bound: the smallest margin these questions can certify for it.
+        saving: 1 minus its ratio to the baseline on the axis minimised, on the test questions.
+        questions_wanted: Test questions with which it would be certified four times in five; None if never.
+        reason: Why it was not chosen, None if it was.
+    """
+
+    plan: str
+    label: str
+    spec: list[dict[str, Any]]
+    p_value: float | None
+    verdict: Verdict
+    loss: float
+    low: float
+    high: float
+    saving: float
+    questions_wanted: int | None = None
+    reason: Because | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A plan that was replayed or refused, and is not in the order of testing.
+
+    Attributes:
+        plan: Its id.
+        label: For people.
+        reason: Why.
+        loss: Estimated on the pilot; None if it could not be replayed.
+        saving: Likewise.
+    """
+
+    plan: str
+    label: str
+    reason: Because
+    loss: float | None = None
+    saving: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The chosen plan, run live on questions it was not chosen on.
+
+    Attributes:
+        questions: How many.
+        loss: Estimated loss against the baseline, run live on the same questions.
+        low: One-sided 95% lower bound of the loss.
+        high: One-sided 95% upper bound.
+        token_ratio: The plan's tokens over the baseline's.
+        accuracy: The plan's.
+        baseline_accuracy: The baseline's.
+        withdrawn: Whether the lower bound exceeds the margin: the choice no longer stands.
+        failed: Questions that failed on the engine.
+    """
+
+    questions: int
+    loss: float
+    low: float
+    high: float
+    token_ratio: float
+    accuracy: float
+    baseline_accuracy: float
+    withdrawn: bool
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What `karui choose` decides, and what `karui serve` will run.
+
+    Attributes:
+        model: The model.
+        task: The task's name.
+        task_digest: Its digest.
+        agreement: Whether "accuracy" is agreement with the full model.
+        rule: What was asked for.
+        spec: The chosen plan; empty is the baseline, full thinking.
+        plan: Its id.
+        label: For people.
+        decision: What it comes to.
+        verdict: That of the chosen plan.
+        questions: Test questions.
+        pilot_questions: Questions of the pilot.
+        traces: Traces per test question, on average.
+        fewest: Test questions below which nothing could be certified at this margin.
+        tested: In the order of testing.
+        rejected: The rest of the space.
+        space: How many plans were considered.
+        candidate: The best plan not certified, when the choice is the baseline; None if there is none.
+        confirmation: Set after the live run.
+        recordings: Digests of the recordings behind it, by role.
+        fallback: What to do when it goes wrong, decided now: "full thinking".
+        beside: The further models that plans of the space ask, by the name they ask for.
+        failure: Why full thinking fails, where it does; nothing is then tested or offered.
+    """
+
+    model: ModelInfo
+    task: str
+    task_digest: str
+    agreement: bool
+    rule: Rule
+    spec: list[dict[str, Any]]
+    plan: str
+    label: str
+    decision: Decision
+    verdict: Verdict
+    questions: int
+    pilot_questions: int
+    traces: float
+    fewest: int
+    tested: tuple[Tested, ...]
+    rejected: tuple[Rejected, ...]
+    space: int
+    candidate: Tested | None = None
+    confirmation: Confirmation | None = None
+    recordings: Mapping[str, str] = field(default_factory=dict)
+    fallback: str = "full thinking"
+    beside: Mapping[str, ModelInfo] = field(default_factory=dict)
+    failure: BaselineFailure | None = None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the live run contradicted it."""
+        return self.confirmation is not None and self.confirmation.withdrawn

@@ -1,0 +1,83 @@
+"""What the backends share: one request as they see it, and what they promise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import time
+from typing import Protocol
+
+from karui.core.prompt import Prompt, Sampling
+from karui.gateway.openai_api.chat_request import ChatRequest
+from karui.gateway.openai_api.chunks import Completion, Stream
+from karui.gateway.openai_api.reply_writer import CompletionWriter, ResponseWriter
+from karui.gateway.records.builder import RecordBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """A request as a plan runs it.
+
+    Attributes:
+        prompt: What the model is shown, without the task's instruction.
+        sampling: How its tokens are drawn.
+        seed: The client's; None where it gave none.
+    """
+
+    prompt: Prompt
+    sampling: Sampling
+    seed: int | None = None
+
+
+@dataclass
+class RequestContext:
+    """One request under way.
+
+    Attributes:
+        request: What it asks for.
+        raw: Its body as it came.
+        headers: Of the client's request, names in lower case.
+        response: The client's end.
+        record: Its record in the making.
+        plan_request: As a plan runs it; None where none can.
+        ineligible: Why none can; "" where one can.
+        created: When it came, whole seconds since the epoch.
+        reply: Writes the completion.
+    """
+
+    request: ChatRequest
+    raw: bytes
+    headers: Mapping[str, str]
+    response: ResponseWriter
+    record: RecordBuilder
+    plan_request: PlanRequest | None = None
+    ineligible: str = ""
+    created: int = field(default_factory=lambda: int(time()))
+    reply: CompletionWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        request = self.request
+        self.reply = CompletionWriter(
+            self.response,
+            f"chatcmpl-{self.record.id}",
+            self.created,
+            request.model,
+            stream=request.stream,
+            usage=request.usage,
+        )
+
+
+class Backend(Protocol):
+    """What answers with full thinking."""
+
+    async def answer(self, context: RequestContext) -> None:
+        """Answers a request of which nothing has been sent.
+
+        Raises:
+            UpstreamError: It could not, and still nothing has been sent.
+        """
+
+    def stream(self, context: RequestContext) -> Stream[Completion]:
+        """Answers within a stream that has begun otherwise.
+
+        Raises:
+            UpstreamError: It could not.
+        """

@@ -1,0 +1,49 @@
+"""Causes, changes and actions as text in the page's language."""
+
+from collections.abc import Sequence
+
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.stage import Stage
+from karui.gateway.routing.fallback_policy import Action
+from karui.i18n.monitor import Words
+
+
+def because(w: Words, reason: Because | None) -> str:
+    """Returns a reason as a sentence; "" for none. What somebody said stays as they said it."""
+    if reason is None:
+        return ""
+    cause, values = reason.cause, reason.values
+    if cause is Cause.STATED:
+        return str(values["text"])
+    if cause is Cause.TEST:
+        return w(f"cause test {values['test']}")
+    if cause is Cause.PROBES_TEST:
+        return w("cause probes", reason=w(f"cause test {values['test']}"))
+    if cause is Cause.PROBES_FEW:
+        return w("cause probes", reason=w("cause probes_few", **values))
+    return w(f"cause {cause}", **values)
+
+
+def needs(w: Words, reasons: Sequence[Because]) -> str:
+    """Returns what the next stage waits for, in one line."""
+    return w("waits_join").join(because(w, reason) for reason in reasons)
+
+
+def what(w: Words, event: Event) -> str:
+    """Returns what changed."""
+    if event.kind is EventKind.OTHER:
+        return event.text
+    if event.stage is Stage.SHADOW:
+        return w("event stage_shadow")
+    return w(f"event {event.kind}", **({"stage": event.stage} if event.stage else {}))
+
+
+def who(w: Words, event: Event) -> str:
+    """Returns who changed it."""
+    return event.who if event.by is Actor.KARUI else w(f"actor {event.by}", name=event.name)
+
+
+def action(w: Words, done: Action) -> str:
+    """Returns what is done instead of the plan."""
+    return w(f"action {done}")

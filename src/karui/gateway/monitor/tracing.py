@@ -1,0 +1,122 @@
+"""OpenTelemetry: one span a request, by the names of the GenAI conventions, where its API is installed.
+
+The conventions are still "in development": their names stand in one table, `NAMES`, and nowhere else. Where
+the operator configured no SDK, the API's spans cost next to nothing and go nowhere. A span carries what
+`RequestRecord` holds: no prompt, no answer.
+"""
+
+from collections.abc import Callable
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer, TracerProvider
+
+NAMES: dict[str, str] = {
+    "operation": "gen_ai.operation.name",
+    "provider": "gen_ai.provider.name",
+    "model": "gen_ai.request.model",
+    "id": "gen_ai.response.id",
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "thinking_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "first_token_seconds": "gen_ai.server.time_to_first_token",
+    "finish": "gen_ai.response.finish_reasons",
+    "error": "error.type",
+    "status": "http.response.status_code",
+    # What the conventions have no name for.
+    "plan": "karui.plan",
+    "ran": "karui.ran",
+    "why": "karui.fallback.reason",
+    "moves": "karui.moves",
+    "stage": "karui.stage",
+    "extra_tokens": "karui.usage.extra_tokens",
+    "saved": "karui.usage.saved_tokens_estimate",
+    "first_answer_seconds": "karui.time_to_first_answer_token",
+    "confidence": "karui.confidence",
+    "shadow": "karui.shadow",
+    "canary": "karui.canary",
+}
+"""karui's word for it, and the attribute."""
+
+
+class Telemetry:
+    """Makes a span of each request. A sink."""
+
+    def __init__(self, provider: "TracerProvider | None" = None) -> None:
+        """Takes the tracer from a provider; None is the one that the operator configured for this process.
+
+        Raises:
+            ImportError: The OpenTelemetry API is not installed.
+        """
+        from opentelemetry import trace
+
+        self._tracer: Tracer = trace.get_tracer("karui.gateway", __version__, tracer_provider=provider)
+
+    @staticmethod
+    def found() -> "Telemetry | None":
+        """Returns one, or None where the OpenTelemetry API is not installed."""
+        try:
+            return Telemetry()
+        except ImportError:
+            return None
+
+    def see(self, served: RequestRecord) -> None:
+        """Makes the span of a request that has ended: it begins and ends when the request did."""
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        span = self._tracer.start_span(
+            f"chat {served.model}",
+            kind=SpanKind.SERVER,
+            start_time=_nanoseconds(served.at),
+            attributes={NAMES[key]: value for key, value in _values(served).items()},
+        )
+        for name, seconds in (
+            ("first token", served.first_token_seconds),
+            ("first answer token", served.first_answer_seconds),
+        ):
+            if not isnan(seconds):
+                span.add_event(name, timestamp=_nanoseconds(served.at + seconds))
+        if served.status >= 500:
+            span.set_status(Status(StatusCode.ERROR, served.detail))
+        span.end(_nanoseconds(served.at + served.seconds))
+
+
+def _values(served: RequestRecord) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "operation": "chat",
+        "provider": "karui",
+        "model": served.model,
+        "id": served.id,
+        "prompt_tokens": served.prompt_tokens,
+        # Thinking is part of what was completed; karui's own tokens are not, as in the reply's usage.
+        "completion_tokens": served.thinking_tokens + served.answer_tokens,
+        "thinking_tokens": served.thinking_tokens,
+        "status": served.status,
+        "plan": served.plan,
+        "ran": served.ran,
+        "extra_tokens": served.extra_tokens,
+        "saved": served.saved,
+        "shadow": served.shadow,
+        "canary": served.canary,
+    }
+    if served.status < 400:
+        values["finish"] = ["length" if served.truncated else "stop"]
+    if served.status >= 500:
+        values["error"] = str(served.status)
+    told: tuple[tuple[str, Any, Callable[[Any], bool]], ...] = (
+        ("why", served.why.value, lambda v: v != FallbackReason.NONE.value),
+        ("moves", served.moves, bool),
+        ("stage", served.stage, bool),
+        ("first_token_seconds", served.first_token_seconds, lambda v: not isnan(v)),
+        ("first_answer_seconds", served.first_answer_seconds, lambda v: not isnan(v)),
+        ("confidence", served.confidence, lambda v: v is not None),
+    )
+    return values | {key: value for key, value, known in told if known(value)}
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -1,0 +1,221 @@
+"""The client's end of one request: a status and headers once, then bytes, in OpenAI's shapes.
+
+`ResponseWriter` writes any HTTP response; `CompletionWriter` writes a completion through it, whole or as
+server-sent events, thinking first, then the answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from math import ceil
+from typing import Any, Protocol
+
+from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.openai_api.chunks import Completion, Finished, R_co, Stream, Thinking
+from karui.gateway.openai_api.replies import Usage, completion, dumped, error_object, thought
+
+Send = Callable[[Any], Awaitable[None]]
+HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # nginx would hold the pieces back
+}
+DONE = b"data: [DONE]\n\n"
+_ALIVE = b": thinking\n\n"
+"""A comment, which clients pass over."""
+_QUIET_SECONDS = 15.0
+
+
+class OnToken(Protocol):
+    """Takes the moment of a token."""
+
+    def __call__(self, *, answer: bool) -> None:
+        """Takes it; `answer` says whether the token belongs to the answer."""
+
+
+def event(data: Any) -> bytes:
+    """Returns one event."""
+    return b"data: " + dumped(data) + b"\n\n"
+
+
+class ResponseWriter:
+    """Writes one HTTP response.
+
+    Attributes:
+        headers: Sent with whatever the response will be, unless it names them itself.
+        status: Of the response; 0 before it has begun.
+        ended: Whether it is complete.
+    """
+
+    def __init__(self, send: Send) -> None:
+        """Takes the ASGI server's `send`."""
+        self._send = send
+        self.headers: dict[str, str] = {}
+        self.status = 0
+        self.ended = False
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Sends status and headers."""
+        self.status = status
+        told = {**self.headers, **headers}
+        raw = [(k.lower().encode("latin-1"), _ascii(v)) for k, v in told.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes) -> None:
+        """Sends a part of the body."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self, data: bytes = b"") -> None:
+        """Sends the last part."""
+        self.ended = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def whole(self, data: bytes, *, status: int = 200, kind: str = "application/json") -> None:
+        """Sends a response of one piece."""
+        await self.begin(status, {"content-type": kind, "content-length": str(len(data))})
+        await self.end(data)
+
+    async def refuse(self, error: ApiError) -> None:
+        """Sends an error, in whatever form the response still allows."""
+        if self.ended:
+            return
+        if self.status:  # a stream is under way
+            await self.end(event(error_object(error)))
+            return
+        if error.retry_after is not None:
+            self.headers["retry-after"] = str(max(1, ceil(error.retry_after)))
+        if error.status == 401:
+            self.headers["www-authenticate"] = "Bearer"
+        await self.whole(dumped(error_object(error)), status=error.status)
+
+
+class CompletionWriter:
+    """Writes one completion. Nothing is sent before there is something to say.
+
+    Attributes:
+        begun: Whether something of a stream has been sent.
+        answering: Whether part of the answer has: from then on nothing may be said otherwise.
+    """
+
+    def __init__(
+        self,
+        response: ResponseWriter,
+        id: str,  # noqa: A002 - the field's name
+        created: int,
+        model: str,
+        *,
+        stream: bool,
+        usage: bool,
+    ) -> None:
+        """Takes what every piece holds.
+
+        Args:
+            response: Where it is written.
+            id: The completion's.
+            created: When the request came, whole seconds since the epoch.
+            model: As the client named it.
+            stream: Whether it is sent piece by piece.
+            usage: Whether a stream ends with the usage.
+        """
+        self._response, self._stream, self._usage = response, stream, usage
+        self._id, self._created, self._model = id, created, model
+        self._head = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self.begun = self.answering = False
+
+    async def forward(self, chunks: Stream[R_co], on_token: OnToken) -> R_co:
+        """Takes thinking and answer as they come, and passes them on where the client wants a stream.
+
+        Args:
+            chunks: What a backend streams; it is closed in any case.
+            on_token: Called at each piece.
+
+        Returns:
+            What it came to.
+        """
+        async with aclosing(chunks) as coming, self._kept_alive():
+            async for chunk in coming:
+                if isinstance(chunk, Finished):
+                    return chunk.result
+                answer = not isinstance(chunk, Thinking)
+                on_token(answer=answer)
+                if self._stream:
+                    await (self.say(chunk.text) if answer else self.think(chunk.text))
+        raise AssertionError("a backend's stream ends with what it came to")
+
+    async def finish(self, result: Completion, karui: Mapping[str, Any]) -> None:
+        """Sends what is left: of a stream the answer and the end, else the whole completion.
+
+        Args:
+            result: What the backend came to.
+            karui: karui's own object of the reply.
+        """
+        if not self._stream:
+            body = completion(
+                self._id,
+                self._created,
+                self._model,
+                thinking=result.thinking,
+                answer=result.answer,
+                finish=result.finish,
+                usage=result.usage,
+                karui=karui,
+            )
+            await self._response.whole(body)
+            return
+        if result.thinking and not self.begun:
+            await self.think(result.thinking)
+        if result.answer:
+            await self.say(result.answer)
+        await self._end(result.finish, result.usage, karui)
+
+    async def think(self, text: str) -> None:
+        """Sends thinking."""
+        await self._piece(thought(text))
+
+    async def say(self, text: str) -> None:
+        """Sends a part of the answer."""
+        self.answering = True
+        await self._piece({"content": text})
+
+    @asynccontextmanager
+    async def _kept_alive(self) -> AsyncIterator[None]:
+        """Shows now and then that a stream is in use: what stands between closes what looks dead."""
+
+        async def show() -> None:
+            while True:
+                await asyncio.sleep(_QUIET_SECONDS)
+                if self.begun:
+                    await self._response.write(_ALIVE)
+
+        showing = asyncio.ensure_future(show())
+        try:
+            yield
+        finally:
+            showing.cancel()
+
+    async def _end(self, finish: str, usage: Usage, karui: Mapping[str, Any]) -> None:
+        """Sends why it ended, karui's own object, and the usage if it is wanted."""
+        await self._begin()
+        data = event(self._chunk({}, finish) | {"karui": dict(karui)})
+        if self._usage:
+            data += event({**self._head, "choices": [], "usage": usage.as_dict()})
+        await self._response.end(data + DONE)
+
+    async def _begin(self) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._response.begin(200, HEADERS)
+            await self._response.write(event(self._chunk({"role": "assistant", "content": ""}, None)))
+
+    async def _piece(self, delta: Mapping[str, Any]) -> None:
+        await self._begin()
+        await self._response.write(event(self._chunk(delta, None)))
+
+    def _chunk(self, delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": dict(delta), "logprobs": None, "finish_reason": finish}
+        return {**self._head, "choices": [choice], **({"usage": None} if self._usage else {})}
+
+
+def _ascii(value: str) -> bytes:
+    """Returns a header's value in one line of ASCII, whatever an upstream's words hold."""
+    return " ".join(value.split()).encode("ascii", "replace")[:500]

@@ -1,0 +1,63 @@
+"""Changes as rows of the history file."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.legacy import legacy
+from karui.gateway.records.stage import Stage
+
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS changes (at REAL, kind TEXT, actor TEXT, name TEXT, stage TEXT,"
+    " cause TEXT, details TEXT)"
+)
+INSERT = "INSERT INTO changes (at, kind, actor, name, stage, cause, details) VALUES (?, ?, ?, ?, ?, ?, ?)"
+LAST = "SELECT * FROM changes ORDER BY at DESC, rowid DESC LIMIT ?"
+LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowid DESC LIMIT ?"
+
+
+def row_of(event: Event) -> tuple[object, ...]:
+    """Returns the values of `INSERT`."""
+    told = {"request": event.request, "text": event.text}
+    details = {"values": dict(event.because.values)} | {k: v for k, v in told.items() if v}
+    return (
+        event.at,
+        event.kind.value,
+        event.by.value,
+        event.name,
+        event.stage.value if event.stage else None,
+        event.because.cause.value,
+        json.dumps(details, ensure_ascii=False),
+    )
+
+
+def event_of(row: Mapping[str, Any]) -> Event:
+    """Returns the change that a row tells, of this schema or of the first one."""
+    if "what" in row:
+        return legacy(row["at"], row["what"], row["who"], row["why"])
+    details = json.loads(row["details"])
+    try:
+        return Event(
+            EventKind(row["kind"]),
+            row["at"],
+            Actor(row["actor"]),
+            Because(Cause(row["cause"]), details["values"]),
+            name=row["name"],
+            stage=Stage(row["stage"]) if row["stage"] else None,
+            request=details.get("request", ""),
+            text=details.get("text", ""),
+        )
+    except ValueError:  # a newer version's kind, actor or cause: shown, and nothing is concluded from it
+        told = ", ".join(f"{name} {value}" for name, value in details["values"].items())
+        said = f"{row['cause']}: {told}" if told else str(row["cause"])
+        return Event(EventKind.OTHER, row["at"], Actor.KARUI, Because.stated(said), text=str(row["kind"]))
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Reads the changes of a file of schema 1 into the table of schema 2; the old table stays as it is."""
+    connection.execute(TABLE)
+    for row in connection.execute("SELECT at, what, who, why FROM events ORDER BY rowid").fetchall():
+        connection.execute(INSERT, row_of(legacy(*row)))

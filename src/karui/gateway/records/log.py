@@ -1,0 +1,32 @@
+"""The gateway's log: one structured line for each change of state.
+
+Standard library logging, below the logger `karui.gateway`. The message is plain English; everything in it is
+also a field of the log record, so that a JSON formatter keeps it: `event`, `actor`, `operator`, `stage`,
+`cause`, `why` and `request_id`.
+"""
+
+import logging
+
+from karui.gateway.records.events import Event, EventKind
+
+_WARNINGS = frozenset({EventKind.GUARD_TRIPPED, EventKind.BREAKER_OPEN, EventKind.MODEL_CHANGED})
+
+
+def logged(log: logging.Logger, event: Event) -> None:
+    """Writes a change to a log: as a warning where the plan or its server serves no more, else as info."""
+    log.log(
+        logging.WARNING if event.kind in _WARNINGS else logging.INFO,
+        "%s, by %s: %s",
+        event.what,
+        event.who,
+        event.why,
+        extra={
+            "event": event.kind.value,
+            "actor": event.by.value,
+            "operator": event.name,
+            "stage": event.stage.value if event.stage else "",
+            "cause": event.because.cause.value,
+            "why": event.why,
+            "request_id": event.request,
+        },
+    )

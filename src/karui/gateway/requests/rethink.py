@@ -1,0 +1,61 @@
+"""A kept question thought through in full, for its explanation."""
+
+from dataclasses import dataclass
+
+from karui.core.plan import Plan
+from karui.gateway.backends.explain import Thought
+from karui.gateway.backends.plan_runner import PlanResult
+from karui.gateway.openai_api.chat_request import ApiError, read_request
+from karui.gateway.openai_api.chunks import Finished
+from karui.gateway.openai_api.replies import dumped
+from karui.gateway.records.builder import RecordBuilder
+from karui.gateway.records.events import Kept
+from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.routing.router import FULL
+
+
+@dataclass(frozen=True)
+class Rethinker:
+    """Thinks kept questions through in full, in a slot among the others.
+
+    Attributes:
+        handler: Whose slots and backends are used; its records count what it costs.
+    """
+
+    handler: RequestHandler
+
+    async def think(self, kept: Kept) -> Thought:
+        """Returns what full thinking comes to.
+
+        Raises:
+            ApiError: What was asked cannot be thought through again, or all slots are taken.
+            UpstreamError: The model failed.
+        """
+        dispatcher = self.handler.dispatcher
+        body = {**kept.params, "model": FULL, "messages": list(kept.messages), "stream": False}
+        body.pop("stream_options", None)
+        request = read_request(dumped(body), chat=True)
+        asked = dispatcher.router.plan_request(request, any_sampling=True)
+        if isinstance(asked, str):
+            raise ApiError(409, f"The request cannot be thought through again: {asked}.")
+        record = RecordBuilder(
+            f"{kept.id}-explained",
+            model=FULL,
+            why=FallbackReason.ASKED,
+            stage=dispatcher.rollout.stage.value,
+        )
+        result: PlanResult | None = None
+        try:
+            async with self.handler.admission.slot():
+                async for chunk in dispatcher.backends.runner.stream(Plan(), kept.id, asked):
+                    record.first_token(answer=isinstance(chunk, Finished))
+                    if isinstance(chunk, Finished):
+                        result = chunk.result
+            assert result is not None
+            record.add_usage(result.usage)
+            record.set(status=200 if result.failure is None else 502)
+            result.check()
+            return Thought(result.thinking, result.answer, result.usage.thinking)
+        finally:
+            self.handler.records.see(record.close())

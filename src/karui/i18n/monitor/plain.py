@@ -1,0 +1,59 @@
+"""The gateway's causes, changes and actors in short plain English: for headers, records, logs and JSON.
+
+The keys are the values of the gateway's enums; the monitor has full sentences for the same keys in `en` and
+`ja`.
+"""
+
+CAUSES: dict[str, str] = {
+    "stated": "{text}",
+    "set_at_start": "set at the start",
+    "rule_holds": "the rule holds after {requests} requests",
+    "test": "{test}",
+    "probes_test": "probes: {test}",
+    "probes_few": "probes: only {good} of {probes} probes were as recorded",
+    "probes_passed": "{good} of {probes} probes were as recorded",
+    "rest_over": "the rest is over",
+    "model_gone": "{model} is no longer served",
+    "model_changed": "{field} was {before} and is {now}",
+    "model_back": "the model is back",
+    "unwritable": "{file} cannot be written: {error} ({waiting} rows wait, {lost} are lost)",
+    "writable_again": "{file} is written again; {lost} rows were lost",
+    "unreadable": "{file} could not be read at the start: {error}",
+    "closed_unwritten": "{file}: closed with {rows} rows that could not be written",
+    "needs_guard": "the guard finds all well",
+    "needs_runs": "{count} more runs compared with full thinking",
+    "needs_requests": "{count} more requests answered",
+    "needs_hours": "{hours:.1f} more hours",
+    "needs_agreement": "{share:.0%} of the runs say what full thinking says, {wanted:.0%} wanted",
+}
+WAITS = "Waits for: {needs}."
+"""What the next stage waits for; several needs are joined by semicolons."""
+
+EVENTS: dict[str, str] = {
+    "stage_set": "stage {stage}",
+    "guard_watching": "guard watching",
+    "guard_tripped": "guard tripped",
+    "guard_probing": "guard probing",
+    "breaker_closed": "breaker closed",
+    "breaker_open": "breaker open",
+    "breaker_half_open": "breaker half-open",
+    "model_changed": "stale",
+    "model_back": "not stale",
+    "history": "history",
+    "other": "{text}",
+}
+ACTORS: dict[str, str] = {
+    "rule": "rule",
+    "guard": "guard",
+    "breaker": "breaker",
+    "upstream": "upstream",
+    "operator": "operator {name}",
+    "option": "operator, by option",
+    "karui": "karui",
+}
+ACTIONS: dict[str, str] = {
+    "full": "full thinking of the served model",
+    "server": "full thinking on the fallback server",
+    "refuse": "refused with status 503 and Retry-After",
+}
+"""What is done instead of the plan."""

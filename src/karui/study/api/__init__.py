@@ -1,0 +1,1 @@
+"""The public functions, one file each; `import karui` offers them by name."""

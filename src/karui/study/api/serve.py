@@ -1,0 +1,118 @@
+"""`karui.serve`: the choice behind OpenAI's API, guarded, with a fallback."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from karui.codec.files import save
+from karui.gateway.assemble import Gateway, assemble
+from karui.gateway.deployment import Deployment
+from karui.gateway.server.server import check, connect, listen
+from karui.gateway.server.server import serve as serve_gateway
+from karui.gateway.settings import Settings
+from karui.serving_profile import FILE as PROFILE
+from karui.study.local_engines import inside, origin_of
+from karui.study.loop import awaitable, blocking
+from karui.study.result import Study
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A gateway that listens and does not answer yet.
+
+    Attributes:
+        gateway: What will answer.
+        deployment: What it serves.
+        listening: Where it listens.
+        settings: What the operator decided.
+    """
+
+    gateway: Gateway
+    deployment: Deployment
+    listening: socket.socket
+    settings: Settings
+
+    @property
+    def url(self) -> str:
+        """Its address; /v1 behind it is OpenAI's API."""
+        return f"http://{self.settings.host}:{self.listening.getsockname()[1]}"
+
+
+@contextmanager
+def opened(
+    study: Study | Path | str, settings: Settings, *, model: str = "", concurrency: int = 32
+) -> Iterator[Opened]:
+    """Listens, loads or connects the engines, and checks that they fit the choice.
+
+    Args:
+        study: A study, its folder, or the choice.json in it.
+        settings: What the operator decided.
+        model: Model folder to run in this process; "" is the choice's.
+        concurrency: Number of concurrent requests in this process.
+
+    Raises:
+        KaruiError: As `karui.serve`.
+    """
+    deployment = _deployment(study)
+    listening = listen(settings.host, settings.port)
+    try:
+        if settings.upstream:
+            engines = connect(settings, deployment)
+        else:
+            engines = inside(deployment, model, settings.beside, concurrency)
+        check(settings, deployment, engines, origin_of(deployment, model))
+        yield Opened(assemble(settings, deployment, engines), deployment, listening, settings)
+    finally:
+        listening.close()
+
+
+async def _serve(
+    study: Study | Path | str,
+    *,
+    config: Path | str | None = None,
+    model: str = "",
+    concurrency: int = 32,
+    on_ready: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> None:
+    """Serves the chosen plan until it is interrupted; requests under way may finish.
+
+    Args:
+        study: A study that chose a plan, its folder, or the choice.json in it.
+        config: A TOML file of settings; keywords win.
+        model: Model folder to run in this process; "" is the study's.
+        concurrency: Number of concurrent requests in this process.
+        on_ready: Called with the address once requests are taken.
+        **settings: As in the file (see docs/serve.md): `upstream="http://127.0.0.1:8000/v1#my-model"`,
+            `stage="5"`, `port=8321`, ….
+
+    Raises:
+        UnknownName: There is no such setting; names the nearest.
+        InputError: The study chose full thinking or was withdrawn, or the address is taken.
+        ModelError: The model is not the one that the choice was made for.
+        PlanError: The engine lacks an ability that the plan needs.
+    """
+    read = Settings.read(Path(config) if config is not None else None, settings)
+    with opened(study, read, model=model, concurrency=concurrency) as found:
+        await serve_gateway(found.gateway, found.listening, lambda: on_ready(found.url))
+
+
+def _deployment(study: Study | Path | str) -> Deployment:
+    if not isinstance(study, Study):
+        return Deployment.load(Path(study))
+    if study.path is not None:
+        return Deployment.load(study.path)
+    with TemporaryDirectory() as folder:
+        choice = Path(folder) / "choice.json"
+        save(study.choice, choice)
+        if study.profile is not None:
+            study.profile.save(choice.with_name(PROFILE))
+        return Deployment.load(choice)
+
+
+serve = blocking(_serve)
+serve_async = awaitable(_serve)
