@@ -75,7 +75,7 @@ class LengthVote(Technique):
             more = yield Gather((ask,) * min(self.batch, self.k - len(replies)))
             assert isinstance(more, list)
             replies += more
-            spent += sum(single(reply).bill.generated for reply in more)
+            spent += sum(single(reply).usage.generated for reply in more)
             reply, ahead = self.standing(replies)
             if ahead > self.threshold - self.fall * spent / self.budget:
                 break

@@ -78,13 +78,13 @@ class Play:
         starts = solve.start()
         while True:
             for leaf in starts:
-                run = running[leaf.id] = self._begin(leaf, now)
-                heappush(self._clock, (now + (run.done or run.playback).time, leaf.id))  # type: ignore[union-attr]
+                begun = running[leaf.id] = self._begin(leaf, now)
+                heappush(self._clock, (now + (begun.done or begun.playback).time, leaf.id))  # type: ignore[union-attr]
             if solve.reply is not None:
                 break
             now, run, starts = self._next(running, solve)
-            if run is None:
-                continue  # a group has grown
+            if run is None:  # a group has grown
+                continue
             del running[run.leaf.id]
             assert run.done is not None
             ended.append(Span(run.leaf.ask.model, run.began, run.done))
