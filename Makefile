@@ -33,7 +33,7 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint docs format bench-quick environment vllm litellm demo wheels check-wheels check-deploy clean distclean
+.PHONY: help test poc lint docs format bench-quick environment vllm litellm demo wheels check-wheels check-deploy data-package clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
@@ -48,6 +48,7 @@ help:
 	@echo 'make demo         model server, gateway, monitor and a small load; Ctrl-C ends it'
 	@echo 'make wheels       gathers karui and what it needs in wheels/, for machines without a network'
 	@echo 'make check-wheels installs from there without a network, in a fresh environment'
+	@echo 'make data-package the optional package karui-data, from the files it lists or from DATA=FOLDER'
 	@echo 'make check-deploy linters over the Dockerfile, the compose file, the unit and nginx, where they are to be had'
 	@echo 'make clean        removes caches and build outputs'
 	@echo 'make distclean    removes every environment and wheels/ too (runs/ is yours and stays)'
@@ -161,6 +162,12 @@ check-wheels:
 	rm -rf build/from-wheels
 	PYTHON=$(PYTHON) EXTRAS=$(EXTRAS) $(shell unshare --map-root-user --net true 2>/dev/null && \
 		echo unshare --map-root-user --net) deploy/from-wheels.sh wheels build/from-wheels
+
+# Results that are too large for the repository (packages/karui-data). DATA: a folder to build the wheel from;
+# without it, the files that are listed there are taken out of git's history.
+data-package:
+	$(if $(DATA),,$(PYTHON) scripts/data_package.py restore build/karui-data)
+	$(PYTHON) scripts/data_package.py build $(or $(DATA),build/karui-data) --out dist
 
 # Linters of other people's formats, in an environment of their own: hadolint for the Dockerfile, Docker's own
 # reader for the compose file, neither of which needs a container engine. systemd and nginx check theirs themselves.

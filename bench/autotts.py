@@ -99,7 +99,7 @@ def main() -> int:
     claim(figures, scored)
     figures.extra = {
         "data": {f"{s.size} {s.name}": s.digest for s in stores.values()},
-        "command": f"python bench/autotts.py --out {options.out}",
+        "command": f"python bench/autotts.py --data DIR --shuffles {options.shuffles} --out FILE",
         "runs": runs,
         "shuffles": options.shuffles,
         "questions": {f"{size} {name}": questions(s) for (size, name), s in scored.items()},

@@ -95,7 +95,7 @@ def _train(given: argparse.Namespace) -> None:
     from karui.artifacts.build import make
     from karui.artifacts.build_dir import Progress
     from karui.recording import store
-    from karui.training.trainers import lead
+    from karui.training.trainers import is_main_process
 
     shown = [0.0]
 
@@ -116,7 +116,7 @@ def _train(given: argparse.Namespace) -> None:
             minutes=given.minutes,
             on_progress=progressed,
         )
-        if not lead():
+        if not is_main_process():
             continue
         link = given.work / "models" / technique
         link.parent.mkdir(exist_ok=True)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 STAGES = ("questions", "record", "train", "choose", "merge", "practice", "reinforce", "evaluate", "pack")
 MINI = Path("src/karui/models/mini")
-KEPT = Path("bench/data/shorter/adapters")
+KEPT = "bench/data/shorter/adapters"
+"""Where the package karui-data has the adapters of two models."""
 NAME = "karui-mini"
 
 
@@ -329,10 +330,12 @@ def _pack(given: argparse.Namespace) -> None:
 
 
 def _unpack(given: argparse.Namespace) -> None:
-    """Make the models again whose adapters are kept in the repository."""
+    """Make the models again whose adapters the package karui-data holds (see packages/karui-data)."""
+    import karui_data
+
     from recipes.shorter.adapters import merge_again
 
-    for kept in sorted(KEPT.iterdir()):
+    for kept in sorted(karui_data.path(KEPT).iterdir()):
         made = merge_again(kept, MINI, given.work / "models" / kept.name)
         print(f"{made.folder}: {made.name}", flush=True)
 

@@ -83,17 +83,21 @@ def settings(fake, **changes):
 
 
 class Records(list):
-    """A sink that remembers."""
+    """A sink that remembers, and wakes whoever waits for a record."""
+
+    def __init__(self):
+        super().__init__()
+        self._came = threading.Condition()
 
     def see(self, served):
-        self.append(served)
+        with self._came:
+            self.append(served)
+            self._came.notify_all()
 
-    def wait(self, count):
+    def wait(self, count, of=len, seconds=30):
         """Returns the records as soon as there are so many: one is closed after its reply is out."""
-        for _ in range(1000):
-            if len(self) >= count:
-                break
-            threading.Event().wait(0.005)
+        with self._came:
+            assert self._came.wait_for(lambda: of(self) >= count, seconds), f"only {of(self)} of {count} came"
         return self
 
     def of_clients(self):
@@ -123,7 +127,7 @@ class House:
         try:
             yield
         finally:
-            until(lambda: len(self.records.of_clients()) >= wanted)
+            self.records.wait(wanted, of=lambda records: len(records.of_clients()))
 
     def ask(self, text=QUESTION, *, model="karui/plan", **more):
         """Returns the reply and its headers."""

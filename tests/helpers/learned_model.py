@@ -5,6 +5,7 @@ import json
 from karui import tasks
 from karui.engines.chat.template import ChatTemplate
 from karui.engines.chat.tokenizer import load_tokenizer
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import TrainingExample
 from karui.training.sft import fine_tune
 from tests.helpers import tiny
@@ -37,14 +38,13 @@ def save(folder):
     taught = [lesson(q, thought) for q in task.questions for thought in thoughts]
     (folder / "scratch").mkdir()
     curve = fine_tune(
-        tiny.make_model(tokenizer, **{k: v for k, v in kind.items() if k != "template"}),
-        tokenizer,
+        TrainingRun(
+            tiny.make_model(tokenizer, **{k: v for k, v in kind.items() if k != "template"}),
+            tokenizer,
+            folder / "model",
+            folder / "scratch",
+        ),
         taught,
-        out=folder / "model",
-        scratch=folder / "scratch",
-        steps=220,
-        learning_rate=1e-2,
-        batch_tokens=2000,
-        held_back=0.0,
+        LearningOptions(steps=220, learning_rate=1e-2, batch_tokens=2000, held_back=0.0),
     )
     assert curve.points[-1].loss < 0.5

@@ -15,10 +15,11 @@ from karui.artifacts.recorded_task import recorded_task
 from karui.core.prompt import Sampling
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
-from karui.training.grpo import reinforce
-from karui.training.rewards.efficient_length import efficient_length
+from karui.training.config import TrainingRun
+from karui.training.grpo import train_grpo
 from karui.training.rl.config import RewardSpec, RLConfig
 from karui.training.rl.prompts import Grader, rl_prompts
+from karui.training.rl.rewards import efficient_length
 from tests.helpers import rl_trainings as material
 
 
@@ -32,16 +33,13 @@ def main(folder):
     recording = material.make_recording(folder / "model", folder / "task" / "questions.jsonl", tokens=32)
     model, tokenizer = load_model(folder / "model", "cpu", "float32"), load_tokenizer(folder / "model")
     task = recorded_task(recording)
-    curve, kept = reinforce(
-        model,
-        tokenizer,
+    curve, kept = train_grpo(
+        TrainingRun(model, tokenizer, folder / "out", folder / "scratch"),
         rl_prompts([(q, q.prompt, 0) for q in recording.questions], task, tokenizer),
         Grader(tokenizer, model, agreement=False),
         RewardSpec(lambda n, r, _: efficient_length(n, r), lambda a, _: -sum(x.tokens for x in a) / len(a)),
         RLConfig(4, 8, 1, 6, 1.0, 32, learning_rate=0.01, held=4, margin=0.99),
         sampling=Sampling(1.0),
-        out=folder / "out",
-        scratch=folder / "scratch",
     )
     # Both have to hold the same weights: neither went its own way.
     flat = torch.cat([p.detach().flatten() for p in model.parameters()])

@@ -9,7 +9,6 @@ from karui.measure.cost import (
     machine_month,
     machine_saving,
     machines,
-    per_thousand_on_machines,
     per_thousand_questions,
     token_saving,
 )
@@ -56,13 +55,10 @@ def test_machines_are_whole():
 
 def test_machine_saving_by_hand():
     assert machine_month(BOX, 2) == 2920
-    assert per_thousand_on_machines(BOX, 2, 1e6) == pytest.approx(2.92)
     got = machine_saving(BOX, 10, 3, (4, 6), one_off=1460)  # 4 machines become 3 or 2
     assert got.monthly == (1460, 2920)
     assert got.payback_months == (0.5, 1.0)
     assert machine_saving(BOX, 2, 3, (4, 6)).monthly == (0, 0)  # one machine stays one machine
-    with pytest.raises(InputError, match="month"):
-        per_thousand_on_machines(BOX, 2, 0)
 
 
 def test_refuses_negative_and_upside_down():

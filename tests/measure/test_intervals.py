@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from karui.measure.intervals import (
-    bootstrap,
     by_question,
     if_identical,
     mean_interval,
@@ -30,15 +29,14 @@ def test_t_interval_by_hand():
     assert wide.method == "t"
 
 
-@pytest.mark.parametrize("of", [mean_interval, bootstrap])
-def test_no_spread_gives_an_exact_interval(of):
-    got = of(np.ones(20))
+def test_no_spread_gives_an_exact_interval():
+    got = mean_interval(np.ones(20))
     assert got.method == "identical"
     assert got.high == 1.0
     assert got.low == pytest.approx(0.025 ** (1 / 20))  # Clopper and Pearson for 20 of 20
-    one = of([0.5])
+    one = mean_interval([0.5])
     assert (one.low, one.high) == pytest.approx((0.0125, 0.9875))
-    assert of(np.full(7, 1 / 3)).high > 0.5
+    assert mean_interval(np.full(7, 1 / 3)).high > 0.5
 
 
 def test_no_spread_without_bounds_says_nothing():
@@ -54,23 +52,6 @@ def test_paired_difference_is_narrower_than_two_means_apart():
     assert got.high - got.low < 0.01
     with pytest.raises(ValueError, match="200 questions"):
         paired_difference(before, after[:3])
-
-
-@pytest.mark.parametrize("bca", [True, False])
-def test_bootstrap_is_near_t_for_plain_data(bca):
-    values = np.random.default_rng(1).random(150)
-    t, b = mean_interval(values), bootstrap(values, bca=bca)
-    assert b.method == ("bca" if bca else "percentile")
-    assert (b.low, b.high) == pytest.approx((t.low, t.high), abs=0.006)
-    assert b == bootstrap(values, bca=bca)
-
-
-def test_bca_leans_to_the_long_tail():
-    values = np.zeros(200)
-    values[:8] = 1.0
-    plain, corrected = bootstrap(values, bca=False), bootstrap(values)
-    assert corrected.low > plain.low
-    assert corrected.high > plain.high
 
 
 def test_coverage_is_nominal_for_plain_data():

@@ -68,7 +68,7 @@ def test_every_string_is_used():
     texts = [*folder.rglob("*.py"), *folder.rglob("*.html"), *folder.parent.joinpath("i18n").glob("*.py")]
     source = "".join(p.read_text(encoding="utf-8") for p in texts)
     made = re.compile(
-        r"(lead|next|fails|because|cure|caveat|mode|family|bill|axis|full|range_note|ended|curve|reason|action)_|.*_agreement$|agrees$|differs$"
+        r"(lead|next|fails|because|cure|caveat|mode|family|bill|axis|full|range_note|ended|curve|reason|action|energy)_|.*_agreement$|agrees$|differs$"
         r"|certified$|promising$|not supported$|finished$|truncated$|full thinking$"
     )
     assert not [
@@ -310,3 +310,18 @@ def test_answers_out_of_time_are_told_and_their_absence_is_not(study, tmp_path, 
         ]
         assert texts
         assert all((told in text) is wanted for text in texts)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_energy_is_told_with_its_counter_and_its_absence_is_not(study, tmp_path, lang):
+    metered = replace(study, manifest=replace(study.manifest, joules_per_token={"rapl": 0.5}))
+    column = LANGUAGES.index(lang)
+    for name, shown in (("metered", metered), ("study", study)):
+        html, md, _ = write(shown, tmp_path / name, lang)
+        for text in (visible(html), md.read_text("utf-8").replace("\\", "")):
+            # 412 tokens of full thinking and 157 of the plan, half a joule each.
+            wanted = [
+                TABLE["energy_rapl"][column].format(joules="206.0"),
+                TABLE["energy_plan"][column].format(joules="78.5"),
+            ]
+            assert all((part in text) is (shown is metered) for part in wanted)

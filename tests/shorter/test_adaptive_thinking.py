@@ -13,7 +13,7 @@ from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
 from karui.shorter import adaptive_thinking
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 from karui.training.data.retokenize import Retokenizer
 from tests.helpers import trainings as hand
 
@@ -39,7 +39,7 @@ def taught(monkeypatch, parent, recording, tmp_path):
         caught.append((lessons, notes))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "train", catch)
+    monkeypatch.setattr(SFTTechnique, "train", catch)
     monkeypatch.setattr(adaptive_thinking, "_chances", lambda *_: [0.95, 0.5] * 6)
 
     def teach(spec):

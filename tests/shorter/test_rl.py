@@ -22,11 +22,11 @@ from karui.core.question import Task
 from karui.core.request import Request
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
-from karui.training.early_stopping import Collapse
+from karui.training.early_stopping import EarlyStopping
 from karui.training.rl.prompts import Grader, RLPrompt, longest_reply, rl_prompts
 from karui.training.rl.rollout import Sampler
 from karui.training.schedule import TrainingSchedule
-from karui.training.sft import ADAPTER
+from karui.training.trainers import ADAPTER
 from tests.helpers import rl_trainings as material
 
 FAST = "questions=4,group=8,learning_rate=0.01,held=4,margin=0.99"
@@ -125,7 +125,7 @@ def test_a_collapse_ends_the_training_and_the_best_weights_stay(tmp_path):
         accuracy, score = next(found)
         return {"held_accuracy": accuracy, "held_score": score}
 
-    collapse = Collapse(course, tmp_path, measure, margin=0.05, held=1000)
+    collapse = EarlyStopping(course, tmp_path, measure, margin=0.05, held=1000)
     collapse.model = model
     course.measure = lambda: collapse.look(step)
     for step in range(4):

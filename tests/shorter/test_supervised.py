@@ -12,7 +12,7 @@ from karui.core.errors import InputError, ModelError
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 from karui.training import trainers
 from tests.helpers import trainings as hand
 
@@ -47,7 +47,7 @@ def taught(monkeypatch, parent, recording, tmp_path):
     def catch(self, folder, forge, lessons, **notes):
         raise Caught(lessons, notes)
 
-    monkeypatch.setattr(Training, "train", catch)
+    monkeypatch.setattr(SFTTechnique, "train", catch)
 
     def teach(spec, shown=recording):
         with pytest.raises(Caught) as caught:

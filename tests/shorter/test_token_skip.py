@@ -28,7 +28,7 @@ from karui.shorter._importance import (
     words_of,
 )
 from karui.shorter._right_traces import LEAST
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 from tests.helpers import trainings as hand
 
 
@@ -51,7 +51,7 @@ def taught(monkeypatch):
         caught.append((lessons, notes))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "train", catch)
+    monkeypatch.setattr(SFTTechnique, "train", catch)
     return caught
 
 

@@ -213,15 +213,15 @@ def test_divergence_is_that_of_teacher_from_student():
 
 def test_practice_follows_the_warm_up_and_does_not_repeat_it(parent, recording, tmp_path, monkeypatch):
     spec = "distil-on-policy:layers=2,steps=3,replies=4,max_tokens=12,learning_rate=0.001"
-    practise = distil_on_policy.practise
+    trained = distil_on_policy.distil_on_policy
 
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(distil_on_policy, "practise", stop)
+    monkeypatch.setattr(distil_on_policy, "distil_on_policy", stop)
     with pytest.raises(KeyboardInterrupt):
         distilled(spec, parent, recording, tmp_path)
-    monkeypatch.setattr(distil_on_policy, "practise", practise)
+    monkeypatch.setattr(distil_on_policy, "distil_on_policy", trained)
     monkeypatch.setattr(distil_on_policy, "fine_tune", stop)
     made = distilled(spec, parent, recording, tmp_path)
     assert made.notes["warm_curve"]["points"]

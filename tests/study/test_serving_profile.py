@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from karui import catalog
-from karui.core.study.choice import Choice, Confirmation, Rule
 from karui.core.recording import Recording
+from karui.core.study.choice import Choice, Confirmation, Rule
 from karui.selection.groups import Sources
 from karui.serving_profile import FILE, ServingProfile
 from karui.study.serving_profile import expected

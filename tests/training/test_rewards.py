@@ -5,14 +5,7 @@ from math import exp, sqrt
 import pytest
 
 from karui.core.errors import InputError
-from karui.training.rewards.difficulty_budget import difficulty_budget
-from karui.training.rewards.efficient_length import efficient_length
-from karui.training.rewards.hard_cap import cap_of, hard_cap
-from karui.training.rewards.kimi_length import kimi_length
-from karui.training.rewards.soft_overlong import soft_overlong
-from karui.training.rewards.solve_rate_penalty import solve_rate_penalty
-from karui.training.rewards.target_at_most import target_at_most
-from karui.training.rewards.target_exact import target_exact
+from karui.training.rl.rewards import efficient_length, kimi_length, target_at_most, target_exact
 
 
 def approx(values):
@@ -53,55 +46,6 @@ def test_at_most_multiplies_being_right_and_keeping_to_it():
     assert target_at_most([90], [True], target=100, slope=0.01, offset=0.0) == approx([0.1])
 
 
-def test_a_hard_cap_reads_what_is_within_it_and_falls_in_rounds():
-    assert hard_cap([90, 100, 101, 50], [True, True, True, False], cap=100) == [1.0, 1.0, 0.0, 0.0]
-    rounds = (400, 300, 200)
-    assert [cap_of(done, rounds) for done in (0.0, 0.33, 0.34, 0.66, 0.67, 1.0)] == [
-        400,
-        400,
-        300,
-        300,
-        200,
-        200,
-    ]
-
-
-def test_the_soft_punishment_grows_over_the_margin():
-    assert soft_overlong([80, 81, 90, 100, 101], longest=100, margin=20) == approx(
-        [0.0, -0.05, -0.5, -1.0, -1.0]
-    )
-    assert soft_overlong([100, 101], longest=100, margin=0) == [0.0, -1.0]
-
-
-def test_the_soft_punishment_is_that_of_trl():
-    from trl.rewards import get_soft_overlong_punishment
-
-    lengths = [0, 1, 37, 59, 60, 61, 77, 99, 100, 101, 500]
-    theirs = get_soft_overlong_punishment(max_completion_len=100, soft_punish_cache=40)
-    ours = soft_overlong(lengths, longest=100, margin=40)
-    assert ours == approx(theirs([[1] * n for n in lengths]))
-
-
-def test_the_budget_grows_with_difficulty():
-    # Two of four right, of 100 and 300 tokens: budget 0.5 * 200 + 0.5 * 1000 = 600.
-    # λ: -5/6, -1/2, 0.5, -2/3. Right: 0.5 + 5/12, 0.75. Wrong: min(0.35, -0.1), -0.6 - 0.1.
-    found = difficulty_budget([100, 300, 900, 200], [True, True, False, False], longest=1000)
-    assert found == approx([0.5 + 5 / 12, 0.75, -0.1, -0.7])
-    # All right: the budget is their mean, 200; 600 is so far over it that the least reward is left.
-    assert difficulty_budget([100, 100, 100, 500], [True] * 4, longest=1000) == approx([0.75] * 3 + [0.1])
-    # None right: the budget is everything, and whoever gives up early loses most.
-    assert difficulty_budget([1000, 500], [False, False], longest=1000) == approx([-0.1, -0.55])
-
-
-def test_tokens_cost_more_where_a_question_is_easy():
-    easy = solve_rate_penalty([200, 400], [True, True], longest=1000, weight=0.5)
-    assert easy == approx([1 - 0.1, 1 - 0.2])
-    hard = solve_rate_penalty([200, 400, 400, 400], [True, False, False, False], longest=1000, weight=0.5)
-    assert hard == approx([1 - 0.025, -0.05, -0.05, -0.05])
-    # Nothing solved: 1 / K all the same.
-    assert solve_rate_penalty([400, 400], [False, False], longest=1000, weight=0.5) == approx([-0.1, -0.1])
-
-
 @pytest.mark.parametrize(
     "reward",
     [
@@ -109,9 +53,6 @@ def test_tokens_cost_more_where_a_question_is_easy():
         efficient_length,
         lambda n, r: target_exact(n, r, target=5),
         lambda n, r: target_at_most(n, r, target=5),
-        lambda n, r: hard_cap(n, r, cap=5),
-        lambda n, r: difficulty_budget(n, r, longest=5),
-        lambda n, r: solve_rate_penalty(n, r, longest=5),
     ],
 )
 @pytest.mark.parametrize(("tokens", "right"), [([], []), ([1, 2], [True])])

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from transformers import AutoModelForCausalLM
 
 from karui.artifacts import resources
 from karui.core.errors import InputError, ModelError
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.batches import plan_batches, split
 from karui.training.data.examples import TrainingExample
 from karui.training.learning_curve import Curve
 from karui.training.schedule import STATE, TrainingSchedule
-from karui.training.sft import ADAPTER, fine_tune
-from karui.training.trainers import last_checkpoint
+from karui.training.sft import fine_tune
+from karui.training.trainers import ADAPTER, last_checkpoint
 from karui.training.validation_loss import held_back_loss
 from tests.helpers import tiny
 
@@ -51,9 +53,9 @@ def train(tokenizer, taught, folder, **options):
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
     values = {"steps": 24, "learning_rate": 1e-2, "batch_tokens": 250, "held_back": 0.2, **options}
     trained = values.pop("model", None) or model(tokenizer)
-    curve = fine_tune(
-        trained, tokenizer, taught, out=folder / "out", scratch=folder / "scratch", device="cpu", **values
-    )
+    how = {f.name: values.pop(f.name) for f in fields(TrainingRun) if f.name in values}
+    run = TrainingRun(trained, tokenizer, folder / "out", folder / "scratch", **how)
+    curve = fine_tune(run, taught, LearningOptions(**values))
     return curve, folder / "out"
 
 
@@ -264,23 +266,24 @@ def test_a_training_that_cannot_fit_is_refused_before_it_starts(tokenizer, taugh
     ("options", "words"),
     [
         ({"device": "cuda:1"}, "CUDA_VISIBLE_DEVICES=1"),
-        ({"minutes": 0.0}, "no time"),
+        ({"minutes": 0.0}, "greater than 0 minutes"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(tokenizer, taught, tmp_path, options, words):
     with pytest.raises(InputError, match=words):
-        fine_tune(model(tokenizer), tokenizer, taught, out=tmp_path, scratch=tmp_path, **options)
+        fine_tune(TrainingRun(model(tokenizer), tokenizer, tmp_path, tmp_path, **options), taught)
 
 
 def test_no_lessons_are_refused(tokenizer, tmp_path):
     with pytest.raises(InputError, match="no lessons"):
-        fine_tune(model(tokenizer), tokenizer, (), out=tmp_path, scratch=tmp_path)
+        fine_tune(TrainingRun(model(tokenizer), tokenizer, tmp_path, tmp_path), ())
 
 
 _TOGETHER = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import TrainingExample
 from karui.training.sft import fine_tune
 from tests.helpers import tiny
@@ -290,8 +293,9 @@ said = [(f"q{{i}}", f"is {{i * 7}}") for i in range(16)]
 taught = [TrainingExample(tokenizer.encode(q), [*tokenizer.encode(a), 2], q) for q, a in said]
 folder = Path({folder!r})
 curve = fine_tune(
-    tiny.make_model(tokenizer), tokenizer, taught, out=folder / "out", scratch=folder / "scratch",
-    steps=6, learning_rate=1e-2, batch_tokens=100, held_back=0.2,
+    TrainingRun(tiny.make_model(tokenizer), tokenizer, folder / "out", folder / "scratch"),
+    taught,
+    LearningOptions(steps=6, learning_rate=1e-2, batch_tokens=100, held_back=0.2),
 )
 import torch
 held = torch.tensor([p.held_back for p in curve.points if p.held_back is not None])

@@ -276,7 +276,7 @@ def _complete(folder: Path, parent: Path, technique: Technique) -> None:
         raise ModelError(
             f"{technique.name()} left no model.",
             why="There is neither a config.json with weights nor a GGUF file where it should be.",
-            remedy="This is a fault of the technique: `prepare` writes to `forge.folder`.",
+            remedy="This is a fault of the technique: `prepare` writes to `build.folder`.",
         )
     size_of(folder)  # a file that was cut off is found now, not when it is loaded
 

@@ -9,16 +9,14 @@ from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias, T
 import typer
 
 from karui.core.errors import InputError
+from karui.study.config.fields import filled, options_of
 from karui.study.config.schema import (
     AuxModelOptions,
     BuildOptions,
     ModelOptions,
     ObjectiveOptions,
     OutputOptions,
-    QuestionOptions,
     SamplingOptions,
-    filled,
-    options_of,
 )
 
 C = TypeVar("C")
@@ -46,18 +44,11 @@ def _option(declaration: Field[Any]) -> Any:
 Model: TypeAlias = Annotated[str, declared(ModelOptions, "model")]
 Thinking: TypeAlias = Annotated[Path | None, declared(ModelOptions, "thinking")]
 Device: TypeAlias = Annotated[str, declared(ModelOptions, "device")]
-Dtype: TypeAlias = Annotated[str, declared(ModelOptions, "dtype")]
-Threads: TypeAlias = Annotated[int, declared(ModelOptions, "threads")]
-Compile: TypeAlias = Annotated[bool, declared(ModelOptions, "compile")]
-Concurrency: TypeAlias = Annotated[int, declared(ModelOptions, "concurrency")]
-Questions: TypeAlias = Annotated[str, declared(QuestionOptions, "questions")]
-Limit: TypeAlias = Annotated[int, declared(QuestionOptions, "limit")]
 Seed: TypeAlias = Annotated[int, declared(SamplingOptions, "seed")]
 Lessons: TypeAlias = Annotated[Path | None, declared(BuildOptions, "recording")]
 Minutes: TypeAlias = Annotated[float | None, declared(BuildOptions, "minutes")]
 AuxModel: TypeAlias = Annotated[list[str], declared(AuxModelOptions, "aux_model")]
 Own: TypeAlias = Annotated[list[str], declared(ObjectiveOptions, "technique")]
-Assume: TypeAlias = Annotated[list[str], declared(ObjectiveOptions, "assume")]
 Lang: TypeAlias = Annotated[Literal["en", "ja"], declared(OutputOptions, "lang")]
 Out: TypeAlias = Annotated[Path, declared(OutputOptions, "out")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Output for programs, as JSON.")]

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from karui.codec.values import Misfit, encode
-from karui.core.recording import Manifest
 from karui.core.study import ActionTaken
 from karui.core.study.reasons import Because, Reason
 from karui.core.trace import End
@@ -48,11 +47,7 @@ def upgraded_choice(values: Mapping[str, Any]) -> dict[str, Any]:
 def upgraded_study(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a study of format 1 as one of format 2."""
     given = {key: value for key, value in values.items() if value is not None}
-    given["manifest"] = _manifest(given["manifest"])
     given["choice"] = upgraded_choice(given["choice"])
-    if "shipped" in given:
-        shipped = given["shipped"]
-        given["shipped"] = {**shipped, "manifest": _manifest(shipped["manifest"])}
     given["examples"] = [_example(e) for e in given.get("examples", ())]
     assumed = {k: v for k, v in given.get("assumptions", {}).items() if v is not None}
     if not assumed.get("machine_tokens_per_second"):
@@ -84,13 +79,6 @@ def actions(sentence: str) -> tuple[ActionTaken, ...]:
 def _tested(values: Mapping[str, Any]) -> dict[str, Any]:
     reason = values.get("reason")
     return {**values, "reason": encode(because(reason)) if reason else None}
-
-
-def _manifest(values: Mapping[str, Any]) -> Any:
-    try:
-        return encode(Manifest.from_dict(values))  # which knows the older manifests
-    except (KeyError, TypeError, ValueError) as error:
-        raise Misfit(f"manifest: {error}") from error
 
 
 def _example(values: Mapping[str, Any]) -> dict[str, Any]:

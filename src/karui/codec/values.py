@@ -30,6 +30,8 @@ class Misfit(ValueError):
 
 def encode(value: Any) -> Any:
     """Returns a value as JSON knows it: dictionaries, lists, strings, finite numbers, booleans and None."""
+    if _stores_itself(type(value)):
+        return encode(value.as_dict())
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: encode(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -71,6 +73,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return _collection(origin, get_args(kind), value, where)
     if kind is Any:
         return value
+    if _stores_itself(kind):
+        return _own(kind, value, where)
     if is_dataclass(kind):
         return _dataclass(kind, value, where)
     return _enum(kind, value, where) if issubclass(kind, Enum) else _as(kind, value, where)
@@ -147,6 +151,19 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
         else:
             given[name] = _decode(hint, values[name], inside)
     return kind(**given)
+
+
+def _stores_itself(kind: Any) -> bool:
+    """Whether a class has names on disk that are older than those of its fields: manifests do."""
+    return hasattr(kind, "as_dict") and hasattr(kind, "from_dict")
+
+
+def _own(kind: Any, value: Any, where: str) -> Any:
+    try:
+        return kind.from_dict(_as(dict, value, where))
+    except (KeyError, TypeError, ValueError) as error:
+        unknown = "unexpected keyword" in str(error)
+        raise Misfit(f"{where}: {error}", unknown=unknown) from error
 
 
 @cache

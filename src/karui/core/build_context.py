@@ -1,4 +1,4 @@
-"""The forge as a technique sees it: where new weights are written, and what they are made from."""
+"""A build as a technique sees it: where new weights are written, and what they are made from."""
 
 from pathlib import Path
 from typing import Any, Protocol

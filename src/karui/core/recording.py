@@ -57,6 +57,9 @@ class Manifest:
         machine: Where it was made, in words.
         seconds_per_token: Mean wall time of one token of one trace, as recorded; 0 where unknown.
         tokens_per_second: Throughput of the whole recording, all streams together; 0 where unknown.
+        joules_per_token: Energy for each generated token while it was recorded, all streams together, by the
+            counter that was read: "rapl" (processor packages) or "nvml" (NVIDIA boards); {} where the machine
+            has none that can be read.
         instruction: What the task appends to every question.
         verifier: Spec of the verifier that most questions have; "" in recordings made before it was kept.
         thinking: How the model thinks, as the engine found out: texts, switches, levels, and how each was
@@ -87,6 +90,7 @@ class Manifest:
     machine: str = ""
     seconds_per_token: float = 0.0
     tokens_per_second: float = 0.0
+    joules_per_token: Mapping[str, float] = field(default_factory=dict)
     instruction: str = ""
     verifier: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)

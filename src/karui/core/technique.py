@@ -149,8 +149,8 @@ class Technique:
     shared: ClassVar[bool] = False
     takes_quantized: ClassVar[bool] = False
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        """Once, offline: makes new weights from the model in the folder `model`, written to `forge.folder`.
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        """Once, offline: makes new weights from the model in the folder `model`, written to `build.folder`.
 
         What makes it impossible (an architecture, too few right traces) is raised before the long work.
         """

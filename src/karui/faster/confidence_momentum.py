@@ -189,10 +189,11 @@ class _Branch:
             pool.posted(self)
             return Action.DROP
         if checkpoint.final:
-            self.answer = checkpoint.trial.answer if checkpoint.trial else None
+            answer = checkpoint.trial.answer if checkpoint.trial else None
+            self.answer = answer or self.answer  # one without an end of its own keeps what it last would say
             self.done = True
             if not pool.stopped:
-                pool.finished(self.answer)
+                pool.finished(answer)
                 pool.posted(self)
             return Action.GO
         place = self.began + checkpoint.tokens // pool.every

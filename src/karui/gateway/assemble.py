@@ -3,6 +3,7 @@
 Each builder makes one room's objects, complete; none of them is changed afterwards.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Setti
 from karui.gateway.status import GatewayStatus
 from karui.serving_profile import ServingContract
 
+_log = logging.getLogger(__name__)
 _RESUME_DAYS = 7.0
 _RESUME_REQUESTS = 50_000
 """How far back records are read after a restart."""
@@ -124,6 +126,7 @@ class Gateway:
     async def start(self) -> None:
         """Begins what is done from time to time."""
         self.upkeep.start()
+        self._log("started")
 
     async def close(self) -> None:
         """Ends everything that is under way, and keeps what is known."""
@@ -133,6 +136,14 @@ class Gateway:
         for engine in self.engines.values():
             await engine.close()
         self.stores.close()
+        self._log("stopped")
+
+    def _log(self, what: str) -> None:
+        """Writes that the gateway has started or stopped."""
+        e, stage = self.deployment.expectation, self.rollout.stage
+        model = self.deployment.choice.model.name
+        extra = {"event": f"gateway_{what}", "plan": e.plan, "model": model, "stage": stage.value}
+        _log.info("gateway %s: %s of %s, stage %s", what, e.label, model, stage, extra=extra)
 
     def status(self) -> GatewayStatus:
         """Returns the gateway's state."""

@@ -104,17 +104,6 @@ def machine_month(price: MachinePrice, count: int) -> float:
     return price.per_hour * HOURS_PER_MONTH * count
 
 
-def per_thousand_on_machines(price: MachinePrice, count: int, questions_per_month: float) -> float:
-    """Returns the price of 1,000 questions when `count` machines answer `questions_per_month` of them.
-
-    Raises:
-        InputError: There are no questions.
-    """
-    if not questions_per_month > 0:
-        raise InputError(f"There must be questions in a month, not {questions_per_month}.")
-    return machine_month(price, count) / questions_per_month * 1000.0
-
-
 def token_saving(
     prices: TokenPrices,
     questions_per_month: float,

@@ -17,8 +17,8 @@ class EnergyMeter:
 
     The counters are those of whole devices: other work on the machine counts too, so measure an idle one.
     RAPL covers processor packages (memory only where the package counter includes it) and is readable by
-    root alone on many systems; its counters wrap, and one wrap per block is undone, so keep blocks under
-    about ten minutes. NVML covers each visible NVIDIA board, from Volta on.
+    root alone on many systems; its counters wrap, and one wrap between two readings is undone, so call `lap`
+    at least every ten minutes. NVML covers each visible NVIDIA board, from Volta on.
 
     Example:
         with EnergyMeter() as meter: ...
@@ -26,7 +26,7 @@ class EnergyMeter:
 
     Attributes:
         powercap: Folder of the RAPL counters.
-        joules: Set on leaving: by source, None where there is no readable counter.
+        joules: Of all laps: by source, None where there is no readable counter.
         seconds: Set on leaving: how long the block took.
     """
 
@@ -39,16 +39,33 @@ class EnergyMeter:
 
     def __enter__(self) -> Self:
         self._rapl, self._nvml, self._start = _read_rapl(self.powercap), _read_nvml(), monotonic()
+        self.joules = {"rapl": 0.0, "nvml": 0.0}
         return self
+
+    def lap(self) -> None:
+        """Adds what was used since the last reading. A source that could not be read once has no figure."""
+        rapl, nvml = _read_rapl(self.powercap), _read_nvml()
+        used = {
+            "rapl": _rapl_joules(self.powercap, self._rapl, rapl),
+            "nvml": _nvml_joules(self._nvml, nvml),
+        }
+        self._rapl, self._nvml = rapl, nvml
+        self.joules = {name: _sum(self.joules[name], joules) for name, joules in used.items()}
+
+    def per(self, count: float) -> dict[str, float]:
+        """Returns joules for each of so many tokens, by source; a source without a figure is left out."""
+        known = {name: joules for name, joules in self.joules.items() if joules is not None}
+        return {name: joules / count for name, joules in known.items()} if count else {}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.seconds = monotonic() - self._start
-        self.joules = {
-            "rapl": _rapl_joules(self.powercap, self._rapl, _read_rapl(self.powercap)),
-            "nvml": _nvml_joules(self._nvml, _read_nvml()),
-        }
+        self.lap()
+
+
+def _sum(before: float | None, used: float | None) -> float | None:
+    return None if before is None or used is None else before + used
 
 
 def _read_rapl(powercap: Path) -> dict[str, int]:

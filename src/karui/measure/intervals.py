@@ -1,6 +1,6 @@
 """Intervals to show beside every mean. The question is the unit; traces of one question are no new evidence.
 
-These are for display. They never certify: t and bootstrap intervals are too short where losses are rare,
+These are for display. They never certify: t intervals are too short where losses are rare,
 and none of them knows how many plans were tried (see `karui.selection`).
 """
 
@@ -75,51 +75,6 @@ def paired_difference(baseline: ArrayLike, plan: ArrayLike, level: float = 0.95)
     if before.shape != after.shape:
         raise ValueError(f"baseline has {before.size} questions, the plan {after.size}")
     return mean_interval(after - before, level, bounds=(-1.0, 1.0))
-
-
-def bootstrap(
-    means: ArrayLike,
-    level: float = 0.95,
-    *,
-    bca: bool = True,
-    resamples: int = 4000,
-    seed: int = 0,
-    bounds: tuple[float, float] | None = (0.0, 1.0),
-) -> Interval:
-    """Returns the mean of question means with a bootstrap interval over questions.
-
-    Args:
-        means: One per question, shape (questions,).
-        level: Nominal coverage.
-        bca: Bias-corrected and accelerated (Efron 1987); else plain percentiles.
-        resamples: Bootstrap samples.
-        seed: Of the resampling.
-        bounds: Smallest and largest possible value, as `mean_interval`.
-
-    Returns:
-        The interval; where all means are equal, or there is one question, that of `if_identical`.
-
-    Raises:
-        ValueError: As `mean_interval`.
-    """
-    values = _vector(means, bounds)
-    n = values.size
-    if n == 1 or np.ptp(values) < 1e-12:
-        return if_identical(float(values[0]), n, level, bounds)
-    random = np.random.default_rng(seed)
-    drawn = np.array([values[random.integers(0, n, n)].mean() for _ in range(resamples)])
-    value = float(values.mean())
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if bca:
-        below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / resamples
-        bias = special.ndtri(np.clip(below, 1 / resamples, 1 - 1 / resamples))
-        off = values - value  # the jackknife of a mean is linear in these, so its skewness is theirs
-        acceleration = np.sum(off**3) / (6 * np.sum(off**2) ** 1.5)
-        z = bias + special.ndtri(tails)
-        tails = special.ndtr(bias + z / (1 - acceleration * z))
-    low, high = np.quantile(drawn, tails)
-    ends = (float(low), float(high))
-    return _interval(value, ends, bounds, level=level, method="bca" if bca else "percentile", questions=n)
 
 
 def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, level: float = 0.95) -> Interval:

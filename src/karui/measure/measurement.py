@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.study import Comparison, Interval, KindFigures, Measurement, ModelFigures
 from karui.core.technique import Family
-from karui.measure.accuracy import brier, confidently_wrong, expected_calibration_error
+from karui.measure.calibration import brier, confidently_wrong, expected_calibration_error
 from karui.measure.cost_model import CostModel
 from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 from karui.measure.paper_metrics import accuracy_efficiency_score

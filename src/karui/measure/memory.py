@@ -42,18 +42,6 @@ def kv_bytes(shape: Shape, tokens: int, streams: int = 1, bytes_per_value: float
     return ceil(kv_bytes_per_token(shape, bytes_per_value) * tokens * streams)
 
 
-def peak_resident() -> int:
-    """Returns the largest resident memory this process has had so far, in bytes; children are not counted."""
-    if sys.platform == "win32":
-        import psutil  # only where the standard library has no answer
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # does not exist on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
-
-
 def peak_cuda() -> int | None:
     """Returns the most bytes torch has allocated on the current CUDA device.
 

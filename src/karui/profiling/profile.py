@@ -18,6 +18,7 @@ from karui.core.engine import Engine
 from karui.core.errors import EngineError, InputError, KaruiError
 from karui.core.request import Request
 from karui.core.study import ModelProfile
+from karui.measure.energy import EnergyMeter
 from karui.measure.flops import Shape, decode, kv_bytes_per_token
 from karui.measure.machine import machine
 from karui.measure.memory import weights_on_disk
@@ -102,7 +103,10 @@ def _weigh(
         speed = {}
         for n in at_once:
             before_this = getattr(engine, "speculated", None)
-            speed[n] = await tokens_per_second(engine, asks, at_once=n, tokens=tokens, rounds=rounds)
+            with EnergyMeter() as meter:
+                speed[n] = await tokens_per_second(engine, asks, at_once=n, tokens=tokens, rounds=rounds)
+            if used := meter.per(meter.seconds * speed[n]):
+                energy[n] = used
             if before_this is not None:
                 guessed[n] = engine.speculated.since(before_this).shares  # type: ignore[attr-defined]
         grown.append(_resident() - before)
@@ -111,6 +115,7 @@ def _weigh(
         return speed
 
     guessed: dict[int, Mapping[str, float]] = {}
+    energy: dict[int, Mapping[str, float]] = {}
     grown: list[int] = []
     held: list[tuple[int | None, float]] = []
     speed = asyncio.run(measure(engine))
@@ -135,6 +140,7 @@ def _weigh(
         machine=machine(),
         options=options,
         speculated=guessed,
+        joules_per_token=energy,
     )
 
 

@@ -20,6 +20,7 @@ from karui.core.question import Question, Task
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.trace import RecordedCheckpoint, Trace
+from karui.measure.energy import EnergyMeter
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
 from karui.recording.reference import self_reference
@@ -182,6 +183,7 @@ class _Session:
         self.failure: EngineError | None = None
         self._began = self._flushed = self._reported = monotonic()
         self._seconds = 0.0
+        self._energy = EnergyMeter()
         self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
 
     async def run(self, at_once: int) -> None:
@@ -190,7 +192,8 @@ class _Session:
         workers = [asyncio.ensure_future(self._work(jobs)) for _ in range(min(at_once, len(self._jobs)))]
         self._report()
         try:
-            await asyncio.gather(*workers)
+            with self._energy:
+                await asyncio.gather(*workers)
         finally:
             for worker in workers:
                 worker.cancel()
@@ -208,6 +211,7 @@ class _Session:
             manifest,
             seconds_per_token=seconds / tokens if tokens else 0.0,
             tokens_per_second=throughput,
+            joules_per_token=self._energy.per(self._tokens) or manifest.joules_per_token,
             timeouts=self._timeouts + timed_out(),
         )
 
@@ -227,6 +231,7 @@ class _Session:
             now = monotonic()
             if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
                 self._writer.flush()
+                self._energy.lap()
                 self._flushed = now
                 if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
                     self._writer.describe(replace(self._writer.manifest, timeouts=found))

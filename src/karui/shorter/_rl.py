@@ -12,7 +12,8 @@ from karui.core.recording import RecordedQuestion
 from karui.core.technique import Technique, knob, require
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
-from karui.training.grpo import reinforce
+from karui.training.config import TrainingRun
+from karui.training.grpo import train_grpo
 from karui.training.rl.config import RewardSpec, RLConfig
 from karui.training.rl.prompts import Grader, longest_reply, rl_prompts
 from karui.training.student import stored_dtype
@@ -21,7 +22,7 @@ GENERATE = ("karui", "transformers", "vllm")
 
 
 @dataclass(frozen=True)
-class Practice(Technique):
+class RLTechnique(Technique):
     """Reinforcement learning of the model itself, through TRL's GRPOTrainer.
 
     The recording gives the questions and how long a reply may be; new answers are judged by its task's own
@@ -61,22 +62,22 @@ class Practice(Technique):
         require(self.generate in GENERATE, self, f"generate is one of {', '.join(GENERATE)}")
         require(self.micro_tokens >= 0, self, "micro_tokens cannot be below 0")
 
-    def practise(
+    def train(
         self,
         folder: Path,
-        forge: BuildContext,
+        build: BuildContext,
         asked: Iterable[tuple[RecordedQuestion, Prompt, int]],
-        aim: RewardSpec,
+        spec: RewardSpec,
         *,
         at_least_tokens: int = 0,
     ) -> None:
-        """Trains the model and writes it to `forge.folder`.
+        """Trains the model and writes it to `build.folder`.
 
         Args:
             folder: The model.
-            forge: Its `minutes` end the training early; its `scratch` holds checkpoints.
+            build: Its `minutes` end the training early; its `scratch` holds checkpoints.
             asked: Recorded questions, what the model is shown, and the tokens that it asks for.
-            aim: What is paid for.
+            spec: What is paid for.
             at_least_tokens: What an answer may take in any case.
 
         Raises:
@@ -85,25 +86,24 @@ class Practice(Technique):
             RecordingMismatch: New answers cannot be judged.
             InputError: Answers are to be drawn by vLLM, and it is not installed, or runs on a CPU.
         """
-        _ensure_generator(self.generate, forge.device)
-        recording, task = forge.recording, forge.task
+        _ensure_generator(self.generate, build.device)
+        recording, task = build.recording, build.task
         tokenizer = load_tokenizer(folder)
         model = load_model(folder, "cpu", stored_dtype(folder))
-        drilled = rl_prompts(asked, task, tokenizer, forge.recording.manifest.thinking)
+        prompts = rl_prompts(asked, task, tokenizer, build.recording.manifest.thinking)
         reach = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        longest = self.max_tokens or max(at_least_tokens, longest_reply(recording, drilled, reach))
-        forge.note(questions=len(recording.questions), drills=len(drilled), max_tokens=longest)
-        curve, kept = reinforce(
-            model,
-            tokenizer,
-            drilled,
+        longest = self.max_tokens or max(at_least_tokens, longest_reply(recording, prompts, reach))
+        build.note(questions=len(recording.questions), drills=len(prompts), max_tokens=longest)
+        curve, kept = train_grpo(
+            TrainingRun.of(build, model, tokenizer),
+            prompts,
             Grader(
                 tokenizer,
                 model,
                 agreement=task.agreement,
-                thinking=forge.recording.manifest.thinking,
+                thinking=build.recording.manifest.thinking,
             ),
-            aim,
+            spec,
             RLConfig(
                 questions=self.questions,
                 group=self.group,
@@ -121,14 +121,8 @@ class Practice(Technique):
                 micro_tokens=self.micro_tokens,
             ),
             sampling=recording.manifest.sampling,
-            out=forge.folder,
-            scratch=forge.scratch,
-            device=forge.device,
-            seed=forge.seed,
-            minutes=forge.minutes,
-            on_progress=forge.progress,
         )
-        forge.note(curve=curve.as_dict(), kept=kept, margin=self.margin)
+        build.note(curve=curve.as_dict(), kept=kept, margin=self.margin)
 
 
 def _ensure_generator(name: str, device: str) -> None:

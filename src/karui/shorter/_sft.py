@@ -8,14 +8,15 @@ from karui.core.build_context import BuildContext
 from karui.core.technique import Technique, knob, require
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import TrainingExamples
-from karui.training.held_out_eval import watch_of
+from karui.training.held_out_eval import held_out_eval_of
 from karui.training.sft import fine_tune
 from karui.training.student import stored_dtype
 
 
 @dataclass(frozen=True)
-class Training(Technique):
+class SFTTechnique(Technique):
     """Supervised fine-tuning of the model itself, through TRL's SFTTrainer.
 
     Low-rank adapters are merged into the weights at the end, and kept beside them as `adapter`.
@@ -34,35 +35,30 @@ class Training(Technique):
         require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
         require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
 
-    def train(self, folder: Path, forge: BuildContext, taught: TrainingExamples, **notes: Any) -> None:
-        """Trains the model on the lessons and writes it to `forge.folder`.
+    def train(self, folder: Path, build: BuildContext, taught: TrainingExamples, **notes: Any) -> None:
+        """Trains the model on the lessons and writes it to `build.folder`.
 
         Args:
             folder: The model.
-            forge: Its `minutes` end the training early; its `scratch` holds checkpoints.
+            build: Its `minutes` end the training early; its `scratch` holds checkpoints.
             taught: From `karui.shorter._right_traces`.
             **notes: More for the manifest.
 
         Raises:
             ModelError: The training does not fit into memory, or comes apart; says which knob helps.
         """
-        forge.note(lessons=taught.notes, **notes)
+        build.note(lessons=taught.notes, **notes)
         model, tokenizer = load_model(folder, "cpu", stored_dtype(folder)), load_tokenizer(folder)
         curve = fine_tune(
-            model,
-            tokenizer,
+            TrainingRun.of(build, model, tokenizer),
             taught.examples,
-            out=forge.folder,
-            scratch=forge.scratch,
-            device=forge.device,
-            seed=forge.seed,
-            epochs=self.epochs,
-            steps=self.steps or None,
-            learning_rate=self.learning_rate or None,
-            batch_tokens=self.batch_tokens,
-            minutes=forge.minutes,
-            lora=self.lora or None,
-            on_progress=forge.progress,
-            watch=watch_of(forge, tokenizer, model),
+            LearningOptions(
+                epochs=self.epochs,
+                steps=self.steps or None,
+                learning_rate=self.learning_rate or None,
+                batch_tokens=self.batch_tokens,
+                lora=self.lora or None,
+            ),
+            evaluation=held_out_eval_of(build, tokenizer, model),
         )
-        forge.note(curve=curve.as_dict())
+        build.note(curve=curve.as_dict())

@@ -14,11 +14,11 @@ from karui.engines.chat.markers import BOX
 from karui.engines.transformers.load import choose_dtype, load_model
 from karui.shorter._convergence import cut, ensure_trials, settled
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 
 
 @dataclass(frozen=True)
-class AdaptiveThinking(Training):
+class AdaptiveThinking(SFTTechnique):
     """Trains the model to close its thinking at once where it knows the answer, and to think elsewhere.
 
     Whether it knows is measured on the recording's questions: how likely is the answer that its traces got
@@ -50,8 +50,8 @@ class AdaptiveThinking(Training):
         require(self.patience >= 1, self, "patience has to be at least 1")
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         if self.thoughts == "settled":
             ensure_trials((t for _, traces in material.right for t in traces), self.name())
         if material.markers.plain:
@@ -60,7 +60,7 @@ class AdaptiveThinking(Training):
                 why=material.markers.found_how,
                 remedy="Use shortest-correct or cut-to-convergence for this model.",
             )
-        chances = _chances(model, material, forge)
+        chances = _chances(model, material, build)
         easy: Counter[str] = Counter()
         for (question, traces), chance in zip(material.right, chances, strict=True):
             if chance >= self.sure:
@@ -73,7 +73,7 @@ class AdaptiveThinking(Training):
                 material.teach(question, trace)
         self.train(
             model,
-            forge,
+            build,
             material.taught(least=1),
             without_thinking=dict(sorted(easy.items())),
             with_thinking=len(material.right) - easy.total(),
@@ -99,14 +99,14 @@ def _answer(traces: tuple[Trace, ...]) -> str:
     return trial.text if trial else traces[0].text
 
 
-def _chances(folder: Path, material: Material, forge: BuildContext) -> list[float]:
+def _chances(folder: Path, material: Material, build: BuildContext) -> list[float]:
     """Returns for each question with right traces how likely the model is to give the right answer unthought.
 
     The probability of the answer's tokens one after the other, behind the box that a trial opens too.
     """
     import torch
 
-    model = load_model(folder, forge.device, choose_dtype("auto", forge.device)[0])
+    model = load_model(folder, build.device, choose_dtype("auto", build.device)[0])
     encode = material.tokenizer.encode
     chances = []
     for number, (question, traces) in enumerate(material.right):
@@ -115,10 +115,10 @@ def _chances(folder: Path, material: Material, forge: BuildContext) -> list[floa
         before = material.transcript.prompt(question.prompt)
         before = before + material.transcript.unthought(question.prompt, box)
         said = encode(text.removeprefix(box), add_special_tokens=False)
-        ids = torch.tensor([before + said], device=forge.device)
+        ids = torch.tensor([before + said], device=build.device)
         with torch.no_grad():
             logits = model(input_ids=ids, use_cache=False).logits[0, len(before) - 1 : -1].float()
         found = logits.log_softmax(-1).gather(1, ids[0, len(before) :, None]).sum()
         chances.append(exp(float(found)))
-        forge.progress(0, 1, f"asked {number + 1} of {len(material.right)} questions without thinking")
+        build.progress(0, 1, f"asked {number + 1} of {len(material.right)} questions without thinking")
     return chances

@@ -8,11 +8,11 @@ from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
 from karui.shorter._convergence import cut, ensure_trials, settled
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 
 
 @dataclass(frozen=True)
-class CutToConvergence(Training):
+class CutToConvergence(SFTTechnique):
     """Trains the model on its right traces, each cut at the checkpoint after which its answer never changed.
 
     The recording's trials say where that is; no token is generated for it. A trace whose answer settled only
@@ -37,8 +37,8 @@ class CutToConvergence(Training):
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
         require(self.count >= 0, self, "count cannot be below 0")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         ensure_trials((t for _, traces in material.right for t in traces), self.name())
         whole = 0
         for question, traces in material.right:
@@ -51,4 +51,4 @@ class CutToConvergence(Training):
                 material.teach(question, shown)
                 whole += mark is None
             material.dropped["not selected"] += len(pairs[self.count or len(pairs) :])
-        self.train(model, forge, material.taught(least=1), whole=whole)
+        self.train(model, build, material.taught(least=1), whole=whole)

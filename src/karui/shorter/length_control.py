@@ -12,12 +12,11 @@ from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.shorter._control import ensure_room
-from karui.shorter._rl import Practice
+from karui.shorter._rl import RLTechnique
 from karui.shorter._target import GRID_HELP, MODES, rounded, target_prompt
-from karui.training.rewards.target_at_most import target_at_most
-from karui.training.rewards.target_exact import target_exact
 from karui.training.rl.config import RewardSpec
 from karui.training.rl.prompts import GradedCompletion
+from karui.training.rl.rewards import target_at_most, target_exact
 
 _TARGETS = 4
 """Targets that each question is asked with in the course of a training."""
@@ -28,7 +27,7 @@ _ROOM = 1.25
 
 
 @dataclass(frozen=True)
-class LengthControl(Practice):
+class LengthControl(RLTechnique):
     """Trains the model by reinforcement to think for as many tokens as its prompt says, or no more.
 
     Each question is asked with several targets between `low` and `high`, drawn evenly. One training then
@@ -59,11 +58,11 @@ class LengthControl(Practice):
         require(self.grid >= 1, self, "grid has to be at least 1")
         require(self.slope >= 0, self, "slope cannot be below 0")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        recording = forge.recording
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        recording = build.recording
         mean = np.mean([needed_tokens(t) + t.answer_tokens for t in recording.traces()])
         low, high = self.low or max(1, round(mean / 5)), self.high or round(1.5 * mean)
-        draw = np.random.default_rng([forge.seed, 4])
+        draw = np.random.default_rng([build.seed, 4])
         asked = [
             (question, target_prompt(question.prompt, target, self.mode), target)
             for question in recording.questions
@@ -82,5 +81,5 @@ class LengthControl(Practice):
             paid = [reward([a.tokens], [a.good], t)[0] for a, t in zip(attempts, targets, strict=True)]
             return sum(paid) / len(paid)
 
-        forge.note(targets=[low, high], slope=slope)
-        self.practise(model, forge, asked, RewardSpec(reward, kept_to), at_least_tokens=round(_ROOM * high))
+        build.note(targets=[low, high], slope=slope)
+        self.train(model, build, asked, RewardSpec(reward, kept_to), at_least_tokens=round(_ROOM * high))

@@ -12,12 +12,12 @@ from karui.core.trace import Trace
 from karui.shorter._control import ensure_room
 from karui.shorter._convergence import cut, ensure_trials, settled
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 from karui.shorter._target import GRID_HELP, rounded, target_prompt
 
 
 @dataclass(frozen=True)
-class LengthLabels(Training):
+class LengthLabels(SFTTechnique):
     """Trains the model on its right traces, each under a prompt that asks for the tokens it has, rounded.
 
     So that short lengths are learned too, a trace is cut at one of the checkpoints at which its answer had
@@ -40,10 +40,10 @@ class LengthLabels(Training):
         super().__post_init__()
         require(self.grid >= 1, self, "grid has to be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         ensure_trials((t for _, traces in material.right for t in traces), self.name())
-        draw = np.random.default_rng([forge.seed, 5])
+        draw = np.random.default_rng([build.seed, 5])
         labels = []
         for question, traces in material.right:
             for trace in traces:
@@ -54,7 +54,7 @@ class LengthLabels(Training):
         asked = material.right[0][0].prompt
         ensure_room(material.tokenizer, [target_prompt(asked, n, "exact").user for n in sorted(set(labels))])
         low, high = np.percentile(labels, (5, 95)).round().astype(int).tolist()
-        self.train(model, forge, material.taught(), targets=[low, high])
+        self.train(model, build, material.taught(), targets=[low, high])
 
 
 def _shown(trace: Trace, material: Material, draw: np.random.Generator) -> Trace:

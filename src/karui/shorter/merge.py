@@ -45,7 +45,7 @@ class Merge(Technique):
             wants == bool(self.base), self, "a base is for task-arithmetic, and task-arithmetic needs one"
         )
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         others = {"short": self.short, "base": self.base} if self.base else {"short": self.short}
         long = Tensors.of(model)
         opened: dict[str, Tensors] = {}
@@ -64,8 +64,8 @@ class Merge(Technique):
             distance.add(step, own)
             return (own.float() + self.ratio * step).to(own.dtype)
 
-        long.write(forge.folder, merged, forge.progress)
-        forge.note(
+        long.write(build.folder, merged, build.progress)
+        build.note(
             digests={role: tensors.digest for role, tensors in opened.items()}, distance=distance.share
         )
 

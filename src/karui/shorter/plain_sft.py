@@ -7,11 +7,11 @@ from typing import ClassVar
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 
 
 @dataclass(frozen=True)
-class PlainSft(Training):
+class PlainSft(SFTTechnique):
     """Trains the model on all of its right traces, unshortened: what more training alone does.
 
     A technique that trains on shortened traces has to beat this with the same `steps` and `batch_tokens`:
@@ -23,9 +23,9 @@ class PlainSft(Training):
 
     family: ClassVar[Family] = Family.CONTROL
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         for question, traces in material.right:
             for trace in traces:
                 material.teach(question, trace)
-        self.train(model, forge, material.taught())
+        self.train(model, build, material.taught())

@@ -9,17 +9,16 @@ from typing import ClassVar
 from karui.core.build_context import BuildContext
 from karui.core.loops import needed_tokens
 from karui.core.technique import Family, knob, require
-from karui.shorter._rl import Practice
-from karui.training.rewards.efficient_length import efficient_length
-from karui.training.rewards.kimi_length import kimi_length
+from karui.shorter._rl import RLTechnique
 from karui.training.rl.config import RewardSpec
 from karui.training.rl.prompts import GradedCompletion
+from karui.training.rl.rewards import efficient_length, kimi_length
 
 _FORMS = {"efficient": efficient_length, "kimi": kimi_length}
 
 
 @dataclass(frozen=True)
-class ReinforceShorter(Practice):
+class ReinforceShorter(RLTechnique):
     """Trains the model by reinforcement to give right answers in fewer tokens than it usually takes.
 
     Every question is answered several times. A right answer is paid more the shorter it is among the right
@@ -45,14 +44,14 @@ class ReinforceShorter(Practice):
         require(self.form in _FORMS, self, f"form is one of {', '.join(_FORMS)}")
         require(0 < self.weight < 1, self, "weight lies between 0 and 1: being right has to count for more")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        asked = [(question, question.prompt, 0) for question in forge.recording.questions]
-        usual = fmean(needed_tokens(t) + t.answer_tokens for t in forge.recording.traces())
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        asked = [(question, question.prompt, 0) for question in build.recording.questions]
+        usual = fmean(needed_tokens(t) + t.answer_tokens for t in build.recording.traces())
 
         def earned(attempts: Sequence[GradedCompletion], _targets: Sequence[int]) -> float:
             return fmean(a.good for a in attempts) - self.weight * fmean(a.tokens for a in attempts) / usual
 
-        self.practise(model, forge, asked, RewardSpec(self._reward, earned))
+        self.train(model, build, asked, RewardSpec(self._reward, earned))
 
     def _reward(self, tokens: Sequence[int], right: Sequence[bool], _target: int) -> list[float]:
         return _FORMS[self.form](tokens, right, weight=self.weight)

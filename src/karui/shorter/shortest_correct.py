@@ -7,11 +7,11 @@ from typing import ClassVar
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
 from karui.shorter._right_traces import Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 
 
 @dataclass(frozen=True)
-class ShortestCorrect(Training):
+class ShortestCorrect(SFTTechnique):
     """Trains the model on the shortest of each question's right traces, which it wrote itself.
 
     It trades away the long way round, and with it some second thoughts: on questions that most traces get
@@ -30,8 +30,8 @@ class ShortestCorrect(Training):
         super().__post_init__()
         require(self.count >= 1, self, "count has to be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         before = after = 0.0
         for question, traces in material.right:
             ordered = sorted(traces, key=lambda t: t.thinking_tokens + t.answer_tokens)
@@ -40,4 +40,4 @@ class ShortestCorrect(Training):
             material.dropped["not selected"] += len(ordered[self.count :])
             before += sum(t.thinking_tokens for t in traces) / len(traces)
             after += ordered[0].thinking_tokens
-        self.train(model, forge, material.taught(least=1), shortest_share=round(after / max(before, 1), 4))
+        self.train(model, build, material.taught(least=1), shortest_share=round(after / max(before, 1), 4))

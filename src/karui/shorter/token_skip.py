@@ -25,7 +25,7 @@ from karui.shorter._importance import (
     words_of,
 )
 from karui.shorter._right_traces import LEAST, Material
-from karui.shorter._sft import Training
+from karui.shorter._sft import SFTTechnique
 
 _TENTH = 0.1
 _JUDGING = 0.25
@@ -34,7 +34,7 @@ _UNITS = {"thought": thoughts_of, "step": steps_of, "word": words_of}
 
 
 @dataclass(frozen=True)
-class TokenSkip(Training):
+class TokenSkip(SFTTechnique):
     """Trains the model on its right traces without what matters least in them, the share in the prompt.
 
     Each trace is learned at one ratio between `lowest` and 1, drawn evenly, with the words that skip-ratio
@@ -63,27 +63,27 @@ class TokenSkip(Training):
         require(0 < self.lowest < 1, self, "lowest lies between 0 and 1")
         require(self.unit in _UNITS, self, f"unit is one of {', '.join(_UNITS)}")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
-        material = Material.of(model, forge.recording)
+    def prepare(self, model: Path, build: BuildContext) -> None:
+        material = Material.of(model, build.recording)
         ratios = self.ratios
         asked = material.right[0][0].prompt
         ensure_room(material.tokenizer, [skip_prompt(asked, r).user for r in ratios])
-        judge = Judge(self.importance or str(model), forge.device)
+        grader = Judge(self.importance or str(model), build.device)
         pairs = [(q, t) for q, traces in material.right for t in traces]
-        draw = np.random.default_rng([forge.seed, 3])
+        draw = np.random.default_rng([build.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
         limit, order = inf, list(range(len(pairs)))
-        if forge.minutes is not None and not distributed.several():  # several have to judge the same ones
-            limit, order = time.monotonic() + 60 * forge.minutes * _JUDGING, draw.permutation(order).tolist()
+        if build.minutes is not None and not distributed.several():  # several have to judge the same ones
+            limit, order = time.monotonic() + 60 * build.minutes * _JUDGING, draw.permutation(order).tolist()
         for number, place in enumerate(order):
             if time.monotonic() > limit and len(material.lessons) >= LEAST:
                 material.dropped["no time to judge them"] += len(pairs) - number
                 break
             question, trace = pairs[place]
-            self._teach(material, question, trace, dealt[place], judge)
-            forge.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
-        del judge  # a second model on the device, and the training wants its memory
-        self.train(model, forge, material.taught(), ratios=ratios)
+            self._teach(material, question, trace, dealt[place], grader)
+            build.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
+        del grader  # a second model on the device, and the training wants its memory
+        self.train(model, build, material.taught(), ratios=ratios)
 
     @property
     def ratios(self) -> list[float]:
@@ -92,7 +92,7 @@ class TokenSkip(Training):
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
 
     def _teach(
-        self, material: Material, question: RecordedQuestion, trace: Trace, ratio: float, judge: Judge
+        self, material: Material, question: RecordedQuestion, trace: Trace, ratio: float, grader: Judge
     ) -> None:
         """Adds the lesson of a trace at a ratio."""
         tokenizer, markers = material.tokenizer, material.markers
@@ -100,18 +100,18 @@ class TokenSkip(Training):
         inner = between_markers(tokenizer, written.ids[: trace.thinking_tokens], markers.open, markers.close)
         thought = Thought.of(tokenizer, written.ids[inner])
         if written.exact and thought:
-            left = self._left(tokenizer, thought, judge, ratio)
+            left = self._left(tokenizer, thought, grader, ratio)
             reply = [*written.ids[: inner.start], *left, *written.ids[inner.stop :]]
             material.add(question, reply, skip_prompt(question.prompt, ratio))
         else:
             material.dropped["other tokens than recorded"] += 1
 
-    def _left(self, tokenizer: Any, thought: Thought, judge: Judge, ratio: float) -> list[int]:
+    def _left(self, tokenizer: Any, thought: Thought, grader: Judge, ratio: float) -> list[int]:
         """Returns the tokens that are left of a thought at a ratio."""
         ids = thought.ids
         if not ids:
             return []
-        weights = judge.importance(thought.text, thought.spans)
+        weights = grader.importance(thought.text, thought.spans)
         units = _UNITS[self.unit](thought.text, thought.spans)
         numbers = has_digit(tokenizer, ids) if self.numbers else np.zeros(len(ids), np.bool_)
         return [ids[i] for i in kept(weights, units, numbers, ratio).tolist()]

@@ -85,7 +85,7 @@ def find_layers(model: Path, technique: Technique, *, group_size: int = 1) -> La
     )
 
 
-def finish(forge: BuildContext, layers: Layers, **facts: Any) -> None:
+def finish(build: BuildContext, layers: Layers, **facts: Any) -> None:
     """Notes what was packed, and reports the end of the work."""
-    forge.note(**facts, **layers.notes)
-    forge.progress(1, 1, "packed")
+    build.note(**facts, **layers.notes)
+    build.progress(1, 1, "packed")

@@ -57,21 +57,21 @@ def check_known(model: Path, technique: Technique, layers: Layers, known: dict[s
         )
 
 
-def calibration(model: Path, forge: BuildContext, source: str, samples: int) -> list[list[int]]:
+def calibration(model: Path, build: BuildContext, source: str, samples: int) -> list[list[int]]:
     """Returns what the model is shown, as token ids.
 
     Raises:
         InputError: Traces are wanted, and there is no recording or no finished trace in it.
     """
     sequences = calibration_ids(
-        forge.recording if source == "traces" else None,
+        build.recording if source == "traces" else None,
         load_tokenizer(model),
         count=samples,
         length=CALIBRATION_TOKENS,
-        seed=forge.seed,
+        seed=build.seed,
         source=source,
     )
-    forge.note(
+    build.note(
         calibration=source,
         calibration_sequences=len(sequences),
         calibration_tokens=sum(map(len, sequences)),
@@ -79,12 +79,12 @@ def calibration(model: Path, forge: BuildContext, source: str, samples: int) -> 
     return sequences
 
 
-def pack(model: Path, forge: BuildContext, recipe: list[Any], shown: list[list[int]] | None = None) -> None:
-    """Packs a model and saves it to the forge's folder.
+def pack(model: Path, build: BuildContext, recipe: list[Any], shown: list[list[int]] | None = None) -> None:
+    """Packs a model and saves it to the build's folder.
 
     Args:
         model: The parent.
-        forge: Where to write.
+        build: Where to write.
         recipe: llm-compressor's modifiers, in order.
         shown: Token ids to calibrate on; None for a recipe that needs none.
     """
@@ -93,7 +93,7 @@ def pack(model: Path, forge: BuildContext, recipe: list[Any], shown: list[list[i
     from llmcompressor import oneshot
     from llmcompressor.core.session_functions import active_session
 
-    forge.progress(0, 1, "packing" if shown is None else f"calibrating on {len(shown)} sequences")
+    build.progress(0, 1, "packing" if shown is None else f"calibrating on {len(shown)} sequences")
     # llm-compressor moves blocks to a GPU by itself, where there is one.
     parent = load_model(model, "cpu", stored_dtype(model))
     given: dict[str, Any] = {}
@@ -103,14 +103,14 @@ def pack(model: Path, forge: BuildContext, recipe: list[Any], shown: list[list[i
             "dataset": Dataset.from_dict(rows),
             "num_calibration_samples": len(shown),
             "max_seq_length": max(map(len, shown)),
-            # Which and in what order was drawn from the forge's seed.
+            # Which and in what order was drawn from the build's seed.
             "shuffle_calibration_samples": False,
         }
-    torch.manual_seed(forge.seed)
+    torch.manual_seed(build.seed)
     try:
         with redirect_stderr(StringIO()), _without_pinning():  # bars of every block
             oneshot(model=parent, tokenizer=load_tokenizer(model), recipe=recipe, **given)
-            parent.save_pretrained(forge.folder, save_compressed=True)
+            parent.save_pretrained(build.folder, save_compressed=True)
     finally:
         active_session().reset()
 

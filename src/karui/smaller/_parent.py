@@ -25,7 +25,7 @@ class Parent:
 
     Attributes:
         folder: Where it lies.
-        model: A causal language model of transformers, in evaluation mode on the forge's device.
+        model: A causal language model of transformers, in evaluation mode on the build's device.
         tokenizer: Its tokenizer.
         dtype: What its weights are stored in, as torch names it. On a CPU it computes in float32, where
             bfloat16 is slow; every stored value survives that way there and back.
@@ -65,25 +65,25 @@ def load(folder: Path, device: str) -> Parent:
     return Parent(folder, model, load_tokenizer(folder), dtype)
 
 
-def show(parent: Parent, forge: BuildContext, count: int) -> None:
+def show(parent: Parent, build: BuildContext, count: int) -> None:
     """Lets the body of the model read traces of the recording; whoever listens has hung hooks on it.
 
     Args:
         parent: The model.
-        forge: Whose recording and seed.
+        build: Whose recording and seed.
         count: How many traces.
     """
     import torch
 
     sequences = calibration_ids(
-        forge.recording, parent.tokenizer, count=count, length=CALIBRATION_TOKENS, seed=forge.seed
+        build.recording, parent.tokenizer, count=count, length=CALIBRATION_TOKENS, seed=build.seed
     )
     with torch.inference_mode():
         for done, ids in enumerate(sequences):
-            forge.progress(done, len(sequences), "measuring on traces")
+            build.progress(done, len(sequences), "measuring on traces")
             # One at a time: no padding that would have to be left out of every mean.
             parent.model.model(torch.tensor([ids], device=parent.model.device), use_cache=False)
-    forge.note(calibration_traces=len(sequences), calibration_tokens=sum(map(len, sequences)))
+    build.note(calibration_traces=len(sequences), calibration_tokens=sum(map(len, sequences)))
 
 
 @contextmanager

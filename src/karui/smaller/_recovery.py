@@ -5,30 +5,31 @@ from pathlib import Path
 from karui.core.build_context import BuildContext
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.smaller._parent import Parent
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import TrainingExamples, training_examples
-from karui.training.distillation import imitate
+from karui.training.distillation import distil
 from karui.training.student import load_teacher
 
 STEPS_HELP = "Training steps of about 8,192 tokens after pruning, to be like the parent again; 0 for none."
 """What the knob `heal` says."""
 
 
-def lessons_to_heal(folder: Path, forge: BuildContext, steps: int) -> TrainingExamples | None:
+def examples_to_recover(folder: Path, build: BuildContext, steps: int) -> TrainingExamples | None:
     """Returns what the healing will read, None where there is none; call it before the long work.
 
     Args:
         folder: The parent.
-        forge: Whose recording it is.
+        build: Whose recording it is.
         steps: Optimizer steps of the healing.
 
     Raises:
         InputError: There are too few right traces.
     """
-    return training_examples(forge.recording, load_tokenizer(folder), select="all") if steps else None
+    return training_examples(build.recording, load_tokenizer(folder), select="all") if steps else None
 
 
-def finish(pruned: Parent, forge: BuildContext, taught: TrainingExamples | None, steps: int) -> None:
-    """Writes the pruned model to `forge.folder`, in the type that its parent was stored in.
+def write_recovered(pruned: Parent, build: BuildContext, taught: TrainingExamples | None, steps: int) -> None:
+    """Writes the pruned model to `build.folder`, in the type that its parent was stored in.
 
     Healing is distillation on the parent's right traces: the loss is KL(parent || pruned) at every token of
     a reply (see `karui.training.distillation`). "Minitron" (2407.14679) found it to heal pruned models better
@@ -36,8 +37,8 @@ def finish(pruned: Parent, forge: BuildContext, taught: TrainingExamples | None,
 
     Args:
         pruned: Pruned in memory.
-        forge: Its `minutes` end the healing early; its `scratch` holds checkpoints.
-        taught: From `lessons_to_heal`; None writes the model as it is.
+        build: Its `minutes` end the healing early; its `scratch` holds checkpoints.
+        taught: From `examples_to_recover`; None writes the model as it is.
         steps: Optimizer steps.
 
     Raises:
@@ -47,21 +48,12 @@ def finish(pruned: Parent, forge: BuildContext, taught: TrainingExamples | None,
 
     model = pruned.model.to(getattr(torch, pruned.dtype))
     if taught is None:
-        model.save_pretrained(forge.folder)
+        model.save_pretrained(build.folder)
         return
-    curve = imitate(
-        model,
-        load_teacher(pruned.folder, forge.device),
-        pruned.tokenizer,
+    curve = distil(
+        TrainingRun.of(build, model, pruned.tokenizer),
+        load_teacher(pruned.folder, build.device),
         taught.examples,
-        pairs=(),
-        hidden=0.0,
-        out=forge.folder,
-        scratch=forge.scratch,
-        device=forge.device,
-        seed=forge.seed,
-        steps=steps,
-        minutes=forge.minutes,
-        on_progress=forge.progress,
+        LearningOptions(steps=steps),
     )
-    forge.note(lessons=taught.notes, healing=curve.as_dict())
+    build.note(lessons=taught.notes, healing=curve.as_dict())

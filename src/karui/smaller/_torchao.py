@@ -10,15 +10,15 @@ from karui.smaller._formats import Layers
 from karui.training.student import stored_dtype
 
 
-def pack(model: Path, forge: BuildContext, layers: Layers, config: Any) -> None:
-    """Packs a model and saves it to the forge's folder.
+def pack(model: Path, build: BuildContext, layers: Layers, config: Any) -> None:
+    """Packs a model and saves it to the build's folder.
 
     The model is packed on the CPU, wherever it is meant to run: rounding needs no calibration and takes
     seconds, and the folder is the same.
 
     Args:
         model: The parent.
-        forge: Where to write.
+        build: Where to write.
         layers: What is packed.
         config: One of torchao's.
 
@@ -30,7 +30,7 @@ def pack(model: Path, forge: BuildContext, layers: Layers, config: Any) -> None:
     from torchao.utils import TorchAOBaseTensor
     from transformers import AutoModelForCausalLM, TorchAoConfig
 
-    forge.progress(0, 1, "packing")
+    build.progress(0, 1, "packing")
     packed = AutoModelForCausalLM.from_pretrained(
         model,
         dtype=getattr(torch, stored_dtype(model)),
@@ -44,4 +44,4 @@ def pack(model: Path, forge: BuildContext, layers: Layers, config: Any) -> None:
             why=f"It left {left[0]} as it was.",
             remedy="Use w8a8 or fp8, which are made by llm-compressor.",
         )
-    packed.save_pretrained(forge.folder)
+    packed.save_pretrained(build.folder)

@@ -6,8 +6,9 @@ from typing import ClassVar, cast
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import Select, training_examples
-from karui.training.distillation import imitate
+from karui.training.distillation import distil
 from karui.training.student import load_student, load_teacher
 
 
@@ -49,27 +50,22 @@ class DistilHidden(Technique):
         require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
         require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
         taught = training_examples(
-            forge.recording, student.tokenizer, select=cast("Select", self.select), tokens=student.context
+            build.recording, student.tokenizer, select=cast("Select", self.select), tokens=student.context
         )
-        forge.note(**student.notes, lessons=taught.notes)
-        curve = imitate(
-            student.model,
-            load_teacher(model, forge.device),
-            student.tokenizer,
+        build.note(**student.notes, lessons=taught.notes)
+        curve = distil(
+            TrainingRun.of(build, student.model, student.tokenizer),
+            load_teacher(model, build.device),
             taught.examples,
+            LearningOptions(
+                epochs=self.epochs,
+                learning_rate=self.learning_rate or None,
+                batch_tokens=self.batch_tokens,
+            ),
             pairs=student.pairs,
             hidden=self.hidden,
-            out=forge.folder,
-            scratch=forge.scratch,
-            device=forge.device,
-            seed=forge.seed,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate or None,
-            batch_tokens=self.batch_tokens,
-            minutes=forge.minutes,
-            on_progress=forge.progress,
         )
-        forge.note(curve=curve.as_dict())
+        build.note(curve=curve.as_dict())

@@ -12,8 +12,9 @@ from karui.core.loops import needed_tokens
 from karui.core.recording import Recording
 from karui.core.technique import Family, Technique, knob, require
 from karui.engines.transformers.load import load_model
+from karui.training.config import TrainingRun
 from karui.training.data.examples import TrainingExamples, training_examples
-from karui.training.on_policy_distillation import practise
+from karui.training.on_policy_distillation import OnPolicyOptions, distil_on_policy
 from karui.training.sft import fine_tune
 from karui.training.student import Student, load_student, load_teacher, stored_dtype
 from karui.training.trainers import CURVE, finish
@@ -59,58 +60,52 @@ class DistilOnPolicy(Technique):
         require(self.replies > 0 and self.steps > 0, self, "replies and steps have to be above 0")
         require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
         tokenizer, context = student.tokenizer, student.context
-        taught = training_examples(forge.recording, tokenizer, select="shortest", tokens=context)
-        forge.note(**student.notes, lessons=taught.notes)
-        minutes = forge.minutes
+        taught = training_examples(build.recording, tokenizer, select="shortest", tokens=context)
+        build.note(**student.notes, lessons=taught.notes)
+        minutes = build.minutes
         if self.warm:
-            also = training_examples(forge.recording, tokenizer, select="mixed", tokens=context)
+            also = training_examples(build.recording, tokenizer, select="mixed", tokens=context)
             limit = minutes * self.warm if minutes is not None else None
-            student = replace(student, model=self._warm_up(student, also, forge, limit))
-        curve = practise(
-            student.model,
-            load_teacher(model, forge.device),
-            tokenizer,
-            taught.examples,
-            beta=self.beta,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens or longest_reply(forge.recording, taught, context),
-            replies=self.replies,
-            steps=self.steps,
-            out=forge.folder,
-            scratch=_folder(forge.scratch / "practice"),
-            device=forge.device,
-            seed=forge.seed,
-            learning_rate=self.learning_rate or None,
+            student = replace(student, model=self._warm_up(student, also, build, limit))
+        run = replace(
+            TrainingRun.of(build, student.model, tokenizer),
+            scratch=_folder(build.scratch / "practice"),
             minutes=minutes * (1 - self.warm) if minutes is not None else None,
-            on_progress=lambda done, total, note: forge.progress(
+            on_progress=lambda done, total, note: build.progress(
                 self.warm * total + (1 - self.warm) * done, total, note
             ),
         )
-        forge.note(curve=curve.as_dict())
+        options = OnPolicyOptions(
+            beta=self.beta,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens or longest_reply(build.recording, taught, context),
+            replies=self.replies,
+            steps=self.steps,
+            learning_rate=self.learning_rate or None,
+        )
+        curve = distil_on_policy(run, load_teacher(model, build.device), taught.examples, options)
+        build.note(curve=curve.as_dict())
 
     def _warm_up(
-        self, student: Student, taught: TrainingExamples, forge: BuildContext, minutes: float | None
+        self, student: Student, taught: TrainingExamples, build: BuildContext, minutes: float | None
     ) -> Any:
         """Returns the student after it has learned right traces, now or in an earlier try."""
-        warm = forge.scratch / "warm"
+        warm = build.scratch / "warm"
         if not warm.exists():
-            half = _folder(forge.scratch / "warming")
-            curve = fine_tune(
-                student.model,
-                student.tokenizer,
-                taught.examples,
+            half = _folder(build.scratch / "warming")
+            run = replace(
+                TrainingRun.of(build, student.model, student.tokenizer),
                 out=half,
                 scratch=half,
-                device=forge.device,
-                seed=forge.seed,
                 minutes=minutes,
-                on_progress=lambda done, total, note: forge.progress(self.warm * done, total, note),
+                on_progress=lambda done, total, note: build.progress(self.warm * done, total, note),
             )
+            curve = fine_tune(run, taught.examples)
             finish(half, warm, curve)
-        forge.note(warm_lessons=taught.notes, warm_curve=json.loads((warm / CURVE).read_text()))
+        build.note(warm_lessons=taught.notes, warm_curve=json.loads((warm / CURVE).read_text()))
         return load_model(warm, "cpu", stored_dtype(warm))
 
 

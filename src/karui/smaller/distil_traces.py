@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, Technique, knob, require
+from karui.training.config import LearningOptions, TrainingRun
 from karui.training.data.examples import Select, training_examples
 from karui.training.sft import fine_tune
 from karui.training.student import load_student
@@ -46,28 +47,23 @@ class DistilTraces(Technique):
         require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
         require(self.lora >= 0, self, "lora cannot be below 0")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
         taught = training_examples(
-            forge.recording,
+            build.recording,
             student.tokenizer,
             select=cast("Select", self.select),
             tokens=student.context,
         )
-        forge.note(**student.notes, lessons=taught.notes)
+        build.note(**student.notes, lessons=taught.notes)
         curve = fine_tune(
-            student.model,
-            student.tokenizer,
+            TrainingRun.of(build, student.model, student.tokenizer),
             taught.examples,
-            out=forge.folder,
-            scratch=forge.scratch,
-            device=forge.device,
-            seed=forge.seed,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate or None,
-            batch_tokens=self.batch_tokens,
-            minutes=forge.minutes,
-            lora=self.lora or None,
-            on_progress=forge.progress,
+            LearningOptions(
+                epochs=self.epochs,
+                learning_rate=self.learning_rate or None,
+                batch_tokens=self.batch_tokens,
+                lora=self.lora or None,
+            ),
         )
-        forge.note(curve=curve.as_dict())
+        build.note(curve=curve.as_dict())

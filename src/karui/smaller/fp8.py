@@ -27,7 +27,7 @@ class Fp8(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "weights format"
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         layers = find_layers(model, self)
-        oneshot.pack(model, forge, [oneshot.scheme("FP8_DYNAMIC", layers)])
-        finish(forge, layers, weights="fp8 e4m3, a scale a row", activations="fp8 e4m3, a scale a token")
+        oneshot.pack(model, build, [oneshot.scheme("FP8_DYNAMIC", layers)])
+        finish(build, layers, weights="fp8 e4m3, a scale a row", activations="fp8 e4m3, a scale a token")

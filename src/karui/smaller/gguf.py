@@ -40,33 +40,33 @@ class Gguf(Technique):
     def __post_init__(self) -> None:
         require(self.type in FORMATS, self, f"type is one of {', '.join(FORMATS)}")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         from karui.engines.chat.tokenizer import load_tokenizer
         from karui.engines.llama_cpp.model import LlamaModel
 
         source = Source.of(model)
         tokenizer = load_tokenizer(model)
         tokens = read_tokens(model, tokenizer, int(source.config["vocab_size"]))
-        cut, differ = _cut(source, tokens, tokenizer, forge)
-        whole = forge.scratch / "whole.gguf"
+        cut, differ = _cut(source, tokens, tokenizer, build)
+        whole = build.scratch / "whole.gguf"
         if not whole.exists():
             part = whole.with_suffix(".part")
-            write_model(part, source, tokens, cut, forge.progress)
+            write_model(part, source, tokens, cut, build.progress)
             part.rename(whole)
-        target = forge.folder / f"model-{self.type}.gguf"
+        target = build.folder / f"model-{self.type}.gguf"
         quantize(whole, target, self.type)
         whole.unlink()
-        copyfile(model / "config.json", forge.folder / "config.json")
+        copyfile(model / "config.json", build.folder / "config.json")
         LlamaModel(target).close()  # what llama.cpp cannot load is no artifact
-        forge.note(**describe(target, self.type), tokenizer_for_other_tools=_said(tokens, cut, differ))
+        build.note(**describe(target, self.type), tokenizer_for_other_tools=_said(tokens, cut, differ))
 
 
-def _cut(source: Source, tokens: Tokens, tokenizer: Any, forge: BuildContext) -> tuple[str, int]:
+def _cut(source: Source, tokens: Tokens, tokenizer: Any, build: BuildContext) -> tuple[str, int]:
     """Returns the way to cut text that the file will name, and on how many probes it differs."""
     from karui.engines.llama_cpp.model import LlamaModel
 
     def cut_up(cut: str, texts: list[str]) -> list[list[int]]:
-        path = forge.scratch / "vocabulary.gguf"
+        path = build.scratch / "vocabulary.gguf"
         write_vocabulary(path, source, tokens, cut)
         model = LlamaModel(path, vocabulary_only=True)
         found = [model.tokenize(text) for text in texts]

@@ -26,9 +26,9 @@ class Int8Dynamic(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "weights format"
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig
 
         layers = find_layers(model, self)
-        pack(model, forge, layers, Int8DynamicActivationInt8WeightConfig(set_inductor_config=False))
-        finish(forge, layers, weights="int8, a scale a row", activations="int8, a scale a token")
+        pack(model, build, layers, Int8DynamicActivationInt8WeightConfig(set_inductor_config=False))
+        finish(build, layers, weights="int8, a scale a row", activations="int8, a scale a token")

@@ -29,10 +29,10 @@ class Int8Weights(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "weights format"
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         from torchao.quantization import Int8WeightOnlyConfig
 
         layers = find_layers(model, self)
         # The inductor settings it would make are this whole process's, float32 precision among them.
-        pack(model, forge, layers, Int8WeightOnlyConfig(set_inductor_config=False))
-        finish(forge, layers, weights="int8, a scale a row", activations="as they were")
+        pack(model, build, layers, Int8WeightOnlyConfig(set_inductor_config=False))
+        finish(build, layers, weights="int8, a scale a row", activations="as they were")

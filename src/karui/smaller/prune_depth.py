@@ -8,7 +8,7 @@ from karui.core.build_context import BuildContext
 from karui.core.errors import PlanError
 from karui.core.technique import Family, Technique, knob, require
 from karui.smaller._parent import Parent, check, listening, load, show
-from karui.smaller._recovery import STEPS_HELP, finish, lessons_to_heal
+from karui.smaller._recovery import STEPS_HELP, examples_to_recover, write_recovered
 from karui.training.student import keep_layers
 
 _FAMILIES = frozenset(
@@ -58,17 +58,17 @@ class PruneDepth(Technique):
         require(self.heal >= 0, self, "heal cannot be below 0")
         require(self.calibration >= 1, self, "calibration must be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         count = self._count(check(model, self, _FAMILIES))
-        taught = lessons_to_heal(model, forge, self.heal)
-        parent = load(model, forge.device)
+        taught = examples_to_recover(model, build, self.heal)
+        parent = load(model, build.device)
         span = count if self.contiguous else 1
-        turned = measure_turns(parent, forge, span, self.calibration, angle=self.contiguous)
+        turned = measure_turns(parent, build, span, self.calibration, angle=self.contiguous)
         dropped = self._choose(turned, count)
         kept = [n for n in range(len(parent.layers)) if n not in dropped]
         keep_layers(parent.model, kept)
-        forge.note(layers=len(kept), layers_dropped=dropped, influence=[round(t, 6) for t in turned])
-        finish(parent, forge, taught, self.heal)
+        build.note(layers=len(kept), layers_dropped=dropped, influence=[round(t, 6) for t in turned])
+        write_recovered(parent, build, taught, self.heal)
 
     def _count(self, config: dict[str, Any]) -> int:
         """Returns how many blocks go."""
@@ -96,12 +96,12 @@ class PruneDepth(Technique):
         return sorted(order[:count])
 
 
-def measure_turns(parent: Parent, forge: BuildContext, span: int, count: int, *, angle: bool) -> list[float]:
+def measure_turns(parent: Parent, build: BuildContext, span: int, count: int, *, angle: bool) -> list[float]:
     """Returns how far each run of `span` blocks turns the hidden states, by the run's first block.
 
     Args:
         parent: The model.
-        forge: Whose recording it reads.
+        build: Whose recording it reads.
         span: Length of a run.
         count: Traces to read.
         angle: The mean angle as a share of half a turn, instead of 1 - the mean cosine.
@@ -127,5 +127,5 @@ def measure_turns(parent: Parent, forge: BuildContext, span: int, count: int, *,
         states.clear()
 
     with listening([*parent.layers, parent.model.model.norm], hear):
-        show(parent, forge, count)
+        show(parent, build, count)
     return (sums / tokens).tolist()

@@ -9,7 +9,7 @@ from karui.core.build_context import BuildContext
 from karui.core.errors import PlanError
 from karui.core.technique import Family, Technique, knob, require
 from karui.smaller._parent import Parent, check, listening, load, show
-from karui.smaller._recovery import STEPS_HELP, finish, lessons_to_heal
+from karui.smaller._recovery import STEPS_HELP, examples_to_recover, write_recovered
 
 _FAMILIES = frozenset({"gemma", "granite", "llama", "mistral", "qwen2", "qwen3", "smollm3"})
 """Dense models whose projections are matrices of their own, and whose norms do not span heads."""
@@ -50,26 +50,26 @@ class PruneWidth(Technique):
         require(self.heal >= 0, self, "heal cannot be below 0")
         require(self.calibration >= 1, self, "calibration must be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         config = check(model, self, _FAMILIES)
         width = kept_width(int(config["intermediate_size"]), self.mlp)
         shapes = head_shapes(config, self.heads)
         self._check_gain(config, width, shapes)
-        taught = lessons_to_heal(model, forge, self.heal)
-        parent = load(model, forge.device)
-        channels, heads = measure_additions(parent, forge, self.calibration)
+        taught = examples_to_recover(model, build, self.heal)
+        parent = load(model, build.device)
+        channels, heads = measure_additions(parent, build, self.calibration)
         kept = [strongest(layer, width) for layer in channels]
         picks, shape = choose_heads(heads, parent.model.config.num_key_value_heads, shapes)
         narrow(parent.model, kept)
         keep_heads(parent.model, picks, shape)
-        forge.note(
+        build.note(
             intermediate_size=width,
             heads=shape.heads,
             kv_heads=shape.groups,
             energy_kept_mlp=_energy_kept(channels, kept),
             energy_kept_heads=_energy_kept(heads, picks),
         )
-        finish(parent, forge, taught, self.heal)
+        write_recovered(parent, build, taught, self.heal)
 
     def _check_gain(self, config: dict[str, Any], width: int, shapes: list["HeadShape"]) -> None:
         heads = int(config["num_attention_heads"])
@@ -133,7 +133,7 @@ def head_shapes(config: dict[str, Any], share: float) -> list[HeadShape]:
     return [shape for shape in shapes if abs(shape.heads - share * heads) == nearest]
 
 
-def measure_additions(parent: Parent, forge: BuildContext, count: int) -> tuple[list[Any], list[Any]]:
+def measure_additions(parent: Parent, build: BuildContext, count: int) -> tuple[list[Any], list[Any]]:
     """Returns, for every block, the energy that each MLP channel and each head adds to its output.
 
     Energy is the sum over the tokens of the squared norm of what it adds: a channel's value times its column
@@ -141,7 +141,7 @@ def measure_additions(parent: Parent, forge: BuildContext, count: int) -> tuple[
 
     Args:
         parent: The model.
-        forge: Whose recording it reads.
+        build: Whose recording it reads.
         count: Traces to read.
 
     Returns:
@@ -163,7 +163,7 @@ def measure_additions(parent: Parent, forge: BuildContext, count: int) -> tuple[
     mlps = [layer.mlp.down_proj for layer in parent.layers]
     attentions = [layer.self_attn.o_proj for layer in parent.layers]
     with listening(mlps, hear_channels), listening(attentions, hear_heads):
-        show(parent, forge, count)
+        show(parent, build, count)
     weights = [module.weight.detach().cpu().double() for module in mlps]
     channels = [squares[n] * weight.square().sum(0) for n, weight in enumerate(weights)]
     heads = []

@@ -42,7 +42,7 @@ class W4A16(Technique):
         require(self.group_size in {32, 64, 128}, self, "group_size is 32, 64 or 128")
         require(self.samples >= 1, self, "samples must be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         layers = find_layers(model, self, group_size=self.group_size)
         if self.method == "awq":
             from llmcompressor.modifiers.transform.awq.mappings import AWQ_MAPPING_REGISTRY
@@ -50,9 +50,9 @@ class W4A16(Technique):
             oneshot.check_known(model, self, layers, AWQ_MAPPING_REGISTRY, "awq")
         shown = None
         if self.method != "rtn":
-            shown = oneshot.calibration(model, forge, self.calibration, self.samples)
-        oneshot.pack(model, forge, self._recipe(layers), shown)
-        finish(forge, layers, weights=f"int4, a scale {self.group_size} weights", activations="as they were")
+            shown = oneshot.calibration(model, build, self.calibration, self.samples)
+        oneshot.pack(model, build, self._recipe(layers), shown)
+        finish(build, layers, weights=f"int4, a scale {self.group_size} weights", activations="as they were")
 
     def _recipe(self, layers: Layers) -> list[Any]:
         from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme

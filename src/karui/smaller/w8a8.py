@@ -36,7 +36,7 @@ class W8A8(Technique):
         require(0 <= self.smooth <= 1, self, "smooth is between 0 and 1")
         require(self.samples >= 1, self, "samples must be at least 1")
 
-    def prepare(self, model: Path, forge: BuildContext) -> None:
+    def prepare(self, model: Path, build: BuildContext) -> None:
         layers = find_layers(model, self)
         recipe, shown = [oneshot.scheme("W8A8", layers)], None
         if self.smooth:
@@ -44,7 +44,7 @@ class W8A8(Technique):
             from llmcompressor.modifiers.transform.smoothquant.utils import MAPPINGS_REGISTRY
 
             oneshot.check_known(model, self, layers, MAPPINGS_REGISTRY, "smoothing")
-            shown = oneshot.calibration(model, forge, self.calibration, self.samples)
+            shown = oneshot.calibration(model, build, self.calibration, self.samples)
             recipe.insert(0, SmoothQuantModifier(smoothing_strength=self.smooth))
-        oneshot.pack(model, forge, recipe, shown)
-        finish(forge, layers, weights="int8, a scale a row", activations="int8, a scale a token")
+        oneshot.pack(model, build, recipe, shown)
+        finish(build, layers, weights="int8, a scale a row", activations="int8, a scale a token")

@@ -7,11 +7,13 @@ runs on a loop in a thread of its own: reading models and training would stop ev
 
 import asyncio
 import atexit
+import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,27 +53,45 @@ def _running() -> bool:
 
 
 _threads = threading.local()
+_INTERRUPTED = object()
 
 
 def _here(work: Coroutine[Any, Any, T]) -> T:
-    """Runs work on this thread's loop.
+    """Runs work on this thread's loop; Ctrl-C cancels it, so that it may clean up."""
+    runner: asyncio.Runner | None = getattr(_threads, "runner", None)
+    if runner is None:
+        runner = _threads.runner = asyncio.Runner()
+        atexit.register(runner.close)
+    found = runner.run(_kept(work))
+    if found is _INTERRUPTED:
+        raise KeyboardInterrupt
+    return cast("T", found)
 
-    Not by `asyncio.Runner`: there the first Ctrl-C only cancels a task, and a training or a replay, which
-    never returns to the loop, notices that when it is done. Here Ctrl-C interrupts whatever runs; what is
-    left over is cancelled and may clean up.
-    """
-    loop: asyncio.AbstractEventLoop | None = getattr(_threads, "loop", None)
-    if loop is None or loop.is_closed():
-        loop = _threads.loop = asyncio.new_event_loop()
-        atexit.register(loop.close)
-    task = loop.create_task(work)
+
+async def _kept(work: Coroutine[Any, Any, T]) -> T | object:
+    # A task that a KeyboardInterrupt went through is reported as one whose exception nobody looked at.
     try:
-        return loop.run_until_complete(task)
+        return await work
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Work that never returns to the event loop: a training, a replay. Ctrl-C ends it at once.
+
+    On an event loop Ctrl-C only cancels a task, which such work would notice when it is done.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not callable(handler) or handler is signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
     finally:
-        if left := asyncio.all_tasks(loop):
-            for each in left:
-                each.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        signal.signal(signal.SIGINT, handler)
 
 
 _lock = threading.Lock()

@@ -1,15 +1,13 @@
 """What a notebook shows of a study: the decision in a sentence, and accuracy against tokens as a picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from karui.core.study import Study
 from karui.html.markup import Safe, join, tag
 from karui.report.context import Context
 from karui.report.decision_text import lead, notice, title
 from karui.report.view_model import Row
 from karui.selection.best import GROUPS
-
-if TYPE_CHECKING:
-    from karui.study.result import Study
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640.0, 300.0, 52.0, 40.0, 14.0
 _COLOURS = {
@@ -23,9 +21,9 @@ _COLOURS = {
 """Okabe and Ito's, which people tell apart who see few colours."""
 
 
-def study_html(study: "Study") -> str:
+def study_html(study: Study, language: str) -> str:
     """Returns the decision and the picture; without scripts, so that it shows wherever notebooks are read."""
-    c = Context.of(study.data, study.language)
+    c = Context.of(study, language)
     warned = notice(c)
     return str(
         tag(

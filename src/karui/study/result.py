@@ -50,7 +50,7 @@ class Details:
     control: Choice | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """One finished study: what was compared, what was chosen and why.
 
@@ -110,6 +110,11 @@ class Study:
         if not self.choice.spec or self.choice.withdrawn:
             return None
         return catalog.plan_from_spec(self.choice.spec)
+
+    def __repr__(self) -> str:
+        """Names the decision and the plan."""
+        plan = self.choice.label if self.choice.spec else "full thinking"
+        return f"<karui.Study: {self.decision}, {plan}>"
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns one dictionary per plan, the baseline first, then from least tokens to most.
@@ -187,7 +192,7 @@ class Study:
         """Returns what a notebook shows: the decision, and the picture."""
         from karui.study.notebook import study_html
 
-        return study_html(self)
+        return study_html(self.data, self.language)
 
 
 @dataclass(frozen=True)

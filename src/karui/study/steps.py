@@ -24,6 +24,7 @@ from karui.selection.groups import Sources, groups_of, same_questions
 from karui.selection.interactions import interactions
 from karui.selection.search_space import SearchSpace, search_space
 from karui.selection.select import choose
+from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.workspace import path_of
 
@@ -78,6 +79,7 @@ def space_of(
     )
 
 
+@interruptible()
 def evidence_of(
     sources: Sources, wanted: StudyOptions, on_progress: Callable[[int, int], None]
 ) -> tuple[Evidence, Recording]:
@@ -205,6 +207,7 @@ def confirmed(live: tuple[Outcomes, Outcomes, int], footing: CostModel) -> LiveR
     return LiveRun(measure(base, footing), measure(plan, footing), compare(base, plan, footing), at_once)
 
 
+@interruptible()
 def shipped_study(
     recording: Recording, title: str, wanted: StudyOptions, on_progress: Callable[[int, int], None]
 ) -> ReferenceRun:

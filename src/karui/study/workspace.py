@@ -27,6 +27,7 @@ from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import self_reference
 from karui.recording.store import load, missing
+from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
 
 MINI = "karui-mini"
@@ -113,6 +114,7 @@ class Workspace:
         left_out = plan.techniques[: len(own)] != own
         return Plan((*own, *plan.techniques)) if left_out else plan
 
+    @interruptible()
     def artifact(
         self, plan: Plan, on_progress: Callable[[BuildProgress], None] | None = None
     ) -> Artifact | None:
@@ -142,6 +144,7 @@ class Workspace:
             watch=True,
         )
 
+    @interruptible()
     def engine_of(self, plan: Plan) -> Engine:
         """Returns the engine that a plan runs on, with its weights and options; made and loaded once.
 

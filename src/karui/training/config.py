@@ -5,14 +5,92 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from karui.core.build_context import BuildContext
 from karui.core.errors import InputError
 from karui.engines.transformers.load import choose_dtype
 from karui.training.data.batches import Batches, plan_batches, split
 from karui.training.data.examples import TrainingExample
 
 
-def silent(done: float, total: float, note: str = "") -> None:
+def no_progress(done: float, total: float, note: str = "") -> None:
     """Reports nothing."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training: which model, where it is written, and how it may run.
+
+    Under `accelerate launch` or torchrun every process makes the same one; the first process writes.
+
+    Attributes:
+        model: A causal language model as transformers loads it; it is trained in place.
+        tokenizer: Its tokenizer; it is not changed.
+        out: Folder for the trained model, written at the end; None writes nothing: the caller does, on the
+            process that `trainers.is_main_process` names.
+        scratch: Folder for checkpoints; a run that finds one of the same training resumes from it.
+        device: "cpu", "cuda" or "mps". Which GPU is chosen with CUDA_VISIBLE_DEVICES.
+        seed: Seed of everything random.
+        minutes: Most wall time; the learning rate falls to nothing by then. None is without limit.
+        on_progress: Called with (done, total, note).
+    """
+
+    model: Any
+    tokenizer: Any
+    out: Path | None
+    scratch: Path
+    device: str = "cpu"
+    seed: int = 0
+    minutes: float | None = None
+    on_progress: Callable[[float, float, str], None] = no_progress
+
+    @staticmethod
+    def of(build: BuildContext, model: Any, tokenizer: Any) -> "TrainingRun":
+        """Returns the training of a model by a technique: it writes to the build's folder."""
+        return TrainingRun(
+            model,
+            tokenizer,
+            build.folder,
+            build.scratch,
+            build.device,
+            build.seed,
+            build.minutes,
+            build.progress,
+        )
+
+    def config(self, learning_rate: float, batch_tokens: int, relief: str = "") -> "TrainingConfig":
+        """Returns what a trainer is configured with; the arguments are those of `TrainingConfig`."""
+        return TrainingConfig(
+            self.scratch,
+            self.device,
+            self.seed,
+            learning_rate,
+            batch_tokens,
+            self.minutes,
+            self.on_progress,
+            relief,
+        )
+
+
+@dataclass(frozen=True)
+class LearningOptions:
+    """How much is learned from examples, and how fast.
+
+    Attributes:
+        epochs: Times that each example is seen, without `steps`.
+        steps: Optimizer steps, instead of epochs.
+        learning_rate: Peak learning rate; None takes `usual_rate`.
+        batch_tokens: Tokens of one optimizer step, on all devices together.
+        held_back: Share of the questions that are measured on instead of learned from, at most 64 examples.
+        lora: Rank of low-rank adapters on every linear layer (2106.09685), merged at the end; None trains
+            every weight.
+    """
+
+    epochs: float = 2.0
+    steps: int | None = None
+    learning_rate: float | None = None
+    batch_tokens: int = 8192
+    held_back: float = 0.05
+    lora: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +114,7 @@ class TrainingConfig:
     learning_rate: float
     batch_tokens: int
     minutes: float | None = None
-    on_progress: Callable[[float, float, str], None] = silent
+    on_progress: Callable[[float, float, str], None] = no_progress
     relief: str = ""
 
     def __post_init__(self) -> None:
@@ -54,7 +132,8 @@ class TrainingConfig:
             )
         if self.minutes is not None and self.minutes <= 0:
             raise InputError(
-                f"{self.minutes:g} minutes is no time to train in.", remedy="Allow more than none."
+                f"The training time must be greater than 0 minutes (got {self.minutes:g}).",
+                remedy="Set a positive --train-minutes.",
             )
 
     @property
@@ -86,44 +165,41 @@ class TrainingData:
 
 
 def prepare_data(
-    lessons: Sequence[TrainingExample],
-    tokenizer: Any,
-    setting: TrainingConfig,
-    *,
-    epochs: float,
-    steps: int | None = None,
-    held_back: float,
+    examples: Sequence[TrainingExample], tokenizer: Any, config: TrainingConfig, options: LearningOptions
 ) -> TrainingData:
-    """Returns the syllabus of a training.
+    """Returns what a training learns from and measures on, in batches.
 
     Args:
-        lessons: What to learn.
+        examples: What to learn.
         tokenizer: Its model's.
-        setting: Where and how it runs.
-        epochs: How often each lesson is seen, without `steps`.
-        steps: Optimizer steps.
-        held_back: Share of the questions to measure on.
+        config: Where and how it runs.
+        options: How much is learned; `batch_tokens` and `learning_rate` are those of `config`.
 
     Raises:
-        InputError: There are no lessons.
+        InputError: There are no examples.
     """
-    if not lessons:
+    if not examples:
         raise InputError("There are no lessons to learn.", remedy="Give a recording with right traces.")
-    learned, held = split(lessons, held_back, setting.seed)
+    learned, held = split(examples, options.held_back, config.seed)
     batches = plan_batches(
         [len(x.ids) for x in learned],
-        batch_tokens=setting.batch_tokens,
-        epochs=epochs,
-        steps=steps,
-        device=setting.device,
-        processes=processes(setting),
-        seed=setting.seed,
+        batch_tokens=config.batch_tokens,
+        epochs=options.epochs,
+        steps=options.steps,
+        device=config.device,
+        processes=processes(config),
+        seed=config.seed,
     )
-    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    return TrainingData(learned, held, batches, pad)
+    return TrainingData(learned, held, batches, pad_token(tokenizer))
 
 
-def processes(setting: TrainingConfig) -> int:
+def pad_token(tokenizer: Any) -> int:
+    """Returns the token that fills up a row: its own, or the end of text where it has none."""
+    token = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    return int(token)
+
+
+def processes(config: TrainingConfig) -> int:
     """Returns how many devices learn side by side, as `accelerate launch` or torchrun started them.
 
     What is asked here first is what this process keeps to: a processor, or a GPU.
@@ -132,5 +208,5 @@ def processes(setting: TrainingConfig) -> int:
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 - as TrainingArguments does itself
-    state = PartialState(cpu=True) if setting.on_cpu else PartialState()
+    state = PartialState(cpu=True) if config.on_cpu else PartialState()
     return int(state.num_processes)

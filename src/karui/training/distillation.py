@@ -1,55 +1,43 @@
-"""Imitation: a student learns its teacher's distributions, and its hidden states, on given replies.
+"""Distillation: a student learns its teacher's distributions, and its hidden states, on given replies.
 
 Neither TRL nor transformers has a trainer for this: theirs learn replies (SFTTrainer) or distributions on
 replies that the student writes itself (DistillationTrainer). So the loss is computed here, and all else is
 transformers' Trainer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
-from karui.training.config import TrainingConfig, prepare_data, silent
+from karui.training.config import LearningOptions, TrainingRun, prepare_data
 from karui.training.data.batches import dataset
 from karui.training.data.examples import IGNORED, TrainingExample
 from karui.training.learning_curve import Curve
 from karui.training.sft import usual_rate
 from karui.training.trainers import (
     arguments,
-    check_memory,
-    new_course,
-    on_course,
+    follow_schedule,
+    new_schedule,
     one_device,
-    run,
+    prepare_model,
     save,
+    train,
     unchanged,
 )
 
 _PROJECTIONS = "karui_projections"
 
 
-def imitate(
-    model: Any,
+def distil(
+    run: TrainingRun,
     teacher: Any,
-    tokenizer: Any,
-    lessons: Sequence[TrainingExample],
+    examples: Sequence[TrainingExample],
+    options: LearningOptions = LearningOptions(),  # noqa: B008 - frozen
     *,
-    pairs: Sequence[tuple[int, int]],
-    hidden: float,
-    out: Path | None,
-    scratch: Path,
-    device: str = "cpu",
-    seed: int = 0,
-    epochs: float = 2.0,
-    steps: int | None = None,
-    learning_rate: float | None = None,
-    batch_tokens: int = 8192,
-    minutes: float | None = None,
-    held_back: float = 0.05,
-    on_progress: Callable[[float, float, str], None] = silent,
+    pairs: Sequence[tuple[int, int]] = (),
+    hidden: float = 0.0,
 ) -> Curve:
-    """Trains `model` in place to be like `teacher` on the lessons, writes it to `out`, returns the curve.
+    """Trains the run's model to be like `teacher` on the examples, writes it, and returns the curve.
 
     The loss of a token of a reply is KL(teacher || model) of the next token's distribution (Hinton et al.,
     1503.02531), plus `hidden` times the mean over `pairs` of the squared distance between normalised hidden
@@ -57,61 +45,44 @@ def imitate(
     projected by a matrix that is learned along and thrown away (TinyBERT, 1909.10351).
 
     Args:
-        model: The student.
+        run: The student, and where and how it is trained.
         teacher: Of the same vocabulary, in evaluation mode; not trained.
-        tokenizer: Of both.
-        lessons: What to read together.
+        examples: What both read.
+        options: How much, and how fast; adapters are not offered.
         pairs: Which hidden state of the student is to be like which of the teacher's; see `Student.pairs`.
         hidden: Weight of the hidden states; 0 leaves them out.
-        out: Written when the training is over; None writes nothing.
-        scratch: As the rest, see `karui.training.sft.fine_tune`.
-        device: "cpu", "cuda" or "mps".
-        seed: Everything random comes from it.
-        epochs: How often each lesson is seen, without `steps`.
-        steps: Optimizer steps instead of epochs.
-        learning_rate: At its peak; None takes `usual_rate`.
-        batch_tokens: Tokens of one optimizer step.
-        minutes: Wall time at most.
-        held_back: Share of the questions that are measured on.
-        on_progress: Is told (done, total, words).
 
     Raises:
-        InputError: No lessons, or a setting that cannot be.
+        InputError: No examples, or an option that cannot be.
         ModelError: Too little memory; says which knob lowers it.
     """
     from transformers import Trainer, TrainingArguments
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    rate = usual_rate(model) if learning_rate is None else learning_rate
-    setting = TrainingConfig(scratch, device, seed, rate, batch_tokens, minutes, on_progress)
-    syllabus = prepare_data(lessons, tokenizer, setting, epochs=epochs, steps=steps, held_back=held_back)
+    model, rate = run.model, options.learning_rate
+    config = run.config(usual_rate(model) if rate is None else rate, options.batch_tokens)
+    data = prepare_data(examples, run.tokenizer, config, options)
     dtype = model.dtype
-    total = sum(p.numel() for p in model.parameters())
-    check_memory(model, setting, trained=total)
-    model.float()
-    add_projections(model, teacher, len(pairs) if hidden else 0, seed)
-    course = new_course(syllabus, setting)
-    kind = on_course(imitation(Trainer, teacher, tuple(pairs), hidden), course)
+    total = prepare_model(model, config)
+    add_projections(model, teacher, len(pairs) if hidden else 0, run.seed)
+    schedule = new_schedule(data, config)
+    kind = follow_schedule(distillation_trainer(Trainer, teacher, tuple(pairs), hidden), schedule)
+    given = TrainingArguments(
+        **arguments(config, data, total), train_sampling_strategy="sequential", remove_unused_columns=False
+    )
     with unchanged(model):
         trainer = kind(
             model=model,
-            args=one_device(
-                TrainingArguments(
-                    **arguments(setting, syllabus, total),
-                    train_sampling_strategy="sequential",
-                    remove_unused_columns=False,
-                )
-            ),
-            train_dataset=dataset(syllabus.learned, syllabus.batches.order),
-            data_collator=DataCollatorForLanguageModeling(pad_token_id=syllabus.pad),
-            processing_class=deepcopy(tokenizer),
+            args=one_device(given),
+            train_dataset=dataset(data.learned, data.batches.order),
+            data_collator=DataCollatorForLanguageModeling(pad_token_id=data.pad),
+            processing_class=deepcopy(run.tokenizer),
         )
         teacher.to(trainer.accelerator.device)
-        curve = run(trainer, course, setting, syllabus)
+        curve = train(trainer, schedule, config, data)
     if hasattr(model, _PROJECTIONS):
         delattr(model, _PROJECTIONS)
-    if out is not None:
-        save(model, tokenizer, out, dtype)
+    save(run, dtype)
     return curve
 
 
@@ -136,12 +107,12 @@ def add_projections(model: Any, teacher: Any, count: int, seed: int) -> None:
     setattr(model, _PROJECTIONS, projections)
 
 
-def imitation(kind: Any, teacher: Any, pairs: tuple[tuple[int, int], ...], hidden: float) -> Any:
-    """Returns transformers' Trainer with the loss of `imitate`."""
+def distillation_trainer(kind: Any, teacher: Any, pairs: tuple[tuple[int, int], ...], hidden: float) -> Any:
+    """Returns transformers' Trainer with the loss of `distil`."""
     import torch
     from torch.nn.functional import normalize
 
-    class Imitation(kind):  # type: ignore[misc]
+    class Distillation(kind):  # type: ignore[misc]
         """Its loss is how far the model is from the teacher."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -176,7 +147,7 @@ def imitation(kind: Any, teacher: Any, pairs: tuple[tuple[int, int], ...], hidde
                 loss = loss / num_items_in_batch * self.accelerator.num_processes
             return (loss, ours) if return_outputs else loss
 
-    return Imitation
+    return Distillation
 
 
 def divergence(ours: Any, theirs: Any) -> Any:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from karui.training.schedule import TrainingSchedule
-from karui.training.trainers import lead
+from karui.training.trainers import is_main_process
 
 _WEIGHTS, _FACTS = "best.safetensors", "best.json"
 
 
-class Collapse:
+class EarlyStopping:
     """Measures a model under training, stops it in time, and keeps its best weights in a folder."""
 
     def __init__(
         self,
-        course: TrainingSchedule,
+        schedule: TrainingSchedule,
         scratch: Path,
         measure: Callable[[], Mapping[str, float]],
         margin: float,
@@ -31,25 +31,25 @@ class Collapse:
         """Takes what was kept before an interruption.
 
         Args:
-            course: Is stopped with the reason "accuracy".
+            schedule: Is stopped with the reason "accuracy".
             scratch: Where the best weights are kept.
             measure: Returns `held_accuracy` and `held_score`, larger being better, among other figures; the
                 same on every process.
             margin: How far accuracy may fall below what it was before the first step.
             held: Answers that are measured.
         """
-        self._course, self._measure, self._margin, self._held = course, measure, margin, held
+        self._schedule, self._measure, self._margin, self._held = schedule, measure, margin, held
         self._weights, self._facts = scratch / _WEIGHTS, scratch / _FACTS
         self.model: Any = None
 
     def look(self, step: int) -> Mapping[str, float]:
         """Measures, keeps the weights where they are the best so far, and stops the course at a collapse."""
         figures = self._measure()
-        first = self._course.points[0].figures if self._course.points else figures
+        first = self._schedule.points[0].figures if self._schedule.points else figures
         before, now = first["held_accuracy"], figures["held_accuracy"]
         error = sqrt((before * (1 - before) + now * (1 - now)) / self._held)
         if before - now > self._margin + error:
-            self._course.stop("accuracy")
+            self._schedule.stop("accuracy")
         elif step == 0 or figures["held_score"] > self.kept["held_score"]:
             self._keep({**figures, "step": step})
         return figures
@@ -74,7 +74,7 @@ class Collapse:
 
         # Before one process writes down the new best, all must have compared with the old one.
         PartialState().wait_for_everyone()
-        if lead():
+        if is_main_process():
             trained = {
                 name: weight.detach().cpu().contiguous()
                 for name, weight in self.model.named_parameters()

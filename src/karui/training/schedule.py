@@ -189,7 +189,7 @@ def _point(
     return Point(step, seconds, loss, figures.get("held_back"), learning_rate, others)
 
 
-def callback(course: TrainingSchedule) -> Any:
+def callback(schedule: TrainingSchedule) -> Any:
     """Returns the course as a callback of transformers' Trainer."""
     import torch
     from transformers import TrainerCallback
@@ -198,7 +198,7 @@ def callback(course: TrainingSchedule) -> Any:
         """Hands the trainer's events to the course."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            course.begin()
+            schedule.begin()
 
         def on_pre_optimizer_step(
             self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
@@ -206,24 +206,24 @@ def callback(course: TrainingSchedule) -> Any:
             trained = [p for p in model.parameters() if p.grad is not None]
             norms = torch._foreach_norm([p.grad for p in trained])  # noqa: SLF001 - as torch's own clipping does
             gradient = bool(torch.isfinite(torch.stack(norms)).all())
-            course.usable(gradient=gradient)
+            schedule.usable(gradient=gradient)
             if not gradient:  # it would make no number of any weight
                 for parameter in trained:
                     parameter.grad = None
 
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            course.step(state.global_step + 1)
+            schedule.step(state.global_step + 1)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            log, save, stop = course.due(state.global_step)
+            log, save, stop = schedule.due(state.global_step)
             control.should_log |= log
             control.should_save |= save
             control.should_training_stop |= stop
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
             if logs and "loss" in logs:  # the summary at the end has none
-                figures = {name: logs.get(key) for name, key in course.logged.items()}
-                course.log(
+                figures = {name: logs.get(key) for name, key in schedule.logged.items()}
+                schedule.log(
                     state.global_step,
                     float(logs["loss"]),
                     float(logs.get("learning_rate", 0.0)),
@@ -231,6 +231,6 @@ def callback(course: TrainingSchedule) -> Any:
                 )
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            course.save(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
+            schedule.save(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
 
     return Running()

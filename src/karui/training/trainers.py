@@ -16,10 +16,13 @@ from typing import Any
 
 from karui.artifacts.resources import ensure_memory
 from karui.core.errors import ModelError
-from karui.training.config import TrainingConfig, TrainingData
+from karui.training.config import TrainingConfig, TrainingData, TrainingRun
 from karui.training.learning_curve import Curve
 from karui.training.schedule import STATE, TrainingSchedule, callback
 from karui.training.validation_loss import held_back_loss
+
+ADAPTER = "adapter"
+"""Folder inside the artifact that keeps a low-rank adapter beside the weights it was merged into."""
 
 CURVE = "curve.json"
 """Beside a part of a training that is over."""
@@ -31,23 +34,23 @@ _CHECKPOINTING_FROM = 1_000_000_000
 """Parameters from which activations are computed again in the backward pass instead of being kept."""
 
 
-def arguments(setting: TrainingConfig, syllabus: TrainingData, parameters: int) -> dict[str, Any]:
+def arguments(config: TrainingConfig, data: TrainingData, parameters: int) -> dict[str, Any]:
     """Returns what every configuration class of transformers and TRL is given."""
-    batches = syllabus.batches
+    batches = data.batches
     return {
-        "output_dir": str(setting.scratch),
+        "output_dir": str(config.scratch),
         "max_steps": batches.steps,
         "per_device_train_batch_size": batches.rows,
         "gradient_accumulation_steps": batches.passes,
-        "learning_rate": setting.learning_rate,
+        "learning_rate": config.learning_rate,
         "weight_decay": 0.0,
         "adam_beta2": 0.95,
         "max_grad_norm": 1.0,
-        "seed": setting.seed,
-        "data_seed": setting.seed,
-        "use_cpu": setting.on_cpu,
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "use_cpu": config.on_cpu,
         "ddp_find_unused_parameters": False,
-        "bf16": setting.bf16,
+        "bf16": config.bf16,
         "gradient_checkpointing": parameters >= _CHECKPOINTING_FROM,
         "dataloader_pin_memory": False,
         "disable_tqdm": True,
@@ -68,7 +71,7 @@ def one_device(config: Any) -> Any:
     return config
 
 
-def on_course(kind: Any, course: TrainingSchedule) -> Any:
+def follow_schedule(kind: Any, schedule: TrainingSchedule) -> Any:
     """Returns a subclass of a trainer whose learning rate follows the course."""
 
     class OnCourse(kind):  # type: ignore[misc]
@@ -77,7 +80,7 @@ def on_course(kind: Any, course: TrainingSchedule) -> Any:
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             from torch.optim.lr_scheduler import LambdaLR
 
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda _: course.rate())
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda _: schedule.rate())
             self._created_lr_scheduler = True
             return self.lr_scheduler
 
@@ -87,62 +90,105 @@ def on_course(kind: Any, course: TrainingSchedule) -> Any:
     return OnCourse
 
 
-def lead() -> bool:
+def is_main_process() -> bool:
     """Whether this process writes: the first of a training spread over several, or the only one."""
     from accelerate import PartialState
 
     return bool(PartialState().is_main_process)
 
 
-def check_memory(model: Any, setting: TrainingConfig, *, trained: int) -> None:
+def on_tokens(kind: Any) -> Any:
+    """Returns a subclass of a TRL trainer that takes prompts as tokens, the very ones the engine feeds."""
+
+    class OnTokens(kind):  # type: ignore[misc]
+        """Its prompts are tokens already."""
+
+        def _tokenize_prompts(self, prompts: list[list[int]]) -> tuple[list[list[int]], None, dict[str, Any]]:
+            return prompts, None, {}
+
+    return OnTokens
+
+
+def adapter(rank: int | None) -> Any:
+    """Returns the configuration of low-rank adapters on every linear layer; None trains every weight."""
+    if rank is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def merge_adapter(wrapped: Any, out: Path | None) -> None:
+    """Writes an adapter to `out`, unless that is None, and merges it into the modules of its model."""
+    if out is not None and is_main_process():
+        wrapped.save_pretrained(out / ADAPTER)
+    wrapped.merge_and_unload()
+
+
+def prepare_model(model: Any, config: TrainingConfig, lora: int | None = None) -> int:
+    """Checks that a training fits into memory, and makes the weights float32; returns their number.
+
+    Low-rank adapters leave the weights in their own type on a GPU.
+
+    Raises:
+        ModelError: Says what memory is needed and what there is.
+    """
+    total = sum(int(p.numel()) for p in model.parameters())
+    check_memory(model, config, trained=total if lora is None else total // 50)
+    if lora is None or config.on_cpu:
+        model.float()
+    return total
+
+
+def check_memory(model: Any, config: TrainingConfig, *, trained: int) -> None:
     """Refuses a training whose weights, gradients and moments alone would not fit.
 
     Args:
         model: Loaded.
-        setting: Says on which device.
+        config: Says on which device.
         trained: Parameters that are trained; the others only lie there.
 
     Raises:
         ModelError: Says what is needed and what there is.
     """
-    device = setting.device.partition(":")[0]
+    device = config.device.partition(":")[0]
     parameters = list(model.parameters())
     total = sum(p.numel() for p in parameters)
     there = sum(p.numel() * p.element_size() for p in parameters if p.device.type == device)
     ensure_memory(
         max(0, trained * _MOMENTS_BYTES + (total - trained) * 4 - there),
-        setting.device,
+        config.device,
         f"Training {trained / 1e6:,.1f}M of {total / 1e6:,.1f}M parameters",
         "Train low-rank adapters (lora=16), keep fewer layers, or use a device with more memory.",
     )
 
 
-def new_course(syllabus: TrainingData, setting: TrainingConfig, **options: Any) -> TrainingSchedule:
+def new_schedule(data: TrainingData, config: TrainingConfig, **options: Any) -> TrainingSchedule:
     """Returns the schedule of a training that begins or is resumed; `options` are `TrainingSchedule`'s."""
     return TrainingSchedule(
-        steps=syllabus.batches.steps,
-        minutes=setting.minutes,
-        on_progress=setting.on_progress,
-        lead=lead(),
+        steps=data.batches.steps,
+        minutes=config.minutes,
+        on_progress=config.on_progress,
+        lead=is_main_process(),
         agree=_agreed,
         **options,
     )
 
 
-def run(
+def train(
     trainer: Any,
-    course: TrainingSchedule,
-    setting: TrainingConfig,
-    syllabus: TrainingData,
+    schedule: TrainingSchedule,
+    config: TrainingConfig,
+    data: TrainingData,
     look: Callable[[], Mapping[str, float]] = dict,
 ) -> Curve:
     """Trains, from the last whole checkpoint in `scratch` on, and returns the curve.
 
     Args:
         trainer: Made.
-        course: Its clock and its curve.
-        setting: Where it runs.
-        syllabus: What is learned.
+        schedule: Its clock and its curve.
+        config: Where it runs.
+        data: What is learned.
         look: Returns further figures of the part held back, beside its loss.
 
     Raises:
@@ -151,43 +197,43 @@ def run(
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(callback(course))
-    held, batches = syllabus.held, syllabus.batches
+    trainer.add_callback(callback(schedule))
+    held, batches = data.held, data.batches
     if held:
-        course.measure = lambda: {
-            "held_back": held_back_loss(trainer.model, held, syllabus.pad, bf16=setting.bf16),
+        schedule.measure = lambda: {
+            "held_back": held_back_loss(trainer.model, held, data.pad, bf16=config.bf16),
             **look(),
         }
-    checkpoint = last_checkpoint(setting.scratch)
+    checkpoint = last_checkpoint(config.scratch)
     if checkpoint is not None:
-        course.restore(checkpoint)
-    with warnings.catch_warnings(), _memory(setting):
+        schedule.restore(checkpoint)
+    with warnings.catch_warnings(), _memory(config):
         warnings.simplefilter("ignore")
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except FloatingPointError as error:
-            raise _diverged(course, setting) from error
-    last = course.points[-1]
+            raise _diverged(schedule, config) from error
+    last = schedule.points[-1]
     if any(value is not None and isnan(value) for value in (last.loss, last.held_back)):
-        raise _diverged(course, setting)
+        raise _diverged(schedule, config)
     return Curve(
-        tuple(course.points),
-        learned=len(syllabus.learned),
+        tuple(schedule.points),
+        learned=len(data.learned),
         held=len(held),
         tokens=batches.tokens * last.step,
         padding=batches.padding,
         batch_tokens=batches.tokens,
-        ended_by=course.ended_by,
-        resumed=course.resumed,
-        skipped=course.skipped,
+        ended_by=schedule.ended_by,
+        resumed=schedule.resumed,
+        skipped=schedule.skipped,
     )
 
 
-def _diverged(course: TrainingSchedule, setting: TrainingConfig) -> ModelError:
-    step = course.points[-1].step
+def _diverged(schedule: TrainingSchedule, config: TrainingConfig) -> ModelError:
+    step = schedule.points[-1].step
     return ModelError(
-        "The training came apart: its loss is no longer a number.",
-        why=f"After step {step}, with a learning rate of {setting.learning_rate:g} at its peak.",
+        "Training diverged: the loss is NaN or infinite.",
+        why=f"After step {step}, with a learning rate of {config.learning_rate:g} at its peak.",
         remedy="Lower learning_rate.",
     )
 
@@ -198,7 +244,7 @@ def last_checkpoint(scratch: Path) -> Path | None:
     for folder in scratch.glob("checkpoint-*"):
         if (folder / STATE).is_file():
             whole.append(folder)
-        elif lead():
+        elif is_main_process():
             rmtree(folder, ignore_errors=True)
     return max(whole, key=lambda f: int(f.name.rpartition("-")[2]), default=None)
 
@@ -207,14 +253,14 @@ def finish(half: Path, whole: Path, curve: Curve) -> None:
     """Gives a part of a longer training its final name: the next try finds it whole, with its curve."""
     from accelerate import PartialState
 
-    if lead():
+    if is_main_process():
         (half / CURVE).write_text(json.dumps(curve.as_dict()))
         half.rename(whole)
     PartialState().wait_for_everyone()
 
 
 @contextmanager
-def _memory(setting: TrainingConfig) -> Iterator[None]:
+def _memory(config: TrainingConfig) -> Iterator[None]:
     import torch
 
     try:
@@ -224,10 +270,10 @@ def _memory(setting: TrainingConfig) -> Iterator[None]:
         if not ran_out:
             raise
         raise ModelError(
-            f"The training does not fit into the memory of {setting.device}.",
+            f"The training does not fit into the memory of {config.device}.",
             why=str(error).strip().partition("\n")[0],
-            remedy=setting.relief
-            or f"Lower batch_tokens (now {setting.batch_tokens}), or train low-rank adapters (lora=16).",
+            remedy=config.relief
+            or f"Lower batch_tokens (now {config.batch_tokens}), or train low-rank adapters (lora=16).",
         ) from error
 
 
@@ -243,22 +289,22 @@ def unchanged(model: Any) -> Iterator[None]:
         model.generation_config = generation
 
 
-def save(model: Any, tokenizer: Any, out: Path, dtype: Any) -> None:
-    """Writes an ordinary model folder; the first process does, the others wait.
+def save(run: TrainingRun, dtype: Any) -> None:
+    """Writes an ordinary model folder, if the run has one; the first process does, the others wait.
 
     Args:
-        model: Trained.
-        tokenizer: As it was loaded; a trainer was given a copy.
-        out: The folder, made if missing.
+        run: Trained. The tokenizer is as it was loaded; a trainer was given a copy.
         dtype: What weights are kept in: what the parent's are.
     """
+    if run.out is None:
+        return
     from accelerate import PartialState
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    if lead():
-        model.to(dtype).save_pretrained(out)
-        tokenizer.save_pretrained(out)
+    if is_main_process():
+        run.model.to(dtype).save_pretrained(run.out)
+        run.tokenizer.save_pretrained(run.out)
     PartialState().wait_for_everyone()
 
 

@@ -100,16 +100,17 @@ def test_what_failed_is_tried_again(keep):
 
 def test_one_who_leaves_does_not_stop_it_for_others(keep):
     async def ask():
-        release = asyncio.Event()
+        begun, release = asyncio.Event(), asyncio.Event()
 
         async def think(asked):
+            begun.set()
             await release.wait()
             return Thought(FULL, "42", 21)
 
         explainer = Explainer(keep, think)
         gone = asyncio.ensure_future(explainer.explain("r1"))
         stays = asyncio.ensure_future(explainer.explain("r1"))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         gone.cancel()
         release.set()
         return await stays

@@ -97,7 +97,7 @@ def test_pieces_come_as_they_are_sent():
         async with server(answer) as (_, pool):
             async with pool.request("POST", "x", b"{}") as reply:
                 assert b"".join([p async for p in reply.pieces()]) == b"abcde"
-            assert len(pool._free) == 1
+            assert pool.idle == 1
 
     asyncio.run(main())
 
@@ -127,7 +127,7 @@ def test_what_breaks_says_so(wrote, raised):
         async with server(answer, seconds=0.2) as (_, pool):
             with pytest.raises(raised):
                 await post(pool)
-            assert pool._free == []
+            assert pool.idle == 0
 
     asyncio.run(main())
 
@@ -156,6 +156,6 @@ def test_whoever_leaves_early_ends_the_connection():
                     break
             async with asyncio.timeout(2):
                 await seen.over.wait()
-            assert pool._free == []
+            assert pool.idle == 0
 
     asyncio.run(main())

@@ -116,9 +116,11 @@ def opened(browser, site):
     """Opens an address and sees to it that the page neither complains nor asks anyone else."""
     pages, said, asked = [], [], []
 
-    def open_(path, *, width=1280, **options):
+    def open_(path, *, width=1280, frozen=False, **options):
         made = browser.new_page(viewport={"width": width, "height": 900}, **options)
         made.set_default_timeout(15_000)
+        if frozen:  # the page's clock goes on only where the test says so
+            made.clock.install()
         made.on("console", lambda message: said.append(message.text))
         made.on("pageerror", lambda error: said.append(str(error)))
         made.on("request", lambda request: asked.append(request.url))
@@ -203,14 +205,15 @@ def test_folds_that_were_opened_stay_open(opened, site):
 
 
 def test_it_asks_only_while_it_is_looked_at(opened, site):
-    made = opened("/")
+    made = opened("/", frozen=True)
     counted = []
     made.on("request", lambda request: counted.append(request.url))
     hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s})"
+    with made.expect_request("**/api/state*"):  # looked at, it asks as its clock goes on
+        made.clock.run_for(500)
     made.evaluate(hide % "true")
-    made.wait_for_timeout(600)
     quiet = len(counted)
-    made.wait_for_timeout(1000)
+    made.clock.run_for(60_000)
     assert len(counted) == quiet
     made.evaluate(hide % "false")
     with made.expect_request("**/api/state*"):

@@ -19,7 +19,7 @@ from karui.gateway.records.cause import Because
 from karui.gateway.server.app import app
 from karui.gateway.server.openapi import description
 from tests.helpers.fake_server import serving
-from tests.helpers.gateways import QUESTION, opened
+from tests.helpers.gateways import QUESTION, opened, until
 
 CHAT = "/v1/chat/completions"
 TRUSTING = BreakerRule(failures=10_000)  # else the breaker spares the gateway most of the faults
@@ -52,19 +52,11 @@ def _as_before(house):
     yield
     house.fake.behaviour.faults = []
     # A record is closed just after the last byte: the next test counts its own only.
-    assert waits_for(lambda: len(house.records) >= before + house.asked)
+    house.records.wait(before + house.asked)
 
 
 def tasks_of(house):
     return len(asyncio.all_tasks(house.loops[0]))
-
-
-def waits_for(condition):
-    for _ in range(1000):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def well_formed(status, kind, text):
@@ -100,9 +92,9 @@ def test_an_upstream_that_fails(house, fault, model, stream):
     whole = not stream and isinstance(FAULTS[fault], str)
     found = well_formed(reply.status_code, reply.headers["content-type"], reply.text)
     assert found == ("reply" if whole else "error")
-    assert waits_for(lambda: len(house.records) > records)
-    assert waits_for(lambda: house.fake.running == 0)
-    assert waits_for(lambda: tasks_of(house) <= tasks)
+    house.records.wait(records + 1)
+    until(lambda: house.fake.running == 0)
+    until(lambda: tasks_of(house) <= tasks)
     assert len(house.records) == records + 1
     house.asked = 2
     assert house.ask()[1]["x-karui-ran"] == "plan"  # and the next one is served
@@ -128,10 +120,10 @@ def test_clients_that_vanish(house, model):
             for _ in range(read):
                 next(pieces)
     house.fake.behaviour.delay = 0.002
-    assert waits_for(lambda: len(house.records) == records + 4)
+    house.records.wait(records + 4)
     assert [s.status for s in house.records[records:]] == [499] * 4
-    assert waits_for(lambda: house.fake.running == 0)
-    assert waits_for(lambda: tasks_of(house) <= tasks)
+    until(lambda: house.fake.running == 0)
+    until(lambda: tasks_of(house) <= tasks)
     assert house.gateway.handler.admission.in_flight == 0
 
 
@@ -165,7 +157,7 @@ def test_bodies_of_any_kind(house, body):
     reply = house.http.post(CHAT, content=json.dumps(body))
     well_formed(reply.status_code, reply.headers["content-type"], reply.text)
     assert reply.status_code != 500
-    assert waits_for(lambda: len(house.records) == before + 1)
+    assert len(house.records.wait(before + 1)) == before + 1
 
 
 @settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))

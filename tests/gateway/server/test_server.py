@@ -185,7 +185,7 @@ def test_a_full_house_says_when_to_come_back():
         fake.behaviour.delay = 0.0
         for thread in held:
             thread.join()
-        until(lambda: len(house.records) == 3)
+        house.records.wait(3)
         assert sorted(s.status for s in house.records) == [200, 200, 429]
         assert (room.in_flight, room.queued) == (0, 0)
 
@@ -203,7 +203,7 @@ def test_a_client_that_leaves_frees_the_upstream(house, model, stream):
             until(lambda: house.fake.running > 0)
         else:
             until(lambda: house.gateway.handler.admission.in_flight > 0)
-    until(lambda: len(house.records) == before + 1)
+    house.records.wait(before + 1)
     until(lambda: house.fake.running == 0)
     house.fake.behaviour.delay = 0.0
     assert house.records[-1].status == 499

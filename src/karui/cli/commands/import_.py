@@ -5,43 +5,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from karui.cli.options import configured
+from karui.study.config.verbs import ImportOptions
+
 if TYPE_CHECKING:
     from karui.recording.importing import Imported, Known
 
 
+@configured(ImportOptions, files=False)
 def import_(
+    options: ImportOptions,
     source: str = typer.Argument(
         "", help="The log, in any known format; or `scout` to read that layout from a folder."
     ),
     folder: Path | None = typer.Argument(None, help="The folder, with `scout`."),
-    out: Path = typer.Option(Path("recording"), help="Folder for the recording."),
-    format: str = typer.Option("", help="Format of the log; recognised by default."),  # noqa: A002
-    formats: bool = typer.Option(False, "--formats", help="List of the known formats, and nothing else."),
-    verifier: str = typer.Option("math", help="Verifier that reads and judges the answers."),
-    model: str = typer.Option(
-        "", help="Model whose replies are taken; or who replied, where the log does not say."
-    ),
-    tokenizer: str = typer.Option(
-        "", help="Model (folder or Hub name) whose tokenizer counts what the log does not."
-    ),
-    requests: Path | None = typer.Option(
-        None, help="A second file, with what was asked: a batch's input, a benchmark's dataset."
-    ),
-    questions: Path | None = typer.Option(
-        None, help="Your questions with their answers, matched by id or text, if the log has no answers."
-    ),
-    reference: str = typer.Option(
-        "given",
-        help="Source of the references: given, or self (the majority of the replies to a question).",
-    ),
-    skip_broken: bool = typer.Option(
-        False,
-        "--skip-broken",
-        help="Omission of what cannot be imported, with a list of it; else it stops the import.",
-    ),
-    trial_tokens: int = typer.Option(
-        10, help="Tokens that an imported trial is taken to have cost, where the log does not say."
-    ),
 ) -> None:
     """Import traces recorded elsewhere (logs of other tools, a paper's data) as a recording to be replayed.
 
@@ -58,43 +35,49 @@ def import_(
     reference or "correct" in every sample that has an answer. Also known: prompt_tokens, truncated,
     thinking, text.
     """  # noqa: D301 - typer wants the control character: it keeps the lines below it as they are
-    from karui.cli.console import say, table
+    from karui.cli.console import table
     from karui.core.errors import InputError
     from karui.recording import importing
-    from karui.recording.scout import import_scout
     from karui.recording.store import save
     from karui.tasks import verifier as named
 
-    if formats:
+    if options.formats:
         table(("format", "what it reads"), [(name, line) for name, line in importing.known_formats()])
         return
     if source == "scout":
-        if folder is None:
-            raise InputError("`karui import scout` needs the folder with the .json files.")
-        for name, recording in import_scout(folder, trial_tokens=trial_tokens).items():
-            save(recording, out / name)
-            say(f"{name}: {len(recording.questions)} questions, {recording.manifest.samples} traces each")
-            typer.echo(out / name)
+        _import_scout(folder, options)
         return
     if not source:
         raise InputError("`karui import` needs a log to read.", remedy="--formats lists the known formats.")
-    if reference not in {"given", "self"}:
-        raise InputError(f"--reference {reference} is not known.", remedy="Give given or self.")
     done = importing.import_log(
         Path(source),
-        format=format,
-        verifier=named(verifier),
-        counter=importing.ByTokenizer(tokenizer) if tokenizer else None,
-        model=model,
-        requests=requests,
-        references=_references(questions) if questions else None,
-        agreement=reference == "self",
-        trial_tokens=trial_tokens,
-        skip=skip_broken,
+        format=options.format,
+        verifier=named(options.verifier),
+        counter=importing.ByTokenizer(options.tokenizer) if options.tokenizer else None,
+        model=options.model,
+        requests=options.requests,
+        references=_references(options.questions) if options.questions else None,
+        agreement=options.reference == "self",
+        trial_tokens=options.trial_tokens,
+        skip=options.skip_broken,
     )
-    save(done.recording, out)
+    save(done.recording, options.out)
     _tell(done)
-    typer.echo(out)
+    typer.echo(options.out)
+
+
+def _import_scout(folder: Path | None, options: ImportOptions) -> None:
+    from karui.cli.console import say
+    from karui.core.errors import InputError
+    from karui.recording.scout import import_scout
+    from karui.recording.store import save
+
+    if folder is None:
+        raise InputError("`karui import scout` needs the folder with the .json files.")
+    for name, recording in import_scout(folder, trial_tokens=options.trial_tokens).items():
+        save(recording, options.out / name)
+        say(f"{name}: {len(recording.questions)} questions, {recording.manifest.samples} traces each")
+        typer.echo(options.out / name)
 
 
 def _references(questions: Path) -> "dict[str, Known]":

@@ -1,31 +1,23 @@
 """`karui profile`: what models take in memory and give in speed, on this machine."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from karui.cli import options as o
+from karui.cli.options import configured
+from karui.study.config.verbs import ProfileOptions
 
 if TYPE_CHECKING:
     from karui.core.study import ModelProfile
 
 
+@configured(ProfileOptions, files=False)
 def profile(
-    models: Annotated[
-        list[str], typer.Argument(help="Model folders, Hub names or .gguf files; karui-mini, karui-micro.")
-    ],
-    questions: o.Questions = "mini",
-    concurrency: str = typer.Option("1,8,32", help="Numbers of concurrent requests, one figure each."),
-    tokens: int = typer.Option(256, min=32, help="Tokens of the longest request of each measurement."),
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    threads: o.Threads = 0,
-    compiled: o.Compile = False,
-    configure: list[str] = typer.Option(
-        [],
-        help="Technique with which each model is measured once more (repeatable): kv-cache, prompt-lookup, "
-        '"draft-model:model=…".',
+    options: ProfileOptions,
+    models: list[str] = typer.Argument(
+        help="Model folders, Hub names or .gguf files; karui-mini, karui-micro."
     ),
     json: o.Json = False,
 ) -> None:
@@ -38,24 +30,24 @@ def profile(
     from karui.core.errors import InputError
 
     try:
-        counts = [int(n) for n in concurrency.split(",")]
+        counts = [int(n) for n in options.concurrency.split(",")]
     except ValueError:
         raise InputError(
-            f"--concurrency is not a list of numbers (got {concurrency!r}).",
+            f"--concurrency is not a list of numbers (got {options.concurrency!r}).",
             remedy="Write numbers, such as 1,8,32.",
         ) from None
     with Steps() as steps:
         found = karui.profile(
             models,
-            questions=questions,
+            questions=options.questions,
             concurrency=counts,
-            tokens=tokens,
-            configure=configure,
+            tokens=options.tokens,
+            configure=options.configure,
             on_progress=steps,
-            device=device,
-            dtype=dtype,
-            threads=threads,
-            compile=compiled,
+            device=options.device,
+            dtype=options.dtype,
+            threads=options.threads,
+            compile=options.compile,
         )
     if json:
         typer.echo(dumps([encode(w) for w in found], indent=1))

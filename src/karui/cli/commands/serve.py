@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from karui.cli.options import configured
-from karui.study.config.schema import ServeOptions
+from karui.study.config.verbs import ServeOptions
 
 if TYPE_CHECKING:
     from karui.gateway.assemble import Gateway

@@ -1,11 +1,13 @@
 """`karui trials`: answers tried inside texts that are there already."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from karui.cli import options as o
+from karui.cli.options import configured
+from karui.study.config.verbs import TrialsOptions
 
 if TYPE_CHECKING:
     from karui.core.engine import Engine
@@ -13,35 +15,10 @@ if TYPE_CHECKING:
     from karui.core.recording import Recording
 
 
+@configured(TrialsOptions, files=False)
 def trials(
+    options: TrialsOptions,
     recording: Path = typer.Argument(help="The folder of a recording with whole texts, as import writes it."),
-    model: o.Model = "",
-    tokenizer: str = typer.Option(
-        "", help="Behind a server: folder or Hub name with the model's tokenizer, if the server offers none."
-    ),
-    verifier: str = typer.Option(
-        "", help="Verifier that reads and judges the trials; by default that of the recording."
-    ),
-    same_model: bool = typer.Option(
-        False,
-        "--same-model",
-        help="Statement that this very model wrote the texts: the trials are then its own.",
-    ),
-    every: int = typer.Option(
-        0,
-        min=0,
-        help="Tokens between checkpoints at most: fewer trials cost less; 0 is the engine's own rule.",
-    ),
-    estimate: bool = typer.Option(False, "--estimate", help="Cost of it, without spending a token."),
-    assume: o.Assume = [],  # noqa: B006 - typer reads the default
-    limit: o.Limit = 0,
-    concurrency: o.Concurrency = 16,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    threads: o.Threads = 0,
-    out: Path | None = typer.Option(
-        None, help="Folder for the recording with trials (default: RECORDING-trials)."
-    ),
 ) -> None:
     """Add a trial at every checkpoint to imported texts, so that early exits can be replayed on them.
 
@@ -53,36 +30,35 @@ def trials(
 
     from karui import engines
     from karui.cli.console import say
-    from karui.core.recording import Recording
     from karui.models import place
     from karui.recording.store import load
     from karui.recording.trials import spaced
     from karui.study.options import assumptions_of
     from karui.study.workspace import MINI
 
-    prices = assumptions_of(o.pairs("assume", assume))
+    prices = assumptions_of(options.assume)
     read = load(recording)
-    read = Recording(read.manifest, read.questions[: limit or None])
-    options: dict[str, Any] = {
-        "device": device,
-        "dtype": dtype,
-        "threads": threads or None,
-        "slots": concurrency,
+    read = replace(read, questions=read.questions[: options.limit or None])
+    loading: dict[str, Any] = {
+        "device": options.device,
+        "dtype": options.dtype,
+        "threads": options.threads or None,
+        "slots": options.concurrency,
     }
-    options |= {"folder": tokenizer} if tokenizer else {}
-    options |= {"rule": spaced(every)} if every else {}
-    name = model or MINI
-    engine = engines.load(place(name), name=name, **options)
+    loading |= {"folder": options.tokenizer} if options.tokenizer else {}
+    loading |= {"rule": spaced(options.every)} if options.every else {}
+    name = options.model or MINI
+    engine = engines.load(place(name), name=name, **loading)
     say(f"Texts by {read.manifest.model.name}, trials by {engine.card.name}")
 
     async def work() -> None:
         try:
-            if estimate:
+            if options.estimate:
                 await _estimate(read, engine, prices)
             else:
-                judge = _judge(verifier or read.manifest.verifier, recording)
-                folder = out or recording.with_name(f"{recording.name}-trials")
-                await _add(read, engine, folder, judge, same_model=same_model, at_once=concurrency)
+                judge = _judge(options.verifier or read.manifest.verifier, recording)
+                folder = options.out or recording.with_name(f"{recording.name}-trials")
+                await _add(read, engine, folder, judge, options)
                 typer.echo(folder)
         finally:
             await engine.close()
@@ -107,13 +83,7 @@ async def _estimate(read: "Recording", engine: "Engine", prices: dict[str, Any])
 
 
 async def _add(
-    read: "Recording",
-    engine: "Engine",
-    folder: Path,
-    judge: "Verifier",
-    *,
-    same_model: bool,
-    at_once: int,
+    read: "Recording", engine: "Engine", folder: Path, judge: "Verifier", options: TrialsOptions
 ) -> None:
     from karui.cli.console import Steps, say
     from karui.recording.store import missing
@@ -135,8 +105,8 @@ async def _add(
             engine,
             folder,
             verifier=judge,
-            same_model=same_model,
-            at_once=at_once,
+            same_model=options.same_model,
+            at_once=options.concurrency,
             on_progress=progressed,
         )
     bill = spent(made)

@@ -15,7 +15,7 @@ class Interval:
         low: Lower end; minus infinity where nothing bounds it.
         high: Upper end; infinity where nothing bounds it.
         level: Probability that the two ends enclose the truth, nominally.
-        method: `t`, `percentile`, `bca`, `wilson`, `linearised` or `identical` (see `if_identical`).
+        method: `t`, `wilson`, `linearised` or `identical` (see `if_identical`).
         questions: How many questions it rests on.
     """
 

@@ -31,6 +31,8 @@ class ModelProfile:
         speculated: By streams side by side, where tokens were guessed ahead: `acceptance` (share of the
             guesses that stood), `tokens_per_forward` of a stream, `positions_per_token` that the model
             computed and `drafted_per_token` that a draft model did.
+        joules_per_token: By streams side by side, mean power while generating over `speed`, by the counter
+            that was read (`karui.measure.energy`); {} where the machine has none that can be read.
     """
 
     model: str
@@ -47,6 +49,7 @@ class ModelProfile:
     machine: str
     options: Mapping[str, Any]
     speculated: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    joules_per_token: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,11 @@ class Pool:
             return await self.event(connection)
         return event  # type: ignore[return-value]  # h11.PAUSED is only for connections that switch protocols
 
+    @property
+    def idle(self) -> int:
+        """Connections that are kept open for the next request."""
+        return len(self._free)
+
     def close(self) -> None:
         """Closes the connections that wait."""
         while self._free:

@@ -19,8 +19,8 @@ from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
 from karui.gateway.records.record import FallbackReason
-from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.live import solve_live
+from karui.serving_profile.signals import DriftSignals, signals
 
 _NO_USAGE = Usage(0, 0, 0)
 
@@ -170,7 +170,7 @@ def _plan_result(plan: Plan, outcome: Outcome, heard: _StreamingObserver) -> Pla
     if not outcome.traces:
         return PlanResult("", "", "stop", _NO_USAGE, failure=outcome.failure)
     checkpoints = [c for found in heard.checkpoints.values() for c in found]
-    seen = drift_signals(plan, outcome, checkpoints)
+    seen = signals(plan, outcome, checkpoints)
     trace = outcome.traces[seen.trace]
     completion = trace.thinking_tokens + trace.answer_tokens
     usage = Usage(

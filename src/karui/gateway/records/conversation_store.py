@@ -6,6 +6,7 @@ ended is not given out, and is overwritten in the file (`secure_delete`) at most
 """
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -17,10 +18,12 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.gateway.records.cause import Because
-from karui.gateway.records.events import Kept
+from karui.gateway.records.events import Actor, Event, EventKind, Kept
+from karui.gateway.records.log import logged
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.sqlite_writer import Connect, Writer, connect
 
+_log = logging.getLogger(__name__)
 SCHEMA = 1
 _TIDY_SECONDS = 60.0
 _CAPACITY = 2_000
@@ -71,6 +74,9 @@ class ConversationStore:
                 tidy_seconds=_TIDY_SECONDS,
                 capacity=_CAPACITY,
                 connect=self._connect,
+                told=lambda because: logged(
+                    _log, Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because)
+                ),
             )
 
     @property

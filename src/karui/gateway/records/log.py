@@ -7,15 +7,17 @@ also a field of the log record, so that a JSON formatter keeps it: `event`, `act
 
 import logging
 
+from karui.gateway.records.cause import Cause
 from karui.gateway.records.events import Event, EventKind
 
 _WARNINGS = frozenset({EventKind.GUARD_TRIPPED, EventKind.BREAKER_OPEN, EventKind.MODEL_CHANGED})
 
 
 def logged(log: logging.Logger, event: Event) -> None:
-    """Writes a change to a log: as a warning where the plan or its server serves no more, else as info."""
+    """Writes a change to a log: as a warning where something has stopped working, else as info."""
+    broken = event.kind is EventKind.HISTORY and event.because.cause is not Cause.WRITABLE_AGAIN
     log.log(
-        logging.WARNING if event.kind in _WARNINGS else logging.INFO,
+        logging.WARNING if event.kind in _WARNINGS or broken else logging.INFO,
         "%s, by %s: %s",
         event.what,
         event.who,

@@ -9,6 +9,7 @@ the statements here are plain enough for it (`INSERT`, one `ON CONFLICT`), and i
 `Writer`'s `connect`. It is not there.
 """
 
+import logging
 import sqlite3
 import time
 from collections import deque
@@ -22,10 +23,12 @@ from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.log import logged
 from karui.gateway.records.recent import Ring
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.records.sqlite_writer import Connect, Writer, connect
 
+_log = logging.getLogger(__name__)
 SCHEMA = 2
 """Version of the tables, in the file's `user_version`; columns may be added without a new one. Schema 1 told
 changes in sentences: a file that has it is read, and migrated when it is first written."""
@@ -171,7 +174,9 @@ class RequestStore:
         connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - 86400 * self._days,))
 
     def _told(self, because: Because) -> None:
-        self._events.append(Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because))
+        event = Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because)
+        logged(_log, event)
+        self._events.append(event)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

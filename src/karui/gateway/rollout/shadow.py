@@ -1,6 +1,7 @@
 """The plan where nobody sees it: beside full thinking, to compare and to probe; and on the canaries."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.serving_profile import ServingProfile
 
+_log = logging.getLogger(__name__)
 _FullAnswer = asyncio.Future[str | None]
 
 
@@ -104,6 +106,9 @@ class ShadowRunner:
         result = await self._run(record, asked, question)
         if result is not None:
             record.set(correct=result.correct)
+            verdict = "right" if result.correct else "wrong"
+            extra = {"event": "canary", "request_id": record.id, "correct": result.correct}
+            _log.info("canary answered %s", verdict, extra=extra)
         self.tell(record.close())
 
     async def _run(

@@ -1,5 +1,6 @@
 """Serving: connects to the upstream, listens, and lets requests under way finish when it is told to stop."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.server.app import app
+from karui.gateway.server.logs import log_json_lines
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings
 
@@ -102,16 +104,23 @@ def listen(host: str, port: int) -> socket.socket:
 def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT; requests under way may finish within the drain time.
 
+    Changes of state are logged to stderr as lines of JSON meanwhile.
+
     Args:
         gateway: What answers.
         taken: Where to listen.
         on_ready: Called when requests are taken.
     """
-    _server(gateway, on_ready).run(sockets=[taken])
+    server = _server(gateway, on_ready)
+    handler = log_json_lines()
+    try:
+        server.run(sockets=[taken])
+    finally:
+        logging.getLogger("karui.gateway").removeHandler(handler)
 
 
 async def serve(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serves on the running event loop, as `run` does on one of its own; cancelled, it stops as well."""
+    """Serves on the running event loop; cancelled, it stops as well. Logging is left to its process."""
     await _server(gateway, on_ready).serve(sockets=[taken])
 
 

@@ -255,6 +255,20 @@ EVIDENCE: dict[str, tuple[str, str]] = {
     "parameters": ("Parameters", "パラメータ数"),
     "dtype": ("Number format", "数値形式"),
     "throughput": ("Throughput while recording", "記録時の処理速度"),
+    "energy": ("Energy per question", "1問あたりの消費電力量"),
+    "energy_rapl": (
+        "full thinking {joules} J (processor packages, RAPL)",
+        "現状{joules} J（プロセッサ、RAPLカウンター）",
+    ),
+    "energy_nvml": (
+        "full thinking {joules} J (GPU boards, NVML)",
+        "現状{joules} J（GPUボード、NVMLカウンター）",
+    ),
+    "energy_plan": ("the plan {joules} J", "対象プラン{joules} J"),
+    "energy_note": (
+        "estimated from the joules per generated token while recording; everything on the machine counts",
+        "記録時の生成1トークンあたりの電力量からの推定。機器上の他の処理も含む",
+    ),
     "timeouts": ("Answers out of time", "判定の時間切れ"),
     "timeouts_value": (
         "{count} could not be read or compared within the time limit and count as wrong",

@@ -42,6 +42,7 @@ def made_with(c: Context) -> list[tuple[str, str]]:
         (w("checkpoints"), w("checkpoints_value", every=rule.max_interval, least=rule.min_interval)),
         (w("suffix"), json.dumps(m.suffix, ensure_ascii=False) if m.suffix else ""),
         (w("throughput"), _throughput(c)),
+        (w("energy"), _energy(c)),
         (w("timeouts"), w("timeouts_value", count=form.integer(m.timeouts)) if m.timeouts else ""),
     ]
     return [(label, value) for label, value in found if value]
@@ -62,6 +63,19 @@ def digests(c: Context) -> list[tuple[str, str]]:
 def versions(c: Context) -> list[tuple[str, str]]:
     """Returns names and versions of what the recording ran on."""
     return [(str(k), str(v)) for k, v in c.study.manifest.versions.items()]
+
+
+def _energy(c: Context) -> str:
+    """Returns the joules that a question takes, by the counter that was read; "" where none was."""
+    w, form = c.words, c.form
+    said = []
+    for source, joules in c.study.manifest.joules_per_token.items():
+        before = form.decimal(joules * c.study.baseline.tokens.value)
+        said.append(w(f"energy_{source}", joules=before))
+        if c.plan:
+            after = form.decimal(joules * c.plan.measurement.tokens.value)
+            said.append(w("energy_plan", joules=after))
+    return "; ".join([*said, w("energy_note")]) if said else ""
 
 
 def _throughput(c: Context) -> str:

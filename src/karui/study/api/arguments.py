@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from karui.core.recording import Recording
 from karui.engines.chat.override import NOTHING_SAID, read_override
 from karui.recording import store
-from karui.study.config.schema import ModelOptions, SamplingOptions, filled
+from karui.study.config.fields import filled, flat
+from karui.study.config.schema import ModelOptions, SamplingOptions
 from karui.study.config.toml import read_config
 from karui.study.progress import SILENT, Progress
 from karui.study.workspace import MINI, Workspace
@@ -24,8 +25,6 @@ def config_of(config: "type[C]", given: "C | Path | str | None", keywords: Mappi
         UnknownName: There is no such option; names the nearest.
         InputError: The file cannot be read.
     """
-    from karui.study.config.schema import flat
-
     values: dict[str, Any] = {}
     if isinstance(given, str | Path):
         values = read_config(given, config)

@@ -13,7 +13,7 @@ from karui.core.prompt import Sampling
 from karui.core.recording import Recording
 from karui.study.api.arguments import config_of, recording_of
 from karui.study.config.keywords import MakeKeywords
-from karui.study.config.schema import MakeOptions
+from karui.study.config.verbs import MakeOptions
 from karui.study.loop import awaitable, blocking
 from karui.study.progress import OnProgress, build_progress, progress_of
 from karui.study.workspace import MINI, Workspace

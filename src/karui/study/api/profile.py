@@ -15,7 +15,7 @@ from karui.models import place
 from karui.profiling.profile import AT_ONCE
 from karui.profiling.profile import profile as profile_model
 from karui.study.config.keywords import EngineKeywords
-from karui.study.loop import awaitable, blocking
+from karui.study.loop import awaitable, blocking, interruptible
 from karui.study.progress import OnProgress, progress_of
 from karui.study.workspace import task_of
 
@@ -71,11 +71,12 @@ async def _profile(
             name = f"{model}, {plan.label}" if plan.techniques else model
             progress.begin(f"Profiling {name}")
             given = plan.configure(loading)
-            found.append(
-                profile_model(
-                    place(model), asks, name=name, at_once=tuple(concurrency), tokens=tokens, **given
+            with interruptible():
+                found.append(
+                    profile_model(
+                        place(model), asks, name=name, at_once=tuple(concurrency), tokens=tokens, **given
+                    )
                 )
-            )
     return found
 
 

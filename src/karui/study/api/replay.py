@@ -11,7 +11,7 @@ from karui.core.study.choice import Rejected
 from karui.runners.replay import Replay, replay_all
 from karui.selection.evidence import Evidence
 from karui.study.api.arguments import recording_of
-from karui.study.loop import awaitable, blocking
+from karui.study.loop import awaitable, blocking, interruptible
 from karui.study.options import PROCESSES
 from karui.study.progress import OnProgress, progress_of
 from karui.study.result import ReplayResult
@@ -59,9 +59,10 @@ async def _replay(
         asked, refused = list(space.plans), list(space.refused)
     found: dict[str, Outcomes] = {}
     progress.begin("Replaying")
-    for outcomes in replay_all(replayed, asked, processes=PROCESSES, on_refused=refused.append):
-        found[outcomes.plan.id] = outcomes
-        progress.at(len(found), len(asked))
+    with interruptible():
+        for outcomes in replay_all(replayed, asked, processes=PROCESSES, on_refused=refused.append):
+            found[outcomes.plan.id] = outcomes
+            progress.at(len(found), len(asked))
     if style.id not in found or (plans and len(found) == 1 < len(asked)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else asked[1])

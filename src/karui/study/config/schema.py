@@ -4,37 +4,12 @@ The command line makes its options of these classes (`karui.cli.options`), the p
 names as keywords, and a TOML file holds the same names as keys (`karui.study.config.toml`).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal
 
-from karui.core.errors import UnknownName
-
-C = TypeVar("C")
-
-
-def option(
-    default: Any,
-    help: str,  # noqa: A002 - what the command line calls it
-    *,
-    names: tuple[str, ...] = (),
-    shown: str = "",
-    least: float | None = None,
-) -> Any:
-    """Returns the field of an option.
-
-    Args:
-        default: Where it is a tuple or a mapping, the option may be repeated on the command line.
-        help: A noun phrase, for the command line.
-        names: The option's names there, if they are not the field's.
-        shown: What help shows as the default, where the default is found out later.
-        least: The smallest number that the command line accepts.
-    """
-    told = {"help": help, "names": names, "shown": shown, "least": least}
-    if isinstance(default, Mapping):
-        return field(default_factory=lambda: dict(default), metadata=told)
-    return field(default=default, metadata=told)
+from karui.study.config.fields import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,129 +257,9 @@ class ChooseConfig:
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
-def same(options: type, name: str) -> Any:
-    """Returns a field like that of another class, for a verb that has only some of its options."""
-    known = next(f for f in fields(options) if f.name == name)
-    return field(default=known.default, metadata=known.metadata)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MakeOptions:
-    """What `karui make` and `karui.make` can be told, besides plan, model and recording."""
-
-    minutes: float | None = same(BuildOptions, "minutes")
-    seed: int = same(SamplingOptions, "seed")
-    device: str = same(ModelOptions, "device")
-    out: Path = option(Path("artifacts"), "Folder for everything this run makes.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServeOptions:
-    """What `karui serve` can be told; what is None is taken from the file of settings, or is its default."""
-
-    upstream: str | None = option(
-        None, "The model's server, http://HOST:PORT/v1#model; else the model runs in this process."
-    )
-    fallback: str | None = option(None, "Fallback: full, or another server: http://HOST:PORT/v1#model.")
-    stage: str | None = option(None, "Stage: shadow, or 5, 25 or 100 percent of the requests.")
-    host: str | None = option(None, "Address to listen at (127.0.0.1).")
-    port: int | None = option(None, "Port to listen at (8321); 0 takes a free one.")
-    folder: str | None = option(None, "Folder or Hub name with the upstream's tokenizer and chat template.")
-    aux_model: Mapping[str, str] = option(
-        {}, "A further model of the plan (repeatable), as name=http://… or name=FOLDER."
-    )
-    same_model: bool | None = option(
-        None, "Statement that the upstream's model is the chosen one, renamed.", names=("--same-model",)
-    )
-    name: tuple[str, ...] = option((), "A further model name that means the plan (repeatable).")
-    canaries: str | None = option(None, "A questions file with answers, sent at a low rate.")
-    history: str | None = option(None, "File of the history; empty keeps none.")
-    keep_hours: float | None = option(
-        None, "Hours for which conversations are kept, masked, for `karui explain`."
-    )
-    price_output: float | None = option(None, "Price of a million generated tokens, for the monitor.")
-    price_machine_hour: float | None = option(
-        None, "Price of an hour of the model's machine, instead of that of tokens."
-    )
-    currency: str | None = option(None, "Currency of the price: EUR, JPY, ….")
-    model: str = option("", "Model folder to run in this process (default: the choice's).")
-    concurrency: int = option(32, "Number of concurrent requests in this process.")
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The gateway's settings that are named, by their names in the file."""
-        price = {
-            "per_million": self.price_output,
-            "per_machine_hour": self.price_machine_hour,
-            "currency": self.currency,
-        }
-        names = (
-            "upstream",
-            "fallback",
-            "stage",
-            "host",
-            "port",
-            "folder",
-            "same_model",
-            "canaries",
-            "history",
-        )
-        return {
-            **{name: getattr(self, name) for name in names},
-            "keep_hours": self.keep_hours,
-            "beside": dict(self.aux_model) or None,
-            "names": self.name or None,
-            "price": {key: value for key, value in price.items() if value is not None} or None,
-        }
-
-
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that `karui.run` can be told, besides plan, model and question."""
 
     model: ModelOptions = field(default_factory=ModelOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
-
-
-def options_of(config: type) -> Iterator[tuple[str, Field[Any], Any]]:
-    """Yields every option of a config: its name, its field and its type, in the order of declaration."""
-    hints = get_type_hints(config)
-    for f in fields(config):
-        if isinstance(kind := hints[f.name], type) and is_dataclass(kind):
-            yield from options_of(kind)
-        else:
-            yield f.name, f, hints[f.name]
-
-
-def filled(config: type[C], values: Mapping[str, Any]) -> C:
-    """Returns a config with these values, by the names of its options; the rest are defaults.
-
-    Raises:
-        UnknownName: There is no such option; names the nearest.
-    """
-    known = [name for name, _, _ in options_of(config)]
-    for name in values:
-        if name not in known:
-            raise UnknownName("option", name, known)
-    return _filled(config, values)
-
-
-def _filled(config: type[C], values: Mapping[str, Any]) -> C:
-    hints = get_type_hints(config)
-    made: dict[str, Any] = {}
-    for f in fields(config):  # type: ignore[arg-type]  # a dataclass, as options are
-        kind = hints[f.name]
-        if isinstance(kind, type) and is_dataclass(kind):
-            made[f.name] = _filled(kind, values)
-        elif f.name in values:
-            made[f.name] = values[f.name]
-    return config(**made)
-
-
-def flat(config: Any) -> dict[str, Any]:
-    """Returns every option of a config with its value, by name."""
-    found: dict[str, Any] = {}
-    for f in fields(config):
-        value = getattr(config, f.name)
-        found |= flat(value) if is_dataclass(value) else {f.name: value}
-    return found

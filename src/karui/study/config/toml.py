@@ -17,7 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args
 
 from karui.core.errors import InputError, UnknownName
-from karui.study.config.schema import flat, options_of
+from karui.study.config.fields import flat, options_of
 
 
 def read_config(path: Path | str, config: type) -> dict[str, Any]:

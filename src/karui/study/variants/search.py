@@ -20,11 +20,15 @@ from karui.profiling.profile import AT_ONCE, profile
 from karui.runners.replay import Replay
 from karui.selection.evidence import Evidence, split
 from karui.selection.halving import RUNGS, Sample, halve
+from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.progress import build_progress
 from karui.study.variants.default_trainings import share
 from karui.study.variants.plans import weighs
 from karui.study.workspace import Workspace
+
+_KEPT = 2
+"""Versions of each kind recorded in full, at most."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,6 @@ async def search_variants(
     *,
     lessons: Recording | None = None,
     minutes: float | None = None,
-    keep: int = 2,
 ) -> VariantSearch:
     """Makes versions of the session's model, weighs and screens them, and records the best.
 
@@ -116,7 +119,6 @@ async def search_variants(
         out: Artifacts and recordings go below it.
         lessons: What is learned from and calibrated on, none of it in `main`; None is the pilot part.
         minutes: For all trainings together; None is each technique's own default.
-        keep: Versions of each kind recorded in full, at most.
     """
     pilot, _ = split(main)
     axis, footing = options.rule.minimize, options.footing
@@ -131,7 +133,7 @@ async def search_variants(
     versions = [_version(session, plan, asks) for plan in plans]
     race = _Race(session, task, pilot, base, axis, footing, out)
     kinds = [[v for v in versions if not v.refused and weighs(v.plan) is heavy] for heavy in (True, False)]
-    screened = [await race.run(running, keep) for running in kinds if running]
+    screened = [await race.run(running) for running in kinds if running]
     kept = [next(v for v in versions if v.plan.label == name) for s in screened for name in s.kept]
     if (both := _both(kept)) is not None:
         versions.append(_version(session, both, asks))
@@ -175,6 +177,7 @@ def _version(session: Workspace, plan: Plan, asks: Sequence[Request]) -> Variant
         return Variant(plan, artifact, refused=f"{error.what} {error.why}".strip())
 
 
+@interruptible()
 def _weighed(session: Workspace, plan: Plan, asks: Sequence[Request]) -> ModelProfile:
     folder, options = session.loading(plan)
     options = {name: value for name, value in options.items() if name not in {"slots", "seed"}}
@@ -193,8 +196,8 @@ class _Race:
     footing: CostModel
     out: Path
 
-    async def run(self, running: Sequence[Variant], keep: int) -> Screening:
-        """Races versions against each other until `keep` are left."""
+    async def run(self, running: Sequence[Variant]) -> Screening:
+        """Races versions against each other until few enough are left."""
         questions = {q.id: q for q in self.task.questions}
         few = self.pilot.questions[: RUNGS[-1]]
         named = {v.plan.label: v for v in running}
@@ -213,7 +216,7 @@ class _Race:
             list(named),
             ask,
             before,
-            keep=keep,
+            keep=_KEPT,
             full=self.session.samples * len(self.task.questions),
             rungs=sorted({min(n, len(few)) for n in RUNGS}),
         )

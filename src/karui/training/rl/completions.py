@@ -11,7 +11,7 @@ from karui.training.rl.config import RewardSpec, RLConfig
 from karui.training.rl.prompts import Grader, RLPrompt
 
 
-class Writing:
+class CompletionSource:
     """Draws what the model under training writes, on this process.
 
     Attributes:
@@ -19,30 +19,28 @@ class Writing:
         trainer: TRL's.
     """
 
-    def __init__(
-        self, model: Any, judge: Grader, regime: RLConfig, setting: TrainingConfig, count: int
-    ) -> None:
+    def __init__(self, model: Any, grader: Grader, rl: RLConfig, config: TrainingConfig, count: int) -> None:
         self.model: Any = None
         self.trainer: Any = None
-        self._regime, self._seed = regime, setting.seed
+        self._rl, self._seed = rl, config.seed
         self._sampler: Any = None
-        if regime.generate == "karui":
+        if rl.generate == "karui":
             from accelerate import PartialState
 
             from karui.training.rl.rollout import Sampler
 
             self._sampler = Sampler(
                 model,
-                judge.ends,
+                grader.ends,
                 device=PartialState().device,
-                dtype=choose_dtype("auto", setting.device)[0],
-                rows=regime.questions * regime.group // count,
-                graphs=setting.device.startswith("cuda"),
+                dtype=choose_dtype("auto", config.device)[0],
+                rows=rl.questions * rl.group // count,
+                graphs=config.device.startswith("cuda"),
             )
 
     def held(self, prompts: list[list[int]], sampling: Sampling) -> list[list[int]]:
         """Returns replies to prompts held back."""
-        limited = replace(sampling, max_tokens=self._regime.max_tokens)
+        limited = replace(sampling, max_tokens=self._rl.max_tokens)
         if self._sampler is None:
             written: list[list[int]] = self.trainer._generate_single_turn(prompts, None, {}, 1)[0]  # noqa: SLF001 - TRL has no other way to ask it
             return written
@@ -50,7 +48,7 @@ class Writing:
 
     def rollout(self, prompts: list[list[int]], trainer: Any) -> dict[str, Any]:
         """Returns completions, as TRL's `rollout_func` does."""
-        drawn = Sampling(self._regime.temperature, max_tokens=self._regime.max_tokens)
+        drawn = Sampling(self._rl.temperature, max_tokens=self._rl.max_tokens)
         written = self._drawn(prompts, drawn, 3, int(trainer.state.global_step))
         return {"prompt_ids": prompts, "completion_ids": written, "logprobs": None}
 
@@ -75,8 +73,8 @@ class Answers(Protocol):
         """Returns replies to prompts."""
 
 
-def measured(
-    held: Sequence[RLPrompt], judge: Grader, aim: RewardSpec | None, write: Answers, sampling: Sampling
+def measure_held_out(
+    held: Sequence[RLPrompt], grader: Grader, spec: RewardSpec | None, write: Answers, sampling: Sampling
 ) -> Mapping[str, float]:
     """Returns how the model does on the questions held back; each process asks its share of them.
 
@@ -90,8 +88,8 @@ def measured(
     sums = torch.zeros(5, dtype=torch.float32, device=state.device)
     if share:
         replies = write.held([d.prompt_ids for d in share], sampling)
-        attempts = [judge.attempt(d, reply) for d, reply in zip(share, replies, strict=True)]
-        score = aim.score(attempts, [d.target for d in share]) if aim else 0.0
+        attempts = [grader.attempt(d, reply) for d, reply in zip(share, replies, strict=True)]
+        score = spec.score(attempts, [d.target for d in share]) if spec else 0.0
         sums += torch.tensor(
             [
                 len(share),
@@ -107,4 +105,4 @@ def measured(
     count, *rest = sums.tolist()
     names = ("held_accuracy", "held_tokens", "held_truncated", "held_score")
     found = dict(zip(names, (value / count for value in rest), strict=True))
-    return found if aim else {name: found[name] for name in names[:-1]}
+    return found if spec else {name: found[name] for name in names[:-1]}

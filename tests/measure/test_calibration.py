@@ -1,23 +1,13 @@
-"""Accuracy, truncation and calibration on small arrays worked out by hand."""
+"""Calibration on small arrays worked out by hand."""
 
 import numpy as np
 import pytest
 
-from karui.measure.accuracy import accuracy, brier, confidently_wrong, expected_calibration_error, truncation
+from karui.measure.calibration import brier, confidently_wrong, expected_calibration_error
 from karui.measure.intervals import by_question
 
 CORRECT = np.array([True, False, True, False])
 SURE = np.array([0.9, 0.8, 0.6, np.nan])
-
-
-def test_accuracy_is_the_mean_over_questions_not_traces():
-    got = accuracy([True, True, True, False], ["a", "a", "a", "b"])
-    assert got.value == 0.5
-    assert got.questions == 2
-
-
-def test_truncation():
-    assert truncation([True, False, False, False], [0, 0, 1, 1]).value == 0.25
 
 
 def test_confidently_wrong_counts_over_all_replies():

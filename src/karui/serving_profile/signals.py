@@ -34,7 +34,7 @@ class DriftSignals:
     truncated: bool
 
 
-def drift_signals(plan: Plan, outcome: Outcome, checkpoints: Iterable[Checkpoint]) -> DriftSignals:
+def signals(plan: Plan, outcome: Outcome, checkpoints: Iterable[Checkpoint]) -> DriftSignals:
     """Returns the figures of one run.
 
     Args:

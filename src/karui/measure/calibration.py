@@ -1,47 +1,14 @@
-"""How often a plan is right, how often it was cut off, and how far its confidence can be trusted.
+"""How far a plan's confidence can be trusted.
 
 Arrays hold one item per reply. `correct` is boolean; an abstention or a trace cut by the token limit is not
 correct. `confidence` lies in [0, 1] and is NaN where the engine gave none.
 """
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from karui.core.study import Interval
-from karui.measure.intervals import by_question, mean_interval
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-
-def accuracy(correct: ArrayLike, questions: Sequence[Hashable], level: float = 0.95) -> Interval:
-    """Returns the share of questions answered right: the mean over questions of the mean over replies.
-
-    Args:
-        correct: Shape (replies,).
-        questions: The question of each reply.
-        level: Nominal coverage of the interval, which is clustered by question.
-
-    Raises:
-        ValueError: The lengths differ, or there are no replies.
-    """
-    return mean_interval(by_question(correct, questions), level)
-
-
-def truncation(truncated: ArrayLike, questions: Sequence[Hashable], level: float = 0.95) -> Interval:
-    """Returns the share of traces cut by the token limit, clustered by question.
-
-    Args:
-        truncated: Whether each trace was cut, shape (traces,).
-        questions: The question of each trace.
-        level: Nominal coverage.
-
-    Raises:
-        ValueError: The lengths differ, or there are no traces.
-    """
-    return mean_interval(by_question(truncated, questions), level)
 
 
 def confidently_wrong(correct: ArrayLike, confidence: ArrayLike, threshold: float) -> Bools:

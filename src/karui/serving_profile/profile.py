@@ -17,9 +17,9 @@ from karui.core.request import Request
 from karui.core.study.choice import Choice
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
-from karui.measure.drift_signals import DriftSignals, drift_signals
 from karui.runners.replay import Replay
 from karui.runners.replay_trace import Playback
+from karui.serving_profile.signals import DriftSignals, signals
 
 FILE = "expectation.json"
 """Its name beside `choice.json`."""
@@ -249,7 +249,7 @@ def _row(replay: Replay, plan: Plan, main: Recording, question: RecordedQuestion
         orders = {"main": [chosen]}
     outcome = replay.play(plan, here, orders)
     checkpoints = [] if plan.flows else _checkpoints(plan, main, question, question.traces[chosen])
-    return _Row(drift_signals(plan, outcome, checkpoints), outcome.correct, outcome.answer, chosen)
+    return _Row(signals(plan, outcome, checkpoints), outcome.correct, outcome.answer, chosen)
 
 
 def _checkpoints(plan: Plan, main: Recording, question: RecordedQuestion, trace: Trace) -> list[Checkpoint]:
