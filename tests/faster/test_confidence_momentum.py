@@ -41,7 +41,8 @@ def test_it_goes_on_while_finished_traces_disagree():
 
 def test_a_trace_that_keeps_disagreeing_is_given_up_and_two_are_kept():
     off = [line("8" * 60, "8") for _ in range(14)]
-    script = [line("777", "7"), off[0], line("777", "7"), *off[1:]]
+    quick = [line(a * 3, a) for a in "7977"]  # 7 leads, and not by enough to stop
+    script = [quick[0], off[0], *quick[1:], *off[1:12]]
     outcome = play("confidence-momentum:beta=0.2,k=16,every=100", *script)
     whole = [t for t in outcome.traces if t.thinking_tokens > 6000]
     dropped = [t for t in outcome.traces if t.end is End.DROPPED]
