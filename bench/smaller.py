@@ -47,7 +47,7 @@ from karui.selection.confirm import confirm
 from karui.selection.evidence import Evidence, gather
 from karui.selection.fixed_sequence import share
 from karui.selection.groups import Group, Sources, groups_of
-from karui.selection.search_space import SearchSpace
+from karui.selection.search_space import Density, SearchSpace
 from karui.selection.select import choose, lined_up
 from karui.study.steps import space_of
 from karui.tasks.sources.files import load_file
@@ -125,17 +125,17 @@ def replayed(options: Any) -> Work:
     """Returns every plan over mini and micro, replayed on the pilot."""
     main, small = load(DATA / "fresh" / "mini"), load(DATA / "fresh" / "micro")
     pilots = [load(MINI / "recording"), load(DATA / "micro-test")]
-    density: dict[str, Sequence[int]] = {}
+    density = Density()
     if options.quick:
         keep = {q.id for q in main.questions[:60]}
         main, small = main.subset(keep), small.subset(keep)
         few = {q.id for q in pilots[0].questions[:40]}
         pilots = [p.subset(few) for p in pilots]
-        density = {"alone": (1,), "paired": (1,)}
+        density = Density(alone=(1,), paired=(1,))
     groups, test_part = groups_of(
         Sources(main, beside={"small": small}, pilots=pilots),
-        partial(space_of, **density),
-        partial(space_of, between=True, **density),
+        partial(space_of, density=density),
+        partial(space_of, between=True, density=density),
     )
     pilot = gather([replace(g, test={}) for g in groups], runs=1 if options.quick else 2, processes=2)
     return Work(groups, pilot, test_part, runs=1 if options.quick else 4)

@@ -175,7 +175,7 @@ def test_one_engine_serves_all_plans_on_the_same_weights(place: Path, tmp_path: 
     assert session.engine_of(small) is not session.engine
     assert session.engine_of(small).card.digest == session.artifact(small).digest
     engine = session.engine_of(small)
-    session.free(both)
+    asyncio.run(session.free(both))
     assert session.engine_of(small) is not engine
 
     # A session on the artifact itself: its own techniques may be named or left out.

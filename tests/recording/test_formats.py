@@ -542,7 +542,7 @@ def test_every_format_is_one_file_with_a_sentence_and_a_name():
 
 def test_a_newcomer_adds_a_format_in_one_file(tmp_path, monkeypatch):
     """A file beside the others is all it takes: nothing else is touched."""
-    from karui.recording.importing import formats, plug
+    from karui.recording.importing import formats, registry
 
     (tmp_path / "my_tool.py").write_text(
         '''
@@ -565,7 +565,7 @@ class MyTool(Adapter):
 '''
     )
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
-    plug.adapters.cache_clear()
+    registry.adapters.cache_clear()
     try:
         row = {"ask": "6 * 7?", "said": "<think>41?</think>42", "should": "42"}
         log = written(tmp_path / "a.jsonl", row)
@@ -574,4 +574,4 @@ class MyTool(Adapter):
         [question] = done.recording.questions
         assert question.correct(question.traces[0].answer)
     finally:
-        plug.adapters.cache_clear()
+        registry.adapters.cache_clear()

@@ -91,7 +91,10 @@ def test_confidences_alone_are_no_peeks_and_choose_goes_to_its_end(tmp_path):
     assert made.manifest.abilities == {Ability.TRIALS, Ability.CONFIDENCE}
     replay = Replay({"main": made})
     found = search_space(
-        [catalog.technique(name) for name in catalog.names()], length=288, recorded=2, refuse=replay.refuse
+        [catalog.technique(name) for name in catalog.names()],
+        lengths={"main": 288},
+        recorded=2,
+        refuse=replay.refuse,
     )
     names = {t.name() for p in found.plans for t in p.techniques}
     assert {"trial-confidence", "trial-stability", "token-budget", "parallel-probe"} <= names

@@ -4,15 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from karui.core.study import (
-    Interaction,
-    Made,
-    ModelProfile,
-    ModelVersion,
-    PartFigures,
-    RaceResult,
-    Screening,
-)
+from karui.core.study import Interaction, Made, ModelProfile, ModelVersion, PartFigures, RaceResult, Screening
 from karui.core.study.choice import Axis
 from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
 from karui.report import write

@@ -20,7 +20,7 @@ def everything() -> list[type]:
 def of(samples: int) -> tuple[Plan, ...]:
     recording = synthetic(4, samples)
     replay = Replay({"main": recording})
-    return search_space(everything(), length=250, recorded=samples, refuse=replay.refuse).plans
+    return search_space(everything(), lengths={"main": 250}, recorded=samples, refuse=replay.refuse).plans
 
 
 def between(*names: str, only: bool = True) -> SearchSpace:
@@ -28,10 +28,9 @@ def between(*names: str, only: bool = True) -> SearchSpace:
     recordings = {"main": recording, **{name: sibling(recording) for name in names}}
     return search_space(
         everything(),
-        length=250,
+        lengths={"main": 250, **dict.fromkeys(names, 100.0)},
         recorded=4,
         refuse=Replay(recordings).refuse,
-        beside=dict.fromkeys(names, 100.0),
         replies=ThresholdCalibration(recordings).first_replies,
         between=only,
     )
@@ -73,7 +72,7 @@ def test_cascades_are_there_for_every_model_beside_and_only_then() -> None:
 def space_refused() -> tuple[Rejected, ...]:
     recording = synthetic(4, 4)
     replay = Replay({"main": recording})
-    return search_space(everything(), length=250, recorded=4, refuse=replay.refuse).refused
+    return search_space(everything(), lengths={"main": 250}, recorded=4, refuse=replay.refuse).refused
 
 
 def test_no_plan_asks_for_more_traces_than_were_recorded() -> None:
@@ -94,7 +93,7 @@ def test_what_cannot_be_replayed_is_refused_with_its_reason() -> None:
         if any(t.family is Family.FASTER for t in plan.techniques):
             raise PlanError("no", why="because")
 
-    found = search_space(everything(), length=250, recorded=4, refuse=refuse)
+    found = search_space(everything(), lengths={"main": 250}, recorded=4, refuse=refuse)
     assert {t.family for p in found.plans for t in p.techniques} == {Family.CONTROL}
     assert {r.reason.text for r in found.refused} == {"no because"}
 

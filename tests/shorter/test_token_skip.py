@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
 from karui import catalog
-from karui.artifacts.build_dir import BuildDir
+from karui.artifacts.build_dir import BuildDir, BuildOptions
 from karui.core.errors import ModelError, PlanError
 from karui.core.prompt import Prompt
 from karui.core.request import Request
@@ -242,9 +242,9 @@ def test_judging_ends_with_its_share_of_the_minutes(parent, recording, tmp_path,
 
 
 def test_several_processes_judge_the_same_traces(parent, recording, tmp_path, taught, monkeypatch):
-    monkeypatch.setattr("karui.shorter.token_skip.team.several", lambda: True)
+    monkeypatch.setattr("karui.shorter.token_skip.distributed.several", lambda: True)
     (tmp_path / "scratch").mkdir()
-    forge = BuildDir(tmp_path, "", recording=recording, seed=0, minutes=1e-9, device="cpu", on_progress=None)
+    forge = BuildDir(tmp_path, "", BuildOptions(recording=recording, minutes=1e-9, device="cpu"))
     with pytest.raises(KeyboardInterrupt):
         catalog.technique("token-skip")().prepare(parent, forge)
     assert len(taught[-1][0].examples) == 24

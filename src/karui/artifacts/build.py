@@ -12,7 +12,7 @@ compute along (see `team`).
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
@@ -22,14 +22,12 @@ from typing import Any
 
 from karui.artifacts import distributed
 from karui.artifacts.artifact import MANIFEST, Artifact, key_of
-from karui.artifacts.build_dir import BuildDir, Progress
+from karui.artifacts.build_dir import BuildDir, BuildOptions, Progress
 from karui.artifacts.lock import locked
 from karui.artifacts.preflight import check_parent, check_recording, check_room
 from karui.artifacts.resources import Peak, out_of_memory, size_of, writing
 from karui.core.errors import InputError, ModelError, StorageError
 from karui.core.plan import Plan
-from karui.core.question import Task
-from karui.core.recording import Recording
 from karui.core.technique import Technique
 from karui.engines.transformers.load import choose_device
 from karui.measure.machine import machine, versions
@@ -56,16 +54,10 @@ def make(
     plan: Plan | Iterable[Technique],
     model: Path,
     root: Path,
+    options: BuildOptions | None = None,
     *,
-    recording: Recording | None = None,
-    data_digest: str = "",
-    device: str = "auto",
-    seed: int = 0,
-    minutes: float | None = None,
     name: str = "",
-    on_progress: Callable[[Progress], None] | None = None,
-    task: Task | None = None,
-    watch: bool = False,
+    **changes: Any,
 ) -> Artifact:
     """Makes what the techniques of a plan `prepare`, each from what the one before it made.
 
@@ -76,15 +68,9 @@ def make(
         plan: Techniques; those that make no new weights are passed over.
         model: The parent's folder, itself an artifact perhaps.
         root: Where artifacts are kept; made if missing.
-        recording: Of the parent, or of what it was made from; to calibrate on and to learn from.
-        data_digest: The recording's digest (`karui.recording.store.digest`).
-        device: "auto", "cpu", "cuda", …
-        seed: Everything random comes from it.
-        minutes: What is allowed for training; None is each technique's own default.
+        options: What the techniques are given.
         name: What to call the parent; the folder's name where empty.
-        on_progress: Is told how far the work is.
-        task: What was recorded, where it cannot be loaded again by the name in the recording's manifest.
-        watch: Whether supervised training answers questions held back, too, for its curve: it takes time.
+        **changes: Single options, by name.
 
     Returns:
         The last artifact; `karui.artifacts.artifact.Artifact.of` its folder gives it again.
@@ -102,19 +88,19 @@ def make(
             "There is nothing to make: none of these techniques makes new weights.",
             remedy="`karui techniques` marks those that do; the others are recorded or replayed.",
         )
-    offer = _Offer(recording, data_digest, device, seed, minutes, on_progress, task, watch)
+    options = replace(options or BuildOptions(), **changes)
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
     parent = _parent_of(find_folder(str(model)), name)
     for number, technique in enumerate(techniques):
         before = techniques[number - 1] if number else None
-        found = _found(technique, parent, root, offer)
+        found = _found(technique, parent, root, options)
         if found:
-            _sweep(_home(technique, parent, root, offer))
-        parent = found or _made(technique, parent, root, offer, before)
-        if on_progress is not None:
+            _sweep(_home(technique, parent, root, options))
+        parent = found or _made(technique, parent, root, options, before)
+        if options.on_progress is not None:
             note = "made before" if found else "made"
-            on_progress(Progress(str(technique), 1, 1, note, 0.0, parent, reused=found is not None))
+            options.on_progress(Progress(str(technique), 1, 1, note, 0.0, parent, reused=found is not None))
     assert isinstance(parent, Artifact)
     return parent
 
@@ -131,24 +117,6 @@ class _Plain:
     lineage: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Offer:
-    """What the caller offers to every technique."""
-
-    recording: Recording | None
-    data: str
-    device: str
-    seed: int
-    minutes: float | None
-    on_progress: Callable[[Progress], None] | None
-    task: Task | None
-    watch: bool
-
-    def inputs(self, used: Iterable[str]) -> dict[str, Any]:
-        values = {"recording": self.data, "seed": self.seed, "minutes": self.minutes}
-        return {name: values[name] for name in sorted(used)}
-
-
 def _parent_of(folder: Path, name: str) -> Artifact | _Plain:
     made = Artifact.of(folder)
     # What the folder holds now counts, not what its manifest says it held.
@@ -157,11 +125,13 @@ def _parent_of(folder: Path, name: str) -> Artifact | _Plain:
     )
 
 
-def _found(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer) -> Artifact | None:
+def _found(
+    technique: Technique, parent: Artifact | _Plain, root: Path, options: BuildOptions
+) -> Artifact | None:
     """Returns the artifact that was made before, whichever of its inputs it turned out to depend on."""
     subsets = chain.from_iterable(combinations(_INPUTS, size) for size in range(len(_INPUTS) + 1))
     for used in subsets:
-        key = key_of(parent.digest, technique.spec, offer.inputs(used))
+        key = key_of(parent.digest, technique.spec, options.inputs(used))
         made = Artifact.of(root / f"{_stem(technique)}-{key}")
         if made is not None and made.key == key:
             return made
@@ -169,72 +139,64 @@ def _found(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _
 
 
 def _made(
-    technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer, before: Technique | None
+    technique: Technique,
+    parent: Artifact | _Plain,
+    root: Path,
+    options: BuildOptions,
+    before: Technique | None,
 ) -> Artifact:
     check_parent(parent.folder, technique, before=before)
-    if offer.recording is not None:
-        check_recording(offer.recording, parent.folder, {parent.digest, *parent.lineage})
-    offer = replace(offer, device=choose_device(offer.device))
-    check_room(parent.folder, root, offer.device, technique)
+    if options.recording is not None:
+        check_recording(options.recording, parent.folder, {parent.digest, *parent.lineage})
+    options = replace(options, device=choose_device(options.device))
+    check_room(parent.folder, root, options.device, technique)
     if not distributed.is_main_process():
-        return _joined(technique, parent, root, offer)
-    home = _home(technique, parent, root, offer)
+        return _joined(technique, parent, root, options)
+    home = _home(technique, parent, root, options)
     with writing(root), locked(_lock(home), str(technique)):
         # Another process may have made it between the look and the lock.
-        if found := _found(technique, parent, root, offer):
-            distributed.barrier(offer.device)
+        if found := _found(technique, parent, root, options):
+            distributed.barrier(options.device)
             return found
         rmtree(home / "model", ignore_errors=True)
         (home / "model").mkdir(parents=True)
         (home / "scratch").mkdir(exist_ok=True)
-        distributed.barrier(offer.device)
-        place = _workplace(home, technique, offer)
+        distributed.barrier(options.device)
+        place = BuildDir(home, str(technique), options)
         try:
-            artifact = _worked(technique, parent, place, offer)
+            artifact = _worked(technique, parent, place, options)
         except BaseException:
             _leave(home, place)
             raise
         artifact = _publish(artifact, root / f"{_stem(technique)}-{artifact.key}")
         rmtree(home, ignore_errors=True)
-    distributed.barrier(offer.device)
+    distributed.barrier(options.device)
     return artifact
 
 
-def _joined(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer) -> Artifact:
+def _joined(technique: Technique, parent: Artifact | _Plain, root: Path, options: BuildOptions) -> Artifact:
     """Computes along with the first process, which writes; returns what it made."""
-    distributed.barrier(offer.device)
-    if found := _found(technique, parent, root, offer):
+    distributed.barrier(options.device)
+    if found := _found(technique, parent, root, options):
         return found
-    place = _workplace(_home(technique, parent, root, offer), technique, offer)
+    place = BuildDir(_home(technique, parent, root, options), str(technique), options)
     place.folder.mkdir(exist_ok=True)
     with out_of_memory(str(technique)):
         technique.prepare(parent.folder, place)
-    distributed.barrier(offer.device)
-    distributed.barrier(offer.device)
-    made = _found(technique, parent, root, offer)
+    distributed.barrier(options.device)
+    distributed.barrier(options.device)
+    made = _found(technique, parent, root, options)
     assert made is not None
     return made
 
 
-def _workplace(home: Path, technique: Technique, offer: _Offer) -> BuildDir:
-    return BuildDir(
-        home,
-        str(technique),
-        recording=offer.recording,
-        seed=offer.seed,
-        minutes=offer.minutes,
-        device=offer.device,
-        on_progress=offer.on_progress,
-        task=offer.task,
-        watch=offer.watch,
-    )
-
-
-def _worked(technique: Technique, parent: Artifact | _Plain, place: BuildDir, offer: _Offer) -> Artifact:
+def _worked(
+    technique: Technique, parent: Artifact | _Plain, place: BuildDir, options: BuildOptions
+) -> Artifact:
     """Lets the technique work, and returns its result with its manifest, still in the workplace."""
     with Peak() as peak, out_of_memory(str(technique)):
         technique.prepare(parent.folder, place)
-    distributed.barrier(offer.device)
+    distributed.barrier(options.device)
     folder = place.folder
     _complete(folder, parent.folder, technique)
     artifact = Artifact(
@@ -243,13 +205,13 @@ def _worked(technique: Technique, parent: Artifact | _Plain, place: BuildDir, of
         techniques=(*parent.techniques, technique.spec),
         labels=(*parent.labels, str(technique)),
         lineage=(*parent.lineage, parent.digest),
-        key=key_of(parent.digest, technique.spec, offer.inputs(place.used)),
+        key=key_of(parent.digest, technique.spec, options.inputs(place.used)),
         digest=digest(folder),
         used=place.used,
-        data=offer.data if "recording" in place.used else "",
-        seed=offer.seed,
-        minutes=offer.minutes,
-        device=offer.device,
+        data=options.data_digest if "recording" in place.used else "",
+        seed=options.seed,
+        minutes=options.minutes,
+        device=options.device,
         versions=versions(),
         machine=machine(),
         seconds=place.seconds,
@@ -297,9 +259,9 @@ def _sweep(home: Path) -> None:
             rmtree(home, ignore_errors=True)
 
 
-def _home(technique: Technique, parent: Artifact | _Plain, root: Path, offer: _Offer) -> Path:
+def _home(technique: Technique, parent: Artifact | _Plain, root: Path, options: BuildOptions) -> Path:
     """Returns where it is made; what it will depend on is not known yet, so everything offered counts."""
-    whole = key_of(parent.digest, technique.spec, offer.inputs(_INPUTS))
+    whole = key_of(parent.digest, technique.spec, options.inputs(_INPUTS))
     return root / f".{_stem(technique)}-{whole}"
 
 

@@ -1,7 +1,7 @@
 """The workplace that a technique is handed: `karui.core.build_context.Forge`, kept in a hidden folder."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,36 @@ class Progress:
     reused: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What every technique of a build is given.
+
+    Attributes:
+        recording: Of the parent, or of what it was made from; to calibrate on and to learn from.
+        data_digest: The recording's digest (`karui.recording.store.digest`).
+        device: "auto", "cpu", "cuda", …
+        seed: Seed of everything random.
+        minutes: Most minutes of each training; None is each technique's own default.
+        on_progress: Called with how far the work is.
+        task: What was recorded, where it cannot be loaded again by the name in the recording's manifest.
+        watch: Whether supervised training answers questions held back, too, for its curve: it takes time.
+    """
+
+    recording: Recording | None = None
+    data_digest: str = ""
+    device: str = "auto"
+    seed: int = 0
+    minutes: float | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    task: Task | None = None
+    watch: bool = False
+
+    def inputs(self, used: Iterable[str]) -> dict[str, Any]:
+        """Returns those inputs that a technique looked at, by name."""
+        values = {"recording": self.data_digest, "seed": self.seed, "minutes": self.minutes}
+        return {name: values[name] for name in sorted(used)}
+
+
 class BuildDir:
     """Where one artifact is made.
 
@@ -57,27 +87,16 @@ class BuildDir:
         resumed: Whether an earlier try left something in `scratch`.
     """
 
-    def __init__(
-        self,
-        home: Path,
-        technique: str,
-        *,
-        recording: Recording | None,
-        seed: int,
-        minutes: float | None,
-        device: str,
-        on_progress: Callable[[Progress], None] | None,
-        task: Task | None = None,
-        watch: bool = False,
-    ) -> None:
+    def __init__(self, home: Path, technique: str, options: BuildOptions) -> None:
         """Takes up what an earlier try has left in the folder `home`, less its half-written result."""
         # What other processes than the first write is thrown away.
         self.folder = home / ("model" if distributed.is_main_process() else f"aside-{distributed.rank()}")
         self.scratch = home / "scratch"
-        self.device, self.watch = device, watch
+        self.device, self.watch = options.device, options.watch
         self.notes: dict[str, Any] = {}
-        self._home, self._technique, self._on_progress = home, technique, on_progress
-        self._recording, self._seed, self._minutes, self._task = recording, seed, minutes, task
+        self._home, self._technique, self._on_progress = home, technique, options.on_progress
+        self._recording, self._task = options.recording, options.task
+        self._seed, self._minutes = options.seed, options.minutes
         self._used: set[str] = set()
         self._before = 0.0
         with suppress(OSError, ValueError, KeyError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from karui.cli.console import say, table
 from karui.core.recording import Manifest, Recording
-from karui.core.study import Comparison, Interval, MeasuredPlan, Measurement, Misbehaviour, Study
+from karui.core.study import Comparison, Interval, Measurement, Misbehaviour, Study
 from karui.core.study.choice import Choice, Decision, Rejected
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
@@ -13,7 +13,7 @@ from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
-from karui.selection.best import best_plans
+from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
 from karui.study.options import StudyOptions
@@ -115,7 +115,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         say("  so few questions give an impression, not a picture: what looks best below may not last")
     say()
     rows = [row("full thinking", study.baseline, None)]
-    rows += [row(p.label, p.measurement, p.comparison) for p in _best(study)]
+    rows += [row(p.label, p.measurement, p.comparison) for p in best_in_brief(study)]
     table(head(noun), rows)
     say(f"  {_fixed_cut(study, choice)} [{source}]")
     if study.shipped is not None:
@@ -247,14 +247,6 @@ def _fixed_cut(study: Study, choice: Choice) -> str:
     if not kept:
         return f"control: no fixed cut tried loses at most {margin}"
     return f"control: the cheapest fixed cut that loses at most {margin} takes {min(kept):.2f}× tokens"
-
-
-def _best(study: Study) -> list[MeasuredPlan]:
-    """The chosen or best plan, the cheapest harmless plan of every group, and the control beside it."""
-    shown = [p for p in study.plans if p.plan == study.subject]
-    for best in best_plans((p for p in study.plans if p not in shown), study.choice.rule.margin):
-        shown += best.cheapest[:1]
-    return shown
 
 
 def head(noun: str) -> tuple[str, ...]:

@@ -106,24 +106,16 @@ class Knob:
         return sorted(found)
 
 
-def knob(
-    default: Any = MISSING,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    log: bool = False,
-    choices: tuple[Any, ...] = (),
-    per_length: bool = False,
-    of_recorded: bool = False,
-    share_below: str = "",
-    help: str = "",  # noqa: A002 - the word every option parser uses
-) -> Any:
+def knob(default: Any = MISSING, **declared: Any) -> Any:
     """Declares a technique's parameter with its search range; a field without a range is never searched.
 
     One without a default has to be given, and its technique is never searched.
+
+    Args:
+        default: The parameter's default.
+        **declared: The fields of `Knob`.
     """
-    declared = Knob(low, high, log, choices, per_length, of_recorded, share_below, help)
-    return field(default=default, metadata={"knob": declared})
+    return field(default=default, metadata={"knob": Knob(**declared)})
 
 
 class Technique:

@@ -36,6 +36,7 @@ class LengthVote(Technique):
     family: ClassVar[Family] = Family.FASTER
     slot: ClassVar[str] = "vote"
 
+    k: int = knob(32, low=8, high=64, log=True, of_recorded=True, help="Traces at most.")
     budget: int = knob(
         32_768,
         low=4.0,
@@ -54,7 +55,6 @@ class LengthVote(Technique):
     )
     threshold: float = knob(0.9, help="Probability of staying ahead at which to stop, at first.")
     fall: float = knob(0.45, help="What the threshold has lost when the budget is spent.")
-    k: int = knob(32, low=8, high=64, log=True, of_recorded=True, help="Traces at most.")
     batch: int = knob(1, help="Traces side by side between looks; more saves time, not tokens.")
 
     def __post_init__(self) -> None:

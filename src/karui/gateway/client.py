@@ -28,7 +28,7 @@ def explanation(url: str, request: str) -> dict[str, Any]:
         return said
     message = _message(status, said)
     if status in {401, 403}:
-        raise InputError(message, remedy=f"Put the gateway's key into the environment as {CLIENT_KEY}.")
+        raise InputError(message, remedy=f"Set the environment variable {CLIENT_KEY} to the gateway's key.")
     if status == 404:
         raise InputError(message, remedy="Keeping is turned on with `karui serve --keep-hours 24`.")
     raise EngineError(f"The gateway could not explain {request}.", why=message)
@@ -45,7 +45,9 @@ def command(url: str, what: str, who: str, why: str) -> None:
     reply, said = _asked("POST", url, "/api/command", os.environ.get(OPERATOR_KEY, ""), told)
     if reply >= 400:
         message, _, reason = _message(reply, said).partition("\n")
-        remedy = f"Put the operator's key into the environment as {OPERATOR_KEY}." if reply == 401 else reason
+        remedy = (
+            f"Set the environment variable {OPERATOR_KEY} to the operator's key." if reply == 401 else reason
+        )
         raise InputError(message, remedy=remedy)
 
 
@@ -54,12 +56,12 @@ def state(url: str) -> dict[str, Any]:
 
     Raises:
         EngineError: The gateway does not answer.
-        InputError: What answers is no gateway.
+        InputError: The server that answers is not a gateway.
     """
     _, said = _asked("GET", url, "/api/state", "", None)
     now = said.get("now") if isinstance(said, dict) else None
     if not isinstance(now, dict):
-        raise InputError(f"What answers at {url} is no gateway of karui.")
+        raise InputError(f"The server at {url} is not a karui gateway.")
     return now
 
 
@@ -76,11 +78,11 @@ def _asked(method: str, url: str, path: str, key: str, told: Any) -> tuple[int, 
         raise EngineError(
             f"The gateway at {url} does not answer.",
             why=f"{type(error).__name__}: {error}",
-            remedy="Say where it is with --url http://HOST:PORT.",
+            remedy="Name its address with --url http://HOST:PORT.",
         ) from error
     except ValueError as error:
         raise InputError(
-            f"What answers at {url} is no gateway of karui.", why=f"Status {reply.status_code}."
+            f"The server at {url} is not a karui gateway.", why=f"Status {reply.status_code}."
         ) from error
 
 

@@ -35,7 +35,7 @@ class Deployment:
             path: `choice.json`, or its folder.
 
         Raises:
-            InputError: There is none, it belongs to another choice, or it is none that may be served.
+            InputError: A file is missing or belongs to another choice, or the choice may not be served.
         """
         file = path / "choice.json" if path.is_dir() else path
         choice = load_choice(file)
@@ -48,7 +48,7 @@ class Deployment:
         if not choice.spec:
             better = f" The best candidate was {choice.candidate.label}." if choice.candidate else ""
             raise InputError(
-                f"{file} chose full thinking: there is no plan to serve.{better}",
+                f"{file} chose full thinking, so it names no plan to serve.{better}",
                 why=f"Its decision is {choice.decision!r}.",
                 remedy="Record more questions and choose again, or do without a gateway.",
             )
@@ -83,7 +83,7 @@ class Deployment:
             return
         raise ModelError(
             f"This choice was made for the model {wanted!r}, not for {served or card.name!r}.",
-            why="What was certified on one model says nothing of another."
+            why="A certificate holds for the model that was recorded, and for no other."
             if not self.plan.prepared
             else "The plan runs on weights that a technique made of that model.",
             remedy="Serve the model it was made for; if it is the same under another name, say --same-model.",
@@ -119,7 +119,7 @@ def _check(plan: Plan, engines: Mapping[str, Engine]) -> None:
     for name in plan.models:
         if name not in engines:
             raise PlanError(
-                f"{plan.label} asks a further model, {name!r}, of which there is no engine.",
+                f"{plan.label} needs a second model, {name!r}, which has no engine.",
                 remedy=f"Name its server or folder: --aux-model {name}=…",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)

@@ -55,7 +55,7 @@ class Settings:
         guard: When the plan is taken back.
         breaker: When the upstream is left alone.
         rollout: When a stage is followed by the next.
-        table: What is done instead of the plan, by reason; see `fallback.Table`.
+        table: What is done instead of the plan, by reason; see `FallbackPolicy`.
         price: What tokens or machines cost, for the monitor.
     """
 
@@ -92,7 +92,8 @@ class Settings:
             options: By name; None was not given.
 
         Raises:
-            InputError: The file cannot be read, or holds something that is no setting.
+            InputError: The file cannot be read, or a setting has a wrong value.
+            UnknownName: A setting does not exist.
         """
         values: dict[str, Any] = {}
         if path is not None:
@@ -144,7 +145,7 @@ def _read(kind: Any, value: Any, name: str) -> Any:
             return float(value)
     elif type(value) is kind:
         return value
-    raise InputError(f"The setting {name} = {value!r} has to be {wanted}.")
+    raise InputError(f"The setting {name} must be {wanted} (got {value!r}).")
 
 
 def _rows(settings: Any, where: str) -> Any:

@@ -3,17 +3,16 @@
 Traces go to disk as they finish and are forgotten; killed at any moment, the work goes on from what is there.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 from karui.core.ability import Ability
 from karui.core.engine import Engine, Reader
-from karui.core.errors import EngineError, PlanError
+from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
@@ -23,6 +22,7 @@ from karui.core.trace import RecordedCheckpoint, Trace
 from karui.measure.energy import EnergyMeter
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
+from karui.recording.jobs import TraceJobs
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
 from karui.recording.thinking import FEW, refuse_empty
@@ -30,11 +30,8 @@ from karui.tasks.worker import timed_out
 
 __all__ = ["Progress", "manifest_of", "record", "self_reference"]
 
-_PART_TRACES, _PART_SECONDS = 200, 20.0
+_PART_TRACES = 200
 """A part is written after this many traces or seconds, whichever comes first: what a kill can cost."""
-_REPORT_SECONDS = 0.2
-_GIVE_UP = 10
-"""Failures in a row, none finished between them, after which the engine is taken to be broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +57,20 @@ class Progress:
     seconds_left: float | None
 
 
-def manifest_of(
-    engine: Engine, task: Task, *, style: Plan, sampling: Sampling, samples: int, seed: int
-) -> Manifest:
+def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Manifest:
     """Returns the manifest of a recording about to be made; its speeds are not known yet."""
     return Manifest(
         model=engine.card,
         engine=type(engine).__module__.split(".")[2],
         task=task.name,
         task_digest=task.digest,
-        style=tuple(style.spec),
-        sampling=sampling,
+        style=tuple(options.style.spec),
+        sampling=options.sampling,
         rule=engine.rule,
         suffix=engine.suffix,
         suffix_tokens=engine.suffix_tokens,
-        samples=samples,
-        seed=seed,
+        samples=options.samples,
+        seed=options.seed,
         agreement=task.agreement,
         abilities=engine.abilities,
         versions=versions(),
@@ -83,21 +78,39 @@ def manifest_of(
         instruction=task.instruction,
         verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
         thinking=engine.thinks,
+        no_thinking_accepted=options.accept_no_thinking,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingOptions:
+    """How a task is recorded.
+
+    Attributes:
+        style: Techniques that need a recording of their own; the bare model without any.
+        sampling: How tokens are drawn.
+        samples: Traces wanted per question; more than last time adds some.
+        seed: Seed that trace seeds are derived from; the engine must have been given the same.
+        at_once: Largest number of concurrent generations.
+        accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
+        on_progress: Called now and then, and after every trace.
+    """
+
+    style: Plan = field(default_factory=Plan)
+    sampling: Sampling = field(default_factory=Sampling)
+    samples: int = 4
+    seed: int = 0
+    at_once: int = 32
+    accept_no_thinking: bool = False
+    on_progress: Callable[[Progress], None] | None = None
 
 
 async def record(
     engine: Engine,
     task: Task,
     folder: Path | str,
-    *,
-    style: Plan = Plan(),  # noqa: B008 - frozen
-    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-    samples: int = 4,
-    seed: int = 0,
-    at_once: int = 32,
-    accept_no_thinking: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    options: RecordingOptions | None = None,
+    **changes: Any,
 ) -> Recording:
     """Records a task, or what is still missing of its recording.
 
@@ -105,16 +118,11 @@ async def record(
     all questions. Where full thinking turns out to be empty, it is broken off after the first few.
 
     Args:
-        engine: The model; it must have been given the same seed.
+        engine: The model.
         task: The questions.
         folder: Where the recording goes, or was begun.
-        style: Techniques that need a recording of their own; the bare model without any.
-        sampling: How tokens are drawn.
-        samples: Traces wanted per question; more than last time adds some.
-        seed: What trace seeds are made from.
-        at_once: Streams side by side.
-        accept_no_thinking: Go on where full thinking is empty; the manifest says so.
-        on_progress: Called now and then, and after every trace.
+        options: How it is recorded.
+        **changes: Single options, by name.
 
     Returns:
         The recording, with whatever could be made of it; `store.missing` counts what could not.
@@ -126,6 +134,8 @@ async def record(
         EngineError: The engine failed ten times in a row, or every time.
         StorageError: The folder cannot be written; what was written before is kept.
     """
+    options = replace(options or RecordingOptions(), **changes)
+    style = options.style
     if style.recorded != style.techniques:
         spare = next(t for t in style.techniques if t not in style.recorded)
         raise PlanError(
@@ -134,17 +144,16 @@ async def record(
             remedy="Leave it out here and give it to `karui replay`.",
         )
     style.check(engine.abilities, f"the engine of {engine.card.name}")
-    manifest = manifest_of(engine, task, style=style, sampling=sampling, samples=samples, seed=seed)
-    manifest = replace(manifest, no_thinking_accepted=accept_no_thinking)
-    asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), sampling)) for q in task.questions}
+    manifest = manifest_of(engine, task, options)
+    asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
     questions = [
         RecordedQuestion(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions
     ]
     with Writer(folder, manifest, questions) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
-        session = _Session(engine, task, asks, writer, samples, on_progress)
-        await session.run(at_once)
+        session = _Session(engine, task, asks, writer, options)
+        await session.run(options.at_once)
         writer.flush()
         recording = load(folder)
         if session.failure is not None and not any(recording.traces()):
@@ -155,8 +164,8 @@ async def record(
     return replace(recording, manifest=measured)
 
 
-class _Session:
-    """One run of recording: the streams, what they have come to, and the clock."""
+class _Session(TraceJobs[tuple[str, int]]):
+    """One run of recording: each job is a question's id and the number of a trace."""
 
     def __init__(
         self,
@@ -164,41 +173,27 @@ class _Session:
         task: Task,
         asks: dict[str, Request],
         writer: Writer,
-        samples: int,
-        on_progress: Callable[[Progress], None] | None,
+        options: RecordingOptions,
     ) -> None:
-        self._engine, self._asks, self._writer, self._on_progress = engine, asks, writer, on_progress
-        self._judges = {q.id: _Judge(q, agreement=task.agreement) for q in task.questions}
-        self._total = samples * len(task.questions)
-        done = writer.done()
-        self._jobs = [
+        samples, done = options.samples, writer.done()
+        jobs = [
             (q.id, sample) for sample in range(samples) for q in task.questions if (q.id, sample) not in done
         ]
-        self._before = self._total - len(self._jobs)
+        super().__init__(jobs, writer, _PART_TRACES)
+        self._engine, self._asks, self._on_progress = engine, asks, options.on_progress
+        self._judges = {q.id: _Judge(q, agreement=task.agreement) for q in task.questions}
+        self._total = samples * len(task.questions)
+        self._before = self._total - len(jobs)
         # The first few by order, not by time: those that finish first are the short ones.
-        self._first, self._early = set(self._jobs[:FEW]), list[Trace]()
+        self._first, self._early = set(jobs[:FEW]), list[Trace]()
         self._finished = self._finished_tokens = self._tokens = 0
-        self._failed = self._failed_in_a_row = 0
-        self._failure = ""
-        self.failure: EngineError | None = None
-        self._began = self._flushed = self._reported = monotonic()
-        self._seconds = 0.0
-        self._energy = EnergyMeter()
         self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
+        self._energy = EnergyMeter()
 
     async def run(self, at_once: int) -> None:
-        """Makes every trace that is missing."""
-        jobs = iter(self._jobs)
-        workers = [asyncio.ensure_future(self._work(jobs)) for _ in range(min(at_once, len(self._jobs)))]
-        self._report()
-        try:
-            with self._energy:
-                await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            self._seconds = monotonic() - self._began
+        """Makes every trace that is missing, and measures the energy it takes."""
+        with self._energy:
+            await super().run(at_once)
 
     def measured(self, manifest: Manifest, recording: Recording) -> Manifest:
         """Returns the manifest with the speeds; a run without tokens keeps the throughput there was."""
@@ -215,30 +210,31 @@ class _Session:
             timeouts=self._timeouts + timed_out(),
         )
 
-    async def _work(self, jobs: Iterator[tuple[str, int]]) -> None:
-        for question, sample in jobs:
-            judge = self._judges[question]
-            try:
-                trace = await self._trace(self._asks[question], sample, judge.read)
-            except EngineError as failure:
-                self._first.discard((question, sample))
-                self._fail(failure)
-                continue
-            self._failed_in_a_row = 0
-            self._writer.add(trace, await asyncio.to_thread(judge.verdicts, trace))
-            self._finished += 1
-            self._finished_tokens += trace.tokens + _trial_tokens(trace)
-            now = monotonic()
-            if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
-                self._writer.flush()
-                self._energy.lap()
-                self._flushed = now
-                if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
-                    self._writer.describe(replace(self._writer.manifest, timeouts=found))
-            self._report()
-            self._look(trace)
+    async def make(self, job: tuple[str, int]) -> Trace:
+        """Lets one stream think to its end, and tries the answer at every checkpoint."""
+        question, sample = job
+        return await self._trace(self._asks[question], sample, self._judges[question].read)
 
-    def _look(self, trace: Trace) -> None:
+    def verdicts(self, job: tuple[str, int], trace: Trace) -> dict[str, bool]:
+        """Returns whether each answer in the trace is right."""
+        return self._judges[job[0]].verdicts(trace)
+
+    def on_written(self, trace: Trace) -> None:
+        """Counts it."""
+        self._finished += 1
+        self._finished_tokens += trace.tokens + _trial_tokens(trace)
+
+    def on_flushed(self) -> None:
+        """Reads the energy meter, and writes down how many answers took too long to be read."""
+        self._energy.lap()
+        if self._writer.manifest.timeouts != (found := self._timeouts + timed_out()):
+            self._writer.describe(replace(self._writer.manifest, timeouts=found))
+
+    def on_failed(self, job: tuple[str, int]) -> None:
+        """Waits for it no longer."""
+        self._first.discard(job)
+
+    def check(self, trace: Trace) -> None:
         """Breaks off once the first few traces are there and hold no thinking."""
         if (trace.question, trace.sample) in self._first:
             self._early.append(trace)
@@ -259,24 +255,15 @@ class _Session:
                 trial = await stream.trial() if tries else None
                 self._tokens += trial.tokens if trial else 0
                 marks.append(RecordedCheckpoint(reached, chars, trial))
-                if monotonic() - self._reported >= _REPORT_SECONDS:
-                    self._report()
+                self.reports_due()
         except BaseException:
             stream.stop()
             raise
         self._tokens += step.tokens - reached
         return replace(step, checkpoints=tuple(marks))
 
-    def _fail(self, failure: EngineError) -> None:
-        self._failed += 1
-        self._failed_in_a_row += 1
-        self._failure, self.failure = str(failure), failure
-        self._report()
-        if self._failed_in_a_row >= _GIVE_UP:
-            raise failure
-
-    def _report(self) -> None:
-        self._reported = monotonic()
+    def report(self) -> None:
+        """Calls `on_progress`, if there is one."""
         if self._on_progress is None:
             return
         pace = self._tokens / max(1e-9, self._reported - self._began)
@@ -284,14 +271,14 @@ class _Session:
         if self._finished and pace:
             # By tokens, not by traces: the first traces to finish are the short ones, and those still
             # running have done part of their work already.
-            wanted = (len(self._jobs) - self._failed) * self._finished_tokens / self._finished
+            wanted = (len(self.jobs) - self.failed) * self._finished_tokens / self._finished
             left = max(0.0, wanted - self._tokens) / pace
         self._on_progress(
             Progress(
                 done=self._before + self._finished,
                 total=self._total,
-                failed=self._failed,
-                failure=self._failure,
+                failed=self.failed,
+                failure=str(self.failure or ""),
                 tokens=self._tokens,
                 tokens_per_second=pace,
                 seconds_left=left,

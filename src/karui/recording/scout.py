@@ -18,7 +18,7 @@ from karui.core.recording import Caveat, RecordedQuestion, Recording
 from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
 from karui.core.usage import UsageMeter
 from karui.recording.columns import answers
-from karui.recording.importing import imported
+from karui.recording.importing.manifest import Origin, imported
 
 UNREAD = "ERR"
 """What SCOUT writes where no answer could be read."""
@@ -85,13 +85,15 @@ def _recording(file: Path, model: str, trial_tokens: int, unread_votes: bool, li
         questions.append(_recorded(f"{file.stem}-{index:02}", given, trial_tokens, unread_votes, limit))
     return imported(
         questions,
-        task=file.stem,
-        model=model,
-        engine="scout",
-        judge="equal text",
-        trial_tokens=trial_tokens,
-        source="scout",
-        caveats=(Caveat.TRIAL_COST,),
+        Origin(
+            task=file.stem,
+            model=model,
+            engine="scout",
+            judge="equal text",
+            trial_tokens=trial_tokens,
+            source="scout",
+            caveats=(Caveat.TRIAL_COST,),
+        ),
     )
 
 

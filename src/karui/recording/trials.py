@@ -8,17 +8,15 @@ A recording with trials is a folder of its own, only ever added to: killed at an
 on. What it cost is worked out from what is in it (`spent`), so that no token gets lost between two runs.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from time import monotonic
 from typing import cast
 
 from karui.core.ability import Ability
 from karui.core.engine import AcceptsGivenReplies, CheckpointPolicy, Engine, GivenReply, Outline
-from karui.core.errors import EngineError, InputError, PlanError
+from karui.core.errors import InputError, PlanError
 from karui.core.question import Verifier
 from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
@@ -26,13 +24,11 @@ from karui.core.trace import End, RecordedCheckpoint, Trace
 from karui.core.usage import TokenUsage
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
+from karui.recording.jobs import TraceJobs
 from karui.recording.store import Writer, load
 from karui.tasks.worker import timed_out
 
-_PART_TRACES, _PART_SECONDS = 100, 20.0
-_REPORT_SECONDS = 0.2
-_GIVE_UP = 10
-"""Failures in a row, none finished between them, after which the engine is taken to be broken."""
+_PART_TRACES = 100
 _HELD = frozenset({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS})
 
 
@@ -210,8 +206,8 @@ def spent(recording: Recording) -> TokenUsage:
     return TokenUsage(prompt=prompt, cached=cached, trial=trial)
 
 
-class _Work:
-    """One run: the streams, and what they have come to."""
+class _Work(TraceJobs[tuple[RecordedQuestion, Trace]]):
+    """One run: each job is a question and one of its traces, that has no trials yet."""
 
     def __init__(
         self,
@@ -221,49 +217,24 @@ class _Work:
         verifier: Verifier,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._recording, self._engine, self._writer = recording, cast("AcceptsGivenReplies", engine), writer
-        self._verifier, self._on_progress = verifier, on_progress
-        self._read = cache(verifier.read)
         done = writer.done()
         jobs = [(q, t) for q in recording.questions for t in q.traces]
-        self._jobs = [(q, t) for q, t in jobs if (t.question, t.sample) not in done]
-        self._total, self._done = len(jobs), len(jobs) - len(self._jobs)
-        self._trials = self._failed = self._failed_in_a_row = 0
-        self._failure = ""
-        self._flushed = self._reported = monotonic()
+        super().__init__(
+            [(q, t) for q, t in jobs if (t.question, t.sample) not in done], writer, _PART_TRACES
+        )
+        self._recording, self._engine = recording, cast("AcceptsGivenReplies", engine)
+        self._verifier, self._on_progress = verifier, on_progress
+        self._read = cache(verifier.read)
+        self._total, self._done = len(jobs), len(jobs) - len(self.jobs)
+        self._trials = 0
 
-    async def run(self, at_once: int) -> None:
-        """Tries in every trace that has no trials yet."""
-        jobs = iter(self._jobs)
-        workers = [asyncio.ensure_future(self._work(jobs)) for _ in range(min(at_once, len(self._jobs)))]
-        self._report()
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+    async def make(self, job: tuple[RecordedQuestion, Trace]) -> Trace:
+        """Returns the trace with a trial at every checkpoint."""
+        return await self._tried(*job)
 
-    async def _work(self, jobs: Iterator[tuple[RecordedQuestion, Trace]]) -> None:
-        for question, trace in jobs:
-            try:
-                tried = await self._tried(question, trace)
-            except EngineError as failure:
-                self._failed += 1
-                self._failed_in_a_row += 1
-                self._failure = str(failure)
-                self._report()
-                if self._failed_in_a_row >= _GIVE_UP:
-                    raise
-                continue
-            self._failed_in_a_row = 0
-            self._writer.add(tried, await asyncio.to_thread(self._verdicts, question, tried))
-            self._done += 1
-            now = monotonic()
-            if self._writer.pending >= _PART_TRACES or now - self._flushed >= _PART_SECONDS:
-                self._writer.flush()
-                self._flushed = now
-            self._report()
+    def on_written(self, trace: Trace) -> None:
+        """Counts it."""
+        self._done += 1
 
     async def _tried(self, question: RecordedQuestion, trace: Trace) -> Trace:
         """Returns the trace in the tokens of the model that continues it, tried at every checkpoint."""
@@ -278,8 +249,7 @@ class _Work:
                 chars += len(step.text)
                 marks.append(RecordedCheckpoint(step.tokens, chars, await stream.trial()))
                 self._trials += 1
-                if monotonic() - self._reported >= _REPORT_SECONDS:
-                    self._report()
+                self.reports_due()
         finally:
             stream.stop()
         # What it answered and how it ended are as they were logged; its tokens are counted anew.
@@ -288,16 +258,19 @@ class _Work:
             finish=trace.finish, remark=trace.remark,
         )  # fmt: skip
 
-    def _verdicts(self, question: RecordedQuestion, trace: Trace) -> dict[str, bool]:
+    def verdicts(self, job: tuple[RecordedQuestion, Trace], trace: Trace) -> dict[str, bool]:
+        """Returns whether each answer in the trace is right."""
+        question = job[0]
         verdicts = dict(question.verdicts)
         for answer in answers(trace) - verdicts.keys():
             verdicts[answer] = self._verifier.verify(question.reference, answer)
         return verdicts
 
-    def _report(self) -> None:
-        self._reported = monotonic()
+    def report(self) -> None:
+        """Calls `on_progress`, if there is one."""
         if self._on_progress is not None:
-            self._on_progress(Progress(self._done, self._total, self._failed, self._failure, self._trials))
+            failure = str(self.failure or "")
+            self._on_progress(Progress(self._done, self._total, self.failed, failure, self._trials))
 
 
 def _prefilled(engine: Engine, outline: Outline) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from karui.core.outcome import Outcome, ResourceUse, Span
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.core.request import Request
-from karui.core.trace import NO_SIGNALS, End, Trace
+from karui.core.trace import NO_SIGNALS, End, Reply, Trace
 from karui.core.usage import TokenUsage, UsageMeter
 from karui.core.watcher import Action, Checkpoint
 
@@ -179,74 +179,6 @@ class _Run:
         )
 
 
-class _Solving:
-    """One question while it is being solved: its tree of flows, and the generations that run."""
-
-    def __init__(
-        self, plan: Plan, read: Reader, ask: Request, engines: Mapping[str, Engine], observer: Observer
-    ) -> None:
-        self.tree = FlowTree(plan.flows, plan.rewrite(ask))
-        self.now = 0  # token-time, moved on by finishing leaves
-        self.spans: dict[int, Span] = {}
-        self._plan, self._read, self._engines, self._observer = plan, read, engines, observer
-        self._started: Counter[str] = Counter()
-        self._begun: dict[int, int] = {}
-        self._tasks: dict[asyncio.Task[Trace], _Run] = {}
-        self._grown = asyncio.get_running_loop().create_future()
-
-    async def to_reply(self) -> None:
-        """Starts what the tree says, reports each generation as it ends, and stops those no longer needed."""
-        tree, tasks = self.tree, self._tasks
-        self._begin(tree.start(), 0)
-        while tree.reply is None:
-            # Waits for the tasks known now; a group that grows meanwhile wakes it to see the new ones.
-            await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
-            if self._grown.done():
-                self._grown = asyncio.get_running_loop().create_future()
-            finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id, default=None)
-            if finished is not None:
-                self._finish(finished)
-
-    def close(self) -> None:
-        """Stops whatever still runs."""
-        for task, run in self._tasks.items():
-            task.cancel()
-            self._ended(run, run.stopped())
-
-    def _finish(self, task: asyncio.Task[Trace]) -> None:
-        trace = task.result()  # one that failed stays in `_tasks`: what it generated is billed in `close`
-        run = self._tasks.pop(task)
-        leaf = run.leaf
-        self.now = max(self.now, self._begun[leaf.id] + trace.time)
-        self._ended(run, trace)
-        starts, stops = self.tree.finish(leaf.id, trace.reply)
-        for other in [t for t, r in self._tasks.items() if r.leaf in stops]:
-            run = self._tasks.pop(other)
-            other.cancel()
-            self._ended(run, run.stopped())
-        self._begin(starts, self.now)
-
-    def _begin(self, leaves: list[Generation], at: int) -> None:
-        for leaf in leaves:
-            name = leaf.ask.model
-            engine, sample = self._engines[name], self._started[name]
-            run = _Run(self._plan, leaf, engine, sample, self._read, self._observer, self._looked)
-            self._started[name] += 1
-            self._begun[leaf.id] = at
-            self._tasks[asyncio.ensure_future(run.drive())] = run
-
-    def _looked(self, run: _Run) -> None:
-        if starts := self.tree.grow():
-            self._begin(starts, self._begun[run.leaf.id] + run.time)
-            if not self._grown.done():
-                self._grown.set_result(None)
-
-    def _ended(self, run: _Run, trace: Trace) -> None:
-        leaf = run.leaf
-        self.spans[leaf.id] = Span(leaf.ask.model, self._begun[leaf.id], trace)
-        self._observer.on_end(leaf, trace, run.prompt_tokens)
-
-
 async def solve_live(
     plan: Plan,
     question: Question,
@@ -267,31 +199,132 @@ async def solve_live(
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
     """
     began = perf_counter()
-    solving = _Solving(plan, question.verifier.read, ask, engines, observer)
+    tree = FlowTree(plan.flows, plan.rewrite(ask))
+    running = _Running(plan, question, engines, observer, tree.grow)
     failure: EngineError | None = None
     try:
-        await solving.to_reply()
+        running.begin(tree.start())
+        while tree.reply is None:
+            leaf, trace = await running.next()
+            starts, stops = tree.finish(leaf.id, trace.reply)
+            running.stop(stops)
+            running.begin(starts)
     except EngineError as error:
         failure = error
     finally:
-        solving.close()
-
+        running.stop_all()
     seconds = perf_counter() - began
-    reply = solving.tree.reply
+    reply = tree.reply
     answer = reply.answer if reply else None
-    alone = reply.trace if reply else None
-    by_start = [span for _, span in sorted(solving.spans.items())]
-    bills, held, busy = ResourceUse.of(by_start)
     right = False
     if answer is not None and question.reference:  # without one there is nothing to be right about
         right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
+    return _outcome(question, reply, running, correct=right, seconds=seconds, failure=failure)
+
+
+class _Running:
+    """The generations of one question that are under way, and the spans of those that have ended.
+
+    Attributes:
+        now: Token-time, moved on by generations that finish.
+        spans: By the generation's id.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        question: Question,
+        engines: Mapping[str, Engine],
+        observer: Observer,
+        grow: Callable[[], list[Generation]],
+    ) -> None:
+        self.now = 0
+        self.spans: dict[int, Span] = {}
+        self._plan, self._engines, self._observer = plan, engines, observer
+        self._read = question.verifier.read
+        self._started: Counter[str] = Counter()
+        self._begun: dict[int, int] = {}
+        self._tasks: dict[asyncio.Task[Trace], _Run] = {}
+        self._grow = grow
+        self._grown = asyncio.get_running_loop().create_future()
+
+    def begin(self, leaves: list[Generation], at: int | None = None) -> None:
+        """Starts generations, each with the next trace number of its model; at token-time `at`, else now."""
+        for leaf in leaves:
+            name = leaf.ask.model
+            engine, sample = self._engines[name], self._started[name]
+            run = _Run(self._plan, leaf, engine, sample, self._read, self._observer, self._looked)
+            self._started[name] += 1
+            self._begun[leaf.id] = self.now if at is None else at
+            self._tasks[asyncio.ensure_future(run.drive())] = run
+
+    async def next(self) -> tuple[Generation, Trace]:
+        """Waits for a generation to finish: of several that have, the one that was begun first.
+
+        Raises:
+            EngineError: It failed. It stays among those under way, so that what it generated is billed.
+        """
+        tasks = self._tasks
+        while (
+            True
+        ):  # waits for the tasks known now: a group that grows meanwhile wakes it to see the new ones
+            await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
+            if self._grown.done():
+                self._grown = asyncio.get_running_loop().create_future()
+            if any(task.done() for task in tasks):
+                break
+        finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
+        trace = finished.result()
+        run = tasks.pop(finished)
+        self.now = max(self.now, self._begun[run.leaf.id] + trace.time)
+        self._ended(run, trace)
+        return run.leaf, trace
+
+    def stop(self, leaves: Collection[Generation]) -> None:
+        """Ends generations that are no longer needed."""
+        for task in [t for t, run in self._tasks.items() if run.leaf in leaves]:
+            run = self._tasks.pop(task)
+            task.cancel()
+            self._ended(run, run.stopped())
+
+    def stop_all(self) -> None:
+        """Ends whatever is still under way."""
+        for task, run in self._tasks.items():
+            task.cancel()
+            self._ended(run, run.stopped())
+
+    def _looked(self, run: _Run) -> None:
+        """A watcher has seen something: its group may want more generations."""
+        if starts := self._grow():
+            self.begin(starts, self._begun[run.leaf.id] + run.time)
+            if not self._grown.done():
+                self._grown.set_result(None)
+
+    def _ended(self, run: _Run, trace: Trace) -> None:
+        leaf = run.leaf
+        self.spans[leaf.id] = Span(leaf.ask.model, self._begun[leaf.id], trace)
+        self._observer.on_end(leaf, trace, run.prompt_tokens)
+
+
+def _outcome(
+    question: Question,
+    reply: Reply | None,
+    running: _Running,
+    *,
+    correct: bool,
+    seconds: float,
+    failure: EngineError | None,
+) -> Outcome:
+    alone = reply.trace if reply else None
+    by_start = [span for _, span in sorted(running.spans.items())]
+    bills, held, busy = ResourceUse.of(by_start)
     return Outcome(
         question=question.id,
-        answer=answer,
-        correct=right,
+        answer=reply.answer if reply else None,
+        correct=correct,
         confidence=reply.confidence if reply else None,
         bills=bills,
-        time=solving.now,
+        time=running.now,
         held=held,
         busy=busy,
         started=len(by_start),

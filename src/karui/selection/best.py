@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from karui.core.study import MeasuredPlan
+from karui.core.study import MeasuredPlan, Study
 
 GROUPS = ("baseline", "shorter", "smaller", "faster", "combined", "control")
 """What plans are grouped by: the family of their techniques, or combined where these are of several."""
@@ -53,3 +53,11 @@ def best_plans(plans: Iterable[MeasuredPlan], margin: float) -> list[Best]:
             )
         )
     return found
+
+
+def best_in_brief(study: Study) -> list[MeasuredPlan]:
+    """Returns the plan that a study is about, and the cheapest plan of every group within the margin."""
+    shown = [p for p in study.plans if p.plan == study.subject]
+    for best in best_plans((p for p in study.plans if p not in shown), study.choice.rule.margin):
+        shown += best.cheapest[:1]
+    return shown

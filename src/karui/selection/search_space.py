@@ -43,40 +43,51 @@ class SearchSpace:
     refused: tuple[Rejected, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Density:
+    """How many values are tried of a technique's first knob, its second and so on.
+
+    Attributes:
+        alone: Of a technique alone.
+        paired: Of two combined.
+    """
+
+    alone: tuple[int, ...] = ALONE
+    paired: tuple[int, ...] = PAIRED
+
+
 def search_space(
     techniques: Sequence[type[Technique]],
     *,
-    length: float,
+    lengths: Mapping[str, float],
     recorded: int,
     refuse: Callable[[Plan], None],
     style: tuple[Technique, ...] = (),
-    beside: Mapping[str, float] | None = None,
     replies: Replies | None = None,
     between: bool = False,
-    alone: Sequence[int] = ALONE,
-    paired: Sequence[int] = PAIRED,
+    density: Density = Density(),
 ) -> SearchSpace:
     """Returns every technique alone, and every one that exits early under every one that spends traces.
 
-    A technique that asks further models (see `Technique.models`) is there once for each of `beside`.
+    A technique that asks further models (see `Technique.models`) is there once for each of them.
 
     Args:
         techniques: The classes to draw from; those that need a recording of their own are passed over.
-        length: Mean thinking tokens of the recording, loops left out.
+        lengths: Mean thinking tokens of each model's recording, loops left out, by the names that plans ask
+            for; "main" at least.
         recorded: Traces recorded of each question.
         refuse: Raises where a plan cannot be replayed (`Replay.refuse`).
         style: The techniques the recording was made with; they open every plan.
-        beside: By name, the models recorded beside the main one, and the mean thinking tokens of each.
         replies: What a technique's first asks are answered on pilot questions, under techniques that watch
             (`Rehearsal.first_replies`): knobs that are shares of scores become values there.
         between: Whether to return only the plans that ask several models.
-        alone: Values tried of each knob of a technique alone.
-        paired: The same of two combined.
+        density: How many values of each knob are tried.
     """
+    further = {name: length for name, length in lengths.items() if name != "main"}
     replayable = [t for t in techniques if not t.needs_recording()]
     flows = [t for t in replayable if t.changes("flow")]
     exits = [t for t in replayable if not t.changes("flow") and t.family is not Family.CONTROL]
-    one = partial(variants, length=length, recorded=recorded)
+    one = partial(variants, length=lengths["main"], recorded=recorded)
 
     def grid(
         technique: type[Technique],
@@ -87,20 +98,21 @@ def search_space(
         known = None if replies is None else partial(replies, under=under)
         if not technique.changes("models"):
             return list(one(technique, points, replies=known))
-        lengths = (beside or {}).items()
         return [
-            v for name, own in lengths for v in one(technique, between, length=own, model=name, replies=known)
+            v
+            for name, own in further.items()
+            for v in one(technique, between, length=own, model=name, replies=known)
         ]
 
     pairs = [
         (above, below)
         for outer, inner in product(flows, exits)
-        for below in grid(inner, paired, ())
-        for above in grid(outer, paired, BETWEEN_PAIRED, (below,))
+        for below in grid(inner, density.paired, ())
+        for above in grid(outer, density.paired, BETWEEN_PAIRED, (below,))
     ]
     # What a pair is made of is there alone as well: only then is it known what each part saves.
     parts = {part: None for pair in pairs for part in pair}
-    singles = [(v,) for v in (*(v for t in replayable for v in grid(t, alone, BETWEEN)), *parts)]
+    singles = [(v,) for v in (*(v for t in replayable for v in grid(t, density.alone, BETWEEN)), *parts)]
     plans, refused = {}, {}
     for chosen in [(), *singles, *pairs]:
         try:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from karui import catalog
 from karui.core.loops import needed_tokens
@@ -22,7 +21,7 @@ from karui.selection.evidence import Evidence, gather, refuse_truncated
 from karui.selection.examples import examples
 from karui.selection.groups import Sources, groups_of, same_questions
 from karui.selection.interactions import interactions
-from karui.selection.search_space import SearchSpace, search_space
+from karui.selection.search_space import Density, SearchSpace, search_space
 from karui.selection.select import choose
 from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
@@ -50,7 +49,7 @@ def space_of(
     *,
     extra: Sequence[str] = (),
     between: bool = False,
-    **density: Any,
+    density: Density = Density(),  # noqa: B008 - frozen
 ) -> SearchSpace:
     """Returns the plans to replay over recordings: everything in the catalog, and the user's own.
 
@@ -60,7 +59,7 @@ def space_of(
             there. None takes the recordings themselves, which is right where nothing is chosen.
         extra: Techniques of the user's own, by path.
         between: Whether to return only the plans that ask several models.
-        density: Values tried of each knob, as `karui.selection.search_space.space` takes them.
+        density: How many values of each knob are tried.
     """
     main = recordings["main"]
     replay = Replay(recordings)
@@ -68,14 +67,13 @@ def space_of(
     style = catalog.plan_from_spec(main.manifest.style).techniques
     return search_space(
         techniques,
-        length=length_of(main),
+        lengths={name: length_of(recording) for name, recording in recordings.items()},
         recorded=main.samples,
         refuse=replay.refuse,
         style=style,
-        beside={name: length_of(other) for name, other in recordings.items() if name != "main"},
         replies=ThresholdCalibration(pilots or recordings).first_replies,
         between=between,
-        **density,
+        density=density,
     )
 
 
@@ -215,7 +213,7 @@ def shipped_study(
 
     It has many questions, so a coarser grid and one permutation of each give a clear picture in seconds.
     """
-    plans = space_of({"main": recording}, alone=(5,), paired=(2,)).plans
+    plans = space_of({"main": recording}, density=Density(alone=(5,), paired=(2,))).plans
     found = {}
     for outcomes in replay_all(Replay({"main": recording}, runs=1), plans, processes=wanted.processes):
         found[outcomes.plan.id] = outcomes

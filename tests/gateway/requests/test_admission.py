@@ -24,7 +24,7 @@ def test_places_and_queue():
         with pytest.raises(ApiError) as raised:
             await hold()
         assert (raised.value.status, raised.value.retry_after > 0) == (429, True)
-        with pytest.raises(ApiError, match="no place came free"):
+        with pytest.raises(ApiError, match="no slot became free"):
             await held[2]
         leaving = asyncio.ensure_future(hold())
         await asyncio.sleep(0)

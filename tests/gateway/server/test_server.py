@@ -273,7 +273,7 @@ def test_a_further_model_that_is_not_named():
     with serving() as fake:
         choice = chosen("cascade:model=small", beside=("small",))
         engines = connect(settings(fake), choice)
-        with pytest.raises(PlanError, match="'small', of which there is no engine"):
+        with pytest.raises(PlanError, match="'small', which has no engine"):
             check(settings(fake), choice, engines)
 
 
@@ -296,7 +296,7 @@ def test_a_choice_from_its_files(tmp_path):
     with pytest.raises(InputError, match="withdrawn"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text(json.dumps({**encoded(made.choice), "spec": []}))
-    with pytest.raises(InputError, match="no plan to serve"):
+    with pytest.raises(InputError, match="names no plan to serve"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
     with pytest.raises(InputError, match="is not JSON"):

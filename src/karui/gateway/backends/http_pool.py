@@ -108,7 +108,7 @@ class Pool:
         """Sends a request and gives its reply; left before the reply's end, the connection is closed.
 
         Raises:
-            Broken: There is no server, or it broke the connection.
+            Broken: The server cannot be reached, or it broke the connection.
             TimeoutError: It was silent for too long.
         """
         head = [*self._head, *(headers or {}).items(), ("content-length", str(len(body)))]

@@ -232,16 +232,16 @@ class UsageReader:
         """Reads a reply of one piece.
 
         Raises:
-            UpstreamError: It is none.
+            UpstreamError: It is not a completion.
         """
         try:
             found = json.loads(data, strict=False)
         except (ValueError, RecursionError) as error:
-            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is no JSON") from error
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not JSON") from error
         if isinstance(found, dict) and (fault := fault_in(found)) is not None:
             raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream's reply is an error: {fault.message}")
         if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
-            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is no completion")
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not a completion")
         chunk = chunk_in(found)
         for text, apart in chunk.parts:
             self._hearing.take(text, apart=apart)

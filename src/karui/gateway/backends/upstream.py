@@ -145,14 +145,14 @@ async def events_of(reply: Reply) -> AsyncIterator[Event]:
     """Yields the events of a stream as they come, their bytes as they are.
 
     Raises:
-        UpstreamError: Something that is no event.
+        UpstreamError: The stream holds something that is not an event.
     """
     events = Events()
     async for data in reply.pieces():
         for event in events.feed(data):
             yield event
         if events.waiting > _LONGEST_EVENT:
-            raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is no event")
+            raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not an event")
     left = events.end()
     if left is not None:
         yield left
@@ -162,7 +162,7 @@ def chunk_of(event: Event) -> Chunk | None:
     """Returns what an event says; None for a comment.
 
     Raises:
-        UpstreamError: It is no JSON object, or an error.
+        UpstreamError: It is not a JSON object, or it is an error.
     """
     if event.done:
         return Chunk(last=True)
@@ -174,9 +174,9 @@ def chunk_of(event: Event) -> Chunk | None:
     except (ValueError, RecursionError) as error:
         if event.name == "error":
             raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw) from error
-        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is no JSON") from error
+        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not JSON") from error
     if not isinstance(found, dict):
-        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds an event that is no object")
+        raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds an event that is not a JSON object")
     if event.name == "error" or fault_in(found, text) is not None:
         raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw)
     return chunk_in(found)
@@ -186,13 +186,13 @@ def chunk_in(found: Mapping[str, object]) -> Chunk:
     """Returns what a reply or an event says.
 
     Raises:
-        UpstreamError: It is no completion.
+        UpstreamError: It is not a completion.
     """
     try:
         return read_chunk(found)
     except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
         raise UpstreamError(
-            FallbackReason.UPSTREAM, "the upstream sent something that is no completion"
+            FallbackReason.UPSTREAM, "the upstream sent something that is not a completion"
         ) from error
 
 

@@ -9,7 +9,7 @@ from karui.gateway.backends.explain import Explanation
 from karui.gateway.monitor.page import shell
 from karui.gateway.monitor.render import rendered
 from karui.gateway.records.events import Kept
-from karui.html.markup import data
+from karui.html.embedded_data import data
 from karui.i18n.formats import Format
 from karui.i18n.monitor import Words
 from karui.version import __version__

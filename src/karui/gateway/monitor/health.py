@@ -1,4 +1,4 @@
-"""The light: green, yellow or red, and what to do. The first rule that holds decides."""
+"""Health: green, yellow or red, and what to do. The first rule that holds decides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Light:
 
 
 def light(v: View) -> Light:
-    """Returns the light of a gateway."""
+    """Returns the health of a gateway."""
     for colour, rules in _RULES:
         for rule in rules:
             if found := rule(v):

@@ -14,7 +14,7 @@ from karui.gateway.monitor.view import View
 from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
-from karui.html.markup import data
+from karui.html.embedded_data import data
 from karui.html.page import document, static
 from karui.version import __version__
 

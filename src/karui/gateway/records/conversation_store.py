@@ -147,18 +147,18 @@ def kept_in(path: Path, now: float) -> list[Kept]:
     """Returns every conversation of a file whose time has not ended, oldest first.
 
     Raises:
-        InputError: The file is not there, or holds no conversations.
+        InputError: The file does not exist, or does not hold conversations.
     """
     if not path.is_file():
         raise InputError(
-            f"There is no file {path}.",
+            f"The file {path} does not exist.",
             remedy=_NAME_IT,
         )
     try:
         return list(_between(path, float("-inf"), float("inf"), now))
     except sqlite3.Error as error:
         raise InputError(
-            f"{path} holds no conversations of a gateway.",
+            f"{path} does not hold conversations of a gateway.",
             why=str(error),
             remedy=_NAME_IT,
         ) from error

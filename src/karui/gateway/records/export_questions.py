@@ -65,13 +65,13 @@ class Traffic:
         """Writes the questions file.
 
         Raises:
-            InputError: There are none.
+            InputError: There are no questions.
             StorageError: The file cannot be written.
         """
         if not self.rows:
             why = ", ".join(f"{n} {what}" for what, n in self.left_out.items())
             raise InputError(
-                "The gateway kept no question that can be recorded.",
+                "The gateway has not kept any question that can be recorded.",
                 why=f"Left out: {why}." if why else "Nothing is kept, or its time has ended.",
                 remedy="Let `karui serve` keep conversations for a while: --keep-hours 24.",
             )

@@ -101,7 +101,7 @@ class Redactor:
         """Takes the operator's own patterns, by name, in front of the usual ones.
 
         Raises:
-            InputError: One is no regular expression, or matches where nothing is.
+            InputError: One is not a regular expression, or matches the empty string.
         """
         pairs = own.items() if isinstance(own, Mapping) else own
         self.patterns = (*(_own(name, shape) for name, shape in pairs), *USUAL)
@@ -146,7 +146,7 @@ def _own(name: str, shape: str) -> Pattern:
         made = regex.compile(shape)
     except regex.error as error:
         raise InputError(
-            f"The pattern {name!r} is no regular expression.",
+            f"The pattern {name!r} is not a regular expression.",
             why=str(error),
             remedy="Correct it: nothing is kept.",
         ) from error

@@ -65,7 +65,7 @@ class AdmissionQueue:
                 with suppress(ValueError):  # whoever left meanwhile has passed over it
                     self._waiting.remove(place)
             if isinstance(error, TimeoutError):
-                raise self._full("no place came free in time") from None
+                raise self._full("no slot became free in time") from None
             raise
 
     def _leave(self) -> None:

@@ -207,7 +207,7 @@ class Dispatcher:
         if not context.reply.begun:
             await backend.answer(context)
             return
-        # Thinking has been shown that nothing came of: that is said, and the stream goes on.
+        # The client has seen thinking that led to no answer: the stream says so and continues.
         await context.reply.think(_AGAIN.format(why=context.record.record.why))
         result = await context.reply.forward(backend.stream(context), context.record.first_token)
         if isinstance(result, PlanResult):

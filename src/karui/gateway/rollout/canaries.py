@@ -27,12 +27,12 @@ class Canaries:
         """Refuses what could never be sent.
 
         Raises:
-            InputError: There are none, or the rate is not a positive number.
+            InputError: There is no question, or the rate is not a positive number.
         """
         if not self.questions or not 0 < self.per_hour < float("inf"):
             raise InputError(
-                f"{len(self.questions)} canaries at {self.per_hour} per hour cannot be sent.",
-                remedy="Give at least one question with its answer and a rate above 0, or no canaries.",
+                f"{len(self.questions)} canaries cannot be sent {self.per_hour} times an hour.",
+                remedy="Name questions with answers with --canaries, and set canaries_per_hour above 0.",
             )
 
     def due(self, since: float, now: float) -> Sequence[Question]:

@@ -15,7 +15,7 @@ _PASSED_ON = ("x-forwarded-for", "x-real-ip", "forwarded", "via")
 
 
 def for_client(gateway: Gateway, request: Request) -> ApiError | None:
-    """Returns an error for whoever has not the clients' key, if there is one."""
+    """Returns an error for a request without the clients' key, where one is set."""
     key = gateway.handler.key
     if key and not same_key(_given(request), key):
         return ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
@@ -23,18 +23,20 @@ def for_client(gateway: Gateway, request: Request) -> ApiError | None:
 
 
 def for_operator(gateway: Gateway, request: Request) -> ApiError | None:
-    """Returns an error for whoever is not the operator."""
+    """Returns an error for a request that is not the operator's."""
     if _has(request, gateway.operator_key):
         return None
-    return ApiError(401, f"This is for the operator: give {OPERATOR_KEY} as the key.", code="operator")
+    return ApiError(
+        401, f"This needs the operator's key: send {OPERATOR_KEY} as a bearer token.", code="operator"
+    )
 
 
 def for_reader(gateway: Gateway, request: Request) -> ApiError | None:
-    """Returns an error for whoever may not read what was said: that takes either key."""
+    """Returns an error for a request without either key: both may read what was said."""
     key = gateway.handler.key
     if (key and same_key(_given(request), key)) or _has(request, gateway.operator_key, key):
         return None
-    return ApiError(401, f"This shows what was said: give {CLIENT_KEY} or {OPERATOR_KEY} as the key.")
+    return ApiError(401, f"This needs a key: send {CLIENT_KEY} or {OPERATOR_KEY} as a bearer token.")
 
 
 def refused(wrong: ApiError) -> Response:

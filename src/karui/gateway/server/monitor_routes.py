@@ -103,7 +103,7 @@ class Pages:
             return refused(wrong)
         # Another site's page in this machine's browser could send plain text, but not JSON unasked.
         if "json" not in request.headers.get("content-type", ""):
-            return refused(ApiError(415, "The body has to be application/json."))
+            return refused(ApiError(415, "The body must have the content type application/json."))
         rollout = self._gateway.rollout
         try:
             told = await request.json()
@@ -112,7 +112,7 @@ class Pages:
         except KaruiError as error:
             return refused(ApiError(409, str(error)))
         except (ValueError, AttributeError):
-            return refused(ApiError(400, 'The body has to be {"what": …, "who": …, "why": …}.'))
+            return refused(ApiError(400, 'The body must be a JSON object: {"what": …, "who": …, "why": …}.'))
         return JSONResponse({"stage": rollout.stage, "guard": rollout.guard.phase})
 
 

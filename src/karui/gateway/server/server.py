@@ -25,7 +25,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
     """Connects to the servers of the plan's models, and finds out what they can do.
 
     Raises:
-        KaruiError: There is none, it does not serve the model, or does not accept the key.
+        KaruiError: A server does not answer, does not serve the model, or does not accept the key.
     """
     bounds = settings.limits
     retry = RetryPolicy(
@@ -96,7 +96,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise InputError(
             f"The gateway cannot listen at {host}:{port}.",
             why=str(error),
-            remedy="Another program has that port, or a gateway is running already: take another --port.",
+            remedy="Another program uses that port, or a gateway is running already: choose another --port.",
         ) from error
     return taken
 

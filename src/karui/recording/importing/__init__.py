@@ -9,6 +9,7 @@ from collections import Counter as Tallied
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from karui.core.errors import InputError
 from karui.core.question import Verifier
@@ -16,7 +17,7 @@ from karui.core.recording import Recording
 from karui.recording.importing.assemble import How, Known, assemble
 from karui.recording.importing.counting import ByTokenizer, Counter, by_words
 from karui.recording.importing.formats.karui import ImportedQuestion, ImportedSample
-from karui.recording.importing.manifest import imported
+from karui.recording.importing.manifest import Origin, imported
 from karui.recording.importing.plug import Adapter
 from karui.recording.importing.registry import adapter, adapters, recognised
 from karui.recording.importing.reply import Counts, Logged, LoggedTrial
@@ -28,6 +29,7 @@ __all__ = [
     "Adapter",
     "ByTokenizer",
     "Counts",
+    "ImportOptions",
     "Imported",
     "ImportedQuestion",
     "ImportedSample",
@@ -66,23 +68,11 @@ class Imported:
     skipped: tuple[str, ...]
 
 
-def import_log(
-    path: Path | str,
-    *,
-    format: str = "",  # noqa: A002 - what users call it
-    verifier: Verifier | None = None,
-    counter: Counter | None = None,
-    model: str = "",
-    requests: Path | None = None,
-    references: Mapping[str, Known] | None = None,
-    agreement: bool = False,
-    trial_tokens: int = 10,
-    skip: bool = False,
-) -> Imported:
-    """Reads a log of any known format.
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """How a log is read.
 
-    Args:
-        path: The file.
+    Attributes:
         format: Its format's name; "" recognises it.
         verifier: Reads the canonical answer out of each reply and judges it. None takes answers as they are
             (spaces around them aside), right where they equal the reference.
@@ -92,29 +82,51 @@ def import_log(
         requests: A second file, with what was asked, for formats that log only what came back.
         references: Questions with their answers, by id and by text, where the log has no answers.
         agreement: Whether the replies' own majority is the reference.
-        trial_tokens: What a trial is taken to have cost, where the log does not say.
+        trial_tokens: Tokens that a trial is taken to have cost, where the log does not say.
         skip: Whether to leave out rows that cannot be imported; else they stop the import.
+    """
+
+    format: str = ""
+    verifier: Verifier | None = None
+    counter: Counter | None = None
+    model: str = ""
+    requests: Path | None = None
+    references: Mapping[str, Known] | None = None
+    agreement: bool = False
+    trial_tokens: int = 10
+    skip: bool = False
+
+
+def import_log(path: Path | str, options: ImportOptions | None = None, **changes: Any) -> Imported:
+    """Reads a log of any known format.
+
+    Args:
+        path: The file.
+        options: How it is read.
+        **changes: Single options, by name.
 
     Raises:
         UnknownName: There is no such format.
         InputError: The file cannot be read or recognised; or names the rows that do not fit (at most ten).
     """
+    options = replace(options or ImportOptions(), **changes)
+    verifier = options.verifier
     path = Path(path)
-    reader = adapter(format) if format else adapter(recognised(path))
-    source = Source(path, requests)
+    reader = adapter(options.format) if options.format else adapter(recognised(path))
+    source = Source(path, options.requests)
     how = How(
-        counter or by_words(),
+        options.counter or by_words(),
         verifier,
-        trial_tokens=trial_tokens,
+        trial_tokens=options.trial_tokens,
         believed=reader.believed,
-        references=references or {},
-        agreement=agreement,
+        references=options.references or {},
+        agreement=options.agreement,
     )
     before = timed_out()
     read = list(reader.read(source))
-    taken, name = _of_one_model(read, model, source)
+    taken, name = _of_one_model(read, options.model, source)
     made = assemble(taken, source, how)
-    if source.problems and not skip:
+    if source.problems and not options.skip:
         _refuse(source)
     if not made.questions:
         raise InputError(
@@ -124,20 +136,22 @@ def import_log(
         )
     recording = imported(
         made.questions,
-        task=path.name.partition(".")[0],
-        model=name,
-        engine="imported",
-        judge=verifier.spec if verifier else "equal text",
-        trial_tokens=trial_tokens,
-        source=reader.name(),
-        verifier=verifier.spec if verifier else "",
-        sampling=_sampling(taken, source),
-        caveats=(*reader.caveats, *made.caveats),
-        agreement=agreement,
+        Origin(
+            task=path.name.partition(".")[0],
+            model=name,
+            engine="imported",
+            judge=verifier.spec if verifier else "equal text",
+            trial_tokens=options.trial_tokens,
+            source=reader.name(),
+            verifier=verifier.spec if verifier else "",
+            sampling=_sampling(taken, source),
+            caveats=(*reader.caveats, *made.caveats),
+            agreement=options.agreement,
+        ),
     )
     recording = replace(recording, manifest=replace(recording.manifest, timeouts=timed_out() - before))
     return Imported(
-        self_reference(recording) if agreement else recording,
+        self_reference(recording) if options.agreement else recording,
         reader.name(),
         tuple(source.notes),
         tuple(source.unknown),

@@ -1,6 +1,7 @@
 """The manifest of a recording that was made elsewhere: what can be known of it, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -12,37 +13,40 @@ from karui.core.recording import Caveat, Manifest, RecordedQuestion, Recording
 from karui.measure.machine import versions
 
 
-def imported(
-    questions: Sequence[RecordedQuestion],
-    *,
-    task: str,
-    model: str,
-    engine: str,
-    judge: str,
-    trial_tokens: int,
-    source: str = "",
-    verifier: str = "",
-    sampling: dict[str, Any] | None = None,
-    caveats: Sequence[Caveat] = (),
-    agreement: bool = False,
-) -> Recording:
-    """Returns a recording of `questions` with a manifest of what can be known about it.
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What is known about where imported traces come from.
 
-    Its abilities are those that every trace has; its checkpoint rule is the smallest and largest distance of
-    trials.
-
-    Args:
-        questions: With their traces.
-        task: Its name.
+    Attributes:
+        task: The task's name.
         model: Who wrote the texts.
         engine: What the manifest says of the engine.
         judge: What judged the answers, in words.
-        trial_tokens: What each trial whose cost was not logged is taken to have cost.
+        trial_tokens: Tokens that each trial whose cost was not logged is taken to have cost.
         source: Format of the log.
         verifier: Spec of the verifier that read the answers; "" where none did.
         sampling: What the log says of it, by karui's names. Without a limit, that is the longest trace.
         caveats: What has to be known about it.
         agreement: Whether the references are the model's own majority answers.
+    """
+
+    task: str
+    model: str
+    engine: str
+    judge: str
+    trial_tokens: int
+    source: str = ""
+    verifier: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    caveats: Sequence[Caveat] = ()
+    agreement: bool = False
+
+
+def imported(questions: Sequence[RecordedQuestion], origin: Origin) -> Recording:
+    """Returns a recording of questions with their traces, with a manifest of what can be known about it.
+
+    Its abilities are those that every trace has; its checkpoint rule is the smallest and largest distance of
+    trials.
     """
     traces = [t for q in questions for t in q.traces]
     marks = [m for t in traces for m in t.checkpoints]
@@ -56,14 +60,14 @@ def imported(
     if all(t.thinking for t in traces if t.thinking_tokens):
         abilities.add(Ability.TEXT)
     longest = max((t.thinking_tokens + t.answer_tokens for t in traces), default=0)
-    told = [(q.id, q.prompt.user, q.reference, q.kind, judge) for q in questions]
+    told = [(q.id, q.prompt.user, q.reference, q.kind, origin.judge) for q in questions]
     manifest = Manifest(
-        model=ModelInfo(model),
-        engine=engine,
-        task=task,
+        model=ModelInfo(origin.model),
+        engine=origin.engine,
+        task=origin.task,
         task_digest=sha256(repr(told).encode()).hexdigest()[:16],
         style=(),
-        sampling=Sampling(**{"max_tokens": longest} | (sampling or {})),
+        sampling=Sampling(**{"max_tokens": longest, **origin.sampling}),
         rule=CheckpointPolicy(
             max_interval=max(gaps, default=1), min_interval=min(gaps, default=1), at_step_ends=False
         ),
@@ -71,14 +75,14 @@ def imported(
         suffix_tokens=0,
         samples=max((len(q.traces) for q in questions), default=0),
         seed=0,
-        agreement=agreement,
+        agreement=origin.agreement,
         abilities=frozenset(abilities),
         versions={"karui": versions().get("karui", "")},
         machine="not told"
-        + ("" if sampling and "temperature" in sampling else "; sampling not told")
-        + (f"; every trial is taken to be {trial_tokens} tokens long" if marks else ""),
-        source=source,
-        verifier=verifier,
-        caveats=tuple(dict.fromkeys(caveats)),
+        + ("" if "temperature" in origin.sampling else "; sampling not told")
+        + (f"; every trial is taken to be {origin.trial_tokens} tokens long" if marks else ""),
+        source=origin.source,
+        verifier=origin.verifier,
+        caveats=tuple(dict.fromkeys(origin.caveats)),
     )
     return Recording(manifest, tuple(questions))

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from karui.codec.values import encode
 from karui.core.study.choice import Axis
-from karui.html.markup import data
+from karui.html.embedded_data import data
 from karui.report.context import Context
 from karui.report.render import render
 from karui.report.view_model import AXES, PlanTable, Row

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from karui.codec.values import encode
 from karui.core.study.assumptions import MODES
-from karui.html.markup import data
+from karui.html.embedded_data import data
 from karui.measure.cost import Saving
 from karui.report.context import Context
 from karui.report.render import render

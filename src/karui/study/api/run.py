@@ -35,7 +35,7 @@ async def _run(
     r"""Answers one question by a plan.
 
     Args:
-        plan: Such as "trial-stability:patience=2"; "" is full thinking.
+        plan: Such as "trial-stability"; "" is full thinking.
         model: Folder, Hub name or server, loaded for this call; or an engine (`karui.engines.load`), which
             stays open.
         question: As text, to which the sentence that asks for \boxed{} is appended; or a question.

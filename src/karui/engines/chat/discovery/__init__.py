@@ -65,23 +65,38 @@ def put_together(
     said, markers = known.override, looked.markers
     on = said.on or on
     off = said.off or off
-    efforts = said.efforts if said.efforts is not None else looked.efforts(on)
-    budget = said.budget if said.budget is not None else looked.budget()
-    history = said.history if said.history is not None else history
-    end = said.turn_end or end
     by_default, start = looked.state(looked.usual), looked.start(on)
     if markers.plain:
         by_default = start = Start.THINKING
+    thinking = ThinkingFormat(
+        markers,
+        on,
+        off,
+        by_default,
+        start,
+        efforts=said.efforts if said.efforts is not None else looked.efforts(on),
+        budget=said.budget if said.budget is not None else looked.budget(),
+        history=said.history if said.history is not None else history,
+        turn_end=said.turn_end or end,
+        system=system,
+        tails=looked.tails(),
+        override=said.as_dict(),
+    )
+    return replace(
+        thinking, findings=_findings(thinking, known, looked), notes=_notes(thinking, known, looked)
+    )
+
+
+def _findings(thinking: ThinkingFormat, known: Known, looked: Switching) -> tuple[Finding, ...]:
+    """Returns what was found of each part, and how."""
+    markers, off, history = thinking.markers, thinking.off, thinking.history
 
     def how(found: str, name: str) -> str:
-        return "as the user says" if getattr(said, name, None) is not None else found
+        return "as the user says" if getattr(known.override, name, None) is not None else found
 
     arguments = "rendered under each argument of the template"
     if not looked.source.readable:
         arguments = "rendered under the usual arguments; the template's source is not to be had"
-    raised = [
-        f"{t.argument.name}={t.value!r}" for t in looked.tried if t.seen is None and t.value != NONSENSE
-    ]
     rows = [
         Finding(
             "thinking",
@@ -93,11 +108,11 @@ def put_together(
             repr(markers.bridge + "…") if not markers.plain else "behind the thinking",
             "what stands between thinking and answer",
         ),
-        Finding("by itself", _DOES[by_default], "the end of a prompt without arguments"),
-        Finding("thinks with", str(on), how(arguments, "on")),
+        Finding("by itself", _DOES[thinking.by_default], "the end of a prompt without arguments"),
+        Finding("thinks with", str(thinking.on), how(arguments, "on")),
         Finding("does not think with", "nothing known" if off is None else str(off), how(arguments, "off")),
-        Finding("levels of effort", listed(efforts), how(arguments, "efforts")),
-        Finding("budget", budget or "none", how(arguments, "budget")),
+        Finding("levels of effort", listed(thinking.efforts), how(arguments, "efforts")),
+        Finding("budget", thinking.budget or "none", how(arguments, "budget")),
         Finding(
             "earlier thinking",
             f"kept ({history})" if history else "not shown again",
@@ -105,42 +120,36 @@ def put_together(
         ),
         Finding(
             "turn ends with",
-            end or "not told by the template",
+            thinking.turn_end or "not told by the template",
             how("what stands behind an answer", "turn_end"),
         ),
-        Finding("system message", "taken" if system else "put before the question", "rendered"),
+        Finding("system message", "taken" if thinking.system else "put before the question", "rendered"),
+    ]
+    raised = [
+        f"{t.argument.name}={t.value!r}" for t in looked.tried if t.seen is None and t.value != NONSENSE
     ]
     if raised:
         rows.append(Finding("raises", ", ".join(raised), "the template's own errors; these are not offered"))
+    return tuple(rows)
+
+
+def _notes(thinking: ThinkingFormat, known: Known, looked: Switching) -> tuple[str, ...]:
+    """Returns what a user should know about it, in sentences."""
+    on, off = thinking.on, thinking.off
     notes = []
     if on.arguments or on.word:
-        left = by_default is Start.UNDECIDED and off is not None and looked.closes(off)
+        left = thinking.by_default is Start.UNDECIDED and off is not None and looked.closes(off)
         why = (
             "Told nothing, the model thinks or not, as it likes"
             if left
             else "The model does not think by itself"
         )
         notes.append(f"{why}: full thinking is asked for with {on}.")
-    if not system:
+    if not thinking.system:
         notes.append("The chat template has no system message: it is put before the question.")
     if known.described is not None and known.described.note:
         notes.append(known.described.note)
-    return ThinkingFormat(
-        markers,
-        on,
-        off,
-        by_default,
-        start,
-        efforts,
-        budget,
-        history,
-        end,
-        system,
-        looked.tails(),
-        tuple(rows),
-        tuple(notes),
-        said.as_dict(),
-    )
+    return tuple(notes)
 
 
 _DOES = {
