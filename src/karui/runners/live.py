@@ -266,7 +266,7 @@ class _Running:
         """
         tasks = self._tasks
         while True:
-            # Only the tasks known now are awaited: a group that grows meanwhile wakes this to see the new ones.
+            # Only the tasks known now are awaited: a group that grows meanwhile wakes this for the new ones.
             await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
             if self._grown.done():
                 self._grown = asyncio.get_running_loop().create_future()
