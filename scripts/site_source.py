@@ -194,7 +194,8 @@ def _options() -> Iterator[str]:
         for parameter in command.params:
             record = None if getattr(parameter, "hidden", False) else parameter.get_help_record(context)
             if record:
-                yield f"| `{_cell(record[0])}` | {_cell(record[1])} |"
+                option = record[0].replace("|", "\\|")
+                yield f"| `{option}` | {_cell(record[1])} |"
         yield ""
 
 
