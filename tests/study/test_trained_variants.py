@@ -89,7 +89,7 @@ def test_what_is_judged_by_is_not_brought_along_to_train_on(tmp_path):
     with pytest.raises(RecordingMismatch, match=f"1 questions of .* are among those .*{first.id}"):
         brought_along(tmp_path / "recorded", [Task("t", (asked,), "")])
     found = brought_along(tmp_path / "recorded", [Task("t", (replace(asked, text="Another?"),), "")])
-    assert len(found.recording.questions) == 12
+    assert len(found.questions) == 12
 
 
 def karui(place, *words):
@@ -109,7 +109,7 @@ def test_too_few_questions_cost_no_token(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--train-on", "runs/x"), "no version is trained"),
+        (("--train-on", "runs/x"), "no variant is trained"),
         (("--sibling", "x"), 'Name them where you name variants: --variant "merge:short=x'),
         (
             ("--variants", "shorter-training", "--sibling", "x", "--variant", "plain-sft"),

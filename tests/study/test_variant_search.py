@@ -13,11 +13,11 @@ from karui.study.variants.plans import VERSIONS, lightest, variant_plans
 KARUI = [str(Path(sys.executable).with_name("karui"))]
 
 
-def test_a_version_makes_new_weights_and_does_nothing_else():
+def test_a_variant_has_a_recording_of_its_own():
     assert [p.label for p in variant_plans(["prune-depth:layers=3"])] == ["prune-depth(layers=3.0)"]
-    with pytest.raises(InputError, match="makes no new weights"):
+    with pytest.raises(InputError, match="needs no recording of its own"):
         variant_plans(["token-cap:tokens=100"])
-    with pytest.raises(InputError, match="does more than that"):
+    with pytest.raises(InputError, match="needs no recording of its own"):
         variant_plans(["prune-depth:layers=3 + token-cap:tokens=100"])
     with pytest.raises(UnknownName, match="prune-depth"):
         variant_plans(["prune-dept"])

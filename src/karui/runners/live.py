@@ -355,7 +355,7 @@ async def run_live(
     for name in plan.models:
         if name not in engines:
             raise PlanError(
-                f"{plan.label} asks the model {name!r}, of which there is no engine.",
+                f"{plan.label} asks the model {name!r}, which has no engine.",
                 remedy=f"Give an engine for {name!r}, or choose a plan without it.",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)

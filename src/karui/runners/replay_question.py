@@ -188,7 +188,7 @@ class Play:
         question = self._questions.get(model)
         if question is None:
             raise NotRecorded(
-                f"{self._plan.label} asks the model {model!r}, of which there is no recording.",
+                f"{self._plan.label} asks the model {model!r}, which has no recording.",
                 remedy=f"Recorded: {', '.join(sorted(self._questions))}.",
             )
         traces = question.traces
