@@ -1,8 +1,8 @@
 """What bench/autotts.py compares with, and where it finds its recordings.
 
-Published figures are those of 2605.08083 (repository zhengkid/AutoTTS, commit 3cd98d1), its table of results:
-accuracy in points and thousand tokens a question, 64 branches drawn from the 128; "held-out" is the paper's mean
-over AIME 2025 and HMMT 2025.
+Published figures are those of 2605.08083 (repository zhengkid/AutoTTS, commit 3cd98d1), its table of
+results: accuracy in points and thousand tokens a question, 64 branches drawn from the 128; "held-out" is the
+paper's mean over AIME 2025 and HMMT 2025.
 """
 
 import re

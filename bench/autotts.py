@@ -2,19 +2,21 @@
 
     python bench/autotts.py --data DIR [DIR …] [--quick] [--out bench/results/autotts.json]
 
-DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`; either
-order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083, repository
-zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui. Whatever is there is scored.
+DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`;
+either order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083,
+repository zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui.
+Whatever is there is scored.
 
-1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the 100
-   shuffles of its seeds).
+1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the
+   100 shuffles of its seeds).
 2. One rule chooses two plans a size by AIME24 alone, and every other set is scored with them under karui's
-   conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most, over 100
-   permutations. The rule, the same for all sizes:
-   * `length-vote` after `token-cap`, its threshold 0.9 falling by 0.45;
+   conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most,
+   over 100 permutations. The rule, the same for all sizes:
+   * `length-vote` with `token-cap`, its threshold 0.9 falling by 0.45;
    * the cap is the 95% quantile of the lengths of right traces, the votes' scale is their mean;
-   * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it solves fewer
-     than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against β = 1.
+   * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it
+     solves fewer than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against
+     β = 1.
 3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
 """
 
@@ -71,6 +73,7 @@ def main() -> int:
     parser = arguments(__doc__)
     shared = ROOT.parent / "shared" / "data"
     parser.add_argument("--data", type=Path, nargs="+", default=[shared / "autotts", shared / "scout"])
+    parser.add_argument("--shuffles", type=int, default=100, help="of the published 100, for the first part")
     options = parser.parse_args()
     try:
         stores = find(options.data)
@@ -78,42 +81,48 @@ def main() -> int:
         print(clash)
         return 2
     if not any(name == SEARCH for _, name in stores):
-        print(
-            f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data (see the head)."
-        )
+        print(f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data.")
         return 2
 
     figures = Figures("autotts", options)
     for store in stores.values():
         figures.note(f"{store.size} {TITLES[store.name]} sha256 {store.digest}")
-    if not options.quick:
-        for size in SIZES:
-            if (size, SEARCH) in stores:
-                reproduce(figures, stores[size, SEARCH])
     runs = 2 if options.quick else 100
     scored: dict[tuple[str, str], Scored] = {}
     for size in SIZES:
-        if (size, SEARCH) not in stores:
-            figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
-            continue
-        recording = read(stores[size, SEARCH])
-        plans = chosen(figures, size, recording, quick=options.quick)
-        scored[size, SEARCH] = score(recording, plans, runs)
-        for name in HELD_OUT:
-            if (size, name) in stores:
-                scored[size, name] = score(read(stores[size, name]), plans, runs)
+        if (size, SEARCH) in stores and not options.quick:
+            reproduce(figures, stores[size, SEARCH], options.shuffles)
+        scored |= contest(figures, size, stores, runs)
     rows = [row for size in SIZES for row in table(size, scored)]
     for row in rows:
         figures.note(row)
     claim(figures, scored)
     figures.extra = {
         "data": {f"{s.size} {s.name}": s.digest for s in stores.values()},
-        "command": f"python bench/autotts.py --out {options.out}",
+        "command": f"python bench/autotts.py --data DIR --shuffles {options.shuffles} --out FILE",
         "runs": runs,
+        "shuffles": options.shuffles,
         "questions": {f"{size} {name}": questions(s) for (size, name), s in scored.items()},
         "table": rows,
     }
     return figures.close()
+
+
+def contest(
+    figures: Figures, size: str, stores: Mapping[tuple[str, str], Store], runs: int
+) -> dict[tuple[str, str], Scored]:
+    """Returns a size scored on every set that is there, by what AIME24 chose for it."""
+    if (size, SEARCH) not in stores:
+        figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
+        return {}
+    recording = read(stores[size, SEARCH])
+    plans = chosen(figures, size, recording)
+    scored = {(size, SEARCH): score(recording, plans, runs)}
+    for name in HELD_OUT:
+        if (size, name) in stores:
+            scored[size, name] = score(read(stores[size, name]), plans, runs)
+    show(figures, size, scored)
+    return scored
 
 
 def read(store: Store) -> Recording:
@@ -121,22 +130,22 @@ def read(store: Store) -> Recording:
     return next(iter(import_scout(store.path, model=f"Qwen3-{store.size}").values()))
 
 
-def reproduce(figures: Figures, store: Store) -> None:
+def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
     """The published controller on the search set, on its own shuffles and with its conventions."""
     found = import_scout(store.path, model=f"Qwen3-{store.size}", trial_tokens=0, unread_votes=True)
     recording = next(iter(found.values()))
     replay = Replay({"main": recording})
     for rival, beta in ((HALF, 0.5), (FULL, 1.0)):
-        plan = catalog.parse(f"confidence-momentum:beta={beta}")
+        plan = catalog.parse(f"confidence-momentum:beta={beta},k=64,every=500")
         right = tokens = 0
-        for seed in range(100):
+        for seed in range(shuffles):
             order = list(range(recording.manifest.samples))
             random.Random(seed).shuffle(order)  # the same order for every question, as there
             for question in recording.questions:
                 outcome = replay.play(plan, {"main": question}, {"main": order}, keep_traces=False)
                 right += outcome.correct
                 tokens += outcome.tokens
-        runs = 100 * len(recording.questions)
+        runs = shuffles * len(recording.questions)
         points, thousands = published(store.size, rival, SEARCH)
         figures.near(f"{store.size} AIME24: {rival}, accuracy", 100 * right / runs, points, 1.0, "points")
         figures.near(
@@ -144,11 +153,11 @@ def reproduce(figures: Figures, store: Store) -> None:
         )
 
 
-def chosen(figures: Figures, size: str, recording: Recording, *, quick: bool) -> dict[str, Plan]:
+def chosen(figures: Figures, size: str, recording: Recording) -> dict[str, Plan]:
     """Returns the plan against each rival, by the rule of the head; AIME24 is all it sees."""
     right = [t.thinking_tokens for q in recording.questions for t in q.traces if q.correct(t.answer)]
     cap, scale = round(float(np.quantile(right, 0.95))), round(float(np.mean(right)))
-    replay = Replay({"main": recording}, runs=2 if quick else 20, seed=1)
+    replay = Replay({"main": recording}, runs=2 if figures.quick else 20, seed=1)
     reference = replay.outcomes(SELF)
     hard = hardest(reference)
     allowed = reference.tokens[hard].mean()
@@ -186,6 +195,24 @@ def score(recording: Recording, plans: Mapping[str, Plan], runs: int) -> Scored:
     return Scored(replay.outcomes(SELF), {rival: replay.outcomes(plan) for rival, plan in plans.items()})
 
 
+def show(figures: Figures, size: str, scored: Mapping[tuple[str, str], Scored]) -> None:
+    """Every set of a size as figures, for the file of results."""
+    for name in (SEARCH, *HELD_OUT):
+        if (size, name) not in scored:
+            continue
+        here = scored[size, name]
+        for method, outcomes in ((SC, here.reference), *here.plans.items()):
+            title = f"{size} {TITLES[name]}: {'' if method == SC else 'against '}{method}"
+            figures.shown(f"{title}, accuracy", percent(mean_interval(outcomes.accuracy)), "points")
+            figures.shown(f"{title}, tokens", outcomes.tokens.mean() / 1000, "k", 0)
+            if method != SC:
+                gain = percent(paired_difference(here.reference.accuracy, outcomes.accuracy))
+                figures.shown(f"{title}, gain over SC@64", gain, "points")
+                figures.shown(
+                    f"{title}, share of SC@64", ratio_interval(outcomes.tokens, here.reference.tokens), "×", 3
+                )
+
+
 def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
     """Returns a size's part of the table, published figures beside replayed ones."""
     rows = []
@@ -194,9 +221,7 @@ def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
             continue
         here = scored[size, name]
         part = "search" if name == SEARCH else "held-out"
-        rows.append(
-            f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens a question, ratio to SC@64"
-        )
+        rows.append(f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens, share of SC@64")
         whole = published(size, SC, name)[1]
         for method in (SC, ASC, PROBE, HALF, FULL):
             points, thousands = published(size, method, name)
@@ -215,10 +240,8 @@ def _row(name: str, outcomes: Outcomes, reference: Outcomes) -> str:
     found = percent(mean_interval(outcomes.accuracy))
     ratio = ratio_interval(outcomes.tokens, reference.tokens)
     gain = percent(paired_difference(reference.accuracy, outcomes.accuracy))
-    text = (
-        f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] "
-        f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]  replayed"
-    )
+    tokens = f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    text = f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] {tokens}  replayed"
     return (
         text
         if outcomes is reference

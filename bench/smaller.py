@@ -36,7 +36,7 @@ from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.request import Request
 from karui.core.study import ModelProfile
-from karui.core.study.choice import Axis, Choice, Rule
+from karui.core.study.choice import Axis, Choice, PilotSource, Rule
 from karui.measure.cost_model import CostModel
 from karui.models import place
 from karui.profiling.profile import profile
@@ -58,7 +58,7 @@ MINI = ROOT / "src" / "karui" / "models" / "mini"
 DATA = ROOT / "bench" / "data" / "smaller"
 SAMPLING = Sampling(0.6, 0.95, max_tokens=1024)
 COMPILED = ("fp32", "int8")
-RULE = Rule(MARGIN, ALPHA, Axis.FLOPS.value, pilot="shipped pilot recording")
+RULE = Rule(MARGIN, ALPHA, Axis.FLOPS, pilot=PilotSource.SHIPPED)
 
 
 def loss_to(whole: Outcomes, recording: Recording) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ itself, so this script copies docs/ into build/site-source and adds
 Links are rewritten to match. A link to something that does not exist stays as it is, and mkdocs refuses it.
 """
 
+import json
 import os
 import re
 import shutil
@@ -76,7 +77,8 @@ def gather() -> None:
             text, linked = _relinked(origin, place)
             waiting += linked
         else:
-            text = _listing(origin) if origin.is_dir() else _listed(origin)
+            show = _listing if origin.is_dir() else _notebook if origin.suffix == ".ipynb" else _listed
+            text = show(origin)
         target.write_text(text, encoding="utf-8")
     reference = SOURCE / "reference"
     reference.mkdir(exist_ok=True)
@@ -122,6 +124,17 @@ def _listed(origin: Path) -> str:
     return (
         f"---\nsearch: {{exclude: true}}\n---\n# {origin.relative_to(ROOT)}\n\n~~~~{language}\n{body}\n~~~~\n"
     )
+
+
+def _notebook(origin: Path) -> str:
+    """Returns a page that shows a notebook's cells, and what their code printed."""
+    parts = [f"`{origin.relative_to(ROOT)}`"]
+    for cell in json.loads(origin.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"~~~~python\n{source}\n~~~~")
+        printed = "".join("".join(output.get("text", "")) for output in cell.get("outputs", ()))
+        parts += [f"~~~~text\n{printed.rstrip()}\n~~~~"] if printed else []
+    return "\n\n".join([*parts, ""])
 
 
 def _listing(folder: Path) -> str:

@@ -187,7 +187,7 @@ def test_langfuse_leaves_out_what_is_no_generation(tmp_path):
     row = json.loads((LOGS / "langfuse.jsonl").read_text().splitlines()[0])
     done = read(written(tmp_path / "a.jsonl", row, {**row, "id": "s", "type": "SPAN"}), agreement=True)
     assert len(list(done.recording.traces())) == 1
-    assert done.notes == ("1 observations were left out: they are no generations.",)
+    assert done.notes == ("1 observations were left out: they are not generations.",)
 
 
 BATCH = [

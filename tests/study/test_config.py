@@ -14,13 +14,7 @@ from karui.study.config import keywords
 from karui.study.config.fields import filled, flat, options_of
 from karui.study.config.schema import ChooseConfig, ModelOptions, RecordConfig, RunConfig, StudyConfig
 from karui.study.config.toml import config_text, read_config
-from karui.study.config.verbs import (
-    ImportOptions,
-    MakeOptions,
-    ProfileOptions,
-    ServeOptions,
-    TrialsOptions,
-)
+from karui.study.config.verbs import ImportOptions, MakeOptions, ProfileOptions, ServeOptions, TrialsOptions
 
 CONFIGS = (
     StudyConfig,

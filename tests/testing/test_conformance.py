@@ -24,6 +24,8 @@ VOTES = (
     "confidence-filter:k=9,warm=3,keep=0.5",
     "best-of-n:k=6,warm=2",
     "parallel-probe:k=8,stable=2,patience=2,warm=1,every=32",
+    "length-vote:k=9,budget=900,scale=100,batch=2",
+    "confidence-momentum:beta=0.1,k=8,every=32",
 )
 EXITS = (
     "token-budget:tokens=120",

@@ -275,7 +275,7 @@ def test_settings_that_cannot_be_are_refused(tokenizer, taught, tmp_path, option
 
 
 def test_no_lessons_are_refused(tokenizer, tmp_path):
-    with pytest.raises(InputError, match="no lessons"):
+    with pytest.raises(InputError, match="no examples"):
         fine_tune(TrainingRun(model(tokenizer), tokenizer, tmp_path, tmp_path), ())
 
 

@@ -22,8 +22,8 @@ def check_parent(model: Path, technique: Technique, *, before: Technique | None 
         before: The technique of the same plan that made it, if one did.
 
     Raises:
-        ModelError: It is no model folder, quantized already, of an architecture that karui does not run, or
-            without a tokenizer.
+        ModelError: It is not a model folder, is quantized already, is of an architecture that karui does not
+            run, or has no tokenizer.
         PlanError: The technique before it in the plan quantized the model: says to change the order.
     """
     config = json.loads((find_folder(str(model)) / "config.json").read_text(encoding="utf-8"))

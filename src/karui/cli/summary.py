@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from karui.cli.console import say, table
 from karui.core.recording import Manifest, Recording
 from karui.core.study import Comparison, Interval, Measurement, Misbehaviour, Study
-from karui.core.study.choice import Choice, Decision, Rejected
+from karui.core.study.choice import Choice, Decision, PilotSource, Rejected
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.measure.cost_model import shape_of
@@ -96,7 +96,9 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    pilot = f"{choice.pilot_questions} pilot questions" if rule.pilot == "questions" else f"the {rule.pilot}"
+    pilot = f"{choice.pilot_questions} pilot questions"
+    if rule.pilot is PilotSource.SHIPPED:
+        pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
     if choice.questions < choice.fewest:

@@ -41,6 +41,13 @@ class Request:
         return replace(self, watches=(*watches, *self.watches))
 
 
+class Growth(Protocol):
+    """Widens a group that is running; its owner learns what to want from watchers that share a view."""
+
+    def wanted(self) -> int:
+        """Returns how many more copies of the group's last ask to start now; they count as granted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gather:
     """Asks that run side by side.
@@ -50,7 +57,10 @@ class Gather:
         first: None waits for all and is sent their replies in ask order. A number m waits for the
             first m to finish *with an answer*, is sent those in finish order (ties: the lower index
             first), and stops the rest; where fewer than m answer, it is sent those that did.
+        growth: Asked after every look at a trace that shared watchers of this group see, and at every
+            trace's end; what it wants joins the group. None keeps the group as it is.
     """
 
     asks: tuple[Request, ...]
     first: int | None = None
+    growth: Growth | None = None

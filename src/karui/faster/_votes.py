@@ -73,6 +73,13 @@ def weighted_vote(replies: Sequence[Reply], weights: Sequence[float]) -> Reply:
     return Reply(best, sums[best] / whole)
 
 
+def leads(first: float, second: float) -> float:
+    """Returns P(X > 1/2) for X ~ Beta(first + 1, second + 1): how likely a leader is to stay ahead."""
+    from scipy.special import betainc  # slow to import
+
+    return float(betainc(second + 1, first + 1, 0.5))
+
+
 def single(reply: Reply) -> Trace:
     """Returns the one trace behind a reply.
 

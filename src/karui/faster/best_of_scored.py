@@ -70,12 +70,14 @@ def load(scorer: str) -> Scorer:
     path, _, function = scorer.rpartition(":")
     if not path or not Path(path).is_file():
         raise InputError(
-            f"The scorer {scorer!r} is no function of a file that exists.",
+            f"The scorer {scorer!r} is not a function in an existing file.",
             remedy="Name it as path/to/file.py:function.",
         )
     spec = spec_from_file_location(f"karui_scorer_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
-        raise InputError(f"The scorer's file {path} is no Python file.", remedy="Its name has to end in .py.")
+        raise InputError(
+            f"The scorer's file {path} is not a Python file.", remedy="Its name has to end in .py."
+        )
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
-from karui.faster._votes import single
+from karui.faster._votes import leads, single
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class LengthVote(Technique):
     family: ClassVar[Family] = Family.FASTER
     slot: ClassVar[str] = "vote"
 
+    k: int = knob(32, low=8, high=64, log=True, of_recorded=True, help="Traces at most.")
     budget: int = knob(
         32_768,
         low=4.0,
@@ -54,7 +55,6 @@ class LengthVote(Technique):
     )
     threshold: float = knob(0.9, help="Probability of staying ahead at which to stop, at first.")
     fall: float = knob(0.45, help="What the threshold has lost when the budget is spent.")
-    k: int = knob(32, low=8, high=64, log=True, of_recorded=True, help="Traces at most.")
     batch: int = knob(1, help="Traces side by side between looks; more saves time, not tokens.")
 
     def __post_init__(self) -> None:
@@ -97,17 +97,10 @@ class LengthVote(Technique):
         leader = max(sums, key=sums.__getitem__)
         second = max((s for answer, s in sums.items() if answer != leader), default=0.0)
         counts = whole / squares  # what a weight is worth in votes
-        ahead = _leads(counts * sums[leader], counts * second)
+        ahead = leads(counts * sums[leader], counts * second)
         return Reply(leader, sums[leader] / whole * len(votes) / len(replies)), ahead
 
 
 def _length(reply: Reply) -> int:
     trace = single(reply)
     return trace.thinking_tokens + trace.answer_tokens
-
-
-def _leads(first: float, second: float) -> float:
-    """Returns P(X > 1/2) for X ~ Beta(first + 1, second + 1)."""
-    from scipy.special import betainc  # slow to import
-
-    return float(betainc(second + 1, first + 1, 0.5))

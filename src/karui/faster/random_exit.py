@@ -26,8 +26,10 @@ class RandomExit(Technique):
     family: ClassVar[Family] = Family.CONTROL
     needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS})
 
-    chance: float = knob(0.1, low=0.02, high=0.5, log=True, help="Of stopping, at each checkpoint.")
-    seed: int = knob(0, help="Of the lots.")
+    chance: float = knob(
+        0.1, low=0.02, high=0.5, log=True, help="Probability of stopping at each checkpoint."
+    )
+    seed: int = knob(0, help="Seed of the random stopping decisions.")
 
     def __post_init__(self) -> None:
         require(0 <= self.chance <= 1, self, "chance is a probability")

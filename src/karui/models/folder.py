@@ -29,7 +29,7 @@ def find_folder(name: str) -> Path:
         )
     if name.startswith((".", "/", "~", "\\")) or not _HUB_NAME.fullmatch(name):
         raise ModelError(
-            f"There is no model folder {name}.",
+            f"There is not a model folder {name}.",
             why=f"{folder.absolute()} does not exist.",
             remedy="Check the path; for a model on the Hugging Face Hub give its name, like Qwen/Qwen3-0.6B.",
         )
@@ -39,7 +39,7 @@ def find_folder(name: str) -> Path:
 def _check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(
-            f"{folder} is no model folder.",
+            f"{folder} is not a model folder.",
             why="It has no config.json.",
             remedy="Name the folder that save_pretrained() wrote: config.json, tokenizer.json and weights.",
         )
@@ -83,7 +83,7 @@ def _fetch(name: str) -> Path:
         ) from error
     except Exception as error:  # every way in which a network fails
         raise ModelError(
-            f"{name} is no folder here, and it could not be fetched from the Hugging Face Hub.",
+            f"{name} is not a folder on this machine, and could not be fetched from the Hugging Face Hub.",
             why=str(error).strip().partition("\n")[0],
             remedy="Check the network, or download the model elsewhere and name its folder.",
         ) from error
@@ -100,7 +100,7 @@ def _cached(name: str, why: str) -> Path:
         _check_folder(folder)
     except Exception as error:  # whatever is wrong with what is there: it is not all there
         raise ModelError(
-            f"{name} is no folder here, and the Hugging Face Hub cannot be reached.",
+            f"{name} is not a folder on this machine, and the Hugging Face Hub cannot be reached.",
             why=why,
             remedy=f"{hub.CHECK}; or fetch it elsewhere, `hf download {name} --local-dir FOLDER`, and give "
             "--model FOLDER.",

@@ -241,7 +241,7 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
                 if trace.question not in traces or trace.sample in traces[trace.question]:
                     known = "twice" if trace.question in traces else "of a question that is not in it"
                     raise RecordingError(
-                        f"{part} is no part of this recording.",
+                        f"{part} does not belong to this recording.",
                         why=f"It holds trace {trace.sample} of {trace.question!r} {known}.",
                         remedy="Remove the file if it was copied here; else record again.",
                     )

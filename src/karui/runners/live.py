@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
@@ -53,9 +53,17 @@ class _Run:
     """One leaf on its engine, and what it cost so far."""
 
     def __init__(
-        self, plan: Plan, leaf: Generation, engine: Engine, sample: int, read: Reader, observer: Observer
+        self,
+        plan: Plan,
+        leaf: Generation,
+        engine: Engine,
+        sample: int,
+        read: Reader,
+        observer: Observer,
+        looked: Callable[["_Run"], None],
     ) -> None:
         self.leaf, self.sample = leaf, sample
+        self._looked = looked
         self._observer, self._told = observer, 0
         self._stream = engine.open(leaf.ask, sample, read)
         self._stream.on_text = self._tell
@@ -90,12 +98,14 @@ class _Run:
             try:
                 assert self._here is not None
                 move = self._walk.send(self._here)
+                self._looked(self)
                 if move is Action.GO:
                     self._observer.on_checkpoint(self.leaf, self._here)
             except StopIteration as end:
-                if end.value is Action.ANSWER:
-                    await self._try()
                 assert self._here is not None
+                if end.value is Action.ANSWER and self._here.trial is None:
+                    self._looked(self)
+                    await self._try()
                 self._observer.on_checkpoint(self.leaf, self._here)
                 self._halt()
                 if end.value is Action.ANSWER:
@@ -106,6 +116,11 @@ class _Run:
     def prompt_tokens(self) -> int:
         """Tokens of the prompt, once known."""
         return self._stream.prompt_tokens
+
+    @property
+    def time(self) -> int:
+        """Token-time so far."""
+        return self._tally.time
 
     def _tell(self, text: str) -> None:
         if text:
@@ -185,7 +200,7 @@ async def solve_live(
     """
     began = perf_counter()
     tree = FlowTree(plan.flows, plan.rewrite(ask))
-    running = _Running(plan, question, engines, observer)
+    running = _Running(plan, question, engines, observer, tree.grow)
     failure: EngineError | None = None
     try:
         running.begin(tree.start())
@@ -216,7 +231,12 @@ class _Running:
     """
 
     def __init__(
-        self, plan: Plan, question: Question, engines: Mapping[str, Engine], observer: Observer
+        self,
+        plan: Plan,
+        question: Question,
+        engines: Mapping[str, Engine],
+        observer: Observer,
+        grow: Callable[[], list[Generation]],
     ) -> None:
         self.now = 0
         self.spans: dict[int, Span] = {}
@@ -225,14 +245,17 @@ class _Running:
         self._started: Counter[str] = Counter()
         self._begun: dict[int, int] = {}
         self._tasks: dict[asyncio.Task[Trace], _Run] = {}
+        self._grow = grow
+        self._grown = asyncio.get_running_loop().create_future()
 
-    def begin(self, leaves: list[Generation]) -> None:
-        """Starts generations, each with the next trace number of its model."""
+    def begin(self, leaves: list[Generation], at: int | None = None) -> None:
+        """Starts generations, each with the next trace number of its model; at token-time `at`, else now."""
         for leaf in leaves:
             name = leaf.ask.model
-            run = _Run(self._plan, leaf, self._engines[name], self._started[name], self._read, self._observer)
+            engine, sample = self._engines[name], self._started[name]
+            run = _Run(self._plan, leaf, engine, sample, self._read, self._observer, self._looked)
             self._started[name] += 1
-            self._begun[leaf.id] = self.now
+            self._begun[leaf.id] = self.now if at is None else at
             self._tasks[asyncio.ensure_future(run.drive())] = run
 
     async def next(self) -> tuple[Generation, Trace]:
@@ -242,7 +265,14 @@ class _Running:
             EngineError: It failed. It stays among those under way, so that what it generated is billed.
         """
         tasks = self._tasks
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        while (
+            True
+        ):  # waits for the tasks known now: a group that grows meanwhile wakes it to see the new ones
+            await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
+            if self._grown.done():
+                self._grown = asyncio.get_running_loop().create_future()
+            if any(task.done() for task in tasks):
+                break
         finished = min((t for t in tasks if t.done()), key=lambda t: tasks[t].leaf.id)
         trace = finished.result()
         run = tasks.pop(finished)
@@ -262,6 +292,13 @@ class _Running:
         for task, run in self._tasks.items():
             task.cancel()
             self._ended(run, run.stopped())
+
+    def _looked(self, run: _Run) -> None:
+        """A watcher has seen something: its group may want more generations."""
+        if starts := self._grow():
+            self.begin(starts, self._begun[run.leaf.id] + run.time)
+            if not self._grown.done():
+                self._grown.set_result(None)
 
     def _ended(self, run: _Run, trace: Trace) -> None:
         leaf = run.leaf
@@ -318,7 +355,7 @@ async def run_live(
     for name in plan.models:
         if name not in engines:
             raise PlanError(
-                f"{plan.label} asks the model {name!r}, of which there is no engine.",
+                f"{plan.label} asks the model {name!r}, which has no engine.",
                 remedy=f"Give an engine for {name!r}, or choose a plan without it.",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)

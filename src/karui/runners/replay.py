@@ -81,7 +81,7 @@ class Replay:
         for model, traces in plan.models.items():
             if model not in self.recordings:
                 raise NotRecorded(
-                    f"{plan.label} asks the model {model!r}, of which there is no recording.",
+                    f"{plan.label} asks the model {model!r}, which has no recording.",
                     remedy=f"Give one of the same questions: --aux-model {model}=RECORDING.",
                 )
             of = "" if model == "main" else f" of {model!r}"

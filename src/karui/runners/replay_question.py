@@ -78,11 +78,13 @@ class Play:
         starts = solve.start()
         while True:
             for leaf in starts:
-                run = running[leaf.id] = self._begin(leaf, now)
-                heappush(self._clock, (now + (run.done or run.playback).time, leaf.id))  # type: ignore[union-attr]
+                begun = running[leaf.id] = self._begin(leaf, now)
+                heappush(self._clock, (now + (begun.done or begun.playback).time, leaf.id))  # type: ignore[union-attr]
             if solve.reply is not None:
                 break
-            now, run = self._next(running)
+            now, run, starts = self._next(running, solve)
+            if run is None:  # a group has grown
+                continue
             del running[run.leaf.id]
             assert run.done is not None
             ended.append(Span(run.leaf.ask.model, run.began, run.done))
@@ -119,8 +121,10 @@ class Play:
             asked=tuple([span.model for span in kept]),
         )
 
-    def _next(self, running: Mapping[int, _Running]) -> tuple[int, _Running]:
-        """Lets events happen until a leaf comes to its end; returns when, and the leaf."""
+    def _next(
+        self, running: Mapping[int, _Running], solve: FlowTree
+    ) -> tuple[int, _Running | None, list[Generation]]:
+        """Lets events happen until a leaf ends or a group grows; returns when, which, and what to start."""
         clock = self._clock
         now, number = heappop(clock)
         while True:
@@ -133,10 +137,13 @@ class Play:
                 assert playback is not None
                 playback.step()
                 if playback.result is None:
+                    if starts := solve.grow():
+                        heappush(clock, (run.began + playback.time, number))
+                        return now, None, starts
                     now, number = heappushpop(clock, (run.began + playback.time, number))
                     continue
                 run.done = playback.result
-            return now, run
+            return now, run, []
 
     def _begin(self, leaf: Generation, now: int) -> _Running:
         plan, ask = self._plan, leaf.ask
@@ -181,7 +188,7 @@ class Play:
         question = self._questions.get(model)
         if question is None:
             raise NotRecorded(
-                f"{self._plan.label} asks the model {model!r}, of which there is no recording.",
+                f"{self._plan.label} asks the model {model!r}, which has no recording.",
                 remedy=f"Recorded: {', '.join(sorted(self._questions))}.",
             )
         traces = question.traces

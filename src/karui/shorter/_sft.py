@@ -25,7 +25,7 @@ class SFTTechnique(Technique):
     lora: int = knob(16, help="Rank of low-rank adapters; 0 trains every weight.")
     epochs: float = knob(2.0, help="How often each trace is seen.")
     steps: int = knob(0, help="Training steps, instead of epochs; 0 goes by epochs.")
-    learning_rate: float = knob(0.0, help="At its peak; 0 goes by the model's width.")
+    learning_rate: float = knob(0.0, help="Peak learning rate; 0 goes by the model's width.")
     batch_tokens: int = knob(8192, help="Tokens of one training step; memory grows with it.")
 
     def __post_init__(self) -> None:

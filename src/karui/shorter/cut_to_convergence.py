@@ -28,7 +28,9 @@ class CutToConvergence(SFTTechnique):
     family: ClassVar[Family] = Family.SHORTER
 
     patience: int = knob(2, low=1, high=3, help="Equal trials wanted before the cut.")
-    confidence: float = knob(0.98, low=0.9, high=0.99, help="Of the first of them, at least; 0 takes any.")
+    confidence: float = knob(
+        0.98, low=0.9, high=0.99, help="Least confidence of the first of them; 0 takes any."
+    )
     count: int = knob(0, help="How many of a question's cut traces, the shortest; 0 takes all.")
 
     def __post_init__(self) -> None:

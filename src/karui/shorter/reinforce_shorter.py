@@ -37,7 +37,9 @@ class ReinforceShorter(RLTechnique):
     family: ClassVar[Family] = Family.SHORTER
 
     form: str = knob("efficient", choices=tuple(_FORMS), help="What a length is compared with.")
-    weight: float = knob(0.2, low=0.05, high=0.4, help="Of length beside being right.")
+    weight: float = knob(
+        0.2, low=0.05, high=0.4, help="Weight of the length in the reward of a right answer."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -164,7 +164,7 @@ def weights(source: Source) -> Iterator[Weight]:
                 if ours is None:
                     raise ModelError(
                         f"llama.cpp has no name for the tensor {theirs} of {source.folder}.",
-                        why=f"It is no part of the architecture {source.architecture!r} there.",
+                        why=f"It is not part of the architecture {source.architecture!r} there.",
                         remedy="Merge adapters into the weights first; extra heads cannot be exported.",
                     )
                 shape = tuple(file.get_slice(theirs).get_shape())

@@ -39,7 +39,7 @@ class DistilHidden(Technique):
     )
     hidden: float = knob(1.0, help="Weight of the hidden states beside the distributions; 0 for none.")
     epochs: float = knob(2.0, help="How often each trace is seen.")
-    learning_rate: float = knob(0.0, help="At its peak; 0 goes by the model's width.")
+    learning_rate: float = knob(0.0, help="Peak learning rate; 0 goes by the model's width.")
     batch_tokens: int = knob(8192, help="Tokens of one training step; memory grows with it.")
 
     def __post_init__(self) -> None:

@@ -45,11 +45,13 @@ class DistilOnPolicy(Technique):
     student: str = knob("", help="A smaller model of one's own instead: folder or Hub name.")
     warm: float = knob(0.5, help="Share of the time for learning right traces first; 0 for none.")
     beta: float = knob(1.0, choices=(0.0, 0.5, 1.0), help="0 forward KL, 1 reverse KL, between them JSD.")
-    temperature: float = knob(1.0, help="Of the replies and of both distributions.")
-    max_tokens: int = knob(0, help="Of a reply; 0 goes by the lengths in the recording.")
+    temperature: float = knob(1.0, help="Sampling temperature of replies, and of both distributions.")
+    max_tokens: int = knob(0, help="Most tokens of a reply; 0 goes by the recording.")
     replies: int = knob(32, help="Replies of one training step.")
     steps: int = knob(100, help="Training steps after the warm-up.")
-    learning_rate: float = knob(0.0, help="At its peak, after the warm-up; 0 goes by the model's width.")
+    learning_rate: float = knob(
+        0.0, help="Peak learning rate after the warm-up; 0 goes by the model's width."
+    )
 
     def __post_init__(self) -> None:
         require(self.layers > 0, self, "layers has to be above 0")

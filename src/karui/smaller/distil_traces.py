@@ -35,7 +35,7 @@ class DistilTraces(Technique):
         "mixed", choices=("shortest", "all", "mixed"), help="Which right traces of each question."
     )
     epochs: float = knob(2.0, help="How often each trace is seen.")
-    learning_rate: float = knob(0.0, help="At its peak; 0 goes by the model's width.")
+    learning_rate: float = knob(0.0, help="Peak learning rate; 0 goes by the model's width.")
     batch_tokens: int = knob(8192, help="Tokens of one training step; memory grows with it.")
     lora: int = knob(0, help="Rank of low-rank adapters; 0 trains every weight.")
 

@@ -25,7 +25,9 @@ class KvCache(Technique):
     family: ClassVar[Family] = Family.SMALLER
     slot: ClassVar[str] = "kv cache"
 
-    type: str = knob("q8_0", choices=_TYPES, help="Of each key and value: f16, or blocks of 8 or 4 bits.")
+    type: str = knob(
+        "q8_0", choices=_TYPES, help="Type of each key and value: f16, or blocks of 8 or 4 bits."
+    )
 
     def __post_init__(self) -> None:
         require(self.type in _TYPES, self, f"type is one of {', '.join(_TYPES)}")

@@ -11,7 +11,7 @@ from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.study import ReferenceRun
 from karui.core.study import Study as StudyData
-from karui.core.study.choice import Choice
+from karui.core.study.choice import Choice, PilotSource
 from karui.core.study.failure import BaselineFailure
 from karui.selection.confirm import confirm
 from karui.selection.evidence import Evidence
@@ -98,7 +98,7 @@ async def run(job: Job) -> Study:
     sources = replace(gathered.sources, pilots=pilots)
     evidence, test_part = evidence_of(sources, options, progress.at)
     if pilots:
-        options = replace(options, rule=replace(options.rule, pilot="shipped pilot recording"))
+        options = replace(options, rule=replace(options.rule, pilot=PilotSource.SHIPPED))
     choice = decide(evidence, test_part, sources, options)
     live = None
     if job.held is not None and choice.spec:
@@ -234,7 +234,7 @@ async def _confirmed(
 def _lengthy(job: Job, large: Recording, options: StudyOptions) -> Choice:
     """Chooses on the kinds whose answer is only known in the end: there is nothing to gain there."""
     sources = Sources(large.of_kinds(LENGTHY))
-    few = replace(options, runs=2, rule=replace(options.rule, pilot="questions"))
+    few = replace(options, runs=2, rule=replace(options.rule, pilot=PilotSource.QUESTIONS))
     evidence, test_part = evidence_of(sources, few, job.progress.at)
     choice = decide(evidence, test_part, sources, few)
     command = f"karui choose {large.path} " + " ".join(f"--kind {kind}" for kind in LENGTHY)

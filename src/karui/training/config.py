@@ -179,7 +179,7 @@ def prepare_data(
         InputError: There are no examples.
     """
     if not examples:
-        raise InputError("There are no lessons to learn.", remedy="Give a recording with right traces.")
+        raise InputError("There are no examples to learn from.", remedy="Give a recording with right traces.")
     learned, held = split(examples, options.held_back, config.seed)
     batches = plan_batches(
         [len(x.ids) for x in learned],

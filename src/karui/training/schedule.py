@@ -107,7 +107,7 @@ class TrainingSchedule:
         self.skipped += not gradient
         self._spoiled = 0 if gradient else self._spoiled + 1
         if self._spoiled >= _SPOILED:
-            raise FloatingPointError(f"{_SPOILED} steps in a row had a gradient that is no number.")
+            raise FloatingPointError(f"{_SPOILED} steps in a row had a gradient that is NaN or infinite.")
 
     def stop(self, reason: str) -> None:
         """Ends the training after the step at hand."""

@@ -314,7 +314,7 @@ def test_what_is_no_model_is_refused_clearly(folders, tmp_path):
     whole = next(folders["q8_0"].glob("*.gguf")).read_bytes()
     text = tmp_path / "text.gguf"
     text.write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(ModelError, match="is no GGUF file"):
+    with pytest.raises(ModelError, match="is not a GGUF file"):
         engines.load(str(text))
     with pytest.raises(ModelError, match="cannot be read"):
         engines.load(str(tmp_path / "none.gguf"))

@@ -586,7 +586,7 @@ def test_patience_ends():
         ("error", "the engine died"),
         ("garbage", "unreadable"),
         ("ends", "before its end"),
-        ("hangs", "silent"),
+        ("hangs", "sent nothing"),
         ((200, "<html>hello</html>", {"content-type": "text/html"}), "did not answer with a stream"),
         ((400, '{"error": {"message": "no such thing"}}'), "refused"),
     ],

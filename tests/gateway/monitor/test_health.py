@@ -1,4 +1,4 @@
-"""Which light, and what it says, by what the gateway is."""
+"""Health: its colour, and what it says, by the state of the gateway."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.monitor import text
 from karui.gateway.monitor.costs import Costs
-from karui.gateway.monitor.health import light
+from karui.gateway.monitor.health import health
 from karui.gateway.monitor.page import figures, page
 from karui.gateway.monitor.view import View, short
 from karui.gateway.records.cause import Because, Cause
@@ -73,7 +73,7 @@ CASES = [
     ("colour", "state", "at", "seen"), CASES, ids=[f"{c[1]}-{n}" for n, c in enumerate(CASES)]
 )
 def test_the_light_says_what_is_and_what_to_do(colour, state, at, seen, lang):
-    found = light(View.of(at, seen, (), lang))
+    found = health(View.of(at, seen, (), lang))
     assert (found.colour, found.state) == (colour, state)
     assert found.headline
     assert found.action
@@ -82,16 +82,16 @@ def test_the_light_says_what_is_and_what_to_do(colour, state, at, seen, lang):
 
 
 def test_little_evidence_and_few_requests_light_nothing():
-    assert light(View.of(now(guard=guard(evidence=200.0)), WELL, (), "en")).state == "partly"
+    assert health(View.of(now(guard=guard(evidence=200.0)), WELL, (), "en")).state == "partly"
     assert (
-        light(View.of(now(), totals([served(n, status=502) for n in range(5)]), (), "en")).state == "partly"
+        health(View.of(now(), totals([served(n, status=502) for n in range(5)]), (), "en")).state == "partly"
     )
 
 
 def test_the_sentence_names_what_was_found():
-    action = light(View.of(now(guard=TRIPPED), WELL, (), "en")).action
+    action = health(View.of(now(guard=TRIPPED), WELL, (), "en")).action
     assert "Thinking is no longer as long as in the recording." in action
-    other = light(
+    other = health(
         View.of(now(breaker=Circuit.OPEN, breaker_why="refused", fallback="http://b:1"), WELL, (), "en")
     )
     assert "http://b:1 answers" in other.action

@@ -89,7 +89,8 @@ def test_a_history_that_may_only_be_read_stays_as_it_is(old):
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
 
     store = opened(old, connect=read_only)
-    assert store.events(50) == EVENTS[::-1]
+    # That it cannot be written is a change of its own, made at 2000 seconds on the writer's thread.
+    assert [event for event in store.events(50) if event.at < 2000.0] == EVENTS[::-1]
     store.close()
     with closing(sqlite3.connect(old)) as made:
         assert made.execute("PRAGMA user_version").fetchone() == (1,)

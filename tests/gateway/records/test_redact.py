@@ -70,7 +70,7 @@ def test_own_patterns_come_first():
 
 
 @pytest.mark.parametrize(
-    ("shape", "says"), [("(", "no regular expression"), ("x*", "matches where nothing is")]
+    ("shape", "says"), [("(", "not a regular expression"), ("x*", "matches where nothing is")]
 )
 def test_own_patterns_that_cannot_be_used_are_refused(shape, says):
     with pytest.raises(InputError, match=says):

@@ -304,8 +304,8 @@ def test_a_choice_from_its_files(tmp_path):
 
 
 def test_weights_of_ones_own_are_known_by_what_they_were_made_from():
-    choice = chosen("int8-weights + trial-stability:k=2")
-    object.__setattr__(choice.choice, "model", {"name": "toy", "digest": "parent"})
+    made = chosen("int8-weights + trial-stability:k=2")
+    choice = replace(made, choice=replace(made.choice, model=ModelInfo("toy", digest="parent")))
     made = ModelInfo("toy, int8", digest="child")
     choice.check_model(made, "", same=False, origin="parent")
     for origin in ("", "another"):

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from karui.core.errors import PlanError
-from karui.core.request import Gather, Request
+from karui.core.request import Gather, Growth, Request
 from karui.core.trace import Reply
 
 Flow: TypeAlias = Generator[Request | Gather, Reply | list[Reply], Reply]
@@ -35,10 +35,12 @@ class _Node:
 
     __slots__ = (
         "answered",
+        "ask",
         "children",
         "depth",
         "first",
         "flow",
+        "growth",
         "index",
         "parent",
         "replies",
@@ -51,6 +53,8 @@ class _Node:
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.several = False  # whether the group is a `Gather`
         self.first: int | None = None
+        self.growth: Growth | None = None
+        self.ask: Request | None = None  # the group's last, which growth repeats
         self.children: list[_Node | Generation | None] = []
         self.replies: list[Reply | None] = []
         self.answered: list[Reply] = []
@@ -64,7 +68,7 @@ class FlowTree:
         reply: The whole ask's reply; None until it is there.
     """
 
-    __slots__ = ("_ask", "_flows", "_next_id", "_running", "_starts", "_stops", "reply")
+    __slots__ = ("_ask", "_flows", "_growing", "_next_id", "_running", "_starts", "_stops", "reply")
 
     def __init__(self, flows: Sequence[HasFlow], ask: Request) -> None:
         """Takes the flows outermost first; none of them makes a plan of one trace."""
@@ -75,6 +79,7 @@ class FlowTree:
             int, tuple[_Node | None, int]
         ] = {}  # by leaf: whose it is, and which of the group
         self._next_id = 0
+        self._growing: list[_Node] = []  # those whose group may still become larger
         self._starts: list[Generation] = []
         self._stops: list[Generation] = []
 
@@ -91,11 +96,31 @@ class FlowTree:
         place = self._running.pop(leaf, None)
         if place is None:
             return [], []
+        if self._growing:
+            self._grow()
         self._deliver(*place, reply)
         if not self._starts and not self._stops:
             return [], []
         stops, self._stops = self._stops, []
         return self._take_starts(), stops
+
+    def grow(self) -> list[Generation]:
+        """Returns the leaves to start after a look at a trace; most plans never have any."""
+        if not self._growing:
+            return []
+        self._grow()
+        return self._take_starts()
+
+    def _grow(self) -> None:
+        for node in tuple(self._growing):
+            assert node.growth is not None
+            assert node.ask is not None
+            for _ in range(node.growth.wanted()):
+                index = len(node.children)
+                node.children.append(None)
+                node.replies.append(None)
+                node.waiting += 1
+                self._open(node, index, node.ask)
 
     def _take_starts(self) -> list[Generation]:
         starts, self._starts = self._starts, []
@@ -118,6 +143,7 @@ class FlowTree:
 
     def _resume(self, node: _Node, sent: Reply | list[Reply] | None) -> None:
         node.children = []
+        self._settle(node)
         try:
             group = node.flow.send(sent)  # type: ignore[arg-type]  # None starts a generator
         except StopIteration as done:
@@ -129,6 +155,9 @@ class FlowTree:
             raise PlanError(
                 f"A flow of {type(self._flows[node.depth]).__name__} yielded nothing to do: {group}."
             )
+        if isinstance(group, Gather) and group.growth is not None:
+            node.growth, node.ask = group.growth, asks[-1]
+            self._growing.append(node)
         opened: list[_Node | Generation | None] = [None] * len(asks)
         node.children = opened
         node.replies = [None] * len(asks)
@@ -138,6 +167,12 @@ class FlowTree:
             if node.children is not opened:
                 break  # a flow below replied without asking, and the first m are together
             self._open(node, index, ask)
+
+    def _settle(self, node: _Node) -> None:
+        """The group of `node` is done: it no longer grows."""
+        if node.growth is not None:
+            node.growth = None
+            self._growing.remove(node)
 
     def _deliver(self, parent: _Node | None, index: int, reply: Reply) -> None:
         if parent is None:
@@ -163,6 +198,7 @@ class FlowTree:
                 continue
             if isinstance(child, _Node):
                 child.flow.close()
+                self._settle(child)
                 self._stop_rest(child)
             elif child is not None and self._running.pop(child.id, None) is not None:
                 self._stops.append(child)

@@ -25,6 +25,15 @@ class Axis(StrEnum):
     """Weights of all models kept loaded, and the mean peak of their KV caches."""
 
 
+class PilotSource(StrEnum):
+    """Where the order of testing comes from."""
+
+    QUESTIONS = "questions"
+    """Questions set aside, or a pilot recording of the user's."""
+    SHIPPED = "shipped pilot recording"
+    """The pilot recording that ships with karui."""
+
+
 class Decision(StrEnum):
     """What a choice comes to."""
 
@@ -63,7 +72,7 @@ class Rule:
         alpha: Chance of a false certificate, at most.
         minimize: The axis to minimise.
         priority: The preset it came from, "" if none.
-        pilot: Where the order of testing came from: "questions" set aside, or "shipped pilot recording".
+        pilot: Where the order of testing came from.
         confident_wrong_rise: Largest rise of the confident-wrong rate accepted, as a share.
         floor: Accuracy of full thinking below which it is taken to fail, as a share; 0 never does.
     """
@@ -72,7 +81,7 @@ class Rule:
     alpha: float = 0.05
     minimize: Axis = Axis.TOKENS
     priority: str = ""
-    pilot: str = "questions"
+    pilot: PilotSource = PilotSource.QUESTIONS
     confident_wrong_rise: float = 0.02
     floor: float = 0.1
 

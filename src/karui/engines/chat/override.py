@@ -59,7 +59,7 @@ class Override:
         names = [f.name for f in fields(Override)]
         if unknown := sorted(set(said) - set(names)):
             raise InputError(
-                f"{where} names {', '.join(map(repr, unknown))}, which is no part of how a model thinks.",
+                f"{where} names {', '.join(map(repr, unknown))}, which are not fields of a thinking format.",
                 remedy=f"The fields are {', '.join(names)}.",
             )
         for name in _TEXTS:

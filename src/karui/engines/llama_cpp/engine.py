@@ -28,8 +28,8 @@ class LlamaCppEngine(BatchingEngine):
             changes: Single options, by name.
 
         Raises:
-            ModelError: It is no GGUF file, a damaged one, of an architecture that llama.cpp does not know or
-                cannot fork, or llama.cpp is not installed.
+            ModelError: It is not a GGUF file, is damaged, is of an architecture that llama.cpp does not know
+                or cannot fork, or llama.cpp is not installed.
         """
         from karui.engines.batching.threads import choose_threads
         from karui.engines.llama_cpp.file import check_file, gguf_file, read_card, read_tokenizer, turn_ends

@@ -69,7 +69,7 @@ def check_file(path: Path) -> None:
         raise ModelError(f"{path} cannot be read.", why=f"{error}.", remedy="Check the path.") from error
     if begins != _MAGIC:
         raise ModelError(
-            f"{path} is no GGUF file.",
+            f"{path} is not a GGUF file.",
             why=f"It begins with {begins!r}, not with {_MAGIC!r}.",
             remedy="A file fetched with git may be a pointer to the real one: fetch it with `git lfs pull`.",
         )

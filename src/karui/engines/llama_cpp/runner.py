@@ -67,7 +67,7 @@ class LlamaRunner:
         """
         if kv not in KV_TYPES:
             raise ModelError(
-                f"There is no type {kv!r} of KV cache.", remedy=f"Use one of {', '.join(KV_TYPES)}."
+                f"The KV cache type {kv!r} is not known.", remedy=f"Use one of {', '.join(KV_TYPES)}."
             )
         self._library = binding.library()
         self._model, self._kv, self._threads = model, kv, threads

@@ -184,7 +184,8 @@ def split_address(address: str) -> tuple[str, str]:
     found = urlsplit(url)
     if found.scheme not in {"http", "https"} or not found.hostname:
         raise InputError(
-            f"{url!r} is no address of a server.", remedy="Write http://HOST:PORT/v1, and #model behind it."
+            f"{url!r} is not the address of a server.",
+            remedy="Write http://HOST:PORT/v1, and #model behind it.",
         )
     if found.username or found.password:
         raise InputError(

@@ -80,7 +80,7 @@ class TransformersEngine(BatchingEngine):
             changes: Single options, by name.
 
         Raises:
-            ModelError: It cannot be found, is no causal language model, or cannot run here; or the draft
+            ModelError: It cannot be found, is not a causal language model, or cannot run here; or the draft
                 model has other tokens.
         """
         from karui.engines.transformers import load

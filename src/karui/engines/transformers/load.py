@@ -26,7 +26,7 @@ def load_model(folder: Path, device: str, dtype: str) -> Any:
     Packed weights stay packed where something multiplies them so: see `packed`.
 
     Raises:
-        ModelError: It is no causal language model, or its weights cannot be read.
+        ModelError: It is not a causal language model, or its weights cannot be read.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -72,7 +72,7 @@ def outline(folder: Path) -> Any:
     Of a packed model, as it was before packing.
 
     Raises:
-        ModelError: It is no causal language model.
+        ModelError: It is not a causal language model.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -85,7 +85,7 @@ def outline(folder: Path) -> Any:
             return AutoModelForCausalLM.from_config(config)
     except Exception as error:
         raise ModelError(
-            f"{folder} is no causal language model.",
+            f"{folder} is not a causal language model.",
             why=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
             remedy="karui runs decoder-only text models that AutoModelForCausalLM loads.",
         ) from error
@@ -107,7 +107,7 @@ def choose_device(device: str) -> str:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(
-            f"There is no device {device!r} here.",
+            f"The device {device!r} is not available.",
             why=str(error).partition("\n")[0],
             remedy="Use auto, cpu or cuda.",
         ) from error
@@ -128,7 +128,7 @@ def choose_dtype(dtype: str, device: str) -> tuple[str, str]:
     if dtype != "auto":
         if dtype not in {"float32", "float16", "bfloat16"}:
             raise ModelError(
-                f"There is no dtype {dtype!r}.", remedy="Use auto, float32, float16 or bfloat16."
+                f"The dtype {dtype!r} is not known.", remedy="Use auto, float32, float16 or bfloat16."
             )
         return dtype, "as asked"
     if device.startswith("cuda"):

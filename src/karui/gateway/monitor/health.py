@@ -24,7 +24,7 @@ times the guard's own chance of a false alarm at most, by the same inequality.""
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class Health:
     """The verdict.
 
     Attributes:
@@ -42,7 +42,7 @@ class Light:
     at: float = 0.0
 
 
-def light(v: View) -> Light:
+def health(v: View) -> Health:
     """Returns the health of a gateway."""
     for colour, rules in _RULES:
         for rule in rules:
@@ -50,7 +50,7 @@ def light(v: View) -> Light:
                 state, values = found
                 action = f"{values.pop('action', state)}_do"
                 at = v.now.guard.probe_at if "time" in values else 0.0
-                return Light(colour, state, v.words(state, **values), v.words(action, **values), at)
+                return Health(colour, state, v.words(state, **values), v.words(action, **values), at)
     raise AssertionError("the last green rule always holds")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from karui.gateway.monitor import costs, panels, plain, rollout
-from karui.gateway.monitor.health import light
+from karui.gateway.monitor.health import health
 from karui.gateway.monitor.render import part
 from karui.gateway.monitor.tiles import tiles
 from karui.gateway.monitor.view import View
@@ -78,7 +78,7 @@ def figures(
 ) -> dict[str, Any]:
     """Returns what `/api/state` says: plain figures, and with a language the page's parts as markup."""
     v = View.of(now, totals, events, lang or "en")
-    verdict = light(v)
+    verdict = health(v)
     told: dict[str, Any] = {
         "light": asdict(verdict),
         "now": plain.status(now),
@@ -98,7 +98,7 @@ def shell(title: str, lang: str, body: Markup, script: str) -> str:
 
 
 def _light(v: View) -> Markup:
-    found = light(v)
+    found = health(v)
     # A time in it is shown in the reader's own time zone, as every time on the page.
     before, _, after = found.action.partition(v.clock(found.at)) if found.at else ("", "", "")
     return part("light", v, light=found, sign=_SIGNS[found.colour], around=(before, after))

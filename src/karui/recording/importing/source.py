@@ -75,7 +75,7 @@ class Source:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{self.path} is no whole JSON document.",
+                f"{self.path} is not a complete JSON document.",
                 why=broken(error, whole=True),
                 remedy="If it was cut off while it was written or copied, get the whole file.",
             ) from error

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from karui.core.study.choice import Rejected, Tested, Verdict
+from karui.core.study.choice import PilotSource, Rejected, Tested, Verdict
 from karui.i18n.reasons import reason
 from karui.report import rejected_plans
 from karui.report.context import Context
@@ -32,7 +32,7 @@ def section(c: Context) -> Markup:
         w("reason"),
     )
     rows = [_row(c, place, t) for place, t in enumerate(choice.tested, 1)]
-    shipped = choice.rule.pilot != "questions"
+    shipped = choice.rule.pilot is PilotSource.SHIPPED
     pilot = w("pilot_shipped") if shipped else w("pilot_questions", n=form.integer(choice.pilot_questions))
     note = f"{w('tested_note', pilot=pilot)} {w('loss')}: {w('bounds', level=c.level)}"
     tables = [Table(w("tested"), head, rows)]

@@ -58,7 +58,7 @@ class Row(BaseModel):
         if row.get("question") is not None:
             raise ValueError("has messages and a question: which of them is to be asked?")
         if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-            raise ValueError("messages is no list of messages")
+            raise ValueError("messages is not a list of messages")
         prompt = prompt_of(messages)
         if isinstance(prompt, str):
             raise ValueError(f"messages cannot be asked: {prompt}")  # noqa: TRY004 - pydantic wants this one
@@ -181,7 +181,7 @@ def _text(path: Path) -> str:
         raise UnknownName("questions file", str(path), known or [f"no questions file in {path.parent}"])
     if path.suffix not in _SUFFIXES:
         raise QuestionsError(
-            f"{path.name} is no kind of file that karui reads questions from.",
+            f"{path.name} is not a type of file that karui reads questions from.",
             remedy='Write a .csv file, or one {"question": "…", "answer": "…"} a line into a .jsonl file.',
         )
     raw = path.read_bytes()

@@ -63,7 +63,7 @@ class ProbeClient:
         answer = await self.client.post(PATHS[way], {"model": self.model, **body})
         if not isinstance(answer, dict) or "choices" not in answer:
             raise RequestRejected(
-                f"{self.client.url} does not speak this language.",
+                f"{self.client.url} does not implement the OpenAI API.",
                 why=f"It answered {str(answer)[:200]!r}.",
                 remedy="Check the address: that of an OpenAI-compatible API usually ends in /v1.",
             )

@@ -96,7 +96,7 @@ async def _choose_route(asking: ProbeClient, can: Capabilities, route: str) -> C
     if route == "completions" and not writable:
         raise RequestRejected(
             "Prompts cannot be written raw here.",
-            why=asking.why.get("completions") or "There is no chat template to write them with.",
+            why=asking.why.get("completions") or "There is no chat template to render them with.",
             remedy="Name the folder of the model's tokenizer, or go through chat.",
         )
     if route == "chat" and not can.chat:

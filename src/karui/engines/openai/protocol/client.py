@@ -202,7 +202,7 @@ class Client:
                 f"{self.url} sent something unreadable in the middle of a stream.", why=text[:200]
             ) from error
         if not isinstance(data, dict):
-            raise EngineError(f"{self.url} sent an event that is no object.", why=text[:200])
+            raise EngineError(f"{self.url} sent an event that is not a JSON object.", why=text[:200])
         if (fault := read_fault(text) if event.name == "error" else fault_in(data, text)) is not None:
             raise explain(fault.status or 500, fault, self.url)
         return read_chunk(data)
@@ -244,8 +244,8 @@ class Client:
 
         if isinstance(error, httpx.TimeoutException):
             return EngineTimeout(
-                f"{self.url} has been silent for {self._retry.silence_seconds:g} seconds.",
-                remedy="It hangs, or has more to do than it can; use fewer streams side by side.",
+                f"{self.url} sent nothing for {self._retry.silence_seconds:g} seconds.",
+                remedy="It may be hung or overloaded; lower --concurrency.",
             )
         return EngineError(
             f"The connection to {self.url} broke.", why=f"{type(error).__name__}: {error}".rstrip(": ")

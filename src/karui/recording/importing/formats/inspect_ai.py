@@ -132,7 +132,7 @@ def _packed(source: Source) -> tuple[dict[str, Any], Iterator[tuple[str, dict[st
         archive = zipfile.ZipFile(source.path)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{source.path} is no whole .eval log.",
+            f"{source.path} is not a complete .eval log.",
             why=f"{type(error).__name__}: {error}",
             remedy="It was broken off, or its copy was cut short: `inspect log recover` may mend it.",
         ) from error

@@ -55,7 +55,7 @@ class Langfuse(Adapter):
             seen[ident] = row.where
             yield from _replies(row.where, {k: parsed(v) for k, v in values.items()}, source)
         if other:
-            source.notes.append(f"{other} observations were left out: they are no generations.")
+            source.notes.append(f"{other} observations were left out: they are not generations.")
 
 
 def _observations(source: Source) -> Iterator[Row]:
@@ -94,7 +94,7 @@ def _replies(where: str, values: dict[str, Any], source: Source) -> Iterator[Log
         finish = message.get("finish_reason") or metadata.get("finish_reason")
         message = message.get("message", message)
         if "content" not in message:
-            source.problem(where, f"its output is no message, but has {', '.join(sorted(message)[:6])}")
+            source.problem(where, f"its output is not a message: it has {', '.join(sorted(message)[:6])}")
             return
         message = {"choices": [{"message": message, "finish_reason": finish}]}
     if isinstance(message, dict):
@@ -102,7 +102,7 @@ def _replies(where: str, values: dict[str, Any], source: Source) -> Iterator[Log
         return
     text = text_of_content(message)
     if text is None:
-        source.problem(where, "its output holds tools or pictures, which are no text")
+        source.problem(where, "its output holds tools or pictures, which are not text")
         return
     yield Logged(where, text, prompt, finish=str(metadata.get("finish_reason") or ""), **known)
 

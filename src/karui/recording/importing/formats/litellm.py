@@ -54,7 +54,7 @@ class Litellm(Adapter):
             seen[ident] = row.where
             yield from _replies(row, source)
         for kind, times in other.items():
-            source.notes.append(f"{times} calls of type {kind!r} were left out: they are no chats.")
+            source.notes.append(f"{times} calls of type {kind!r} were left out: they are not chats.")
 
 
 def _replies(row: Row, source: Source) -> Iterator[Logged]:

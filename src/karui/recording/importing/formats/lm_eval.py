@@ -62,7 +62,7 @@ def _replies(
     replies = values.get("resps")
     texts = replies[0] if isinstance(replies, list) and replies and isinstance(replies[0], list) else replies
     if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
-        source.problem(row.where, "its resps are no generated texts (a task that compares log-likelihoods?)")
+        source.problem(row.where, "its resps are not generated texts (a task that compares log-likelihoods?)")
         return
     shown, sampling = _asked(values.get("arguments"))
     if shown is None:
