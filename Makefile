@@ -1,4 +1,4 @@
-# make test     makes the environment in .venv and runs every check: ruff, mypy, import-linter, docs, pytest
+# make test     makes the environment in .venv and runs every check: ruff, mypy, the house, docs, pytest
 # make poc      makes the environment (without the development tools) and runs the main job
 # make help     lists the rest
 #
@@ -38,7 +38,7 @@ test bench-quick: export HF_HUB_OFFLINE = 1
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
 	@echo 'make poc          environment, then the main job on the embedded model; report in runs/poc'
-	@echo 'make lint         ruff, mypy and import-linter only'
+	@echo 'make lint         ruff, mypy and scripts/house.py only'
 	@echo 'make docs         the documentation as a site, in build/site; every warning is an error'
 	@echo 'make format       rewrites the code in the one format'
 	@echo 'make bench-quick  every script in bench/ with --quick'
@@ -90,8 +90,8 @@ lint: $(DEVELOPING)
 	$(BIN)/ruff format --check $(CHECKED)
 	@echo '== mypy'
 	$(BIN)/mypy
-	@echo '== import-linter'
-	$(BIN)/lint-imports
+	@echo '== the house: sizes, cycles, contracts, time to open'
+	$(BIN)/python scripts/house.py
 
 # The site is whole by itself: open build/site/index.html, or copy the folder to any web server.
 docs: $(DEVELOPING)

@@ -265,9 +265,8 @@ class _Running:
             EngineError: It failed. It stays among those under way, so that what it generated is billed.
         """
         tasks = self._tasks
-        while (
-            True
-        ):  # waits for the tasks known now: a group that grows meanwhile wakes it to see the new ones
+        while True:
+            # Only the tasks known now are awaited: a group that grows meanwhile wakes this for the new ones.
             await asyncio.wait({*tasks, self._grown}, return_when=asyncio.FIRST_COMPLETED)
             if self._grown.done():
                 self._grown = asyncio.get_running_loop().create_future()
