@@ -299,7 +299,7 @@ def test_files_as_newcomers_write_them(tmp_path: Path) -> None:
         (("poc", "http://localhost:8000/v1#m"), "Did you mean --model http://localhost:8000/v1#m?"),
         (("poc", "--questions", "mine.jsonl", "--verifier", "math"), "in the column 'verifier'"),
         (("poc", "--base-url=http://localhost:8000"), "--model http://HOST:PORT/v1#NAME"),
-        (("poc", "--min-accuracy", "101"), "--min-accuracy 101"),
+        (("poc", "--min-accuracy", "101"), "--min-accuracy is out of range (got 101.0)"),
         (("choose", "FOLDER"), "Did you mean"),
     ],
 )

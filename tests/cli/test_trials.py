@@ -78,7 +78,7 @@ def test_formats_are_listed() -> None:
         (["import"], "needs a log to read"),
         (["import", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
         (["import", LOG, "--format", "lmeval"], "Did you mean 'lm-eval'"),
-        (["import", LOG, "--reference", "mine"], "Give given or self"),
+        (["import", LOG, "--reference", "mine"], "is not one of 'given', 'self'"),
         (["import", LOG.parent], "is a folder"),
         (["trials", "nowhere"], "no recording at nowhere"),
     ],
