@@ -13,8 +13,12 @@ beside it; on a paced stream it says only that neither client fell behind.
 
 Both have the same headers, time-outs (`Limits`) and reuse of connections, and both give the body as it comes
 (`Reply.pieces`, `iter_any`), undecoded. aiohttp is set to have no cookies, no limit of connections and no
-total time-out. The time per event includes its share of the request. A paced stream arrives an event at a
-time, as from a model; flat out, many events share one read.
+total time-out. The time per event includes its share of the request.
+
+A paced stream arrives an event at a time, as from a model; flat out, many events share one read. On a busy
+machine paced events share reads too, which makes them cheaper for whichever client waited longer: measure on
+an idle machine. The note under a load has the schedule of the streams beside their wall time. The own
+transport's pieces are the server's chunks, however many a read brought; aiohttp's are what it has by then.
 """
 
 import asyncio
@@ -74,6 +78,11 @@ class Load:
     def units(self) -> int:
         """What the processor time is divided by: events of streams, else replies."""
         return self.replies * (self.tokens + 2) if self.stream else self.replies
+
+    @property
+    def schedule(self) -> float:
+        """Seconds that the upstream's pace takes, for the last of the streams to begin."""
+        return self.requests * self.gap * (self.tokens + 1 - 1 / self.at_once)
 
     def body(self, number: int) -> bytes:
         """Returns a connection's request; streams begin one after the other within the first gap."""
@@ -234,8 +243,9 @@ def told(figures: Figures, load: Load, spent: dict[str, list[Spent]]) -> dict[st
         mine.processor / theirs.processor for mine, theirs in zip(spent["own"], spent["aiohttp"], strict=True)
     ]
     pieces = ", ".join(f"{n} {load.units / mean(o.pieces for o in s):.1f}" for n, s in spent.items())
+    late = f", scheduled {load.schedule:.2f} s" if load.gap else ""
     figures.note(
-        f"pairs from {min(each):.2f}× to {max(each):.2f}×; wall {walls[0]:.2f} s and {walls[1]:.2f} s"
+        f"pairs from {min(each):.2f}× to {max(each):.2f}×; wall {walls[0]:.2f} s and {walls[1]:.2f} s{late}"
         + (f"; events a piece: {pieces}" if load.stream else "")
     )
     kept = {name: [asdict(one) for one in all_of_it] for name, all_of_it in spent.items()}

@@ -23,6 +23,7 @@ def test_a_load_counts_what_the_upstream_sends(bench):
     script = importlib.import_module("_upstream").Script.of(asked)
     assert (asked["stream"], script.tokens, script.gap) == (True, 10, 0.02)
     assert script.first == pytest.approx(0.015)
+    assert stream.schedule == pytest.approx(3 * (script.first + 10 * script.gap))
 
 
 @pytest.mark.parametrize(
