@@ -311,7 +311,7 @@ def test_weighing_tells_what_wasguessed(tmp_path):
     configured = catalog.parse("prompt-lookup:match=1,rows=1").configure(options)
     asked = asks(temperature=0.0)
     weight = _weigh(folder, asked, "tiny", (1, 2), 40, 1, configured)
-    alone, together = (weight.as_dict()["speculated"][n] for n in "12")
+    alone, together = (weight.speculated[n] for n in (1, 2))
     assert 0 < alone["acceptance"] <= 1
     assert alone["tokens_per_forward"] > 1
     assert alone["positions_per_token"] > 1
