@@ -10,6 +10,7 @@ import torch
 
 from karui import catalog, engines, tasks
 from karui.cli.commands.profile import guessed
+from karui.codec.values import encode
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.prompt import Prompt, Sampling
@@ -317,7 +318,7 @@ def test_weighing_tells_what_wasguessed(tmp_path):
     assert alone["positions_per_token"] > 1
     assert alone["drafted_per_token"] == 0
     assert together["tokens_per_forward"] < alone["tokens_per_forward"]
-    assert weight.as_dict()["options"]["speculate"]["match"] == 1
+    assert encode(weight)["options"]["speculate"]["match"] == 1
     assert guessed(alone) != "–"
     assert guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
 
