@@ -232,7 +232,7 @@ def _record(figures: Figures, dialect: Dialect, url: str, room: Path, limit: int
         figures.note(" ".join(run.stderr.split())[:300])
         return
     recording = load(room / "raw")
-    _looked(figures, f"{dialect.name}, record", dialect, recording, Seen.of(recording, dialect.checkpoints))
+    _looked(figures, f"{dialect.name}, record", dialect, recording, Seen.of(recording, dialect.marks))
 
 
 def _recorded(
@@ -266,7 +266,7 @@ def _recorded(
         server = route == "chat" and _says(error.what, _chat_status(url))
         figures.at_least(f"{name}: not to be had, by the server", float(server), 1, digits=0)
         return
-    seen = Seen.of(recording, dialect.checkpoints)
+    seen = Seen.of(recording, dialect.marks)
     figures.shown(f"{name}: questions the server failed on", limit - seen.traces, digits=0)
     if not seen.traces:
         return

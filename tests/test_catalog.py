@@ -87,7 +87,7 @@ def test_a_plus_in_a_number_joins_nothing():
         ("concise-cot + chain-of-draft", PlanError, "prompt"),
         ("first-of:k=2,m=3", PlanError, "between 1 and k"),
         ("best-of-scored", InputError, "needs scorer"),
-        ("best-of-scored:scorer=nowhere.py:f", InputError, "no function"),
+        ("best-of-scored:scorer=nowhere.py:f", InputError, "not a function"),
         ("nowhere.py:Mine", InputError, "no file nowhere.py"),
     ],
 )

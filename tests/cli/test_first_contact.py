@@ -261,7 +261,7 @@ def test_files_as_newcomers_write_them(tmp_path: Path) -> None:
         assert done.exit_code == REFUSED, done.output
         return done.output
 
-    fine = ("There is not a model folder", "2 questions × 4 traces")
+    fine = ("The model folder", "2 questions × 4 traces")
     good = '{"question": "1+1?", "answer": "2"}\n{"question": "2+2?", "answer": "4"}\n'
     for name, text in {
         "good.jsonl": good,

@@ -96,7 +96,7 @@ def test_make_shows_what_it_took_and_how_to_go_on(place: Path) -> None:
     [
         ((LEARN,), "needs a recording"),
         (("token-cap:tokens=5",), "makes no new weights"),
-        ((SCALE, "--model", "/nowhere"), "There is not a model folder"),
+        ((SCALE, "--model", "/nowhere"), "The model folder"),
         ((SCALE, "--recording", "/nowhere"), "There is no recording"),
         (("halve",), "no technique called"),
     ],

@@ -257,7 +257,7 @@ def test_best_of_scored_takes_what_the_scorer_likes(scorer):
 def test_best_of_scored_refuses_scorers_that_cannot_score(scorer, tmp_path):
     with pytest.raises(UnknownName, match="longest"):
         catalog.parse(f"best-of-scored:scorer={scorer}:longst")
-    with pytest.raises(InputError, match="no function"):
+    with pytest.raises(InputError, match="not a function"):
         catalog.parse("best-of-scored:scorer=missing.py:f")
     (tmp_path / "broken.py").write_text("import nothing_of_this_name")
     with pytest.raises(InputError, match="nothing_of_this_name"):

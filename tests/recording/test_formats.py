@@ -429,10 +429,10 @@ def test_a_file_that_was_cut_in_the_middle(tmp_path, ending):
 def test_a_cut_json_document_and_a_cut_archive(tmp_path):
     whole = (LOGS / "inspect-ai" / "sums.json").read_text()
     (tmp_path / "a.json").write_text(whole[: len(whole) // 2])
-    assert "no whole JSON document" in refusal(tmp_path / "a.json")
+    assert "not a complete JSON document" in refusal(tmp_path / "a.json")
     packed = (LOGS / "inspect-ai" / "sums.eval").read_bytes()
     (tmp_path / "a.eval").write_bytes(packed[: len(packed) // 2])
-    assert "no whole .eval log" in refusal(tmp_path / "a.eval")
+    assert "not a complete .eval log" in refusal(tmp_path / "a.eval")
     with zipfile.ZipFile(tmp_path / "b.eval", "w", zipfile.ZIP_DEFLATED) as sink:
         sink.writestr("header.json", json.dumps({"eval": {"model": "m"}}))
         sink.writestr("samples/a_epoch_1.json", '{"id": "a", ')

@@ -299,8 +299,8 @@ _BREAK: dict[str, Callable[[Path], object]] = {
         ("other format", "format 99"),
         ("no questions", "questions.jsonl cannot be read"),
         ("broken question", "questions.jsonl cannot be read"),
-        ("part twice", "traces-00001.parquet is no part"),
-        ("foreign part", "traces-00001.parquet is no part"),
+        ("part twice", "traces-00001.parquet does not belong to this recording"),
+        ("foreign part", "traces-00001.parquet does not belong to this recording"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, how: str, says: str) -> None:

@@ -100,7 +100,7 @@ def test_thinking_that_is_no_text_is_named(tmp_path, assistant, why):
 @pytest.mark.parametrize(
     ("messages", "why"),
     [
-        ("Hi", "no list of messages"),
+        ("Hi", "not a list of messages"),
         ([], "by turns"),
         ([{"role": "assistant", "content": "Hi"}], "by turns"),
         ([{"role": "user", "content": [{"type": "image_url"}]}], "more than text"),

@@ -112,6 +112,11 @@ class Stream(Protocol):
         """Ends the stream and frees what it held; returns all it generated: thinking, answer and trials."""
 
 
+def engine_name(engine: "Engine") -> str:
+    """Returns what manifests call an engine: the `name` of its class, which outlives the names of modules."""
+    return str(getattr(engine, "name", type(engine).__name__))
+
+
 class Engine(Protocol):
     """Turns asks into streams. Engines differ in speed and abilities, never in meaning."""
 

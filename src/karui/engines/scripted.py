@@ -10,7 +10,7 @@ import selectors
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy, ModelInfo, OnText, Reader, ignore_text
@@ -150,6 +150,8 @@ class ScriptedEngine:
     Attributes:
         opened: (question, sample) of every stream opened, in order.
     """
+
+    name: ClassVar[str] = "scripted"
 
     def __init__(
         self,

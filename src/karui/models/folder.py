@@ -29,7 +29,7 @@ def find_folder(name: str) -> Path:
         )
     if name.startswith((".", "/", "~", "\\")) or not _HUB_NAME.fullmatch(name):
         raise ModelError(
-            f"There is not a model folder {name}.",
+            f"The model folder {name} was not found.",
             why=f"{folder.absolute()} does not exist.",
             remedy="Check the path; for a model on the Hugging Face Hub give its name, like Qwen/Qwen3-0.6B.",
         )

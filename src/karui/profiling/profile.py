@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from karui import engines
-from karui.core.engine import Engine
+from karui.core.engine import Engine, engine_name
 from karui.core.errors import EngineError, InputError, KaruiError
 from karui.core.request import Request
 from karui.core.study import ModelProfile
@@ -127,7 +127,7 @@ def _weigh(
     loaded_bytes, value_bytes = held[0]
     return ModelProfile(
         model=card.name,
-        engine=type(engine).__module__.split(".")[2],
+        engine=engine_name(engine),
         dtype=card.dtype,
         parameters=card.parameters,
         disk_bytes=card.weight_bytes or weights_on_disk(Path(model)),

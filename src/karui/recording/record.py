@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.engine import Engine, Reader
+from karui.core.engine import Engine, Reader, engine_name
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -61,7 +61,7 @@ def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Mani
     """Returns the manifest of a recording about to be made; its speeds are not known yet."""
     return Manifest(
         model=engine.card,
-        engine=type(engine).__module__.split(".")[2],
+        engine=engine_name(engine),
         task=task.name,
         task_digest=task.digest,
         style=tuple(options.style.spec),

@@ -10,6 +10,7 @@ import torch
 
 from karui import catalog, engines, tasks
 from karui.cli.commands.profile import guessed
+from karui.codec.values import encode
 from karui.core.engine import CheckpointPolicy, ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.prompt import Prompt, Sampling
@@ -311,13 +312,13 @@ def test_weighing_tells_what_wasguessed(tmp_path):
     configured = catalog.parse("prompt-lookup:match=1,rows=1").configure(options)
     asked = asks(temperature=0.0)
     weight = _weigh(folder, asked, "tiny", (1, 2), 40, 1, configured)
-    alone, together = (weight.as_dict()["speculated"][n] for n in "12")
+    alone, together = (weight.speculated[n] for n in (1, 2))
     assert 0 < alone["acceptance"] <= 1
     assert alone["tokens_per_forward"] > 1
     assert alone["positions_per_token"] > 1
     assert alone["drafted_per_token"] == 0
     assert together["tokens_per_forward"] < alone["tokens_per_forward"]
-    assert weight.as_dict()["options"]["speculate"]["match"] == 1
+    assert encode(weight)["options"]["speculate"]["match"] == 1
     assert guessed(alone) != "–"
     assert guessed({"acceptance": 0.0, "tokens_per_forward": 1.0}) == "–"
 

@@ -341,7 +341,7 @@ def test_what_is_no_model_is_refused_clearly(folders, tmp_path):
     [
         ({"device": "cuda"}, "runs on the CPU"),
         ({"dtype": "float32"}, "cannot be run in float32"),
-        ({"kv": "q3"}, "no type 'q3'"),
+        ({"kv": "q3"}, "'q3' is not known"),
         ({"kv": "q8_0"}, "cannot make a q8_0 cache"),  # its heads are 8 wide
         ({"suffix": ""}, "suffix is empty"),
     ],

@@ -211,7 +211,7 @@ def test_tags_that_nobody_knows_are_heard_where_a_reply_begins_with_them():
 
 
 THOUGHTS = {
-    "before": (("user", "What is 1 and 2?"), ("assistant", "3")),
+    "history": (("user", "What is 1 and 2?"), ("assistant", "3")),
     "thoughts": ("", "One and two make three."),
 }
 

@@ -200,7 +200,7 @@ def test_every_end_of_a_stream_is_one(servers, end, finish):
         (stream("event: error\ndata: the engine died\n\n"), "the engine died"),
         (stream(event({"choices": [{"error": {"message": "the engine died"}}]})), "the engine died"),
         ((200, json.dumps({"error": {"message": "the engine died"}})), "the engine died"),
-        (stream("data: [1]\n\n"), "no object"),
+        (stream("data: [1]\n\n"), "not a JSON object"),
     ],
     ids=str,
 )  # fmt: skip

@@ -144,8 +144,8 @@ def test_loads_a_folder_and_describes_it(folder, tmp_path):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda folder, tmp: "./no/such/folder", "no model folder"),
-        (lambda folder, tmp: str(tmp / "nowhere"), "no model folder"),
+        (lambda folder, tmp: "./no/such/folder", "was not found"),
+        (lambda folder, tmp: str(tmp / "nowhere"), "was not found"),
         (lambda folder, tmp: "nobody/has-this-model", "Hub cannot be reached"),
         (lambda folder, tmp: tmp, "no config.json"),
         (lambda folder, tmp: folder / "config.json", "is a file"),

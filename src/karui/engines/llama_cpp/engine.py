@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from karui.core.errors import ModelError
 from karui.engines.batching.engine import BatchingEngine
@@ -15,6 +15,8 @@ class LlamaCppEngine(BatchingEngine):
     Attributes:
         threads: llama.cpp's threads.
     """
+
+    name: ClassVar[str] = "llama_cpp"
 
     threads: int = 1
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
@@ -39,6 +39,8 @@ class HttpEngine:
         notes: What a user should know, one sentence each.
         resends: Whether each trial sends its whole prefix: it does.
     """
+
+    name: ClassVar[str] = "openai_http"
 
     resends = True
 

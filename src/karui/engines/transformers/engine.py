@@ -1,7 +1,7 @@
 """The transformers engine: any causal language model from a folder or the Hub, on a CPU or a GPU."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
@@ -22,6 +22,8 @@ class TransformersEngine(BatchingEngine):
     Attributes:
         threads: torch's threads.
     """
+
+    name: ClassVar[str] = "transformers"
 
     def __init__(
         self,
