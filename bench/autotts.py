@@ -20,7 +20,6 @@ Whatever is there is scored.
 3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
 """
 
-import random
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ from _autotts_data import (
     published,
 )
 from _figures import ROOT, Figures, arguments, percent
+from _shuffled import shuffled
 
 from karui import catalog
 from karui.core.outcome import Outcomes
@@ -134,23 +134,12 @@ def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
     """The published controller on the search set, on its own shuffles and with its conventions."""
     found = import_scout(store.path, model=f"Qwen3-{store.size}", trial_tokens=0, unread_votes=True)
     recording = next(iter(found.values()))
-    replay = Replay({"main": recording})
     for rival, beta in ((HALF, 0.5), (FULL, 1.0)):
-        plan = catalog.parse(f"confidence-momentum:beta={beta},k=64,every=500")
-        right = tokens = 0
-        for seed in range(shuffles):
-            order = list(range(recording.manifest.samples))
-            random.Random(seed).shuffle(order)  # the same order for every question, as there
-            for question in recording.questions:
-                outcome = replay.play(plan, {"main": question}, {"main": order}, keep_traces=False)
-                right += outcome.correct
-                tokens += outcome.tokens
-        runs = shuffles * len(recording.questions)
+        words = f"confidence-momentum:beta={beta},k=64,every=500"
+        accuracy, tokens = shuffled(recording, words, shuffles)
         points, thousands = published(store.size, rival, SEARCH)
-        figures.near(f"{store.size} AIME24: {rival}, accuracy", 100 * right / runs, points, 1.0, "points")
-        figures.near(
-            f"{store.size} AIME24: {rival}, tokens", tokens / runs / 1000, thousands, 0.04 * thousands, "k"
-        )
+        figures.near(f"{store.size} AIME24: {rival}, accuracy", accuracy, points, 1.0, "points")
+        figures.near(f"{store.size} AIME24: {rival}, tokens", tokens / 1000, thousands, 0.04 * thousands, "k")
 
 
 def chosen(figures: Figures, size: str, recording: Recording) -> dict[str, Plan]:

@@ -14,7 +14,6 @@ They come without a licence and are not part of karui; the results keep their di
 """
 
 import csv
-import random
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,8 +25,8 @@ import numpy as np
 from _figures import ROOT, Figures, arguments
 from _scout_picture import Panel, Point, draw
 from _scout_plans import NAIVE, PUBLISHED, SC, SETS, branch_halves, label_of, plans_of
+from _shuffled import shuffled
 
-from karui import catalog
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
@@ -95,22 +94,6 @@ def reproduce(figures: Figures, data: Path) -> None:
             points, thousands = table[name]
             figures.near(f"{title}: {method}, accuracy", accuracy, points, 1.0, "points")
             figures.near(f"{title}: {method}, tokens", tokens / 1000, thousands, 0.04 * thousands, "k")
-
-
-def shuffled(recording: Recording, words: str, shuffles: int) -> tuple[float, float]:
-    """Returns accuracy in points and tokens a question over the shuffles of the published script."""
-    plan = catalog.parse(words)
-    replay = Replay({"main": recording})
-    right = tokens = 0
-    for seed in range(shuffles):
-        order = list(range(recording.manifest.samples))
-        random.Random(seed).shuffle(order)  # the same order for every question, as there
-        for question in recording.questions:
-            outcome = replay.play(plan, {"main": question}, {"main": order}, keep_traces=False)
-            right += outcome.correct
-            tokens += outcome.tokens
-    runs = shuffles * len(recording.questions)
-    return 100 * right / runs, tokens / runs
 
 
 def replayed(recording: Recording, plans: Iterable[Plan], *, quick: bool) -> dict[str, Outcomes]:

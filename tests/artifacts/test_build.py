@@ -146,7 +146,7 @@ def test_each_technique_works_on_what_the_one_before_it_made(model, root):
     assert visible(root) == sorted(p.folder.name for p in (first, both))
     assert both.lineage == (digest(model), first.digest)
     assert [t["factor"] for t in both.techniques] == [0.5, 0.25]
-    assert both.parent_digest == first.digest
+    assert both.lineage[-1] == first.digest
     # An artifact is a parent like any other, and keeps its lineage.
     heard = Heard()
     again = make([own("Scale", factor=0.25)], first.folder, root, on_progress=heard)

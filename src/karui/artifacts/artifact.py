@@ -73,11 +73,6 @@ class Artifact:
         """The same of the model that its last technique was given."""
         return " + ".join((self.origin, *self.labels[:-1]))
 
-    @property
-    def parent_digest(self) -> str:
-        """Digest of the model that its last technique was given."""
-        return self.lineage[-1]
-
     @staticmethod
     def of(folder: Path | str) -> "Artifact | None":
         """Returns the artifact in a folder, None where it holds a model that no technique made.

@@ -1,8 +1,6 @@
 """How an engine is loaded: every option, once, for all engines."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from karui.core.engine import CheckpointPolicy
 from karui.engines.chat.markers import PLAIN_ENDINGS
@@ -82,10 +80,6 @@ class EngineOptions:
     thinking: Override = NOTHING_SAID
     endings: tuple[str, ...] = PLAIN_ENDINGS
     speculate: Speculate | None = None
-
-    def changed_by(self, configure: Callable[[dict[str, Any]], dict[str, Any]]) -> "EngineOptions":
-        """Returns the options that a technique's or a plan's `configure` makes of these."""
-        return EngineOptions(**configure({f.name: getattr(self, f.name) for f in fields(self)}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

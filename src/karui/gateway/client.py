@@ -52,7 +52,7 @@ def command(url: str, what: str, who: str, why: str) -> None:
 
 
 def state(url: str) -> dict[str, Any]:
-    """Returns a gateway's state, as `Now` has it.
+    """Returns a gateway's state, as `GatewayStatus` has it.
 
     Raises:
         EngineError: The gateway does not answer.

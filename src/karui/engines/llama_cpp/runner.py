@@ -127,7 +127,7 @@ class LlamaRunner:
         lengths: NDArray[np.int64],
         draws: SamplingBatch,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Appends a token to each row, and draws the next; as `Machine.step`."""
+        """Appends a token to each row, and draws the next; as `ModelRunner.step`."""
         self._ensure(int(lengths.max()) + 1)
         for row in np.flatnonzero(self._filled[slots] != lengths):
             self._cut(int(slots[row]), int(lengths[row]))

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 
 def draw(logits: Floats, draws: SamplingBatch) -> tuple[NDArray[np.int64], Floats]:
-    """Draws one token per row; `logits` [rows, vocabulary] may be changed. Returns as `Machine.step`."""
+    """Draws one token per row; `logits` [rows, vocabulary] may be changed. Returns as `ModelRunner.step`."""
     for rows, tokens in draws.banned:
         logits[rows[:, None], tokens] = BANNED
     for rows, tokens, amounts in draws.penalized:

@@ -88,7 +88,7 @@ class TorchRunner:
         lengths: NDArray[np.int64],
         draws: SamplingBatch,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Appends a token to each row, and draws the next; as `Machine.step`."""
+        """Appends a token to each row, and draws the next; as `ModelRunner.step`."""
         return self.verify(slots, tokens[:, None], lengths, draws)
 
     @torch.inference_mode()

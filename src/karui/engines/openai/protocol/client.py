@@ -53,7 +53,7 @@ class Client:
         """Returns what is at a path (or whole address): JSON, or text where it is none.
 
         Raises:
-            EngineError: The server failed, `Refused` where asking again does not help.
+            EngineError: The server failed, `RequestRejected` where asking again does not help.
         """
         return _content(await self._send("GET", path, None))
 
