@@ -52,7 +52,8 @@ class Behaviour:
     effort: str = ""  # "prompt", "hidden" or "" (ignored)
     switch: bool = True
     budget: str = (
-        ""  # "works", "ignored", "marker", "reopens", "again", "line", "text", "tools" or "" (refused)
+        # "works", "ignored", "marker", "reopens", "again", "line", "text", "tools", "fails" or "" (refused)
+        ""
     )
     budget_field: str = "thinking_token_budget"
     every: int = 1  # of so many chats with a budget, one meets what is wrong with it
@@ -274,6 +275,8 @@ class Fake:
             return fault(400, f"logprobs must be at most {does.top}")
         if does.budget == "" and does.budget_field in body:
             return fault(400, does.hint)
+        if does.budget == "fails" and does.budget_field in body:
+            return fault(500, "The model's output does not match the expected format", "server_error")
         return None
 
     def prompt(self, body, *, chat):

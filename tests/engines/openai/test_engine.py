@@ -156,6 +156,7 @@ def test_abilities_follow_from_them(behaviour, has, lacks):
         ("reopens", "begins to think again"),
         ("again", "thinks on in the content and closes its thinking a second time"),
         ("tools", "does NOT leave tool calls clean"),
+        ("fails", "the server failed with status 500: The model's output does not match the expected format"),
     ],
 )
 @pytest.mark.parametrize("route", ["completions", "chat"])

@@ -9,7 +9,7 @@ many were clean that a fault of a stated frequency would have been seen with a p
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -59,6 +59,21 @@ _TOOL: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class _Chat:
+    """What came of one question.
+
+    Attributes:
+        trace: What the server made of it; None where it failed.
+        leaks: What of thinking's markers got into the answer.
+        failed: With what it failed, "" where it did not.
+    """
+
+    trace: Trace | None
+    leaks: tuple[str, ...] = ()
+    failed: str = ""
+
+
 async def check_budget(asking: ProbeClient, parts: Connection, *, chats: int = FEW) -> None:
     """Tries a thinking budget and a cancelled stream, and puts what came of it into `parts`.
 
@@ -92,36 +107,56 @@ def _put(parts: Connection, can: Capabilities) -> None:
 
 async def _find_budget(asking: ProbeClient, parts: Connection, chats: int) -> BudgetCheck | None:
     whole = await asyncio.gather(*(_think(asking, parts, q, 0) for q in _QUESTIONS))
-    lengths = [trace.thinking_tokens for trace, _ in whole]
+    if failed := next((chat.failed for chat in whole if chat.failed), ""):
+        asking.why["budget"] = f"not tried: {failed}"
+        return None
+    lengths = [chat.trace.thinking_tokens for chat in whole if chat.trace is not None]
     length = max(lengths)
-    longest = lengths.index(length)
     if length < 24:
         asking.why["budget"] = f"not tried: it thinks for {length} tokens at most on the probe's questions"
         return None
-    budget = length // 2
-    bare = parts.can
     for field in FIELDS:
         if parts.can.raw and field.startswith("chat_template_kwargs"):
             continue  # the prompt is written without the server
-        _put(parts, replace(bare, budget=BudgetCheck(field, works=True, found="being tried")))
-        try:
-            trace, leaks = await _think(asking, parts, _QUESTIONS[longest], budget)
-        except RequestRejected as error:
-            if not any(word in error.why.casefold() for word in _UNKNOWN):
-                asking.why.setdefault("budget", f"refused: {field}: {error.why}")
-            continue
-        over = trace.thinking_tokens - budget
-        own = ""
-        if over > _slack(parts.can, budget) and not leaks:
-            if over > _LINE or trace.thinking_tokens + 8 >= length:
-                continue  # taken and ignored, as most servers do with what they do not know
-            other, _ = await _think(asking, parts, _QUESTIONS[longest - 1], max(8, budget // 2))
-            own = _own_text(trace.thinking, other.thinking)
-            if not own and not _to_a_line(trace, over):
-                continue
-        asking.why.pop("budget", None)
-        return await _sequence(asking, parts, field, budget, chats, own)
+        if (found := await _try_field(asking, parts, field, lengths, chats)) is not None:
+            asking.why.pop("budget", None)
+            return found
     return None
+
+
+async def _try_field(
+    asking: ProbeClient, parts: Connection, field: str, lengths: list[int], chats: int
+) -> BudgetCheck | None:
+    """Returns what came of one parameter; None where the server refuses or ignores it.
+
+    Args:
+        asking: The server.
+        parts: What the engine's streams share.
+        field: The parameter.
+        lengths: Of the thinking about each of the probe's questions, without a budget.
+        chats: How many chats in a row have to be clean.
+    """
+    longest = lengths.index(max(lengths))
+    budget = lengths[longest] // 2
+    _put(parts, replace(parts.can, budget=BudgetCheck(field, works=True, found="being tried")))
+    try:
+        chat = await _think(asking, parts, _QUESTIONS[longest], budget)
+    except RequestRejected as error:
+        if not any(word in error.why.casefold() for word in _UNKNOWN):
+            asking.why.setdefault("budget", f"refused: {field}: {error.why}")
+        return None
+    if chat.trace is None:
+        return BudgetCheck(field, works=False, found=f"{field}: {_fault(parts, chat, budget)}.")
+    over = chat.trace.thinking_tokens - budget
+    own = ""
+    if over > _slack(parts.can, budget) and not chat.leaks:
+        if over > _LINE or chat.trace.thinking_tokens + 8 >= lengths[longest]:
+            return None  # taken and ignored, as most servers do with what they do not know
+        other = (await _think(asking, parts, _QUESTIONS[longest - 1], max(8, budget // 2))).trace
+        own = _own_text(chat.trace.thinking, other.thinking) if other is not None else ""
+        if not own and not _to_a_line(chat.trace, over):
+            return None
+    return await _sequence(asking, parts, field, budget, chats, own)
 
 
 def _slack(can: Capabilities, budget: int) -> int:
@@ -158,17 +193,19 @@ async def _sequence(
                 for n, cut in zip(batch, wanted, strict=True)
             )
         )
-        for (trace, leaks), cut in zip(seen, wanted, strict=True):
+        for chat, cut in zip(seen, wanted, strict=True):
             asked += 1
+            if chat.trace is None:
+                return _faulty(parts, field, chat, cut, asked, clean)
+            trace = chat.trace
             over = trace.thinking_tokens - cut
-            further = over > _slack(parts.can, cut) and not leaks
+            further = over > _slack(parts.can, cut) and not chat.leaks
             if further and own and over <= _LINE and (same := _own_text(own, trace.thinking)):
                 own = same  # what two have in common may have begun by chance
             elif further and _to_a_line(trace, over):
                 lines = True
-            elif fault := _fault(parts, trace, leaks, cut):
-                found = f"{field}: in chat {asked} of those asked with a budget, {fault}."
-                return BudgetCheck(field, works=False, found=found, chats=clean, detects=detects(clean))
+            elif _fault(parts, chat, cut):
+                return _faulty(parts, field, chat, cut, asked, clean)
             # One that had thought enough by itself, or was cut before its end, shows nothing.
             clean += over >= -_SLACK and trace.end is End.FINISHED
             most = max(most, over)
@@ -184,10 +221,19 @@ def _ruled_out(clean: int) -> str:
     return f"a fault in {detects(clean):.0%} of chats or more would have been seen, with 95% probability."
 
 
-def _fault(parts: Connection, trace: Trace, leaks: tuple[str, ...], budget: int) -> str:
-    """Returns what is wrong with a trace that had a budget; "" for nothing."""
-    if leaks:
-        return leaks[0].replace("a marker of thinking", parts.wording.markers.close or "a marker")
+def _faulty(parts: Connection, field: str, chat: _Chat, budget: int, asked: int, clean: int) -> BudgetCheck:
+    """Returns the finding that a chat was not as it should be."""
+    found = f"{field}: in chat {asked} of those asked with a budget, {_fault(parts, chat, budget)}."
+    return BudgetCheck(field, works=False, found=found, chats=clean, detects=detects(clean))
+
+
+def _fault(parts: Connection, chat: _Chat, budget: int) -> str:
+    """Returns what is wrong with a chat that had a budget; "" for nothing."""
+    trace = chat.trace
+    if trace is None:
+        return f"with a budget of {budget} {chat.failed}"
+    if chat.leaks:
+        return chat.leaks[0].replace("a marker of thinking", parts.wording.markers.close or "a marker")
     if trace.thinking_tokens > budget + _slack(parts.can, budget):
         return f"with a budget of {budget} it thought for {trace.thinking_tokens} tokens"
     if not trace.text.strip() and trace.end is End.FINISHED and trace.thinking_tokens >= budget:
@@ -221,14 +267,24 @@ async def _check_tools(asking: ProbeClient, parts: Connection, field: str, budge
 
 async def _think(
     asking: ProbeClient, parts: Connection, question: str, budget: int, sample: int = -1
-) -> tuple[Trace, tuple[str, ...]]:
-    """Lets a question be thought through (greedily without a sample); returns what leaked, too."""
+) -> _Chat:
+    """Lets a question be thought through (greedily without a sample).
+
+    Raises:
+        RequestRejected: The server will not do it.
+        EngineError: There is no server any more. A status from 500 on is a finding, not an error: some
+            servers fail on what a model writes after its thinking was cut.
+    """
     sampling = Sampling(temperature=0.0 if sample < 0 else 1.0, max_tokens=_MOST + budget)
     stream = HttpStream(parts, Request(question, Prompt(question, budget=budget), sampling), sample, str)
     try:
         while not isinstance(step := await stream.advance(), Trace):
             pass
+    except EngineError as error:
+        if error.status < 500:
+            raise
+        return _Chat(None, failed=f"the server failed with status {error.status}: {error.why}")
     finally:
         stream.stop()
     asking.spent += step.usage.prompt + step.usage.generated
-    return step, stream.leaks
+    return _Chat(step, stream.leaks)
