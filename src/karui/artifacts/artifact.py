@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import ModelError
+from karui.core.files import reading
 
 MANIFEST = "karui-artifact.json"
 """The file that makes a model folder an artifact."""
@@ -83,18 +84,12 @@ class Artifact:
         file = Path(folder) / MANIFEST
         if not file.is_file():
             return None
-        try:
+        with reading(file, "Remove the folder and make the artifact again.", error=ModelError):
             values = json.loads(file.read_text(encoding="utf-8"))
             found = values["format"]
             if found == FORMAT:
                 lists = {name: tuple(values[name]) for name in ("techniques", "labels", "lineage", "used")}
                 return Artifact(**{**values, **lists, "folder": Path(folder)})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{file} cannot be read.",
-                why=f"{type(error).__name__}: {error}",
-                remedy="Remove the folder and make the artifact again.",
-            ) from error
         raise ModelError(
             f"{folder} is an artifact of format {found}; this karui reads format {FORMAT}.",
             remedy="Use the version of karui that made it, or remove it and make it again.",

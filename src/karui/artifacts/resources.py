@@ -1,6 +1,7 @@
 """Whether memory and disk suffice, before the long work; and what it took, after."""
 
 import json
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from math import prod
 from pathlib import Path
-from struct import unpack
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from typing import Self
 import psutil
 
 from karui.core.errors import ModelError, StorageError
+from karui.core.files import reading
 from karui.models.weights import weight_files
 
 _SPARE_BYTES = 256 * 1024**2
@@ -57,21 +58,16 @@ def _values(path: Path) -> int:
     Raises:
         ModelError: It is cut off or damaged.
     """
-    try:
+    # A damaged file may name any length: `struct.error` and `MemoryError` come of that.
+    with reading(path, "Copy the file again.", error=ModelError, also=(MemoryError, struct.error)):
         with path.open("rb") as file:
-            (length,) = unpack("<Q", file.read(8))
+            (length,) = struct.unpack("<Q", file.read(8))
             head = json.loads(file.read(length))
         head.pop("__metadata__", None)
         ends = [8 + length + tensor["data_offsets"][1] for tensor in head.values()]
         if max(ends, default=0) > path.stat().st_size:
             raise ValueError("it is cut off")
         return sum(prod(tensor["shape"]) for tensor in head.values())
-    except (OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-        raise ModelError(
-            f"{path} cannot be read.",
-            why=f"{type(error).__name__}: {error}",
-            remedy="Copy the file again.",
-        ) from error
 
 
 def ensure_memory(need_bytes: float, device: str, what: str, lower: str) -> None:

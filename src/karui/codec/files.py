@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from karui.codec.legacy import upgraded_choice, upgraded_study
 from karui.codec.values import Misfit, decode, encode
-from karui.core.errors import InputError, StorageError
+from karui.core.errors import InputError
+from karui.core.files import reading, writing
 from karui.core.study import Study
 from karui.core.study.choice import Choice
 from karui.version import __version__
@@ -30,10 +31,8 @@ def save(value: Study | Choice, path: Path) -> None:
         StorageError: The file cannot be written.
     """
     text = json.dumps(encoded(value), ensure_ascii=False, indent=1, allow_nan=False)
-    try:
+    with writing(path):
         path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written.", why=str(error)) from error
 
 
 def load_study(path: Path) -> Study:
@@ -64,12 +63,8 @@ def _load(
     needed: set[str],
     upgraded: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> T:
-    try:
+    with reading(path, remedy, format="JSON"):
         values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read.", why=str(error), remedy=remedy) from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON.", why=str(error), remedy=remedy) from error
     if not isinstance(values, dict) or not needed <= values.keys():
         raise InputError(f"{path} is not {noun}.", remedy=remedy)
     written, writer = values.pop("format", 1), values.pop("karui", "")

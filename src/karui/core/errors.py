@@ -3,15 +3,15 @@
     KaruiError
     ├── InputError               something the user wrote or pointed at
     │   ├── QuestionsError       a questions file, or one row of it
-    │   ├── UnknownName          a technique, knob, task or file that does not exist
+    │   ├── UnknownName          a technique, parameter, task or file that does not exist
     │   └── ModelError           a folder or name that is not a usable model
     ├── PlanError                a plan that cannot run; raised before a token is spent
     ├── RecordingError           a recording that cannot be used
     │   ├── RecordingMismatch    a recording of another model, task or prompt style
     │   └── NotRecorded          replay was asked for what was never taped
     ├── EngineError              an engine that failed while generating
-    │   ├── Refused              a server that will not do what it was asked
-    │   └── Silent               a server that has said nothing for too long
+    │   ├── RequestRejected      a server that will not do what it was asked
+    │   └── EngineTimeout        a server that has said nothing for too long
     └── StorageError             a disk that is full or cannot be written
 
 A failed question is data and stays in the recording; errors are for what stops the work.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from karui.core.errors import InputError, UnknownName
+from karui.core.files import reading
 from karui.gateway.backends.circuit_breaker import BreakerRule
 from karui.gateway.limits import Limits
 from karui.gateway.rollout.drift_guard import GuardConfig
@@ -97,10 +98,8 @@ class Settings:
         """
         values: dict[str, Any] = {}
         if path is not None:
-            try:
+            with reading(path, format="TOML"):
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise InputError(f"{path} cannot be read as TOML.", why=str(error)) from error
         for name, value in options.items():
             told = values.get(name)
             if isinstance(value, Mapping) and isinstance(told, Mapping):

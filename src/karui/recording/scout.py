@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karui.core.errors import InputError
+from karui.core.files import reading
 from karui.core.prompt import Prompt
 from karui.core.recording import Caveat, RecordedQuestion, Recording
 from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial
@@ -98,10 +99,8 @@ def _recording(file: Path, model: str, trial_tokens: int, unread_votes: bool, li
 
 
 def _read(file: Path) -> list[Any]:
-    try:
+    with reading(file, format="JSON"):
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read.", why=f"{type(error).__name__}: {error}") from error
     if not isinstance(values, list) or not values:
         raise InputError(
             f"{file} is not in the SCOUT layout.",

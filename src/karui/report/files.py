@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from karui.codec.files import encoded
-from karui.core.errors import StorageError, UnknownName
+from karui.core.errors import UnknownName
+from karui.core.files import writing
 from karui.core.study import Study
 from karui.i18n.languages import LANGUAGES
 from karui.report.context import Context
@@ -44,11 +45,9 @@ def write(study: Study, folder: Path, lang: str = "en", formats: Iterable[str] =
     for name in wanted:
         path = folder / f"report.{name}"
         content = {"html": page, "md": markdown, "json": _as_json}[name](context)
-        try:
+        with writing(path):
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"The report cannot be written to {path}.", why=str(error)) from error
         written.append(path)
     return written
 

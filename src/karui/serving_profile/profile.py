@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from karui.core.engine import CheckpointPolicy, trace_seed
-from karui.core.errors import InputError, StorageError
+from karui.core.errors import InputError
+from karui.core.files import writing
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
@@ -118,10 +119,8 @@ class ServingProfile:
         Raises:
             StorageError: The file cannot be written.
         """
-        try:
+        with writing(path):
             path.write_text(json.dumps(self._as_dict(), indent=1), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{path} cannot be written.", why=str(error)) from error
 
     def _as_dict(self) -> dict[str, Any]:
         """Returns what the file holds."""

@@ -299,7 +299,7 @@ def test_a_choice_from_its_files(tmp_path):
     with pytest.raises(InputError, match="names no plan to serve"):
         Deployment.load(tmp_path)
     (tmp_path / "choice.json").write_text("{")
-    with pytest.raises(InputError, match="is not JSON"):
+    with pytest.raises(InputError, match="cannot be read as JSON"):
         Deployment.load(tmp_path)
 
 

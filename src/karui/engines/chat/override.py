@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.core.files import reading
 from karui.engines.chat.format import Switch
 
 _TEXTS = ("open", "close", "answer", "answer_close", "bridge", "empty", "turn_end", "budget", "history")
@@ -100,14 +101,9 @@ def read_override(path: str | Path) -> Override:
     Raises:
         InputError: There is no such file, it is no TOML, or it names a field that does not exist.
     """
-    try:
+    remedy = 'Write lines like close = "</think>"; `karui probe FOLDER` prints what is found now.'
+    with reading(path, remedy, format="TOML"):
         said = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read as TOML.",
-            why=str(error),
-            remedy='Write lines like close = "</think>"; `karui probe FOLDER` prints what is found now.',
-        ) from error
     return Override.of(said, str(path))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
+from karui.core.files import reading
 from karui.engines.chat.tokenizer import has_tokenizer, load_tokenizer
 from karui.engines.llama_cpp import binding
 from karui.engines.llama_cpp.model import LlamaModel
@@ -62,11 +63,8 @@ def check_file(path: Path) -> None:
     Raises:
         ModelError: It is none.
     """
-    try:
-        with path.open("rb") as file:
-            begins = file.read(len(_MAGIC))
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read.", why=f"{error}.", remedy="Check the path.") from error
+    with reading(path, "Check the path.", error=ModelError), path.open("rb") as file:
+        begins = file.read(len(_MAGIC))
     if begins != _MAGIC:
         raise ModelError(
             f"{path} is not a GGUF file.",

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from karui.core.errors import InputError, StorageError
+from karui.core.errors import InputError
+from karui.core.files import writing
 from karui.core.prompt import Prompt, prompt_of
 from karui.gateway.records.events import Kept
 
@@ -76,11 +77,9 @@ class Traffic:
                 remedy="Let `karui serve` keep conversations for a while: --keep-hours 24.",
             )
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(lines, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{path} cannot be written.", why=str(error)) from error
 
     def told(self) -> str:
         """Returns one line for people."""

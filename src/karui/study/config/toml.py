@@ -17,6 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args
 
 from karui.core.errors import InputError, UnknownName
+from karui.core.files import reading
 from karui.study.config.fields import flat, options_of
 
 
@@ -31,10 +32,8 @@ def read_config(path: Path | str, config: type) -> dict[str, Any]:
         InputError: The file cannot be read, or a value is of the wrong type.
         UnknownName: There is no such option; names the nearest.
     """
-    try:
+    with reading(path, format="TOML"):
         read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as TOML.", why=str(error)) from error
     kinds = {name: kind for name, _, kind in options_of(config)}
     values: dict[str, Any] = {}
     for key, value in read.items():

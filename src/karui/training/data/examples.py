@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from karui.core.errors import InputError
+from karui.core.files import reading
 from karui.core.loops import loop_in
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace
@@ -237,11 +238,5 @@ def _from_traces(
 def _text_of(source: str) -> str:
     if source == "plain":
         return (files("karui.training") / "plain.txt").read_text(encoding="utf-8")
-    try:
+    with reading(source, "Calibrate on `traces`, on `plain`, or name a text file in UTF-8."):
         return Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The text {source} cannot be read.",
-            why=f"{type(error).__name__}: {error}",
-            remedy="Calibrate on `traces`, on `plain`, or name a text file in UTF-8.",
-        ) from error

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from karui.core.errors import InputError, ModelError, StorageError
+from karui.core.files import reading, writing
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "No such file or directory."),
+        (b"{", "JSONDecodeError"),
+        (b"{}", "It has no 'format'."),
+        (b"[]", "TypeError"),
+    ],
+)
+def test_a_file_that_is_missing_or_damaged_is_named_with_the_reason(tmp_path, content, why):
+    path = tmp_path / "file.json"
+    if content is not None:
+        path.write_bytes(content)
+    with (
+        pytest.raises(ModelError, match=r"file\.json cannot be read as JSON") as caught,
+        reading(path, "Copy it again.", error=ModelError, format="JSON"),
+    ):
+        json.loads(path.read_text())["format"]
+    assert why in caught.value.why
+    assert caught.value.remedy == "Copy it again."
+
+
+def test_an_error_with_its_own_words_goes_on_as_it_is(tmp_path):
+    with pytest.raises(InputError, match="of a later format"), reading(tmp_path, error=ModelError):
+        raise InputError("It is of a later format.")
+
+
+def test_errors_of_a_library_are_taken_where_they_are_named(tmp_path):
+    with pytest.raises(ZeroDivisionError), reading(tmp_path):
+        raise ZeroDivisionError
+    with pytest.raises(InputError), reading(tmp_path, also=(ZeroDivisionError,)):
+        raise ZeroDivisionError
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
+    path = tmp_path / "missing" / "file"
+    with pytest.raises(StorageError, match="file cannot be written"), writing(path):
+        path.write_text("")
+
+
+def test_a_full_disk_is_called_full():
+    device = Path("/dev/full")
+    if not device.exists():
+        pytest.skip("There is no /dev/full here.")
+    with pytest.raises(StorageError) as caught, writing("out"), device.open("w") as full:
+        full.write("x")
+    assert caught.value.why == "The disk is full."
