@@ -12,7 +12,7 @@ from karui.engines.chat.template import ChatTemplate
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
 from karui.shorter import adaptive_thinking
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 from karui.training.data.retokenize import Retokenizer
 from tests.helpers import trainings as hand
@@ -75,8 +75,8 @@ def test_thoughts_can_be_all_or_cut_where_they_settled(taught):
 
 
 def test_how_likely_the_answer_is_without_thinking(parent, recording):
-    material = Material.of(parent, recording)
-    found = adaptive_thinking._chances(parent, material, SILENT)
+    right_traces = RightTraces.of(parent, recording)
+    found = adaptive_thinking._chances(parent, right_traces, SILENT)
     tokenizer, model = load_tokenizer(parent), load_model(parent, "cpu", "float32")
     shown = tokenizer.apply_chat_template(
         [{"role": "user", "content": "What is 5?"}],

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from karui.core.errors import InputError, ModelError
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.transformers.load import load_model
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 from karui.training import trainers
 from tests.helpers import trainings as hand
@@ -139,12 +139,12 @@ def test_the_very_tokens_of_a_cut_are_those_the_model_would_write(taught, parent
 
 def test_what_the_context_has_no_room_for_is_counted(tmp_path):
     small = hand.save_parent(tmp_path / "small", max_position_embeddings=70)
-    material = Material.of(small, hand.recording_of(small))
-    for question, traces in material.right:
+    right_traces = RightTraces.of(small, hand.recording_of(small))
+    for question, traces in right_traces.questions:
         for trace in traces:
-            material.teach(question, trace)
-    assert {len(x.ids) <= 70 for x in material.lessons} == {True}
-    assert material.dropped["too long"] == 24 - len(material.lessons) == 12
+            right_traces.add_trace(question, trace)
+    assert {len(x.ids) <= 70 for x in right_traces.examples} == {True}
+    assert right_traces.dropped["too long"] == 24 - len(right_traces.examples) == 12
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -1,4 +1,4 @@
-"""What a recording offers to learn from: its right traces, and how a changed one becomes a lesson."""
+"""What a recording offers to learn from: its right traces, and how a changed one becomes an example."""
 
 import json
 from collections import Counter
@@ -19,8 +19,8 @@ LEAST = 20
 
 
 @dataclass
-class Material:
-    """The right traces of a recording, and the lessons made of them so far.
+class RightTraces:
+    """The right traces of a recording, and the examples made of them so far.
 
     Attributes:
         tokenizer: The model's.
@@ -28,10 +28,10 @@ class Material:
         transcript: From text back to its tokens.
         suffix: What the recording forced its trials with.
         context: Tokens that the model's positions reach to; None where its config sets no limit.
-        right: The questions with right traces, with these traces in sample order.
-        lessons: Made so far.
+        questions: Those with right traces, with these traces in sample order.
+        examples: Made so far.
         dropped: Traces that are not among them, by reason.
-        retokenized: Lessons whose whole traces the model had written in other tokens.
+        retokenized: Examples whose whole traces the model had written in other tokens.
     """
 
     tokenizer: Any
@@ -39,13 +39,13 @@ class Material:
     transcript: Retokenizer
     suffix: str
     context: int | None
-    right: tuple[tuple[RecordedQuestion, tuple[Trace, ...]], ...]
+    questions: tuple[tuple[RecordedQuestion, tuple[Trace, ...]], ...]
     dropped: Counter[str]
-    lessons: list[TrainingExample] = field(default_factory=list)
+    examples: list[TrainingExample] = field(default_factory=list)
     retokenized: int = 0
 
     @staticmethod
-    def of(folder: Path, recording: Recording, *, least: int = LEAST) -> "Material":
+    def of(folder: Path, recording: Recording, *, least: int = LEAST) -> "RightTraces":
         """Returns what there is to learn from.
 
         Args:
@@ -69,7 +69,7 @@ class Material:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         reach = config.get("text_config", config).get("max_position_embeddings")
         transcript = Retokenizer(tokenizer, recording)
-        return Material(
+        return RightTraces(
             tokenizer,
             transcript.markers,
             transcript,
@@ -79,8 +79,8 @@ class Material:
             dropped,
         )
 
-    def teach(self, question: RecordedQuestion, trace: Trace, prompt: Prompt | None = None) -> None:
-        """Adds a lesson: the trace as it is, or as it was changed (see `changed`).
+    def add_trace(self, question: RecordedQuestion, trace: Trace, prompt: Prompt | None = None) -> None:
+        """Adds an example: the trace as it is, or as it was changed (see `changed`).
 
         Args:
             question: Whose trace it is.
@@ -92,20 +92,20 @@ class Material:
             self.retokenized += not written.exact and trace.thinking_tokens >= 0
 
     def add(self, question: RecordedQuestion, reply: list[int], prompt: Prompt | None = None) -> bool:
-        """Adds a lesson whose reply is tokens already; returns whether the context has room for it."""
-        lesson = TrainingExample(self.transcript.prompt(prompt or question.prompt), reply, question.id)
-        room = self.context is None or len(lesson.ids) <= self.context
+        """Adds an example whose reply is tokens already; returns whether the context has room for it."""
+        example = TrainingExample(self.transcript.prompt(prompt or question.prompt), reply, question.id)
+        room = self.context is None or len(example.ids) <= self.context
         if room:
-            self.lessons.append(lesson)
+            self.examples.append(example)
         else:
             self.dropped["too long"] += 1
         return room
 
-    def taught(self, *, least: int = LEAST) -> TrainingExamples:
-        """Returns the lessons.
+    def train_set(self, *, least: int = LEAST) -> TrainingExamples:
+        """Returns the examples.
 
         Raises:
             InputError: What was left of the right traces is too little.
         """
-        ensure_enough(len(self.lessons), least, self.dropped)
-        return TrainingExamples(tuple(self.lessons), dict(sorted(self.dropped.items())), self.retokenized)
+        ensure_enough(len(self.examples), least, self.dropped)
+        return TrainingExamples(tuple(self.examples), dict(sorted(self.dropped.items())), self.retokenized)

@@ -35,23 +35,23 @@ class SFTTechnique(Technique):
         require(self.learning_rate >= 0, self, "learning_rate cannot be below 0")
         require(self.batch_tokens > 0, self, "batch_tokens has to be above 0")
 
-    def train(self, folder: Path, build: BuildContext, taught: TrainingExamples, **notes: Any) -> None:
-        """Trains the model on the lessons and writes it to `build.folder`.
+    def train(self, folder: Path, build: BuildContext, train_set: TrainingExamples, **notes: Any) -> None:
+        """Trains the model on the examples and writes it to `build.folder`.
 
         Args:
             folder: The model.
             build: Its `minutes` end the training early; its `scratch` holds checkpoints.
-            taught: From `karui.shorter._right_traces`.
+            train_set: From `karui.shorter._right_traces`.
             **notes: More for the manifest.
 
         Raises:
             ModelError: The training does not fit into memory, or comes apart; says which knob helps.
         """
-        build.note(lessons=taught.notes, **notes)
+        build.note(lessons=train_set.notes, **notes)
         model, tokenizer = load_model(folder, "cpu", stored_dtype(folder)), load_tokenizer(folder)
         curve = fine_tune(
             TrainingRun.of(build, model, tokenizer),
-            taught.examples,
+            train_set.examples,
             LearningOptions(
                 epochs=self.epochs,
                 steps=self.steps or None,

@@ -13,7 +13,7 @@ from karui.core.trace import Trace
 from karui.engines.chat.markers import BOX
 from karui.engines.transformers.load import choose_dtype, load_model
 from karui.shorter._convergence import cut, ensure_trials, settled
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 
 
@@ -51,43 +51,43 @@ class AdaptiveThinking(SFTTechnique):
         require(0 <= self.confidence <= 1, self, "confidence lies between 0 and 1")
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
+        right_traces = RightTraces.of(model, build.recording)
         if self.thoughts == "settled":
-            ensure_trials((t for _, traces in material.right for t in traces), self.name())
-        if material.markers.plain:
+            ensure_trials((t for _, traces in right_traces.questions for t in traces), self.name())
+        if right_traces.markers.plain:
             raise ModelError(
                 f"{self.name()} needs a model that closes its thinking with a marker.",
-                why=material.markers.found_how,
+                why=right_traces.markers.found_how,
                 remedy="Use shortest-correct or cut-to-convergence for this model.",
             )
-        chances = _chances(model, material, build)
+        chances = _chances(model, right_traces, build)
         easy: Counter[str] = Counter()
-        for (question, traces), chance in zip(material.right, chances, strict=True):
+        for (question, traces), chance in zip(right_traces.questions, chances, strict=True):
             if chance >= self.sure:
                 easy[question.kind or "all"] += 1
-                reply = material.transcript.unthought(question.prompt, _answer(traces))
-                material.add(question, reply + material.transcript.end)
-                material.dropped["answered without thinking"] += len(traces)
+                reply = right_traces.transcript.unthought(question.prompt, _answer(traces))
+                right_traces.add(question, reply + right_traces.transcript.end)
+                right_traces.dropped["answered without thinking"] += len(traces)
                 continue
-            for trace in self._chosen(material, traces):
-                material.teach(question, trace)
+            for trace in self._chosen(right_traces, traces):
+                right_traces.add_trace(question, trace)
         self.train(
             model,
             build,
-            material.taught(least=1),
+            right_traces.train_set(least=1),
             without_thinking=dict(sorted(easy.items())),
-            with_thinking=len(material.right) - easy.total(),
+            with_thinking=len(right_traces.questions) - easy.total(),
         )
 
-    def _chosen(self, material: Material, traces: tuple[Trace, ...]) -> list[Trace]:
+    def _chosen(self, right_traces: RightTraces, traces: tuple[Trace, ...]) -> list[Trace]:
         if self.thoughts == "shortest":
-            material.dropped["not selected"] += len(traces) - 1
+            right_traces.dropped["not selected"] += len(traces) - 1
             return [min(traces, key=lambda t: t.thinking_tokens + t.answer_tokens)]
         if self.thoughts == "all":
             return list(traces)
         marks = [settled(t, patience=self.patience, confidence=self.confidence) for t in traces]
         return [
-            t if m is None else cut(t, m, material.suffix, material.markers)
+            t if m is None else cut(t, m, right_traces.suffix, right_traces.markers)
             for t, m in zip(traces, marks, strict=True)
         ]
 
@@ -99,7 +99,7 @@ def _answer(traces: tuple[Trace, ...]) -> str:
     return trial.text if trial else traces[0].text
 
 
-def _chances(folder: Path, material: Material, build: BuildContext) -> list[float]:
+def _chances(folder: Path, right_traces: RightTraces, build: BuildContext) -> list[float]:
     """Returns for each question with right traces how likely the model is to give the right answer unthought.
 
     The probability of the answer's tokens one after the other, behind the box that a trial opens too.
@@ -107,18 +107,20 @@ def _chances(folder: Path, material: Material, build: BuildContext) -> list[floa
     import torch
 
     model = load_model(folder, build.device, choose_dtype("auto", build.device)[0])
-    encode = material.tokenizer.encode
+    encode = right_traces.tokenizer.encode
     chances = []
-    for number, (question, traces) in enumerate(material.right):
+    for number, (question, traces) in enumerate(right_traces.questions):
         text = _answer(traces)
         box = BOX if text.startswith(BOX) else ""
-        before = material.transcript.prompt(question.prompt)
-        before = before + material.transcript.unthought(question.prompt, box)
+        before = right_traces.transcript.prompt(question.prompt)
+        before = before + right_traces.transcript.unthought(question.prompt, box)
         said = encode(text.removeprefix(box), add_special_tokens=False)
         ids = torch.tensor([before + said], device=build.device)
         with torch.no_grad():
             logits = model(input_ids=ids, use_cache=False).logits[0, len(before) - 1 : -1].float()
         found = logits.log_softmax(-1).gather(1, ids[0, len(before) :, None]).sum()
         chances.append(exp(float(found)))
-        build.progress(0, 1, f"asked {number + 1} of {len(material.right)} questions without thinking")
+        build.progress(
+            0, 1, f"asked {number + 1} of {len(right_traces.questions)} questions without thinking"
+        )
     return chances

@@ -7,7 +7,7 @@ from typing import ClassVar
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
 from karui.shorter._convergence import cut, ensure_trials, settled
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 
 
@@ -40,17 +40,17 @@ class CutToConvergence(SFTTechnique):
         require(self.count >= 0, self, "count cannot be below 0")
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
-        ensure_trials((t for _, traces in material.right for t in traces), self.name())
+        right_traces = RightTraces.of(model, build.recording)
+        ensure_trials((t for _, traces in right_traces.questions for t in traces), self.name())
         whole = 0
-        for question, traces in material.right:
+        for question, traces in right_traces.questions:
             places = [settled(t, patience=self.patience, confidence=self.confidence) for t in traces]
             pairs = sorted(
                 zip(traces, places, strict=True), key=lambda p: p[1].tokens if p[1] else p[0].thinking_tokens
             )
             for trace, mark in pairs[: self.count or None]:
-                shown = trace if mark is None else cut(trace, mark, material.suffix, material.markers)
-                material.teach(question, shown)
+                shown = trace if mark is None else cut(trace, mark, right_traces.suffix, right_traces.markers)
+                right_traces.add_trace(question, shown)
                 whole += mark is None
-            material.dropped["not selected"] += len(pairs[self.count or len(pairs) :])
-        self.train(model, build, material.taught(least=1), whole=whole)
+            right_traces.dropped["not selected"] += len(pairs[self.count or len(pairs) :])
+        self.train(model, build, right_traces.train_set(least=1), whole=whole)

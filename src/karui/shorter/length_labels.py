@@ -11,7 +11,7 @@ from karui.core.technique import Family, knob, require
 from karui.core.trace import Trace
 from karui.shorter._control import ensure_room
 from karui.shorter._convergence import cut, ensure_trials, settled
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 from karui.shorter._target import GRID_HELP, rounded, target_prompt
 
@@ -41,26 +41,28 @@ class LengthLabels(SFTTechnique):
         require(self.grid >= 1, self, "grid has to be at least 1")
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
-        ensure_trials((t for _, traces in material.right for t in traces), self.name())
+        right_traces = RightTraces.of(model, build.recording)
+        ensure_trials((t for _, traces in right_traces.questions for t in traces), self.name())
         draw = np.random.default_rng([build.seed, 5])
         labels = []
-        for question, traces in material.right:
+        for question, traces in right_traces.questions:
             for trace in traces:
-                shown = _shown(trace, material, draw)
-                reply = material.transcript.reply(question.prompt, shown).ids
+                shown = _shown(trace, right_traces, draw)
+                reply = right_traces.transcript.reply(question.prompt, shown).ids
                 labels.append(rounded(len(reply), self.grid))
-                material.add(question, reply, target_prompt(question.prompt, labels[-1], "exact"))
-        asked = material.right[0][0].prompt
-        ensure_room(material.tokenizer, [target_prompt(asked, n, "exact").user for n in sorted(set(labels))])
+                right_traces.add(question, reply, target_prompt(question.prompt, labels[-1], "exact"))
+        asked = right_traces.questions[0][0].prompt
+        ensure_room(
+            right_traces.tokenizer, [target_prompt(asked, n, "exact").user for n in sorted(set(labels))]
+        )
         low, high = np.percentile(labels, (5, 95)).round().astype(int).tolist()
-        self.train(model, build, material.taught(), targets=[low, high])
+        self.train(model, build, right_traces.train_set(), targets=[low, high])
 
 
-def _shown(trace: Trace, material: Material, draw: np.random.Generator) -> Trace:
+def _shown(trace: Trace, right_traces: RightTraces, draw: np.random.Generator) -> Trace:
     """Returns the trace, whole or cut where its answer had settled."""
     first = settled(trace)
     marks = [m for m in trace.checkpoints if m.trial and first and m.tokens >= first.tokens]
     place = int(draw.integers(len(marks) + 1))
     whole = place == len(marks)
-    return trace if whole else cut(trace, marks[place], material.suffix, material.markers)
+    return trace if whole else cut(trace, marks[place], right_traces.suffix, right_traces.markers)

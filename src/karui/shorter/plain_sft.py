@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 
 
@@ -24,8 +24,8 @@ class PlainSft(SFTTechnique):
     family: ClassVar[Family] = Family.CONTROL
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
-        for question, traces in material.right:
+        right_traces = RightTraces.of(model, build.recording)
+        for question, traces in right_traces.questions:
             for trace in traces:
-                material.teach(question, trace)
-        self.train(model, build, material.taught())
+                right_traces.add_trace(question, trace)
+        self.train(model, build, right_traces.train_set())

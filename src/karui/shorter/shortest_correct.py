@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from karui.core.build_context import BuildContext
 from karui.core.technique import Family, knob, require
-from karui.shorter._right_traces import Material
+from karui.shorter._right_traces import RightTraces
 from karui.shorter._sft import SFTTechnique
 
 
@@ -31,13 +31,15 @@ class ShortestCorrect(SFTTechnique):
         require(self.count >= 1, self, "count has to be at least 1")
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
+        right_traces = RightTraces.of(model, build.recording)
         before = after = 0.0
-        for question, traces in material.right:
+        for question, traces in right_traces.questions:
             ordered = sorted(traces, key=lambda t: t.thinking_tokens + t.answer_tokens)
             for trace in ordered[: self.count]:
-                material.teach(question, trace)
-            material.dropped["not selected"] += len(ordered[self.count :])
+                right_traces.add_trace(question, trace)
+            right_traces.dropped["not selected"] += len(ordered[self.count :])
             before += sum(t.thinking_tokens for t in traces) / len(traces)
             after += ordered[0].thinking_tokens
-        self.train(model, build, material.taught(least=1), shortest_share=round(after / max(before, 1), 4))
+        self.train(
+            model, build, right_traces.train_set(least=1), shortest_share=round(after / max(before, 1), 4)
+        )

@@ -24,7 +24,7 @@ from karui.shorter._importance import (
     thoughts_of,
     words_of,
 )
-from karui.shorter._right_traces import LEAST, Material
+from karui.shorter._right_traces import LEAST, RightTraces
 from karui.shorter._sft import SFTTechnique
 
 _TENTH = 0.1
@@ -64,26 +64,26 @@ class TokenSkip(SFTTechnique):
         require(self.unit in _UNITS, self, f"unit is one of {', '.join(_UNITS)}")
 
     def prepare(self, model: Path, build: BuildContext) -> None:
-        material = Material.of(model, build.recording)
+        right_traces = RightTraces.of(model, build.recording)
         ratios = self.ratios
-        asked = material.right[0][0].prompt
-        ensure_room(material.tokenizer, [skip_prompt(asked, r).user for r in ratios])
+        asked = right_traces.questions[0][0].prompt
+        ensure_room(right_traces.tokenizer, [skip_prompt(asked, r).user for r in ratios])
         grader = Judge(self.importance or str(model), build.device)
-        pairs = [(q, t) for q, traces in material.right for t in traces]
+        pairs = [(q, t) for q, traces in right_traces.questions for t in traces]
         draw = np.random.default_rng([build.seed, 3])
         dealt = draw.permutation(np.resize(np.array(ratios), len(pairs))).tolist()
         limit, order = inf, list(range(len(pairs)))
         if build.minutes is not None and not distributed.several():  # several have to judge the same ones
             limit, order = time.monotonic() + 60 * build.minutes * _JUDGING, draw.permutation(order).tolist()
         for number, place in enumerate(order):
-            if time.monotonic() > limit and len(material.lessons) >= LEAST:
-                material.dropped["no time to judge them"] += len(pairs) - number
+            if time.monotonic() > limit and len(right_traces.examples) >= LEAST:
+                right_traces.dropped["no time to judge them"] += len(pairs) - number
                 break
             question, trace = pairs[place]
-            self._teach(material, question, trace, dealt[place], grader)
+            self._add_skipped(right_traces, question, trace, dealt[place], grader)
             build.progress(0, 1, f"importance of {number + 1} of {len(pairs)} traces")
         del grader  # a second model on the device, and the training wants its memory
-        self.train(model, build, material.taught(), ratios=ratios)
+        self.train(model, build, right_traces.train_set(), ratios=ratios)
 
     @property
     def ratios(self) -> list[float]:
@@ -91,20 +91,20 @@ class TokenSkip(SFTTechnique):
         steps = max(1, round((1 - self.lowest) / _TENTH))
         return [round(1 - step * (1 - self.lowest) / steps, 4) for step in range(steps + 1)]
 
-    def _teach(
-        self, material: Material, question: RecordedQuestion, trace: Trace, ratio: float, grader: Judge
+    def _add_skipped(
+        self, right_traces: RightTraces, question: RecordedQuestion, trace: Trace, ratio: float, grader: Judge
     ) -> None:
-        """Adds the lesson of a trace at a ratio."""
-        tokenizer, markers = material.tokenizer, material.markers
-        written = material.transcript.reply(question.prompt, trace)
+        """Adds the example of a trace at a ratio."""
+        tokenizer, markers = right_traces.tokenizer, right_traces.markers
+        written = right_traces.transcript.reply(question.prompt, trace)
         inner = between_markers(tokenizer, written.ids[: trace.thinking_tokens], markers.open, markers.close)
         thought = Thought.of(tokenizer, written.ids[inner])
         if written.exact and thought:
             left = self._left(tokenizer, thought, grader, ratio)
             reply = [*written.ids[: inner.start], *left, *written.ids[inner.stop :]]
-            material.add(question, reply, skip_prompt(question.prompt, ratio))
+            right_traces.add(question, reply, skip_prompt(question.prompt, ratio))
         else:
-            material.dropped["other tokens than recorded"] += 1
+            right_traces.dropped["other tokens than recorded"] += 1
 
     def _left(self, tokenizer: Any, thought: Thought, grader: Judge, ratio: float) -> list[int]:
         """Returns the tokens that are left of a thought at a ratio."""

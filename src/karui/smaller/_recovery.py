@@ -28,7 +28,9 @@ def examples_to_recover(folder: Path, build: BuildContext, steps: int) -> Traini
     return training_examples(build.recording, load_tokenizer(folder), select="all") if steps else None
 
 
-def write_recovered(pruned: Parent, build: BuildContext, taught: TrainingExamples | None, steps: int) -> None:
+def write_recovered(
+    pruned: Parent, build: BuildContext, train_set: TrainingExamples | None, steps: int
+) -> None:
     """Writes the pruned model to `build.folder`, in the type that its parent was stored in.
 
     Healing is distillation on the parent's right traces: the loss is KL(parent || pruned) at every token of
@@ -38,7 +40,7 @@ def write_recovered(pruned: Parent, build: BuildContext, taught: TrainingExample
     Args:
         pruned: Pruned in memory.
         build: Its `minutes` end the healing early; its `scratch` holds checkpoints.
-        taught: From `examples_to_recover`; None writes the model as it is.
+        train_set: From `examples_to_recover`; None writes the model as it is.
         steps: Optimizer steps.
 
     Raises:
@@ -47,13 +49,13 @@ def write_recovered(pruned: Parent, build: BuildContext, taught: TrainingExample
     import torch
 
     model = pruned.model.to(getattr(torch, pruned.dtype))
-    if taught is None:
+    if train_set is None:
         model.save_pretrained(build.folder)
         return
     curve = distil(
         TrainingRun.of(build, model, pruned.tokenizer),
         load_teacher(pruned.folder, build.device),
-        taught.examples,
+        train_set.examples,
         LearningOptions(steps=steps),
     )
-    build.note(lessons=taught.notes, healing=curve.as_dict())
+    build.note(lessons=train_set.notes, healing=curve.as_dict())

@@ -52,14 +52,14 @@ class DistilHidden(Technique):
 
     def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
-        taught = training_examples(
+        train_set = training_examples(
             build.recording, student.tokenizer, select=cast("Select", self.select), tokens=student.context
         )
-        build.note(**student.notes, lessons=taught.notes)
+        build.note(**student.notes, lessons=train_set.notes)
         curve = distil(
             TrainingRun.of(build, student.model, student.tokenizer),
             load_teacher(model, build.device),
-            taught.examples,
+            train_set.examples,
             LearningOptions(
                 epochs=self.epochs,
                 learning_rate=self.learning_rate or None,

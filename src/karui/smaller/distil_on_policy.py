@@ -65,8 +65,8 @@ class DistilOnPolicy(Technique):
     def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
         tokenizer, context = student.tokenizer, student.context
-        taught = training_examples(build.recording, tokenizer, select="shortest", tokens=context)
-        build.note(**student.notes, lessons=taught.notes)
+        train_set = training_examples(build.recording, tokenizer, select="shortest", tokens=context)
+        build.note(**student.notes, lessons=train_set.notes)
         minutes = build.minutes
         if self.warm:
             also = training_examples(build.recording, tokenizer, select="mixed", tokens=context)
@@ -83,16 +83,16 @@ class DistilOnPolicy(Technique):
         options = OnPolicyOptions(
             beta=self.beta,
             temperature=self.temperature,
-            max_tokens=self.max_tokens or longest_reply(build.recording, taught, context),
+            max_tokens=self.max_tokens or longest_reply(build.recording, train_set, context),
             replies=self.replies,
             steps=self.steps,
             learning_rate=self.learning_rate or None,
         )
-        curve = distil_on_policy(run, load_teacher(model, build.device), taught.examples, options)
+        curve = distil_on_policy(run, load_teacher(model, build.device), train_set.examples, options)
         build.note(curve=curve.as_dict())
 
     def _warm_up(
-        self, student: Student, taught: TrainingExamples, build: BuildContext, minutes: float | None
+        self, student: Student, train_set: TrainingExamples, build: BuildContext, minutes: float | None
     ) -> Any:
         """Returns the student after it has learned right traces, now or in an earlier try."""
         warm = build.scratch / "warm"
@@ -105,25 +105,25 @@ class DistilOnPolicy(Technique):
                 minutes=minutes,
                 on_progress=lambda done, total, note: build.progress(self.warm * done, total, note),
             )
-            curve = fine_tune(run, taught.examples)
+            curve = fine_tune(run, train_set.examples)
             finish(half, warm, curve)
-        build.note(warm_lessons=taught.notes, warm_curve=json.loads((warm / CURVE).read_text()))
+        build.note(warm_lessons=train_set.notes, warm_curve=json.loads((warm / CURVE).read_text()))
         return load_model(warm, "cpu", stored_dtype(warm))
 
 
-def longest_reply(recording: Recording, taught: TrainingExamples, context: int | None) -> int:
+def longest_reply(recording: Recording, train_set: TrainingExamples, context: int | None) -> int:
     """Returns how long a student's reply may be: nearly as long as the longest that was recorded.
 
     Args:
         recording: Whose replies count, right or wrong; what loops in them does not.
-        taught: Whose longest prompt has to fit into the context as well.
+        train_set: Whose longest prompt has to fit into the context as well.
         context: Of the student, None where it has no limit.
     """
     lengths = [needed_tokens(t) + t.answer_tokens for t in recording.traces()]
     longest = int(np.ceil(np.percentile(lengths, _LONGEST)))
     if context is None:
         return longest
-    return max(1, min(longest, context - max(len(x.prompt_ids) for x in taught.examples)))
+    return max(1, min(longest, context - max(len(x.prompt_ids) for x in train_set.examples)))
 
 
 def _folder(path: Path) -> Path:

@@ -49,16 +49,16 @@ class DistilTraces(Technique):
 
     def prepare(self, model: Path, build: BuildContext) -> None:
         student = load_student(model, layers=self.layers, student=self.student)
-        taught = training_examples(
+        train_set = training_examples(
             build.recording,
             student.tokenizer,
             select=cast("Select", self.select),
             tokens=student.context,
         )
-        build.note(**student.notes, lessons=taught.notes)
+        build.note(**student.notes, lessons=train_set.notes)
         curve = fine_tune(
             TrainingRun.of(build, student.model, student.tokenizer),
-            taught.examples,
+            train_set.examples,
             LearningOptions(
                 epochs=self.epochs,
                 learning_rate=self.learning_rate or None,

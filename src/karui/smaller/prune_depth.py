@@ -60,7 +60,7 @@ class PruneDepth(Technique):
 
     def prepare(self, model: Path, build: BuildContext) -> None:
         count = self._count(check(model, self, _FAMILIES))
-        taught = examples_to_recover(model, build, self.heal)
+        train_set = examples_to_recover(model, build, self.heal)
         parent = load(model, build.device)
         span = count if self.contiguous else 1
         turned = measure_turns(parent, build, span, self.calibration, angle=self.contiguous)
@@ -68,7 +68,7 @@ class PruneDepth(Technique):
         kept = [n for n in range(len(parent.layers)) if n not in dropped]
         keep_layers(parent.model, kept)
         build.note(layers=len(kept), layers_dropped=dropped, influence=[round(t, 6) for t in turned])
-        write_recovered(parent, build, taught, self.heal)
+        write_recovered(parent, build, train_set, self.heal)
 
     def _count(self, config: dict[str, Any]) -> int:
         """Returns how many blocks go."""

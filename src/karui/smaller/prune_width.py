@@ -55,7 +55,7 @@ class PruneWidth(Technique):
         width = kept_width(int(config["intermediate_size"]), self.mlp)
         shapes = head_shapes(config, self.heads)
         self._check_gain(config, width, shapes)
-        taught = examples_to_recover(model, build, self.heal)
+        train_set = examples_to_recover(model, build, self.heal)
         parent = load(model, build.device)
         channels, heads = measure_additions(parent, build, self.calibration)
         kept = [strongest(layer, width) for layer in channels]
@@ -69,7 +69,7 @@ class PruneWidth(Technique):
             energy_kept_mlp=_energy_kept(channels, kept),
             energy_kept_heads=_energy_kept(heads, picks),
         )
-        write_recovered(parent, build, taught, self.heal)
+        write_recovered(parent, build, train_set, self.heal)
 
     def _check_gain(self, config: dict[str, Any], width: int, shapes: list["HeadShape"]) -> None:
         heads = int(config["num_attention_heads"])

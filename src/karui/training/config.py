@@ -152,8 +152,8 @@ class TrainingData:
     """What is learned, in which batches, and what is held back.
 
     Attributes:
-        learned: Lessons to learn from.
-        held: Lessons to measure on, of other questions.
+        learned: Examples to learn from.
+        held: Examples to measure on, of other questions.
         batches: How the first are put through the model.
         pad: Token that fills up a row.
     """

@@ -51,7 +51,7 @@ class HeldOutEval:
         """Copies the model, to draw answers on. Where that cannot be, it is noted why, and nothing is drawn.
 
         Args:
-            held: Lessons held back; the prompt of one of each question is asked.
+            held: Examples held back; the prompt of one of each question is asked.
             model: Before a trainer wraps it.
             config: Says on which device.
         """
@@ -70,7 +70,7 @@ class HeldOutEval:
         dtype = choose_dtype("auto", config.device)[0]
         size = sum(p.numel() for p in model.parameters()) * (2 if dtype == "bfloat16" else 4)
         ensure_memory(4 * size, config.device, "A copy to draw answers on", "Take a smaller model.")
-        asked = list({lesson.question: lesson for lesson in held}.values())[:_ANSWERS]
+        asked = list({example.question: example for example in held}.values())[:_ANSWERS]
         each = min(_EACH, -(-_ANSWERS // max(1, len(asked))))
         self._prompts = [
             RLPrompt(x.prompt_ids, self._starts[x.question], self._questions[x.question])

@@ -35,8 +35,8 @@ class Curve:
 
     Attributes:
         points: In order of steps.
-        learned: Lessons learned from, each counted once.
-        held: Lessons held back, of other questions than those learned from.
+        learned: Examples learned from, each counted once.
+        held: Examples held back, of other questions than those learned from.
         tokens: Tokens put through the model, prompts included and padding left out.
         padding: Share of padding in what was put through the model on top of them.
         batch_tokens: Mean tokens of an optimizer step.

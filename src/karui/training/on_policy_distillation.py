@@ -100,11 +100,11 @@ def distil_on_policy(
     return replace(curve, tokens=int(trainer.state.num_input_tokens_seen))
 
 
-def _ends(model: Any, lessons: Sequence[TrainingExample]) -> list[int]:
+def _ends(model: Any, examples: Sequence[TrainingExample]) -> list[int]:
     """Returns the tokens at which a reply is over, the end of turn among them."""
     known = model.generation_config.eos_token_id
     ends = known if isinstance(known, list) else [known]
-    return sorted({*(e for e in ends if e is not None), lessons[0].reply_ids[-1]})
+    return sorted({*(e for e in ends if e is not None), examples[0].reply_ids[-1]})
 
 
 def _fit_vocabulary(model: Any, teacher: Any) -> None:

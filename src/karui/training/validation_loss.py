@@ -1,4 +1,4 @@
-"""How well a model knows the lessons that it does not learn from."""
+"""How well a model knows the examples that it does not learn from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from karui.training.data.examples import IGNORED, TrainingExample
 
 
-def held_back_loss(model: Any, lessons: Sequence[TrainingExample], pad: int, *, bf16: bool) -> float:
-    """Returns the cross-entropy of the lessons' replies, in nats per token, all tokens alike.
+def held_back_loss(model: Any, examples: Sequence[TrainingExample], pad: int, *, bf16: bool) -> float:
+    """Returns the cross-entropy of the examples' replies, in nats per token, all tokens alike.
 
-    Every process takes its share of the lessons. The figure means the same for every way to learn: how
+    Every process takes its share of the examples. The figure means the same for every way to learn: how
     likely the model finds right replies to questions that it never learned from.
     """
     import torch
@@ -20,7 +20,7 @@ def held_back_loss(model: Any, lessons: Sequence[TrainingExample], pad: int, *, 
     sums = torch.zeros(2, dtype=torch.float32, device=state.device)
     training = model.training
     model.eval()
-    ordered = sorted(lessons, key=lambda x: len(x.ids))[state.process_index :: state.num_processes]
+    ordered = sorted(examples, key=lambda x: len(x.ids))[state.process_index :: state.num_processes]
     with torch.no_grad(), torch.autocast(state.device.type, torch.bfloat16, enabled=bf16):
         for i in range(0, len(ordered), 4):
             inputs = collate(ordered[i : i + 4], pad, state.device)
@@ -35,14 +35,14 @@ def held_back_loss(model: Any, lessons: Sequence[TrainingExample], pad: int, *, 
     return float(sums[0] / sums[1])
 
 
-def collate(lessons: Sequence[TrainingExample], pad: int, device: Any) -> dict[str, Any]:
-    """Returns lessons as one batch of tensors, padded at the right."""
+def collate(examples: Sequence[TrainingExample], pad: int, device: Any) -> dict[str, Any]:
+    """Returns examples as one batch of tensors, padded at the right."""
     import torch
 
-    length = max(len(x.ids) for x in lessons)
+    length = max(len(x.ids) for x in examples)
     rows = {
-        "input_ids": [x.ids + [pad] * (length - len(x.ids)) for x in lessons],
-        "labels": [x.labels + [IGNORED] * (length - len(x.ids)) for x in lessons],
-        "attention_mask": [[1] * len(x.ids) + [0] * (length - len(x.ids)) for x in lessons],
+        "input_ids": [x.ids + [pad] * (length - len(x.ids)) for x in examples],
+        "labels": [x.labels + [IGNORED] * (length - len(x.ids)) for x in examples],
+        "attention_mask": [[1] * len(x.ids) + [0] * (length - len(x.ids)) for x in examples],
     }
     return {name: torch.tensor(values, device=device) for name, values in rows.items()}

@@ -1,4 +1,4 @@
-"""Lessons in the order and the batches they are learned in, and the part of them that is held back."""
+"""Examples in the order and the batches they are learned in, and the part of them that is held back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import numpy as np
 from karui.training.data.examples import TrainingExample
 
 HELD_AT_MOST = 64
-"""Lessons held back at most: they are gone through several times in a training."""
+"""Examples held back at most: they are gone through several times in a training."""
 
 _GROUP = 32
-"""Batches among which lessons are sorted by length."""
+"""Batches among which examples are sorted by length."""
 
 _MICRO_TOKENS = {"cpu": 4096, "mps": 4096}
 _MICRO_TOKENS_GPU = 16384
@@ -21,12 +21,12 @@ _MICRO_TOKENS_GPU = 16384
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """How lessons are put through the model.
+    """How examples are put through the model.
 
     Attributes:
-        rows: Lessons side by side in one forward pass on one device.
+        rows: Examples side by side in one forward pass on one device.
         passes: Forward passes of one device that make one optimizer step.
-        order: Positions of lessons, as they are learned, whole epochs one after the other.
+        order: Positions of examples, as they are learned, whole epochs one after the other.
         steps: Optimizer steps.
         padding: Share of padding in what is put through the model.
         tokens: Mean tokens of one optimizer step, padding left out.
@@ -41,22 +41,22 @@ class Batches:
 
 
 def split(
-    lessons: Sequence[TrainingExample], share: float, seed: int
+    examples: Sequence[TrainingExample], share: float, seed: int
 ) -> tuple[tuple[TrainingExample, ...], tuple[TrainingExample, ...]]:
-    """Returns the lessons to learn from and those held back, without a question in common.
+    """Returns the examples to learn from and those held back, without a question in common.
 
     Args:
-        lessons: All of them.
+        examples: All of them.
         share: Of the questions, how many are held back; at least one where it is above 0 and there are two.
         seed: Decides which.
     """
     draw = np.random.default_rng([seed, 1])
-    questions = sorted({lesson.question for lesson in lessons})
+    questions = sorted({example.question for example in examples})
     draw.shuffle(questions)
     count = min(len(questions) - 1, max(1, round(share * len(questions)))) if share > 0 else 0
     held = set(questions[:count])
-    learned = tuple(x for x in lessons if x.question not in held)
-    kept = [x for x in lessons if x.question in held]
+    learned = tuple(x for x in examples if x.question not in held)
+    kept = [x for x in examples if x.question in held]
     chosen = draw.permutation(len(kept))[:HELD_AT_MOST].tolist()
     return learned, tuple(kept[i] for i in sorted(chosen))
 
@@ -73,15 +73,15 @@ def plan_batches(
 ) -> Batches:
     """Lays out a training so that hardly any padding is computed and every step weighs about the same.
 
-    Lessons are drawn epoch after epoch; within groups of a few batches they are sorted by length into forward
-    passes, and these drawn again. So a step sees short and long lessons: from lessons of one length it would
-    learn that all have to be so long. The order depends on nothing but the arguments: a training that was
-    interrupted finds it again.
+    Examples are drawn epoch after epoch; within groups of a few batches they are sorted by length into
+    forward passes, and these drawn again. So a step sees short and long examples: from those of one length
+    it would learn that all have to be so long. The order depends on nothing but the arguments: a training
+    that was interrupted finds it again.
 
     Args:
-        lengths: Tokens of every lesson.
+        lengths: Tokens of every example.
         batch_tokens: Wanted in one optimizer step, on all devices together.
-        epochs: How often every lesson is seen; left aside where `steps` is given.
+        epochs: How often every example is seen; left aside where `steps` is given.
         steps: Optimizer steps.
         device: Its kind bounds the tokens of one forward pass.
         processes: Devices that learn side by side.
@@ -119,9 +119,9 @@ def _in_passes(
     return passes
 
 
-def dataset(lessons: Sequence[TrainingExample], order: Sequence[int]) -> Any:
-    """Returns the lessons as a dataset of input_ids and labels, in this order."""
+def dataset(examples: Sequence[TrainingExample], order: Sequence[int]) -> Any:
+    """Returns the examples as a dataset of input_ids and labels, in this order."""
     from datasets import Dataset
 
-    columns = {"input_ids": [x.ids for x in lessons], "labels": [x.labels for x in lessons]}
+    columns = {"input_ids": [x.ids for x in examples], "labels": [x.labels for x in examples]}
     return Dataset.from_dict(columns).select(list(order))

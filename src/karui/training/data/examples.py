@@ -112,15 +112,15 @@ def training_examples(
                 dropped[reason] += 1
                 continue
             written = transcript.reply(question.prompt, trace)
-            lesson = TrainingExample(prompt, written.ids, question.id)
-            if tokens is not None and len(lesson.ids) > tokens:
+            example = TrainingExample(prompt, written.ids, question.id)
+            if tokens is not None and len(example.ids) > tokens:
                 dropped["too long"] += 1
             else:
-                right.append((lesson, written.exact))
+                right.append((example, written.exact))
         enough += len(right)
         chosen = _selected(right, select)
         spare += len(right) - len(chosen)
-        examples += [lesson for lesson, _ in chosen]
+        examples += [example for example, _ in chosen]
         retokenized += sum(not exact for _, exact in chosen)
     ensure_enough(enough, least, dropped)
     if spare:
