@@ -30,20 +30,10 @@ def test_what_is_tried_without_being_named_can_be_made(device):
 
 def test_versions_go_all_the_way_to_the_report(tmp_path):
     # Two blocks of twelve are left at most: fast, and wrong; the race and the table are what is tested.
-    pruned = [word for n in (9, 10, 11) for word in ("--variant", f"prune-depth:layers={n}")]
+    pruned = [word for n in (9, 11) for word in ("--variant", f"prune-depth:layers={n}")]
     refused = ["--variant", "prune-depth:layers=12"]
-    short = [
-        "--limit",
-        "24",
-        "--samples",
-        "1",
-        "--max-tokens",
-        "420",
-        "--accept-truncation",
-        "--no-confirm",
-        "--concurrency",
-        "7",
-    ]
+    # What is pruned so far never ends its thinking: every trace of it costs all its tokens.
+    short = "--limit 16 --samples 1 --max-tokens 360 --accept-truncation --no-confirm --concurrency 7".split()
     done = subprocess.run(
         [*KARUI, "poc", "--questions", "mini:test", *pruned, *refused, *short, "--out", "poc"],
         cwd=tmp_path,
@@ -57,17 +47,17 @@ def test_versions_go_all_the_way_to_the_report(tmp_path):
     study = json.loads((tmp_path / "poc" / "study.json").read_text())
     base, *versions = study["models"]
     assert base["label"] == ""
-    assert [v["label"] for v in versions] == [f"prune-depth(layers={n}.0)" for n in (9, 10, 11, 12)]
-    lightest = versions[2]
+    assert [v["label"] for v in versions] == [f"prune-depth(layers={n}.0)" for n in (9, 11, 12)]
+    lightest = versions[1]
     assert (
         lightest["weight"]["disk_bytes"] < versions[0]["weight"]["disk_bytes"] < base["weight"]["disk_bytes"]
     )
     assert lightest["weight"]["flops_per_token"] < 0.3 * base["weight"]["flops_per_token"]
     assert lightest["made"]["notes"]["layers"] == 1
-    assert versions[3]["weight"] is None
-    assert "It would take out 12" in versions[3]["refused"]
+    assert versions[2]["weight"] is None
+    assert "It would take out 12" in versions[2]["refused"]
     raced = study["screening"]
-    assert {s["name"] for s in raced["standings"]} == {v["label"] for v in versions[:3]}
+    assert {s["name"] for s in raced["standings"]} == {v["label"] for v in versions[:2]}
     assert raced["asked"] == sum(s["questions"] for s in raced["standings"])
     kept = {s["name"] for s in raced["standings"] if s["kept"]}
     assert kept == {v["label"] for v in versions if v["measurement"]}
