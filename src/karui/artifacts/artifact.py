@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from karui.codec.disk import reading
 from karui.core.errors import ModelError
-from karui.core.files import reading
 
 MANIFEST = "karui-artifact.json"
 """The file that makes a model folder an artifact."""

@@ -15,8 +15,8 @@ from typing import Self
 
 import psutil
 
+from karui.codec.disk import reading
 from karui.core.errors import ModelError, StorageError
-from karui.core.files import reading
 from karui.models.weights import weight_files
 
 _SPARE_BYTES = 256 * 1024**2

@@ -1,1 +1,1 @@
-"""Reading and writing studies and choices: one codec, with a version."""
+"""To disk and back: studies and choices by one codec with a version, and errors that name a file."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from karui.codec.disk import reading, writing
 from karui.codec.legacy import upgraded_choice, upgraded_study
 from karui.codec.values import Misfit, decode, encode
 from karui.core.errors import InputError
-from karui.core.files import reading, writing
 from karui.core.study import Study
 from karui.core.study.choice import Choice
 from karui.version import __version__

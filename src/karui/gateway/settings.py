@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
-from karui.core.files import reading
 from karui.gateway.backends.circuit_breaker import BreakerRule
 from karui.gateway.limits import Limits
 from karui.gateway.rollout.drift_guard import GuardConfig

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from karui.codec.disk import reading
 from karui.core.errors import InputError
-from karui.core.files import reading
 from karui.core.prompt import Prompt
 from karui.core.recording import Caveat, RecordedQuestion, Recording
 from karui.core.trace import NO_SIGNALS, End, RecordedCheckpoint, Trace, Trial

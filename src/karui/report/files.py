@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from karui.codec.disk import writing
 from karui.codec.files import encoded
 from karui.core.errors import UnknownName
-from karui.core.files import writing
 from karui.core.study import Study
 from karui.i18n.languages import LANGUAGES
 from karui.report.context import Context

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from karui.codec.disk import writing
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
-from karui.core.files import writing
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from karui.codec.disk import reading
 from karui.core.errors import InputError
-from karui.core.files import reading
 from karui.engines.chat.format import Switch
 
 _TEXTS = ("open", "close", "answer", "answer_close", "bridge", "empty", "turn_end", "budget", "history")

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from karui.codec.disk import reading
 from karui.core.engine import ModelInfo
 from karui.core.errors import ModelError
-from karui.core.files import reading
 from karui.engines.chat.tokenizer import has_tokenizer, load_tokenizer
 from karui.engines.llama_cpp import binding
 from karui.engines.llama_cpp.model import LlamaModel

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from karui.codec.disk import writing
 from karui.core.errors import InputError
-from karui.core.files import writing
 from karui.core.prompt import Prompt, prompt_of
 from karui.gateway.records.events import Kept
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
 
+from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
-from karui.core.files import reading
 from karui.study.config.fields import flat, options_of
 
 

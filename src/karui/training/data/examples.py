@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from karui.codec.disk import reading
 from karui.core.errors import InputError
-from karui.core.files import reading
 from karui.core.loops import loop_in
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.trace import End, Trace

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from karui.codec.disk import reading, writing
 from karui.core.errors import InputError, ModelError, StorageError
-from karui.core.files import reading, writing
 
 
 @pytest.mark.parametrize(
