@@ -26,7 +26,7 @@ from _servers import gateway, load, upstream, vllm
 from karui.core.question import Question
 from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
-from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.server.app import app
 from karui.gateway.settings import Settings
 from karui.recording.store import load as load_recording

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import Phase, State, TestStatus
 from karui.gateway.rollout.drift_tests import DriftTest
+from karui.gateway.rollout.guard_status import Phase, State, TestStatus
 from karui.gateway.status import GatewayStatus, Price
 
 LABEL = "trial-confidence(threshold=0.95, every=64)"

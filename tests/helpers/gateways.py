@@ -17,6 +17,7 @@ from karui.gateway.assemble import assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.limits import Limits
 from karui.gateway.rollout.canaries import Canaries
+from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.server.app import app
 from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
@@ -76,10 +77,15 @@ def chosen(text=SHORT, *, others=(), model="toy", beside=(), suffix="", **expect
     return Deployment(choice, plan, ServingProfile(plan.id, plan.label, **values))
 
 
+def every_request(**more):
+    """A guard to which each request is evidence: tests ask the same question again and again."""
+    return GuardConfig(caller_seconds=0.0, question_seconds=0.0, **more)
+
+
 def settings(fake, **changes):
     values = {"upstream": fake.url, "history": "", "stage": "100", "port": 0, **changes}
     limits = Limits(connect_seconds=10, silence_seconds=15, request_seconds=60, drain_seconds=5)
-    return Settings(**{"limits": limits, **values})
+    return Settings(**{"limits": limits, "guard": every_request(), **values})
 
 
 class Records(list):

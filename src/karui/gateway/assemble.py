@@ -36,8 +36,10 @@ from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
+from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
 from karui.gateway.rollout.stages import Rollout
+from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
@@ -46,9 +48,6 @@ from karui.gateway.status import GatewayStatus
 from karui.serving_profile import ServingContract
 
 _log = logging.getLogger(__name__)
-_RESUME_DAYS = 7.0
-_RESUME_REQUESTS = 50_000
-"""How far back records are read after a restart."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class Gateway:
         handler: Lets requests in.
         metrics: Counts them.
         upkeep: What is done from time to time.
+        standing: Keeps where guard and roll-out stand.
         operator_key: That changes of stage and guard have to give.
         started_at: When it came up, seconds since the epoch.
     """
@@ -115,6 +115,7 @@ class Gateway:
     handler: RequestHandler
     metrics: Metrics
     upkeep: Upkeep
+    standing: StandingKeeper
     operator_key: str = field(default="", repr=False)
     started_at: float = field(default_factory=time)
 
@@ -135,8 +136,18 @@ class Gateway:
         self.servers.close()
         for engine in self.engines.values():
             await engine.close()
+        self.standing.keep()
         self.stores.close()
         self._log("stopped")
+
+    def command(self, what: str, who: str, why: str) -> None:
+        """Does what an operator wants, and keeps it; see `RolloutController.command`.
+
+        Raises:
+            InputError: It cannot be done, or is not a command.
+        """
+        self.rollout.command(what, who, why, time())
+        self.standing.keep()
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -210,7 +221,9 @@ def assemble(
     rollout = build_rollout(settings, deployment, stores.requests, backends.breaker)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     metrics, telemetry = Metrics(), Telemetry.found()
-    told: list[Sink] = [stores.requests, metrics, *([telemetry] if telemetry else []), *sinks]
+    standing = StandingKeeper(rollout, stores.requests)
+    standing.keep()
+    told: list[Sink] = [stores.requests, standing, metrics, *([telemetry] if telemetry else []), *sinks]
     records = Sinks(rollout, watch, *told)
     shadow = ShadowRunner(
         deployment.plan,
@@ -219,8 +232,12 @@ def assemble(
         settings.limits.silent,
         records.see,
         floor=settings.guard.floor,
+        choice=deployment.digest,
+        wants_full=rollout.guard.wants_full,
     )
-    dispatcher = Dispatcher(build_router(settings, deployment, servers), backends, rollout, shadow)
+    evidence = Evidence(settings.guard.caller_seconds, settings.guard.question_seconds)
+    router = build_router(settings, deployment, servers)
+    dispatcher = Dispatcher(router, backends, rollout, shadow, evidence)
     return Gateway(
         settings,
         deployment,
@@ -230,6 +247,7 @@ def assemble(
         build_handler(settings, dispatcher, records, stores.conversations),
         metrics,
         Upkeep(watch, shadow, canaries or _canaries(settings), tick_seconds),
+        standing,
         os.environ.get(OPERATOR_KEY, ""),
     )
 
@@ -309,9 +327,9 @@ def build_rollout(
         Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
         history,
         breaker,
+        deployment.digest,
     )
-    records = history.since(at - _RESUME_DAYS * 86400, _RESUME_REQUESTS)
-    controller.resume(records, history.events(200), stage=wanted)
+    controller.resume(past(history, deployment.digest), stage=wanted)
     return controller
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from karui import catalog
@@ -21,11 +22,13 @@ class Deployment:
         choice: As `karui choose` or `karui poc` wrote it.
         plan: What it chose.
         expectation: What the recording says of it.
+        digest: Of both files; "" where they were not read from files. A changed choice has another one.
     """
 
     choice: Choice
     plan: Plan
     expectation: ServingProfile
+    digest: str = ""
 
     @staticmethod
     def load(path: Path) -> "Deployment":
@@ -59,7 +62,8 @@ class Deployment:
                 why=f"It expects {expectation.label}; {choice.label} was chosen.",
                 remedy="Keep the two files together as they were written, or choose again.",
             )
-        return Deployment(choice, catalog.plan_from_spec(choice.spec), expectation)
+        plan = catalog.plan_from_spec(choice.spec)
+        return Deployment(choice, plan, expectation, _digest(file, file.with_name(FILE)))
 
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.
@@ -123,6 +127,14 @@ def _check(plan: Plan, engines: Mapping[str, Engine]) -> None:
                 remedy=f"Name its server or folder: --aux-model {name}=…",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
+
+
+def _digest(*files: Path) -> str:
+    digest = blake2b(digest_size=8)
+    for file in files:
+        content = file.read_bytes()
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
 
 
 def _short(name: str) -> str:

@@ -20,7 +20,7 @@ from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
 from karui.gateway.backends.circuit_breaker import BreakerRule
 from karui.gateway.limits import Limits
-from karui.gateway.rollout.drift_guard import GuardConfig
+from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.rollout.stages import StageRule
 from karui.gateway.status import Price
 

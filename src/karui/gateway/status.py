@@ -6,7 +6,7 @@ from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import State
+from karui.gateway.rollout.guard_status import State
 from karui.gateway.routing.fallback_policy import Action
 
 

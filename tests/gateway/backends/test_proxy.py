@@ -5,7 +5,7 @@ import json
 import pytest
 
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.rollout.drift_guard import GuardConfig
+from karui.gateway.rollout.guard_status import GuardConfig
 from tests.helpers.canned_streams import DONE, SSE, chunk, event, parts, said, stream, thought
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened

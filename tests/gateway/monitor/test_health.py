@@ -17,8 +17,8 @@ from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import Phase
 from karui.gateway.rollout.drift_tests import DriftTest
+from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.rollout.stages import needs_in_words
 from karui.gateway.routing.fallback_policy import FALLBACKS, Action
 from karui.gateway.status import Price

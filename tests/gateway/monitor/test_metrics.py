@@ -5,7 +5,7 @@ from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.rollout.guard_status import Phase
 from tests.helpers.gateway_records import guard, now, served
 
 

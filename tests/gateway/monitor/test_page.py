@@ -19,7 +19,7 @@ from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Kept
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.routing.fallback_policy import Action
 from karui.i18n.monitor import LANGUAGES, Words
 from tests.helpers.gateway_records import guard, now, served

@@ -121,7 +121,10 @@ def test_a_kind_of_a_newer_version_is_shown_and_nothing_is_concluded(tmp_path):
     store.close()
     with closing(sqlite3.connect(tmp_path / "h.sqlite3")) as made:
         row = (5.0, "plan_replaced", "rule", "", None, "new_plan", '{"values": {"plan": "p2"}}')
-        made.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        made.execute(
+            "INSERT INTO changes (at, kind, actor, name, stage, cause, details) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
         made.commit()
     (found,) = opened(tmp_path / "h.sqlite3").events()
     assert (found.kind, found.text, found.why) == (EventKind.OTHER, "plan_replaced", "new_plan: plan p2")

@@ -1,6 +1,7 @@
 """The controller: it goes on where a gateway left off, and says whatever changes."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,8 @@ from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.controller import RolloutController
-from karui.gateway.rollout.drift_guard import Guard, Phase
+from karui.gateway.rollout.controller import Past, RolloutController
+from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.stages import Rollout, StageRule
 from tests.helpers.gateways import chosen
 
@@ -30,7 +31,7 @@ def served(at, **more):
 
 def controller(stage=Stage.SHADOW, breaker=None, **rule):
     rollout = Rollout(stage, 1000.0, StageRule(**{"requests": 5, "hours": 0.0, **rule}), 0.9)
-    return RolloutController(Guard(CHOICE.expectation), rollout, Journal(), breaker)
+    return RolloutController(Guard(CHOICE.expectation), rollout, Journal(), breaker, "d1")
 
 
 def set_to(stage, at):
@@ -41,10 +42,14 @@ def commanded(kind, at, why):
     return Event(kind, at, Actor.OPERATOR, Because.stated(why), name="me")
 
 
+def past(*records, stage=None, guard=None, standing=None):
+    return Past(standing, records, stage, guard)
+
+
 def test_a_restart_goes_on_in_the_last_stage():
     records = [served(100 + n, plan=LABEL, thinking_tokens=60) for n in range(4)]
     again = controller()
-    again.resume(records, [set_to(Stage.QUARTER, 50), set_to(Stage.FIVE, 20)], stage=None)
+    again.resume(past(*records, stage=set_to(Stage.QUARTER, 50)), stage=None)
     assert (again.stage, again.rollout.since) == (Stage.QUARTER, 50)
     assert again.needs(2000) == (Because.of(Cause.NEEDS_REQUESTS, count=1),)
     assert again.journal == []  # nothing has changed
@@ -52,29 +57,42 @@ def test_a_restart_goes_on_in_the_last_stage():
 
 def test_a_stage_that_the_operator_names_is_noted():
     again = controller(Stage.FIVE)
-    again.resume([], [set_to(Stage.QUARTER, 50)], stage=Stage.FIVE)
+    again.resume(past(stage=set_to(Stage.QUARTER, 50)), stage=Stage.FIVE)
     (event,) = again.journal
     assert (event.stage, event.by, event.because) == (
         Stage.FIVE,
         Actor.OPTION,
         Because.of(Cause.SET_AT_START),
     )
-    again.resume([], again.journal, stage=None)
+    again.resume(past(stage=event), stage=None)
     assert len(again.journal) == 1
 
 
-def test_a_restart_remembers_what_the_operator_did_to_the_guard():
-    broken = [served(n, plan=LABEL, status=502, why=FallbackReason.UPSTREAM) for n in range(60)]
+def test_a_choice_that_none_has_served_begins_in_shadow_and_says_so():
     again = controller()
-    again.resume([], [commanded(EventKind.GUARD_TRIPPED, 200, "new model")], stage=None)
-    assert again.guard.phase is Phase.TRIPPED
+    again.resume(past(), stage=None)
+    (event,) = again.journal
+    assert (event.stage, event.because) == (Stage.SHADOW, Because.of(Cause.OTHER_CHOICE))
+    assert (event.plan, event.choice) == (CHOICE.expectation.plan, "d1")
+
+
+def test_a_trip_that_only_its_event_tells_goes_on():
+    again = controller()
+    trip = replace(commanded(EventKind.GUARD_TRIPPED, 200, "new model"), probe_at=2600.0, rests=8)
+    again.resume(past(guard=trip), stage=None)
     assert again.status(300).tripped == Because.stated("new model")
+    assert (again.guard.state.probe_at, again.guard.rests) == (2600.0, 8)
     again = controller()
-    again.resume(broken, [], stage=None)
-    assert again.guard.tripped() == Because.of(Cause.TEST, test="errors")
-    again = controller()
-    again.resume(broken, [commanded(EventKind.GUARD_WATCHING, 100, "mended")], stage=None)
+    broken = [served(n, plan=LABEL, status=502, why=FallbackReason.UPSTREAM) for n in range(60)]
+    again.resume(past(*broken, guard=commanded(EventKind.GUARD_WATCHING, 100, "mended")), stage=None)
     assert again.guard.tripped() is None
+
+
+def test_a_change_of_the_guard_tells_when_it_probes():
+    tripped = controller()
+    tripped.command("trip", "me", "new model", 500.0)
+    (event,) = tripped.journal
+    assert (event.probe_at, event.rests) == (500.0 + tripped.guard.limits.rest_seconds, 1)
 
 
 def logged(caplog):
@@ -141,6 +159,19 @@ def test_whatever_changes_is_one_structured_line_with_the_requests_id(caplog):
     assert found == expected
     assert [e.request for e in watched.journal] == [r.request_id for r in caplog.records]
     assert breaker.circuit is Circuit.OPEN
+
+
+def test_the_number_of_the_next_stage_goes_on_by_its_rule():
+    well = controller(Stage.SHADOW, requests=0)
+    well.command("5", "me", "a day in shadow", 2000.0)
+    assert well.stage is Stage.FIVE
+    with pytest.raises(InputError, match="100 comes after 5"):
+        well.command("100", "me", "at once", 2000.0)
+    early = controller(Stage.SHADOW)
+    with pytest.raises(InputError, match="may not be followed by 5 yet"):
+        early.command("5", "me", "a day in shadow", 2000.0)
+    well.command("shadow", "me", "complaints", 2000.0)
+    assert well.stage is Stage.SHADOW
 
 
 @pytest.mark.parametrize("why", ["", "  "])

@@ -7,7 +7,8 @@ import pytest
 
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
-from karui.gateway.rollout.drift_guard import Guard, GuardConfig, Phase
+from karui.gateway.rollout.drift_guard import Guard
+from karui.gateway.rollout.guard_status import GuardConfig, Phase
 from karui.serving_profile import ServingProfile
 
 LABEL = "trial-confidence:threshold=0.9"
@@ -40,6 +41,7 @@ def stream(rng, n, *, start=0, wrong=0.1, canaries=0.05, truncated=0.01, **drift
             ran="plan",
             canary=canary,
             correct=bool(rng.random() >= wrong) if canary else None,
+            canary_of=f"q{rng.integers(30)}" if canary else "",
             thinking_tokens=int(thinking[k]),
             confidence=float(confidence[k]),
             trial_agreement=float(agreement[k]),
@@ -92,21 +94,6 @@ def test_a_poisoned_stream_trips_soon(name, healthy):
         found.append(trips_at(guard, stream(rng, 2 * within, start=healthy, **drift)))
     print(f"{name} after {healthy}:", found)
     assert all(f is not None and f[0] <= within for f in found)
-
-
-def test_canaries_ten_points_worse_trip():
-    rng = np.random.default_rng(4)
-    found = []
-    for _ in range(8):
-        guard = Guard(expected(rng))
-        found.append(trips_at(guard, stream(rng, 2000, canaries=1.0, wrong=0.2)))
-    print("canaries:", found)
-    assert all(f is not None and f[0] <= 1000 and f[1] == "canaries" for f in found)
-
-
-def test_canaries_that_lose_what_was_certified_do_not():
-    rng = np.random.default_rng(5)
-    assert trips_at(Guard(expected(rng)), stream(rng, 5000, canaries=1.0, wrong=0.12)) is None
 
 
 def test_errors_trip_and_those_of_clients_do_not():

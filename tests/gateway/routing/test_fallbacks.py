@@ -12,7 +12,7 @@ from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, EventKind
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import GuardConfig
+from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.rollout.stages import StageRule
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened, until

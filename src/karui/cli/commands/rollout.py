@@ -10,8 +10,8 @@ from karui.cli import options as o
 def rollout(
     what: str = typer.Argument(
         "",
-        help="Command: advance; shadow, 5 or 25 (to go back); trip or reset (the guard). Without one, the "
-        "state is shown.",
+        help="Command: advance; a stage (the next one, by its rule, or one to go back to); trip or reset "
+        "(the guard). Without one, the state is shown.",
     ),
     why: Annotated[str, typer.Option(help="Reason, which is kept with the change.")] = "",
     who: Annotated[str, typer.Option(help="Your name; this machine's user by default.")] = "",

@@ -69,7 +69,7 @@ class PlanResult(Completion):
             late = isinstance(self.failure, EngineTimeout)
             raise UpstreamError(
                 FallbackReason.TIMEOUT if late else FallbackReason.UPSTREAM, self.failure.what
-            )
+            ) from self.failure
 
     def doubt(self, floor: float) -> str:
         """Returns why the answer is not given; "" if it is.

@@ -10,7 +10,7 @@ from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import Phase, TestStatus
+from karui.gateway.rollout.guard_status import Phase, TestStatus
 
 Colour = Literal["green", "yellow", "red"]
 

@@ -11,7 +11,7 @@ from karui.gateway.monitor.render import part
 from karui.gateway.monitor.view import View
 from karui.gateway.records.aggregates import Spread
 from karui.gateway.records.record import FallbackReason
-from karui.gateway.rollout.drift_guard import Phase, TestStatus
+from karui.gateway.rollout.guard_status import Phase, TestStatus
 
 _DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT)
 """Reasons for full thinking that are no fault."""

@@ -31,6 +31,10 @@ class Known(TypedDict, total=False):
     moves: str
     detail: str
     stage: str
+    choice: str
+    comparable: bool
+    canary_of: str
+    full_correct: bool | None
 
 
 class RecordBuilder:

@@ -16,6 +16,8 @@ class Cause(StrEnum):
     STATED = "stated"
     """In somebody's own words, an operator's or a server's (text)."""
     SET_AT_START = "set_at_start"
+    OTHER_CHOICE = "other_choice"
+    """The history knows nothing of this choice: its roll-out begins at the beginning."""
     RULE_HOLDS = "rule_holds"
     """The roll-out's rule holds (requests)."""
     TEST = "test"

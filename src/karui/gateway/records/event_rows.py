@@ -12,16 +12,24 @@ from karui.gateway.records.stage import Stage
 
 TABLE = (
     "CREATE TABLE IF NOT EXISTS changes (at REAL, kind TEXT, actor TEXT, name TEXT, stage TEXT,"
-    " cause TEXT, details TEXT)"
+    " cause TEXT, details TEXT, plan TEXT, choice TEXT)"
 )
-INSERT = "INSERT INTO changes (at, kind, actor, name, stage, cause, details) VALUES (?, ?, ?, ?, ?, ?, ?)"
+ADDED = ("plan", "choice")
+"""Columns that files of earlier versions lack: their changes are about a plan that nobody knows."""
+INSERT = (
+    "INSERT INTO changes (at, kind, actor, name, stage, cause, details, plan, choice)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 LAST = "SELECT * FROM changes ORDER BY at DESC, rowid DESC LIMIT ?"
+STANDING = "SELECT * FROM changes WHERE kind IN ({marks}) ORDER BY at DESC, rowid DESC"
 LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowid DESC LIMIT ?"
 
 
 def row_of(event: Event) -> tuple[object, ...]:
     """Returns the values of `INSERT`."""
-    told = {"request": event.request, "text": event.text}
+    told: dict[str, object] = {"request": event.request, "text": event.text}
+    if event.probe_at:
+        told |= {"probe_at": event.probe_at, "rests": event.rests}
     details = {"values": dict(event.because.values)} | {k: v for k, v in told.items() if v}
     return (
         event.at,
@@ -31,6 +39,8 @@ def row_of(event: Event) -> tuple[object, ...]:
         event.stage.value if event.stage else None,
         event.because.cause.value,
         json.dumps(details, ensure_ascii=False),
+        event.plan,
+        event.choice,
     )
 
 
@@ -49,6 +59,10 @@ def event_of(row: Mapping[str, Any]) -> Event:
             stage=Stage(row["stage"]) if row["stage"] else None,
             request=details.get("request", ""),
             text=details.get("text", ""),
+            plan=row.get("plan") or "",
+            choice=row.get("choice") or "",
+            probe_at=details.get("probe_at", 0.0),
+            rests=details.get("rests", 1),
         )
     except ValueError:  # a newer version's kind, actor or cause: shown, and nothing is concluded from it
         told = ", ".join(f"{name} {value}" for name, value in details["values"].items())

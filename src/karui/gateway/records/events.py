@@ -60,6 +60,10 @@ class Event:
         stage: Which stage it is now; None for changes of other things.
         request: Id of the request that brought it about; "" where none did.
         text: What an older file says of a change that is not known; "" for all others.
+        plan: Id of the plan that it is about; "" where an older file does not say.
+        choice: Digest of the choice that it is about; likewise.
+        probe_at: Of a trip: when probing begins, seconds since the epoch; 0 else.
+        rests: Of a trip: how many times the shortest rest that is.
     """
 
     kind: EventKind
@@ -70,6 +74,10 @@ class Event:
     stage: Stage | None = None
     request: str = ""
     text: str = ""
+    plan: str = ""
+    choice: str = ""
+    probe_at: float = 0.0
+    rests: int = 1
 
     @property
     def what(self) -> str:

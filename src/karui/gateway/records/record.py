@@ -56,6 +56,11 @@ class RequestRecord:
         moves: What the plan did, such as "peek=2,trial=1,answer@312"; "" where it did not run.
         detail: More of why, in words, such as "tools" or what the upstream said; no prompt, no answer.
         stage: The roll-out's, when it came.
+        choice: Digest of the choice that was served; "" in rows of earlier versions.
+        comparable: Whether it may be compared with the recording: false for a request with a smaller limit of
+            tokens than the certified one, and for one more of a caller who has just been counted.
+        canary_of: Of a canary: which question it was; "" else.
+        full_correct: Of a canary: whether full thinking answered it rightly; None where it was not asked.
     """
 
     id: str
@@ -83,6 +88,10 @@ class RequestRecord:
     moves: str = ""
     detail: str = ""
     stage: str = ""
+    choice: str = ""
+    comparable: bool = True
+    canary_of: str = ""
+    full_correct: bool | None = None
 
     @property
     def generated(self) -> int:

@@ -9,11 +9,12 @@ the statements here are plain enough for it (`INSERT`, one `ON CONFLICT`), and i
 `Writer`'s `connect`. It is not there.
 """
 
+import json
 import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -43,6 +44,12 @@ _LAST = (
     "SELECT * FROM served WHERE rowid IN"
     " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
 )
+_AFTER = "SELECT * FROM served WHERE rowid > ? AND choice = ? ORDER BY rowid"
+_KEEP = (
+    "INSERT OR REPLACE INTO standings (choice, after, standing)"
+    " VALUES (?, (SELECT coalesce(max(rowid), 0) FROM served), ?)"
+)
+_STANDING = "SELECT after, standing FROM standings WHERE choice = ?"
 _SUMS = tuple(f.name for f in fields(Sums))
 _ADDED = tuple(name for name in _SUMS if name != "began")
 _SUM = (
@@ -109,6 +116,33 @@ class RequestStore:
         self._events.append(event)
         if self._writer is not None:
             self._writer.put((event_rows.INSERT, event_rows.row_of(event)))
+
+    def keep_standing(self, choice: str, standing: Mapping[str, Any]) -> None:
+        """Keeps where guard and roll-out stand, after every record that was taken in so far."""
+        if self._writer is not None:
+            self._writer.put((_KEEP, (choice, json.dumps(standing))))
+
+    def standing(self, choice: str) -> tuple[dict[str, Any] | None, list[RequestRecord]]:
+        """Returns where guard and roll-out stood last, and the records of this choice that came since.
+
+        Args:
+            choice: The choice's digest; what another choice left behind says nothing of this one.
+        """
+        if self._writer is None or not self._writer.flush():
+            return None, []  # `degraded` says why
+        rows = self._read(_STANDING, (choice,))
+        standing = _loaded(rows[0]["standing"]) if rows else None
+        after = rows[0]["after"] if standing is not None else 0
+        return standing, self._rows(_AFTER, (after, choice))
+
+    def last(self, kinds: Collection[EventKind], choice: str) -> Event | None:
+        """Returns the last change of some kinds that is about a choice, however many others came since."""
+        if self._writer is None:
+            return None
+        self._writer.flush()
+        statement = event_rows.STANDING.format(marks=", ".join("?" * len(kinds)))
+        rows = self._read(statement, tuple(kinds))
+        return next((e for e in map(event_rows.event_of, rows) if e.choice == choice), None)
 
     def since(self, at: float, limit: int = -1) -> list[RequestRecord]:
         """Returns what the file holds from a time on, oldest first; empty where there is no file to read.
@@ -191,18 +225,34 @@ def _prepare(connection: sqlite3.Connection) -> None:
             f"CREATE TABLE IF NOT EXISTS served ({columns})",
             "CREATE INDEX IF NOT EXISTS served_at ON served (at)",
             event_rows.TABLE,
+            "CREATE TABLE IF NOT EXISTS standings (choice TEXT PRIMARY KEY, after INTEGER, standing TEXT)",
             f"CREATE TABLE IF NOT EXISTS sums (one INTEGER PRIMARY KEY, {sums})",
             f"PRAGMA user_version = {SCHEMA}",
         ):
             connection.execute(statement)
-        there = {row[1] for row in connection.execute("PRAGMA table_info(served)")}
-        for name in _NAMES:
-            if name not in there:
-                connection.execute(f"ALTER TABLE served ADD COLUMN {_column(name)}")
+        _add_columns(connection, "served", {name: _column(name) for name in _NAMES})
+        _add_columns(connection, "changes", {name: f"{name} TEXT" for name in event_rows.ADDED})
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
+
+
+def _add_columns(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
+    """Gives a table of an earlier version the columns that it lacks."""
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for name, column in columns.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
+    """Returns what a row holds; None where it holds something else, as of a later version."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _check(connection: sqlite3.Connection) -> int:

@@ -20,9 +20,10 @@ from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
 from karui.gateway.routing.fallback_policy import Action
-from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key
+from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of
 
 _log = logging.getLogger(__name__)
 _AGAIN = "\n\n[karui: {why}; thinking again, in full]\n\n"
@@ -59,12 +60,14 @@ class Dispatcher:
         backends: Answer.
         rollout: Stage, guard and model.
         shadow: Runs the plan where nobody sees it.
+        evidence: Decides which requests the guard and the roll-out may conclude from.
     """
 
     router: Router
     backends: Backends
     rollout: RolloutController
     shadow: ShadowRunner
+    evidence: Evidence
 
     def context(
         self,
@@ -98,7 +101,17 @@ class Dispatcher:
         if decision.reason not in _UNPLANNED:
             plan = self.router.plan
             context.response.headers["x-karui-plan"] = f"{plan.id} {self.router.deployment.expectation.label}"
+        if decision.action is Action.PLAN or decision.shadow:
+            context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
+
+    def _comparable(self, context: RequestContext) -> bool:
+        """Returns whether the plan's run of a request may be compared with the recording."""
+        request, certified = context.request, self.router.deployment.expectation.terms.sampling
+        if request.limit is not None and request.limit < certified.max_tokens:
+            return False
+        caller = caller_of(request, context.headers)
+        return self.evidence.counts(caller, str(request.messages), context.record.at)
 
     async def carry_out(
         self, decision: RouteDecision, context: RequestContext, *, floor: float | None = None

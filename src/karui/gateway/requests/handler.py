@@ -109,7 +109,8 @@ class RequestHandler:
         *,
         chat: bool,
     ) -> None:
-        record = RecordBuilder(uuid4().hex, stage=self.dispatcher.rollout.stage.value)
+        rollout = self.dispatcher.rollout
+        record = RecordBuilder(uuid4().hex, stage=rollout.stage.value, choice=rollout.choice)
         record.wants_text = self.keeper is not None
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None

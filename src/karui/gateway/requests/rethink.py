@@ -44,6 +44,7 @@ class Rethinker:
             model=FULL,
             why=FallbackReason.ASKED,
             stage=dispatcher.rollout.stage.value,
+            choice=dispatcher.rollout.choice,
         )
         result: PlanResult | None = None
         try:

@@ -4,18 +4,20 @@ Whatever changes is logged and written to the journal, with who changed it and w
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import time
+from typing import Any
 
 from karui.core.errors import InputError
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import GUARD_KINDS, Actor, Event, EventKind, Journal
+from karui.gateway.records.events import Actor, Event, EventKind, Journal
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.drift_guard import Guard, Phase
+from karui.gateway.rollout.drift_guard import Guard
+from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,23 @@ class RolloutStatus:
     shadow: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the history holds of a choice.
+
+    Attributes:
+        standing: Where guard and roll-out stood when that was last kept; None where it never was.
+        records: Those that came since, oldest first.
+        stage: The last change of its stage.
+        guard: The last change of its guard.
+    """
+
+    standing: Mapping[str, Any] | None = None
+    records: Sequence[RequestRecord] = ()
+    stage: Event | None = None
+    guard: Event | None = None
+
+
 @dataclass
 class RolloutController:
     """Decides whether the plan serves.
@@ -57,14 +76,18 @@ class RolloutController:
         rollout: How much of the traffic it has.
         journal: Takes each change; None where nobody wants them.
         breaker: Of the upstream; None where the model runs in this process.
+        choice: Digest of the choice that is served; it is noted with each change.
         stale: Why the upstream is not the model chosen for; None while it is.
+        changes: How many there were.
     """
 
     guard: Guard
     rollout: Rollout
     journal: Journal | None = None
     breaker: Breaker | None = None
+    choice: str = ""
     stale: Because | None = None
+    changes: int = 0
     _circuit: Circuit = field(default=Circuit.CLOSED)
 
     @property
@@ -99,35 +122,37 @@ class RolloutController:
             advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
             self._note(replace(advanced, request=served.id))
 
-    def resume(
-        self, records: Iterable[RequestRecord], events: Sequence[Event], *, stage: Stage | None
-    ) -> None:
-        """Goes on where a gateway before this one left off.
+    def resume(self, past: Past, *, stage: Stage | None) -> None:
+        """Goes on where a gateway before this one left off; begins in shadow with a choice that none served.
 
         Args:
-            records: Kept ones, oldest first.
-            events: Kept ones, in any order.
+            past: What the history holds of this choice.
             stage: What the operator wants now; None takes the last one.
         """
-        ordered = sorted(events, key=lambda e: e.at)
-        commanded = [e for e in ordered if e.kind in GUARD_KINDS and e.by is Actor.OPERATOR]
-        stages = [(e.stage, e.at) for e in ordered if e.kind is EventKind.STAGE_SET and e.stage is not None]
-        if stage is None and stages:
-            self.rollout.resume(*stages[-1])
-        elif not stages or stages[-1][0] is not self.stage:
+        last = past.stage
+        if stage is None and last is not None and last.stage is not None:
+            self.rollout.resume(last.stage, last.at)
+        elif last is None or last.stage is not self.stage:
             by = Actor.OPTION if stage is not None else Actor.RULE
-            because = Because.of(Cause.SET_AT_START)
+            because = Because.of(Cause.SET_AT_START if stage is not None else Cause.OTHER_CHOICE)
             self._note(Event(EventKind.STAGE_SET, self.rollout.since, by, because, stage=self.stage))
+        standing = past.standing or {}
+        known = self.guard.resume(standing.get("guard", {}))
+        self.rollout.resume_counts(standing.get("rollout", {}))
+        tripped = past.guard
         since = 0.0
-        if commanded:
-            last = commanded[-1]
-            since = last.at
-            if last.kind is EventKind.GUARD_TRIPPED:
-                self.guard.trip(last.at, last.because)
-        for served in records:
+        if not known and tripped is not None:
+            since = tripped.at
+            if tripped.kind is not EventKind.GUARD_WATCHING:
+                self.guard.resume_trip(tripped.at, tripped.because, tripped.probe_at, tripped.rests)
+        for served in past.records:
             if served.at >= since:
                 self.guard.see(served)
             self.rollout.see(served)
+
+    def standing(self) -> dict[str, Any]:
+        """Returns where guard and roll-out stand, JSON-able, for `resume`."""
+        return {"guard": self.guard.standing(), "rollout": self.rollout.standing()}
 
     def mark_stale(self, because: Because | None, at: float, *, request: str = "") -> None:
         """Takes why the upstream is another model than was chosen for; None where it is that one.
@@ -148,7 +173,7 @@ class RolloutController:
         """Does what an operator wants.
 
         Args:
-            what: advance, a stage to go back to, trip, or reset.
+            what: advance, a stage (the next one, or one to go back to), trip, or reset.
             who: The operator's name.
             why: The reason, in their words.
             at: Now, seconds since the epoch.
@@ -159,7 +184,8 @@ class RolloutController:
         phase, because = self.guard.phase, Because.stated(why)
         if not why.strip():
             raise InputError("The change has no reason.", remedy="Give the reason with --why.")
-        if what == "advance":
+        onward = self.stage.following
+        if what == "advance" or (onward is not None and what.strip().rstrip("%") == onward):
             self._note(self.rollout.advance(at, Actor.OPERATOR, watching=self._well, name=who))
         elif what == "trip":
             self.guard.trip(at, because)
@@ -181,12 +207,17 @@ class RolloutController:
         if phase is before and not always:
             return
         because = self.guard.state.changes[-1].because
-        self._note(Event(_GUARD_KINDS[phase], at, by, because, name=name, request=request))
+        event = Event(_GUARD_KINDS[phase], at, by, because, name=name, request=request)
+        if phase is not Phase.WATCHING:
+            event = replace(event, probe_at=self.guard.state.probe_at, rests=self.guard.rests)
+        self._note(event)
         tripped = phase is Phase.TRIPPED and before is Phase.WATCHING
-        if tripped and (event := self.rollout.tripped(at, because)):
-            self._note(replace(event, request=request))
+        if tripped and (back := self.rollout.tripped(at, because)):
+            self._note(replace(back, request=request))
 
     def _note(self, event: Event) -> None:
+        event = replace(event, plan=self.guard.expectation.plan, choice=self.choice)
+        self.changes += 1
         logged(_log, event)
         if self.journal is not None:
             self.journal.note(event)

@@ -5,7 +5,10 @@ most, however long it runs:
 
 * thinking length, confidence and trial agreement against the recording (`Ranks`);
 * truncation, errors and escalations against an allowed rate (`Rate`);
-* canaries: wrong answers against full thinking's, plus the certified loss (`Rate`).
+* canaries: each against full thinking on the same question, then against its own past (`CanaryTest`).
+
+The rate holds whatever the restarts: `standing` is everything the tests have come to, and is kept. After a
+trip that was told to come back, the tests begin anew, with the same rate again.
 
 What it cannot say: "well" means that live questions are like the recorded ones. Other questions look like
 drift, and are: the certificate does not speak of them either.
@@ -18,13 +21,15 @@ The state follows from the records alone: the same records in the same order giv
 """
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
+from karui.gateway.rollout.canary_test import CanaryTest
 from karui.gateway.rollout.drift_tests import DriftTest, Ranks, Rate, luck
+from karui.gateway.rollout.guard_status import Change, GuardConfig, Phase, State, TestStatus
 from karui.serving_profile import ServingProfile
 
 _OCTAVE = 32  # bins in a doubling of thinking length
@@ -33,93 +38,6 @@ _SHARES = tuple(n / 512 for n in range(1, 513))
 _GOOD = 0.9  # of the probes
 _LONGEST = 64  # times the rest at most
 _KEPT = 200  # changes remembered
-
-
-class Phase(StrEnum):
-    """What the guard lets happen."""
-
-    WATCHING = "watching"
-    """The plan serves."""
-    TRIPPED = "tripped"
-    """Full thinking serves; the plan rests."""
-    PROBING = "probing"
-    """Full thinking serves; the plan runs silently beside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class GuardConfig:
-    """The rule, stated beforehand.
-
-    Attributes:
-        alpha: Chance of a false alarm, over all tests and any number of requests, at most.
-        more_truncated: Rise of the truncated share over the recording's that is still well.
-        errors: Share of failed requests that is still well.
-        floor: Confidence below which the gateway escalates to full thinking; 0 never.
-        more_unsure: Rise of the share of escalated requests over the recording's that is still well.
-        rest_seconds: From a trip to the first probe.
-        probes: How many probes decide.
-    """
-
-    alpha: float = 0.01
-    more_truncated: float = 0.05
-    errors: float = 0.05
-    floor: float = 0.0
-    more_unsure: float = 0.10
-    rest_seconds: float = 300.0
-    probes: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of phase: when (seconds since the epoch), to what, and why."""
-
-    at: float
-    phase: Phase
-    because: Because
-
-
-@dataclass(frozen=True, slots=True)
-class TestStatus:
-    """One test as the monitor shows it.
-
-    Attributes:
-        name: Which it is.
-        seen: Requests it was made on.
-        evidence: Its largest capital, the number of times less likely all was well.
-        needed: The capital that trips.
-    """
-
-    name: DriftTest
-    seen: int
-    evidence: float
-    needed: float
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The guard at one moment.
-
-    Attributes:
-        phase: What it lets happen.
-        reason: Why it tripped last; None while watching.
-        since: Seconds since the epoch of the last change; 0 if none.
-        probe_at: When probing begins or began; 0 while watching.
-        probed: Probes done.
-        probes: Probes wanted.
-        sights: Its tests.
-        alpha: Their false-alarm rate together.
-        changes: The last changes, oldest first.
-    """
-
-    phase: Phase
-    reason: Because | None
-    since: float
-    probe_at: float
-    probed: int
-    probes: int
-    sights: tuple[TestStatus, ...]
-    alpha: float
-    changes: tuple[Change, ...]
 
 
 @dataclass
@@ -147,11 +65,11 @@ class Guard:
             DriftTest.TRUNCATED: e.truncated + limits.more_truncated,
             DriftTest.ERRORS: limits.errors,
             DriftTest.UNSURE: unsure + limits.more_unsure,
-            DriftTest.CANARIES: 1 - e.full_accuracy + e.margin,
         }
         # Where the recorded runs end is where a probe has to end; the probes' share has room for one in ten.
         self._usual = kept.thinking_range()
-        self._needed = (len(self._recorded) + len(self._allowed)) / limits.alpha
+        self._canaries = CanaryTest(e.margin)
+        self._needed = (len(self._recorded) + len(self._allowed) + 1) / limits.alpha
         self._changes: deque[Change] = deque(maxlen=_KEPT)
         self._phase, self._since, self._probe_at = Phase.WATCHING, 0.0, 0.0
         self._reason: Because | None = None
@@ -214,7 +132,7 @@ class Guard:
     @property
     def state(self) -> State:
         """What the monitor and the metrics show."""
-        tests: dict[DriftTest, Ranks | Rate] = {**self._ranks, **self._rates}
+        tests = self._tests()
         return State(
             phase=self._phase,
             reason=self._reason,
@@ -227,14 +145,73 @@ class Guard:
             changes=tuple(self._changes),
         )
 
+    @property
+    def rests(self) -> int:
+        """How many times the shortest rest the present or next one is."""
+        return self._rests
+
+    def wants_full(self, canary: str) -> bool:
+        """Returns whether full thinking should answer a canary's question too."""
+        return self._canaries.wants_full(canary)
+
+    def standing(self) -> dict[str, Any]:
+        """Returns everything it has come to, JSON-able, for `resume`."""
+        reason = self._reason
+        return {
+            "rule": asdict(self.limits),
+            "phase": self._phase.value,
+            "reason": None if reason is None else [reason.cause.value, dict(reason.values)],
+            "times": [self._since, self._probe_at],
+            "counts": [self._rests, self._probed, self._passed],
+            "tests": {name.value: test.standing() for name, test in self._tests().items()},
+        }
+
+    def resume(self, standing: Mapping[str, Any]) -> bool:
+        """Goes on where another guard of the same choice stood; returns whether that could be read.
+
+        Under another rule the phase is kept, and the tests begin anew.
+        """
+        try:
+            reason = standing["reason"]
+            phase = Phase(standing["phase"])
+            because = None if reason is None else Because(Cause(reason[0]), reason[1])
+            (since, probe_at), (rests, probed, passed) = standing["times"], standing["counts"]
+            if standing["rule"] == asdict(self.limits):
+                for name, test in self._tests().items():
+                    test.resume(standing["tests"][name.value])
+                self._probed, self._passed = int(probed), int(passed)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self._begin()
+            return False
+        self._phase, self._reason = phase, because
+        self._since, self._probe_at, self._rests = float(since), float(probe_at), int(rests)
+        return True
+
+    def resume_trip(self, at: float, because: Because, probe_at: float, rests: int) -> None:
+        """Goes on in a trip of which nothing but its event is kept.
+
+        Args:
+            at: When it tripped, seconds since the epoch.
+            because: Why.
+            probe_at: When probing begins; 0 where the event does not say: after the shortest rest.
+            rests: How many times the shortest rest that is.
+        """
+        self._trip(at, because)
+        self._rests = rests
+        self._probe_at = probe_at or self._probe_at
+
+    def _tests(self) -> "dict[DriftTest, Ranks | Rate | CanaryTest]":
+        return {**self._ranks, **self._rates, DriftTest.CANARIES: self._canaries}
+
     def _begin(self) -> None:
         # A signal that the recording does not have cannot be compared with it.
         self._ranks = {name: Ranks(*given) for name, given in self._recorded.items() if given[0]}
         self._rates = {name: Rate(allowed) for name, allowed in self._allowed.items()}
+        self._canaries.begin()
         self._probed = self._passed = 0
 
     def _concerns(self, served: RequestRecord) -> bool:
-        if served.plan != self.expectation.label or served.status == 499:
+        if served.plan != self.expectation.label or served.status == 499 or not served.comparable:
             return False
         return served.ran == "plan" or served.why in {
             FallbackReason.UNSURE,
@@ -250,9 +227,8 @@ class Guard:
             return self._found(DriftTest.ERRORS)
         if served.status >= 400:  # the client's own mistake
             return None
-        if served.canary:  # the same few questions again and again are no sample of the traffic
-            if served.correct is not None:
-                self._rates[DriftTest.CANARIES].see(happened=not served.correct)
+        if served.canary:
+            self._see_canary(served)
             return self._found(DriftTest.CANARIES)
         unsure = served.why is FallbackReason.UNSURE
         self._rates[DriftTest.ERRORS].see(happened=False)
@@ -271,15 +247,21 @@ class Guard:
                 test.see(value, luck(served.id, name))
         return self._found(DriftTest.TRUNCATED, *self._ranks)
 
+    def _see_canary(self, served: RequestRecord) -> None:
+        name = served.canary_of
+        if served.correct is not None and name:
+            chance = luck(served.id, DriftTest.CANARIES)
+            self._canaries.see(name, chance, correct=served.correct, full=served.full_correct)
+
     def _found(self, *names: DriftTest) -> DriftTest | None:
-        tests: dict[DriftTest, Ranks | Rate] = {**self._ranks, **self._rates}
+        tests = self._tests()
         return next((n for n in names if n in tests and tests[n].wealth.best >= self._needed), None)
 
     def _usual_probe(self, served: RequestRecord) -> bool:
         if served.status >= 400 or served.truncated or served.why is not FallbackReason.NONE:
             return False
         if served.correct is not None:
-            return served.correct
+            return served.correct or self._canaries.beyond(served.canary_of)
         low, high = self._usual or (0.0, float("inf"))
         return low <= served.thinking_tokens <= high
 

@@ -1,9 +1,10 @@
 """Two tests on a stream of requests: do values still rank as recorded, and is a rate still allowed?"""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 
 from karui.gateway.rollout.e_process import EProcess
 
@@ -88,6 +89,27 @@ class Ranks:
             )
         )
 
+    def standing(self) -> dict[str, Any]:
+        """Returns everything it has come to, JSON-able."""
+        counts = {str(place): n for place, n in enumerate(self._counts) if n}
+        return {"bins": len(self._counts), "counts": counts, "wealth": self.wealth.standing()}
+
+    def resume(self, standing: Mapping[str, Any]) -> None:
+        """Goes on from what `standing` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError, IndexError: It is something else, or has other bins.
+        """
+        if standing["bins"] != len(self._counts):
+            raise ValueError(f"{standing['bins']} bins, not {len(self._counts)}")
+        wealth = EProcess.resumed(standing["wealth"], 4 * len(_TILTS))
+        counts, blocks, total = [0] * len(self._counts), [0] * len(self._blocks), 0
+        for place, n in standing["counts"].items():
+            counts[int(place)] += n
+            blocks[int(place) // _BLOCK] += n
+            total += n
+        self._counts, self._blocks, self._total, self.wealth = counts, blocks, total, wealth
+
     def _add(self, place: int) -> None:
         self._counts[place] += 1
         self._blocks[place // _BLOCK] += 1
@@ -113,7 +135,7 @@ class Rate:
     def __init__(self, allowed: float) -> None:
         """Takes the largest rate that is still well, kept within 0.001 and 0.95."""
         m = self.allowed = min(max(allowed, 0.001), 0.95)
-        self._stakes = [(min(m + rise, (1 + m) / 2) - m) / (m * (1 - m)) for rise in _RISES]
+        self._stakes = stakes(m)
         self.happened = 0
         self.wealth = EProcess(len(_RISES))
 
@@ -122,6 +144,25 @@ class Rate:
         self.happened += happened
         off = float(happened) - self.allowed
         return self.wealth.grow([1.0 + stake * off for stake in self._stakes])
+
+    def standing(self) -> dict[str, Any]:
+        """Returns everything it has come to, JSON-able."""
+        return {"happened": self.happened, "wealth": self.wealth.standing()}
+
+    def resume(self, standing: Mapping[str, Any]) -> None:
+        """Goes on from what `standing` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else.
+        """
+        self.wealth = EProcess.resumed(standing["wealth"], len(_RISES))
+        self.happened = int(standing["happened"])
+
+
+def stakes(allowed: float) -> list[float]:
+    """Returns the stakes of the bets that a mean in [0, 1] is above `allowed`."""
+    m = allowed
+    return [(min(m + rise, (1 + m) / 2) - m) / (m * (1 - m)) for rise in _RISES]
 
 
 def luck(request: str, signal: str) -> float:

@@ -13,8 +13,9 @@ in a hundred requests or so (the weighted restarts of e-detectors, Shin, Ramdas 
 weights that sum to 1, so that the whole stream keeps one false-alarm rate).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log2
+from typing import Any, Self
 
 _SLOW = 32.0  # requests until half of the capital is staked
 
@@ -47,3 +48,23 @@ class EProcess:
         self.capital = left + sum(self._staked)
         self.best = max(self.best, self.capital)
         return self.capital
+
+    def standing(self) -> dict[str, Any]:
+        """Returns everything it has come to, JSON-able."""
+        return {"staked": self._staked, "reserve": self._reserve, "best": self.best, "seen": self.seen}
+
+    @classmethod
+    def resumed(cls, standing: Mapping[str, Any], bets: int) -> Self:
+        """Returns one that goes on from what `standing` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else, or has another number of bets.
+        """
+        made = cls(bets)
+        staked = [float(s) for s in standing["staked"]]
+        if len(staked) != bets:
+            raise ValueError(f"{len(staked)} bets, not {bets}")
+        made._staked, made._reserve = staked, float(standing["reserve"])
+        made.best, made.seen = float(standing["best"]), int(standing["seen"])
+        made.capital = made._reserve + sum(staked)
+        return made

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,8 @@ class ShadowRunner:
         at_once: Runs side by side at most; more are left out.
         tell: Takes each finished record.
         floor: Confidence below which the plan's answer would not be given.
+        choice: Digest of the choice, for the records.
+        wants_full: Whether full thinking should answer a canary's question too, by its name.
         left_out: Runs that found no place.
     """
 
@@ -43,6 +46,8 @@ class ShadowRunner:
     at_once: int
     tell: Callable[[RequestRecord], None]
     floor: float = 0.0
+    choice: str = ""
+    wants_full: Callable[[str], bool] = lambda _: False
     left_out: int = 0
     _waiting: dict[str, _FullAnswer] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -62,7 +67,9 @@ class ShadowRunner:
         context.record.wants_text = True
         served = context.record.record
         self._waiting[served.id] = full
-        record = RecordBuilder(f"{served.id}-shadow", model=served.model, shadow=True)
+        record = RecordBuilder(
+            f"{served.id}-shadow", model=served.model, shadow=True, comparable=served.comparable
+        )
         self._start(self._compare(record, context.plan_request, full))
 
     def answered(self, context: RequestContext) -> None:
@@ -78,7 +85,8 @@ class ShadowRunner:
         if len(self._tasks) >= self.at_once:
             self.left_out += 1
             return
-        record = RecordBuilder(f"canary-{uuid4().hex}", model="karui/plan", canary=True)
+        name = blake2b(f"{question.text}\0{question.reference}".encode(), digest_size=6).hexdigest()
+        record = RecordBuilder(f"canary-{uuid4().hex}", model="karui/plan", canary=True, canary_of=name)
         self._start(self._judge(record, question))
 
     async def close(self) -> None:
@@ -105,30 +113,34 @@ class ShadowRunner:
         asked = PlanRequest(question.prompt(), self.expectation.terms.sampling)
         result = await self._run(record, asked, question)
         if result is not None:
+            if self.wants_full(record.record.canary_of):
+                record.set(full_correct=await self._in_full(record, asked, question))
             record.set(correct=result.correct)
             verdict = "right" if result.correct else "wrong"
             extra = {"event": "canary", "request_id": record.id, "correct": result.correct}
             _log.info("canary answered %s", verdict, extra=extra)
         self.tell(record.close())
 
+    async def _in_full(self, record: RecordBuilder, asked: PlanRequest, question: Question) -> bool | None:
+        """Answers a canary with full thinking too; returns the verdict, None where that failed."""
+        try:
+            result = await self._finished(Plan(), record, asked, question)
+        except Exception as error:  # noqa: BLE001 - the plan's own answer still counts
+            _log.warning("canary %s: full thinking failed: %s", record.id, error)
+            return None
+        record.set(extra_tokens=record.record.extra_tokens + result.usage.completion + result.usage.extra)
+        return result.correct
+
     async def _run(
         self, record: RecordBuilder, asked: PlanRequest, question: Question | None
     ) -> PlanResult | None:
         """Runs the plan and notes what came of it; returns None where it failed."""
         e = self.expectation
-        record.set(plan=e.label, ran="plan", full_tokens=e.full_tokens)
-        result: PlanResult | None = None
+        record.set(plan=e.label, ran="plan", full_tokens=e.full_tokens, choice=self.choice)
         try:
-            async with aclosing(self.runner.stream(self.plan, record.id, asked, question)) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, Finished):
-                        result = chunk.result
-                    else:
-                        record.first_token(answer=False)
-            assert result is not None
-            result.check()
+            result = await self._finished(self.plan, record, asked, question)
         except UpstreamError as failure:
-            rejected = result is not None and isinstance(result.failure, RequestRejected)
+            rejected = isinstance(failure.__cause__, RequestRejected)
             record.set(
                 status=400 if rejected else 502,
                 why=FallbackReason.NONE if rejected else failure.why,
@@ -137,6 +149,10 @@ class ShadowRunner:
             return None
         except KaruiError as error:
             record.set(status=502, why=FallbackReason.UPSTREAM, detail=error.what)
+            return None
+        except Exception:  # noqa: BLE001 - a technique may be anybody's; the run counts as failed
+            _log.exception("the silent run %s failed", record.id, extra={"request_id": record.id})
+            record.set(status=500, detail="the plan itself failed")
             return None
         record.add_usage(result.usage)
         record.set(
@@ -147,3 +163,19 @@ class ShadowRunner:
             why=FallbackReason.UNSURE if result.doubt(self.floor) else FallbackReason.NONE,
         )
         return result
+
+    async def _finished(
+        self, plan: Plan, record: RecordBuilder, asked: PlanRequest, question: Question | None
+    ) -> PlanResult:
+        """Returns what a run came to.
+
+        Raises:
+            UpstreamError: It failed.
+        """
+        async with aclosing(self.runner.stream(plan, record.id, asked, question)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Finished):
+                    chunk.result.check()
+                    return chunk.result
+                record.first_token(answer=False)
+        raise AssertionError("a backend's stream ends with what it came to")

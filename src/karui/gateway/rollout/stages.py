@@ -3,8 +3,9 @@
 Pure: the clock is passed in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from karui.core.errors import InputError
 from karui.gateway.records.cause import Because, Cause
@@ -49,7 +50,7 @@ class Rollout:
 
     def see(self, served: RequestRecord) -> None:
         """Takes in a request of the present stage."""
-        if served.at < self.since or served.canary:
+        if served.at < self.since or served.canary or not served.comparable:
             return
         if self.stage is Stage.SHADOW:
             if served.shadow and served.agrees is not None:
@@ -124,6 +125,15 @@ class Rollout:
     def resume(self, stage: Stage, since: float) -> None:
         """Goes on in the stage of a gateway before this one, which began at `since`."""
         self.stage, self.since = stage, since
+
+    def standing(self) -> dict[str, Any]:
+        """Returns what has been counted in the present stage, JSON-able, for `resume_counts`."""
+        return {"stage": self.stage.value, "since": self.since, "seen": self._seen, "agreed": self._agreed}
+
+    def resume_counts(self, standing: Mapping[str, Any]) -> None:
+        """Goes on counting where `standing` left off, if that was in the present stage."""
+        if (standing.get("stage"), standing.get("since")) == (self.stage.value, self.since):
+            self._seen, self._agreed = int(standing["seen"]), int(standing["agreed"])
 
     def _to(self, stage: Stage, at: float, by: Actor, because: Because, name: str = "") -> Event:
         self.stage, self.since, self._seen, self._agreed = stage, at, 0, 0

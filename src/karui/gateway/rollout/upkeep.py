@@ -10,7 +10,7 @@ from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
-from karui.gateway.rollout.drift_guard import Phase
+from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.rollout.shadow import ShadowRunner
 
 

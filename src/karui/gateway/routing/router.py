@@ -163,5 +163,9 @@ def _fallback(action: Action, reason: FallbackReason, detail: str, *, shadow: bo
 
 def caller_key(request: ChatRequest, headers: Mapping[str, str]) -> str:
     """Returns what decides on which side of a stage a request falls: the same caller, the same side."""
-    given = headers.get("x-karui-key") or request.body.get("user")
-    return str(given or request.body.get("messages"))
+    return caller_of(request, headers) or str(request.body.get("messages"))
+
+
+def caller_of(request: ChatRequest, headers: Mapping[str, str]) -> str:
+    """Returns who asks, as far as they say; "" where they do not."""
+    return str(headers.get("x-karui-key") or request.body.get("user") or "")

@@ -98,7 +98,7 @@ class Pages:
         return JSONResponse(explained.shown(found, _language(request)), headers=_HEADERS)
 
     async def command(self, request: Request) -> Response:
-        """Does what the operator wants: advance, a stage to go back to, trip, or reset."""
+        """Does what the operator wants: advance, a stage, trip, or reset."""
         if (wrong := for_operator(self._gateway, request)) is not None:
             return refused(wrong)
         # Another site's page in this machine's browser could send plain text, but not JSON unasked.
@@ -108,7 +108,7 @@ class Pages:
         try:
             told = await request.json()
             what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
-            rollout.command(what, who, why, time())
+            self._gateway.command(what, who, why)
         except KaruiError as error:
             return refused(ApiError(409, str(error)))
         except (ValueError, AttributeError):

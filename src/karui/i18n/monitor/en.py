@@ -205,6 +205,7 @@ TEXT: dict[str, str] = {
     "actor operator": "by {name}",
     "actor option": "by option",
     "cause set_at_start": "Set when the gateway was started.",
+    "cause other_choice": "This choice has not been served before: it starts in shadow.",
     "cause rule_holds": "The rule holds after {requests} requests.",
     "cause rest_over": "The rest after the fall is over.",
     "cause probes_passed": "{good} of {probes} silent runs were as in the recording.",

@@ -206,6 +206,7 @@ TEXT: dict[str, str] = {
     "actor operator": "操作者：{name}",
     "actor option": "起動オプション",
     "cause set_at_start": "起動時に設定しました。",
+    "cause other_choice": "この選択を運用するのは初めてのため、シャドー運用から始めます。",
     "cause rule_holds": "{requests}件の時点で条件を満たしました。",
     "cause rest_over": "待機時間が終わりました。",
     "cause probes_passed": "{probes}件中{good}件が記録時と同じ傾向でした。",

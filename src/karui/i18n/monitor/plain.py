@@ -7,6 +7,7 @@ The keys are the values of the gateway's enums; the monitor has full sentences f
 CAUSES: dict[str, str] = {
     "stated": "{text}",
     "set_at_start": "set at the start",
+    "other_choice": "this choice has not been served before",
     "rule_holds": "the rule holds after {requests} requests",
     "test": "{test}",
     "probes_test": "probes: {test}",
