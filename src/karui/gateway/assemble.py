@@ -42,7 +42,7 @@ from karui.gateway.rollout.stages import Rollout
 from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.routing.fallback_policy import FallbackPolicy
-from karui.gateway.routing.router import Router
+from karui.gateway.routing.router import FULL, Router
 from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Settings
 from karui.gateway.status import GatewayStatus
 from karui.serving_profile import ServingContract
@@ -220,7 +220,8 @@ def assemble(
     backends = build_backends(deployment, engines, servers)
     rollout = build_rollout(settings, deployment, stores.requests, backends.breaker)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
-    metrics, telemetry = Metrics(), Telemetry.found()
+    router = build_router(settings, deployment, servers)
+    metrics, telemetry = Metrics({FULL, *router.plan_names, *router.served}), Telemetry.found()
     standing = StandingKeeper(rollout, stores.requests)
     standing.keep()
     told: list[Sink] = [stores.requests, standing, metrics, *([telemetry] if telemetry else []), *sinks]
@@ -236,7 +237,6 @@ def assemble(
         wants_full=rollout.guard.wants_full,
     )
     evidence = Evidence(settings.guard.caller_seconds, settings.guard.question_seconds)
-    router = build_router(settings, deployment, servers)
     dispatcher = Dispatcher(router, backends, rollout, shadow, evidence)
     return Gateway(
         settings,
@@ -298,6 +298,7 @@ def build_stores(settings: Settings, deployment: Deployment) -> Stores:
             settings.keep_hours * 3600,
             Redactor(settings.redact),
             verifier=deployment.expectation.terms.verifier,
+            most_bytes=round(settings.keep_megabytes * 2**20),
         ),
     )
 

@@ -51,6 +51,7 @@ class Settings:
         canaries_per_hour: How many.
         keep_hours: How long what is said is kept, for `karui explain`; 0 keeps nothing.
         keep: The file that it is kept in.
+        keep_megabytes: What that file may hold; beyond, the oldest go before their time.
         redact: The operator's own patterns of what is masked in it, by name.
         limits: What protects the gateway.
         guard: When the plan is taken back.
@@ -76,6 +77,7 @@ class Settings:
     canaries_per_hour: float = 6.0
     keep_hours: float = 0.0
     keep: str = "karui-kept.sqlite3"
+    keep_megabytes: float = 1024.0
     redact: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     guard: GuardConfig = field(default_factory=GuardConfig)

@@ -112,3 +112,28 @@ def test_reading_what_is_no_such_file_says_what_to_name(tmp_path):
         made.execute("CREATE TABLE served (id)")
     with pytest.raises(InputError, match="does not hold conversations"):
         kept_in(tmp_path / "other.db", 0.0)
+
+
+def test_the_file_is_bounded_and_the_oldest_go_first(tmp_path):
+    keep = ConversationStore(tmp_path / "k.db", 1e6, most_bytes=400_000, clock=lambda: 2000.0)
+    for n in range(40):
+        keep.keep(kept(n, thinking="long thoughts " * 2000))
+    keep.close()
+    again = ConversationStore(tmp_path / "k.db", 1e6, most_bytes=400_000, clock=lambda: 2000.0)
+    again._writer.flush()
+    ids = [k.id for k in again.between(0, 1e9)]
+    again.close()
+    assert 0 < len(ids) < 40
+    assert ids[-1] == "r39"
+
+
+def test_a_conversation_that_cannot_be_masked_is_lost_and_the_next_is_kept(tmp_path):
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    keep = ConversationStore(tmp_path / "k.db", 60.0, clock=lambda: 1010.0)
+    keep.keep(kept(0, params={"metadata": deep}))
+    keep.keep(kept(1))
+    assert keep.get("r1") is not None
+    assert (keep._writer.lost, keep.degraded) == (1, None)
+    keep.close()

@@ -1,9 +1,12 @@
 """A reply sorted into thinking and answer while it comes, for those who pass it on and cannot wait."""
 
+import re
+from functools import cache
+
 from karui.engines.chat import pairs
 from karui.engines.chat.answers import end_pattern, marker_begun
 from karui.engines.chat.markers import Markers, Start, plain
-from karui.engines.chat.passages import Sorted, Stretch, sort_reply
+from karui.engines.chat.passages import MOST_MARKERS, Sorted, Stretch, sort_reply
 
 _WHERE = "the reply"
 _PLAIN = plain("the reply shows none")
@@ -11,6 +14,15 @@ _MARKS = ("<", "[", "◁")
 """What markers begin with."""
 _LONGEST = 48
 """Characters after which a beginning is no marker any more."""
+_PIECE = 256
+"""Characters sorted at a time: what is held is copied at every marker, and must not grow with the piece."""
+_MARK = re.compile("[<\\[◁]")
+
+
+@cache
+def _pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
+    """Returns what finds any of the markers that begin as markers do."""
+    return re.compile("|".join(re.escape(m) for m in markers if m.startswith(_MARKS)) or r"(?!)")
 
 
 class Hearing:
@@ -35,6 +47,11 @@ class Hearing:
         self._length = 0
         self._stretches: list[Stretch] = []
         self._held = ""
+        self._lead: list[str] = []
+        """Blanks before anything that tells what it is."""
+        self._sorted: tuple[int, Sorted] | None = None
+        self._turns = 0
+        """Markers that have been heard."""
         self._opened = False
         """Whether thinking has just been opened: a line break that follows belongs to the marker."""
 
@@ -53,15 +70,23 @@ class Hearing:
         self._length += len(text)
         if apart:
             return [*self.end(), (text, True)]
-        self._held += text
         made: list[tuple[str, bool]] = []
-        while self._step(made):
-            pass
+        for at in range(0, len(text), _PIECE):
+            self._held += text[at : at + _PIECE]
+            while self._step(made):
+                pass
         return made
+
+    def whole(self, text: str, *, apart: bool) -> None:
+        """Takes a part of a reply that is there already; only what `sorted` says of it is wanted."""
+        self._stretches.append(Stretch(self._length, apart))
+        self._text.append(text)
+        self._length += len(text)
 
     def end(self) -> list[tuple[str, bool]]:
         """Returns what was held because a marker might have begun in it."""
-        held, self._held = self._held, ""
+        held, self._held = "".join(self._lead) + self._held, ""
+        self._lead.clear()
         if held and self._mode is Start.UNDECIDED:
             self._mode = Start.ANSWERING if held.strip() else self._mode
         return [(held, self._mode is Start.THINKING)] if held else []
@@ -69,11 +94,13 @@ class Hearing:
     @property
     def sorted(self) -> Sorted:
         """What all of it was."""
-        text = "".join(self._text)
-        markers = self.markers
-        if not self._known:
-            markers = pairs.in_text(text, _WHERE) or markers
-        return sort_reply(markers, text, self._start, self._stretches)
+        if self._sorted is None or self._sorted[0] != self._length:
+            text = "".join(self._text)
+            markers = self.markers
+            if not self._known:
+                markers = pairs.in_text(text, _WHERE) or markers
+            self._sorted = self._length, sort_reply(markers, text, self._start, self._stretches)
+        return self._sorted[1]
 
     def _step(self, made: list[tuple[str, bool]]) -> bool:
         """Sorts what is held as far as possible; returns whether more of it may be."""
@@ -83,6 +110,8 @@ class Hearing:
 
     def _decide(self) -> bool:
         said = self._held.lstrip()
+        self._lead.append(self._held[: len(self._held) - len(said)])
+        self._held = said
         if not said:
             return False
         if not self._known and said.startswith(_MARKS) and not self._seen(said) and len(said) < _LONGEST:
@@ -95,11 +124,14 @@ class Hearing:
             self._mode, self._opened = Start.THINKING, True
         else:
             self._mode = Start.ANSWERING
+            self._held = "".join(self._lead) + said
+        self._lead.clear()
         return True
 
     def _seen(self, said: str) -> bool:
         """Looks for known markers where none are known yet."""
-        if not self._known and (found := pairs.in_text(said, _WHERE)) is not None:
+        # Whatever is known begins where this does, or is looked at when its own beginning has come.
+        if not self._known and (found := pairs.in_text(said[:_LONGEST], _WHERE)) is not None:
             self.markers, self._known = found, True
         return bool(self.markers.open) and said.startswith(self.markers.open.strip())
 
@@ -118,16 +150,15 @@ class Hearing:
 
     def _answer(self, made: list[tuple[str, bool]]) -> bool:
         """Passes the answer on without markers that have leaked into it."""
-        at = min((n for m in _MARKS if (n := self._held.find(m)) >= 0), default=-1)
-        if at < 0:
-            self._give(made, len(self._held), thinking=False)
+        self._give(made, self._candidate(), thinking=False)
+        if not self._held:
             return False
-        self._give(made, at, thinking=False)
         self._seen(self._held)
         opening, closing = self.markers.open.strip(), self.markers.close.strip()
         for marker in filter(None, (closing, opening)):
             if self._held.startswith(marker):
                 self._held = self._held[len(marker) :]
+                self._turns += 1
                 if marker == opening:
                     self._mode, self._opened = Start.THINKING, True
                 self.mistaken |= marker == closing
@@ -137,6 +168,20 @@ class Hearing:
             return False
         self._give(made, 1, thinking=False)
         return bool(self._held)
+
+    def _candidate(self) -> int:
+        """Returns where in what is held a marker may begin: what stands before it is surely none."""
+        held, markers = self._held, (self.markers.open.strip(), self.markers.close.strip())
+        if self._turns > MOST_MARKERS:
+            return len(held)
+        found = _pattern(markers if self._known else pairs.EVERY).search(held)
+        until = found.start() if found else len(held)
+        for begun in _MARK.finditer(held, max(0, len(held) - _LONGEST), until):
+            at = begun.start()
+            rest = held[at:]
+            if any(m.startswith(rest) for m in markers if m) or (not self._known and " " not in rest[1:]):
+                return at
+        return until
 
     def _give(self, made: list[tuple[str, bool]], length: int, *, thinking: bool) -> None:
         if length > 0:

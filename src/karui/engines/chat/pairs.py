@@ -26,6 +26,8 @@ _NAMED_ANSWERS = ("<response>", "<answer>")
 """Tags that some prompts tell a model to put its answer into."""
 _CHANNELS = "<|channel|>analysis<|message|>"
 _FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
+EVERY = (*(marker for pair in _PAIRS for marker in pair[:2]), _CHANNELS)
+"""Every marker that is known by name."""
 _CHANNEL_TOKENS = ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")
 
 

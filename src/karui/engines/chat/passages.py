@@ -16,6 +16,7 @@ begun. The rules:
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from karui.engines.chat.answers import answer_after, end_pattern
@@ -27,6 +28,8 @@ MARKER_LEFT = "it puts a marker of thinking into the answer"
 THINKS_AFTER = "it sends thinking after the answer has begun"
 MISPLACED = "it sends the answer in the field for thinking"
 
+MOST_MARKERS = 1_000
+"""Markers in a reply that are looked at: a model that writes more of them is in a loop."""
 _HEAD = re.compile(
     r"(?:<\|start\|>\s*\w+\s*)?<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>", re.ASCII
 )
@@ -101,12 +104,15 @@ def sort_reply(markers: Markers, text: str, start: Start, stretches: Sequence[St
 
 def _joined(texts: list[str]) -> str:
     """Returns the texts as one; words of different passages are kept apart."""
-    made = ""
+    made: list[str] = []
+    said, last = False, ""
     for text in texts:
-        if made.strip() and text.strip() and not (made[-1:].isspace() or text[:1].isspace()):
-            made += "\n\n"
-        made += text
-    return made
+        blank = not text.strip()
+        if said and not blank and not (last.isspace() or text[:1].isspace()):
+            made.append("\n\n")
+        made.append(text)
+        said, last = said or not blank, text[-1:] or last
+    return "".join(made)
 
 
 def _of_fields(
@@ -171,7 +177,7 @@ def _marked(
     made: list[Passage] = []
     unopened: set[int] = set()
     at = begin
-    for found in pattern.finditer(text, begin, end):
+    for found in islice(pattern.finditer(text, begin, end), MOST_MARKERS):
         closes = found[0] == closing
         if (closed or start is Start.ANSWERING) and not thinks and _quoted(text, found):
             continue
@@ -182,7 +188,7 @@ def _marked(
             thinks, closed, at = False, True, found.end()
         elif not thinks:
             made.append(Passage(at, found.start(), thinking=False))
-            reopened |= bool(text[begin : found.start()].strip())
+            reopened = reopened or bool(text[begin : found.start()].strip())
             thinks = True
             at = found.end() + text.startswith("\n", found.end())
         elif not text[at : found.start()].strip():
@@ -224,7 +230,7 @@ def _resolved(
 def _channels(text: str, begin: int, end: int, start: Start) -> list[Passage]:
     """Sorts gpt-oss' channels: `final` is the answer, what stands in any other is thinking."""
     made: list[Passage] = []
-    heads = list(_HEAD.finditer(text, begin, end))
+    heads = list(islice(_HEAD.finditer(text, begin, end), MOST_MARKERS))
     if not heads and start is not Start.ANSWERING and (bare := _BARE.match(text, begin, end)):
         # Servers that drop special tokens leave their names behind: "analysisWe need …assistantfinal42".
         if final := _BARE_FINAL.search(text, bare.end(), end):

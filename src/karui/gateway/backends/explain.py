@@ -113,7 +113,7 @@ class Explainer:
         except Exception:
             self._made.pop(id, None)
             raise
-        return Explanation.of(kept, thought, self._read)
+        return await asyncio.to_thread(Explanation.of, kept, thought, self._read)
 
 
 def _place(full: Thought, tokens: int) -> int:

@@ -1,10 +1,11 @@
 """Passing on: full thinking by the server itself, byte for byte, its tokens read as they go by."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Markers
@@ -25,6 +26,10 @@ from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
 
 _KEPT_HEADERS = ("content-type", "x-request-id", "openai-processing-ms", "openai-version")
+_LARGE = 16_384
+"""Bytes of a reply or an event that are read at once; more is read on a thread."""
+P = ParamSpec("P")
+T = TypeVar("T")
 PATHS = {True: "chat/completions", False: "completions"}
 """Where requests go: chats, and completions of raw text."""
 
@@ -81,10 +86,8 @@ class ProxyBackend:
             if response.status >= 400:
                 raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream answered {response.status}")
             async for came in events_of(response):
-                chunk = chunk_of(came)
-                if chunk is not None:
-                    for text, thinks in reader.take(chunk):
-                        yield Thinking(text) if thinks else Answer(text)
+                for text, thinks in await _off_loop(len(came.raw), _said, came, reader):
+                    yield Thinking(text) if thinks else Answer(text)
         for text, thinks in reader.rest():
             yield Thinking(text) if thinks else Answer(text)
         result = reader.close()
@@ -122,7 +125,7 @@ def _kept(response: Reply) -> dict[str, str]:
 async def _relay_whole(response: Reply, context: RequestContext, reader: "UsageReader") -> None:
     data = await response.read()
     if response.status < 400:
-        reader.whole(data)
+        await _off_loop(len(data), reader.whole, data)
     context.record.set(status=response.status)
     await context.response.begin(response.status, {**_kept(response), "content-length": str(len(data))})
     await context.response.end(data)
@@ -135,7 +138,7 @@ async def _relay_stream(response: Reply, context: RequestContext, reader: "Usage
     try:
         async for came in events_of(response):
             try:
-                hidden = _hear(came, context, reader)
+                hidden = await _off_loop(len(came.raw), _hear, came, context, reader)
             except UpstreamError as failure:
                 if not failure.body or not client.status:
                     raise
@@ -162,6 +165,19 @@ async def _relay_stream(response: Reply, context: RequestContext, reader: "Usage
     finally:
         reader.close()
     await client.end()
+
+
+async def _off_loop(size: int, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Reads text of the model: on a thread where there is much of it, so that nobody else waits."""
+    if size < _LARGE:
+        return read(*args, **kwargs)
+    return await asyncio.to_thread(read, *args, **kwargs)
+
+
+def _said(came: Event, reader: "UsageReader") -> list[tuple[str, bool]]:
+    """Reads an event that goes by; returns what it says, and whether that is thinking."""
+    chunk = chunk_of(came)
+    return [] if chunk is None else reader.take(chunk)
 
 
 def _hear(came: Event, context: RequestContext, reader: "UsageReader") -> bool:
@@ -244,7 +260,7 @@ class UsageReader:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not a completion")
         chunk = chunk_in(found)
         for text, apart in chunk.parts:
-            self._hearing.take(text, apart=apart)
+            self._hearing.whole(text, apart=apart)
         self._record.first_token(answer=True)
         self._note(chunk)
         self.close()

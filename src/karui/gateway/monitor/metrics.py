@@ -4,7 +4,7 @@ Counters and histograms follow `RequestRecord`; gauges show `GatewayStatus` at t
 Shadow runs and canaries are counted apart, so that every other figure is about requests that clients sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isnan
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -22,8 +22,8 @@ _SECONDS = (
 )
 """Edges of the buckets, as vLLM has them for its time to first token, and on to ten minutes."""
 _SHARES = tuple(n / 20 for n in range(1, 21))
-_NAMES = 50
-"""Model names that get series of their own: a client may send any, and each would stay forever."""
+_OTHER = "other"
+"""The label of names that the gateway does not serve: a client may send any, and each would stay forever."""
 
 
 class Metrics:
@@ -33,10 +33,14 @@ class Metrics:
         registry: Its own, so that two gateways in one process do not meet.
     """
 
-    def __init__(self) -> None:
-        """Registers everything."""
+    def __init__(self, names: Iterable[str]) -> None:
+        """Registers everything.
+
+        Args:
+            names: The models' names that the gateway serves; each has series of its own.
+        """
         self.registry = CollectorRegistry(auto_describe=False)
-        self._models: set[str] = set()
+        self._models = frozenset(names)
         by = ("model_name", "ran")
 
         def counter(name: str, what: str, labels: tuple[str, ...] = by) -> Counter:
@@ -53,6 +57,9 @@ class Metrics:
         )
         self._silent = counter(
             "silent_runs", "Runs of the plan that nobody saw: shadow runs and canaries.", ("kind", "well")
+        )
+        self._not_compared = counter(
+            "not_comparable", "Requests under the plan that the guard concludes nothing from."
         )
         self._truncated = counter("truncated", "Requests whose thinking or answer the token limit cut.")
         self._tokens = {
@@ -91,6 +98,8 @@ class Metrics:
         self._requests.labels(*by, str(served.status)).inc()
         if served.why is not FallbackReason.NONE:
             self._fallbacks.labels(served.why.value).inc()
+        if not served.comparable:
+            self._not_compared.labels(*by).inc()
         if served.truncated:
             self._truncated.labels(*by).inc()
         counts = {
@@ -128,10 +137,7 @@ class Metrics:
         return generate_latest(gauges) + counted
 
     def _name(self, model: str) -> str:
-        if model not in self._models and len(self._models) >= _NAMES:
-            return "other"
-        self._models.add(model)
-        return model
+        return model if model in self._models else _OTHER
 
 
 class _Gauges(Collector):

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from karui.gateway.openai_api.models import ChatRequestBody, Message, TextRequestBody
 
+MOST_DEEP = 64
+"""Levels of a body's nesting: what keeps and masks it recurses, and no request needs more."""
+
 
 class ApiError(Exception):
     """A request that is answered with an error, in OpenAI's shape.
@@ -81,13 +84,39 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
 
 
 def _read_json(data: bytes) -> Any:
+    """Returns a body's content: UTF-8, text that is text, and no deeper than anybody needs.
+
+    `json.loads` guesses an encoding from bytes and lets half pairs of surrogates through, raw or escaped;
+    they are no text, and whatever is written of them later would fail.
+    """
     try:
-        body = json.loads(data, parse_constant=_no_number)
-        if b"\\u" in data:  # half a pair of surrogates is no text, though JSON can spell it
+        text = data.decode("utf-8")
+        body = json.loads(text, parse_constant=_no_number)
+        if "\\u" in text:
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, f"The body is not JSON: {str(error) or type(error).__name__}.") from error
+        raise ApiError(400, f"The body is not JSON in UTF-8: {_told(error)}.") from error
+    if _deeper(body, MOST_DEEP):
+        raise ApiError(400, f"The body may be nested {MOST_DEEP} levels deep at most.", code="too_deep")
     return body
+
+
+def _told(error: Exception) -> str:
+    """Returns what is wrong without the bytes themselves, for they may be somebody's words."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is no UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half a pair of surrogates"
+    return str(error) or type(error).__name__
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Returns whether a JSON value is nested deeper than `most` levels; it does not recurse."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        held = (c.values() if isinstance(c, dict) else c for c in level)
+        level = [v for values in held for v in values if isinstance(v, dict | list)]
+    return bool(level)
 
 
 def _no_number(text: str) -> Any:

@@ -4,10 +4,11 @@ Whoever learns something of a request says so here in its own type: a route, a r
 """
 
 from time import perf_counter, time
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from karui.gateway.openai_api.chunks import Completion
 from karui.gateway.openai_api.replies import Usage
+from karui.gateway.records.clean import clean
 from karui.gateway.records.record import FallbackReason, RequestRecord
 
 
@@ -35,6 +36,10 @@ class Known(TypedDict, total=False):
     comparable: bool
     canary_of: str
     full_correct: bool | None
+
+
+_OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})
+"""Fields in the words of clients and servers."""
 
 
 class RecordBuilder:
@@ -70,6 +75,8 @@ class RecordBuilder:
         if not known.keys() <= Known.__annotations__.keys():
             raise TypeError(f"{sorted(known.keys() - Known.__annotations__.keys())} are no fields to set.")
         self._known.update(known)
+        for name in _OF_OTHERS & known.keys():
+            self._known[name] = clean(self._known[name])
 
     def fall_back(self, reason: FallbackReason, detail: str = "") -> None:
         """Takes why something else than the plan answers."""

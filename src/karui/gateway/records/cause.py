@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from karui.gateway.records.clean import clean
 from karui.i18n.monitor.plain import CAUSES
 
 Value = str | int | float
@@ -42,6 +43,8 @@ class Cause(StrEnum):
     """A file could not be read at the start (file, error)."""
     CLOSED_UNWRITTEN = "closed_unwritten"
     """A file was closed with rows that could not be written (file, rows)."""
+    WRITER_ENDED = "writer_ended"
+    """Nothing is written to a file any more, and nothing that is old deleted (file)."""
     NEEDS_GUARD = "needs_guard"
     """The next stage waits until the guard finds all well."""
     NEEDS_RUNS = "needs_runs"
@@ -73,8 +76,8 @@ class Because:
 
     @staticmethod
     def stated(text: str) -> "Because":
-        """Returns a reason in somebody's own words."""
-        return Because(Cause.STATED, {"text": text})
+        """Returns a reason in somebody's own words, shortened."""
+        return Because(Cause.STATED, {"text": clean(text)})
 
     def __str__(self) -> str:
         """Returns it in plain English, for headers, records and logs."""

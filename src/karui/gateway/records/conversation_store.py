@@ -46,6 +46,7 @@ class ConversationStore:
         redactor: Redactor | None = None,
         *,
         verifier: str = "",
+        most_bytes: int = 2**30,
         connect: Connect | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,11 +59,13 @@ class ConversationStore:
             seconds: For how long; 0 keeps nothing.
             redactor: Masks; None is the usual patterns.
             verifier: Of the served choice; written beside each conversation, for `karui record`.
+            most_bytes: What the file may hold; beyond, the oldest conversations go before their time.
             connect: Opens the file.
             clock: Seconds since the epoch.
         """
         self.seconds = seconds if path is not None else 0.0
         self._path, self._clock, self._verifier = path, clock, verifier
+        self._bytes = most_bytes
         self._redactor = redactor or Redactor()
         self._connect = connect or _private
         self._writer: Writer | None = None
@@ -94,7 +97,8 @@ class ConversationStore:
         if self.on and self._writer is not None:
             until = kept.at + self.seconds
             kept = replace(kept, verifier=self._verifier)
-            self._writer.put((_INSERT, (kept.id, kept.at, until, Masked(kept, self._redactor))))
+            row = (kept.id, kept.at, until, Masked(kept, self._redactor))
+            self._writer.put((_INSERT, row), size=2 * _size(kept))
 
     def get(self, id: str) -> Kept | None:  # noqa: A002 - the record's name for it
         """Returns what is kept of a request; None where nothing is, or its time has ended."""
@@ -124,6 +128,7 @@ class ConversationStore:
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
         _expire(connection, self._clock())
+        _shrink(connection, self._bytes)
 
 
 class Masked:
@@ -192,6 +197,25 @@ def _expire(connection: sqlite3.Connection, now: float) -> int:
     # may have been in the way the last time.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return ended
+
+
+def _shrink(connection: sqlite3.Connection, most: int) -> None:
+    """Deletes the oldest conversations until the file holds no more than it may."""
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    while True:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (rows,) = connection.execute("SELECT count(*) FROM kept").fetchone()
+        if (pages - free) * size <= most or not rows:
+            return
+        oldest = "SELECT rowid FROM kept ORDER BY at LIMIT ?"
+        connection.execute(f"DELETE FROM kept WHERE rowid IN ({oldest})", (-(-rows // 10),))  # noqa: S608
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _size(kept: Kept) -> int:
+    """Returns about how many characters a conversation holds; messages are as long as their body."""
+    return len(kept.thinking) + len(kept.answer) + kept.body_bytes
 
 
 def _between(path: Path, begin: float, end: float, now: float) -> Iterator[Kept]:

@@ -113,6 +113,7 @@ class Kept:
         moves: What the plan did, such as "peek=2,trial=1,answer@312".
         redacted: Pieces that were masked before it was written.
         verifier: Spec of the verifier whose reader finds answers to such questions; "" where not known.
+        body_bytes: Length of the request's body; 0 where not known.
     """
 
     id: str
@@ -128,6 +129,7 @@ class Kept:
     moves: str = ""
     redacted: int = 0
     verifier: str = ""
+    body_bytes: int = 0
 
 
 class Sink(Protocol):

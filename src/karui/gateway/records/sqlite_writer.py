@@ -5,6 +5,7 @@ another version's tables) stops nothing: rows wait in memory up to a limit, the 
 counted, and the writer tries again, more and more rarely. Once it works, what has waited is written.
 """
 
+import logging
 import sqlite3
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from threading import Condition, Thread
 
 from karui.gateway.records.cause import Because, Cause
 
+_log = logging.getLogger(__name__)
 Steps = tuple[tuple[str, tuple[object, ...]], ...]
 """Statements with their values that are written together or not at all: one row, for people who count."""
 Work = Callable[[sqlite3.Connection], None]
@@ -38,7 +40,6 @@ class Writer:
     """A thread that writes one database.
 
     Attributes:
-        degraded: Why nothing can be written at present, and what waits or is lost; None while it can.
         lost: Rows that were never written.
     """
 
@@ -50,6 +51,7 @@ class Writer:
         tidy: Work | None = None,
         tidy_seconds: float = 3600.0,
         capacity: int = 20_000,
+        capacity_bytes: int = 256 * 2**20,
         connect: Connect = connect,
         told: Callable[[Because], None] = lambda _: None,
     ) -> None:
@@ -61,15 +63,17 @@ class Writer:
             tidy: What is done on opening and every `tidy_seconds`, such as deleting what is old.
             tidy_seconds: See above.
             capacity: Rows that may wait.
+            capacity_bytes: What they may hold together.
             connect: Opens the file.
             told: Called on the thread when trouble begins and ends.
         """
-        self.degraded: Because | None = None
+        self._degraded: Because | None = None
         self.lost = 0
         self._path, self._prepare, self._connect, self._told = path, prepare, connect, told
         self._tidy, self._tidy_seconds, self._tidied = tidy, tidy_seconds, float("-inf")
         self._capacity = capacity
-        self._rows: deque[Steps] = deque()
+        self._capacity_bytes, self._waiting = capacity_bytes, 0
+        self._rows: deque[tuple[Steps, int]] = deque()
         self._held: list[Steps] = []
         self._there = Condition()
         self._closing = self._idle = False
@@ -77,22 +81,39 @@ class Writer:
         self._thread = Thread(target=self._run, name=f"karui writes {path.name}", daemon=True)
         self._thread.start()
 
-    def put(self, *steps: tuple[str, tuple[object, ...]]) -> None:
-        """Hands over a row; returns at once and never raises."""
+    @property
+    def degraded(self) -> Because | None:
+        """Why nothing can be written at present, and what waits or is lost; None while it can."""
+        if not self._thread.is_alive() and not self._closing:
+            return Because.of(Cause.WRITER_ENDED, file=self._path.name)
+        return self._degraded
+
+    def put(self, *steps: tuple[str, tuple[object, ...]], size: int = 0) -> None:
+        """Hands over a row; returns at once and never raises.
+
+        Args:
+            steps: Statements with their values.
+            size: Bytes that it holds while it waits, for rows that may be large.
+        """
         with self._there:
-            if len(self._rows) + len(self._held) >= self._capacity or self._closing:
+            while self._full(size):
                 self.lost += 1
                 if self._closing or not self._rows:
                     return
-                self._rows.popleft()
+                self._waiting -= self._rows.popleft()[1]
             self._idle = False
-            self._rows.append(steps)
+            self._rows.append((steps, size))
+            self._waiting += size
             self._there.notify_all()
+
+    def _full(self, size: int) -> bool:
+        rows = len(self._rows) + len(self._held)
+        return self._closing or rows >= self._capacity or self._waiting + size > self._capacity_bytes
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Waits until everything handed over is written, or cannot be; returns whether it is."""
         with self._there:
-            self._there.wait_for(lambda: self.degraded or (self._idle and not self._rows), seconds)
+            self._there.wait_for(lambda: self._degraded or (self._idle and not self._rows), seconds)
             return self._idle and not self._rows
 
     def close(self, seconds: float = 10.0) -> None:
@@ -109,7 +130,7 @@ class Writer:
                 self._open()
                 self._write()
                 self._tidy_up()
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - this thread writes and deletes: it must not end by itself
                 self._fail(error)
                 with self._there:
                     if self._there.wait_for(lambda: self._closing, pause):
@@ -146,7 +167,9 @@ class Writer:
 
     def _take(self) -> None:
         while self._rows and len(self._held) < _BATCH:
-            self._held.append(self._rows.popleft())
+            steps, size = self._rows.popleft()
+            self._waiting -= size
+            self._held.append(steps)
 
     def _write(self) -> None:
         assert self._connection is not None
@@ -154,14 +177,14 @@ class Writer:
             self._transact(self._held)
         except (sqlite3.OperationalError, OSError):
             raise
-        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+        except Exception as error:
             if type(error) is sqlite3.DatabaseError:  # the file itself is broken
                 raise
             self._one_by_one()
         with self._there:
             self._held = []
-        if self.degraded:
-            self.degraded = None
+        if self._degraded:
+            self._degraded = None
             self._told(Because.of(Cause.WRITABLE_AGAIN, file=self._path.name, lost=self.lost))
 
     def _one_by_one(self) -> None:
@@ -171,8 +194,9 @@ class Writer:
                 self._transact(self._held[:1])
             except (sqlite3.OperationalError, OSError):
                 raise  # the rest is tried again later
-            except (sqlite3.Error, ValueError, TypeError, OverflowError):
+            except Exception as error:  # noqa: BLE001 - as above
                 self.lost += 1
+                _log.warning("a row of %s cannot be kept: %s", self._path.name, type(error).__name__)
             with self._there:
                 self._held = self._held[1:]
 
@@ -201,10 +225,10 @@ class Writer:
         self._close()
         with self._there:
             waiting = len(self._rows) + len(self._held)
-        first = not self.degraded
+        first = not self._degraded
         why = str(error) or type(error).__name__
         with self._there:
-            self.degraded = degraded = Because.of(
+            self._degraded = degraded = Because.of(
                 Cause.UNWRITABLE, file=self._path.name, error=why, waiting=waiting, lost=self.lost
             )
             self._there.notify_all()

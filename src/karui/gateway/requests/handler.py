@@ -204,4 +204,5 @@ def _kept(context: RequestContext, served: RequestRecord) -> Kept:
         cut=context.record.cut,
         thinking_tokens=served.thinking_tokens,
         moves=served.moves,
+        body_bytes=len(context.raw),
     )

@@ -12,6 +12,7 @@ from typing import Any
 from karui.core.errors import InputError
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.records.cause import Because, Cause
+from karui.gateway.records.clean import clean
 from karui.gateway.records.events import Actor, Event, EventKind, Journal
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
@@ -181,7 +182,7 @@ class RolloutController:
         Raises:
             InputError: It cannot be done, or is not a command.
         """
-        phase, because = self.guard.phase, Because.stated(why)
+        phase, because, who = self.guard.phase, Because.stated(why), clean(who)
         if not why.strip():
             raise InputError("The change has no reason.", remedy="Give the reason with --why.")
         onward = self.stage.following

@@ -219,6 +219,7 @@ TEXT: dict[str, str] = {
     "cause unwritable": "{file} cannot be written ({error}); {waiting} rows wait, {lost} are lost.",
     "cause writable_again": "{file} is written again; {lost} rows were lost.",
     "cause unreadable": "{file} could not be read at the start: {error}.",
+    "cause writer_ended": "{file} is no longer written, and nothing old is deleted: restart the gateway.",
     "cause closed_unwritten": "{file} was closed with {rows} rows unwritten.",
     # Costs
     "costs_head": "Costs",

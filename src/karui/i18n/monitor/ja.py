@@ -220,6 +220,7 @@ TEXT: dict[str, str] = {
     "cause unwritable": "{file}に書き込めません（{error}）。待機{waiting}件、消失{lost}件。",
     "cause writable_again": "{file}への書き込みが復旧しました（消失{lost}件）。",
     "cause unreadable": "{file}を起動時に読み込めませんでした：{error}",
+    "cause writer_ended": "{file}への書き込みと古い行の削除が止まっています。再起動してください。",
     "cause closed_unwritten": "{file}：{rows}件を書き込めないまま終了しました。",
     "costs_head": "費用",
     "row_cost_hour": "現在（1時間あたり）",

@@ -21,6 +21,7 @@ CAUSES: dict[str, str] = {
     "writable_again": "{file} is written again; {lost} rows were lost",
     "unreadable": "{file} could not be read at the start: {error}",
     "closed_unwritten": "{file}: closed with {rows} rows that could not be written",
+    "writer_ended": "{file} is no longer written, nor tidied: its thread has ended",
     "needs_guard": "the guard finds all well",
     "needs_runs": "{count} more runs compared with full thinking",
     "needs_requests": "{count} more requests answered",

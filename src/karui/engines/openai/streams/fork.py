@@ -4,6 +4,7 @@ Where a server has a prefix cache, most of what is sent again costs little; wher
 pays for its whole prefix. Both is billed as the server reports it.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from karui.core.engine import Reader
@@ -61,7 +62,7 @@ class Fork:
             # That the peek's token was sent again is counted by the tally.
             self._sent = max(0, self._sent - peeked)
             self._cached = min(self._cached, self._sent)
-            self._trial = self._made()
+            self._trial = await asyncio.to_thread(self._made)
         return self._trial
 
     def _complete(self) -> bool:

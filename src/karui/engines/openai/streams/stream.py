@@ -98,7 +98,8 @@ class HttpStream:
                     self.on_text(fresh)
                 if arrival.last:
                     await self._ended()
-                    return self._trace(arrival)
+                    # Reading answers may take a tenth of a second, and others wait for this loop.
+                    return await asyncio.to_thread(self._trace, arrival)
                 if here is not None:
                     return here
             if self._failure is not None:
