@@ -72,7 +72,7 @@ async def _healthy(figures: Figures) -> None:
                 trips.append(f"after {sum(forms.values())} requests: {state.reason}")
 
     transport = httpx.ASGITransport(app(served))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         await asyncio.gather(*(client(http) for _ in range(AT_ONCE)))
     await served.close()
     for trip in trips:

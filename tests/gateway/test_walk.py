@@ -23,8 +23,9 @@ ASKED = {
     *("rollout.controller", "rollout.drift_guard", "records.stage", "backends.circuit_breaker"),
     *("openai_api.chunks", "openai_api.replies", "backends.backend", "records.record"),
     *("backends.http_pool", "openai_api.reply_writer"),
+    *("server.door", "server.auth", "rollout.evidence", "clean"),
 }
-"""State that is asked on the way, values that are passed on, and the two ends of the connection."""
+"""State that is asked on the way, the door, values that are passed on, the two ends of the connection."""
 
 
 def walked(model):
@@ -45,7 +46,7 @@ def walked(model):
         gateway = assemble(wanted, choice, await asyncio.to_thread(connect, wanted, choice))
         transport = httpx.ASGITransport(app(gateway))
         body = {"model": model, "messages": [{"role": "user", "content": QUESTION}]}
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             sys.setprofile(note)
             reply = await client.post("/v1/chat/completions", json=body)
         assert reply.status_code == 200

@@ -124,7 +124,7 @@ class House:
     def __init__(self, gateway, records, url):
         self.gateway, self.records, self.url = gateway, records, url
         self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60)
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=60, headers={"content-type": "application/json"})
 
     @contextmanager
     def recorded(self, requests=1):

@@ -23,6 +23,7 @@ from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.backends.upstream import Upstream
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.deployment import Deployment
+from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
 from karui.gateway.records.conversation_store import ConversationStore
@@ -43,7 +44,7 @@ from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import FULL, Router
-from karui.gateway.settings import CLIENT_KEY, FALLBACK_KEY, OPERATOR_KEY, Settings
+from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.gateway.status import GatewayStatus
 from karui.serving_profile import ServingContract
 
@@ -103,7 +104,7 @@ class Gateway:
         metrics: Counts them.
         upkeep: What is done from time to time.
         standing: Keeps where guard and roll-out stand.
-        operator_key: That changes of stage and guard have to give.
+        keys: That clients and the operator have to give.
         started_at: When it came up, seconds since the epoch.
     """
 
@@ -116,7 +117,7 @@ class Gateway:
     metrics: Metrics
     upkeep: Upkeep
     standing: StandingKeeper
-    operator_key: str = field(default="", repr=False)
+    keys: Keys = field(default_factory=Keys, repr=False)
     started_at: float = field(default_factory=time)
 
     @property
@@ -215,6 +216,7 @@ def assemble(
     Raises:
         InputError: A setting cannot be used.
     """
+    keys = Keys.read()
     servers = build_servers(settings, engines["main"])
     stores = build_stores(settings, deployment)
     backends = build_backends(deployment, engines, servers)
@@ -244,11 +246,11 @@ def assemble(
         engines,
         servers,
         stores,
-        build_handler(settings, dispatcher, records, stores.conversations),
+        build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
         Upkeep(watch, shadow, canaries or _canaries(settings), tick_seconds),
         standing,
-        os.environ.get(OPERATOR_KEY, ""),
+        keys,
     )
 
 
@@ -335,7 +337,7 @@ def build_rollout(
 
 
 def build_handler(
-    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore
+    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore, keys: Keys
 ) -> RequestHandler:
     """Returns what lets requests in."""
     return RequestHandler(
@@ -343,7 +345,7 @@ def build_handler(
         AdmissionQueue(settings.limits),
         settings.limits,
         records,
-        os.environ.get(CLIENT_KEY, ""),
+        keys.client,
         keeper=conversations if conversations.on else None,
     )
 

@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 from karui.core.errors import EngineError, InputError
 
-CLIENT_KEY = "KARUI_SERVE_KEY"
-"""Environment variable with the gateway's key."""
 OPERATOR_KEY = "KARUI_OPERATOR_KEY"
 """Environment variable with the operator's key."""
+_SET_IT = f"Set the environment variable {OPERATOR_KEY} to the operator's key."
 _SECONDS = 3600.0
 """Full thinking may take its time; the gateway has limits of its own."""
 
@@ -22,13 +21,13 @@ def explanation(url: str, request: str) -> dict[str, Any]:
         EngineError: It does not answer, or full thinking failed.
     """
     path = f"/explain/{quote(request.removeprefix('chatcmpl-'), safe='')}"
-    status, said = _asked("POST", url, path, os.environ.get(CLIENT_KEY, ""), None)
+    status, said = _asked("POST", url, path, os.environ.get(OPERATOR_KEY, ""), None)
     if status < 400 and isinstance(said, dict):
         said.pop("shown", None)
         return said
     message = _message(status, said)
     if status in {401, 403}:
-        raise InputError(message, remedy=f"Set the environment variable {CLIENT_KEY} to the gateway's key.")
+        raise InputError(message, remedy=_SET_IT)
     if status == 404:
         raise InputError(message, remedy="Keeping is turned on with `karui serve --keep-hours 24`.")
     raise EngineError(f"The gateway could not explain {request}.", why=message)
@@ -45,9 +44,7 @@ def command(url: str, what: str, who: str, why: str) -> None:
     reply, said = _asked("POST", url, "/api/command", os.environ.get(OPERATOR_KEY, ""), told)
     if reply >= 400:
         message, _, reason = _message(reply, said).partition("\n")
-        remedy = (
-            f"Set the environment variable {OPERATOR_KEY} to the operator's key." if reply == 401 else reason
-        )
+        remedy = _SET_IT if reply == 401 else reason
         raise InputError(message, remedy=remedy)
 
 
@@ -56,9 +53,14 @@ def state(url: str) -> dict[str, Any]:
 
     Raises:
         EngineError: The gateway does not answer.
-        InputError: The server that answers is not a gateway.
+        InputError: The server that answers is not a gateway, or the key is wrong.
     """
-    _, said = _asked("GET", url, "/api/state", "", None)
+    status, said = _asked("GET", url, "/api/state", os.environ.get(OPERATOR_KEY, ""), None)
+    if status in {401, 403}:
+        raise InputError(
+            _message(status, said),
+            remedy=_SET_IT,
+        )
     now = said.get("now") if isinstance(said, dict) else None
     if not isinstance(now, dict):
         raise InputError(f"The server at {url} is not a karui gateway.")

@@ -24,10 +24,8 @@ from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.rollout.stages import StageRule
 from karui.gateway.status import Price
 
-CLIENT_KEY, OPERATOR_KEY = "KARUI_SERVE_KEY", "KARUI_OPERATOR_KEY"
-"""Environment variables: what clients have to give, and what changes of stage and guard have to."""
 FALLBACK_KEY = "KARUI_FALLBACK_KEY"
-"""Likewise: the key for the fallback server; the upstream's is KARUI_API_KEY."""
+"""Environment variable with the key for the fallback server; the upstream's is KARUI_API_KEY."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,8 @@ class Settings:
         stage: shadow, 5, 25 or 100; "" goes on where the history says, at first with shadow.
         host: Where to listen.
         port: Likewise; 0 takes a free one.
+        allowed_hosts: Names by which browsers may reach a gateway without keys, besides addresses.
+        open_to_all: Whether everybody who reaches the port may ask, where no key is set.
         folder: Folder or Hub name with the upstream model's tokenizer and chat template.
         route: completions or chat, instead of what is found best.
         same_model: Whether the upstream serves the chosen model although its name says otherwise.
@@ -67,6 +67,8 @@ class Settings:
     stage: str = ""
     host: str = "127.0.0.1"
     port: int = 8321
+    allowed_hosts: tuple[str, ...] = ()
+    open_to_all: bool = False
     folder: str = ""
     route: str = ""
     same_model: bool = False

@@ -11,8 +11,8 @@ from karui.engines.chat import pairs
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Start
 from karui.engines.chat.passages import MOST_MARKERS
+from karui.gateway.clean import LONGEST, clean
 from karui.gateway.openai_api.chat_request import MOST_DEEP, ApiError, read_request
-from karui.gateway.records.clean import LONGEST, clean
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, opened, until
 

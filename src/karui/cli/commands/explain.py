@@ -13,7 +13,7 @@ def explain(
     lang: o.Lang = "en",
     json: o.Json = False,
 ) -> None:
-    """Think a kept question through in full; the gateway's key is read from KARUI_SERVE_KEY."""
+    """Think a kept question through in full; the operator's key is read from KARUI_OPERATOR_KEY."""
     from json import dumps
 
     from karui.gateway.client import explanation

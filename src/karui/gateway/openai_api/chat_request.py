@@ -68,7 +68,7 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
     Raises:
         ApiError: Says which field is wrong, and what it must be.
     """
-    body = _read_json(data)
+    body = read_json(data)
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be a JSON object.")
     try:
@@ -83,11 +83,14 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
     return ChatRequest(body, chat, read.model, bool(read.stream), usage, limit)
 
 
-def _read_json(data: bytes) -> Any:
+def read_json(data: bytes) -> Any:
     """Returns a body's content: UTF-8, text that is text, and no deeper than anybody needs.
 
     `json.loads` guesses an encoding from bytes and lets half pairs of surrogates through, raw or escaped;
     they are no text, and whatever is written of them later would fail.
+
+    Raises:
+        ApiError: It is something else.
     """
     try:
         text = data.decode("utf-8")

@@ -6,9 +6,9 @@ Whoever learns something of a request says so here in its own type: a route, a r
 from time import perf_counter, time
 from typing import Literal, TypedDict, Unpack
 
+from karui.gateway.clean import clean
 from karui.gateway.openai_api.chunks import Completion
 from karui.gateway.openai_api.replies import Usage
-from karui.gateway.records.clean import clean
 from karui.gateway.records.record import FallbackReason, RequestRecord
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from karui.gateway.records.clean import clean
+from karui.gateway.clean import clean
 from karui.i18n.monitor.plain import CAUSES
 
 Value = str | int | float

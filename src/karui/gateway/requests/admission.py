@@ -1,8 +1,6 @@
-"""Admission: a bounded number of requests at once, a bounded queue before them, and keys."""
+"""Admission: a bounded number of requests at once, and a bounded queue before them."""
 
 import asyncio
-import base64
-import hmac
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -85,19 +83,3 @@ class AdmissionQueue:
             code="busy",
             retry_after=ahead * self._seconds / self._bounds.at_once,
         )
-
-
-def key_in(authorization: str) -> str:
-    """Returns the key in an Authorization header: a bearer token, or the password of a browser."""
-    kind, _, value = authorization.partition(" ")
-    if kind.casefold() == "basic":
-        try:
-            return base64.b64decode(value).decode().partition(":")[2]
-        except ValueError:
-            return ""
-    return value.strip()
-
-
-def same_key(given: str, key: str) -> bool:
-    """Returns whether a key is the right one, in a time that does not tell how much of it is right."""
-    return hmac.compare_digest(given.encode(), key.encode())

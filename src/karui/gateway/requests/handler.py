@@ -12,13 +12,14 @@ from uuid import uuid4
 
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.keys import bearer, same_key
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError, read_request
 from karui.gateway.openai_api.reply_writer import ResponseWriter, Send
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
-from karui.gateway.requests.admission import AdmissionQueue, key_in, same_key
+from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
 
 Receive = Callable[[], Awaitable[Any]]
@@ -155,8 +156,10 @@ class RequestHandler:
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
-        if self.key and not same_key(key_in(headers.get("authorization", "")), self.key):
+        if self.key and not same_key(bearer(headers.get("authorization", "")), self.key):
             raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
+        if not is_json(headers.get("content-type", "")):
+            raise ApiError(415, "The body must have the content type application/json.", code="media_type")
 
     def _close(self, record: RecordBuilder, context: RequestContext | None) -> None:
         served = record.close()
@@ -182,6 +185,11 @@ class CompletionsEndpoint:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request."""
         await self.handler.serve(scope, receive, send, chat=self.chat)
+
+
+def is_json(content_type: str) -> bool:
+    """Returns whether a content type is JSON's: pages of other sites can send any other one unasked."""
+    return content_type.partition(";")[0].strip().casefold() == "application/json"
 
 
 async def _refuse(record: RecordBuilder, response: ResponseWriter, error: ApiError) -> None:

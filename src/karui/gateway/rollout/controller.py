@@ -11,8 +11,8 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
+from karui.gateway.clean import clean
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.clean import clean
 from karui.gateway.records.events import Actor, Event, EventKind, Journal
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord

@@ -14,7 +14,8 @@ from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.requests.handler import CompletionsEndpoint
 from karui.gateway.routing.router import FULL, PLAN
-from karui.gateway.server.auth import for_client, refused
+from karui.gateway.server.auth import Access
+from karui.gateway.server.door import Door, Plain, refused
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
 
@@ -22,13 +23,13 @@ from karui.gateway.server.openapi import description
 class _Routes:
     """What is at which path."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, access: Access) -> None:
+        self._gateway, self._access = gateway, access
 
     async def models(self, request: Request) -> Response:
         """Lists the models that clients may ask for."""
         gateway = self._gateway
-        if (wrong := for_client(gateway, request)) is not None:
+        if (wrong := self._access.client(request)) is not None:
             return refused(wrong)
         router = gateway.handler.dispatcher.router
         plans, own = router.plan_names, router.served
@@ -54,10 +55,12 @@ class _Routes:
             "stale": str(now.stale or ""),
             "degraded": [str(because) for because in now.degraded],
         }
-        return JSONResponse(told, status_code=503 if down else 200)
+        return Plain(told, status_code=503 if down else 200)
 
     async def metrics(self, request: Request) -> Response:
         """Gives Prometheus what it wants."""
+        if (wrong := self._access.scraper(request)) is not None:
+            return refused(wrong)
         gateway = self._gateway
         text = gateway.metrics.text(gateway.status(), gateway.stores.requests.lost)
         return Response(text, media_type=CONTENT_TYPE)
@@ -67,9 +70,15 @@ class _Routes:
         return JSONResponse(description())
 
 
-def app(gateway: Gateway) -> Starlette:
+def app(gateway: Gateway) -> Door:
     """Returns the ASGI application of a gateway."""
-    routes, pages = _Routes(gateway), Pages(gateway)
+    settings = gateway.settings
+    access = Access(gateway.keys, frozenset({settings.host, *settings.allowed_hosts}))
+    return Door(_routed(gateway, access), access)
+
+
+def _routed(gateway: Gateway, access: Access) -> Starlette:
+    routes, pages = _Routes(gateway, access), Pages(gateway, access)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -87,6 +96,8 @@ def app(gateway: Gateway) -> Starlette:
             Route("/openapi.json", routes.described),
             Route("/", pages.monitor),
             Route("/api/state", pages.state),
+            Route("/api/login", pages.login, methods=["POST"]),
+            Route("/api/logout", pages.logout, methods=["POST"]),
             Route("/api/command", pages.command, methods=["POST"]),
             Route("/explain/{id}", pages.explanation, methods=["GET"]),
             Route("/explain/{id}", pages.explain, methods=["POST"]),

@@ -1,35 +1,42 @@
 """What people look at: the monitor, and a short answer beside its full thinking."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from html import unescape
 from time import monotonic, time
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from karui.core.errors import KaruiError
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.explain import Explainer
 from karui.gateway.backends.upstream import UpstreamError
-from karui.gateway.monitor import explained
+from karui.gateway.monitor import explained, login
 from karui.gateway.monitor.page import figures, page
-from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.openai_api.chat_request import ApiError, read_json
 from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
+from karui.gateway.requests.handler import is_json
 from karui.gateway.requests.rethink import Rethinker
-from karui.gateway.server.auth import for_operator, for_reader, refused
+from karui.gateway.server.auth import COOKIE, SESSION_SECONDS, Access
+from karui.gateway.server.door import Plain, refused
 from karui.gateway.status import GatewayStatus
 from karui.i18n.monitor import LANGUAGES, language
 
 T = TypeVar("T")
+_POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
+_MOST_BYTES = 65_536
+_WRONG_SECONDS = 0.5
+"""How long a wrong key is answered later."""
 _WINDOW_SECONDS = 3600.0
 """What the monitor sums up."""
 _FRESH_SECONDS = 1.0
 """For how long figures are shown to everyone who looks, before they are calculated anew."""
 _HEADERS = {
     "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
@@ -38,29 +45,36 @@ _HEADERS = {
 class Pages:
     """The monitor and explanations of one gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Takes the gateway."""
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, access: Access) -> None:
+        """Takes the gateway, and who may do what."""
+        self._gateway, self._access = gateway, access
         read = gateway.handler.dispatcher.backends.runner.verifier.read
         self._explainer = Explainer(gateway.stores.conversations, Rethinker(gateway.handler).think, read)
         self._told: dict[str | None, tuple[float, dict[str, Any]]] = {}
+        self._page: dict[str, tuple[float, str]] = {}
 
     async def monitor(self, request: Request) -> Response:
-        """Shows the monitor."""
+        """Shows the monitor, or the form for the operator's key."""
         lang = _language(request)
-        return HTMLResponse(
-            await self._seen(lambda now, seen, changed: page(now, seen, changed, lang)), headers=_HEADERS
-        )
+        if (wrong := self._access.reader(request)) is not None:
+            return _locked(request, wrong, known=bool(self._gateway.keys.operator))
+        at, text = self._page.get(lang, (0.0, ""))
+        if not text or monotonic() - at > _FRESH_SECONDS:
+            text = await self._seen(lambda now, seen, changed: page(now, seen, changed, lang))
+            self._page[lang] = (monotonic(), text)
+        return _html(text)
 
     async def state(self, request: Request) -> Response:
         """Says what the monitor shows; with a language, the page's parts too."""
+        if (wrong := self._access.reader(request)) is not None:
+            return refused(wrong)
         asked = request.query_params.get("lang")
         lang = asked if asked in LANGUAGES else None
         at, told = self._told.get(lang, (0.0, {}))
         if not told or monotonic() - at > _FRESH_SECONDS:
             told = await self._seen(lambda now, seen, changed: figures(now, seen, changed, lang))
             self._told[lang] = (monotonic(), told)
-        return JSONResponse(told, headers=_HEADERS)
+        return Plain(told, headers=_HEADERS)
 
     async def _seen(self, make: Callable[[GatewayStatus, Totals, list[Event]], T]) -> T:
         """Makes something of all figures, on a thread: adding up an hour must hold no request up."""
@@ -73,16 +87,16 @@ class Pages:
 
     async def explanation(self, request: Request) -> Response:
         """Shows a kept answer; its script asks for the full thinking."""
-        if (wrong := for_reader(self._gateway, request)) is not None:
-            return refused(wrong)
+        if (wrong := self._access.operator(request)) is not None:
+            return _locked(request, wrong, known=bool(self._gateway.keys.operator))
         name = _name(request)
         kept = await asyncio.to_thread(self._gateway.stores.conversations.get, name)
         text = explained.page(name, kept, _language(request))
-        return HTMLResponse(text, status_code=200 if kept else 404, headers=_HEADERS)
+        return _html(text, 200 if kept else 404)
 
     async def explain(self, request: Request) -> Response:
         """Thinks a kept question through in full."""
-        if (wrong := for_reader(self._gateway, request)) is not None:
+        if (wrong := self._access.operator(request)) is not None:
             return refused(wrong)
         name = _name(request)
         try:
@@ -90,30 +104,86 @@ class Pages:
         except ApiError as error:
             return refused(error)
         except UpstreamError as error:
-            return refused(ApiError(502, error.detail))
+            return refused(error.as_api_error())
         except KaruiError as error:
             return refused(ApiError(502, str(error)))
         if found is None:
             return refused(ApiError(404, f"Nothing is kept under {name[:64]}.", code="not_kept"))
-        return JSONResponse(explained.shown(found, _language(request)), headers=_HEADERS)
+        return Plain(explained.shown(found, _language(request)), headers=_HEADERS)
 
     async def command(self, request: Request) -> Response:
         """Does what the operator wants: advance, a stage, trip, or reset."""
-        if (wrong := for_operator(self._gateway, request)) is not None:
+        if (wrong := self._access.operator(request)) is not None:
             return refused(wrong)
-        # Another site's page in this machine's browser could send plain text, but not JSON unasked.
-        if "json" not in request.headers.get("content-type", ""):
-            return refused(ApiError(415, "The body must have the content type application/json."))
         rollout = self._gateway.rollout
         try:
-            told = await request.json()
+            told = await _body(request)
             what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
             self._gateway.command(what, who, why)
         except KaruiError as error:
             return refused(ApiError(409, str(error)))
-        except (ValueError, AttributeError):
-            return refused(ApiError(400, 'The body must be a JSON object: {"what": …, "who": …, "why": …}.'))
-        return JSONResponse({"stage": rollout.stage, "guard": rollout.guard.phase})
+        except ApiError as error:
+            return refused(error)
+        return Plain({"stage": rollout.stage, "guard": rollout.guard.phase})
+
+    async def login(self, request: Request) -> Response:
+        """Gives a browser a session for the operator's key."""
+        try:
+            token = self._access.login(str((await _body(request)).get("key", "")))
+        except ApiError as error:
+            return refused(error)
+        if not token:
+            await asyncio.sleep(_WRONG_SECONDS)
+            return refused(ApiError(401, "The key is wrong.", code="operator"))
+        response = Plain({"ok": True}, headers=_HEADERS)
+        secure = "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "")}
+        response.set_cookie(
+            COOKIE, token, max_age=round(SESSION_SECONDS), httponly=True, samesite="strict", secure=secure
+        )
+        return response
+
+    async def logout(self, request: Request) -> Response:
+        """Ends a browser's session."""
+        self._access.logout(request)
+        response = Plain({"ok": True}, headers=_HEADERS)
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """Returns the JSON object that a request of the operator's holds.
+
+    Raises:
+        ApiError: It holds something else, or too much.
+    """
+    if not is_json(request.headers.get("content-type", "")):
+        raise ApiError(415, "The body must have the content type application/json.", code="media_type")
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > _MOST_BYTES:
+            raise ApiError(413, f"The body must be at most {_MOST_BYTES} bytes long.")
+    found = read_json(bytes(data))
+    if not isinstance(found, dict):
+        raise ApiError(400, "The body must be a JSON object.")
+    return found
+
+
+def _locked(request: Request, wrong: ApiError, *, known: bool) -> Response:
+    """Returns what somebody without the key sees: a browser the form for it, a program the error."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return refused(wrong)
+    return _html(login.page(_language(request), known=known), 401)
+
+
+def _html(text: str, status: int = 200) -> Response:
+    """Returns a page, its policy in a header too: there it can also forbid frames."""
+    found = _POLICY.search(text)
+    assert found is not None
+    policy = f"{unescape(found[1])}; frame-ancestors 'none'"
+    data = text.encode("utf-8", "replace")
+    headers = {**_HEADERS, "content-security-policy": policy}
+    return HTMLResponse(data, status_code=status, headers=headers)
 
 
 def _name(request: Request) -> str:

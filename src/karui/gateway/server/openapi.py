@@ -24,10 +24,12 @@ _Schema = dict[str, Any]
 _WHY = {
     400: "The body is wrong; the message names the field.",
     401: "The key is wrong or missing.",
+    403: "A page of another site, or a host name that is not allowed where no key protects the path.",
     404: "No such model, request or page.",
     405: "Not with this method.",
     408: "The body took too long to arrive.",
     413: "The body is too large.",
+    415: "The body is not application/json.",
     429: "Too many requests at once; Retry-After says when to come back.",
     500: "The gateway failed.",
     502: "The model's server failed, and so did the fallback where there is one.",
@@ -58,15 +60,19 @@ def description() -> _Schema:
             },
             "/v1/completions": {"post": _generation("createCompletion", "TextRequestBody", "TextCompletion")},
             "/v1/models": {
-                "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401)
+                "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401, 403)
             },
             "/health": {"get": _health()},
-            "/metrics": {"get": _page("metrics", "Figures for Prometheus.", None, 401)},
-            "/api/state": {"get": _page("state", "What the monitor shows.", _object({}), 401)},
+            "/metrics": {"get": _private("metrics", "metrics", "Figures for Prometheus.", None, 401, 403)},
+            "/api/state": {"get": _private("", "state", "What the monitor shows.", _object({}), 401, 403)},
         },
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "The clients' key."},
+                "operator": {"type": "http", "scheme": "bearer", "description": "The operator's key."},
+                "metrics": {"type": "http", "scheme": "bearer", "description": "The key for metrics."},
+            },
         },
         "security": [{"key": []}, {}],
     }
@@ -101,6 +107,12 @@ def _page(name: str, summary: str, schema: _Schema | None, *statuses: int) -> _S
         "summary": summary,
         "responses": {"200": {"description": summary, "content": content}, **_errors(405, *statuses)},
     }
+
+
+def _private(key: str, *told: Any) -> _Schema:
+    """Returns a page that is the operator's once any key is set; one more key may open it."""
+    keys: list[_Schema] = [{"operator": []}, *([{key: []}] if key else []), {}]
+    return {**_page(*told), "security": keys}
 
 
 def _health() -> _Schema:

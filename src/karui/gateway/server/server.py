@@ -15,10 +15,13 @@ from karui.engines.openai.engine import KEY
 from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
+from karui.gateway.keys import CLIENT_KEY, Keys
 from karui.gateway.server.app import app
 from karui.gateway.server.logs import log_json_lines
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
@@ -75,6 +78,20 @@ def check(settings: Settings, chosen: Deployment, engines: Mapping[str, Engine],
     served = main.can.model if isinstance(main, HttpEngine) else ""
     chosen.check_model(main.card, served, same=settings.same_model, origin=origin)
     chosen.check_abilities(engines)
+
+
+def ensure_guarded(settings: Settings) -> None:
+    """Refuses to serve everybody unasked.
+
+    Raises:
+        InputError: Others than this machine would reach the gateway, and no key is asked of them.
+    """
+    if Keys.read().client or settings.open_to_all or settings.host in _LOOPBACK:
+        return
+    raise InputError(
+        f"At {settings.host} everybody who reaches the port could use the model: no key is set.",
+        remedy=f"Set {CLIENT_KEY} to a key that clients have to give, or say --open.",
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -291,6 +291,15 @@ TEXT: dict[str, str] = {
     "explain_agree": "Both say the same.",
     "explain_differ": "The two answers differ. Look at which is right, and tell whoever owns the plan.",
     "explain_redacted": "Masked before this was kept: {n}. The full thinking sees the masks too.",
+    "login_title": "karui: operator's key",
+    "login_lead": "This gateway shows its monitor and what it keeps to its operator only.",
+    "login_none": (
+        "This gateway has a key for clients and none for an operator, so its monitor is shown on its own "
+        "machine only. Set KARUI_OPERATOR_KEY to see it from here."
+    ),
+    "login_key": "Operator's key",
+    "login_do": "Log in",
+    "login_wrong": "The key is wrong.",
     "explain_missing": "Nothing is kept under {id}.",
     "explain_missing_why": (
         "Conversations are kept only where the operator turned keeping on, and only for the stated time."

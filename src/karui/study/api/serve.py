@@ -11,7 +11,7 @@ from typing import Any
 from karui.codec.files import save
 from karui.gateway.assemble import Gateway, assemble
 from karui.gateway.deployment import Deployment
-from karui.gateway.server.server import check, connect, listen
+from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
 from karui.gateway.settings import Settings
 from karui.serving_profile import FILE as PROFILE
@@ -58,6 +58,7 @@ def opened(
         KaruiError: As `karui.serve`.
     """
     deployment = _deployment(study)
+    ensure_guarded(settings)
     listening = listen(settings.host, settings.port)
     try:
         if settings.upstream:

@@ -36,6 +36,12 @@ class ServeOptions:
     stage: str | None = option(None, "Stage: shadow, or 5, 25 or 100 percent of the requests.")
     host: str | None = option(None, "Address to listen at (127.0.0.1).")
     port: int | None = option(None, "Port to listen at (8321); 0 takes a free one.")
+    allowed_host: tuple[str, ...] = option(
+        (), "A host name by which browsers may reach a gateway without keys (repeatable)."
+    )
+    open_to_all: bool | None = option(
+        None, "Permission for everybody who reaches the port, where no key is set.", names=("--open",)
+    )
     folder: str | None = option(None, "Folder or Hub name with the upstream's tokenizer and chat template.")
     aux_model: Mapping[str, str] = option(
         {}, "A further model of the plan (repeatable), as name=http://… or name=FOLDER."
@@ -71,6 +77,7 @@ class ServeOptions:
             "stage",
             "host",
             "port",
+            "open_to_all",
             "folder",
             "same_model",
             "canaries",
@@ -81,6 +88,7 @@ class ServeOptions:
             "keep_hours": self.keep_hours,
             "beside": dict(self.aux_model) or None,
             "names": self.name or None,
+            "allowed_hosts": self.allowed_host or None,
             "price": {key: value for key, value in price.items() if value is not None} or None,
         }
 

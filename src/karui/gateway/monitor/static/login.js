@@ -1,0 +1,22 @@
+// Gives the operator's key once; the gateway answers with a cookie that no script and no other site can use.
+(() => {
+  "use strict";
+  const told = JSON.parse(document.getElementById("login-data").textContent);
+  if (!told) return;
+  const note = document.getElementById("note");
+  document.getElementById("login").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    note.textContent = "";
+    try {
+      const reply = await fetch("/api/login", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ key: document.getElementById("key").value }),
+      });
+      if (reply.ok) location.reload();
+      else note.textContent = told.wrong;
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  });
+})();
