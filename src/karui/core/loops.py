@@ -233,11 +233,16 @@ def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
         trace: With its text.
         tokens: Only of the first so many; None is of all.
     """
-    loop = loop_in(trace.thinking)
+    return loop_tokens_of(trace.thinking, trace.thinking_tokens, tokens)
+
+
+def loop_tokens_of(text: str, thinking: int, tokens: int | None = None) -> int:
+    """Returns `loop_tokens` of a trace with this text of so many thinking tokens."""
+    loop = loop_in(text)
     if loop is None:
         return 0
-    end = trace.thinking_tokens if tokens is None else min(tokens, trace.thinking_tokens)
-    share = trace.thinking_tokens / len(trace.thinking)
+    end = thinking if tokens is None else min(tokens, thinking)
+    share = thinking / len(text)
     return max(0, min(end, round(loop.end * share)) - round(loop.begin * share))
 
 

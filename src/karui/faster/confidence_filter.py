@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
+import numpy as np
+
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
+from karui.faster import _ballots
 from karui.faster._confidence import Floor, lowest, quantile, window_of
+from karui.faster._groups import floored, kept_tokens, lowests, windows_of
 from karui.faster._votes import single, weighted_vote
 
 
@@ -72,6 +77,35 @@ class ConfidenceFilter(Technique):
             assert isinstance(more, list)
             asked += batch
             passed += _passed(more, window, floor)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        table, going = runs.table, runs.all()
+        shape = (len(runs), self.k)
+        answers, lows, passed = np.full(shape, -1, np.int64), np.zeros(shape), np.zeros(shape, np.bool_)
+        warm = runs.gather(going, self.warm)
+        window = windows_of(table, warm, self.window)[:, None]
+        answers[:, : self.warm] = warm.answer
+        wide = np.broadcast_to(window, warm.rows.shape)
+        lows[:, : self.warm] = lowests(table, warm.rows, kept_tokens(table, warm), wide)
+        floor = _ballots.quantile(lows[:, : self.warm], 1 - self.keep)[:, None]
+        passed[:, : self.warm] = lows[:, : self.warm] >= floor
+        asked, reply = self.warm, ReplyColumns.none(len(runs))
+        dropped_at = floored(table, runs.following(going, self.k - asked), window, floor)
+        while True:
+            voted = _ballots.weighted_vote(answers[going, :asked], lows[going, :asked], passed[going, :asked])
+            agreed = (voted.answer >= 0) & (voted.confidence >= self.consensus)
+            reply.put(going, voted)
+            going = going[~agreed]
+            if asked >= self.k or not len(going):
+                return reply
+            batch = min(self.batch, self.k - asked)
+            here = slice(asked, asked + batch)
+            more = runs.gather(going, batch, dropped_at[going, asked - self.warm : asked - self.warm + batch])
+            wide = np.broadcast_to(window[going], more.rows.shape)
+            answers[going, here] = more.answer
+            lows[going, here] = lowests(table, more.rows, kept_tokens(table, more), wide)
+            passed[going, here] = lows[going, here] >= floor[going]
+            asked += batch
 
 
 def _passed(replies: list[Reply], window: int, floor: float) -> list[tuple[Reply, float]]:

@@ -1,0 +1,400 @@
+"""Many traces walked under the same watchers at once: `run_watchers` and `UsageMeter` over arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from karui.core.arrays.columns import NEVER, Bools, Floats, Ints, Irregular, TraceTable
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Where watchers have looked, each of shape [checkpoints].
+
+    Attributes:
+        peeked: Whether a peek was made that no trial had made before.
+        tried: Whether a trial was made.
+    """
+
+    peeked: Bools
+    tried: Bools
+
+    @staticmethod
+    def none(table: TraceTable) -> "Looks":
+        """Returns no looks."""
+        nowhere = np.zeros(len(table.checkpoints.row), np.bool_)
+        return Looks(nowhere, nowhere)
+
+    def shows_peek(self, table: TraceTable) -> Bools:
+        """Returns where a watcher finds a peek."""
+        return self.peeked | (self.tried & table.checkpoints.has_peek)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one watcher does on traces that nothing else ends: looks, and the end that it makes.
+
+    Attributes:
+        stop: [traces] the checkpoint at which it answers or drops, the number of checkpoints being the trace's
+            own end (where it can only drop); `NEVER` where it does neither.
+        drops: Whether it drops there instead of answering; of one kind, or [traces].
+        peeks: [checkpoints] where it asks for a peek that is not there; None for nowhere. What lies after its
+            stop is not read.
+        trials: The same for trials.
+    """
+
+    stop: Ints
+    drops: bool | Bools
+    peeks: Bools | None = None
+    trials: Bools | None = None
+
+
+class WatchesAll(Protocol):
+    """A technique's watchers as an array program, see `Technique.watch_all`."""
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched | None:
+        """Returns what its watcher does on each of these traces; None where only the machine knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Traces as they ended, as arrays of one shape.
+
+    Attributes:
+        answer: As in `TraceTable`.
+        confidence: As in `TraceTable`.
+        thinking: Tokens thought.
+        answer_tokens: Tokens of the answer.
+        usage: In the order of `TokenUsage`'s fields, on a last axis of its own.
+        time: Token-time.
+        chars: Characters thought.
+        own: Whether the trace came to its own end.
+        unread: Whether it was dropped or stopped.
+    """
+
+    answer: Ints
+    confidence: Floats
+    thinking: Ints
+    answer_tokens: Ints
+    usage: Ints
+    time: Ints
+    chars: Ints
+    own: Bools
+    unread: Bools
+
+    def take(self, rows: Ints) -> "Ends":
+        """Returns those of these rows, in the shape of `rows`."""
+        return Ends(*(getattr(self, f.name)[rows] for f in fields(Ends)))
+
+    def changed(self, where: Bools, other: "Ends") -> "Ends":
+        """Returns these with those of `where` taken from `other`, whose shape is that of their number."""
+        changed = []
+        for f in fields(Ends):
+            values = getattr(self, f.name).copy()
+            values[where] = getattr(other, f.name)
+            changed.append(values)
+        return Ends(*changed)
+
+    @property
+    def positions(self) -> Ints:
+        """What each held in its model's KV cache in the end."""
+        return self.usage[..., 0] + self.thinking + self.answer_tokens
+
+    @property
+    def generated(self) -> Ints:
+        """Everything generated for each."""
+        return self.usage[..., 2:6].sum(axis=-1)  # type: ignore[no-any-return]
+
+
+class Spent(NamedTuple):
+    """What looks have cost by some moment: trial tokens, prompt tokens, cached ones, positions attended to."""
+
+    trial: Ints
+    forced: Ints
+    reread: Ints
+    attended: Ints
+
+    def at(self, places: Ints) -> "Spent":
+        """Returns that of some places."""
+        return Spent(*(column[places] for column in self))
+
+    def plus(self, other: "Spent", where: Bools) -> "Spent":
+        """Returns this and, where that holds, the other besides."""
+        return Spent(*(a + np.where(where, b, 0) for a, b in zip(self, other, strict=True)))
+
+
+class Walks:
+    """Every trace of a table as a plan's watchers leave it if nothing else ends it, and every moment until then.
+
+    Attributes:
+        table: The traces.
+        stop: [traces] the last checkpoint of each; its own end where that is their number.
+        ends: [traces] how they ended.
+        looks: Where was looked, up to the stop.
+    """
+
+    def __init__(self, table: TraceTable, watchers: Sequence[WatchesAll], *, as_recorded: bool) -> None:
+        """Walks them.
+
+        Args:
+            table: The traces.
+            watchers: In the order in which they see a checkpoint.
+            as_recorded: Whether a trace that nobody watches keeps the usage that was recorded.
+
+        Raises:
+            Irregular: A watcher has no array program, or looks where nothing was recorded.
+        """
+        self.table = table
+        looks, stop = Looks.none(table), np.full(len(table), NEVER, np.int64)
+        drops = np.zeros(len(table), np.bool_)
+        row, index = table.checkpoints.row, table.checkpoints.index
+        for watcher in watchers:
+            watched = watcher.watch_all(table, looks)
+            if watched is None:
+                raise Irregular
+            before = index < stop[row]  # where an earlier watcher has not ended the trace
+            first = watched.stop < stop
+            drops = np.where(first, watched.drops, drops)
+            stop = np.where(first, watched.stop, stop)
+            until = index <= stop[row]
+            looks = _looked(table, looks, watched, before & until, until)
+        answers = table.place(np.flatnonzero(stop < table.counts), stop[stop < table.counts])
+        adopted = answers[~drops[row[answers]]]
+        tried = looks.tried.copy()
+        tried[adopted] = True
+        if (tried & ~table.checkpoints.has_trial).any():
+            raise Irregular
+        self.looks = Looks(looks.peeked, tried)
+        self.stop = np.minimum(stop, table.counts)
+        self._dropped = drops & (stop < NEVER)
+        self.ends = self._ends(as_recorded=as_recorded and not watchers)
+
+    def dropped(self, rows: Ints, index: Ints) -> Ends:
+        """Returns traces that are dropped on their arrival at a checkpoint, by what sees it first."""
+        return self._cut(rows, index, self._arrived(rows, index), answered=None)
+
+    def probed(self, rows: Ints, index: Ints, answered: Bools) -> Ends:
+        """Returns traces that end at a checkpoint when the first watcher has seen its trial.
+
+        Args:
+            rows: Which.
+            index: Their checkpoints; a trial was made there, and no peek before it.
+            answered: Whether they answer with the trial; else they are dropped.
+        """
+        trial = _costs(self.table)[1].at(self.table.place(rows, index))
+        spent = Spent(*(a + b for a, b in zip(self._arrived(rows, index), trial, strict=True)))
+        return self._cut(rows, index, spent, answered=answered)
+
+    def stopped(self, rows: Ints, time: Ints, had_its_turn: Bools) -> Ends:
+        """Returns traces that their flow stops at a token-time before their end, see `Playback.stopped`."""
+        table, marks = self.table, self.table.checkpoints
+        until = time - ~had_its_turn  # events at this time or before it have happened
+        index = self.arrived_by(rows, until)
+        begun = index >= 0
+        place = table.place(rows, index)
+        arrived = self._arrivals[place]
+        peeked = begun & self.looks.peeked[place] & (arrived + 1 <= until)
+        tried = begun & self.looks.tried[place] & (arrived + marks.length[place] <= until)
+        spent = self._before.at(place)
+        spent = Spent(*(np.where(begun, column, 0) for column in spent))
+        spent = spent.plus(_costs(table)[0].at(place), peeked & ~tried)
+        spent = spent.plus(self._looked_cost.at(place), tried)
+        thinking = np.where(begun, marks.tokens[place], 0)
+        extra = time - thinking - spent.trial
+        chars = np.where(begun, marks.chars[place], 0)
+        return self._abandoned(rows, thinking, chars, extra, spent)
+
+    def arrival(self, places: Ints) -> Ints:
+        """Returns the token-time at which a trace comes to a checkpoint, by places in the table's columns."""
+        return self._arrivals[places]
+
+    def arrived_by(self, rows: Ints, time: Ints) -> Ints:
+        """Returns the last checkpoint that each trace has come to at a token-time, -1 for none."""
+        keys = self._arrival_keys
+        # A time may lie before the first row's begin, but never as far as the row before.
+        return np.searchsorted(keys, rows * _ROW + time, side="right") - self.table.starts[rows] - 1
+
+    def _arrived(self, rows: Ints, index: Ints) -> Spent:
+        """Returns what has been spent on arriving at a checkpoint, the trace's own end included."""
+        last = index >= self.table.counts[rows]
+        there, whole = self._before.at(self.table.place(rows, index)), self._totals.at(rows)
+        return Spent(*(np.where(last, a, b) for a, b in zip(whole, there, strict=True)))
+
+    def _cut(self, rows: Ints, index: Ints, spent: Spent, answered: Bools | None) -> Ends:
+        table, marks = self.table, self.table.checkpoints
+        final = index >= table.counts[rows]
+        place = table.place(rows, index)
+        thinking = np.where(final, table.thinking[rows], marks.tokens[place])
+        chars = np.where(final, table.chars[rows], marks.chars[place])
+        ends = self._abandoned(rows, thinking, chars, np.where(final, table.answer_tokens[rows], 0), spent)
+        if answered is None or not answered.any():
+            return ends
+        told = place[answered]
+        length, usage = marks.length[told], ends.usage[answered]
+        usage[:, 2], usage[:, 3], usage[:, 5] = usage[:, 5], length, 0
+        usage[:, 4] -= length
+        adopted = Ends(
+            marks.answer[told],
+            marks.confidence[told],
+            thinking[answered],
+            length,
+            usage,
+            ends.time[answered],
+            chars[answered],
+            np.zeros(len(told), np.bool_),
+            np.zeros(len(told), np.bool_),
+        )
+        return ends.changed(answered, adopted)
+
+    def _abandoned(self, rows: Ints, thinking: Ints, chars: Ints, extra: Ints, spent: Spent) -> Ends:
+        """Returns traces that bought nothing, `extra` tokens after their last event (`UsageMeter.dropped`)."""
+        usage = self._usage(rows, thinking, spent)
+        prompt = self.table.usage[rows, 0]
+        usage[..., 5] = thinking + extra
+        usage[..., 6] += _attended(prompt + thinking, extra)
+        nothing = np.zeros(rows.shape, np.int64)
+        return Ends(
+            nothing - 1,
+            np.full(rows.shape, np.nan),
+            thinking,
+            nothing,
+            usage,
+            thinking + spent.trial + extra,
+            chars,
+            np.zeros(rows.shape, np.bool_),
+            np.ones(rows.shape, np.bool_),
+        )
+
+    def _usage(self, rows: Ints, thinking: Ints, spent: Spent) -> Ints:
+        """Returns the usage of traces but for what their thinking and their answer count as."""
+        prompt, cached = self.table.usage[rows, 0], self.table.usage[rows, 1]
+        usage = np.zeros((*rows.shape, 7), np.int64)
+        usage[..., 0], usage[..., 1], usage[..., 4] = prompt + spent.forced, cached + spent.reread, spent.trial
+        usage[..., 6] = _attended(cached, prompt - cached) + spent.attended + _attended(prompt, thinking)
+        return usage
+
+    def _ends(self, *, as_recorded: bool) -> Ends:
+        table = self.table
+        rows = np.arange(len(table))
+        if as_recorded:
+            usage, time = table.usage, table.time
+        else:
+            usage = self._usage(rows, table.thinking, self._totals)
+            usage[:, 2], usage[:, 3] = table.thinking, table.answer_tokens
+            usage[:, 6] += _attended(table.usage[:, 0] + table.thinking, table.answer_tokens)
+            time = table.thinking + self._totals.trial + table.answer_tokens
+            time = np.where((usage == table.usage).all(axis=1), table.time, time)
+        nowhere = np.zeros(len(table), np.bool_)
+        ends = Ends(
+            table.answer,
+            table.confidence,
+            table.thinking,
+            table.answer_tokens,
+            usage,
+            time,
+            table.chars,
+            ~nowhere,
+            nowhere,
+        )
+        short = self._dropped | (self.stop < table.counts)
+        cut = np.flatnonzero(short)
+        if not len(cut):
+            return ends
+        return ends.changed(
+            short, self._cut(cut, self.stop[cut], self._totals.at(cut), answered=~self._dropped[cut])
+        )
+
+    @cached_property
+    def _looked_cost(self) -> Spent:
+        """What the looks at each checkpoint cost, up to the trial there is."""
+        peek, trial, rest = _costs(self.table)
+        peeked, tried = self.looks.peeked, self.looks.tried
+        return Spent(
+            *(
+                np.where(peeked, p + np.where(tried, r, 0), np.where(tried, t, 0))
+                for p, t, r in zip(peek, trial, rest, strict=True)
+            )
+        )
+
+    @cached_property
+    def _totals(self) -> Spent:
+        """[traces] what was spent on looks in all."""
+        row, traces = self.table.checkpoints.row, len(self.table)
+        # Sums of whole numbers below 2^53, so that floats hold them.
+        return Spent(*(np.bincount(row, column, traces).astype(np.int64) for column in self._looked_cost))
+
+    @cached_property
+    def _before(self) -> Spent:
+        """What was spent on looks before each checkpoint."""
+        sums = [np.zeros(len(self.table), np.int64) for _ in Spent._fields]
+        before = [np.zeros_like(column) for column in self._looked_cost]
+        for here, there in self.table.columns():
+            for total, column, spent in zip(sums, before, self._looked_cost, strict=True):
+                column[here] = total[:there]
+                total[:there] += spent[here]
+        return Spent(*before)
+
+    @cached_property
+    def _arrivals(self) -> Ints:
+        return self.table.checkpoints.tokens + self._before.trial
+
+    @cached_property
+    def _arrival_keys(self) -> Ints:
+        places = self.table.by_row
+        return self.table.checkpoints.row[places] * _ROW + self._arrivals[places]
+
+
+_ROW = 1 << 40
+
+
+def _looked(table: TraceTable, looks: Looks, watched: Watched, asked: Bools, until: Bools) -> Looks:
+    """Returns the looks of those before and of this watcher's, where it was asked, up to the stop."""
+    peeked, tried = looks.peeked, looks.tried
+    if watched.peeks is not None:
+        peeks = watched.peeks & asked
+        if (peeks & ~table.checkpoints.has_peek).any() or (peeks & tried).any():
+            raise Irregular
+        peeked = peeked | peeks
+    if watched.trials is not None:
+        tried = tried | (watched.trials & asked)
+    return Looks(peeked & until, tried & until)
+
+
+def _costs(table: TraceTable) -> tuple[Spent, Spent, Spent]:
+    """Returns what `UsageMeter.attempt` counts at each checkpoint.
+
+    For a peek, for a trial without one, and for what a trial after one has left to do.
+    """
+    return table.remembered("costs", lambda: _attempts(table))
+
+
+def _attempts(table: TraceTable) -> tuple[Spent, Spent, Spent]:
+    marks, suffix = table.checkpoints, table.suffix_tokens
+    seen = table.usage[marks.row, 0] + marks.tokens
+    one, nothing = np.ones_like(seen), np.zeros_like(seen)
+
+    def attempt(new: Ints, sent: Ints, cached: Ints, here: Ints) -> Spent:
+        request = (sent > 0) & (new > 0)
+        whole = sent + here
+        asked = _attended(cached, whole - cached) + _attended(whole, new)
+        forked = _attended(seen + (suffix + 1) * here, new + suffix * (1 - here))
+        return Spent(
+            new,
+            np.where(request, whole, suffix * (1 - here)),
+            np.where(request, cached, 0),
+            np.where(request, asked, forked),
+        )
+
+    return (
+        attempt(one, marks.peek_sent, marks.peek_cached, nothing),
+        attempt(np.maximum(marks.length, 0), marks.sent, marks.cached, nothing),
+        attempt(np.maximum(marks.length - 1, 0), marks.sent, marks.cached, one),
+    )
+
+
+def _attended(context: Ints, tokens: Ints) -> Ints:
+    """Returns what `karui.core.usage.attended` does, for arrays."""
+    return tokens * context + tokens * (tokens + 1) // 2
