@@ -1,7 +1,5 @@
 """Confidence of groups of tokens for many runs at once: what `_confidence` does, as arrays."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from karui.core.arrays.columns import NEVER, NO_LOOP, Floats, Ints, TraceTable
@@ -63,45 +61,44 @@ def bottoms(table: TraceTable, rows: Ints, tokens: Ints, window: Ints) -> Floats
     return np.array(found).reshape(rows.shape)
 
 
-def lowests(table: TraceTable, rows: Ints, tokens: Ints, window: Ints) -> Floats:
-    """Returns `lowest` of each trace's first tokens, which end at a checkpoint or are all."""
-    index = np.where(tokens < table.thinking[rows], table.first_at(rows, tokens), table.counts[rows])
-    signals = SignalColumns.of(table, "confidence")
-    found = np.zeros(rows.shape)
-    for _, where, low, first in _by_window(table, rows, window):
-        found[where] = low[first + index[where]]
-    return np.where(np.minimum(tokens, signals.length[rows]) > 0, found, 0.0)
+class Lows:
+    """The lowest groups of some traces of many runs, each with its run's width of a group."""
 
+    def __init__(self, table: TraceTable, rows: Ints, window: Ints) -> None:
+        """Takes [runs, traces] traces and [runs, 1] widths."""
+        self._table, self._rows = table, rows
+        self._window = np.broadcast_to(window, rows.shape)
+        keys, which = np.unique(rows * _WIDEST + self._window, return_inverse=True)
+        self._lows, first = SignalColumns.of(table, "confidence").lows(keys // _WIDEST, keys % _WIDEST)
+        self._first = first[which.reshape(rows.shape)]
 
-def floored(table: TraceTable, rows: Ints, window: Ints, floor: Floats) -> Ints:
-    """Returns [runs, traces] the checkpoint at which `Floor` drops each trace, `NEVER` where it does not."""
-    found = np.full(rows.shape, NEVER, np.int64)
-    bars = np.broadcast_to(floor, rows.shape)
-    widths = np.broadcast_to(window, rows.shape)
-    for width, where, low, first in _by_window(table, rows, widths):
-        row, bar = rows[where], bars[where]
-        counts = table.counts[row]
-        index = np.minimum(table.first_at(row, np.full(row.shape, width)), counts)
-        at = np.full(row.shape, NEVER, np.int64)
-        going = np.arange(len(row))
+    def lowest(self, tokens: Ints) -> Floats:
+        """Returns `lowest` of each trace's first tokens, which end at a checkpoint or are all."""
+        table, rows = self._table, self._rows
+        index = np.where(tokens < table.thinking[rows], table.first_at(rows, tokens), table.counts[rows])
+        return np.where(tokens > 0, self._lows[self._first + index], 0.0)
+
+    def floored(self, floor: Floats) -> Ints:
+        """Returns [runs, traces] the checkpoint at which `Floor` drops each trace, `NEVER` where it does not.
+
+        Args:
+            floor: [runs, 1].
+        """
+        rows = self._rows.ravel()
+        bar, first = np.broadcast_to(floor, self._rows.shape).ravel(), self._first.ravel()
+        counts = self._table.counts[rows]
+        index = np.minimum(self._table.first_at(rows, self._window.ravel()), counts)
+        at = np.full(len(rows), NEVER, np.int64)
+        # Lows fall, so that what is not under the floor at the end never was.
+        going = np.flatnonzero(self._lows[first + counts] < bar)
         while len(going):
             here = index[going]
-            under = low[first[going] + here] < bar[going]
+            under = self._lows[first[going] + here] < bar[going]
             at[going[under]] = here[under]
             index[going] += 1
-            going = going[~under & (here < counts[going])]
-        found[where] = at
-    return found
+            going = going[~under]
+        return at.reshape(self._rows.shape)
 
 
-def _by_window(
-    table: TraceTable, rows: Ints, window: Ints
-) -> Iterator[tuple[int, tuple[Ints, ...], Floats, Ints]]:
-    """Yields each width, the places that have it, its lows, and where in them each place's begin."""
-    signals = SignalColumns.of(table, "confidence")
-    for width in np.unique(window).tolist():
-        where = np.nonzero(window == width)
-        different, which = np.unique(rows[where], return_inverse=True)
-        counts = table.counts[different] + 1
-        begin = np.cumsum(counts) - counts
-        yield width, where, signals.lows(width, different), begin[which]
+_WIDEST = 1 << 31
+"""More than any group is wide: rows and widths in one number."""

@@ -13,7 +13,7 @@ from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
 from karui.faster import _ballots
 from karui.faster._confidence import Floor, lowest, quantile, window_of
-from karui.faster._groups import floored, kept_tokens, lowests, windows_of
+from karui.faster._groups import Lows, kept_tokens, windows_of
 from karui.faster._votes import single, weighted_vote
 
 
@@ -85,12 +85,10 @@ class ConfidenceFilter(Technique):
         warm = runs.gather(going, self.warm)
         window = windows_of(table, warm, self.window)[:, None]
         answers[:, : self.warm] = warm.answer
-        wide = np.broadcast_to(window, warm.rows.shape)
-        lows[:, : self.warm] = lowests(table, warm.rows, kept_tokens(table, warm), wide)
+        lows[:, : self.warm] = Lows(table, warm.rows, window).lowest(kept_tokens(table, warm))
         floor = _ballots.quantile(lows[:, : self.warm], 1 - self.keep)[:, None]
         passed[:, : self.warm] = lows[:, : self.warm] >= floor
         asked, reply = self.warm, ReplyColumns.none(len(runs))
-        dropped_at = floored(table, runs.following(going, self.k - asked), window, floor)
         while True:
             voted = _ballots.weighted_vote(answers[going, :asked], lows[going, :asked], passed[going, :asked])
             agreed = (voted.answer >= 0) & (voted.confidence >= self.consensus)
@@ -99,12 +97,12 @@ class ConfidenceFilter(Technique):
             if asked >= self.k or not len(going):
                 return reply
             batch = min(self.batch, self.k - asked)
+            groups = Lows(table, runs.following(going, batch), window[going])
+            more = runs.gather(going, batch, groups.floored(floor[going]))
             here = slice(asked, asked + batch)
-            more = runs.gather(going, batch, dropped_at[going, asked - self.warm : asked - self.warm + batch])
-            wide = np.broadcast_to(window[going], more.rows.shape)
             answers[going, here] = more.answer
-            lows[going, here] = lowests(table, more.rows, kept_tokens(table, more), wide)
-            passed[going, here] = lows[going, here] >= floor[going]
+            lows[going, here] = low = groups.lowest(kept_tokens(table, more))
+            passed[going, here] = low >= floor[going]
             asked += batch
 
 

@@ -15,7 +15,7 @@ from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
 from karui.faster import _ballots
 from karui.faster._confidence import bottom, lowest, mean, quantile, tail, window_of
-from karui.faster._groups import bottoms, kept_tokens, lowests, means, tails, windows_of
+from karui.faster._groups import Lows, bottoms, kept_tokens, means, tails, windows_of
 from karui.faster._votes import single, weighted_vote
 
 
@@ -84,7 +84,9 @@ class ConfidenceVote(Technique):
         if self.by == "mean":
             return means(runs.table, group.rows, tokens)
         window = windows_of(runs.table, group, self.window)[:, None]
-        measure = {"tail": tails, "bottom": bottoms, "lowest": lowests}[self.by]
+        if self.by == "lowest":
+            return Lows(runs.table, group.rows, window).lowest(tokens)
+        measure = {"tail": tails, "bottom": bottoms}[self.by]
         return measure(runs.table, group.rows, tokens, np.broadcast_to(window, tokens.shape))
 
     def _weights(self, replies: Sequence[Reply]) -> list[float]:

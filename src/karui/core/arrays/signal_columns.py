@@ -1,16 +1,9 @@
 """Signals of many traces as running sums, for means of any stretch of tokens without a loop."""
 
-from typing import cast
-
 import numpy as np
 
 from karui.core.arrays.columns import Floats, Ints, Irregular, TraceTable
 from karui.core.trace import SIGNAL_UNIT
-
-_KEPT = 1 << 26
-"""Bytes of lowest groups that are kept, for plans with the same windows."""
-
-
 class SignalColumns:
     """Running sums of one signal over all traces of a table, one after the other.
 
@@ -34,7 +27,6 @@ class SignalColumns:
             raise Irregular
         self._sums: Floats = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
         self._starts: Ints = np.concatenate(([0], np.cumsum(self.length)))[:-1]
-        self._lows: dict[int, tuple[Ints, Floats]] = {}
 
     @staticmethod
     def of(table: TraceTable, name: str) -> "SignalColumns":
@@ -59,64 +51,49 @@ class SignalColumns:
         sums = self.total(rows, begin, tokens)
         return np.where(tokens > window, sums / window, self.mean(rows, tokens))
 
-    def lows(self, window: int, rows: Ints) -> Floats:
-        """Returns the smallest mean of any `window` tokens in a row at each checkpoint and the end of `rows`.
+    def lows(self, rows: Ints, window: Ints) -> tuple[Floats, Ints]:
+        """Returns the smallest mean of any `window` tokens in a row, up to each checkpoint and to the end.
 
-        Of shape [sum of (checkpoints + 1)], the rows one after the other; as `Signals.lowest`.
+        As `Signals.lowest` has it: of all tokens where they are no more, infinity where nothing was measured.
 
         Args:
-            window: Width of a group, in tokens.
-            rows: Different ones, rising.
-        """
-        kept = self._lows.get(window)
-        if kept is not None and np.array_equal(kept[0], rows):
-            return kept[1]
-        found = self._lowest(window, rows)
-        if sum(low.nbytes for _, low in self._lows.values()) > _KEPT:
-            self._lows.clear()
-        self._lows[window] = (rows, found)
-        return found
+            rows: [pairs] traces.
+            window: [pairs] widths of groups, in tokens.
 
-    def _lowest(self, window: int, rows: Ints) -> Floats:
-        """Returns the smallest of the groups that end between two checkpoints, and then of all up to there."""
+        Returns:
+            The lows of one pair after the other, and where each pair's begin.
+        """
         table = self._table
         counts = table.counts[rows] + 1
-        first = np.concatenate(([0], np.cumsum(counts)))
+        first = np.cumsum(counts) - counts
         which = np.repeat(np.arange(len(rows)), counts)
         index = np.arange(len(which)) - first[which]
-        row = rows[which]
+        row, width = rows[which], window[which]
         at_end = index == table.counts[row]
         tokens = np.where(at_end, table.thinking[row], table.checkpoints.tokens[table.place(row, index)])
         tokens = np.minimum(tokens, self.length[row])
-        sums, begins = self._sums_of(rows)
-        starts = begins[which]
         # A group that ends after token n has sums[n] - sums[n - window]; n runs from the window's width on.
-        groups = np.full(len(sums) + 1, np.inf)
-        if window < len(sums):
-            groups[window:-1] = sums[window:] - sums[:-window]
+        ends = np.maximum(self.length[rows] - window + 1, 0)
+        begins = np.cumsum(ends) - ends
+        places = np.repeat(self._starts[rows] + window - begins, ends) + np.arange(int(ends.sum()))
+        groups = np.append(self._sums[places] - self._sums[places - np.repeat(window, ends)], np.inf)
         before = np.where(index > 0, np.roll(tokens, 1), 0)
-        begin = starts + np.maximum(before + 1, window)
-        end = starts + tokens + 1
-        bounds = np.minimum(np.stack((begin, np.maximum(end, begin)), axis=1), len(sums))
+        begin = begins[which] + np.maximum(before + 1 - width, 0)
+        end = begins[which] + np.maximum(tokens + 1 - width, 0)
+        bounds = np.minimum(np.stack((begin, np.maximum(end, begin)), axis=1), len(groups) - 1)
         low = np.where(begin < end, np.minimum.reduceat(groups, bounds.ravel())[::2], np.inf)
-        _accumulate(low, first)
-        mean = np.where(tokens > 0, (sums[starts + tokens] - sums[starts]) / np.maximum(tokens, 1), np.inf)
-        return cast("Floats", np.where(tokens <= window, mean, low / window))
-
-    def _sums_of(self, rows: Ints) -> tuple[Floats, Ints]:
-        """Returns the running sums of these rows one after the other, and where each begins with its zero."""
-        lengths = self.length[rows] + 1
-        begins = np.cumsum(lengths) - lengths
-        places = np.repeat(self._starts[rows] - begins, lengths) + np.arange(int(lengths.sum()))
-        return self._sums[places], begins
+        _accumulate(low, first, counts)
+        starts = self._starts[row]
+        sums = self._sums[starts + tokens] - self._sums[starts]
+        mean = np.where(tokens > 0, sums / np.maximum(tokens, 1), np.inf)
+        return np.where(tokens <= width, mean, low / width), first
 
 
-def _accumulate(values: Floats, first: Ints) -> None:
-    """Replaces each value by the smallest so far of its row, in place."""
-    counts = np.diff(first)
+def _accumulate(values: Floats, first: Ints, counts: Ints) -> None:
+    """Replaces each value by the smallest so far of its pair, in place."""
     order = np.argsort(-counts, kind="stable")
     longest = int(counts.max(initial=0))
     having = np.searchsorted(-counts[order], -np.arange(1, longest + 1), side="right")
     for index in range(1, longest):
-        places = first[:-1][order[: having[index]]] + index
+        places = first[order[: having[index]]] + index
         values[places] = np.minimum(values[places], values[places - 1])
