@@ -14,7 +14,7 @@ formulas without a word are found late.
 """
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -52,6 +52,10 @@ _CASES = 25
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
 _NUMBER, _SPACE = 0, -1
 """What stands for any number where numbers may change, and for what is no unit."""
+_SHORT = 1 << 15
+"""Units below which numbers of units are never mixed up in a gram."""
+_STOPS = re.compile(r"[.!?。！？\n]")
+"""What ends a sentence, and more: also a point within a number."""
 _SPACES = 16
 """Spaces in a row that are taken for one unit."""
 
@@ -221,7 +225,45 @@ def loop_in(text: str) -> Loop | None:
 
     What a text cut short comes to is known from the whole one: it loops if `Loop.found` lies before the cut.
     """
-    return LoopDetector().read(text)
+    return LoopDetector().read(text) if may_loop(text) else None
+
+
+def may_loop(text: str) -> bool:
+    """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
+
+    Where a period is said twice again, some `_GRAM` units in a row stand there three times; where sentences were
+    said twice before, some stretch between two stops does. Without either there is no loop.
+    """
+    units = _UNIT.findall(text)
+    if len(units) >= _SHORT:
+        return True
+    numbers = list(map(_Folding().__getitem__, units))
+    if _SPACE in numbers:
+        numbers = [number for number in numbers if number != _SPACE]
+    grams = Counter(zip(numbers, numbers[1:], numbers[2:], numbers[3:], strict=False))
+    if grams and max(grams.values()) > 2:
+        return True
+    stretches = _STOPS.split(text)
+    if len(stretches) <= _SENTENCES:
+        return False
+    times = Counter("".join(stretch.split()).casefold() for stretch in stretches)
+    return sum(len(stretch) for stretch, said in times.items() if said > 2) >= _TELLING
+
+
+class _Folding(dict[str, int]):
+    """Numbers of units as `LoopDetector` gives them, numbers all alike."""
+
+    def __init__(self) -> None:
+        self._folded: dict[str, int] = {}
+
+    def __missing__(self, unit: str) -> int:
+        if unit.isspace() and len(unit) < _SPACES:
+            number = _SPACE
+        else:
+            folded = unit.strip().casefold() or " "
+            number = _NUMBER if folded.isdecimal() else self._folded.setdefault(folded, len(self._folded) + 1)
+        self[unit] = number
+        return number
 
 
 def loop_tokens(trace: Trace, tokens: int | None = None) -> int:

@@ -27,11 +27,12 @@ def vote(answer: Ints, asked: int | Ints | None = None, counted: Bools | None = 
 
 def tally(answer: Ints) -> Ints:
     """Returns [runs, votes] how many votes each vote's answer has; 0 for those without one."""
-    counts = np.zeros(answer.shape, np.int64)
-    for column in answer.T:
-        counts += answer == column[:, None]
-    counts[answer < 0] = 0
-    return counts
+    columns = np.ascontiguousarray(answer.T, np.int32)  # half as wide, and each vote of all runs in one piece
+    counts = np.zeros(columns.shape, np.uint16)
+    for column in columns:
+        counts += columns == column
+    counts[columns < 0] = 0
+    return counts.T.astype(np.int64)
 
 
 def top_two(answer: Ints) -> tuple[Ints, Ints]:
@@ -45,10 +46,11 @@ def top_two(answer: Ints) -> tuple[Ints, Ints]:
 
 def first_with(answer: Ints) -> Ints:
     """Returns [runs, votes] the first vote with each vote's answer: what sums of one answer are kept at."""
-    places = np.full(answer.shape, answer.shape[1], np.int64)
-    for number in range(answer.shape[1] - 1, -1, -1):
-        places = np.where(answer == answer[:, number : number + 1], number, places)
-    return places
+    columns = np.ascontiguousarray(answer.T, np.int32)
+    places = np.empty(columns.shape, np.int64)
+    for number in range(len(columns) - 1, -1, -1):
+        places[columns == columns[number]] = number
+    return places.T
 
 
 def weigh(answer: Ints, weights: Floats, counted: Bools) -> tuple[Floats, Bools]:

@@ -16,7 +16,7 @@ from karui.core.arrays.runs import GroupEnds, Runs
 from karui.core.arrays.walks import Looks, Watched
 
 _NO_TIME = 1 << 60
-"""When nothing happens any more."""
+"""When nothing happens any more, at the earliest."""
 
 
 class Event(IntEnum):
@@ -134,8 +134,6 @@ class Branches:
         """Lets branches think on after a probe."""
         self._event[runs, branch] += 1
         self._next[runs, branch] = self._began[runs, branch] + self._time[self._event[runs, branch]]
-        vanished = self._next[runs, branch] >= _NO_TIME
-        self._next[runs[vanished], branch[vanished]] = _NO_TIME
 
     def finish(self, runs: Ints, branch: Ints) -> None:
         """Takes note that branches have come to their own end."""

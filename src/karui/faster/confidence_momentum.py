@@ -230,15 +230,17 @@ class _Pools:
         self._traces = Branches(runs, knobs.every, most)
         shape = (len(runs), most)
         self.answer, self.votes = np.full((2, *shape), -1, np.int64)
+        self.leader: Ints = np.full(len(runs), -1, np.int64)  # of the votes, and how likely it is to stay ahead
         self.began, self.place, self.off = np.zeros((3, *shape), np.int64)
         self.done, self.dropped, self.given_up, self.due = np.zeros((4, *shape), np.bool_)
         self.round, self.wanted, self.asked = np.zeros((3, len(runs)), np.int64)
         self.stopped: Bools = np.zeros(len(runs), np.bool_)
-        self.average, self.sure = np.zeros((2, len(runs)))
+        self.average, self.sure, self.confidence = np.zeros((3, len(runs)))
         self.past: Floats = np.zeros((len(runs), self._of.past))
         self.closed: Ints = np.zeros(len(runs), np.int64)  # averages that are in the past
         counts = np.arange(most + 1.0)
         self._leads = all_leads(*np.meshgrid(counts, counts, indexing="ij"))
+        self._leads[0, 0] = 0.0  # where nobody has answered yet
 
     def replies(self) -> ReplyColumns:
         """Lets every watcher look in turn, and returns what the runs came to."""
@@ -297,6 +299,8 @@ class _Pools:
         runs, answer = runs[counted], answer[counted]
         self.votes[runs, self.asked[runs]] = answer
         self.asked[runs] += 1
+        self.leader[runs] = _ballots.vote(self.votes[runs]).answer
+        self.confidence[runs] = self._leads[_ballots.top_two(self.votes[runs])]
 
     def _post(self, runs: Ints, branch: Ints) -> None:
         place, answer = self._traces.probe(runs, branch)
@@ -326,7 +330,7 @@ class _Pools:
         on = ~stop & running.any(axis=1)
         more = on & (step >= max(1, of.warm // 2)) & ~high & (risen <= of.rising)
         self.wanted[runs[more]] = np.minimum(of.more, of.most - self._traces.begun[runs[more]])
-        some = on & (step + 1 >= of.warm) & (self.votes[runs] >= 0).any(axis=1)
+        some = on & (step + 1 >= of.warm) & (self.leader[runs] >= 0)
         self._give_up(runs[some], running[some])
 
     def _measure(self, runs: Ints) -> tuple[Floats, Bools]:
@@ -334,8 +338,7 @@ class _Pools:
         of = self._of
         average = self.average[runs]
         average += of.weight * (self.sure[runs] - average)
-        first, second = _ballots.top_two(self.votes[runs])
-        sure = np.where(first > 0, self._leads[first, second], 0.0)
+        sure = self.confidence[runs]
         average += of.weight * (sure - average)
         self.average[runs], self.sure[runs] = average, sure
         self.past[runs, self.closed[runs] % of.past] = average
@@ -346,11 +349,15 @@ class _Pools:
     def _give_up(self, runs: Ints, running: Bools) -> None:
         if not len(runs):
             return
-        leader = _ballots.vote(self.votes[runs]).answer[:, None]
-        off = np.where(self.answer[runs] == leader, 0, self.off[runs] + 1)
+        agrees = self.answer[runs] == self.leader[runs][:, None]
+        off = np.where(agrees, 0, self.off[runs] + 1)
         probed = running & (self.place[runs] > self.began[runs])
         self.off[runs] = off = np.where(probed, off, self.off[runs])
         candidates = running & (off >= self._of.patience)
+        some = candidates.any(axis=1)
+        if not some.any():
+            return
+        runs, running, off, candidates = runs[some], running[some], off[some], candidates[some]
         ranked = np.argsort(np.where(candidates, -off, 1), axis=1, kind="stable")
         rank = np.argsort(ranked, axis=1, kind="stable")
         few = rank < np.maximum(0, running.sum(axis=1) - 2)[:, None]

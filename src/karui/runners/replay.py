@@ -228,7 +228,7 @@ def replay_all(
     shares = sorted(stacks.values(), key=len, reverse=True)
     found: dict[int, Outcomes | Rejected] = {}
     play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
-    _remember_loops(replay)
+    _prepare(replay)
     if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
         for number in (n for share in shares for n in share):
             found[number] = play(plans[number])
@@ -253,11 +253,13 @@ def replay_all(
             on_refused(done)
 
 
-def _remember_loops(replay: Replay) -> None:
-    """Looks for loops once, for all plans and all processes."""
+def _prepare(replay: Replay) -> None:
+    """Does once what all plans and all processes use: looks for loops, and puts traces into columns."""
     for recording in replay.recordings.values():
         for trace in recording.traces():
             loop_in(trace.thinking)
+    if not replay.stepwise:
+        replay.arrays().prepare()
 
 
 def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:

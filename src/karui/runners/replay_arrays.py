@@ -37,17 +37,21 @@ class ArrayReplay:
 
     def outcomes(self, plan: Plan) -> OutcomeColumns | None:
         """Returns the plan's outcomes on every question; None where the machines have to be stepped."""
-        if self._irregular or not programmed(plan):
+        if not programmed(plan) or not self.prepare():
             return None
         try:
-            blocks = self.blocks()
-        except Irregular:
-            self._irregular = True
-            return None
-        try:
-            return OutcomeColumns.joined([block.outcomes(plan) for block in blocks])
+            return OutcomeColumns.joined([block.outcomes(plan) for block in self.blocks()])
         except Irregular:
             return None
+
+    def prepare(self) -> bool:
+        """Puts all traces into columns, once; returns whether they can be."""
+        if not self._irregular and self._blocks is None:
+            try:
+                self.blocks()
+            except Irregular:
+                self._irregular = True
+        return not self._irregular
 
     def blocks(self) -> "list[_Block]":
         """Returns the recording's questions as columns, made once."""

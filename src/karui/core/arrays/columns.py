@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.loops import LoopDetector
+from karui.core.loops import LoopDetector, loop_in
 from karui.core.trace import End, Trace, Trial
 from karui.core.usage import COUNTS
 
@@ -16,6 +16,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 _Made = TypeVar("_Made")
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 NEVER = 1 << 40
 """The checkpoint at which a watcher stops that does not."""
@@ -232,15 +233,19 @@ class TraceTable:
 
     @cached_property
     def _loops(self) -> tuple[Bools, Ints]:
-        going, found = [], []
+        going: list[bool] = []
+        found = []
         for trace in self.traces:
+            loop = loop_in(trace.thinking)  # remembered for all that asks
+            found.append(NO_LOOP if loop is None else loop.found)
+            if loop is None:
+                going += [False] * len(trace.checkpoints)
+                continue
             detector, begin = LoopDetector(), 0
             for mark in trace.checkpoints:
                 detector.read(trace.thinking[begin : mark.chars])
                 going.append(detector.going_on)
                 begin = mark.chars
-            loop = detector.read(trace.thinking[begin:])
-            found.append(NO_LOOP if loop is None else loop.found)
         in_loop = np.zeros(len(going), np.bool_)
         in_loop[self.by_row] = going
         return in_loop, np.array(found, np.int64)
@@ -306,6 +311,11 @@ def _of_trial(trial: Trial | None, question: int, numbers: _Numbers) -> tuple[An
         return (*told, *_NO_PEEK)
     token = numbers.of_token(peek.token)
     return (*told, True, token, peek.probability, peek.entropy, peek.sent, peek.cached)
+
+
+def at(column: NDArray[_Kind], places: Ints) -> NDArray[_Kind]:
+    """Returns a column of checkpoints at places that `TraceTable.place` returned, though there be none at all."""
+    return column[places] if len(column) else np.zeros(places.shape, column.dtype)
 
 
 def _floats(values: Sequence[float | None]) -> Floats:

@@ -182,7 +182,10 @@ class Runs:
         there = np.arange(began.shape[1])[None, :] < self.started[:, None]
         together = self._together(there)
         most = np.where(together, self._positions.sum(axis=1), 0)
-        rest = np.flatnonzero(~together)
+        # One after the other: those of no length were never there beside another.
+        apart = ~together & (~there[:, 1:] | (began[:, 1:] >= until[:, :-1])).all(axis=1)
+        most = np.where(apart, np.where(self._time > 0, self._positions, 0).max(axis=1), most)
+        rest = np.flatnonzero(~together & ~apart)
         if len(rest):
             began, until, held = began[rest], until[rest], self._positions[rest]
             peak = np.zeros(len(rest), np.int64)

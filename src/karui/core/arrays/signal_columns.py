@@ -1,9 +1,15 @@
 """Signals of many traces as running sums, for means of any stretch of tokens without a loop."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from karui.core.arrays.columns import Floats, Ints, Irregular, TraceTable
+from karui.core.arrays.columns import Floats, Ints, Irregular, TraceTable, at
 from karui.core.trace import SIGNAL_UNIT
+_CHUNK = 1 << 15
+"""Groups of tokens that are looked at in one go."""
+
+
 class SignalColumns:
     """Running sums of one signal over all traces of a table, one after the other.
 
@@ -63,6 +69,21 @@ class SignalColumns:
         Returns:
             The lows of one pair after the other, and where each pair's begin.
         """
+        parts = [self._lows(rows[here], window[here]) for here in self._chunks(rows, window)]
+        counts = self._table.counts[rows] + 1
+        return np.concatenate(parts) if parts else np.empty(0), np.cumsum(counts) - counts
+
+    def _chunks(self, rows: Ints, window: Ints) -> Iterator[slice]:
+        """Yields slices of pairs whose groups together are few enough to stay in a processor's cache."""
+        done = np.cumsum(np.maximum(self.length[rows] - window + 1, 0))
+        begin = 0
+        while begin < len(rows):
+            before = int(done[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(done, before + _CHUNK, side="right")))
+            yield slice(begin, end)
+            begin = end
+
+    def _lows(self, rows: Ints, window: Ints) -> Floats:
         table = self._table
         counts = table.counts[rows] + 1
         first = np.cumsum(counts) - counts
@@ -70,13 +91,18 @@ class SignalColumns:
         index = np.arange(len(which)) - first[which]
         row, width = rows[which], window[which]
         at_end = index == table.counts[row]
-        tokens = np.where(at_end, table.thinking[row], table.checkpoints.tokens[table.place(row, index)])
+        tokens = np.where(at_end, table.thinking[row], at(table.checkpoints.tokens, table.place(row, index)))
         tokens = np.minimum(tokens, self.length[row])
         # A group that ends after token n has sums[n] - sums[n - window]; n runs from the window's width on.
         ends = np.maximum(self.length[rows] - window + 1, 0)
         begins = np.cumsum(ends) - ends
-        places = np.repeat(self._starts[rows] + window - begins, ends) + np.arange(int(ends.sum()))
-        groups = np.append(self._sums[places] - self._sums[places - np.repeat(window, ends)], np.inf)
+        places = np.arange(int(ends.sum()))
+        places += np.repeat(self._starts[rows] - begins, ends)
+        groups = np.empty(len(places) + 1)
+        groups[-1] = np.inf
+        low_end = self._sums[places]
+        places += np.repeat(window, ends)
+        np.subtract(self._sums[places], low_end, out=groups[:-1])
         before = np.where(index > 0, np.roll(tokens, 1), 0)
         begin = begins[which] + np.maximum(before + 1 - width, 0)
         end = begins[which] + np.maximum(tokens + 1 - width, 0)
@@ -86,7 +112,7 @@ class SignalColumns:
         starts = self._starts[row]
         sums = self._sums[starts + tokens] - self._sums[starts]
         mean = np.where(tokens > 0, sums / np.maximum(tokens, 1), np.inf)
-        return np.where(tokens <= width, mean, low / width), first
+        return np.where(tokens <= width, mean, low / width)
 
 
 def _accumulate(values: Floats, first: Ints, counts: Ints) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from karui.core.arrays.columns import NEVER, Bools, Floats, Ints, Irregular, TraceTable
+from karui.core.arrays.columns import NEVER, Bools, Floats, Ints, Irregular, TraceTable, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Spent(NamedTuple):
 
     def at(self, places: Ints) -> "Spent":
         """Returns that of some places."""
-        return Spent(*(column[places] for column in self))
+        return Spent(*(at(column, places) for column in self))
 
     def plus(self, other: "Spent", where: Bools) -> "Spent":
         """Returns this and, where that holds, the other besides."""
@@ -195,21 +195,21 @@ class Walks:
         index = self.arrived_by(rows, until)
         begun = index >= 0
         place = table.place(rows, index)
-        arrived = self._arrivals[place]
-        peeked = begun & self.looks.peeked[place] & (arrived + 1 <= until)
-        tried = begun & self.looks.tried[place] & (arrived + marks.length[place] <= until)
+        arrived = at(self._arrivals, place)
+        peeked = begun & at(self.looks.peeked, place) & (arrived + 1 <= until)
+        tried = begun & at(self.looks.tried, place) & (arrived + at(marks.length, place) <= until)
         spent = self._before.at(place)
         spent = Spent(*(np.where(begun, column, 0) for column in spent))
         spent = spent.plus(_costs(table)[0].at(place), peeked & ~tried)
         spent = spent.plus(self._looked_cost.at(place), tried)
-        thinking = np.where(begun, marks.tokens[place], 0)
+        thinking = np.where(begun, at(marks.tokens, place), 0)
         extra = time - thinking - spent.trial
-        chars = np.where(begun, marks.chars[place], 0)
+        chars = np.where(begun, at(marks.chars, place), 0)
         return self._abandoned(rows, thinking, chars, extra, spent)
 
     def arrival(self, places: Ints) -> Ints:
         """Returns the token-time at which a trace comes to a checkpoint, by places in the table's columns."""
-        return self._arrivals[places]
+        return at(self._arrivals, places)
 
     def arrived_by(self, rows: Ints, time: Ints) -> Ints:
         """Returns the last checkpoint that each trace has come to at a token-time, -1 for none."""
@@ -227,18 +227,18 @@ class Walks:
         table, marks = self.table, self.table.checkpoints
         final = index >= table.counts[rows]
         place = table.place(rows, index)
-        thinking = np.where(final, table.thinking[rows], marks.tokens[place])
-        chars = np.where(final, table.chars[rows], marks.chars[place])
+        thinking = np.where(final, table.thinking[rows], at(marks.tokens, place))
+        chars = np.where(final, table.chars[rows], at(marks.chars, place))
         ends = self._abandoned(rows, thinking, chars, np.where(final, table.answer_tokens[rows], 0), spent)
         if answered is None or not answered.any():
             return ends
         told = place[answered]
-        length, usage = marks.length[told], ends.usage[answered]
+        length, usage = at(marks.length, told), ends.usage[answered]
         usage[:, 2], usage[:, 3], usage[:, 5] = usage[:, 5], length, 0
         usage[:, 4] -= length
         adopted = Ends(
-            marks.answer[told],
-            marks.confidence[told],
+            at(marks.answer, told),
+            at(marks.confidence, told),
             thinking[answered],
             length,
             usage,
@@ -344,7 +344,7 @@ class Walks:
     @cached_property
     def _arrival_keys(self) -> Ints:
         places = self.table.by_row
-        return self.table.checkpoints.row[places] * _ROW + self._arrivals[places]
+        return self.table.checkpoints.row[places] * _ROW + at(self._arrivals, places)
 
 
 _ROW = 1 << 40
