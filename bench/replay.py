@@ -1,13 +1,14 @@
-"""How fast plans replay, against the build of commit 5682b79: 300 plans × 200 questions × 10 orders of 16 traces.
+"""How fast plans replay, against the build of commit 5682b79: 300 plans × 200 questions × 160 traces.
 
     python bench/replay.py [--quick] [--old FOLDER] [--out bench/results/replay.json]
 
-Both sides replay the same plans over the same synthetic recording (`karui.testing.synthetic`, some 250 thinking
-tokens a trace) in one run, on two processes each, and have to come to the same outcomes to the last bit. What is
-compared is processor seconds, from a recording in memory to all outcomes, of all processes together. The plans
-are evenly spaced over the old build's whole space for the recording, so that each technique and each pair keeps
-its share. What came later is compared with its own machines, on fewer questions. The old side needs the
-repository's history; without `--old` it is checked out for the time of the bench.
+Both sides replay the same plans over the same synthetic recording (`karui.testing.synthetic`: 16 traces a
+question in 10 orders, some 250 thinking tokens each) in one run, on two processes each, and have to come to
+the same outcomes to the last bit. What is compared is processor seconds of all processes together, from a
+recording in memory to all outcomes. The plans are evenly spaced over the old build's whole space for the
+recording, so that each technique and each pair keeps its share. Today's space, with what came later, is
+compared with its own machines, on fewer questions. The old side needs the repository's history; without
+`--old` it is checked out for the time of the bench.
 """
 
 import json
@@ -52,8 +53,8 @@ def main() -> int:
         plans = [catalog.plan_from_spec(spec) for spec in space["specs"]]
         kinds = Counter(" + ".join(t.name() for t in p.techniques) for p in plans)
         figures.note(
-            f"{len(plans)} plans of {len(kinds)} kinds, evenly spaced over the {space['space']} of the old space; "
-            f"{questions} questions × {SAMPLES} traces; load before the start {load:.1f} on {cores} cores"
+            f"{len(plans)} plans of {len(kinds)} kinds, evenly spaced over the {space['space']} of the old "
+            f"space; {questions} questions × {SAMPLES} traces; load before {load:.1f} on {cores} cores"
         )
         sides = {side: _side(tree, space["specs"], task) for side, tree in (("new", ROOT), ("old", old))}
     new, old_side = sides["new"], sides["old"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.arrays.columns import NEVER
-from karui.core.arrays.walks import Watched
+from karui.core.arrays.looks import Watched
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import KaruiError
 from karui.core.outcome import Outcomes
@@ -141,7 +141,9 @@ def partly_without_trials(trace, rng):
 
 
 def partly_without_confidences(trace, rng):
-    made = tried(trace, lambda trial: replace(trial, confidence=trial.confidence if rng.random() < 0.7 else None))
+    made = tried(
+        trace, lambda trial: replace(trial, confidence=trial.confidence if rng.random() < 0.7 else None)
+    )
     return replace(made, confidence=None if rng.random() < 0.5 else made.confidence)
 
 
@@ -160,7 +162,9 @@ def partly_measured(trace, rng):
 
 def unrounded(trace, rng):
     signals = trace.signals
-    return replace(trace, signals=Signals(signals.logprob, signals.entropy, signals.confidence + np.float32(1e-3)))
+    return replace(
+        trace, signals=Signals(signals.logprob, signals.entropy, signals.confidence + np.float32(1e-3))
+    )
 
 
 def going_round(trace, rng):
@@ -186,7 +190,9 @@ def fewer(trace, rng):
 
 def billed_otherwise(trace, rng):
     """Usage as a live run has it: tokens that came while watchers looked, a cached prompt."""
-    usage = replace(trace.usage, cached=int(rng.integers(0, trace.usage.prompt)), dropped=int(rng.integers(0, 3)))
+    usage = replace(
+        trace.usage, cached=int(rng.integers(0, trace.usage.prompt)), dropped=int(rng.integers(0, 3))
+    )
     return replace(trace, usage=usage, time=trace.time + int(rng.integers(0, 3)))
 
 
@@ -312,7 +318,9 @@ def test_stepwise_replay_uses_no_array_program(monkeypatch):
 @pytest.mark.parametrize("words", ["full thinking", "self-consistency:k=3", "token-cap:tokens=60"])
 def test_blocks_of_questions_come_to_what_all_come_to(monkeypatch, words):
     made = synthetic(7, 4, tokens=120)
-    ragged = replace(made, questions=tuple(replace(q, traces=q.traces[: 3 + n % 2]) for n, q in enumerate(made.questions)))
+    ragged = replace(
+        made, questions=tuple(replace(q, traces=q.traces[: 3 + n % 2]) for n, q in enumerate(made.questions))
+    )
     monkeypatch.setattr(replay_arrays, "BLOCK", 5)
     assert len(Replay({"main": ragged}).arrays().blocks()) == len(ragged.questions)
     assert_same(ragged, catalog.parse(words), 3)
@@ -323,16 +331,14 @@ class WrongCap(Technique):
     """Its array program is off by one."""
 
     family: ClassVar[Family] = Family.FASTER
-    tokens: int = 100
 
     def watch(self, ask):
-        return TokenCap(self.tokens).watch(ask)
+        return TokenCap(100).watch(ask)
 
     def watch_all(self, traces, looks):
-        return TokenCap(self.tokens - 1).watch_all(traces, looks)
+        return TokenCap(101).watch_all(traces, looks)
 
 
 def test_the_conformance_suite_finds_a_wrong_array_program():
     with pytest.raises(AssertionError, match="its array programs come to other"):
-        for tokens in range(60, 160):
-            check_arrays(WrongCap(tokens))
+        check_arrays(WrongCap())

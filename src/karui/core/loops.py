@@ -231,8 +231,8 @@ def loop_in(text: str) -> Loop | None:
 def may_loop(text: str) -> bool:
     """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
 
-    Where a period is said twice again, some `_GRAM` units in a row stand there three times; where sentences were
-    said twice before, some stretch between two stops does. Without either there is no loop.
+    Where a period is said twice again, some `_GRAM` units in a row stand there three times; where sentences
+    were said twice before, some stretch between two stops does. Without either there is no loop.
     """
     units = _UNIT.findall(text)
     if len(units) >= _SHORT:

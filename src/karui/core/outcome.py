@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,65 +265,6 @@ class Outcomes:
             paces=paces or {},
             **column,
         )
-
-
-@dataclass(frozen=True)
-class OutcomeColumns:
-    """Outcomes of a replay without their plan and questions.
-
-    Attributes:
-        columns: Arrays of shape [questions, runs] by the names that `Outcomes` has for them.
-        bills: As in `Outcomes`.
-        held: As in `Outcomes`.
-        busy: As in `Outcomes`.
-    """
-
-    columns: Mapping[str, NDArray[np.float32]]
-    bills: Mapping[str, NDArray[np.float64]]
-    held: Mapping[str, NDArray[np.float32]]
-    busy: Mapping[str, NDArray[np.float32]]
-
-    def only(self, where: NDArray[np.bool_]) -> "OutcomeColumns":
-        """Returns them with NaN where there is no run."""
-        if where.all():
-            return self
-
-        def padded(arrays: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                name: np.where(where.reshape(where.shape + (1,) * (array.ndim - 2)), array, np.nan).astype(
-                    array.dtype
-                )
-                for name, array in arrays.items()
-            }
-
-        return OutcomeColumns(*map(padded, (self.columns, self.bills, self.held, self.busy)))
-
-    @staticmethod
-    def joined(parts: "Sequence[OutcomeColumns]") -> "OutcomeColumns":
-        """Returns the outcomes of all these questions, one block after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        runs = max(part.columns["correct"].shape[1] for part in parts)
-
-        def stacked(arrays: "Sequence[Mapping[str, Any]]") -> dict[str, Any]:
-            return {
-                name: np.concatenate([_widened(array[name], runs) for array in arrays]) for name in arrays[0]
-            }
-
-        return OutcomeColumns(
-            stacked([p.columns for p in parts]),
-            stacked([p.bills for p in parts]),
-            stacked([p.held for p in parts]),
-            stacked([p.busy for p in parts]),
-        )
-
-
-def _widened(array: NDArray[Any], runs: int) -> NDArray[Any]:
-    """Returns an array of shape [questions, runs, …] padded with NaN."""
-    missing = runs - array.shape[1]
-    if not missing:
-        return array
-    return np.pad(array, [(0, 0), (0, missing)] + [(0, 0)] * (array.ndim - 2), constant_values=np.nan)
 
 
 _NOTHING = TokenUsage()

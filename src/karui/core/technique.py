@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from karui.core.ability import Ability
 from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.arrays.runs import ReplyColumns, Runs
-from karui.core.arrays.walks import Looks, Watched
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow

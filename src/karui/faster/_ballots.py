@@ -5,7 +5,7 @@ Sums are taken in the order of votes, so that they come to the same last bit.
 
 import numpy as np
 
-from karui.core.arrays.columns import Bools, Floats, Ints
+from karui.core.arrays.checkpoint_columns import Bools, Floats, Ints
 from karui.core.arrays.runs import ReplyColumns
 
 

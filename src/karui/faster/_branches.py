@@ -1,19 +1,19 @@
 """Traces that see each other, of many runs at once: which of their watchers looks next, in all runs together.
 
-It is the clock of `karui.runners.replay_question` for the watchers of `parallel-probe` and `confidence-momentum`:
-each tries at its probes, the others decide when it ends. Until then a trace goes the way that it goes alone, so
-that all its events are known beforehand.
+It is the clock of `karui.runners.replay_question` for the watchers of `parallel-probe` and
+`confidence-momentum`: each tries at its probes, the others decide when it ends. Until then a trace goes the
+way that it goes alone, so that all its events are known beforehand.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from karui.core.arrays.columns import NEVER, Bools, Ints, TraceTable
+from karui.core.arrays.checkpoint_columns import Bools, Ints
+from karui.core.arrays.columns import NEVER, TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.arrays.runs import GroupEnds, Runs
-from karui.core.arrays.walks import Looks, Watched
 
 _NO_TIME = 1 << 60
 """When nothing happens any more, at the earliest."""
@@ -93,7 +93,9 @@ class Branches:
         own = walks.stop == table.counts
         self._kind: Ints = np.full(len(probed), Event.FINAL, np.int64)
         self._kind[probed] = Event.PROBE
-        self._round, self._answer, self._index, self._time = (np.empty(len(probed), np.int64) for _ in range(4))
+        self._round, self._answer, self._index, self._time = (
+            np.empty(len(probed), np.int64) for _ in range(4)
+        )
         self._round[last], self._round[probed] = 0, marks.tokens[places] // every
         self._answer[last], self._answer[probed] = table.answer, marks.answer[places]
         self._index[last], self._index[probed] = table.counts, marks.index[places]
@@ -185,7 +187,7 @@ class Branches:
         return GroupEnds(rows, ends)
 
 
-def pairs(where: Bools, runs: Ints) -> Sequence[Ints]:
-    """Returns the runs and branches at which `where` [runs, branches] holds, and the place of each in `runs`."""
+def pairs(where: Bools, runs: Ints) -> tuple[Ints, Ints, Ints]:
+    """Returns the runs and branches where `where` [runs, branches] holds, and the place of each in `runs`."""
     place, branch = np.nonzero(where)
     return runs[place], branch, place

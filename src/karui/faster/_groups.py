@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from karui.core.arrays.columns import NEVER, NO_LOOP, Floats, Ints, TraceTable
+from karui.core.arrays.checkpoint_columns import Floats, Ints
+from karui.core.arrays.columns import NEVER, NO_LOOP, TraceTable
 from karui.core.arrays.runs import GroupEnds
 from karui.core.arrays.signal_columns import SignalColumns
 from karui.core.loops import loop_tokens_of
@@ -22,11 +23,7 @@ def needed(table: TraceTable, group: GroupEnds) -> Ints:
     looping = (table.loop_found[rows] < NO_LOOP) & (table.loop_found[rows] < ends.chars)
     for place in zip(*np.nonzero(looping), strict=True):
         row, chars, thinking = int(rows[place]), int(ends.chars[place]), int(ends.thinking[place])
-        text = table.traces[row].thinking[:chars]
-        tokens[place] -= table.remembered(
-            ("loop tokens", row, chars, thinking),
-            lambda text=text, thinking=thinking: loop_tokens_of(text, thinking),
-        )
+        tokens[place] -= loop_tokens_of(table.traces[row].thinking[:chars], thinking)
     return tokens
 
 
@@ -50,15 +47,17 @@ def tails(table: TraceTable, rows: Ints, tokens: Ints, window: Ints) -> Floats:
 
 
 def bottoms(table: TraceTable, rows: Ints, tokens: Ints, window: Ints) -> Floats:
-    """Returns `bottom` of each trace's first tokens; its order of adding up is numpy's own, so it is asked."""
-    found = [
-        table.remembered(
-            ("bottom", row, cut, width),
-            lambda row=row, cut=cut, width=width: _confidence.bottom(table.traces[row].signals.prefix(cut), width),
-        )
-        for row, cut, width in zip(rows.ravel().tolist(), tokens.ravel().tolist(), window.ravel().tolist(), strict=True)
-    ]
-    return np.array(found).reshape(rows.shape)
+    """Returns `bottom` of each trace's first tokens, asked of it: it adds in an order of numpy's own."""
+    pairs, which = np.unique(
+        np.stack((rows.ravel(), tokens.ravel(), window.ravel()), axis=1), axis=0, return_inverse=True
+    )
+    known: dict[tuple[int, int, int], float] = table.remembered("bottoms", dict)
+    values = []
+    for row, cut, width in pairs.tolist():
+        if (row, cut, width) not in known:
+            known[row, cut, width] = _confidence.bottom(table.traces[row].signals.prefix(cut), width)
+        values.append(known[row, cut, width])
+    return np.array(values)[which.ravel()].reshape(rows.shape)
 
 
 class Lows:

@@ -6,7 +6,7 @@ counts in the denominator of every share. Ties go to the answer that was reached
 
 from collections.abc import Iterable, Sequence
 
-from karui.core.arrays.columns import Floats
+from karui.core.arrays.checkpoint_columns import Floats
 from karui.core.errors import PlanError
 from karui.core.trace import Reply, Trace
 

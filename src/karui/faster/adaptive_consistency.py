@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from karui.core.arrays.columns import Floats
+from karui.core.arrays.checkpoint_columns import Floats
 from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
@@ -75,7 +75,9 @@ class AdaptiveConsistency(Technique):
 @cache
 def _all_leads(asked: int) -> Floats:
     """Returns `_leads` for all counts that so many votes can come to."""
-    return np.array([[_leads(a, b) if a + b <= asked else 0.0 for b in range(asked + 1)] for a in range(asked + 1)])
+    return np.array(
+        [[_leads(a, b) if a + b <= asked else 0.0 for b in range(asked + 1)] for a in range(asked + 1)]
+    )
 
 
 @cache

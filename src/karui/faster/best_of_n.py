@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ability import Ability
 import numpy as np
 
-from karui.core.arrays.columns import NEVER, Floats, Ints, TraceTable
+from karui.core.ability import Ability
+from karui.core.arrays.checkpoint_columns import Floats, Ints
+from karui.core.arrays.columns import NEVER, TraceTable
 from karui.core.arrays.runs import GroupEnds, ReplyColumns, Runs
+from karui.core.arrays.signal_columns import SignalColumns
 from karui.core.flow.flow_tree import Flow
 from karui.core.loops import needed_tokens
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply, Signals
 from karui.core.watcher import Action, Checkpoint
-from karui.core.arrays.signal_columns import SignalColumns
 from karui.faster import _ballots
 from karui.faster._confidence import mean, quantile
 from karui.faster._groups import kept_tokens, needed
@@ -93,7 +94,9 @@ class BestOfN(Technique):
             at = np.broadcast_to(tokens, rows.shape)
             judged = table.first_at(rows, at)
             low = _all_certainty(table, rows, at, self.by) < floor
-            late = runs.gather(everyone, self.k - warm, np.where(low & (judged < table.counts[rows]), judged, NEVER))
+            late = runs.gather(
+                everyone, self.k - warm, np.where(low & (judged < table.counts[rows]), judged, NEVER)
+            )
             answer = np.concatenate((answer, late.answer), axis=1)
             confidence = np.concatenate((confidence, late.ends.confidence), axis=1)
             sure = np.concatenate((sure, self._all_sure(table, late)), axis=1)

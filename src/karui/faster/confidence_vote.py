@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from karui.core.ability import Ability
 import numpy as np
 
-from karui.core.arrays.columns import Floats
+from karui.core.ability import Ability
+from karui.core.arrays.checkpoint_columns import Floats
 from karui.core.arrays.runs import GroupEnds, ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request

@@ -7,7 +7,7 @@ import numpy as np
 
 from karui.core.ability import Ability
 from karui.core.arrays.columns import TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint

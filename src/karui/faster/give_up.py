@@ -8,7 +8,7 @@ import numpy as np
 
 from karui.core.ability import Ability
 from karui.core.arrays.columns import TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -82,7 +82,9 @@ class GiveUp(Technique):
             if (index + 1) % self.every:
                 continue
             now = sure[here]
-            smooth[:there] = now if index < self.every else smooth[:there] + self.alpha * (now - smooth[:there])
+            smooth[:there] = (
+                now if index < self.every else smooth[:there] + self.alpha * (now - smooth[:there])
+            )
             below[here] = smooth[:there] <= bar[here]
         if by_trial:
             return Watched(traces.first(below), drops=True, trials=looked & ~looks.tried)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from karui.core.arrays.columns import Floats, Ints
+from karui.core.arrays.checkpoint_columns import Floats, Ints
 from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from karui.core.arrays.columns import NEVER, TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint

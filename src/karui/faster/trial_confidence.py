@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from karui.core.ability import Ability
-from karui.core.arrays.columns import Bools, TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.checkpoint_columns import Bools
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint

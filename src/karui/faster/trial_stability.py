@@ -7,7 +7,7 @@ import numpy as np
 
 from karui.core.ability import Ability
 from karui.core.arrays.columns import TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -59,7 +59,9 @@ class TrialStability(Technique):
             row[:there] = np.where(now < 0, 0, np.where(now == last[:there], row[:there] + 1, 1))
             last[:there] = now
             agreed[here] = row[:there] >= self.k
-            row[:there][agreed[here] & (marks.answer[here] < 0)] = 0  # the peeks agreed on what cannot be read
+            row[:there][agreed[here] & (marks.answer[here] < 0)] = (
+                0  # the peeks agreed on what cannot be read
+            )
         trials = agreed & ~looks.tried if self.peek else shown
         return Watched(traces.first(agreed & (marks.answer >= 0)), drops=False, peeks=peeks, trials=trials)
 

@@ -34,9 +34,9 @@ class Replay:
         runs: Permutations of each question's traces that a plan with a flow is run on. A plan of one
             trace is run once on every trace instead.
         seed: What the permutations are drawn from; every plan sees the same ones.
-        stepwise: Whether every plan is taken through the machines step by step. Otherwise techniques that also
-            state what they do as array programs are replayed by these (`karui.runners.replay_arrays`), to the
-            same outcomes.
+        stepwise: Whether every plan is taken through the machines step by step. Otherwise techniques that
+            also state what they do as array programs are replayed by these (`karui.runners.replay_arrays`),
+            to the same outcomes.
     """
 
     recordings: Mapping[str, Recording]
@@ -64,18 +64,7 @@ class Replay:
         paces = {m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()}
         found = None if self.stepwise else self.arrays().outcomes(plan)
         if found is not None:
-            questions = self.recordings["main"].questions
-            return Outcomes(
-                plan=plan,
-                questions=tuple(q.id for q in questions),
-                kinds=tuple(q.kind for q in questions),
-                bills=found.bills,
-                held=found.held,
-                busy=found.busy,
-                models=models,
-                paces=paces,
-                **found.columns,
-            )
+            return found.outcomes(plan, self.recordings["main"].questions, models, paces)
         rows = []
         for main in self.recordings["main"].questions:
             here = {model: self.questions(model)[main.id] for model in plan.models}

@@ -1,8 +1,8 @@
 """Replay by array programs: what the machines come to on a block of questions, without stepping them.
 
 It serves the plans whose techniques offer array programs (`Technique.watch_all`, `Technique.flow_all`), over
-recordings that arrays can hold. Everything else is left to `karui.runners.replay_question`, which also says what
-is wrong where something is.
+recordings that arrays can hold. Everything else is left to `karui.runners.replay_question`, which also says
+what is wrong where something is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from karui.core.arrays.columns import Ints, Irregular, TraceTable
+from karui.core.arrays.checkpoint_columns import Ints
+from karui.core.arrays.columns import Irregular, TraceTable
 from karui.core.arrays.runs import Attached, ReplyColumns, Runs
 from karui.core.arrays.walks import Walks
-from karui.core.outcome import OutcomeColumns
+from karui.core.outcome_columns import OutcomeColumns
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
 
@@ -56,7 +57,9 @@ class ArrayReplay:
     def blocks(self) -> "list[_Block]":
         """Returns the recording's questions as columns, made once."""
         if self._blocks is None:
-            blocks, part, traces = [], [], 0
+            blocks: list[list[RecordedQuestion]] = []
+            part: list[RecordedQuestion] = []
+            traces = 0
             for question in self.recording.questions:
                 if part and traces + len(question.traces) > BLOCK:
                     blocks.append(part)
@@ -144,7 +147,7 @@ class _Block:
 
 
 def _columns(runs: Runs, reply: ReplyColumns, shape: tuple[int, ...]) -> OutcomeColumns:
-    right = np.append(runs.table.right, False)[reply.answer]  # noqa: FBT003 - of -1, for no answer
+    right = np.concatenate((runs.table.right, [False]))[reply.answer]  # the last is that of -1, no answer
     columns: Mapping[str, np.ndarray] = {
         "correct": right,
         "confidence": reply.confidence,

@@ -28,7 +28,9 @@ def differences(one: Outcomes, other: Outcomes) -> list[str]:
         else:
             pairs += [(f"{name} of {model}", mine[model], theirs[model]) for model in mine]
     different = [n for n, a, b in pairs if a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)]
-    return different + [n for n in ("questions", "kinds", "models", "paces") if getattr(one, n) != getattr(other, n)]
+    return different + [
+        n for n in ("questions", "kinds", "models", "paces") if getattr(one, n) != getattr(other, n)
+    ]
 
 
 def assert_same(one: Recording, other: Recording) -> None:

@@ -1,4 +1,4 @@
-"""The part of the conformance suite that looks at array programs: they say what the machines say, to the bit."""
+"""The part of the conformance suite that looks at array programs: they say what the machines say."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +7,7 @@ import numpy as np
 
 from karui.core.ability import Ability
 from karui.core.arrays.columns import NEVER, TraceTable
-from karui.core.arrays.walks import Looks, Watched
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.plan import Plan
 from karui.core.request import Request
 from karui.core.technique import Family, Technique
@@ -16,14 +16,14 @@ from karui.runners.replay import Replay
 from karui.testing.alike import differences
 from karui.testing.material import recorded_with
 
-RUNS = 3
+QUESTIONS, RUNS = 8, 3
 
 
 def check_arrays(technique: Technique) -> None:
     """Checks a technique's array programs, if it has any.
 
-    Alone, and beside a watcher that peeks and one that tries: what others have looked at is there already, and
-    a trace may be ended before it comes to a checkpoint.
+    Alone, and beside watchers that look and that end traces: what others have looked at is there already, and
+    a trace may not come to a checkpoint.
     """
     hooks = [hook for hook in ("watch", "flow") if technique.changes(hook)]
     if technique.shared or not hooks or not all(technique.has_array(hook) for hook in hooks):
@@ -35,7 +35,8 @@ def check_arrays(technique: Technique) -> None:
 
 def check_arrays_of(plan: Plan) -> None:
     """Checks that a plan comes to the same by array programs and by the machines."""
-    recordings = {"main": recorded_with(plan, "main")}
+    recording = recorded_with(plan, "main")
+    recordings = {"main": recording.subset({q.id for q in recording.questions[:QUESTIONS]})}
     found = Replay(recordings, RUNS).arrays().outcomes(plan)
     assert found is not None, f"The array programs of {plan.label} cannot replay it."
     arrays, machines = (Replay(recordings, RUNS, stepwise=s).outcomes(plan) for s in (False, True))
@@ -54,9 +55,11 @@ class Looking(Technique):
     trials: bool = False
 
     def watch(self, ask: Request) -> "_Looking":
+        """Returns a fresh watcher."""
         return _Looking(self)
 
     def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        """Returns what that does."""
         never = np.full(len(traces), NEVER, np.int64)
         looked = traces.spaced(self.every)
         if self.trials:
@@ -84,9 +87,11 @@ class Ending(Technique):
     needs: ClassVar[frozenset[Ability]] = frozenset({Ability.TRIALS})
 
     def watch(self, ask: Request) -> "_Ending":
+        """Returns a fresh watcher."""
         return _Ending()
 
     def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        """Returns what that does."""
         marks = traces.checkpoints
         stop = traces.first(marks.tokens % 8 == 1)
         at = traces.place(np.arange(len(traces)), stop)

@@ -1,22 +1,24 @@
 """Recorded traces as columns: a row for each trace, and one for each of its checkpoints."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from karui.core.arrays.checkpoint_columns import (
+    Bools,
+    Floats,
+    Ints,
+    Numbers,
+    checkpoint_columns,
+)
 from karui.core.loops import LoopDetector, loop_in
-from karui.core.trace import End, Trace, Trial
+from karui.core.trace import End, Trace
 from karui.core.usage import COUNTS
 
-Ints: TypeAlias = NDArray[np.int64]
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
 _Made = TypeVar("_Made")
-_Kind = TypeVar("_Kind", bound=np.generic)
 
 NEVER = 1 << 40
 """The checkpoint at which a watcher stops that does not."""
@@ -24,51 +26,8 @@ NO_LOOP = 1 << 60
 """Where a loop was found, in characters, if there is none."""
 
 
-class Irregular(Exception):  # noqa: N818 - nothing is wrong; the machines do it instead
+class Irregular(Exception):
     """These traces are not what arrays can hold: the machines have to be stepped, and say what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointColumns:
-    """Checkpoints of many traces: first those that are their trace's first, in the order of rows, and so on.
-
-    Every array is of shape [checkpoints]. Texts are numbers: equal ones of one question are equal.
-
-    Attributes:
-        row: The trace.
-        index: Which of its checkpoints.
-        tokens: Thinking tokens up to here.
-        chars: Characters of thinking up to here.
-        has_trial: Whether a trial was recorded.
-        answer: What it answered; -1 for None.
-        confidence: How sure it was; NaN for None.
-        length: Tokens of the trial.
-        sent: Prompt tokens that it took, see `Trial.sent`.
-        cached: Of these, cached.
-        has_peek: Whether a peek was recorded.
-        token: The peek's token.
-        probability: Its probability.
-        entropy: Its entropy.
-        peek_sent: Prompt tokens that it took.
-        peek_cached: Of these, cached.
-    """
-
-    row: Ints
-    index: Ints
-    tokens: Ints
-    chars: Ints
-    has_trial: Bools
-    answer: Ints
-    confidence: Floats
-    length: Ints
-    sent: Ints
-    cached: Ints
-    has_peek: Bools
-    token: Ints
-    probability: Floats
-    entropy: Floats
-    peek_sent: Ints
-    peek_cached: Ints
 
 
 class TraceTable:
@@ -111,7 +70,7 @@ class TraceTable:
         self.row_of[self.question, [n for _, _, n in placed]] = np.arange(len(placed))
         self.suffix_tokens = suffix_tokens
         self.memo: dict[Any, Any] = {}
-        numbers = _Numbers()
+        numbers = Numbers()
         keys = self.question.tolist()
         self.thinking: Ints = np.array([t.thinking_tokens for t in self.traces], np.int64)
         self.answer_tokens: Ints = np.array([t.answer_tokens for t in self.traces], np.int64)
@@ -122,7 +81,7 @@ class TraceTable:
         self.usage: Ints = np.array([COUNTS(t.usage) for t in self.traces], np.int64)
         self.time: Ints = np.array([t.time for t in self.traces], np.int64)
         self.truncated: Bools = np.array([t.end is End.TRUNCATED for t in self.traces], np.bool_)
-        self.checkpoints = self._checkpoints(keys, numbers)
+        self.checkpoints = checkpoint_columns(self.traces, keys, numbers, self.by_row)
         self.right: Bools = np.array([verdict(q, answer) for q, answer in numbers.known], np.bool_)
         self._refuse_irregular()
 
@@ -139,7 +98,7 @@ class TraceTable:
     @cached_property
     def _slices(self) -> list[tuple[slice, int]]:
         offsets = self.offsets.tolist()
-        return [(slice(a, b), b - a) for a, b in zip(offsets, offsets[1:], strict=False)]
+        return [(slice(a, b), b - a) for a, b in pairwise(offsets)]
 
     @cached_property
     def offsets(self) -> Ints:
@@ -157,7 +116,8 @@ class TraceTable:
     def by_row(self) -> Ints:
         """Places in `checkpoints` in the order of rows, each row's in theirs."""
         rows = np.repeat(np.arange(len(self)), self.counts)
-        return self.offsets[np.arange(len(rows)) - self.starts[rows]] + rows
+        places: Ints = self.offsets[np.arange(len(rows)) - self.starts[rows]] + rows
+        return places
 
     def place(self, rows: Ints, index: Ints) -> Ints:
         """Returns where in `checkpoints` a row's checkpoint is; of one that is not there, 0."""
@@ -191,7 +151,8 @@ class TraceTable:
             name: What tells this `where` from others.
         """
         if where is None:
-            return (self.checkpoints.index + 1) % every == 0
+            nth: Bools = (self.checkpoints.index + 1) % every == 0
+            return nth
         if every == 1:
             return where
         considered: Bools = where
@@ -228,7 +189,7 @@ class TraceTable:
 
     @property
     def loop_found(self) -> Ints:
-        """Characters of each trace's thinking at which its first loop was found, `NO_LOOP` if there is none."""
+        """Characters of each trace's thinking at which its first loop was found; `NO_LOOP` for none."""
         return self._loops[1]
 
     @cached_property
@@ -255,22 +216,6 @@ class TraceTable:
         """Characters of each trace's thinking."""
         return np.array([len(t.thinking) for t in self.traces], np.int64)
 
-    def _checkpoints(self, keys: Sequence[int], numbers: "_Numbers") -> CheckpointColumns:
-        cells = [
-            (row, index, mark.tokens, mark.chars, *_of_trial(mark.trial, keys[row], numbers))
-            for row, trace in enumerate(self.traces)
-            for index, mark in enumerate(trace.checkpoints)
-        ]
-        order = self.by_row
-        columns = []
-        for values, f in zip(zip(*cells, strict=True), fields(CheckpointColumns), strict=True) if cells else ():
-            column = np.empty(len(cells), _KINDS[f.type])
-            column[order] = values
-            columns.append(column)
-        if not cells:
-            columns = [np.empty(0, _KINDS[f.type]) for f in fields(CheckpointColumns)]
-        return CheckpointColumns(*columns)
-
     def _refuse_irregular(self) -> None:
         marks = self.checkpoints
         falling = np.diff(self._token_keys) <= 0
@@ -282,40 +227,6 @@ class TraceTable:
 
 _ROW = 1 << 40
 """More than any trace has tokens: rows and tokens in one number that sorts by both."""
-_KINDS: dict[Any, type] = {Ints: np.int64, Floats: np.float64, Bools: np.bool_}
-_NO_PEEK = (False, -1, np.nan, np.nan, 0, 0)
-
-
-class _Numbers:
-    """Numbers of answers, each question's its own, and of the tokens of peeks."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[int, str], int] = {}
-        self._tokens: dict[str, int] = {}
-
-    def of(self, question: int, answer: str | None) -> int:
-        return -1 if answer is None else self.known.setdefault((question, answer), len(self.known))
-
-    def of_token(self, token: str) -> int:
-        return self._tokens.setdefault(token, len(self._tokens))
-
-
-def _of_trial(trial: Trial | None, question: int, numbers: _Numbers) -> tuple[Any, ...]:
-    if trial is None:
-        return (False, -1, np.nan, 0, 0, 0, *_NO_PEEK)
-    confidence = np.nan if trial.confidence is None else trial.confidence
-    answer = numbers.of(question, trial.answer)
-    told = (True, answer, confidence, trial.tokens, trial.sent, trial.cached)
-    peek = trial.peek
-    if peek is None:
-        return (*told, *_NO_PEEK)
-    token = numbers.of_token(peek.token)
-    return (*told, True, token, peek.probability, peek.entropy, peek.sent, peek.cached)
-
-
-def at(column: NDArray[_Kind], places: Ints) -> NDArray[_Kind]:
-    """Returns a column of checkpoints at places that `TraceTable.place` returned, though there be none at all."""
-    return column[places] if len(column) else np.zeros(places.shape, column.dtype)
 
 
 def _floats(values: Sequence[float | None]) -> Floats:

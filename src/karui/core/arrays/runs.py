@@ -6,8 +6,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from karui.core.arrays.columns import Bools, Floats, Ints, Irregular, TraceTable
-from karui.core.arrays.walks import Ends, Walks, WatchesAll
+from karui.core.arrays.checkpoint_columns import Bools, Floats, Ints
+from karui.core.arrays.columns import Irregular, TraceTable
+from karui.core.arrays.ends import Ends
+from karui.core.arrays.looks import WatchesAll
+from karui.core.arrays.walks import Walks
 
 Attached: TypeAlias = tuple[WatchesAll, ...]
 
@@ -55,8 +58,8 @@ class GroupEnds:
 class Runs:
     """Runs of one plan, each of one question, with its traces in an order of its own.
 
-    A flow as an array program (`Technique.flow_all`) calls `gather` where its machine yields a `Gather`. What is
-    gathered begins now, and now moves on to when it is there.
+    A flow as an array program (`Technique.flow_all`) calls `gather` where its machine yields a `Gather`. What
+    is gathered begins now, and now moves on to when it is there.
 
     Attributes:
         table: The traces.
@@ -66,7 +69,13 @@ class Runs:
     """
 
     def __init__(self, table: TraceTable, order: Ints, walks: Callable[[Attached], Walks]) -> None:
-        """Takes what walks the traces under further watchers that see each checkpoint before the plan's own."""
+        """Takes traces.
+
+        Args:
+            table: The traces.
+            order: As above.
+            walks: Walks them under the plan's watchers, after further ones.
+        """
         self.table, self.order, self._walks = table, order, walks
         runs = len(order)
         self.now: Ints = np.zeros(runs, np.int64)
@@ -107,8 +116,8 @@ class Runs:
         Args:
             runs: Which; all have begun as many traces so far.
             count: How many.
-            dropped_at: [runs, count] the checkpoint on whose arrival a watcher attached to it drops a trace, as in
-                `Watched.stop`.
+            dropped_at: [runs, count] the checkpoint on whose arrival a watcher attached to it drops a trace,
+                as in `Watched.stop`.
         """
         rows = self.following(runs, count)
         walks = self.walks()
@@ -130,7 +139,9 @@ class Runs:
         rows = self.following(runs, count)
         walks = self.walks()
         ends = walks.ends.take(rows)
-        order = np.argsort(ends.time, axis=1, kind="stable")  # equal times: the earlier started one comes first
+        order = np.argsort(
+            ends.time, axis=1, kind="stable"
+        )  # equal times: the earlier started one comes first
         came = np.take_along_axis(ends.answer, order, axis=1)
         answered = np.cumsum(came >= 0, axis=1)
         enough = answered >= wanted
@@ -210,12 +221,11 @@ class Runs:
         return np.where(together, self._time.max(axis=1, initial=0), busy)
 
     def _together(self, there: Bools) -> Bools:
-        return (~there | (self._began == self._began[:, :1])).all(axis=1)
+        together: Bools = (~there | (self._began == self._began[:, :1])).all(axis=1)
+        return together
 
 
 def _sum(usage: Ints, where: Bools | None) -> Ints:
     if where is not None:
         usage = np.where(where[..., None], usage, 0)
     return usage.sum(axis=1)  # type: ignore[no-any-return]
-
-

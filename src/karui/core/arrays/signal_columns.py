@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from karui.core.arrays.columns import Floats, Ints, Irregular, TraceTable, at
+from karui.core.arrays.checkpoint_columns import Floats, Ints, at
+from karui.core.arrays.columns import Irregular, TraceTable
 from karui.core.trace import SIGNAL_UNIT
+
 _CHUNK = 1 << 15
 """Groups of tokens that are looked at in one go."""
 
@@ -13,7 +15,7 @@ _CHUNK = 1 << 15
 class SignalColumns:
     """Running sums of one signal over all traces of a table, one after the other.
 
-    Signals are whole multiples of `SIGNAL_UNIT`, so that sums are exact and it does not matter where one began.
+    Signals are whole multiples of `SIGNAL_UNIT`: sums are exact, and it does not matter where one began.
 
     Attributes:
         length: [traces] values of each.
@@ -27,7 +29,9 @@ class SignalColumns:
         """
         self._table = table
         self.length: Ints = np.array([len(t.signals) for t in table.traces], np.int64)
-        values = np.concatenate([getattr(t.signals, name) for t in table.traces]) if len(table) else np.empty(0)
+        values = (
+            np.concatenate([getattr(t.signals, name) for t in table.traces]) if len(table) else np.empty(0)
+        )
         units = values / np.float32(SIGNAL_UNIT)
         if not np.array_equal(units, np.rint(units)) or (self.length > table.thinking).any():
             raise Irregular
@@ -42,7 +46,8 @@ class SignalColumns:
     def total(self, rows: Ints, begin: Ints, end: Ints) -> Floats:
         """Returns the sums of tokens from `begin` to before `end`, all of one shape."""
         starts = self._starts[rows]
-        return self._sums[starts + end] - self._sums[starts + begin]
+        sums: Floats = self._sums[starts + end] - self._sums[starts + begin]
+        return sums
 
     def mean(self, rows: Ints, tokens: Ints) -> Floats:
         """Returns the mean of the first tokens of each trace, 0 where nothing was measured."""

@@ -1,133 +1,18 @@
 """Many traces walked under the same watchers at once: `run_watchers` and `UsageMeter` over arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from karui.core.arrays.columns import NEVER, Bools, Floats, Ints, Irregular, TraceTable, at
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """Where watchers have looked, each of shape [checkpoints].
-
-    Attributes:
-        peeked: Whether a peek was made that no trial had made before.
-        tried: Whether a trial was made.
-    """
-
-    peeked: Bools
-    tried: Bools
-
-    @staticmethod
-    def none(table: TraceTable) -> "Looks":
-        """Returns no looks."""
-        nowhere = np.zeros(len(table.checkpoints.row), np.bool_)
-        return Looks(nowhere, nowhere)
-
-    def shows_peek(self, table: TraceTable) -> Bools:
-        """Returns where a watcher finds a peek."""
-        return self.peeked | (self.tried & table.checkpoints.has_peek)
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What one watcher does on traces that nothing else ends: looks, and the end that it makes.
-
-    Attributes:
-        stop: [traces] the checkpoint at which it answers or drops, the number of checkpoints being the trace's
-            own end (where it can only drop); `NEVER` where it does neither.
-        drops: Whether it drops there instead of answering; of one kind, or [traces].
-        peeks: [checkpoints] where it asks for a peek that is not there; None for nowhere. What lies after its
-            stop is not read.
-        trials: The same for trials.
-    """
-
-    stop: Ints
-    drops: bool | Bools
-    peeks: Bools | None = None
-    trials: Bools | None = None
-
-
-class WatchesAll(Protocol):
-    """A technique's watchers as an array program, see `Technique.watch_all`."""
-
-    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched | None:
-        """Returns what its watcher does on each of these traces; None where only the machine knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Traces as they ended, as arrays of one shape.
-
-    Attributes:
-        answer: As in `TraceTable`.
-        confidence: As in `TraceTable`.
-        thinking: Tokens thought.
-        answer_tokens: Tokens of the answer.
-        usage: In the order of `TokenUsage`'s fields, on a last axis of its own.
-        time: Token-time.
-        chars: Characters thought.
-        own: Whether the trace came to its own end.
-        unread: Whether it was dropped or stopped.
-    """
-
-    answer: Ints
-    confidence: Floats
-    thinking: Ints
-    answer_tokens: Ints
-    usage: Ints
-    time: Ints
-    chars: Ints
-    own: Bools
-    unread: Bools
-
-    def take(self, rows: Ints) -> "Ends":
-        """Returns those of these rows, in the shape of `rows`."""
-        return Ends(*(getattr(self, f.name)[rows] for f in fields(Ends)))
-
-    def changed(self, where: Bools, other: "Ends") -> "Ends":
-        """Returns these with those of `where` taken from `other`, whose shape is that of their number."""
-        changed = []
-        for f in fields(Ends):
-            values = getattr(self, f.name).copy()
-            values[where] = getattr(other, f.name)
-            changed.append(values)
-        return Ends(*changed)
-
-    @property
-    def positions(self) -> Ints:
-        """What each held in its model's KV cache in the end."""
-        return self.usage[..., 0] + self.thinking + self.answer_tokens
-
-    @property
-    def generated(self) -> Ints:
-        """Everything generated for each."""
-        return self.usage[..., 2:6].sum(axis=-1)  # type: ignore[no-any-return]
-
-
-class Spent(NamedTuple):
-    """What looks have cost by some moment: trial tokens, prompt tokens, cached ones, positions attended to."""
-
-    trial: Ints
-    forced: Ints
-    reread: Ints
-    attended: Ints
-
-    def at(self, places: Ints) -> "Spent":
-        """Returns that of some places."""
-        return Spent(*(at(column, places) for column in self))
-
-    def plus(self, other: "Spent", where: Bools) -> "Spent":
-        """Returns this and, where that holds, the other besides."""
-        return Spent(*(a + np.where(where, b, 0) for a, b in zip(self, other, strict=True)))
+from karui.core.arrays.checkpoint_columns import Bools, Ints, at
+from karui.core.arrays.columns import NEVER, Irregular, TraceTable
+from karui.core.arrays.ends import Ends, Spent
+from karui.core.arrays.looks import Looks, Watched, WatchesAll
 
 
 class Walks:
-    """Every trace of a table as a plan's watchers leave it if nothing else ends it, and every moment until then.
+    """Every trace of a table as a plan's watchers leave it if nothing else ends it, with all that led there.
 
     Attributes:
         table: The traces.
@@ -250,7 +135,7 @@ class Walks:
         return ends.changed(answered, adopted)
 
     def _abandoned(self, rows: Ints, thinking: Ints, chars: Ints, extra: Ints, spent: Spent) -> Ends:
-        """Returns traces that bought nothing, `extra` tokens after their last event (`UsageMeter.dropped`)."""
+        """Returns traces dropped `extra` tokens after their last event, as `UsageMeter.dropped`."""
         usage = self._usage(rows, thinking, spent)
         prompt = self.table.usage[rows, 0]
         usage[..., 5] = thinking + extra
@@ -272,7 +157,11 @@ class Walks:
         """Returns the usage of traces but for what their thinking and their answer count as."""
         prompt, cached = self.table.usage[rows, 0], self.table.usage[rows, 1]
         usage = np.zeros((*rows.shape, 7), np.int64)
-        usage[..., 0], usage[..., 1], usage[..., 4] = prompt + spent.forced, cached + spent.reread, spent.trial
+        usage[..., 0], usage[..., 1], usage[..., 4] = (
+            prompt + spent.forced,
+            cached + spent.reread,
+            spent.trial,
+        )
         usage[..., 6] = _attended(cached, prompt - cached) + spent.attended + _attended(prompt, thinking)
         return usage
 
