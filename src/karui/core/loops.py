@@ -52,10 +52,8 @@ _CASES = 25
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
 _NUMBER, _SPACE = 0, -1
 """What stands for any number where numbers may change, and for what is no unit."""
-_SHORT = 1 << 15
-"""Units below which numbers of units are never mixed up in a gram."""
-_STOPS = re.compile(r"[.!?。！？\n]")
-"""What ends a sentence, and more: also a point within a number."""
+_SHORT = 1 << 15  # units below which their numbers are never mixed up in a gram
+_STOPS = re.compile(r"[.!?。！？\n]")  # what ends a sentence, and a point within a number
 _SPACES = 16
 """Spaces in a row that are taken for one unit."""
 
@@ -237,33 +235,20 @@ def may_loop(text: str) -> bool:
     units = _UNIT.findall(text)
     if len(units) >= _SHORT:
         return True
-    numbers = list(map(_Folding().__getitem__, units))
-    if _SPACE in numbers:
-        numbers = [number for number in numbers if number != _SPACE]
-    grams = Counter(zip(numbers, numbers[1:], numbers[2:], numbers[3:], strict=False))
-    if grams and max(grams.values()) > 2:
+    folded = {unit: _folded(unit) for unit in set(units)}
+    row = [name for unit in units if (name := folded[unit])]
+    if max(Counter(zip(row, row[1:], row[2:], row[3:], strict=False)).values(), default=0) > 2:
         return True
-    stretches = _STOPS.split(text)
-    if len(stretches) <= _SENTENCES:
-        return False
-    times = Counter("".join(stretch.split()).casefold() for stretch in stretches)
+    times = Counter("".join(stretch.split()).casefold() for stretch in _STOPS.split(text))
     return sum(len(stretch) for stretch, said in times.items() if said > 2) >= _TELLING
 
 
-class _Folding(dict[str, int]):
-    """Numbers of units as `LoopDetector` gives them, numbers all alike."""
-
-    def __init__(self) -> None:
-        self._folded: dict[str, int] = {}
-
-    def __missing__(self, unit: str) -> int:
-        if unit.isspace() and len(unit) < _SPACES:
-            number = _SPACE
-        else:
-            folded = unit.strip().casefold() or " "
-            number = _NUMBER if folded.isdecimal() else self._folded.setdefault(folded, len(self._folded) + 1)
-        self[unit] = number
-        return number
+def _folded(unit: str) -> str:
+    """Returns what `LoopDetector` takes a unit for, numbers all alike; nothing for what is no unit."""
+    if unit.isspace() and len(unit) < _SPACES:
+        return ""
+    folded = unit.strip().casefold() or " "
+    return "#" if folded.isdecimal() else folded
 
 
 def loop_tokens(trace: Trace, tokens: int | None = None) -> int:

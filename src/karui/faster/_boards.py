@@ -1,6 +1,6 @@
 """The boards of `parallel-probe` of many runs at once, as arrays."""
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,15 +9,22 @@ from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.faster import _ballots
 from karui.faster._branches import Branches, Event, pairs
 
-if TYPE_CHECKING:
-    from karui.faster.parallel_probe import ParallelProbe
+
+class BoardKnobs(NamedTuple):
+    """The parameters of `parallel-probe`."""
+
+    k: int
+    stable: int
+    patience: int
+    warm: int
+    every: int
 
 
 class Boards:
     """The boards of many runs at once; what `Board` and `_Branch` have by these names, [runs, branches]."""
 
-    def __init__(self, knobs: "ParallelProbe", runs: Runs) -> None:
-        """Takes the technique that they serve."""
+    def __init__(self, knobs: BoardKnobs, runs: Runs) -> None:
+        """Has heard of nothing."""
         self._knobs, self._runs = knobs, runs
         self._traces = Branches(runs, knobs.every, knobs.k)
         shape = (len(runs), knobs.k)

@@ -1,6 +1,6 @@
 """The pools of `confidence-momentum` of many runs at once, as arrays."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,15 +10,63 @@ from karui.faster import _ballots
 from karui.faster._branches import Branches, Event, pairs
 from karui.faster._votes import all_leads
 
-if TYPE_CHECKING:
-    from karui.faster.confidence_momentum import Pool
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What the technique's `beta` sets.
+
+    Attributes:
+        every: Tokens between two probes, at least.
+        most: Traces at most.
+        first: Traces to begin with.
+        warm: Rounds before anything is decided.
+        patience: Rounds of disagreement after which a trace is given up.
+        weight: Of the newest value in the average.
+        enough: Confidence at which it may stop.
+        slack: How far confidence may fall, and still count as holding.
+        rising: How far it has to rise, for no more traces.
+        more: Traces that are started together.
+        least: Finished traces, for a stop.
+        past: Averages that a rise is measured over.
+    """
+
+    every: int
+    most: int
+    first: int
+    warm: int
+    patience: int
+    weight: float
+    enough: float
+    slack: float
+    rising: float
+    more: int
+    least: int
+    past: int
+
+    @staticmethod
+    def by(beta: float, most: int, every: int) -> "Schedule":
+        """Returns the paper's schedules."""
+        return Schedule(
+            every=every,
+            most=most,
+            first=min(round(2 + 6 * beta), most),
+            warm=round(2 + 8 * beta),
+            patience=round(3 + 9 * beta),
+            weight=0.7 - 0.4 * beta,
+            enough=0.85 + 0.12 * beta,
+            slack=0.04 - 0.03 * beta,
+            rising=0.04 - 0.03 * beta,
+            more=round(1 + 3 * beta),
+            least=round(2 + 3 * beta),
+            past=round(2 + 6 * beta),
+        )
 
 
 class Pools:
     """The pools of many runs at once; what `Pool` and `_Branch` have by these names, [runs, branches]."""
 
-    def __init__(self, of: "Pool", runs: Runs) -> None:
-        """Takes a pool for what `beta` sets."""
+    def __init__(self, of: Schedule, runs: Runs) -> None:
+        """Has heard of nothing."""
         self._of, self._runs = of, runs
         most = of.most
         self._traces = Branches(runs, of.every, most)

@@ -11,7 +11,7 @@ from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
 from karui.core.watcher import Action, Checkpoint
-from karui.faster._boards import Boards
+from karui.faster._boards import BoardKnobs, Boards
 from karui.faster._votes import vote
 
 
@@ -63,7 +63,8 @@ class ParallelProbe(Technique):
         return vote(replies) if board.consensus is None else board.reply(replies)
 
     def flow_all(self, runs: Runs) -> ReplyColumns:
-        return Boards(self, runs).replies()
+        knobs = BoardKnobs(self.k, self.stable, self.patience, self.warm, self.every)
+        return Boards(knobs, runs).replies()
 
 
 class Board:

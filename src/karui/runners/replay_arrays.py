@@ -14,9 +14,9 @@ from karui.core.arrays.checkpoint_columns import Ints
 from karui.core.arrays.columns import Irregular, TraceTable
 from karui.core.arrays.runs import Attached, ReplyColumns, Runs
 from karui.core.arrays.walks import Walks
-from karui.core.outcome_columns import OutcomeColumns
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
+from karui.runners.outcome_columns import OutcomeColumns
 
 BLOCK = 4096
 """Traces of a block of questions: enough that arrays are long, few enough that they stay small."""
