@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from karui.core.loops import LoopDetector, loop_in, may_loop
 
-words = st.sampled_from(
-    ["wait", "Wait", "let", "me", "check", "again", "7", "12", "13", ",", ".", ". ", "\n", "So", "x", "=", "+", "ß", "待って", "もう一度", "確認", "。", "  ", "                    ", "---", "the", "sum", "of", "each", "step", "is"]
+SPELLED = (
+    "wait Wait let me check again 7 12 13 , . So x = + ß 待って もう一度 確認 。 --- the sum of each step is"
 )
+words = st.sampled_from([*SPELLED.split(), ". ", "\n", "  ", " " * 20])
 passages = st.lists(words, min_size=1, max_size=14).map(" ".join)
 
 
