@@ -14,7 +14,7 @@ formulas without a word are found late.
 """
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -52,6 +52,8 @@ _CASES = 25
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
 _NUMBER, _SPACE = 0, -1
 """What stands for any number where numbers may change, and for what is no unit."""
+_SHORT = 1 << 15  # units below which their numbers are never mixed up in a gram
+_STOPS = re.compile(r"[.!?。！？\n]")  # what ends a sentence, and a point within a number
 _SPACES = 16
 """Spaces in a row that are taken for one unit."""
 
@@ -221,7 +223,32 @@ def loop_in(text: str) -> Loop | None:
 
     What a text cut short comes to is known from the whole one: it loops if `Loop.found` lies before the cut.
     """
-    return LoopDetector().read(text)
+    return LoopDetector().read(text) if may_loop(text) else None
+
+
+def may_loop(text: str) -> bool:
+    """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
+
+    Where a period is said twice again, some `_GRAM` units in a row stand there three times; where sentences
+    were said twice before, some stretch between two stops does. Without either there is no loop.
+    """
+    units = _UNIT.findall(text)
+    if len(units) >= _SHORT:
+        return True
+    folded = {unit: _folded(unit) for unit in set(units)}
+    row = [name for unit in units if (name := folded[unit])]
+    if max(Counter(zip(row, row[1:], row[2:], row[3:], strict=False)).values(), default=0) > 2:
+        return True
+    times = Counter("".join(stretch.split()).casefold() for stretch in _STOPS.split(text))
+    return sum(len(stretch) for stretch, said in times.items() if said > 2) >= _TELLING
+
+
+def _folded(unit: str) -> str:
+    """Returns what `LoopDetector` takes a unit for, numbers all alike; nothing for what is no unit."""
+    if unit.isspace() and len(unit) < _SPACES:
+        return ""
+    folded = unit.strip().casefold() or " "
+    return "#" if folded.isdecimal() else folded
 
 
 def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
@@ -233,11 +260,16 @@ def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
         trace: With its text.
         tokens: Only of the first so many; None is of all.
     """
-    loop = loop_in(trace.thinking)
+    return loop_tokens_of(trace.thinking, trace.thinking_tokens, tokens)
+
+
+def loop_tokens_of(text: str, thinking: int, tokens: int | None = None) -> int:
+    """Returns `loop_tokens` of a trace with this text of so many thinking tokens."""
+    loop = loop_in(text)
     if loop is None:
         return 0
-    end = trace.thinking_tokens if tokens is None else min(tokens, trace.thinking_tokens)
-    share = trace.thinking_tokens / len(trace.thinking)
+    end = thinking if tokens is None else min(tokens, thinking)
+    share = thinking / len(text)
     return max(0, min(end, round(loop.end * share)) - round(loop.begin * share))
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow
@@ -165,6 +168,28 @@ class Technique:
         assert isinstance(reply, Reply)
         return reply
 
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched | None:
+        """Says in one go what `watch`'s watchers do on each of many traces; optional, for a faster replay.
+
+        `watch` alone decides what the technique means: `karui.testing.conformance` holds this equal to it. A
+        class that inherits both and changes one is stepped.
+
+        Args:
+            traces: The traces.
+            looks: What watchers before it have looked at.
+
+        Returns:
+            What its watcher does where nothing else ends the trace; None where only the machine knows.
+        """
+        return None
+
+    def flow_all(self, runs: Runs) -> ReplyColumns | None:
+        """Says in one go what `flow` comes to on many questions; optional, for a faster replay.
+
+        As `watch_all` is to `watch`. It gathers what `flow` does, of the ask as it is, and of no other model.
+        """
+        return None
+
     @property
     def traces(self) -> int:
         """How many traces of the model it is asked for its flow may want at most.
@@ -230,6 +255,11 @@ class Technique:
     def changes(cls, hook: str) -> bool:
         """Whether it overrides the hook of this name."""
         return getattr(cls, hook) is not getattr(Technique, hook)
+
+    @classmethod
+    def has_array(cls, hook: str) -> bool:
+        """Whether the class itself states the array program of a hook ("watch" or "flow")."""
+        return f"{hook}_all" in vars(cls)
 
     @classmethod
     def needs_recording(cls) -> bool:

@@ -12,7 +12,7 @@ from karui.core.request import Request
 from karui.core.trace import Signals, Trace
 from karui.core.watcher import Action, Checkpoint
 
-_NARROWEST = 8
+NARROWEST = 8
 """Windows are never narrower (tokens): fewer tokens say more about words than about sureness."""
 
 
@@ -24,7 +24,7 @@ def window_of(traces: Sequence[Trace], share: float) -> int:
     lengths = sorted(map(needed_tokens, traces))
     middle = len(lengths) // 2
     median = lengths[middle] if len(lengths) % 2 else (lengths[middle - 1] + lengths[middle]) / 2
-    return max(_NARROWEST, round(share * median))
+    return max(NARROWEST, round(share * median))
 
 
 def mean(signals: Signals) -> float:

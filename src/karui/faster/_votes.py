@@ -6,6 +6,7 @@ counts in the denominator of every share. Ties go to the answer that was reached
 
 from collections.abc import Iterable, Sequence
 
+from karui.core.arrays.checkpoint_columns import Floats
 from karui.core.errors import PlanError
 from karui.core.trace import Reply, Trace
 
@@ -60,7 +61,7 @@ def vote(replies: Sequence[Reply], asked: int | None = None) -> Reply:
 
 def weighted_vote(replies: Sequence[Reply], weights: Sequence[float]) -> Reply:
     """Returns the answer with most weight and its share; all count alike where no trace weighs anything."""
-    whole = sum(weights)
+    whole = running_sum(weights)
     if whole <= 0:
         return vote(replies)
     sums: dict[str, float] = {}
@@ -73,11 +74,27 @@ def weighted_vote(replies: Sequence[Reply], weights: Sequence[float]) -> Reply:
     return Reply(best, sums[best] / whole)
 
 
+def running_sum(values: Iterable[float]) -> float:
+    """Returns the sum taken in order: `sum` rounds otherwise from Python 3.12 on, and arrays as here."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
 def leads(first: float, second: float) -> float:
     """Returns P(X > 1/2) for X ~ Beta(first + 1, second + 1): how likely a leader is to stay ahead."""
     from scipy.special import betainc  # slow to import
 
     return float(betainc(second + 1, first + 1, 0.5))
+
+
+def all_leads(first: Floats, second: Floats) -> Floats:
+    """Returns `leads` of many pairs."""
+    from scipy.special import betainc  # slow to import
+
+    found: Floats = betainc(second + 1, first + 1, 0.5)
+    return found
 
 
 def single(reply: Reply) -> Trace:

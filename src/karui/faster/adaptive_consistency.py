@@ -5,9 +5,14 @@ from functools import cache
 from math import comb
 from typing import ClassVar
 
+import numpy as np
+
+from karui.core.arrays.checkpoint_columns import Floats
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.faster import _ballots
 from karui.faster._votes import Votes
 
 
@@ -50,6 +55,29 @@ class AdaptiveConsistency(Technique):
             if _leads(*votes.top_two()) > self.threshold:
                 break
         return votes.reply()
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        reply, going = ReplyColumns.none(len(runs)), runs.all()
+        answers = np.full((len(runs), self.k), -1, np.int64)
+        asked = 0
+        while asked < self.k and len(going):
+            batch = min(self.batch, self.k - asked)
+            answers[going, asked : asked + batch] = runs.gather(going, batch).answer
+            asked += batch
+            first, second = _ballots.top_two(answers[going, :asked])
+            safe = _all_leads(asked)[first, second] > self.threshold
+            over = going if asked >= self.k else going[safe]
+            reply.put(over, _ballots.vote(answers[over, :asked]))
+            going = going[~safe]
+        return reply
+
+
+@cache
+def _all_leads(asked: int) -> Floats:
+    """Returns `_leads` for all counts that so many votes can come to."""
+    return np.array(
+        [[_leads(a, b) if a + b <= asked else 0.0 for b in range(asked + 1)] for a in range(asked + 1)]
+    )
 
 
 @cache

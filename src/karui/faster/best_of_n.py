@@ -3,14 +3,22 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.checkpoint_columns import Floats, Ints
+from karui.core.arrays.columns import NEVER, TraceTable
+from karui.core.arrays.runs import GroupEnds, ReplyColumns, Runs
+from karui.core.arrays.signal_columns import SignalColumns
 from karui.core.flow.flow_tree import Flow
 from karui.core.loops import needed_tokens
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply, Signals
 from karui.core.watcher import Action, Checkpoint
+from karui.faster import _ballots
 from karui.faster._confidence import mean, quantile
+from karui.faster._groups import kept_tokens, needed
 from karui.faster._votes import single
 
 
@@ -71,6 +79,41 @@ class BestOfN(Technique):
                 if best is None or sure > most:
                     best, most = reply, sure
         return best or Reply(None, 0.0)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        table, everyone = runs.table, runs.all()
+        warm = self.k if not self.reject else min(self.warm, self.k)
+        group = runs.gather(everyone, warm)
+        answer, confidence, sure = group.answer, group.ends.confidence, self._all_sure(table, group)
+        if warm < self.k:
+            median = _ballots.quantile(needed(table, group).astype(np.float64), 0.5)
+            tokens = np.maximum(1, np.rint(self.after * median)).astype(np.int64)[:, None]
+            seen = np.minimum(tokens, kept_tokens(table, group))
+            floor = _ballots.quantile(_all_certainty(table, group.rows, seen, self.by), self.reject)[:, None]
+            rows = runs.following(everyone, self.k - warm)
+            at = np.broadcast_to(tokens, rows.shape)
+            judged = table.first_at(rows, at)
+            low = _all_certainty(table, rows, at, self.by) < floor
+            late = runs.gather(
+                everyone, self.k - warm, np.where(low & (judged < table.counts[rows]), judged, NEVER)
+            )
+            answer = np.concatenate((answer, late.answer), axis=1)
+            confidence = np.concatenate((confidence, late.ends.confidence), axis=1)
+            sure = np.concatenate((sure, self._all_sure(table, late)), axis=1)
+        ranked = np.where(answer >= 0, sure, -np.inf)
+        best = ranked.argmax(axis=1)[:, None]
+        chosen = np.take_along_axis(answer, best, axis=1)[:, 0]
+        own = np.take_along_axis(confidence, best, axis=1)[:, 0]
+        return ReplyColumns(chosen, np.where(chosen >= 0, own, 0.0))
+
+    def _all_sure(self, table: TraceTable, group: GroupEnds) -> Floats:
+        return _all_certainty(table, group.rows, kept_tokens(table, group), self.by)
+
+
+def _all_certainty(table: TraceTable, rows: Ints, tokens: Ints, by: str) -> Floats:
+    """Returns `certainty` of the first tokens of each trace."""
+    name = "confidence" if by == "certainty" else "logprob"
+    return SignalColumns.of(table, name).mean(rows, tokens)
 
 
 def certainty(signals: Signals, by: str) -> float:

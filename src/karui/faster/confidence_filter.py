@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
+from karui.faster import _ballots
 from karui.faster._confidence import Floor, lowest, quantile, window_of
+from karui.faster._groups import Lows, kept_tokens, windows_of
 from karui.faster._votes import single, weighted_vote
 
 
@@ -72,6 +77,33 @@ class ConfidenceFilter(Technique):
             assert isinstance(more, list)
             asked += batch
             passed += _passed(more, window, floor)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        table, going = runs.table, runs.all()
+        shape = (len(runs), self.k)
+        answers, lows, passed = np.full(shape, -1, np.int64), np.zeros(shape), np.zeros(shape, np.bool_)
+        warm = runs.gather(going, self.warm)
+        window = windows_of(table, warm, self.window)[:, None]
+        answers[:, : self.warm] = warm.answer
+        lows[:, : self.warm] = Lows(table, warm.rows, window).lowest(kept_tokens(table, warm))
+        floor = _ballots.quantile(lows[:, : self.warm], 1 - self.keep)[:, None]
+        passed[:, : self.warm] = lows[:, : self.warm] >= floor
+        asked, reply = self.warm, ReplyColumns.none(len(runs))
+        while True:
+            voted = _ballots.weighted_vote(answers[going, :asked], lows[going, :asked], passed[going, :asked])
+            agreed = (voted.answer >= 0) & (voted.confidence >= self.consensus)
+            reply.put(going, voted)
+            going = going[~agreed]
+            if asked >= self.k or not len(going):
+                return reply
+            batch = min(self.batch, self.k - asked)
+            groups = Lows(table, runs.following(going, batch), window[going])
+            more = runs.gather(going, batch, groups.floored(floor[going]))
+            here = slice(asked, asked + batch)
+            answers[going, here] = more.answer
+            lows[going, here] = low = groups.lowest(kept_tokens(table, more))
+            passed[going, here] = low >= floor[going]
+            asked += batch
 
 
 def _passed(replies: list[Reply], window: int, floor: float) -> list[tuple[Reply, float]]:

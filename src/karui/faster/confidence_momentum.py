@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
 from karui.core.watcher import Action, Checkpoint
+from karui.faster._pools import Pools, Schedule
 from karui.faster._votes import Votes, leads, vote
 
 
@@ -56,10 +58,12 @@ class ConfidenceMomentum(Technique):
 
     def flow(self, ask: Request) -> Flow:
         pool = Pool(self)
-        first = min(round(2 + 6 * self.beta), self.traces)
-        replies = yield Gather((ask.watched(pool),) * first, growth=pool)
+        replies = yield Gather((ask.watched(pool),) * pool.of.first, growth=pool)
         assert isinstance(replies, list)
         return pool.reply(replies)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        return Pools(Schedule.by(self.beta, self.traces, self.every), runs).replies()
 
 
 class Pool:
@@ -67,26 +71,17 @@ class Pool:
 
     Attributes:
         stopped: Whether confidence has been high enough and held.
+        of: What `beta` sets.
     """
 
     shared = True
 
     def __init__(self, knobs: ConfidenceMomentum) -> None:
-        beta = knobs.beta
         self.stopped = False
-        self.every = knobs.every
+        self.of = Schedule.by(knobs.beta, knobs.traces, knobs.every)
         self.round = 0  # rounds that are over
-        self._most = knobs.traces
-        self._warm = round(2 + 8 * beta)
-        self._patience = round(3 + 9 * beta)
-        self._weight = 0.7 - 0.4 * beta  # of the newest value in the average
-        self._enough = 0.85 + 0.12 * beta
-        self._slack = 0.04 - 0.03 * beta  # how far confidence may fall, and still count as holding
-        self._rising = 0.04 - 0.03 * beta  # how far it has to rise, for no more traces
-        self._more = round(1 + 3 * beta)
-        self._least = round(2 + 3 * beta)  # finished traces, for a stop
         self._average = 0.0
-        self._past: deque[float] = deque(maxlen=round(2 + 6 * beta))
+        self._past: deque[float] = deque(maxlen=self.of.past)
         self._branches: list[_Branch] = []
         self._due: set[_Branch] = set()  # those whose probe this round waits for
         self._votes = Votes()
@@ -143,27 +138,27 @@ class Pool:
         self._smooth(self._sure)
         self._past[-1] = self._average
         risen = self._past[-1] - self._past[0]
-        high = self._average >= self._enough
-        if step >= self._warm and self._votes.asked >= self._least and high and risen >= -self._slack:
+        high = self._average >= self.of.enough
+        if step >= self.of.warm and self._votes.asked >= self.of.least and high and risen >= -self.of.slack:
             self.stopped = True
             return
         running = [b for b in self._branches if not b.done and self.round - b.place <= 2]
         if not running:
             return
-        if step >= max(1, self._warm // 2) and not high and risen <= self._rising:
-            self._wanted = min(self._more, self._most - len(self._branches))
-        if step + 1 >= self._warm and self._votes.counts:
+        if step >= max(1, self.of.warm // 2) and not high and risen <= self.of.rising:
+            self._wanted = min(self.of.more, self.of.most - len(self._branches))
+        if step + 1 >= self.of.warm and self._votes.counts:
             self._give_up(running)
 
     def _smooth(self, value: float) -> None:
-        self._average += self._weight * (value - self._average)
+        self._average += self.of.weight * (value - self._average)
 
     def _give_up(self, running: Sequence["_Branch"]) -> None:
         leader = self._votes.reply().answer
         for branch in running:
             if branch.place > branch.began:  # it has a probe of its own
                 branch.off = 0 if branch.answer == leader else branch.off + 1
-        off = sorted((b for b in running if b.off >= self._patience), key=lambda b: -b.off)
+        off = sorted((b for b in running if b.off >= self.of.patience), key=lambda b: -b.off)
         for branch in off[: max(0, len(running) - 2)]:
             branch.given_up = True
 
@@ -196,7 +191,7 @@ class _Branch:
                 pool.finished(answer)
                 pool.posted(self)
             return Action.GO
-        place = self.began + checkpoint.tokens // pool.every
+        place = self.began + checkpoint.tokens // pool.of.every
         if place <= self.place:
             return Action.GO
         if checkpoint.trial is None:

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.checkpoint_columns import Floats
+from karui.core.arrays.runs import GroupEnds, ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
+from karui.faster import _ballots
 from karui.faster._confidence import bottom, lowest, mean, quantile, tail, window_of
+from karui.faster._groups import Lows, bottoms, kept_tokens, means, tails, windows_of
 from karui.faster._votes import single, weighted_vote
 
 
@@ -60,6 +66,28 @@ class ConfidenceVote(Technique):
         bar = quantile(answered, 1 - self.keep)
         kept = [n for n, r in enumerate(replies) if r.answer is None or weights[n] >= bar]
         return weighted_vote([replies[n] for n in kept], [weights[n] for n in kept])
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        group = runs.gather(runs.all(), self.k)
+        weights = self._all_weights(runs, group)
+        answered = group.answer >= 0
+        counts = answered.sum(axis=1)
+        voting = np.where(answered | (counts == 0)[:, None], weights, np.inf)
+        bar = _ballots.quantile(voting, 1 - self.keep, np.maximum(counts, 1))
+        kept = ~answered | (weights >= bar[:, None])
+        reply = _ballots.weighted_vote(group.answer, weights, kept)
+        reply.put(np.flatnonzero(counts == 0), ReplyColumns.none(int((counts == 0).sum())))
+        return reply
+
+    def _all_weights(self, runs: Runs, group: GroupEnds) -> Floats:
+        tokens = kept_tokens(runs.table, group)
+        if self.by == "mean":
+            return means(runs.table, group.rows, tokens)
+        window = windows_of(runs.table, group, self.window)[:, None]
+        if self.by == "lowest":
+            return Lows(runs.table, group.rows, window).lowest(tokens)
+        measure = {"tail": tails, "bottom": bottoms}[self.by]
+        return measure(runs.table, group.rows, tokens, np.broadcast_to(window, tokens.shape))
 
     def _weights(self, replies: Sequence[Reply]) -> list[float]:
         traces = [single(r) for r in replies]

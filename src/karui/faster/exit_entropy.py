@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -39,6 +43,27 @@ class ExitEntropy(Technique):
     def watch(self, ask: Request) -> "_Entropy":
         return _Entropy(self)
 
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        looked = traces.spaced(self.every)
+        entropy = traces.checkpoints.entropy
+        mean, variance = np.zeros(len(traces)), np.zeros(len(traces))
+        settled = np.zeros(len(looked), np.bool_)
+        count = 0
+        for index, (here, there) in enumerate(traces.columns()):
+            if (index + 1) % self.every:
+                continue
+            seen = entropy[here]
+            if count:
+                mean[:there] += self.alpha * (seen - mean[:there])
+                off = seen - mean[:there]
+                variance[:there] += self.alpha * (off * off - variance[:there])
+            else:
+                mean[:there] = seen
+            count += 1
+            settled[here] = (variance[:there] < self.delta) & (count > self.least)
+        peeks = looked & ~looks.shows_peek(traces)
+        return Watched(traces.first(settled), drops=False, peeks=peeks)
+
 
 class _Entropy:
     __slots__ = ("_knobs", "_looked", "_looks", "_mean", "_variance")
@@ -59,7 +84,8 @@ class _Entropy:
         entropy = checkpoint.peek.entropy
         if self._looks:
             self._mean += knobs.alpha * (entropy - self._mean)
-            self._variance += knobs.alpha * ((entropy - self._mean) ** 2 - self._variance)
+            off = entropy - self._mean
+            self._variance += knobs.alpha * (off * off - self._variance)
         else:
             self._mean = entropy
         self._looks += 1

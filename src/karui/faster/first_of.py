@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.faster import _ballots
 from karui.faster._votes import vote
 
 
@@ -40,3 +42,7 @@ class FirstOf(Technique):
         replies = yield Gather((ask,) * self.k, first=self.m)
         assert isinstance(replies, list)
         return vote(replies, asked=self.m)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        answer, in_time = runs.first(self.k, self.m)
+        return _ballots.vote(answer, self.m, in_time)

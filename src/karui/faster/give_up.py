@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from math import exp
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -63,6 +67,28 @@ class GiveUp(Technique):
 
     def watch(self, ask: Request) -> "_GiveUp":
         return _GiveUp(self)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        marks = traces.checkpoints
+        looked = traces.spaced(self.every)
+        by_trial = self.by == "trial"
+        sure = np.where(marks.answer >= 0, marks.confidence, 0.0) if by_trial else marks.probability
+        sure = np.where(np.isnan(sure), 0.0, sure)
+        lengths, which = traces.remembered("lengths", lambda: np.unique(marks.tokens, return_inverse=True))
+        bar = np.array([self.threshold(tokens) for tokens in lengths.tolist()])[which]
+        below = np.zeros(len(looked), np.bool_)
+        smooth = np.zeros(len(traces))
+        for index, (here, there) in enumerate(traces.columns()):
+            if (index + 1) % self.every:
+                continue
+            now = sure[here]
+            smooth[:there] = (
+                now if index < self.every else smooth[:there] + self.alpha * (now - smooth[:there])
+            )
+            below[here] = smooth[:there] <= bar[here]
+        if by_trial:
+            return Watched(traces.first(below), drops=True, trials=looked & ~looks.tried)
+        return Watched(traces.first(below), drops=True, peeks=looked & ~looks.shows_peek(traces))
 
 
 class _GiveUp:

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from math import exp
 from typing import ClassVar
 
+import numpy as np
+
+from karui.core.arrays.checkpoint_columns import Floats, Ints
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
-from karui.faster._votes import leads, single
+from karui.faster import _ballots
+from karui.faster._votes import all_leads, leads, running_sum, single
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,45 @@ class LengthVote(Technique):
                 break
         return reply
 
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        reply, going = ReplyColumns.none(len(runs)), runs.all()
+        answers, lengths = np.full((2, len(runs), self.k), -1, np.int64)
+        spent = np.zeros(len(runs), np.int64)
+        asked = 0
+        while len(going):
+            batch = min(self.batch, self.k - asked)
+            group = runs.gather(going, batch)
+            answers[going, asked : asked + batch] = group.answer
+            lengths[going, asked : asked + batch] = group.ends.thinking + group.ends.answer_tokens
+            spent[going] += group.ends.generated.sum(axis=1)
+            asked += batch
+            standing, ahead = self._all_standing(answers[going, :asked], lengths[going, :asked])
+            reply.put(going, standing)
+            over = ahead > self.threshold - self.fall * spent[going] / self.budget
+            going = going[~over & (spent[going] < self.budget) & (asked < self.k)]
+        return reply
+
+    def _all_standing(self, answer: Ints, length: Ints) -> tuple[ReplyColumns, Floats]:
+        """Returns `standing` of each run."""
+        answered = answer >= 0
+        shortest = np.where(answered, length, 1 << 40).min(axis=1)[:, None]
+        longer, which = np.unique(np.where(answered, length - shortest, 0), return_inverse=True)
+        # exp of the standard library, whose last bit need not be that of numpy's.
+        weights = np.array([exp(-more / self.scale) for more in longer.tolist()])[which].reshape(answer.shape)
+        weights = np.where(answered, weights, 0.0)
+        sums, _ = _ballots.weigh(answer, weights, answered)
+        squares = np.cumsum(weights * weights, axis=1)[:, -1]
+        whole = np.cumsum(sums, axis=1)[:, -1]
+        leader = sums.argmax(axis=1)[:, None]
+        most = np.take_along_axis(sums, leader, axis=1)[:, 0]
+        second = np.where(np.arange(answer.shape[1]) == leader, 0.0, sums).max(axis=1)
+        there = answered.any(axis=1)
+        counts = whole / np.where(there, squares, 1.0)
+        ahead = np.where(there, all_leads(counts * most, counts * second), 0.0)
+        share = most / np.where(there, whole, 1.0) * answered.sum(axis=1) / answer.shape[1]
+        chosen = np.take_along_axis(answer, leader, axis=1)[:, 0]
+        return ReplyColumns(np.where(there, chosen, -1), np.where(there, share, 0.0)), ahead
+
     def standing(self, replies: Sequence[Reply]) -> tuple[Reply, float]:
         """Returns the leading answer, and how likely it is to stay ahead; 0 where nobody answered."""
         votes = [(r.answer, _length(r)) for r in replies if r.answer is not None]
@@ -93,7 +137,7 @@ class LengthVote(Technique):
             weight = exp((shortest - length) / self.scale)
             sums[answer] = sums.get(answer, 0.0) + weight
             squares += weight * weight
-        whole = sum(sums.values())
+        whole = running_sum(sums.values())
         leader = max(sums, key=sums.__getitem__)
         second = max((s for answer, s in sums.items() if answer != leader), default=0.0)
         counts = whole / squares  # what a weight is worth in votes

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.loops import LoopDetector
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
@@ -39,6 +43,14 @@ class LoopExit(Technique):
 
     def watch(self, ask: Request) -> "_LoopExit":
         return _LoopExit(self)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        waited = np.zeros(len(traces), np.int64)
+        enough = np.zeros(len(traces.in_loop), np.bool_)
+        for here, there in traces.columns():
+            waited[:there] = np.where(traces.in_loop[here], waited[:there] + 1, 0)
+            enough[here] = waited[:there] > self.patience
+        return Watched(traces.first(enough), drops=self.then == "drop")
 
 
 class _LoopExit:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
 from karui.core.watcher import Action, Checkpoint
+from karui.faster._boards import BoardKnobs, Boards
 from karui.faster._votes import vote
 
 
@@ -59,6 +61,10 @@ class ParallelProbe(Technique):
         replies = yield Gather((ask.watched(board),) * self.k)
         assert isinstance(replies, list)
         return vote(replies) if board.consensus is None else board.reply(replies)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        knobs = BoardKnobs(self.k, self.stable, self.patience, self.warm, self.every)
+        return Boards(knobs, runs).replies()
 
 
 class Board:

@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -35,7 +41,27 @@ class RandomExit(Technique):
         require(0 <= self.chance <= 1, self, "chance is a probability")
 
     def watch(self, ask: Request) -> "_Lots":
-        return _Lots(self.chance, f"{self.seed}\0{ask.question}\0")
+        return _Lots(self.chance, self._salt(ask.question))
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        lots = traces.remembered(("lots", self.seed), lambda: self._lots(traces))
+        bar = ceil(self.chance * 2**64)
+        below = lots < bar if bar < 2**64 else np.ones(len(lots), np.bool_)
+        return Watched(traces.first(below), drops=False)
+
+    def _lots(self, traces: TraceTable) -> NDArray[np.uint64]:
+        marks, lots = traces.checkpoints, np.empty(len(traces.checkpoints.row), np.uint64)
+        order = traces.by_row
+        columns = (marks.row, marks.index, marks.tokens)
+        places = zip(*(column[order].tolist() for column in columns), strict=True)
+        lots[order] = [
+            _lot(self._salt(traces.traces[row].question), index, tokens, text)
+            for (row, index, tokens), text in zip(places, traces.texts(), strict=True)
+        ]
+        return lots
+
+    def _salt(self, question: str) -> str:
+        return f"{self.seed}\0{question}\0"
 
 
 class _Lots:
@@ -47,6 +73,10 @@ class _Lots:
     def see(self, checkpoint: Checkpoint) -> Action:
         if checkpoint.final:
             return Action.GO
-        seen = f"{checkpoint.index}\0{checkpoint.tokens}\0{checkpoint.text}"
-        lot = sha256((self._salt + seen).encode()).digest()
-        return Action.ANSWER if int.from_bytes(lot[:8], "big") < self._chance * 2**64 else Action.GO
+        lot = _lot(self._salt, checkpoint.index, checkpoint.tokens, checkpoint.text)
+        return Action.ANSWER if lot < self._chance * 2**64 else Action.GO
+
+
+def _lot(salt: str, index: int, tokens: int, text: str) -> int:
+    lot = sha256(f"{salt}{index}\0{tokens}\0{text}".encode()).digest()
+    return int.from_bytes(lot[:8], "big")

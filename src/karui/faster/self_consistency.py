@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.faster import _ballots
 from karui.faster._votes import vote
 
 
@@ -38,3 +40,6 @@ class SelfConsistency(Technique):
         replies = yield Gather((ask,) * self.k)
         assert isinstance(replies, list)
         return vote(replies)
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        return _ballots.vote(runs.gather(runs.all(), self.k).answer)

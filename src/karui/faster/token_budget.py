@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -31,6 +33,9 @@ class TokenBudget(Technique):
 
     def watch(self, ask: Request) -> "_Budget":
         return _Budget(self.tokens)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        return Watched(traces.first(traces.checkpoints.tokens >= self.tokens), drops=False)
 
 
 class _Budget:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from karui.core.arrays.columns import NEVER, TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -31,6 +35,11 @@ class TokenCap(Technique):
 
     def watch(self, ask: Request) -> "_Cap":
         return _Cap(self.tokens)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        outlived = traces.first(traces.checkpoints.tokens >= self.tokens)
+        at_end = np.where(traces.thinking > self.tokens, traces.counts, NEVER)
+        return Watched(np.minimum(outlived, at_end), drops=True)
 
 
 class _Cap:

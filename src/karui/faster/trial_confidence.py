@@ -4,7 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.checkpoint_columns import Bools
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -50,6 +55,26 @@ class TrialConfidence(Technique):
 
     def watch(self, ask: Request) -> "_Confidence":
         return _Confidence(self)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        marks = traces.checkpoints
+        turns = traces.remembered("turns", lambda: _turns(traces)) if self.turns else None
+        looked = traces.spaced(self.every, turns, "turns")
+        wanted = looked & ~looks.tried
+        peeks = None
+        trials = wanted
+        if self.gate:
+            peeks = wanted & ~looks.peeked
+            trials = wanted & (marks.probability >= self.gate)
+        sure = (looks.tried | trials) & (marks.answer >= 0) & (marks.confidence >= self.threshold)
+        return Watched(traces.first(looked & sure), drops=False, peeks=peeks, trials=trials)
+
+
+def _turns(traces: TraceTable) -> Bools:
+    """Returns where the thinking since the checkpoint before turns."""
+    turns = np.zeros(len(traces.checkpoints.row), np.bool_)
+    turns[traces.by_row] = [_TURNS.search(text) is not None for text in traces.texts()]
+    return turns
 
 
 class _Confidence:

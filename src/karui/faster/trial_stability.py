@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from karui.core.ability import Ability
+from karui.core.arrays.columns import TraceTable
+from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.watcher import Action, Checkpoint
@@ -39,6 +43,27 @@ class TrialStability(Technique):
 
     def watch(self, ask: Request) -> "_Stability":
         return _Stability(self)
+
+    def watch_all(self, traces: TraceTable, looks: Looks) -> Watched:
+        marks = traces.checkpoints
+        looked = traces.spaced(self.every)
+        shown = looked & ~looks.tried
+        peeks = shown & ~looks.peeked if self.peek else None
+        said = np.where(looks.shows_peek(traces) | shown, marks.token, -1) if self.peek else marks.answer
+        agreed = np.zeros(len(looked), np.bool_)
+        last, row = np.full(len(traces), -1, np.int64), np.zeros(len(traces), np.int64)
+        for index, (here, there) in enumerate(traces.columns()):
+            if (index + 1) % self.every:
+                continue
+            now = said[here]
+            row[:there] = np.where(now < 0, 0, np.where(now == last[:there], row[:there] + 1, 1))
+            last[:there] = now
+            agreed[here] = row[:there] >= self.k
+            row[:there][agreed[here] & (marks.answer[here] < 0)] = (
+                0  # the peeks agreed on what cannot be read
+            )
+        trials = agreed & ~looks.tried if self.peek else shown
+        return Watched(traces.first(agreed & (marks.answer >= 0)), drops=False, peeks=peeks, trials=trials)
 
 
 class _Stability:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.faster import _ballots
 from karui.faster._votes import Votes
 
 
@@ -45,3 +49,18 @@ class WindowedStop(Technique):
             if answer is not None and all(r.answer == answer for r in replies):
                 break
         return votes.reply()
+
+    def flow_all(self, runs: Runs) -> ReplyColumns:
+        reply, going = ReplyColumns.none(len(runs)), runs.all()
+        answers = np.full((len(runs), self.k), -1, np.int64)
+        asked = 0
+        while asked < self.k and len(going):
+            window = min(self.window, self.k - asked)
+            answer = runs.gather(going, window).answer
+            answers[going, asked : asked + window] = answer
+            asked += window
+            agreed = (answer[:, 0] >= 0) & (answer == answer[:, :1]).all(axis=1)
+            over = going if asked >= self.k else going[agreed]
+            reply.put(over, _ballots.vote(answers[over, :asked]))
+            going = going[~agreed]
+        return reply

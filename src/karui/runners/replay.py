@@ -18,6 +18,7 @@ from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Rejected
 from karui.core.study.reasons import not_replayable
+from karui.runners.replay_arrays import ArrayReplay
 from karui.runners.replay_question import Orders, Play
 from karui.runners.replay_trace import Track
 
@@ -33,15 +34,20 @@ class Replay:
         runs: Permutations of each question's traces that a plan with a flow is run on. A plan of one
             trace is run once on every trace instead.
         seed: What the permutations are drawn from; every plan sees the same ones.
+        stepwise: Whether every plan is taken through the machines step by step. Otherwise techniques that
+            also state what they do as array programs are replayed by these (`karui.runners.replay_arrays`),
+            to the same outcomes.
     """
 
     recordings: Mapping[str, Recording]
     runs: int = 10
     seed: int = 0
+    stepwise: bool = False
     _tracks: dict[int, Track] = field(default_factory=dict, repr=False)
     _tracks_of: tuple[object, ...] = field(default=(), repr=False)
     _orders: dict[tuple[str, str], list[list[int]]] = field(default_factory=dict, repr=False)
     _held: dict[str, dict[str, RecordedQuestion]] = field(default_factory=dict, repr=False)
+    _arrays: ArrayReplay | None = field(default=None, repr=False)
 
     def outcomes(self, plan: Plan) -> Outcomes:
         """Returns the plan's outcomes on every question of the main recording.
@@ -53,19 +59,24 @@ class Replay:
             PlanError: It needs an ability that a recording lacks.
         """
         self.refuse(plan)
+        manifests = {m: self.recordings[m].manifest for m in plan.models}
+        models = {m: manifest.model for m, manifest in manifests.items()}
+        paces = {m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()}
+        found = None if self.stepwise else self.arrays().outcomes(plan)
+        if found is not None:
+            return found.outcomes(plan, self.recordings["main"].questions, models, paces)
         rows = []
         for main in self.recordings["main"].questions:
             here = {model: self.questions(model)[main.id] for model in plan.models}
             runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
             rows.append((main.id, main.kind, runs))
-        manifests = {m: self.recordings[m].manifest for m in plan.models}
-        return Outcomes.of(
-            plan,
-            rows,
-            live=False,
-            models={m: manifest.model for m, manifest in manifests.items()},
-            paces={m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()},
-        )
+        return Outcomes.of(plan, rows, live=False, models=models, paces=paces)
+
+    def arrays(self) -> ArrayReplay:
+        """Returns what replays plans by array programs."""
+        if self._arrays is None:
+            self._arrays = ArrayReplay(self.recordings["main"], self.permutations)
+        return self._arrays
 
     def refuse(self, plan: Plan) -> None:
         """Raises what `outcomes` would, as far as it can be known beforehand."""
@@ -206,7 +217,7 @@ def replay_all(
     shares = sorted(stacks.values(), key=len, reverse=True)
     found: dict[int, Outcomes | Rejected] = {}
     play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
-    _remember_loops(replay)
+    _prepare(replay)
     if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
         for number in (n for share in shares for n in share):
             found[number] = play(plans[number])
@@ -231,11 +242,13 @@ def replay_all(
             on_refused(done)
 
 
-def _remember_loops(replay: Replay) -> None:
-    """Looks for loops once, for all plans and all processes."""
+def _prepare(replay: Replay) -> None:
+    """Does once what all plans and all processes use: looks for loops, and puts traces into columns."""
     for recording in replay.recordings.values():
         for trace in recording.traces():
             loop_in(trace.thinking)
+    if not replay.stepwise:
+        replay.arrays().prepare()
 
 
 def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:

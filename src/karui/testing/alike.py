@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.trace import NO_SIGNALS, Trace
 from karui.recording.columns import SIGNALS
@@ -14,6 +15,22 @@ def same_trace(one: Trace, other: Trace) -> bool:
     return replace(one, signals=NO_SIGNALS) == replace(other, signals=NO_SIGNALS) and all(
         np.array_equal(getattr(one.signals, name), getattr(other.signals, name)) for name in SIGNALS
     )
+
+
+def differences(one: Outcomes, other: Outcomes) -> list[str]:
+    """Returns the names of the arrays in which two replays differ by a bit, or in their shape or type."""
+    names = ("correct", "confidence", "answered", "traces", "truncated", "looped", "time")
+    pairs = [(name, getattr(one, name), getattr(other, name)) for name in names]
+    for name in ("bills", "held", "busy"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if mine.keys() != theirs.keys():
+            pairs.append((name, np.empty(0), np.empty(1)))
+        else:
+            pairs += [(f"{name} of {model}", mine[model], theirs[model]) for model in mine]
+    different = [n for n, a, b in pairs if a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)]
+    return different + [
+        n for n in ("questions", "kinds", "models", "paces") if getattr(one, n) != getattr(other, n)
+    ]
 
 
 def assert_same(one: Recording, other: Recording) -> None:

@@ -8,7 +8,8 @@
 
 `check` raises an `AssertionError` that says what does not hold. Nothing here needs a model: flows are sent
 invented replies, watchers see invented traces, and whole plans run on a scripted engine and are replayed over
-a synthetic recording, which has to come to the same, token for token.
+a synthetic recording, which has to come to the same, token for token; array programs, where a technique has
+any, replay it once more, to the last bit.
 """
 
 import inspect
@@ -21,6 +22,7 @@ from karui.core.ability import Ability
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.technique import Family, Knob, Technique
+from karui.testing.arrays import check_arrays
 from karui.testing.flows import check_flow
 from karui.testing.material import SAMPLES, TOKENS
 from karui.testing.plans import check_plan
@@ -28,6 +30,7 @@ from karui.testing.watchers import check_watch
 
 __all__ = [
     "check",
+    "check_arrays",
     "check_docstring",
     "check_flow",
     "check_form",
@@ -58,6 +61,7 @@ def check(kind: type[Technique], *made: Technique) -> None:
         check_watch(technique)
         check_flow(technique)
         check_plan(Plan((technique,)))
+        check_arrays(technique)
 
 
 def examples(kind: type[Technique]) -> tuple[Technique, ...]:
