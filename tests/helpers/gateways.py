@@ -19,6 +19,7 @@ from karui.gateway.limits import Limits
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.server.app import app
+from karui.gateway.server.connection import connection_class
 from karui.gateway.server.server import check, connect
 from karui.gateway.settings import Settings
 from karui.serving_profile import CheckpointSettings, ServingContract, ServingProfile
@@ -172,7 +173,14 @@ def opened(fake, choice=None, *, engines=None, questions=(), **changes):
         await serve(scope, receive, send)
 
     server = uvicorn.Server(
-        uvicorn.Config(noting, host="127.0.0.1", port=0, log_level="critical", lifespan="on")
+        uvicorn.Config(
+            noting,
+            host="127.0.0.1",
+            port=0,
+            log_level="critical",
+            lifespan="on",
+            http=connection_class(wanted.limits.head_seconds),
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -43,7 +43,7 @@ from karui.gateway.rollout.stages import Rollout
 from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.routing.fallback_policy import FallbackPolicy
-from karui.gateway.routing.router import FULL, Router
+from karui.gateway.routing.router import Router
 from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.gateway.status import GatewayStatus
 from karui.serving_profile import ServingContract
@@ -64,6 +64,12 @@ class Servers:
     upstream: Upstream | None = None
     fallback: Upstream | None = None
     identity: UpstreamIdentity | None = None
+
+    @property
+    def key_refused(self) -> str:
+        """Address of a server that did not accept the gateway's key the last time; "" without one."""
+        both = (self.upstream, self.fallback)
+        return next((server.url for server in both if server is not None and server.key_refused), "")
 
     def close(self) -> None:
         """Closes every connection."""
@@ -132,13 +138,15 @@ class Gateway:
 
     async def close(self) -> None:
         """Ends everything that is under way, and keeps what is known."""
-        await self.upkeep.close()
-        await self.handler.dispatcher.shadow.close()
-        self.servers.close()
-        for engine in self.engines.values():
-            await engine.close()
-        self.standing.keep()
-        self.stores.close()
+        try:
+            await self.upkeep.close()
+            await self.handler.dispatcher.shadow.close()
+            self.servers.close()
+            for engine in self.engines.values():
+                await engine.close()
+        finally:  # whatever fails before, what is known is kept
+            self.standing.keep()
+            self.stores.close()
         self._log("stopped")
 
     def command(self, what: str, who: str, why: str) -> None:
@@ -177,6 +185,7 @@ class Gateway:
             guard=rollout.guard.state,
             breaker=breaker.circuit if breaker else Circuit.CLOSED,
             breaker_why=breaker.why if breaker else "",
+            key_refused=self.servers.key_refused,
             stale=rollout.stale,
             in_flight=self.handler.admission.in_flight,
             queued=self.handler.admission.queued,
@@ -190,7 +199,12 @@ class Gateway:
             margin=e.margin,
             price=settings.price,
             keep_hours=settings.keep_hours,
-            degraded=tuple(filter(None, (stores.requests.degraded, stores.conversations.degraded))),
+            degraded=tuple(
+                filter(
+                    None,
+                    (stores.requests.degraded, stores.conversations.degraded, self.upkeep.degraded),
+                )
+            ),
         )
 
 
@@ -223,7 +237,7 @@ def assemble(
     rollout = build_rollout(settings, deployment, stores.requests, backends.breaker)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
-    metrics, telemetry = Metrics({FULL, *router.plan_names, *router.served}), Telemetry.found()
+    metrics, telemetry = Metrics(router.every_name), Telemetry.found()
     standing = StandingKeeper(rollout, stores.requests)
     standing.keep()
     told: list[Sink] = [stores.requests, standing, metrics, *([telemetry] if telemetry else []), *sinks]
@@ -266,7 +280,7 @@ def build_servers(settings: Settings, main: Engine) -> Servers:
             split_address(settings.upstream)[0].rstrip("/"),
             main.can.model,
             frozenset({main.can.model}),
-            os.environ.get(KEY, ""),
+            os.environ.get(KEY, "").strip(),
             settings.limits,
             Breaker(settings.breaker),
             main.can.limit,
@@ -284,7 +298,7 @@ def build_servers(settings: Settings, main: Engine) -> Servers:
             address.rstrip("/"),
             model,
             frozenset(),
-            os.environ.get(FALLBACK_KEY, ""),
+            os.environ.get(FALLBACK_KEY, "").strip(),
             settings.limits,
             Breaker(settings.breaker),
         )

@@ -14,6 +14,10 @@ class Limits:
         queue: Requests that may wait for a place; more are told to come back.
         queue_seconds: How long one may wait.
         body_bytes: Largest body.
+        bodies_bytes: What the bodies of all requests under way may hold together.
+        connections: Connections of clients; more are told to come back.
+        head_seconds: How long a request's head may take to arrive.
+        reader_seconds: How long a client may take nothing of its reply.
         body_seconds: How long a body may take to arrive.
         connect_seconds: For a connection to a server.
         silence_seconds: For the next byte of a server; the first one waits in the server's queue.
@@ -26,6 +30,10 @@ class Limits:
     queue: int = 64
     queue_seconds: float = 30.0
     body_bytes: int = 4 * 2**20
+    bodies_bytes: int = 256 * 2**20
+    connections: int = 1000
+    head_seconds: float = 10.0
+    reader_seconds: float = 60.0
     body_seconds: float = 30.0
     connect_seconds: float = 5.0
     silence_seconds: float = 60.0

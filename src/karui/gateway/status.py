@@ -44,6 +44,7 @@ class GatewayStatus:
         guard: The drift guard.
         breaker: Whether requests go to the upstream.
         breaker_why: Its last failure; "" while closed.
+        key_refused: Address of a server that does not accept the gateway's key; "" while all do.
         stale: Why the upstream is not the model that was chosen for; None while it is.
         in_flight: Requests being answered.
         queued: Requests waiting for a place.
@@ -74,6 +75,7 @@ class GatewayStatus:
     guard: State
     breaker: Circuit = Circuit.CLOSED
     breaker_why: str = ""
+    key_refused: str = ""
     stale: Because | None = None
     in_flight: int = 0
     queued: int = 0

@@ -145,3 +145,32 @@ def test_the_page_marks_the_cut():
     assert f"{SHORT}<mark>" in explained.full(made, "en")
     assert "Masked before this was kept: 2." in explained.page("r1", made.kept, "en")
     assert "Nothing is kept under r1." in explained.page("r1", None, "en")
+
+
+def test_explanations_end_with_what_was_kept():
+    class Keep:
+        here = True
+
+        def get(self, _):
+            return kept() if self.here else None
+
+    async def run():
+        async def think(_):
+            return Thought("long", "8", 2)
+
+        keep = Keep()
+        explainer = Explainer(keep, think)
+        assert await explainer.explain("r0") is not None
+        explainer.forget()
+        assert len(explainer._made) == 1
+        keep.here = False
+        explainer.forget()
+        return explainer._made
+
+    assert not asyncio.run(run())
+
+
+def test_a_terminal_is_not_commanded_by_a_models_text():
+    from karui.cli.commands.explain import _harmless
+
+    assert _harmless({"a": ["x\x1b]0;title\x07y\n\t\x9b31m", 3]}) == {"a": ["x]0;titley\n\t31m", 3]}

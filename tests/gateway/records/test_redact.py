@@ -105,3 +105,11 @@ def test_a_text_that_a_pattern_does_not_get_through_in_time_is_not_kept():
 def test_a_plus_sign_and_many_digits_are_looked_at_once():
     long = "+" + "1" * 200
     assert Redactor().text(f"{long} and {long}") == (f"{long} and {long}", 0)
+
+
+def test_numbers_are_masked_too():
+    card = 4111_1111_1111_1111
+    assert Redactor().value({"card": card, "n": 17, "share": 0.5, "on": True}) == (
+        {"card": "[card]", "n": 17, "share": 0.5, "on": True},
+        1,
+    )

@@ -5,7 +5,7 @@ import pytest
 from karui.core.prompt import Sampling
 from karui.gateway.openai_api.chat_request import read_request
 from karui.gateway.openai_api.replies import dumped
-from karui.gateway.routing.eligibility import plan_request_of
+from karui.gateway.routing.eligibility import Ineligible, plan_request_of
 
 
 def asked(body):
@@ -27,8 +27,8 @@ def asked(body):
 def test_dialogues_that_no_plan_can_show(messages, reason):
     body = {"messages": [{"role": r, "content": c} for r, c in messages]}
     found = plan_request_of(asked(body), Sampling(), "", any_sampling=False)
-    assert isinstance(found, str)
-    assert reason in found
+    assert isinstance(found, Ineligible)
+    assert reason in found.named
 
 
 def test_dialogues_that_a_plan_can_show():

@@ -1,5 +1,8 @@
 """`karui explain`: the full thinking beside a short answer."""
 
+import unicodedata
+from typing import Any
+
 import typer
 
 from karui.cli import options as o
@@ -22,7 +25,16 @@ def explain(
     if json:
         typer.echo(dumps(found, ensure_ascii=False, indent=1))
         return
-    _print(found, lang)
+    _print(_harmless(found), lang)
+
+
+def _harmless(value: Any) -> Any:
+    """Returns a JSON value without control characters: a model's text must not command the terminal."""
+    if isinstance(value, str):
+        return "".join(c for c in value if c in "\n\t" or unicodedata.category(c) != "Cc")
+    if isinstance(value, dict):
+        return {key: _harmless(v) for key, v in value.items()}
+    return [_harmless(v) for v in value] if isinstance(value, list) else value
 
 
 _NARROWEST = 100

@@ -39,6 +39,7 @@ class RequestContext:
         record: Its record in the making.
         plan_request: As a plan runs it; None where none can.
         ineligible: Why none can; "" where one can.
+        named: The same with the client's own names of fields, for its eyes only.
         created: When it came, whole seconds since the epoch.
         reply: Writes the completion.
     """
@@ -50,6 +51,7 @@ class RequestContext:
     record: RecordBuilder
     plan_request: PlanRequest | None = None
     ineligible: str = ""
+    named: str = ""
     created: int = field(default_factory=lambda: int(time()))
     reply: CompletionWriter = field(init=False)
 

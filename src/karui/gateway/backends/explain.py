@@ -90,6 +90,11 @@ class Explainer:
         self._think, self._read = think, read
         self._made: OrderedDict[str, asyncio.Task[Thought]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Lets go of explanations of conversations that are kept no more: their time ends here too."""
+        for id in [id for id, task in self._made.items() if task.done() and self.keep.get(id) is None]:  # noqa: A001
+            self._made.pop(id, None)
+
     async def explain(self, id: str) -> Explanation | None:  # noqa: A002 - the record's name for it
         """Returns the explanation of a request; None where nothing is kept of it.
 

@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 import h11
 
 _READ = 65536
+_AT_ONCE_SECONDS = 0.05
+"""A kept connection that ends so soon after a request had been closed before; later, the request was read."""
+_IDLE_SECONDS = 4.0
+"""How long a connection is kept: most servers close theirs after five seconds or more."""
 _KEPT = 128
 """Connections that wait for the next request."""
 
@@ -32,6 +36,8 @@ class _Connection:
     writer: asyncio.StreamWriter
     parser: h11.Connection
     used: bool = False
+    since: float = 0.0
+    """When it was kept, by the loop's clock."""
 
     @property
     def open(self) -> bool:
@@ -88,7 +94,7 @@ class Pool:
     """
 
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # one of them is the key
     connect_seconds: float
     silence_seconds: float
     _free: list[_Connection] = field(default_factory=list)
@@ -152,6 +158,7 @@ class Pool:
         """Sends a request; on a fresh connection too, if the kept one turns out to be closed."""
         while True:
             connection = await self._connection()
+            sent = asyncio.get_running_loop().time()
             try:
                 parser = connection.parser
                 data = [parser.send(e) for e in (asked, h11.Data(data=body), h11.EndOfMessage())]
@@ -160,14 +167,14 @@ class Pool:
                 event = await self.event(connection)
             except _Unanswered:
                 connection.writer.transport.abort()
-                if connection.used:
+                if connection.used and _at_once(sent):
                     continue
                 raise
             except OSError as error:  # TimeoutError is one, and has its own meaning
                 connection.writer.transport.abort()
                 if isinstance(error, TimeoutError):
                     raise
-                if connection.used:
+                if connection.used and _at_once(sent):
                     continue
                 raise Broken(str(error) or type(error).__name__) from error
             except BaseException:
@@ -177,9 +184,12 @@ class Pool:
             return connection, event
 
     async def _connection(self) -> _Connection:
+        if self._free:
+            await asyncio.sleep(0)  # an end that has come is seen
+        now = asyncio.get_running_loop().time()
         while self._free:
             kept = self._free.pop()
-            if kept.open:
+            if kept.open and now - kept.since < _IDLE_SECONDS:
                 return kept
             kept.writer.close()
         try:
@@ -196,7 +206,11 @@ class Pool:
         parser = connection.parser
         if parser.our_state is h11.DONE and parser.their_state is h11.DONE and len(self._free) < _KEPT:
             parser.start_next_cycle()
-            connection.used = True
+            connection.used, connection.since = True, asyncio.get_running_loop().time()
             self._free.append(connection)
         else:
             connection.writer.transport.abort()
+
+
+def _at_once(sent: float) -> bool:
+    return asyncio.get_running_loop().time() - sent < _AT_ONCE_SECONDS

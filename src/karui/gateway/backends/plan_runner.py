@@ -1,12 +1,13 @@
 """A plan run on a request: the same live runner as `karui confirm`, heard while it thinks."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from karui.core.engine import Engine
-from karui.core.errors import EngineTimeout, KaruiError
+from karui.core.errors import EngineError, EngineTimeout, KaruiError, RequestRejected
 from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
@@ -16,12 +17,14 @@ from karui.core.trace import End, Trace
 from karui.core.watcher import Checkpoint
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.clean import clean
 from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
 from karui.gateway.records.record import FallbackReason
 from karui.runners.live import solve_live
 from karui.serving_profile.signals import DriftSignals, signals
 
+_log = logging.getLogger(__name__)
 _NO_USAGE = Usage(0, 0, 0)
 
 
@@ -67,9 +70,8 @@ class PlanResult(Completion):
         """
         if self.failure is not None:
             late = isinstance(self.failure, EngineTimeout)
-            raise UpstreamError(
-                FallbackReason.TIMEOUT if late else FallbackReason.UPSTREAM, self.failure.what
-            ) from self.failure
+            why = FallbackReason.TIMEOUT if late else FallbackReason.UPSTREAM
+            raise UpstreamError(why, in_own_words(self.failure)) from self.failure
 
     def doubt(self, floor: float) -> str:
         """Returns why the answer is not given; "" if it is.
@@ -82,6 +84,17 @@ class PlanResult(Completion):
         if self.confidence is not None and self.confidence < floor:
             return f"confidence {self.confidence:.2f}, below {floor:g}"
         return ""
+
+
+def in_own_words(error: KaruiError) -> str:
+    """Returns what failed without a server's words, which may repeat a prompt; they go to the log."""
+    _log.warning("a plan's request failed: %s", clean(f"{error.what} {error.why}", 400))
+    if isinstance(error, EngineTimeout):
+        return "the plan's server was silent for too long"
+    if isinstance(error, RequestRejected):
+        return "the plan's server rejected the request"
+    status = error.status if isinstance(error, EngineError) else 0
+    return f"the plan's server answered {status}" if status else "the plan's server failed"
 
 
 class _Reading:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from karui.engines.openai.protocol.usage import Usage as Told
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.http_pool import Broken, Reply
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_in, chunk_of, events_of
+from karui.gateway.clean import clean
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.chunks import Answer, Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage, error_object
@@ -26,6 +28,7 @@ from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
 
 _KEPT_HEADERS = ("content-type", "x-request-id", "openai-processing-ms", "openai-version")
+_log = logging.getLogger(__name__)
 _LARGE = 16_384
 """Bytes of a reply or an event that are read at once; more is read on a thread."""
 P = ParamSpec("P")
@@ -157,11 +160,12 @@ async def _relay_stream(response: Reply, context: RequestContext, reader: "Usage
         if not client.status:
             raise
         if not reader.ended:  # else all had been said: what broke behind it is nothing to a client
-            record.set(status=502, detail=f"{type(error).__name__} {error}".strip())
+            detail = error.detail if isinstance(error, UpstreamError) else "the upstream broke off"
+            record.set(status=502, detail=detail)
             told = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
             parted = b"" if last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
             await client.end(parted + event(error_object(told)))
-            raise UpstreamError(FallbackReason.UPSTREAM, str(error)) from error
+            raise UpstreamError(FallbackReason.UPSTREAM, detail) from error
     finally:
         reader.close()
     await client.end()
@@ -255,7 +259,8 @@ class UsageReader:
         except (ValueError, RecursionError) as error:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not JSON") from error
         if isinstance(found, dict) and (fault := fault_in(found)) is not None:
-            raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream's reply is an error: {fault.message}")
+            _log.warning("the upstream's reply is an error: %s", clean(fault.message, 400))
+            raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is an error")
         if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not a completion")
         chunk = chunk_in(found)

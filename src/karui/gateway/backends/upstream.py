@@ -4,6 +4,8 @@ Connections are closed when the one who asked leaves, which ends the generation 
 """
 
 import json
+import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,12 +16,17 @@ from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
 from karui.gateway.backends.http_pool import Broken, Pool, Reply
+from karui.gateway.clean import clean
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.records.record import FallbackReason
 
 _ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
 """The client's headers that go on to the server."""
+_SENDABLE = re.compile(r"[\x20-\x7e]+")
+"""Values of headers that every server takes."""
+_KEY_REFUSED = frozenset({401, 403})
+_log = logging.getLogger(__name__)
 _IN_BAND = "the upstream's stream holds an error"
 _LONGEST_EVENT = 16 * 2**20
 
@@ -29,7 +36,7 @@ class UpstreamError(Exception):
 
     Attributes:
         why: The reason, as in the record.
-        detail: In words.
+        detail: In the gateway's own words; the server's are in the log only, for they may repeat a prompt.
         status: What it answered with; 0 where it did not.
         body: Of its error, "" where there was none.
         retry_after: Seconds after which asking again may help, where known.
@@ -53,10 +60,11 @@ class UpstreamError(Exception):
         unavailable = {FallbackReason.BREAKER, FallbackReason.GUARD, FallbackReason.STALE}
         usual = 503 if self.why in unavailable else 502
         status = {FallbackReason.TIMEOUT: 504}.get(self.why, 429 if self.status == 429 else usual)
+        code = "upstream_auth" if self.status in _KEY_REFUSED else self.why.value.replace(" ", "_")
         return ApiError(
             status,
             f"{self.why}: {self.detail}".rstrip(": "),
-            code=self.why.value.replace(" ", "_"),
+            code=code,
             retry_after=self.retry_after or (10 if status == 503 else None),
         )
 
@@ -75,6 +83,7 @@ class Upstream:
         bounds: How long it may take.
         breaker: Whether it is to be left alone.
         fingerprint: What its last reply said of its version and configuration; "" where none does.
+        key_refused: Whether it refused the gateway's key the last time.
     """
 
     url: str
@@ -86,6 +95,7 @@ class Upstream:
     limit: str = "max_tokens"
     usage: bool = True
     fingerprint: str = ""
+    key_refused: bool = False
 
     def __post_init__(self) -> None:
         """Makes room for connections; none is made yet."""
@@ -107,18 +117,21 @@ class Upstream:
             raise UpstreamError(FallbackReason.BREAKER, self.breaker.why, retry_after=wait)
         well: bool | None = None
         why = ""
-        onward = {k: headers[k] for k in _ONWARD if k in headers}
+        onward = {k: headers[k] for k in _ONWARD if _SENDABLE.fullmatch(headers.get(k, ""))}
         try:
             async with self._pool.request("POST", path, body, onward) as reply:
-                if reply.status >= 500 or reply.status == 429:
-                    raise _refused(reply.status, await reply.read(), reply.headers)
+                self.key_refused = reply.status in _KEY_REFUSED
+                if reply.status >= 500 or reply.status == 429 or self.key_refused:
+                    raise self._refused(reply.status, await reply.read(), reply.headers)
                 yield reply
                 well = True
         except TimeoutError as error:
-            well, why = False, f"{self.url} was silent for too long"
+            well, why = False, "the upstream was silent for too long"
+            _log.warning("%s was silent for too long", self.url)
             raise UpstreamError(FallbackReason.TIMEOUT, why) from error
         except Broken as error:
-            well, why = False, f"{self.url} broke: {error}"
+            well, why = False, "the upstream cannot be reached, or broke off"
+            _log.warning("%s broke: %s", self.url, error)
             raise UpstreamError(FallbackReason.UPSTREAM, why) from error
         except UpstreamError as failed:
             well, why = (None if failed.status == 429 else False), failed.detail
@@ -126,13 +139,26 @@ class Upstream:
         finally:
             self.breaker.leave(time(), well=well, why=why)
 
+    def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> UpstreamError:
+        fault = read_fault(body.decode(errors="replace"))
+        _log.warning("%s answered %s: %s", self.url, status, clean(fault.message, 400))
+        after = headers.get("retry-after", "")
+        key = "; it does not accept the gateway's key" if status in _KEY_REFUSED else ""
+        return UpstreamError(
+            FallbackReason.UPSTREAM,
+            f"the upstream answered {status}{key}",
+            status=status,
+            body=body,
+            retry_after=float(after) if after.isdecimal() else None,
+        )
+
     async def get(self, path: str) -> object:
         """Returns what is at a path; None where there is nothing to be had."""
         try:
             async with self._pool.request("GET", path) as reply:
                 data = await reply.read()
             found: object = json.loads(data) if reply.status == 200 else None
-        except (Broken, TimeoutError, ValueError):
+        except (Broken, TimeoutError, ValueError, RecursionError):
             return None
         return found
 
@@ -194,15 +220,3 @@ def chunk_in(found: Mapping[str, object]) -> Chunk:
         raise UpstreamError(
             FallbackReason.UPSTREAM, "the upstream sent something that is not a completion"
         ) from error
-
-
-def _refused(status: int, body: bytes, headers: Mapping[str, str]) -> UpstreamError:
-    fault = read_fault(body.decode(errors="replace"))
-    after = headers.get("retry-after", "")
-    return UpstreamError(
-        FallbackReason.UPSTREAM,
-        f"the upstream answered {status}: {fault.message}",
-        status=status,
-        body=body,
-        retry_after=float(after) if after.isdecimal() else None,
-    )

@@ -61,6 +61,10 @@ def _stale(v: View) -> Found:
     return ("stale", {"reason": text.because(v.words, v.now.stale)}) if v.now.stale else None
 
 
+def _key_refused(v: View) -> Found:
+    return ("key_refused", {"server": v.now.key_refused}) if v.now.key_refused else None
+
+
 def _tripped(v: View) -> Found:
     guard = v.now.guard
     if guard.phase is not Phase.TRIPPED:
@@ -161,7 +165,7 @@ def _well(_: View) -> Found:
 
 
 Rule = Callable[[View], Found]
-_RED: tuple[Rule, ...] = (_stale, _tripped, _breaker, _failing)
+_RED: tuple[Rule, ...] = (_key_refused, _stale, _tripped, _breaker, _failing)
 _YELLOW: tuple[Rule, ...] = (
     _degraded,
     _probing,

@@ -154,6 +154,7 @@ class _Gauges(Collector):
             ("silent_runs_left_out", "Silent runs left out, as enough were under way.", now.left_out),
             ("start_time_seconds", "When the gateway came up, since the epoch.", now.started_at),
             ("stage_percent", "Share of requests that the plan answers; 0 in shadow.", _percent(now.stage)),
+            ("key_refused", "1 where a server does not accept the gateway's key.", bool(now.key_refused)),
             ("stale", "1 where the upstream is not the model that was chosen for.", bool(now.stale)),
             ("degraded", "How many things do not work though serving goes on.", len(now.degraded)),
             ("history_rows_lost", "Rows of the history that were never written.", self._lost),

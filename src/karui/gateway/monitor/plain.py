@@ -21,6 +21,7 @@ def status(now: GatewayStatus) -> dict[str, Any]:
     return told | {
         "stage_next": needs_in_words(now.needs),
         "guard": told["guard"] | {"reason": str(guard.reason or ""), "changes": changes},
+        "key_refused": now.key_refused,
         "stale": str(now.stale or ""),
         "table": [[why.value, ACTIONS[action]] for why, action in now.table],
         "keeping": f"{keep_hours:g} hours" if keep_hours else "",

@@ -5,9 +5,11 @@ server-sent events, thinking first, then the answer.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from math import ceil
+from time import monotonic
 from typing import Any, Protocol
 
 from karui.gateway.openai_api.chat_request import ApiError
@@ -24,6 +26,7 @@ DONE = b"data: [DONE]\n\n"
 _ALIVE = b": thinking\n\n"
 """A comment, which clients pass over."""
 _QUIET_SECONDS = 15.0
+_UNSENDABLE = re.compile(r"[^\x20-\x7e]")
 
 
 class OnToken(Protocol):
@@ -45,11 +48,13 @@ class ResponseWriter:
         headers: Sent with whatever the response will be, unless it names them itself.
         status: Of the response; 0 before it has begun.
         ended: Whether it is complete.
+        sending_since: Since when the client has taken nothing of it, by `monotonic`; 0 while it takes all.
     """
 
     def __init__(self, send: Send) -> None:
         """Takes the ASGI server's `send`."""
-        self._send = send
+        self._to_client = send
+        self.sending_since = 0.0
         self.headers: dict[str, str] = {}
         self.status = 0
         self.ended = False
@@ -60,6 +65,11 @@ class ResponseWriter:
         told = {**self.headers, **headers}
         raw = [(k.lower().encode("latin-1"), _ascii(v)) for k, v in told.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _send(self, message: Any) -> None:
+        self.sending_since = monotonic()
+        await self._to_client(message)
+        self.sending_since = 0.0
 
     async def write(self, data: bytes) -> None:
         """Sends a part of the body."""
@@ -218,4 +228,4 @@ class CompletionWriter:
 
 def _ascii(value: str) -> bytes:
     """Returns a header's value in one line of ASCII, whatever an upstream's words hold."""
-    return " ".join(value.split()).encode("ascii", "replace")[:500]
+    return _UNSENDABLE.sub("?", " ".join(value[:2000].split())).encode("ascii")[:500]

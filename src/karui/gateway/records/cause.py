@@ -45,6 +45,8 @@ class Cause(StrEnum):
     """A file was closed with rows that could not be written (file, rows)."""
     WRITER_ENDED = "writer_ended"
     """Nothing is written to a file any more, and nothing that is old deleted (file)."""
+    UPKEEP = "upkeep"
+    """Canaries are not sent and the upstream is not looked at (error)."""
     NEEDS_GUARD = "needs_guard"
     """The next stage waits until the guard finds all well."""
     NEEDS_RUNS = "needs_runs"

@@ -138,6 +138,9 @@ class Redactor:
         if isinstance(value, list | tuple):
             items = [self.value(v) for v in value]
             return [v for v, _ in items], sum(n for _, n in items)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            text, masked = self.text(str(value))  # a card's number may come as a number
+            return (text, masked) if masked else (value, 0)
         return value, 0
 
 

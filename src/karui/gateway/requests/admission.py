@@ -16,6 +16,7 @@ class AdmissionQueue:
     Attributes:
         in_flight: Requests that have a place.
         queued: Requests that wait for one.
+        held_bytes: What the bodies of requests under way hold.
     """
 
     def __init__(self, bounds: Limits) -> None:
@@ -23,7 +24,23 @@ class AdmissionQueue:
         self._bounds = bounds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._seconds = 1.0  # that a request takes, a moving mean
-        self.in_flight = 0
+        self.in_flight = self.held_bytes = 0
+
+    def hold(self, size: int) -> None:
+        """Takes in that a body holds so much; `let_go` has to follow.
+
+        Raises:
+            ApiError: All bodies together would hold too much.
+        """
+        if self.held_bytes + size > self._bounds.bodies_bytes:
+            raise ApiError(
+                503, "The gateway is busy: too much of requests is under way.", code="busy", retry_after=1.0
+            )
+        self.held_bytes += size
+
+    def let_go(self, size: int) -> None:
+        """Takes in that a body is no longer held."""
+        self.held_bytes -= size
 
     @property
     def queued(self) -> int:

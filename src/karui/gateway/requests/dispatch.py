@@ -13,7 +13,7 @@ from typing import Any
 from karui.core.errors import KaruiError, RequestRejected
 from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
-from karui.gateway.backends.plan_runner import PlanResult, PlanRunner
+from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
@@ -22,6 +22,7 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
+from karui.gateway.routing.eligibility import Ineligible
 from karui.gateway.routing.fallback_policy import Action
 from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of
 
@@ -79,8 +80,10 @@ class Dispatcher:
     ) -> RequestContext:
         """Returns a request as backends see it."""
         found = self.router.plan_request(request)
-        if isinstance(found, str):
-            return RequestContext(request, raw, headers, response, record, ineligible=found)
+        if isinstance(found, Ineligible):
+            return RequestContext(
+                request, raw, headers, response, record, ineligible=found.detail, named=found.named
+            )
         return RequestContext(request, raw, headers, response, record, plan_request=found)
 
     async def answer(self, context: RequestContext) -> None:
@@ -91,7 +94,10 @@ class Dispatcher:
             UpstreamError: What should have answered has failed, and so has what could have instead.
         """
         asked = RouteRequest(
-            context.request.model, caller_key(context.request, context.headers), context.ineligible
+            context.request.model,
+            caller_key(context.request, context.headers),
+            context.ineligible,
+            context.named,
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
@@ -153,7 +159,7 @@ class Dispatcher:
         except UpstreamError as failure:
             well, fault, why = False, failure.detail, failure.why
         except KaruiError as error:
-            well, fault = False, error.what
+            well, fault = False, in_own_words(error)
         except Exception:  # noqa: BLE001 - a technique may be anybody's; full thinking can still answer
             _log.exception("the plan failed on request %s", record.id, extra={"request_id": record.id})
             fault = "the plan itself failed"
@@ -163,7 +169,7 @@ class Dispatcher:
         if not well:
             return await self._instead(context, why, fault)
         if result.failure is not None:  # the server works, and will say itself what it does not like
-            return await self._instead(context, FallbackReason.UNFIT, result.failure.what)
+            return await self._instead(context, FallbackReason.UNFIT, in_own_words(result.failure))
         seen = result.signals
         record.set(
             confidence=result.confidence,

@@ -7,6 +7,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +25,8 @@ from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
 
 Receive = Callable[[], Awaitable[Any]]
+_LARGE = 65_536
+"""Bytes of a body that are read at once; more is read on a thread."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,11 +58,13 @@ class RequestHandler:
         """Answers one HTTP request."""
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        serving = asyncio.ensure_future(self._serve(headers, heard, ResponseWriter(send), chat=chat))
-        listening = asyncio.ensure_future(self._listen(headers, receive, heard))
+        writer, body = ResponseWriter(send), _Body(self.admission)
+        serving = asyncio.ensure_future(self._serve(headers, heard, writer, chat=chat))
+        listening = asyncio.ensure_future(self._listen(headers, receive, heard, body))
         try:
-            await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
+            await self._first_of(serving, listening, writer)
         finally:
+            body.let_go()
             listening.cancel()
             if not serving.done():
                 serving.cancel()
@@ -66,15 +72,27 @@ class RequestHandler:
             if not heard.cancel() and not heard.cancelled():
                 heard.exception()  # a body that nobody came to read
 
+    async def _first_of(
+        self, serving: "asyncio.Task[None]", listening: "asyncio.Task[None]", writer: ResponseWriter
+    ) -> None:
+        """Waits until one is done, or the client has taken nothing of its reply for too long."""
+        most = self.limits.reader_seconds
+        while True:
+            done, _ = await asyncio.wait(
+                [serving, listening], timeout=most, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done or (writer.sending_since and monotonic() - writer.sending_since >= most):
+                return
+
     async def _listen(
-        self, headers: Mapping[str, str], receive: Receive, heard: "asyncio.Future[bytes]"
+        self, headers: Mapping[str, str], receive: Receive, heard: "asyncio.Future[bytes]", body: "_Body"
     ) -> None:
         """Takes the body, and returns when the client has left."""
         try:
             async with asyncio.timeout(self.limits.body_seconds):
-                body = await self._body(headers, receive)
+                raw = await self._body(headers, receive, body)
             if not heard.done():
-                heard.set_result(body)
+                heard.set_result(raw)
         except (ApiError, TimeoutError) as error:
             late = f"The body took longer than {self.limits.body_seconds:g} seconds to arrive."
             wrong = error if isinstance(error, ApiError) else ApiError(408, late)
@@ -85,12 +103,14 @@ class RequestHandler:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    async def _body(self, headers: Mapping[str, str], receive: Receive, held: "_Body") -> bytes:
         most = self.limits.body_bytes
         wrong = ApiError(413, f"The body must be at most {most} bytes long.", code="body_too_large")
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > most:
-            raise wrong
+        if length.isdecimal():
+            if int(length) > most:
+                raise wrong
+            held.hold(int(length))  # before the first byte of it is taken
         body = bytearray()
         while True:
             message = await receive()
@@ -99,6 +119,7 @@ class RequestHandler:
             body += message.get("body", b"")
             if len(body) > most:
                 raise wrong
+            held.hold(len(body))
             if not message.get("more_body"):
                 return bytes(body)
 
@@ -120,9 +141,11 @@ class RequestHandler:
             nonlocal context
             self._check_key(headers)
             raw = await heard
-            request = read_request(raw, chat=chat)
+            reading = partial(read_request, raw, chat=chat)
+            request = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
             full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
-            record.set(model=request.model[:200], full_tokens=full_tokens)
+            named = request.model if request.model in self.dispatcher.router.every_name else "other"
+            record.set(model=named, full_tokens=full_tokens)
             context = self.dispatcher.context(request, raw, headers, response, record)
             async with self.admission.slot():
                 await self.dispatcher.answer(context)
@@ -141,6 +164,7 @@ class RequestHandler:
         except ApiError as error:
             await _refuse(record, response, error)
         except UpstreamError as failure:
+            record.set(detail=record.record.detail or failure.detail)
             await _refuse(record, response, failure.as_api_error())
         except TimeoutError:
             message = f"The answer took longer than {limit:g} seconds."
@@ -170,6 +194,25 @@ class RequestHandler:
                 self.keeper.keep(_kept(context, served))
 
 
+@dataclass
+class _Body:
+    """What one request's body holds of what all may hold."""
+
+    admission: AdmissionQueue
+    size: int = 0
+
+    def hold(self, size: int) -> None:
+        """Takes in that it holds so much by now; raises ApiError where that is too much."""
+        if size > self.size:
+            self.admission.hold(size - self.size)
+            self.size = size
+
+    def let_go(self) -> None:
+        """Takes in that it is no longer held."""
+        self.admission.let_go(self.size)
+        self.size = 0
+
+
 @dataclass(frozen=True)
 class CompletionsEndpoint:
     """One path of the API as an ASGI application.
@@ -194,7 +237,9 @@ def is_json(content_type: str) -> bool:
 
 async def _refuse(record: RecordBuilder, response: ResponseWriter, error: ApiError) -> None:
     """Answers with an error, in whatever form the response still allows."""
-    record.set(status=error.status, detail=record.record.detail or error.message)
+    # The message may name the client's own words; the record has words of a closed list.
+    told = error.code or (f"{error.param} is wrong" if error.param else f"status {error.status}")
+    record.set(status=error.status, detail=record.record.detail or told)
     await response.refuse(error)
 
 

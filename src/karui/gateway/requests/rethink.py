@@ -1,5 +1,6 @@
 """A kept question thought through in full, for its explanation."""
 
+import asyncio
 from dataclasses import dataclass
 
 from karui.core.plan import Plan
@@ -12,6 +13,7 @@ from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.events import Kept
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.routing.eligibility import Ineligible
 from karui.gateway.routing.router import FULL
 
 
@@ -37,8 +39,8 @@ class Rethinker:
         body.pop("stream_options", None)
         request = read_request(dumped(body), chat=True)
         asked = dispatcher.router.plan_request(request, any_sampling=True)
-        if isinstance(asked, str):
-            raise ApiError(409, f"The request cannot be thought through again: {asked}.")
+        if isinstance(asked, Ineligible):
+            raise ApiError(409, f"The request cannot be thought through again: {asked.detail}.")
         record = RecordBuilder(
             f"{kept.id}-explained",
             model=FULL,
@@ -48,7 +50,7 @@ class Rethinker:
         )
         result: PlanResult | None = None
         try:
-            async with self.handler.admission.slot():
+            async with asyncio.timeout(self.handler.limits.request_seconds), self.handler.admission.slot():
                 async for chunk in dispatcher.backends.runner.stream(Plan(), kept.id, asked):
                     record.first_token(answer=isinstance(chunk, Finished))
                     if isinstance(chunk, Finished):
@@ -58,5 +60,9 @@ class Rethinker:
             record.set(status=200 if result.failure is None else 502)
             result.check()
             return Thought(result.thinking, result.answer, result.usage.thinking)
+        except TimeoutError as error:
+            record.set(status=504)
+            limit = self.handler.limits.request_seconds
+            raise ApiError(504, f"Thinking took longer than {limit:g} seconds.", code="timeout") from error
         finally:
             self.handler.records.see(record.close())

@@ -13,7 +13,7 @@ from karui.core.errors import KaruiError, RequestRejected
 from karui.core.plan import Plan
 from karui.core.question import Question
 from karui.gateway.backends.backend import PlanRequest, RequestContext
-from karui.gateway.backends.plan_runner import PlanResult, PlanRunner
+from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.openai_api.chunks import Finished
 from karui.gateway.records.builder import RecordBuilder
@@ -148,7 +148,7 @@ class ShadowRunner:
             )
             return None
         except KaruiError as error:
-            record.set(status=502, why=FallbackReason.UPSTREAM, detail=error.what)
+            record.set(status=502, why=FallbackReason.UPSTREAM, detail=in_own_words(error))
             return None
         except Exception:  # noqa: BLE001 - a technique may be anybody's; the run counts as failed
             _log.exception("the silent run %s failed", record.id, extra={"request_id": record.id})

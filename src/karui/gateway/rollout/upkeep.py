@@ -1,17 +1,22 @@
 """What a gateway does from time to time: canaries when they are due, and a look at the upstream's model."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import time
 
 from karui.gateway.backends.upstream import Upstream
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
+from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.rollout.shadow import ShadowRunner
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Upkeep:
         canaries: The operator's own questions; None without.
         tick_seconds: How often it is looked whether a canary is due.
         look_seconds: How often the upstream's list of models is read.
+        tidy: What else is done as often, on a thread.
+        degraded: Why it does not work at present; None while it does.
     """
 
     watch: UpstreamWatch
@@ -57,6 +64,8 @@ class Upkeep:
     canaries: Canaries | None = None
     tick_seconds: float = 1.0
     look_seconds: float = 30.0
+    tidy: Callable[[], None] = lambda: None
+    degraded: Because | None = field(default=None, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     def start(self) -> None:
@@ -67,7 +76,7 @@ class Upkeep:
         """Ends."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, Exception):
                 await self._task
 
     async def _run(self) -> None:
@@ -75,12 +84,23 @@ class Upkeep:
         while True:
             await asyncio.sleep(self.tick_seconds)
             at = time()
-            if self.canaries is not None:
-                guard = self.watch.rollout.guard
-                may = guard.phase is Phase.WATCHING or guard.wants_probe(at)
-                for question in self.canaries.due(asked, at) if may else ():
-                    self.shadow.canary(question)
-                asked = at
-            if at - looked >= self.look_seconds:
-                looked = at
-                await self.watch.look()
+            try:
+                self._send_canaries(asked, at)
+                if at - looked >= self.look_seconds:
+                    looked = at
+                    await self.watch.look()
+                    await asyncio.to_thread(self.tidy)
+                self.degraded = None
+            except Exception as error:  # noqa: BLE001 - what is done from time to time must not end at one fault
+                if self.degraded is None:
+                    _log.exception("the gateway's upkeep failed; it is tried again")
+                self.degraded = Because.of(Cause.UPKEEP, error=type(error).__name__)
+            asked = at
+
+    def _send_canaries(self, since: float, at: float) -> None:
+        if self.canaries is None:
+            return
+        guard = self.watch.rollout.guard
+        may = guard.phase is Phase.WATCHING or guard.wants_probe(at)
+        for question in self.canaries.due(since, at) if may else ():
+            self.shadow.canary(question)

@@ -1,6 +1,7 @@
 """Which requests a plan can run, and why the others cannot: those go to full thinking as they are."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from karui.core.prompt import Sampling, prompt_of
@@ -32,9 +33,37 @@ _WITH: Mapping[str, tuple[Any, ...]] = {
 """The values with which a plan runs. Any other value, and any other field, is a reason for full thinking."""
 
 
+_SERVERS_OWN = frozenset(
+    "audio prediction web_search_options function_call verbosity top_k min_p repetition_penalty "
+    "length_penalty best_of use_beam_search stop_token_ids ignore_eos min_tokens skip_special_tokens "
+    "bad_words echo guided_json guided_regex guided_choice guided_grammar structured_outputs "
+    "json_schema chat_template chat_template_kwargs add_generation_prompt continue_final_message "
+    "documents mm_processor_kwargs priority grammar reasoning thinking include_reasoning "
+    "enable_thinking".split()
+)
+"""Fields of OpenAI's and of servers with its API that are a reason for full thinking whatever they hold."""
+_FIELDS = frozenset(_WITH) | _SERVERS_OWN | {"reasoning_effort"}
+"""Names of fields that records, state and history may show; any other one is somebody's own word."""
+_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+_OTHER = "a field that is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Ineligible:
+    """Why no plan can run a request.
+
+    Attributes:
+        detail: In words of a closed list, for records.
+        named: With the client's own words, for its eyes only.
+    """
+
+    detail: str
+    named: str
+
+
 def plan_request_of(
     asked: ChatRequest, recorded: Sampling, effort: str, *, any_sampling: bool
-) -> PlanRequest | str:
+) -> PlanRequest | Ineligible:
     """Returns a request as a plan runs it, or the reason why none can.
 
     Args:
@@ -44,21 +73,31 @@ def plan_request_of(
         any_sampling: Whether the client's temperature and top_p may differ from what was certified.
     """
     if not asked.chat:
-        return "a completion of raw text"
+        return _plainly("a completion of raw text")
     body = asked.body
     usual = {**_WITH, "reasoning_effort": (effort,)}
     for name, value in body.items():
         if value is not None and name not in _NO_MATTER and value not in usual.get(name, ()):
-            return f"{name} {value}" if name == "reasoning_effort" else name
+            return _field(name, value)
     temperature = _told(body, "temperature", recorded.temperature)
     top_p = _told(body, "top_p", recorded.top_p)
     if (temperature, top_p) != (recorded.temperature, recorded.top_p) and not any_sampling:
-        return f"temperature {temperature:g}, top_p {top_p:g}; certified at {_drawn(recorded)}"
+        return _plainly(f"temperature {temperature:g}, top_p {top_p:g}; certified at {_drawn(recorded)}")
     prompt = prompt_of(asked.messages)
     if isinstance(prompt, str):
-        return prompt
+        return Ineligible("messages with more than text by turns", prompt)
     sampling = Sampling(temperature, top_p, recorded.top_k, asked.limit or recorded.max_tokens)
     return PlanRequest(prompt, sampling, body.get("seed"))
+
+
+def _plainly(reason: str) -> Ineligible:
+    return Ineligible(reason, reason)
+
+
+def _field(name: str, value: object) -> Ineligible:
+    if name == "reasoning_effort" and value in _EFFORTS:
+        return _plainly(f"{name} {value}")
+    return Ineligible(name if name in _FIELDS else _OTHER, name[:100])
 
 
 def _told(body: Mapping[str, Any], name: str, usual: float) -> float:

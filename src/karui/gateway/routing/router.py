@@ -17,7 +17,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutStatus
-from karui.gateway.routing.eligibility import plan_request_of
+from karui.gateway.routing.eligibility import Ineligible, plan_request_of
 from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 
 PLAN, FULL = "karui/plan", "karui/full"
@@ -32,11 +32,13 @@ class RouteRequest:
         model: As the client named it.
         key: Decides on which side of a stage the request falls: the same caller, the same side.
         ineligible: Why no plan can run it; "" where one can.
+        named: The same with the client's own names of fields, for its eyes only.
     """
 
     model: str
     key: str = ""
     ineligible: str = ""
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,18 @@ class Router:
         object.__setattr__(self, "_effort", plan.rewrite(Request("", Prompt(""))).prompt.effort)
 
     @property
+    def every_name(self) -> frozenset[str]:
+        """Every name by which clients may ask for something; any other one is their own word."""
+        return self.plan_names | self.served | {FULL}
+
+    @property
     def plan(self) -> Plan:
         """The plan that is served."""
         return self.deployment.plan
 
-    def plan_request(self, request: ChatRequest, *, any_sampling: bool | None = None) -> PlanRequest | str:
+    def plan_request(
+        self, request: ChatRequest, *, any_sampling: bool | None = None
+    ) -> PlanRequest | Ineligible:
         """Returns a request as the plan runs it, or why it cannot.
 
         Args:
@@ -127,7 +136,9 @@ class Router:
             message = f"The model {request.model[:100]!r} does not exist. Available models: {known}."
             raise ApiError(404, message, param="model", code="model_not_found")
         if request.ineligible:
-            return _fallback(Action.DIRECT, FallbackReason.UNFIT, request.ineligible)
+            named = request.named or request.ineligible
+            header = f"{FallbackReason.UNFIT}: {named}"
+            return RouteDecision(Action.DIRECT, FallbackReason.UNFIT, request.ineligible, header=header)
         return None
 
     def _by_state(

@@ -50,6 +50,7 @@ class Pages:
         self._gateway, self._access = gateway, access
         read = gateway.handler.dispatcher.backends.runner.verifier.read
         self._explainer = Explainer(gateway.stores.conversations, Rethinker(gateway.handler).think, read)
+        gateway.upkeep.tidy = self._explainer.forget
         self._told: dict[str | None, tuple[float, dict[str, Any]]] = {}
         self._page: dict[str, tuple[float, str]] = {}
 

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -17,10 +19,12 @@ from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
 from karui.gateway.server.app import app
+from karui.gateway.server.connection import connection_class, connections
 from karui.gateway.server.logs import log_json_lines
-from karui.gateway.settings import Settings
+from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.serving_profile import CheckpointSettings
 
+_log = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -54,10 +58,12 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
             ServerOptions(
                 folder=settings.folder if name == "main" else "",
                 route=settings.route,
-                key=os.environ.get(KEY, ""),
+                key=key_for(name, address, settings.upstream),
                 retry=retry,
             ),
         )
+    if settings.fallback != "full":
+        warn_of_plain_http(os.environ.get(FALLBACK_KEY, ""), settings.fallback)
     return engines
 
 
@@ -78,6 +84,35 @@ def check(settings: Settings, chosen: Deployment, engines: Mapping[str, Engine],
     served = main.can.model if isinstance(main, HttpEngine) else ""
     chosen.check_model(main.card, served, same=settings.same_model, origin=origin)
     chosen.check_abilities(engines)
+
+
+def key_for(name: str, address: str, upstream: str) -> str:
+    """Returns the key to send to a model's server: its own, or the upstream's where it is the same server.
+
+    Args:
+        name: By which the plan asks the model; "main" is the upstream's.
+        address: The server's.
+        upstream: The main model's server's.
+    """
+    own = f"{KEY}_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+    same = name == "main" or _origin(address) == _origin(upstream)
+    key = os.environ.get(own, "") or (os.environ.get(KEY, "") if same else "")
+    if not key and os.environ.get(KEY):
+        _log.warning("%s gets no key: %s is for %s only, and %s is not set", address, KEY, upstream, own)
+    warn_of_plain_http(key.strip(), address)
+    return key.strip()
+
+
+def warn_of_plain_http(key: str, address: str) -> None:
+    """Warns of a key that others on the way can read."""
+    told = urlsplit(address)
+    if key and told.scheme == "http" and (told.hostname or "") not in _LOOPBACK:
+        _log.warning("the key for %s goes over plain http, where others on the way can read it", address)
+
+
+def _origin(address: str) -> tuple[str, str]:
+    told = urlsplit(address)
+    return told.scheme, told.netloc.rpartition("@")[2]
 
 
 def ensure_guarded(settings: Settings) -> None:
@@ -149,6 +184,9 @@ def _server(gateway: Gateway, on_ready: Callable[[], None]) -> "_Server":
         lifespan="on",
         timeout_graceful_shutdown=round(gateway.settings.limits.drain_seconds),
         server_header=False,
+        http=connection_class(gateway.settings.limits.head_seconds),
+        ws="none",
+        limit_concurrency=connections(gateway.settings.limits.connections),
     )
     return _Server(config, on_ready)
 

@@ -20,6 +20,10 @@ TEXT: dict[str, str] = {
     "colour_yellow": "Yellow",
     "colour_red": "Red",
     "do": "What to do",
+    "key_refused": "A server does not accept the gateway’s key",
+    "key_refused_do": (
+        "{server} answers 401 or 403: set its key anew and restart the gateway. Clients are told 502."
+    ),
     "well": "All is well",
     "well_do": "Nothing. The plan answers as it did in the recording.",
     "ready": "Ready, waiting for the first request",
@@ -220,6 +224,7 @@ TEXT: dict[str, str] = {
     "cause writable_again": "{file} is written again; {lost} rows were lost.",
     "cause unreadable": "{file} could not be read at the start: {error}.",
     "cause writer_ended": "{file} is no longer written, and nothing old is deleted: restart the gateway.",
+    "cause upkeep": "Canaries and the look at the upstream fail ({error}); the log has more.",
     "cause closed_unwritten": "{file} was closed with {rows} rows unwritten.",
     # Costs
     "costs_head": "Costs",

@@ -18,6 +18,11 @@ TEXT: dict[str, str] = {
     "colour_yellow": "黄",
     "colour_red": "赤",
     "do": "対応",
+    "key_refused": "サーバーがゲートウェイのキーを受け付けません",
+    "key_refused_do": (
+        "{server}が401または403を返しています。キーを設定し直して再起動してください。"
+        "利用者には502を返しています。"
+    ),
     "well": "正常に稼働しています",
     "well_do": "対応は不要です。プランは記録時と同じ傾向で回答しています。",
     "ready": "起動済み。リクエストを待っています",
@@ -221,6 +226,7 @@ TEXT: dict[str, str] = {
     "cause writable_again": "{file}への書き込みが復旧しました（消失{lost}件）。",
     "cause unreadable": "{file}を起動時に読み込めませんでした：{error}",
     "cause writer_ended": "{file}への書き込みと古い行の削除が止まっています。再起動してください。",
+    "cause upkeep": "カナリアの送信とモデルサーバーの確認に失敗しています（{error}）。詳細はログへ。",
     "cause closed_unwritten": "{file}：{rows}件を書き込めないまま終了しました。",
     "costs_head": "費用",
     "row_cost_hour": "現在（1時間あたり）",

@@ -22,6 +22,7 @@ CAUSES: dict[str, str] = {
     "unreadable": "{file} could not be read at the start: {error}",
     "closed_unwritten": "{file}: closed with {rows} rows that could not be written",
     "writer_ended": "{file} is no longer written, nor tidied: its thread has ended",
+    "upkeep": "canaries and the look at the upstream fail: {error}",
     "needs_guard": "the guard finds all well",
     "needs_runs": "{count} more runs compared with full thinking",
     "needs_requests": "{count} more requests answered",
