@@ -41,7 +41,11 @@ class Boards:
         runs, traces = self._runs.all(), self._traces
         for _ in range(self._knobs.k):
             traces.begin(runs, self._runs.now)
-        going = runs
+        # A round ends once, the first two without a repeat: where rounds and probes are too few for a
+        # consensus or for dropping anybody, all traces come to their ends, and their order does not matter.
+        probes, rounds = traces.furthest()
+        knobs = self._knobs
+        going = runs[(rounds >= knobs.stable + 2) | (probes >= knobs.warm + 1 + knobs.patience)]
         while len(going):
             branch, time, kind = traces.look(going)
             over = traces.over(time)

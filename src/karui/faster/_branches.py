@@ -103,6 +103,12 @@ class Branches:
         self._time[last] = np.where(own, end, _NO_TIME)  # others vanish without a further look
         self._time[probed] = walks.arrival(places) + marks.length[places]
 
+    def furthest(self) -> tuple[Ints, Ints]:
+        """Returns [runs] the most probes of any branch of a run, and the last round in which one probes."""
+        probes = np.diff(np.append(self._first, len(self._kind))) - 1
+        last = np.where(probes > 0, self._round[self._first + np.maximum(probes, 1) - 1], 0)
+        return probes[self._rows].max(axis=1), last[self._rows].max(axis=1)
+
     def begin(self, runs: Ints, time: Ints) -> Ints:
         """Starts one branch more in each of these runs, and returns their numbers."""
         number = self.begun[runs]
