@@ -7,6 +7,7 @@ what is wrong where something is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -35,6 +36,16 @@ class ArrayReplay:
     permutations: Callable[[RecordedQuestion], Sequence[Sequence[int]]]
     _blocks: "list[_Block] | None" = field(default=None, repr=False)
     _irregular: bool = field(default=False, repr=False)
+
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """The ids of the recording's questions."""
+        return tuple(q.id for q in self.recording.questions)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Their kinds."""
+        return tuple(q.kind for q in self.recording.questions)
 
     def outcomes(self, plan: Plan) -> OutcomeColumns | None:
         """Returns the plan's outcomes on every question; None where the machines have to be stepped."""
