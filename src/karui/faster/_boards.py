@@ -7,7 +7,7 @@ import numpy as np
 from karui.core.arrays.checkpoint_columns import Bools, Ints
 from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.faster import _ballots
-from karui.faster._branches import Branches, Event, pairs
+from karui.faster._branches import FINAL, Branches, pairs
 
 
 class BoardKnobs(NamedTuple):
@@ -56,7 +56,7 @@ class Boards:
 
     def _look(self, runs: Ints, branch: Ints, time: Ints, kind: Ints) -> None:
         agreed = self.consensus[runs] >= 0
-        final = kind == Event.FINAL
+        final = kind == FINAL
         leaving = agreed & ~final
         self._leave(*(values[leaving] for values in (runs, branch, kind)))
         ended, finished = runs[final], branch[final]
