@@ -229,7 +229,7 @@ def loop_in(text: str) -> Loop | None:
 def may_loop(text: str) -> bool:
     """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
 
-    Without `_GRAM` units in a row that stand there three times, or such stretches between stops, there is none.
+    Without `_GRAM` units in a row that stand there three times, or such stretches between stops, none is.
     """
     units = _UNIT.findall(text)
     folded = {unit: _folded(unit) for unit in set(units)}
