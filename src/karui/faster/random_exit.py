@@ -52,12 +52,16 @@ class RandomExit(Technique):
 
     def _lots(self, traces: TraceTable) -> NDArray[np.uint64]:
         lots = np.empty(len(traces.checkpoints.row), np.uint64)
-        lots[traces.by_row] = [lot for trace in traces.traces for lot in self._lots_of(trace)]
+        lots[traces.by_row] = [
+            lot
+            for trace, question in zip(traces.traces, traces.question.tolist(), strict=True)
+            for lot in self._lots_of(trace, traces.ids[question])
+        ]
         return lots
 
-    def _lots_of(self, trace: Trace) -> list[int]:
+    def _lots_of(self, trace: Trace, question: str) -> list[int]:
         """Returns the lot of each checkpoint of a trace."""
-        salt, ends = self._salt(trace.question), [0, *(mark.chars for mark in trace.checkpoints)]
+        salt, ends = self._salt(question), [0, *(mark.chars for mark in trace.checkpoints)]
         return [
             _lot(salt, index, mark.tokens, trace.thinking[ends[index] : mark.chars])
             for index, mark in enumerate(trace.checkpoints)
