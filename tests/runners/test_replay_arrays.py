@@ -321,9 +321,21 @@ def test_blocks_of_questions_come_to_what_all_come_to(monkeypatch, words):
     ragged = replace(
         made, questions=tuple(replace(q, traces=q.traces[: 3 + n % 2]) for n, q in enumerate(made.questions))
     )
-    monkeypatch.setattr(replay_arrays, "BLOCK", 5)
-    assert len(Replay({"main": ragged}).arrays().blocks()) == len(ragged.questions)
-    assert_same(ragged, catalog.parse(words), 3)
+    for most, blocks in (("TRACES", 5), 7), (("TRACES", 7), 4), (("CHECKPOINTS", 1), 7), (("TRACES", 99), 1):
+        with monkeypatch.context() as patched:
+            patched.setattr(replay_arrays, *most)
+            assert len(Replay({"main": ragged}).arrays().blocks()) == blocks
+            assert_same(ragged, catalog.parse(words), 3)
+
+
+def test_nothing_recorded_is_left_to_the_machines():
+    made = synthetic(2, 2, tokens=60)
+    bare = replace(made, questions=tuple(replace(q, traces=()) for q in made.questions))
+    for recording in (bare, replace(made, questions=())):
+        replay = Replay({"main": recording})
+        assert replay.arrays().outcomes(Plan()) is None
+        with pytest.raises(KaruiError, match="0 are recorded"):
+            replay.outcomes(Plan())
 
 
 @dataclass(frozen=True)

@@ -229,17 +229,17 @@ def loop_in(text: str) -> Loop | None:
 def may_loop(text: str) -> bool:
     """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
 
-    Where a period is said twice again, some `_GRAM` units in a row stand there three times; where sentences
-    were said twice before, some stretch between two stops does. Without either there is no loop.
+    Without `_GRAM` units in a row that stand there three times, or such stretches between stops, none is.
     """
     units = _UNIT.findall(text)
-    if len(units) >= _SHORT:
-        return True
     folded = {unit: _folded(unit) for unit in set(units)}
     row = [name for unit in units if (name := folded[unit])]
-    if max(Counter(zip(row, row[1:], row[2:], row[3:], strict=False)).values(), default=0) > 2:
+    grams = Counter(zip(row, row[1:], row[2:], row[3:], strict=False))
+    if len(units) >= _SHORT or max(grams.values(), default=0) > 2:
         return True
-    times = Counter("".join(stretch.split()).casefold() for stretch in _STOPS.split(text))
+    if len(stretches := _STOPS.split(text)) <= _SENTENCES:
+        return False
+    times = Counter("".join(stretch.split()).casefold() for stretch in stretches)
     return sum(len(stretch) for stretch, said in times.items() if said > 2) >= _TELLING
 
 

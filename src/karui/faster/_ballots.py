@@ -18,9 +18,8 @@ def vote(answer: Ints, asked: int | Ints | None = None, counted: Bools | None = 
         counted: Which of the votes there are; None is all.
     """
     counts = tally(answer if counted is None else np.where(counted, answer, -1))
-    best = counts.argmax(axis=1)[:, None]  # the first of equals
-    most = np.take_along_axis(counts, best, axis=1)[:, 0]
-    chosen = np.take_along_axis(answer, best, axis=1)[:, 0]
+    runs, best = np.arange(len(answer)), counts.argmax(axis=1)  # the first of equals
+    most, chosen = counts[runs, best], answer[runs, best]
     share = most / (asked if asked is not None else answer.shape[1])
     return ReplyColumns(np.where(most > 0, chosen, -1), np.where(most > 0, share, 0.0))
 
@@ -38,10 +37,9 @@ def tally(answer: Ints) -> Ints:
 def top_two(answer: Ints) -> tuple[Ints, Ints]:
     """Returns [runs] the two highest counts of votes, 0 where there are fewer answers."""
     counts = tally(answer)
-    best = counts.argmax(axis=1)[:, None]
-    first = np.take_along_axis(counts, best, axis=1)[:, 0]
-    others = np.where(answer == np.take_along_axis(answer, best, axis=1), 0, counts)
-    return first, others.max(axis=1)
+    runs, best = np.arange(len(answer)), counts.argmax(axis=1)
+    others = np.where(answer == answer[runs, best][:, None], 0, counts)
+    return counts[runs, best], others.max(axis=1)
 
 
 def first_with(answer: Ints) -> Ints:
@@ -80,12 +78,11 @@ def weighted_vote(answer: Ints, weights: Floats, counted: Bools) -> ReplyColumns
     whole = np.cumsum(np.where(counted, weights, 0.0), axis=1)[:, -1]  # in order, as `running_sum`
     sums, reached = weigh(answer, weights, counted)
     ranked = np.where(reached, sums, -np.inf)
-    best = ranked.argmax(axis=1)[:, None]
-    most = np.take_along_axis(sums, best, axis=1)[:, 0]
+    runs, best = np.arange(len(answer)), ranked.argmax(axis=1)
+    most, chosen = sums[runs, best], answer[runs, best]
     there = reached.any(axis=1)
     weighty = whole > 0
     share = most / np.where(weighty, whole, 1.0)
-    chosen = np.take_along_axis(answer, best, axis=1)[:, 0]
     reply = ReplyColumns(np.where(there, chosen, -1), np.where(there, share, 0.0))
     light = np.flatnonzero(~weighty)
     if len(light):
@@ -107,7 +104,7 @@ def quantile(values: Floats, share: float, counts: Ints | None = None) -> Floats
     place = share * (most - 1)
     low = place.astype(np.int64)
     high = np.minimum(low + 1, most - 1)
-    below = np.take_along_axis(ordered, low[:, None], axis=1)[:, 0]
-    above = np.take_along_axis(ordered, high[:, None], axis=1)[:, 0]
+    rows = np.arange(len(values))
+    below, above = ordered[rows, low], ordered[rows, high]
     between: Floats = below + (place - low) * (above - below)
     return between

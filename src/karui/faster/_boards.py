@@ -7,7 +7,7 @@ import numpy as np
 from karui.core.arrays.checkpoint_columns import Bools, Ints
 from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.faster import _ballots
-from karui.faster._branches import Branches, Event, pairs
+from karui.faster._branches import FINAL, Branches, pairs
 
 
 class BoardKnobs(NamedTuple):
@@ -41,7 +41,11 @@ class Boards:
         runs, traces = self._runs.all(), self._traces
         for _ in range(self._knobs.k):
             traces.begin(runs, self._runs.now)
-        going = runs
+        # A round ends once, the first two without a repeat: where rounds and probes are too few for a
+        # consensus or for dropping anybody, all traces come to their ends, and their order does not matter.
+        probes, rounds = traces.furthest()
+        knobs = self._knobs
+        going = runs[(rounds >= knobs.stable + 2) | (probes >= knobs.warm + 1 + knobs.patience)]
         while len(going):
             branch, time, kind = traces.look(going)
             over = traces.over(time)
@@ -52,7 +56,7 @@ class Boards:
 
     def _look(self, runs: Ints, branch: Ints, time: Ints, kind: Ints) -> None:
         agreed = self.consensus[runs] >= 0
-        final = kind == Event.FINAL
+        final = kind == FINAL
         leaving = agreed & ~final
         self._leave(*(values[leaving] for values in (runs, branch, kind)))
         ended, finished = runs[final], branch[final]

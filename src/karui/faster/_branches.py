@@ -6,7 +6,7 @@ way that it goes alone, so that all its events are known beforehand.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import Final
 
 import numpy as np
 
@@ -19,15 +19,13 @@ _NO_TIME = 1 << 60
 """When nothing happens any more, at the earliest."""
 
 
-class Event(IntEnum):
-    """What a watcher sees."""
-
-    PROBE = 0
-    """The trial of a probe."""
-    FINAL = 1
-    """Its trace's own end."""
-    ARRIVAL = 2
-    """Any checkpoint, where it is to leave on its next look."""
+# What a watcher sees: plain numbers, as they are compared with arrays at every step.
+PROBE: Final = 0
+"""The trial of a probe."""
+FINAL: Final = 1
+"""Its trace's own end."""
+ARRIVAL: Final = 2
+"""Any checkpoint, where it is to leave on its next look."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ class Branches:
         probed = np.ones(len(places) + len(table), np.bool_)
         probed[last] = False
         own = walks.stop == table.counts
-        self._kind: Ints = np.full(len(probed), Event.FINAL, np.int64)
-        self._kind[probed] = Event.PROBE
+        self._kind: Ints = np.full(len(probed), FINAL, np.int64)
+        self._kind[probed] = PROBE
         self._round, self._answer, self._index, self._time = (
             np.empty(len(probed), np.int64) for _ in range(4)
         )
@@ -102,6 +100,12 @@ class Branches:
         end = table.thinking + walks.ends.usage[:, 4] + table.answer_tokens
         self._time[last] = np.where(own, end, _NO_TIME)  # others vanish without a further look
         self._time[probed] = walks.arrival(places) + marks.length[places]
+
+    def furthest(self) -> tuple[Ints, Ints]:
+        """Returns [runs] the most probes of any branch of a run, and the last round in which one probes."""
+        probes = np.diff(np.append(self._first, len(self._kind))) - 1
+        last = np.where(probes > 0, self._round[self._first + np.maximum(probes, 1) - 1], 0)
+        return probes[self._rows].max(axis=1), last[self._rows].max(axis=1)
 
     def begin(self, runs: Ints, time: Ints) -> Ints:
         """Starts one branch more in each of these runs, and returns their numbers."""
@@ -121,7 +125,7 @@ class Branches:
         branch = following.argmin(axis=1)  # at equal times the lower one comes first
         time = following[np.arange(len(runs)), branch]
         leaving = self._leaves_at[runs, branch] >= 0
-        return branch, time, np.where(leaving, Event.ARRIVAL, self._kind[self._event[runs, branch]])
+        return branch, time, np.where(leaving, ARRIVAL, self._kind[self._event[runs, branch]])
 
     def over(self, time: Ints) -> Bools:
         """Returns whether these are times at which nobody looks any more."""
@@ -147,7 +151,7 @@ class Branches:
         self.finish(runs, branch)
         arrived = self._leaves_at[runs, branch]
         self._cut_at[runs, branch] = np.where(arrived >= 0, arrived, self._index[self._event[runs, branch]])
-        self._at_probe[runs, branch] = kind == Event.PROBE
+        self._at_probe[runs, branch] = kind == PROBE
         self._answered[runs, branch] = answered
 
     def call(self, runs: Ints, branches: Ints, time: Ints, looking: Ints) -> None:
@@ -164,7 +168,7 @@ class Branches:
         until = time - self._began[runs, branches] - (branches > looking)
         index = walks.arrived_by(rows, until)
         event = self._event[runs, branches]
-        trying = (self._kind[event] == Event.PROBE) & (self._index[event] <= index)
+        trying = (self._kind[event] == PROBE) & (self._index[event] <= index)
         following = index + 1
         leaves = ~trying & (following <= walks.stop[rows]) & (following < table.counts[rows])
         runs, branches, rows, following = runs[leaves], branches[leaves], rows[leaves], following[leaves]

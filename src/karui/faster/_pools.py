@@ -7,7 +7,7 @@ import numpy as np
 from karui.core.arrays.checkpoint_columns import Bools, Floats, Ints
 from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.faster import _ballots
-from karui.faster._branches import Branches, Event, pairs
+from karui.faster._branches import FINAL, Branches, pairs
 from karui.faster._votes import all_leads
 
 
@@ -110,7 +110,7 @@ class Pools:
 
     def _look(self, runs: Ints, branch: Ints, time: Ints, kind: Ints) -> None:
         stopped, given_up = self.stopped[runs].copy(), self.given_up[runs].copy()
-        final = kind == Event.FINAL
+        final = kind == FINAL
         out = given_up[np.arange(len(runs)), branch] | (stopped & ~final)
         self._drop(runs[out], branch[out], kind[out])
         ended = final & ~out

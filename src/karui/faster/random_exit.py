@@ -13,6 +13,7 @@ from karui.core.arrays.columns import TraceTable
 from karui.core.arrays.looks import Looks, Watched
 from karui.core.request import Request
 from karui.core.technique import Family, Technique, knob, require
+from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
 
 
@@ -50,15 +51,21 @@ class RandomExit(Technique):
         return Watched(traces.first(below), drops=False)
 
     def _lots(self, traces: TraceTable) -> NDArray[np.uint64]:
-        marks, lots = traces.checkpoints, np.empty(len(traces.checkpoints.row), np.uint64)
-        order = traces.by_row
-        columns = (marks.row, marks.index, marks.tokens)
-        places = zip(*(column[order].tolist() for column in columns), strict=True)
-        lots[order] = [
-            _lot(self._salt(traces.traces[row].question), index, tokens, text)
-            for (row, index, tokens), text in zip(places, traces.texts(), strict=True)
+        lots = np.empty(len(traces.checkpoints.row), np.uint64)
+        lots[traces.by_row] = [
+            lot
+            for trace, question in zip(traces.traces, traces.question.tolist(), strict=True)
+            for lot in self._lots_of(trace, traces.ids[question])
         ]
         return lots
+
+    def _lots_of(self, trace: Trace, question: str) -> list[int]:
+        """Returns the lot of each checkpoint of a trace."""
+        salt, ends = self._salt(question), [0, *(mark.chars for mark in trace.checkpoints)]
+        return [
+            _lot(salt, index, mark.tokens, trace.thinking[ends[index] : mark.chars])
+            for index, mark in enumerate(trace.checkpoints)
+        ]
 
     def _salt(self, question: str) -> str:
         return f"{self.seed}\0{question}\0"

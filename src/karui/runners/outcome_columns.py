@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from karui.core.engine import ModelInfo
 from karui.core.outcome import Outcomes, Throughput
 from karui.core.plan import Plan
-from karui.core.recording import RecordedQuestion
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,16 @@ class OutcomeColumns:
     def outcomes(
         self,
         plan: Plan,
-        questions: Sequence[RecordedQuestion],
+        questions: tuple[str, ...],
+        kinds: tuple[str, ...],
         models: Mapping[str, ModelInfo],
         paces: Mapping[str, Throughput],
     ) -> Outcomes:
-        """Returns them as what a plan comes to on these questions."""
+        """Returns them as what a plan comes to on these questions of these kinds."""
         return Outcomes(
             plan=plan,
-            questions=tuple(q.id for q in questions),
-            kinds=tuple(q.kind for q in questions),
+            questions=questions,
+            kinds=kinds,
             bills=self.bills,
             held=self.held,
             busy=self.busy,

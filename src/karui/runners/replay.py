@@ -47,6 +47,7 @@ class Replay:
     _tracks_of: tuple[object, ...] = field(default=(), repr=False)
     _orders: dict[tuple[str, str], list[list[int]]] = field(default_factory=dict, repr=False)
     _held: dict[str, dict[str, RecordedQuestion]] = field(default_factory=dict, repr=False)
+    _least: dict[str, int] = field(default_factory=dict, repr=False)
     _arrays: ArrayReplay | None = field(default=None, repr=False)
 
     def outcomes(self, plan: Plan) -> Outcomes:
@@ -64,7 +65,7 @@ class Replay:
         paces = {m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()}
         found = None if self.stepwise else self.arrays().outcomes(plan)
         if found is not None:
-            return found.outcomes(plan, self.recordings["main"].questions, models, paces)
+            return found.outcomes(plan, self.arrays().questions, self.arrays().kinds, models, paces)
         rows = []
         for main in self.recordings["main"].questions:
             here = {model: self.questions(model)[main.id] for model in plan.models}
@@ -96,13 +97,19 @@ class Replay:
                     remedy=f"Give one of the same questions: --aux-model {model}=RECORDING.",
                 )
             of = "" if model == "main" else f" of {model!r}"
-            recorded = min((len(q.traces) for q in self.questions(model).values()), default=0)
+            recorded = self._recorded(model)
             plan.check(self.recordings[model].manifest.abilities, f"this recording{of}", model)
             if traces > recorded:
                 raise NotRecorded(
                     f"{plan.label} may ask for {traces} traces a question{of}; {recorded} are recorded.",
                     remedy="Record more samples, or lower the plan's number of traces.",
                 )
+
+    def _recorded(self, model: str) -> int:
+        """Returns how many traces of a model every question has."""
+        if model not in self._least:
+            self._least[model] = min((len(q.traces) for q in self.questions(model).values()), default=0)
+        return self._least[model]
 
     def play(
         self,

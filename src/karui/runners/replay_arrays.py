@@ -5,8 +5,9 @@ recordings that arrays can hold. Everything else is left to `karui.runners.repla
 what is wrong where something is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
 from karui.runners.outcome_columns import OutcomeColumns
 
-BLOCK = 4096
-"""Traces of a block of questions: enough that arrays are long, few enough that they stay small."""
+TRACES, CHECKPOINTS = 4096, 1 << 17
+"""At most so many in a block of questions: enough that arrays are long, few enough that they stay small."""
 
 
 @dataclass
@@ -35,6 +36,16 @@ class ArrayReplay:
     permutations: Callable[[RecordedQuestion], Sequence[Sequence[int]]]
     _blocks: "list[_Block] | None" = field(default=None, repr=False)
     _irregular: bool = field(default=False, repr=False)
+
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """The ids of the recording's questions."""
+        return tuple(q.id for q in self.recording.questions)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Their kinds."""
+        return tuple(q.kind for q in self.recording.questions)
 
     def outcomes(self, plan: Plan) -> OutcomeColumns | None:
         """Returns the plan's outcomes on every question; None where the machines have to be stepped."""
@@ -57,19 +68,23 @@ class ArrayReplay:
     def blocks(self) -> "list[_Block]":
         """Returns the recording's questions as columns, made once."""
         if self._blocks is None:
-            blocks: list[list[RecordedQuestion]] = []
-            part: list[RecordedQuestion] = []
-            traces = 0
-            for question in self.recording.questions:
-                if part and traces + len(question.traces) > BLOCK:
-                    blocks.append(part)
-                    part, traces = [], 0
-                part.append(question)
-                traces += len(question.traces)
-            blocks.append(part)
             suffix = self.recording.manifest.suffix_tokens
-            self._blocks = [_Block(part, suffix, self.permutations) for part in blocks]
+            parts = _parted(self.recording.questions)
+            self._blocks = [_Block(part, suffix, self.permutations) for part in parts]
         return self._blocks
+
+
+def _parted(questions: Sequence[RecordedQuestion]) -> Iterator[Sequence[RecordedQuestion]]:
+    """Yields blocks of questions, of one at least and no more traces and checkpoints than a block has."""
+    begin = traces = checkpoints = 0
+    for number, question in enumerate(questions):
+        more = sum(len(trace.checkpoints) for trace in question.traces)
+        full = traces + len(question.traces) > TRACES or checkpoints + more > CHECKPOINTS
+        if full and number > begin:
+            yield questions[begin:number]
+            begin, traces, checkpoints = number, 0, 0
+        traces, checkpoints = traces + len(question.traces), checkpoints + more
+    yield questions[begin:]
 
 
 def programmed(plan: Plan) -> bool:
@@ -94,6 +109,7 @@ class _Block:
         self._questions = questions
         self._permutations = permutations
         self._table = TraceTable(
+            [q.id for q in questions],
             [q.traces for q in questions],
             suffix_tokens,
             lambda number, answer: questions[number].correct(answer),

@@ -34,7 +34,9 @@ class TraceTable:
     """Traces of some questions as columns, those with the most checkpoints first.
 
     Attributes:
+        ids: The questions.
         traces: The traces, by row.
+        question: Which question each is of.
         counts: Checkpoints of each, falling.
         row_of: [questions, samples] the row of each trace, -1 where a question has fewer.
         thinking: Thinking tokens.
@@ -52,17 +54,21 @@ class TraceTable:
 
     def __init__(
         self,
+        ids: Sequence[str],
         questions: Sequence[Sequence[Trace]],
         suffix_tokens: int,
         verdict: Callable[[int, str], bool],
     ) -> None:
-        """Takes traces by question, and whether an answer of a question is right.
+        """Takes the ids of questions, their traces, and whether an answer of a question is right.
 
         Raises:
-            Irregular: Counts of tokens that no meter can count.
+            Irregular: There are none, or checkpoints are not in order.
         """
         placed = [(len(t.checkpoints), q, n) for q, ts in enumerate(questions) for n, t in enumerate(ts)]
         placed.sort(key=lambda place: -place[0])
+        if not placed:
+            raise Irregular
+        self.ids = ids
         self.traces: list[Trace] = [questions[q][n] for _, q, n in placed]
         self.counts: Ints = np.array([count for count, _, _ in placed], np.int64)
         self.question: Ints = np.array([q for _, q, _ in placed], np.int64)

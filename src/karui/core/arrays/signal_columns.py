@@ -10,6 +10,10 @@ from karui.core.trace import SIGNAL_UNIT
 
 _CHUNK = 1 << 15
 """Groups of tokens that are looked at in one go."""
+_KEPT = 1 << 21
+"""Lows that are kept for other plans: 16 MB."""
+_WIDEST = 1 << 31
+"""More than any group is wide: rows and widths in one number."""
 
 
 class SignalColumns:
@@ -37,6 +41,11 @@ class SignalColumns:
             raise Irregular
         self._sums: Floats = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
         self._starts: Ints = np.concatenate(([0], np.cumsum(self.length)))[:-1]
+        # Known lows: pairs in order, where each one's begin in `_kept`, and how much it holds.
+        self._keys: Ints = np.empty(0, np.int64)
+        self._firsts: Ints = np.empty(0, np.int64)
+        self._kept: Floats = np.empty(0)
+        self._used = 0
 
     @staticmethod
     def of(table: TraceTable, name: str) -> "SignalColumns":
@@ -67,16 +76,38 @@ class SignalColumns:
 
         As `Signals.lowest` has it: of all tokens where they are no more, infinity where nothing was measured.
 
+        What was computed is kept for the next plan, as far as there is room.
+
         Args:
             rows: [pairs] traces.
-            window: [pairs] widths of groups, in tokens.
+            window: [pairs] widths of groups, in tokens; pairs of a trace and a width differ, and rise.
 
         Returns:
-            The lows of one pair after the other, and where each pair's begin.
+            Lows, one pair's after the other, and where each pair's begin.
         """
-        parts = [self._lows(rows[here], window[here]) for here in self._chunks(rows, window)]
-        counts = self._table.counts[rows] + 1
-        return np.concatenate(parts) if parts else np.empty(0), np.cumsum(counts) - counts
+        keys = rows * _WIDEST + window
+        place = np.searchsorted(self._keys, keys)
+        unknown = np.append(self._keys, -1)[place] != keys
+        if unknown.any():
+            counts = self._table.counts[rows] + 1
+            if self._used + int(counts[unknown].sum()) > _KEPT:
+                self._keys, self._firsts = keys[:0], keys[:0]
+                self._kept, self._used = np.empty(0), 0
+                unknown[:] = True
+            self._keep(keys[unknown], rows[unknown], window[unknown], counts[unknown])
+            place = np.searchsorted(self._keys, keys)
+        return self._kept, self._firsts[place]
+
+    def _keep(self, keys: Ints, rows: Ints, window: Ints, counts: Ints) -> None:
+        found = np.concatenate([self._lows(rows[here], window[here]) for here in self._chunks(rows, window)])
+        end = self._used + len(found)
+        if end > len(self._kept):
+            self._kept = np.concatenate((self._kept[: self._used], np.empty(2 * end - self._used)))
+        self._kept[self._used : end] = found
+        where = np.searchsorted(self._keys, keys)
+        self._firsts = np.insert(self._firsts, where, self._used + np.cumsum(counts) - counts)
+        self._keys = np.insert(self._keys, where, keys)
+        self._used = end
 
     def _chunks(self, rows: Ints, window: Ints) -> Iterator[slice]:
         """Yields slices of pairs whose groups together are few enough to stay in a processor's cache."""

@@ -25,6 +25,7 @@ async def _replay(
     aux_model: Mapping[str, Recording | Path | str] | None = None,
     technique: Sequence[str] = (),
     runs: int = 10,
+    stepwise: bool = False,
     on_progress: OnProgress = None,
 ) -> ReplayResult:
     """Evaluates plans over what was recorded: no token is generated.
@@ -35,6 +36,7 @@ async def _replay(
         aux_model: Recordings of the same questions by further models, by the names that plans ask for.
         technique: Techniques of your own, as path/to/file.py:Class.
         runs: Permutations of each question's traces, for plans that use several.
+        stepwise: Whether to step every plan, and use no array programs: slower, to the same outcomes.
         on_progress: A `karui.study.progress.Progress`, or a function that is called with every update.
 
     Returns:
@@ -49,7 +51,7 @@ async def _replay(
     read = recording_of(recording)
     further = {name: recording_of(other) for name, other in (aux_model or {}).items()}
     recordings = {"main": read, **further}
-    replayed = Replay(recordings, runs)
+    replayed = Replay(recordings, runs, stepwise=stepwise)
     style = catalog.plan_from_spec(read.manifest.style)
     refused: list[Rejected] = []
     if plans:
