@@ -19,6 +19,7 @@ from typing import Any
 from karui.core.study import Interval
 
 ROOT = Path(__file__).parent.parent
+os.environ.setdefault("KARUI_LEDGER", "")  # benches look again and again, and count no look of the user's
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

@@ -17,6 +17,9 @@ from hypothesis import settings
 settings.register_profile("karui", deadline=None)
 settings.load_profile("karui")
 
+# The user's own ledger of looks stays out of it, and no test counts another's; see `ledger`.
+os.environ["KARUI_LEDGER"] = ""
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

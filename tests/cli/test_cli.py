@@ -1,6 +1,7 @@
 """The command line as a user meets it: verbs on files, and one clear error for every bad input."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,12 +74,17 @@ def test_replay_lists_the_plans_it_cannot_replay_and_shows_the_others(recording:
 
 
 def test_choose_writes_choice_study_and_report(recording: Path, tmp_path: Path) -> None:
-    done = karui("choose", recording, "--out", tmp_path, "--lang", "ja")
+    recording = Path(shutil.copytree(recording, tmp_path / "recording"))
+    words = ("--out", tmp_path, "--lang", "ja", "--confidence", "0.999")
+    done = karui("choose", recording, *words)
     assert done.exit_code == 0, done.output
     choice = json.loads((tmp_path / "choice.json").read_text())
-    assert choice["decision"] == "collect"  # 45 test questions certify nothing
-    assert choice["questions"] == 45
-    assert "149" in done.output
+    assert choice["decision"] == "collect"  # so few test questions certify nothing at this level
+    assert choice["questions"] + choice["pilot_questions"] == 60
+    assert choice["looks"]["look"] == 1
+    assert "この問題群の検証は1回目です" in done.output
+    assert f"fewer than {choice['fewest']} test questions" in done.output
+    assert (recording / "looks.jsonl").exists() == bool(choice["tested"])
     assert (tmp_path / "report.html").stat().st_size > 10_000
     again = karui("report", tmp_path, "--out", tmp_path / "en")
     assert again.exit_code == 0, again.output

@@ -1,5 +1,6 @@
 """Confirming live: a choice that loses is withdrawn, one that does not stands."""
 
+import numpy as np
 import pytest
 
 from karui import catalog
@@ -9,7 +10,9 @@ from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.study.choice import Confirmation, Rule
 from karui.engines.scripted import ScriptedEngine, run_virtual
+from karui.selection import betting
 from karui.selection.confirm import confirm
+from karui.selection.power import chance_to_contradict
 from karui.tasks import verifier
 from karui.testing.synthetic import synthetic
 
@@ -32,6 +35,27 @@ def test_a_plan_that_cuts_too_early_is_withdrawn() -> None:
     assert found.low > 0.02
     assert found.token_ratio < 0.5
     assert found.loss == pytest.approx(found.baseline_accuracy - found.accuracy)
+
+
+def test_it_says_with_what_chance_twice_the_margin_would_have_been_seen() -> None:
+    d = np.zeros(120)
+    few, many, far = (
+        chance_to_contradict(np.zeros(n), loss, 0.02) for n, loss in ((40, 0.04), (400, 0.04), (120, 0.2))
+    )
+    assert few < 0.2 < many
+    assert far > 0.95
+    assert chance_to_contradict(d, 0.02, 0.02) <= 0.05
+    found = confirmed(catalog.parse("token-cap:tokens=100000"))
+    assert found.sight == chance_to_contradict(d, 0.04, 0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_question_that_was_won_does_not_hide_a_great_loss(seed: int) -> None:
+    drawn = np.random.default_rng(seed).random((1000, 120))
+    d = (drawn < 0.23).astype(float) - (drawn > 0.97)  # loses 20 points; 3% are won
+    known = betting.log_capital(-d, -0.02, 0.05, seed=None) >= -np.log(0.05)
+    cautious = betting.log_capital(-d, -0.02, 0.05, seed=None, most=betting.CAUTIOUS) >= -np.log(0.05)
+    assert cautious.mean() > max(known.mean(), 0.97)
 
 
 def test_a_plan_that_changes_nothing_stands() -> None:

@@ -49,6 +49,12 @@ def artifact(recording: Recording) -> Recording:
     return carded(styled(recording, "concise-cot"), digest="artifact", name="made")
 
 
+def elsewhere(recording: Recording) -> Recording:
+    """Returns a recording as if it were of other questions."""
+    asked = [replace(q, prompt=Prompt(f"Elsewhere: {q.prompt.user}")) for q in recording.questions]
+    return replace(recording, questions=tuple(asked))
+
+
 def few(recordings: object, pilots: object = None, *, between: bool = False) -> SearchSpace:
     """A space of two plans over one model, or of one cascade."""
     style = catalog.plan_from_spec(recordings["main"].manifest.style).techniques  # type: ignore[index]
@@ -70,12 +76,12 @@ def test_without_pilots_every_group_sets_the_same_questions_aside() -> None:
         assert [q.id for q in group.test["main"].questions] == [q.id for q in test.questions]
     evidence = gather(groups, runs=2)
     assert len(evidence.pilot) == len(evidence.test) == 6
-    assert {len(o.questions) for o in evidence.pilot.values()} == {10}
+    assert {len(o.questions) for o in evidence.pilot.values()} == {len(pilot.questions)}
     assert {tuple(o.models) for o in evidence.test.values()} == {("main",), ("main", "small")}
 
 
 def test_each_group_is_given_its_own_pilot() -> None:
-    other = synthetic(20, 4, seed=9, tokens=120)
+    other = elsewhere(synthetic(20, 4, seed=9, tokens=120))
     pilots = [sibling(other, seed=2), artifact(other), carded(other, digest="synthetic-1")]
     assert pilot_of(MAIN, pilots) is pilots[2]
     sources = Sources(MAIN, [artifact(MAIN)], {"small": SMALL}, pilots)
@@ -87,7 +93,7 @@ def test_each_group_is_given_its_own_pilot() -> None:
 
 
 def test_a_group_without_a_pilot_is_shown_and_not_chosen_from() -> None:
-    other = carded(synthetic(20, 4, seed=9, tokens=120), digest="synthetic-1")
+    other = carded(elsewhere(synthetic(20, 4, seed=9, tokens=120)), digest="synthetic-1")
     groups, _ = grouped(Sources(MAIN, [artifact(MAIN)], {"small": SMALL}, [other]))
     assert [len(g.pilot) for g in groups] == [1, 0, 0, 0]
     evidence = gather(groups, runs=2)
@@ -95,6 +101,39 @@ def test_a_group_without_a_pilot_is_shown_and_not_chosen_from() -> None:
     assert len(evidence.test) == 6
     with pytest.raises(RecordingMismatch, match="No pilot"):
         grouped(Sources(MAIN, pilots=[carded(other, digest="another")]))
+
+
+def test_a_pilot_of_which_questions_are_test_questions_is_refused() -> None:
+    other = elsewhere(MAIN)
+    grouped(Sources(MAIN, pilots=[other]))
+    same = replace(other.questions[0], prompt=Prompt("  SYNTHETIC  question ３."))
+    mixed = replace(other, questions=(same, *other.questions[1:]))
+    with pytest.raises(RecordingMismatch, match=r"1 questions of the pilot .* are test questions too: q0003"):
+        grouped(Sources(MAIN, pilots=[mixed]))
+
+
+def test_grids_come_from_the_pilot_questions_alone() -> None:
+    seen = []
+
+    def space(recordings: dict[str, Recording], pilots: dict[str, Recording]) -> SearchSpace:
+        seen.append(({q.id for q in recordings["main"].questions}, {q.id for q in pilots["main"].questions}))
+        return few(recordings)
+
+    groups_of(Sources(MAIN), space, partial(few, between=True))
+    pilot, test = split(MAIN)
+    assert seen == [({q.id for q in test.questions}, {q.id for q in pilot.questions})]
+
+
+def test_questions_that_are_one_unit_are_on_one_side_and_tested_as_one() -> None:
+    asked = [replace(q, group=f"customer {n // 4}") for n, q in enumerate(MAIN.questions)]
+    groups, test_part = grouped(Sources(replace(MAIN, questions=tuple(asked))))
+    customers = {q.group for q in test_part.questions}
+    assert not customers & {q.group for q in groups[0].pilot["main"].questions}
+    evidence = gather(groups)
+    assert len(evidence.order.keys) == len(customers)
+    choice = choose(evidence, test_part, Rule())
+    assert choice.looks is not None
+    assert (choice.units, choice.looks.grouped) == (len(customers), len(test_part.questions))
 
 
 def test_two_recordings_of_one_name_are_refused() -> None:

@@ -76,14 +76,14 @@ def test_a_loss_that_only_the_test_shows_is_not_certified() -> None:
 def test_too_few_questions_certify_nothing_and_say_how_many_would() -> None:
     choice = chosen(world(0, 0, tests=100))
     assert choice.decision == "collect"
-    assert choice.fewest == 149
+    assert choice.fewest == 160  # ln(25) / -ln(0.98): the first family has four fifths of 5%
     assert choice.candidate is not None
-    assert choice.candidate.questions_wanted >= 149
+    assert choice.candidate.questions_wanted >= 160
 
 
 def test_a_stricter_level_is_really_tested_at_that_level() -> None:
-    assert chosen(world(0, 0, tests=160)).decision == "adopt"
-    assert chosen(world(0, 0, tests=160), alpha=0.01).decision != "adopt"
+    assert chosen(world(0, 0, tests=180)).decision == "adopt"
+    assert chosen(world(0, 0, tests=180), alpha=0.01).decision != "adopt"
     assert chosen(world(0, 0, tests=400), alpha=0.01).decision == "adopt"
 
 
@@ -103,7 +103,7 @@ def test_confident_mistakes_refuse_a_plan_though_accuracy_holds() -> None:
 
 
 def test_only_the_line_has_to_be_replayed_on_the_test_questions() -> None:
-    recording = synthetic(300, 2)
+    recording = synthetic(600, 2)
     pilot, test = split(recording, 0.4)
     plans = [catalog.parse(w) for w in ("full thinking", "token-budget:tokens=100", "token-cap:tokens=400")]
     whole = gather([Group({"main": pilot}, {"main": test}, SearchSpace(tuple(plans), ()))], runs=1)
@@ -143,13 +143,31 @@ def test_a_choice_survives_its_file() -> None:
     assert decode(Choice, encode(choice)) == choice
 
 
-def test_the_split_depends_on_the_ids_alone() -> None:
-    recording = synthetic(40, 2)
+def test_the_split_depends_on_what_a_question_says_alone() -> None:
+    recording = synthetic(400, 1)
     pilot, test = split(recording)
-    assert len(pilot.questions) == 10
-    assert not {q.id for q in pilot.questions} & {q.id for q in test.questions}
+    kept = {q.id for q in pilot.questions}
+    assert 70 < len(kept) < 130
+    assert not kept & {q.id for q in test.questions}
     turned = replace(recording, questions=recording.questions[::-1])
-    assert {q.id for q in split(turned)[0].questions} == {q.id for q in pilot.questions}
+    assert {q.id for q in split(turned)[0].questions} == kept
+    for some in (slice(0, 200), slice(0, 251), slice(150, 400)):
+        part = replace(recording, questions=recording.questions[some])
+        assert {q.id for q in split(part)[0].questions} == kept & {q.id for q in part.questions}
+
+
+def test_a_control_is_compared_with_and_never_chosen() -> None:
+    control = catalog.parse("random-exit")
+    right = np.ones(400)
+    found = {
+        plan.id: outcomes(plan, right, tokens) for plan, tokens in ((Plan(), 200), (PLAN, 100), (control, 20))
+    }
+    choice = chosen(Evidence(found, found, Plan().id))
+    assert choice.plan == PLAN.id
+    assert [t.plan for t in choice.tested] == [PLAN.id]
+    assert {r.plan: r.reason.reason for r in choice.rejected}[control.id] is Reason.CONTROL
+    alone = {key: found[key] for key in (Plan().id, control.id)}
+    assert chosen(Evidence(alone, alone, Plan().id)).spec == []
 
 
 def test_a_baseline_that_was_cut_is_no_baseline() -> None:

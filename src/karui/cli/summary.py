@@ -13,6 +13,7 @@ from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
+from karui.report.looks import looks
 from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
@@ -94,25 +95,21 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
             f"saves {best.saving:.0%} of {rule.minimize} [{source}]"
         )
         if best.questions_wanted:
-            say(f"  about {best.questions_wanted} test questions would do; there are {choice.questions}")
+            say(f"  about {best.questions_wanted} test questions would do; there are {choice.units}")
     tested = sum(t.p_value is not None for t in choice.tested)
     pilot = f"{choice.pilot_questions} pilot questions"
     if rule.pilot is PilotSource.SHIPPED:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
-    if choice.questions < choice.fewest:
+    for sentence in looks(choice, Translator(lang), Format(lang)):
+        say(f"  {sentence}")
+    if choice.units < choice.fewest:
         say(
             f"  fewer than {choice.fewest} test questions cannot certify {_points(rule.margin)}: "
-            f"{choice.fewest - choice.questions} more are the least that could"
+            f"{choice.fewest - choice.units} more are the least that could"
         )
-    if (live := choice.confirmation) is not None:
-        word = "WITHDRAWN: contradicted" if live.withdrawn else "not contradicted"
-        say(
-            f"  live, on {live.questions} other questions: {word}; loss {_points(live.loss)} "
-            f"(at least {_points(live.low)}, at most {_points(live.high)}), {live.token_ratio:.2f}× tokens "
-            "[measured live]"
-        )
+    _say_confirmation(choice)
     if choice.questions < PICTURE:
         say("  so few questions give an impression, not a picture: what looks best below may not last")
     say()
@@ -125,6 +122,22 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
             say(
                 f"On the shipped recording ({study.shipped.title}) the same plan: loss "
                 f"{_points(same.loss.value)}, {same.token_ratio.value:.2f}× tokens [replayed]"
+            )
+
+
+def _say_confirmation(choice: Choice) -> None:
+    """Prints what the live run said, if there was one."""
+    if (live := choice.confirmation) is not None:
+        word = "WITHDRAWN: contradicted" if live.withdrawn else "not contradicted"
+        say(
+            f"  live, on {live.questions} other questions: {word}; loss {_points(live.loss)} "
+            f"(at least {_points(live.low)}, at most {_points(live.high)}), {live.token_ratio:.2f}× tokens "
+            "[measured live]"
+        )
+        if live.sight is not None and not live.withdrawn:
+            say(
+                f"  so many live questions would have shown a loss of {_points(2 * choice.rule.margin)} "
+                f"with a chance of {live.sight:.0%}"
             )
 
 

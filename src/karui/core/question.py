@@ -43,6 +43,8 @@ class Question:
         system: What the system message says; none where empty.
         history: The turns before the question, oldest first: role (user or assistant) and text.
         thoughts: The thinking of those turns, one for each; empty where none is known.
+        group: What it shares with others (a customer, a document, a template): they are one piece of evidence
+            together; empty where it stands for itself.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Question:
     system: str = ""
     history: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
+    group: str = ""
 
     def prompt(self, instruction: str = "") -> Prompt:
         """Returns what a model is asked: the question, below it the instruction, and what came before."""
@@ -86,6 +89,7 @@ class Task:
         for q in self.questions:
             around: tuple[object, ...] = (q.system, q.history) if q.system or q.history else ()
             around += (q.thoughts,) if q.thoughts else ()
+            around += ("group", q.group) if q.group else ()
             sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec, *around)).encode())
         return sink.hexdigest()[:16]
 

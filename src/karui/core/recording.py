@@ -69,6 +69,8 @@ class Manifest:
             (`karui trials`); None where trials, if there are any, are the model's own.
         caveats: What has to be known about traces that were imported.
         no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
+        history: How the recording grew, oldest first: how many questions it had (`questions`), the digest of
+            the task then (`task_digest`) and the day (`at`); empty where it never did.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
@@ -99,6 +101,7 @@ class Manifest:
     caveats: tuple[Caveat, ...] = ()
     no_thinking_accepted: bool = False
     timeouts: int = 0
+    history: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,6 +111,7 @@ class Manifest:
             "rule": self.rule.as_dict(),
             "abilities": sorted(self.abilities),
             "style": [dict(s) for s in self.style],
+            "history": [dict(h) for h in self.history],
         }
 
     @staticmethod
@@ -124,6 +128,7 @@ class Manifest:
                 "caveats": tuple(map(Caveat, values.get("caveats", ()))),
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
+                "history": tuple(values.get("history", ())),
                 "sampling": Sampling(**values["sampling"]),
                 "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),
@@ -142,6 +147,9 @@ class RecordedQuestion:
         prompt: What the model was shown, after rewriting.
         traces: Its traces in sample order.
         verdicts: Whether each canonical answer that occurs anywhere in the traces is right.
+        group: As `Question.group`.
+        batch: With how many additions of questions to the recording it came: 0 from the beginning, 1 with the
+            first (see `Manifest.history`).
     """
 
     id: str
@@ -150,6 +158,8 @@ class RecordedQuestion:
     prompt: Prompt
     traces: tuple[Trace, ...]
     verdicts: Mapping[str, bool]
+    group: str = ""
+    batch: int = 0
 
     def correct(self, answer: str | None) -> bool:
         """Returns the taped verdict; None, and an answer that was never seen, is not correct."""

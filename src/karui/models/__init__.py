@@ -28,6 +28,13 @@ def embedded(model: str) -> str:
     return next((n for n in EMBEDDED if (files("karui.models") / EMBEDDED[n]) == folder.resolve()), "")
 
 
+def ships(path: Path) -> bool:
+    """Returns whether a folder is one of those that ship with karui."""
+    return any(
+        path.resolve().is_relative_to(str(files("karui.models") / folder)) for folder in EMBEDDED.values()
+    )
+
+
 def beside(model: str, part: str = "") -> Path:
     """Returns the path of a file or folder that ships beside an embedded model.
 

@@ -22,6 +22,7 @@ from karui.core.trace import RecordedCheckpoint, Trace
 from karui.measure.energy import EnergyMeter
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
+from karui.recording.growth import append, arrange
 from karui.recording.jobs import TraceJobs
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
@@ -120,7 +121,9 @@ async def record(
     Args:
         engine: The model.
         task: The questions.
-        folder: Where the recording goes, or was begun.
+        folder: Where the recording goes, or was begun. Questions that the task has beyond those recorded
+        there
+            are added to it.
         options: How it is recorded.
         **changes: Single options, by name.
 
@@ -144,11 +147,18 @@ async def record(
             remedy="Leave it out here and give it to `karui replay`.",
         )
     style.check(engine.abilities, f"the engine of {engine.card.name}")
+    arranged = arrange(folder, task)
+    task = arranged.task
     manifest = manifest_of(engine, task, options)
     asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
     questions = [
-        RecordedQuestion(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions
+        RecordedQuestion(
+            q.id, q.kind, q.reference, asks[q.id].prompt, (), {}, q.group, arranged.batches.get(q.id, 0)
+        )
+        for q in task.questions
     ]
+    if arranged.grown:
+        append(folder, manifest, questions)
     with Writer(folder, manifest, questions) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))

@@ -75,7 +75,7 @@ class Writer:
                 remedy="Put the manifest back, or record into a new folder.",
             )
         else:
-            write(self.path / QUESTIONS, _questions_text(questions).encode())
+            write(self.path / QUESTIONS, questions_text(questions).encode())
             self.describe(manifest)
 
     def done(self) -> frozenset[tuple[str, int]]:
@@ -122,7 +122,7 @@ class Writer:
     def _join(self, questions: Sequence[RecordedQuestion]) -> None:
         before = read_manifest(self.path)
         check_same(before, self.manifest, self.path)
-        if _questions_text(questions) != _read_text(self.path / QUESTIONS):
+        if questions_text(questions) != _read_text(self.path / QUESTIONS):
             raise RecordingMismatch(
                 f"{self.path} was recorded on other questions.",
                 why="Ids, references or prompts differ from what is asked for now.",
@@ -231,7 +231,7 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
     """
     path = Path(path)
     manifest = read_manifest(path)
-    asked = _read_questions(path)
+    asked = read_questions(path)
     traces: dict[str, dict[int, Trace]] = {q.id: {} for q in asked}
     verdicts: dict[str, dict[str, bool]] = {q.id: {} for q in asked}
     for part in _parts(path):
@@ -315,10 +315,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
-def _questions_text(questions: Iterable[RecordedQuestion]) -> str:
+def questions_text(questions: Iterable[RecordedQuestion]) -> str:
+    """Returns what `questions.jsonl` holds of these questions."""
     lines = []
     for q in questions:
         fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": _prompt_fields(q.prompt)}
+        fields |= {name: value for name in ("group", "batch") if (value := getattr(q, name))}
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     return "".join(lines)
 
@@ -340,7 +342,12 @@ def _read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
 
 
-def _read_questions(path: Path) -> list[RecordedQuestion]:
+def read_questions(path: Path) -> list[RecordedQuestion]:
+    """Returns a recording's questions without their traces.
+
+    Raises:
+        RecordingError: The file is missing or damaged.
+    """
     questions = []
     with reading(path / QUESTIONS):
         # not splitlines(): a question may hold any of the other characters that it takes for line ends
@@ -352,6 +359,15 @@ def _read_questions(path: Path) -> list[RecordedQuestion]:
             prompt["history"] = tuple(map(tuple, prompt.pop("before", ())))
             prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
             questions.append(
-                RecordedQuestion(values["id"], values["kind"], values["reference"], Prompt(**prompt), (), {})
+                RecordedQuestion(
+                    values["id"],
+                    values["kind"],
+                    values["reference"],
+                    Prompt(**prompt),
+                    (),
+                    {},
+                    values.get("group", ""),
+                    values.get("batch", 0),
+                )
             )
     return questions

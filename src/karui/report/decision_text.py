@@ -61,13 +61,17 @@ def confirmation(c: Context) -> str:
     ran = c.study.choice.confirmation
     if not ran:
         return c.words("not_confirmed") if c.decision.name in {"adopt", "pilot"} else ""
-    return c.words(
+    told = c.words(
         "contradicted" if ran.withdrawn else "confirmed",
         n=c.form.integer(ran.questions),
         loss=c.form.points(ran.loss),
         bounds=c.form.points_range(ran.low, ran.high),
         ratio=c.form.percent(ran.token_ratio, 0),
     )
+    if ran.withdrawn or ran.sight is None:
+        return told
+    double, chance = c.form.points(2 * c.margin), c.form.percent(ran.sight, 0)
+    return f"{told}{_between(c)}{c.words('sight', double=double, chance=chance)}"
 
 
 def next_step(c: Context) -> str:

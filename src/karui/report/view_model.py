@@ -127,7 +127,7 @@ def decide(study: Study) -> Headline:
     more: int | None = None
     if choice.decision not in {Decision.ADOPT, Decision.FIX}:
         wanted = max(choice.fewest, (found.questions_wanted if found else None) or 0)
-        more = max(0, ceil(wanted - choice.questions)) or None
+        more = max(0, ceil(wanted - choice.units)) or None
     name = "withdrawn" if choice.withdrawn else choice.decision.value
     if found is None:
         return Headline(name, None, None, None, more)

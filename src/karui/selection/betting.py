@@ -42,6 +42,8 @@ The stakes depend on the order of the questions, so it is fixed before looking: 
 written down (`SHUFFLE_SEED`). Do not try several.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -50,14 +52,28 @@ Floats = NDArray[np.float64]
 SHUFFLE_SEED = 20101109
 """Seed of the order in which questions are bet on; part of every certificate."""
 
-_SHARPNESS = 0.85  # of the target-recalculating bet; 0.75 to 1 differ by under two points of power
-_PRIOR_VARIANCE, _PRIOR_QUESTIONS = 0.06, 10.0  # what is believed of `d` before any is seen
-_LARGEST = 0.999  # of the stake at which one whole-question loss would ruin us
+SHARPNESS = 0.85  # of the target-recalculating bet; 0.75 to 1 differ by under two points of power
+PRIOR_VARIANCE, PRIOR_QUESTIONS = 0.06, 10.0  # what is believed of `d` before any is seen
+LARGEST = 0.999  # of the stake at which one whole-question loss would ruin us
 _STEP = 0.001  # grid of margins for the bounds: a tenth of a point
 
 
+CAUTIOUS = 0.8
+"""Largest stake of the lower bound: one question that was won leaves a fifth of the capital at least.
+
+With stakes up to 0.95 it left a fortieth, and a live run seldom contradicted: of 120 questions of which 3%
+are won, a loss of 15 points was seen in 88%, with this in 92%; one of 20 points in 97% and 99%; one of 10
+in 61% and 62% (4,000 worlds, margin 2 points). Of fewer than 80 questions neither sees more than the
+other."""
+
+
 def log_capital(
-    d: ArrayLike, margin: ArrayLike, aim: float = 0.05, *, seed: int | None = SHUFFLE_SEED
+    d: ArrayLike,
+    margin: ArrayLike,
+    aim: float = 0.05,
+    *,
+    seed: int | None = SHUFFLE_SEED,
+    most: float = np.inf,
 ) -> Floats:
     """Returns the log of the largest capital that betting against E[d] >= margin reached.
 
@@ -66,6 +82,7 @@ def log_capital(
         margin: The loss that the null hypothesis claims, in (-1, 1). Broadcasts with d's leading shape.
         aim: The level the stakes aim at; the betting stops when the capital is 1/aim.
         seed: Of the shuffle of the questions; None keeps the order (simulations, whose order is random).
+        most: Largest stake; what keeps the capital positive limits it anyway.
 
     Returns:
         Natural logs, at least 0; shape of margin and d's leading shape broadcast together.
@@ -73,16 +90,17 @@ def log_capital(
     Raises:
         ValueError: `d` is empty, not finite or outside [-1, 1], or a level or margin is out of range.
     """
-    values, limit, goal = _checked(d, margin, aim, seed)
+    values, limit = checked(d, margin, aim)
+    goal = float(-np.log(aim))
+    if seed is not None:
+        values = values[..., np.random.default_rng(seed).permutation(values.shape[-1])]
     n = values.shape[-1]
-    before = _PRIOR_QUESTIONS + np.arange(n)
-    mean = _sum_before(values) / before
-    variance = np.maximum(
-        (_sum_before(values**2) + _PRIOR_QUESTIONS * _PRIOR_VARIANCE) / before - mean**2, 1e-6
-    )
-    sharpness = _SHARPNESS * np.sqrt(2.0 / (variance * np.arange(n, 0, -1)))
+    before = PRIOR_QUESTIONS + np.arange(n)
+    mean = sum_before(values) / before
+    variance = np.maximum((sum_before(values**2) + PRIOR_QUESTIONS * PRIOR_VARIANCE) / before - mean**2, 1e-6)
+    sharpness = SHARPNESS * np.sqrt(2.0 / (variance * np.arange(n, 0, -1)))
 
-    largest = _LARGEST / (1.0 - limit)
+    largest = np.minimum(LARGEST / (1.0 - limit), most)
     loss_free = np.where(limit > 0, limit, np.inf)  # gained per unit staked on a question without difference
     log = np.zeros(np.broadcast_shapes(limit.shape, values.shape[:-1]))
     best = log.copy()
@@ -140,17 +158,30 @@ def upper_bound(d: ArrayLike, alpha: float = 0.05, *, seed: int | None = SHUFFLE
     Raises:
         ValueError: As `log_capital`.
     """
+    return bound(d, lambda margins: log_capital(d, margins, alpha, seed=seed) >= -np.log(alpha))
+
+
+def bound(d: ArrayLike, ruled_out: Callable[[Floats], NDArray[np.bool_]]) -> float:
+    """Returns the smallest margin above which a test rules out every one, in tenths of a point.
+
+    Args:
+        d: Baseline minus plan, shape (units,); the bound is never below its mean.
+        ruled_out: Tells of each of many margins, shape (margins,), whether it is ruled out.
+
+    Returns:
+        A margin in [-0.999, 1]; 1 where nothing at all can be ruled out.
+    """
     values = np.asarray(d, dtype=np.float64)
     lowest = int(np.floor(np.clip(values.mean() if values.size else 0.0, -0.999, 0.998) / _STEP))
-    margins = np.arange(max(lowest, -999), 1000) * _STEP
-    kept = np.flatnonzero(log_capital(values, margins, alpha, seed=seed) < -np.log(alpha))
+    margins = np.arange(max(lowest, -999), 1000, dtype=np.float64) * _STEP
+    kept = np.flatnonzero(~ruled_out(margins))
     if not kept.size:
         return float(margins[0])
     return 1.0 if kept[-1] == margins.size - 1 else round(float(margins[kept[-1] + 1]), 3)
 
 
 def lower_bound(d: ArrayLike, alpha: float = 0.05, *, seed: int | None = SHUFFLE_SEED) -> float:
-    """Returns the one-sided lower confidence bound of E[d], the mirror of `upper_bound`.
+    """Returns the one-sided lower confidence bound of E[d], the mirror of `upper_bound` with cautious stakes.
 
     This is what a live confirmation looks at: it contradicts a certificate when the lower bound of the
     live loss exceeds the margin.
@@ -158,15 +189,21 @@ def lower_bound(d: ArrayLike, alpha: float = 0.05, *, seed: int | None = SHUFFLE
     Raises:
         ValueError: As `log_capital`.
     """
-    return -upper_bound(-np.asarray(d, dtype=np.float64), alpha, seed=seed)
+    won = -np.asarray(d, dtype=np.float64)
+    return -bound(won, lambda m: log_capital(won, m, alpha, seed=seed, most=CAUTIOUS) >= -np.log(alpha))
 
 
-def _sum_before(values: Floats) -> Floats:
+def sum_before(values: Floats) -> Floats:
     """Returns, for each question, the sum over the questions before it; same shape."""
     return np.cumsum(values, axis=-1) - values
 
 
-def _checked(d: ArrayLike, margin: ArrayLike, aim: float, seed: int | None) -> tuple[Floats, Floats, float]:
+def checked(d: ArrayLike, margin: ArrayLike, aim: float) -> tuple[Floats, Floats]:
+    """Returns differences and margins as arrays.
+
+    Raises:
+        ValueError: One is out of range, or there is no question.
+    """
     values, limit = np.asarray(d, dtype=np.float64), np.asarray(margin, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] == 0:
         raise ValueError("d needs at least one question")
@@ -178,7 +215,4 @@ def _checked(d: ArrayLike, margin: ArrayLike, aim: float, seed: int | None) -> t
         raise ValueError(f"margin must lie between -1 and 1, not {margin!r}")
     if not 0.0 < aim < 1.0:
         raise ValueError(f"a level must lie between 0 and 1, not {aim!r}")
-    values = np.clip(values, -1.0, 1.0)
-    if seed is not None:
-        values = values[..., np.random.default_rng(seed).permutation(values.shape[-1])]
-    return values, limit, float(-np.log(aim))
+    return np.clip(values, -1.0, 1.0), limit

@@ -13,6 +13,7 @@ from karui.core.study.choice import Confirmation, Rule
 from karui.runners.live import run_live
 from karui.selection.betting import lower_bound, upper_bound
 from karui.selection.fixed_sequence import contradicted
+from karui.selection.power import chance_to_contradict
 from karui.selection.progress import OnProgress, quiet
 
 _FAILED = 0.05
@@ -81,6 +82,7 @@ async def confirm(
             baseline_accuracy=float(base.accuracy.mean()),
             withdrawn=contradicted(d, rule.margin, rule.alpha),
             failed=live.errors + base.errors,
+            sight=chance_to_contradict(d, 2 * rule.margin, rule.margin, rule.alpha),
         ),
     )
 

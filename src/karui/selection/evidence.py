@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 
 from karui.core.errors import PlanError
 from karui.core.outcome import Outcomes
@@ -14,6 +13,7 @@ from karui.core.trace import End
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.runners.replay import Replay, replay_all
+from karui.selection.looks.units import Order, Unit, below, units_of
 from karui.selection.progress import OnProgress, quiet
 from karui.selection.search_space import SearchSpace
 
@@ -31,6 +31,8 @@ class Evidence:
         baseline: Id of the full-thinking plan.
         refused: What could not be replayed.
         cost_model: What costs are measured by.
+        units: The unit of every test question, by id; one that is missing stands for itself.
+        pilot_units: Likewise of the pilot's.
     """
 
     pilot: Mapping[str, Outcomes]
@@ -38,6 +40,13 @@ class Evidence:
     baseline: str
     refused: tuple[Rejected, ...] = ()
     cost_model: CostModel = field(default_factory=CostModel)
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    pilot_units: Mapping[str, Unit] = field(default_factory=dict)
+
+    @cached_property
+    def order(self) -> Order:
+        """The units of the test questions, in the order in which they are bet on."""
+        return Order.of(self.test[self.baseline].questions, self.units)
 
     @cached_property
     def measured(self) -> Mapping[str, Measurement]:
@@ -60,14 +69,31 @@ class Evidence:
         return tuple(MeasuredPlan(self.measured[key], found) for key, found in self.compared.items())
 
 
-def split(recording: Recording, share: float = 0.25, *, seed: int = 0) -> tuple[Recording, Recording]:
+PILOT_SHARE = 0.25
+"""Share of the questions that decide what is tested, where no pilot was recorded."""
+
+
+def split(
+    recording: Recording,
+    share: float = PILOT_SHARE,
+    *,
+    seed: int = 0,
+    units: Mapping[str, Unit] | None = None,
+) -> tuple[Recording, Recording]:
     """Returns the pilot part and the test part of a recording's questions.
 
-    The part a question falls in depends on its id and the seed alone: a recording that grows keeps it.
+    The part a question falls in depends on what its unit says and on the seed alone: no other question moves
+    it, and in every recording it falls in the same one. So a part has about its share of the questions.
+
+    Args:
+        recording: What is parted.
+        share: Of the first part.
+        seed: Another one parts independently.
+        units: The unit of every question by id; None finds them in this recording.
     """
-    ids = sorted((sha256(f"{seed}\0{q.id}".encode()).digest(), q.id) for q in recording.questions)
-    pilot = {q for _, q in ids[: round(len(ids) * share)]}
-    return recording.subset(pilot), recording.subset({q for _, q in ids} - pilot)
+    found = units_of(recording) if units is None else units
+    first = {q.id for q in recording.questions if below(found[q.id].key, share, seed)}
+    return recording.subset(first), recording.subset({q.id for q in recording.questions} - first)
 
 
 @dataclass(frozen=True)
@@ -79,11 +105,15 @@ class Group:
             are then shown on the test questions but not chosen from.
         test: Recordings of the test questions, by model name.
         space: The plans, and what these recordings cannot replay.
+        units: The unit of every test question, by id; of the first group, that of all.
+        pilot_units: Likewise of the pilot questions.
     """
 
     pilot: Mapping[str, Recording]
     test: Mapping[str, Recording]
     space: SearchSpace
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    pilot_units: Mapping[str, Unit] = field(default_factory=dict)
 
 
 def gather(
@@ -139,6 +169,8 @@ def gather(
         baseline.id,
         (*known, *refused.values()),
         cost_model or CostModel(),
+        groups[0].units,
+        groups[0].pilot_units,
     )
 
 

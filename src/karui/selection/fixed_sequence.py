@@ -18,6 +18,7 @@ from scipy.special import ndtr
 
 from karui.core.study.choice import Verdict
 from karui.selection.betting import Floats, certifies, lower_bound, upper_bound
+from karui.selection.looks import e_process
 
 T = TypeVar("T", bound=Hashable)
 
@@ -153,7 +154,12 @@ def fixed_sequence(
 
 
 def standing(
-    d: ArrayLike, margin: float, alpha: float = 0.05, *, certified: bool | None = None
+    d: ArrayLike,
+    margin: float,
+    alpha: float = 0.05,
+    *,
+    certified: bool | None = None,
+    batches: Sequence[int] | None = None,
 ) -> PlanSummary:
     """Sums up one plan on the test questions.
 
@@ -163,6 +169,8 @@ def standing(
         alpha: Level of each of the two bounds.
         certified: Whether its sequence of tests certified the plan. None tests this plan alone, which is
             only right for a single plan named beforehand.
+        batches: How many units each batch has, where they came in several and are in the order of the bets;
+            the upper bound is then valid at every look (`karui.selection.looks.e_process`).
 
     Raises:
         ValueError: As `karui.selection.betting.log_capital`.
@@ -171,7 +179,8 @@ def standing(
     passed = certifies(values, margin, alpha) if certified is None else certified
     loss = float(values.mean())
     verdict = Verdict.CERTIFIED if passed else Verdict.PROMISING if loss <= margin else Verdict.NOT_SUPPORTED
-    return PlanSummary(verdict, loss, lower_bound(values, alpha), upper_bound(values, alpha))
+    high = upper_bound(values, alpha) if batches is None else e_process.upper_bound(values, alpha, batches)
+    return PlanSummary(verdict, loss, lower_bound(values, alpha), high)
 
 
 def contradicted(live: ArrayLike, margin: float, alpha: float = 0.05) -> bool:

@@ -10,6 +10,7 @@ from karui.core.study.reasons import not_replayable
 from karui.recording.reference import referred
 from karui.runners.replay import beside as stand_beside
 from karui.selection.evidence import Group, split
+from karui.selection.looks.units import Unit, key_of, units_of
 from karui.selection.search_space import SearchSpace
 
 
@@ -34,7 +35,7 @@ class Sources:
 
 def groups_of(
     sources: Sources,
-    space_of: Callable[[Mapping[str, Recording]], SearchSpace],
+    space_of: Callable[[Mapping[str, Recording], Mapping[str, Recording]], SearchSpace],
     space_between: Callable[[Mapping[str, Recording], Mapping[str, Recording]], SearchSpace],
 ) -> tuple[list[Group], Recording]:
     """Returns the groups of plans, the main recording's first, and the test part of the main recording.
@@ -44,18 +45,24 @@ def groups_of(
 
     Args:
         sources: The recordings.
-        space_of: Returns the plans over the recording of one model.
+        space_of: Returns the plans over the recording of one model; grids and thresholds are found on the
+            pilot questions, given second.
         space_between: Returns the plans that ask several models, over the recordings of all; thresholds are
             found on those of the pilot questions, given second. Where there is no pilot of one of the models,
             nothing is chosen from these plans, and the recordings themselves stand in.
 
     Raises:
-        RecordingMismatch: Recordings that do not belong together, or no pilot of the main model.
+        RecordingMismatch: Recordings that do not belong together, no pilot of the main model, or a pilot of
+            which questions are test questions.
     """
     main = sources.main
+    _refuse_overlap(main, sources.pilots)
+    units = units_of(main)
+    piloted = pilot_of(main, sources.pilots)
+    pilot_units = units if piloted is None else units_of(piloted)
     styled = [main, *(same_questions(main, style) for style in sources.styles)]
     _refuse_twins(styled)
-    if sources.pilots and pilot_of(main, sources.pilots) is None:
+    if sources.pilots and piloted is None:
         raise RecordingMismatch(
             f"No pilot is a recording of {main.manifest.model.name} as the main recording is.",
             why="A pilot of another model or prompt says nothing about this one.",
@@ -66,10 +73,11 @@ def groups_of(
     groups: list[Group] = []
     test_part = main
     for style in styled:
-        pilot, test = _parts(style, sources.pilots)
+        pilot, test = _parts(style, sources.pilots, units)
         if style is main:
             test_part = test
-        groups.append(Group(pilot, {"main": test}, space_of({"main": test})))
+        alone = {"main": test}
+        groups.append(Group(pilot, alone, space_of(alone, pilot or alone), units, pilot_units))
         there, refused = _fitting(style, further)
         fitting.update(there)
         if there:
@@ -119,10 +127,12 @@ def pilot_of(recording: Recording, pilots: Sequence[Recording]) -> Recording | N
     return next((p for p in pilots if kind(p) == kind(recording)), None)
 
 
-def _parts(recording: Recording, pilots: Sequence[Recording]) -> tuple[dict[str, Recording], Recording]:
+def _parts(
+    recording: Recording, pilots: Sequence[Recording], units: Mapping[str, Unit]
+) -> tuple[dict[str, Recording], Recording]:
     """Returns a recording's pilot, empty where there is none or no question to spare, and its test part."""
     if not pilots:
-        pilot, test = split(recording)
+        pilot, test = split(recording, units=units)
         return ({"main": pilot} if pilot.questions else {}), test
     found = pilot_of(recording, pilots)
     return ({"main": found} if found else {}), recording
@@ -154,6 +164,25 @@ def _fitting(
         else:
             there[name] = other
     return there, refused
+
+
+def _refuse_overlap(main: Recording, pilots: Sequence[Recording]) -> None:
+    """Refuses a pilot of which questions are test questions.
+
+    Raises:
+        RecordingMismatch: It says how many, and names some.
+    """
+    tested = {key_of(q, main.manifest.instruction): q.id for q in main.questions}
+    for pilot in pilots:
+        keys = [key_of(q, pilot.manifest.instruction) for q in pilot.questions]
+        if common := [tested[key] for key in keys if key in tested]:
+            raise RecordingMismatch(
+                f"{len(common)} questions of the pilot {pilot.path or ''} are test questions too: "
+                f"{', '.join(common[:3])}.",
+                why="What was chosen on a question says nothing about how it does on that question.",
+                remedy="Record the pilot on other questions, or leave --pilot out: a quarter is then "
+                "set aside.",
+            )
 
 
 def _refuse_twins(styled: Sequence[Recording]) -> None:

@@ -5,7 +5,8 @@ from math import ceil, log, log1p
 import numpy as np
 from numpy.typing import ArrayLike
 
-from karui.selection.betting import log_capital
+from karui.selection import betting
+from karui.selection.looks.e_process import log_capital
 
 PICTURE = 24
 """Test questions that give a picture: an accuracy is known to 20 points or better, (1.96 · 0.5 / 0.2)²."""
@@ -52,7 +53,7 @@ def power(
         seed: Of the resampling. One seed shares its draws between sizes, which smooths the comparison.
 
     Raises:
-        ValueError: `pilot` is empty or out of range, or as `karui.selection.betting.log_capital`.
+        ValueError: `pilot` is empty or out of range, or as `karui.selection.looks.e_process.log_capital`.
     """
     values = np.asarray(pilot, dtype=np.float64)
     if values.ndim != 1 or not values.size:
@@ -60,7 +61,34 @@ def power(
     support = np.append(values, [-1.0, 1.0])
     weights = np.append(np.ones(values.size), [0.5, 0.5]) / (values.size + 1.0)
     drawn = np.random.default_rng(seed).choice(support, size=(questions, worlds), p=weights).T
-    return float(np.mean(log_capital(drawn, margin, alpha, seed=None) >= -np.log(alpha)))
+    return float(np.mean(log_capital(drawn, margin, alpha, [questions]) >= -np.log(alpha)))
+
+
+def chance_to_contradict(
+    live: ArrayLike, loss: float, margin: float, alpha: float = 0.05, *, worlds: int = 1000, seed: int = 0
+) -> float:
+    """Returns with what chance so many live questions would have contradicted a plan that loses `loss`.
+
+    The worlds draw questions that are lost, won or alike: as many differ as did live, half a question of each
+    kind added, and at least as many as the loss takes.
+
+    Args:
+        live: Baseline minus plan, per live question, shape (questions,), in [-1, 1].
+        loss: What the plan of the imagined worlds loses.
+        margin: The certified margin.
+        alpha: Level of the contradiction.
+        worlds: How many are drawn; the standard error is at most 0.5/sqrt(worlds).
+        seed: Of the draws.
+
+    Raises:
+        ValueError: There is no question, or as `karui.selection.betting.log_capital`.
+    """
+    values = np.asarray(live, dtype=np.float64)
+    differing = max(loss, (float(np.abs(values).sum()) + 1.0) / (values.size + 1.0))
+    drawn = np.random.default_rng(seed).random((worlds, values.size))
+    d = (drawn < (differing + loss) / 2).astype(float) - (drawn > 1 - (differing - loss) / 2)
+    reached = betting.log_capital(-d, -margin, alpha, seed=None, most=betting.CAUTIOUS)
+    return float(np.mean(reached >= -np.log(alpha)))
 
 
 def questions_for_power(

@@ -15,12 +15,16 @@ from karui.core.recording import Recording
 from karui.core.study import Interval
 from karui.core.study.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.study.failure import BaselineFailure
+from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because, Reason
+from karui.core.technique import Family
 from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
-from karui.selection.betting import p_value
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import fixed_sequence, order_plans, standing
+from karui.selection.fixed_sequence import order_plans, standing
+from karui.selection.looks.certify import Certified, TestedFamily, certify
+from karui.selection.looks.ledger import Ledger, level
+from karui.selection.looks.units import Order, together
 from karui.selection.power import PICTURE, fewest_questions, questions_for_power
 
 Cost: TypeAlias = Callable[[Outcomes], Floats]
@@ -38,13 +42,16 @@ def choose(
     recordings: Mapping[str, str] | None = None,
     beside: Mapping[str, ModelInfo] | None = None,
     failure: BaselineFailure | None = None,
+    ledger: Ledger | None = None,
 ) -> Choice:
     """Returns the choice by fixed-sequence testing.
 
     The pilot lines up at most ten plans from dear and safe to cheap; the test questions, which played no
-    part in that, test them in this order, each at the full level, and stop at the first failure. The choice
-    is the cheapest that passed; with none, full thinking. Where there are too few questions for a pilot
-    nothing is tested, and where full thinking itself fails nothing is offered.
+    part in that, test them in this order, each at the level of its family, and stop at the first failure. The
+    choice is the cheapest that passed; with none, full thinking. Where there are too few questions for a
+    pilot nothing is tested, and where full thinking itself fails nothing is offered. Lines that earlier
+    looks at these questions began go on, and all certificates together keep the level
+    (`karui.selection.looks`).
 
     Args:
         evidence: All plans replayed.
@@ -53,6 +60,7 @@ def choose(
         recordings: Digests of what lies behind, by role.
         beside: The further models that plans ask, by name.
         failure: Why full thinking fails (`karui.selection.baseline.examine.examine`), None where it does not.
+        ledger: Of earlier looks at these questions; this one is noted in it. None: there was none.
 
     Raises:
         InputError: The axis cannot be measured for every plan.
@@ -63,8 +71,20 @@ def choose(
         return unfit
     cost = evidence.cost_model.measure(rule.minimize, [*evidence.pilot.values(), *evidence.test.values()])
     pilot = _Pilot.of(evidence, rule, cost)
-    line = pilot.line(rule.margin, unfit.questions)
-    tested, chosen = _test(line, evidence, rule, cost)
+    line = pilot.line(rule.margin, len(evidence.order.keys))
+    book = Ledger() if ledger is None else ledger
+    judged = _Judged.of(evidence, rule, cost)
+    found = certify(
+        evidence,
+        line,
+        rule,
+        book,
+        model=unfit.model.digest or unfit.model.name,
+        enough=judged.enough,
+    )
+    tested, chosen = _tested(found, judged)
+    looks = _looks(found, chosen, evidence, unwritten=bool(book.unwritten))
+    fewest = fewest_questions(rule.margin, 0.0, looks.level)
     hopeful = [t for t in tested if t.verdict is Verdict.PROMISING and t.saving >= _WORTHWHILE]
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
     best = chosen or evidence.test[evidence.baseline].plan
@@ -73,11 +93,13 @@ def choose(
         spec=best.spec,
         plan=best.id,
         label=best.label,
-        decision=_decision(chosen is not None, candidate, unfit.questions, unfit.fewest),
+        decision=_decision(chosen is not None, candidate, looks.units, fewest),
         verdict=Verdict.CERTIFIED if chosen else Verdict.BASELINE,
         pilot_questions=pilot.questions,
+        fewest=fewest,
+        looks=looks,
         tested=tuple(tested),
-        rejected=(*pilot.rejected(set(line), rule.margin), *evidence.refused),
+        rejected=(*pilot.rejected({t.plan for t in tested}, rule.margin), *evidence.refused),
         space=len(pilot.plans) or len(evidence.test) - 1,
         candidate=candidate,
     )
@@ -100,7 +122,7 @@ def _unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
         questions=len(base.questions),
         pilot_questions=0,
         traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
-        fewest=fewest_questions(rule.margin, 0.0, rule.alpha),
+        fewest=fewest_questions(rule.margin, 0.0, level(rule.alpha, 1)),
         tested=(),
         rejected=evidence.refused,
         space=0,
@@ -115,7 +137,7 @@ def lined_up(evidence: Evidence, rule: Rule, tests: int) -> list[Plan]:
     Args:
         evidence: All plans replayed on the pilot; what is known of the test questions is not looked at.
         rule: Margin, level and axis.
-        tests: How many test questions there will be.
+        tests: How many units of test questions there will be.
     """
     cost = evidence.cost_model.measure(rule.minimize, list(evidence.pilot.values()))
     return _Pilot.of(evidence, rule, cost).line(rule.margin, tests)
@@ -127,7 +149,7 @@ class _Pilot:
 
     Attributes:
         plans: All but the baseline.
-        loss: Baseline minus plan, shape [plans, questions].
+        loss: Baseline minus plan, shape [plans, units].
         cost: Mean on the axis, shape [plans].
         base_cost: The baseline's.
         questions: How many it has; with none there are no plans either.
@@ -146,10 +168,11 @@ class _Pilot:
         if evidence.baseline not in evidence.pilot:
             return _Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
         before = evidence.pilot[evidence.baseline]
+        order = Order.of(before.questions, evidence.pilot_units)
         found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
         return _Pilot(
             plans=[o.plan for o in found],
-            loss=np.array([before.accuracy - o.accuracy for o in found]),
+            loss=np.array([order.losses(before, o) for o in found]).reshape(len(found), -1),
             cost=np.array([cost(o).mean() for o in found]),
             base_cost=float(cost(before).mean()),
             questions=len(before.questions),
@@ -158,14 +181,18 @@ class _Pilot:
 
     def line(self, margin: float, tests: int) -> list[Plan]:
         """Returns the plans to test, in order."""
-        usable = [i for i in range(len(self.plans)) if not self.unsafe[i] and self._saves(i)]
+        usable = [
+            i
+            for i, plan in enumerate(self.plans)
+            if not self.unsafe[i] and self._saves(i) and not _control(plan)
+        ]
         if not usable:
             return []
         order = order_plans(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
         return [self.plans[usable[i]] for i in order]
 
-    def rejected(self, line: set[Plan], margin: float) -> list[Rejected]:
-        """Returns the plans outside the line, each with the reason."""
+    def rejected(self, tested: set[str], margin: float) -> list[Rejected]:
+        """Returns the plans that were not tested, by id of those that were, each with the reason."""
         return [
             Rejected(
                 plan.id,
@@ -175,13 +202,15 @@ class _Pilot:
                 1 - float(self.cost[i]) / self.base_cost,
             )
             for i, plan in enumerate(self.plans)
-            if plan not in line
+            if plan.id not in tested
         ]
 
     def _saves(self, i: int) -> bool:
         return bool(self.cost[i] <= (1 - _WORTHWHILE) * self.base_cost)
 
     def _passed_over(self, i: int, margin: float) -> Because:
+        if _control(self.plans[i]):
+            return Because(Reason.CONTROL)
         if not self._saves(i):
             return Because(Reason.SAVES_NOTHING)
         if float(self.loss[i].mean()) > margin:
@@ -189,53 +218,105 @@ class _Pilot:
         return Because(Reason.LESS_PROMISING)
 
 
-def _test(
-    line: Sequence[Plan], evidence: Evidence, rule: Rule, cost: Cost
-) -> tuple[list[Tested], Plan | None]:
-    """Tests the line on the test questions; returns what came of each plan, and the choice if any."""
-    base = evidence.test[evidence.baseline]
-    base_cost = float(cost(base).mean())
-    loss = {p: base.accuracy - evidence.test[p.id].accuracy for p in line}
-    passed = fixed_sequence(line, lambda p: p_value(loss[p], rule.margin, rule.alpha), rule.alpha)
-    risky = {p: _unsafe(evidence.compared[p.id].confident_wrong_rise, rule) for p in line}
-    saving = {p: 1 - float(cost(evidence.test[p.id]).mean() / base_cost) for p in line}
-    standing_of = [p for p in passed.certified if not risky[p] and saving[p] >= _WORTHWHILE]
-    chosen = max(standing_of, key=lambda p: saving[p], default=None)
+def _control(plan: Plan) -> bool:
+    """Returns whether a plan is there to be compared with."""
+    return any(t.family is Family.CONTROL for t in plan.techniques)
 
-    def reason(plan: Plan, place: int, verdict: Verdict) -> Because | None:
-        if plan is chosen:
-            return None
-        if risky[plan]:
-            return risky[plan]
-        if plan in passed.certified:
-            return Because(Reason.CERTIFIED_SAVES_MORE)
-        if place >= len(passed.p_values):
-            return Because(Reason.NOT_TESTED)
-        promising = verdict is Verdict.PROMISING
-        return Because(Reason.TEST_NOT_PASSED if promising else Reason.LOSS_EXCEEDS_MARGIN)
 
-    tested = []
-    for place, plan in enumerate(line):
-        certified = plan in passed.certified
-        shown = standing(loss[plan], rule.margin, rule.alpha, certified=certified)
-        tested.append(
-            Tested(
-                plan=plan.id,
-                label=plan.label,
-                spec=plan.spec,
-                p_value=passed.p_values[place] if place < len(passed.p_values) else None,
-                verdict=shown.verdict,
-                loss=shown.loss,
-                low=shown.low,
-                high=shown.high,
-                saving=saving[plan],
-                questions_wanted=(
-                    None if certified else questions_for_power(loss[plan], rule.margin, rule.alpha)
-                ),
-                reason=reason(plan, place, shown.verdict),
-            )
-        )
-    return tested, chosen
+@dataclass(frozen=True)
+class _Judged:
+    """What besides its accuracy decides whether a plan may be chosen, on the test questions.
+
+    Attributes:
+        evidence: All plans replayed.
+        rule: Margin, level and axis.
+        saving: 1 minus its ratio to the baseline on the axis, by plan id.
+    """
+
+    evidence: Evidence
+    rule: Rule
+    saving: Mapping[str, float]
+
+    @staticmethod
+    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Judged":
+        base = float(cost(evidence.test[evidence.baseline]).mean())
+        found = {key: 1 - float(cost(o).mean()) / base for key, o in evidence.test.items()}
+        return _Judged(evidence, rule, found)
+
+    @property
+    def enough(self) -> Mapping[str, bool]:
+        """Whether each plan would be chosen if it were certified, by id."""
+        return {k: v >= _WORTHWHILE and k != self.evidence.baseline for k, v in self.saving.items()}
+
+    def risk(self, plan: Plan) -> Because | None:
+        """Returns why the plan may not be chosen however accurate it is; None where it may."""
+        return _unsafe(self.evidence.compared[plan.id].confident_wrong_rise, self.rule)
+
+
+def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | None]:
+    """Returns what came of each plan that a family tested, and the choice if any."""
+    certified = found.plans
+    able = [p for p in certified if judged.saving[p.id] >= _WORTHWHILE and judged.risk(p) is None]
+    chosen = max(able, key=lambda p: judged.saving[p.id], default=None)
+    shown: dict[str, Tested] = {}
+    for family in found.families:
+        for place, plan in enumerate(family.line):
+            by = certified.get(plan, family)
+            if plan.id in shown or by is not family:
+                continue
+            shown[plan.id] = _one(found, family, place, judged, chosen)
+    return list(shown.values()), chosen
+
+
+def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, chosen: Plan | None) -> Tested:
+    """Returns what came of one plan in the line of a family."""
+    plan, rule, evidence = family.line[place], judged.rule, judged.evidence
+    passed, level = family.result, family.family.level
+    certified = plan in passed.certified
+    d = found.order.losses(evidence.test[evidence.baseline], evidence.test[plan.id])
+    seen = standing(d, rule.margin, level, certified=certified, batches=found.order.batches)
+    wanted = None if certified else questions_for_power(d, rule.margin, level)
+    reason = _reason(judged.risk(plan), passed.p_values, place, seen.verdict)
+    return Tested(
+        plan=plan.id,
+        label=plan.label,
+        spec=plan.spec,
+        p_value=passed.p_values[place] if place < len(passed.p_values) else None,
+        verdict=seen.verdict,
+        loss=seen.loss,
+        low=seen.low,
+        high=seen.high,
+        saving=judged.saving[plan.id],
+        questions_wanted=wanted,
+        reason=None if plan is chosen else reason,
+    )
+
+
+def _reason(risk: Because | None, p_values: Sequence[float], place: int, verdict: Verdict) -> Because:
+    """Returns why a plan in a line was not chosen."""
+    if risk:
+        return risk
+    if verdict is Verdict.CERTIFIED:
+        return Because(Reason.CERTIFIED_SAVES_MORE)
+    if place >= len(p_values):
+        return Because(Reason.NOT_TESTED)
+    promising = verdict is Verdict.PROMISING
+    return Because(Reason.TEST_NOT_PASSED if promising else Reason.LOSS_EXCEEDS_MARGIN)
+
+
+def _looks(found: Certified, chosen: Plan | None, evidence: Evidence, *, unwritten: bool) -> Looks:
+    """Returns how often these questions were looked at, and what that comes to."""
+    last = found.families[-1].family.level if found.families else found.next_level
+    by = found.plans[chosen].family.level if chosen else last
+    questions = evidence.test[evidence.baseline].questions
+    return Looks(
+        found.look,
+        len(found.order.keys),
+        together(questions, evidence.units),
+        by,
+        found.spent,
+        unwritten,
+    )
 
 
 def _unsafe(rise: Interval | None, rule: Rule) -> Because | None:

@@ -7,6 +7,8 @@ from math import sqrt
 from karui.core.recording import Recording
 from karui.core.study.choice import Rule
 from karui.models import embedded
+from karui.selection.evidence import PILOT_SHARE
+from karui.selection.looks.ledger import level as level_of
 from karui.selection.power import PICTURE, fewest_questions
 from karui.study.data_split import TRAINED
 
@@ -15,7 +17,6 @@ HELD_BACK = 0.2
 LIVE = 10
 """Held-back questions below which a live run contradicts nothing: of these, a loss on half of them does (see
 `karui.selection.fixed_sequence.contradicted`). Fewer are not held back, but recorded."""
-_PILOT = 0.25
 _GAIN = 0.03
 """A gain with which fewer questions are enough, as an example."""
 
@@ -47,7 +48,7 @@ class Division:
     def piloted(self, recorded: int) -> int:
         """Returns how many of those recorded are the pilot."""
         judged = recorded - (round(TRAINED * recorded) if self.learning else 0)
-        return round(_PILOT * judged) if self.pilot else 0
+        return round(PILOT_SHARE * judged) if self.pilot else 0
 
     def least(self, enough: Callable[[int, int], bool]) -> int:
         """Returns the fewest questions with which there are enough to test on and to hold back."""
@@ -79,8 +80,9 @@ def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Divi
         division: How questions are divided.
     """
     tests, pilot = division.tested(recorded), division.piloted(recorded)
-    fewest = fewest_questions(rule.margin, 0.0, rule.alpha)
-    lucky = fewest_questions(rule.margin, _GAIN, rule.alpha)
+    first = level_of(rule.alpha, 1)
+    fewest = fewest_questions(rule.margin, 0.0, first)
+    lucky = fewest_questions(rule.margin, _GAIN, first)
     margin, level = f"{100 * rule.margin:g} points", f"{100 * (1 - rule.alpha):g}%"
     trained = recorded - tests - pilot
     parts = [

@@ -16,13 +16,14 @@ from karui.core.study.failure import BaselineFailure
 from karui.selection.confirm import confirm
 from karui.selection.evidence import Evidence
 from karui.selection.groups import Sources
+from karui.selection.looks.opening import ledger_of
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
 from karui.study.options import StudyOptions, fair
 from karui.study.progress import Progress
 from karui.study.result import Details, Study
 from karui.study.serving_profile import expected
-from karui.study.steps import decide, evidence_of, shipped_study, study_of
+from karui.study.steps import decide, evidence_of, shipped_study, study_of, warn_unwritten
 from karui.study.variants.search import VariantSearch, search_variants
 from karui.study.workspace import Workspace, shipped
 
@@ -96,10 +97,12 @@ async def run(job: Job) -> Study:
     options = gathered.options
     progress.begin("Replaying every plan")
     sources = replace(gathered.sources, pilots=pilots)
-    evidence, test_part = evidence_of(sources, options, progress.at)
+    ledger = ledger_of(main, users=not job.demo)
+    evidence, test_part = evidence_of(sources, options, progress.at, ledger)
     if pilots:
         options = replace(options, rule=replace(options.rule, pilot=PilotSource.SHIPPED))
-    choice = decide(evidence, test_part, sources, options)
+    choice = decide(evidence, test_part, sources, options, ledger=ledger)
+    warn_unwritten(ledger, progress)
     live = None
     if job.held is not None and choice.spec:
         progress.begin("Confirming the choice live")

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from karui import catalog
+from karui.core.errors import KaruiError
 from karui.core.loops import needed_tokens
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
 from karui.core.study import Assumptions, LiveRun, Misbehaviour, ReferenceRun, Study
 from karui.core.study.choice import Choice
 from karui.core.study.failure import BaselineFailure
+from karui.core.technique import Technique
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours
@@ -21,10 +24,13 @@ from karui.selection.evidence import Evidence, gather, refuse_truncated
 from karui.selection.examples import examples
 from karui.selection.groups import Sources, groups_of, same_questions
 from karui.selection.interactions import interactions
+from karui.selection.looks.ledger import Ledger
+from karui.selection.looks.opening import begun
 from karui.selection.search_space import Density, SearchSpace, search_space
 from karui.selection.select import choose
 from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
+from karui.study.progress import Progress
 from karui.study.workspace import path_of
 
 _ILLUSTRATION = {
@@ -50,6 +56,7 @@ def space_of(
     extra: Sequence[str] = (),
     between: bool = False,
     density: Density = Density(),  # noqa: B008 - frozen
+    also: Sequence[list[dict[str, Any]]] = (),
 ) -> SearchSpace:
     """Returns the plans to replay over recordings: everything in the catalog, and the user's own.
 
@@ -60,14 +67,15 @@ def space_of(
         extra: Techniques of the user's own, by path.
         between: Whether to return only the plans that ask several models.
         density: How many values of each knob are tried.
+        also: Specs of plans that belong in it wherever the grids lie now: earlier looks began to test them.
     """
     main = recordings["main"]
     replay = Replay(recordings)
     techniques = [catalog.technique(name) for name in (*catalog.names(), *extra)]
     style = catalog.plan_from_spec(main.manifest.style).techniques
-    return search_space(
+    space = search_space(
         techniques,
-        lengths={name: length_of(recording) for name, recording in recordings.items()},
+        lengths={name: length_of(recording) for name, recording in (pilots or recordings).items()},
         recorded=main.samples,
         refuse=replay.refuse,
         style=style,
@@ -75,11 +83,37 @@ def space_of(
         between=between,
         density=density,
     )
+    return _with(space, also, replay, style, between=between)
+
+
+def _with(
+    space: SearchSpace,
+    also: Sequence[list[dict[str, Any]]],
+    replay: Replay,
+    style: tuple[Technique, ...],
+    *,
+    between: bool,
+) -> SearchSpace:
+    """Returns a space with further plans, as far as they belong to it and can be replayed."""
+    plans = {plan.id: plan for plan in space.plans}
+    for spec in also:
+        try:
+            plan = catalog.plan_from_spec(spec)
+            if plan.recorded != style or (len(plan.models) > 1) is not between:
+                continue
+            replay.refuse(plan)
+        except KaruiError:  # its family does not go on, and the ledger keeps what it cost
+            continue
+        plans.setdefault(plan.id, plan)
+    return SearchSpace(tuple(plans.values()), space.refused)
 
 
 @interruptible()
 def evidence_of(
-    sources: Sources, wanted: StudyOptions, on_progress: Callable[[int, int], None]
+    sources: Sources,
+    wanted: StudyOptions,
+    on_progress: Callable[[int, int], None],
+    ledger: Ledger | None = None,
 ) -> tuple[Evidence, Recording]:
     """Replays the space on pilot and test questions.
 
@@ -87,6 +121,7 @@ def evidence_of(
         sources: The recordings. Without pilots, a quarter of the questions is set aside.
         wanted: What the user wants.
         on_progress: Called with replays done and replays in all.
+        ledger: Of earlier looks: what they began to test is replayed too.
 
     Returns:
         The evidence, and the test part of the main recording.
@@ -97,10 +132,11 @@ def evidence_of(
     """
     if not wanted.accept_truncation:
         refuse_truncated(sources.main)
+    also = begun(ledger, sources.main) if ledger else ()
     groups, test_part = groups_of(
         sources,
-        partial(space_of, extra=wanted.extra),
-        partial(space_of, extra=wanted.extra, between=True),
+        partial(space_of, extra=wanted.extra, also=also),
+        partial(space_of, extra=wanted.extra, between=True, also=also),
     )
     evidence = gather(
         groups,
@@ -118,6 +154,7 @@ def decide(
     sources: Sources,
     wanted: StudyOptions,
     failure: BaselineFailure | None = None,
+    ledger: Ledger | None = None,
 ) -> Choice:
     """Returns the choice, with the digests of what lies behind it.
 
@@ -127,6 +164,7 @@ def decide(
         sources: The recordings behind it.
         wanted: What the user wants.
         failure: Why full thinking fails, where it does.
+        ledger: Of earlier looks at these questions; this one is noted in it. None: there was none.
 
     Raises:
         InputError: One of the recordings is not on disk.
@@ -141,7 +179,18 @@ def decide(
         recordings={role: store.digest(path_of(r)) for role, r in behind.items()},
         beside={name: r.manifest.model for name, r in sources.beside.items()},
         failure=failure,
+        ledger=ledger,
     )
+
+
+def warn_unwritten(ledger: Ledger, progress: Progress) -> None:
+    """Says where a look could not be noted."""
+    for problem in ledger.unwritten:
+        progress.warn(
+            f"The ledger of looks cannot be read or written ({problem}). Other studies of these questions "
+            "may not be counted together with this one; the chance of a false certificate then holds for "
+            "each alone."
+        )
 
 
 def study_of(

@@ -7,8 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from karui import catalog, engines, tasks
 from karui.artifacts.artifact import Artifact
 from karui.artifacts.build import make
@@ -27,6 +25,7 @@ from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import self_reference
 from karui.recording.store import load, missing
+from karui.selection.looks.duplicates import normalised
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
 
@@ -327,11 +326,38 @@ def task_of(name: str, *, limit: int = 0, seed: int = 0, reference: str = "given
     return task
 
 
-def hold_back(task: Task, held: int, seed: int) -> tuple[Task, Task]:
-    """Returns the questions to record and the `held` ones kept for the live confirmation, drawn by seed."""
-    order = np.random.default_rng(seed).permutation(len(task.questions)).tolist()
-    kept = set(order[:held])
+def hold_back(task: Task, held: int, seed: int, recorded: frozenset[str] = frozenset()) -> tuple[Task, Task]:
+    """Returns the questions to record and those kept for the live confirmation.
+
+    What a question says and the seed decide, so that more questions move hardly any; those of a group stay
+    together, and one that was recorded stays recorded.
+
+    Args:
+        task: All questions.
+        held: How many to keep; fewer come where the next group is too large.
+        seed: Another one draws others.
+        recorded: Ids of questions that were recorded before.
+    """
+    groups: dict[str, list[str]] = {}
+    for q in task.questions:
+        groups.setdefault(f"{seed}\0{q.group or normalised(task.prompt(q))}", []).append(q.id)
+    kept: set[str] = set()
+    for name in sorted(groups, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest()):
+        ids = groups[name]
+        if recorded.isdisjoint(ids) and len(kept) + len(ids) <= held:
+            kept.update(ids)
     return (
-        replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n not in kept)),
-        replace(task, questions=tuple(q for n, q in enumerate(task.questions) if n in kept)),
+        replace(task, questions=tuple(q for q in task.questions if q.id not in kept)),
+        replace(task, questions=tuple(q for q in task.questions if q.id in kept)),
     )
+
+
+def recorded_in(folder: Path) -> frozenset[str]:
+    """Returns the ids of the questions of the recording in a folder; none where there is no recording.
+
+    Raises:
+        RecordingError: It is damaged.
+    """
+    if not (folder / store.MANIFEST).exists():
+        return frozenset()
+    return frozenset(q.id for q in store.read_questions(folder))

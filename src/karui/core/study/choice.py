@@ -7,6 +7,7 @@ from typing import Any
 
 from karui.core.engine import ModelInfo
 from karui.core.study.failure import BaselineFailure
+from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because
 
 
@@ -150,6 +151,8 @@ class Confirmation:
         baseline_accuracy: The baseline's.
         withdrawn: Whether the lower bound exceeds the margin: the choice no longer stands.
         failed: Questions that failed on the engine.
+        sight: With what chance a loss of twice the margin would have been seen: the plan withdrawn. None in
+            confirmations made before that was kept.
     """
 
     questions: int
@@ -161,6 +164,7 @@ class Confirmation:
     baseline_accuracy: float
     withdrawn: bool
     failed: int = 0
+    sight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,8 @@ class Choice:
         fallback: What to do when it goes wrong, decided now: "full thinking".
         beside: The further models that plans of the space ask, by the name they ask for.
         failure: Why full thinking fails, where it does; nothing is then tested or offered.
+        looks: How often these questions were looked at; None in choices made before that was kept, and where
+            nothing was tested.
     """
 
     model: ModelInfo
@@ -216,6 +222,12 @@ class Choice:
     fallback: str = "full thinking"
     beside: Mapping[str, ModelInfo] = field(default_factory=dict)
     failure: BaselineFailure | None = None
+    looks: Looks | None = None
+
+    @property
+    def units(self) -> int:
+        """Independent units among the test questions."""
+        return self.looks.units if self.looks else self.questions
 
     @property
     def withdrawn(self) -> bool:

@@ -16,6 +16,8 @@ class Reason(StrEnum):
     """It loses more than the margin on the pilot."""
     LESS_PROMISING = "less_promising"
     """Another plan in the order of testing promises more."""
+    CONTROL = "control"
+    """It is a control: plans are compared with it, and it is never chosen."""
     CONFIDENTLY_WRONG = "confidently_wrong"
     """It is wrong with confidence `points` (a share) more often than full thinking."""
     CERTIFIED_SAVES_MORE = "certified_saves_more"

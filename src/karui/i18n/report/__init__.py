@@ -10,9 +10,10 @@ from karui.i18n.report.evidence import EVIDENCE
 from karui.i18n.report.failing import FAILING
 from karui.i18n.report.first import FIRST
 from karui.i18n.report.imports import IMPORTS
+from karui.i18n.report.looks import LOOKS
 from karui.i18n.report.misbehaviour import MISBEHAVIOUR
 from karui.i18n.report.models import MODELS
 
-__all__ = ["EVIDENCE", "FAILING", "FIRST", "IMPORTS", "LANGUAGES", "MISBEHAVIOUR", "MODELS", "TABLE"]
+__all__ = ["EVIDENCE", "FAILING", "FIRST", "IMPORTS", "LANGUAGES", "LOOKS", "MISBEHAVIOUR", "MODELS", "TABLE"]
 
-TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR}
+TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR, **LOOKS}

@@ -183,12 +183,12 @@ EVIDENCE: dict[str, tuple[str, str]] = {
     "tested": ("What was tested, in order", "検定の順序と結果"),
     "tested_note": (
         (
-            "The order was fixed on {pilot}. Each plan was tested at the full level, and testing "
-            "stopped at the first that failed."
+            "The order was fixed on {pilot}. Each plan was tested at the level of its line, and a line ended "
+            "with the first that failed."
         ),
         (
-            "検定の順序は{pilot}であらかじめ決めました。各プランを同じ水準で検定し、最初に不合格となっ"
-            "た時点で終了しています。"
+            "検定の順序は{pilot}であらかじめ決めました。各プランを系列ごとの水準で検定し、最初に不合格とな"
+            "った時点でその系列を終了しています。"
         ),
     ),
     "pilot_questions": ("{n} pilot questions that no test used", "検定に使わない予備の{n}問"),
@@ -315,6 +315,10 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "未検定（最初の不合格で検定を終了するため）",
     ),
     "reason_saves_nothing": ("saves nothing", "削減効果がない"),
+    "reason_control": (
+        "a control: plans are compared with it, and it is never chosen",
+        "比較用の対照であり、採用の対象外",
+    ),
     "reason_pilot_loss": ("loses more than the margin on the pilot", "予備の問題で低下が許容範囲を超えた"),
     "reason_less_promising": (
         "another plan in the order of testing promises more",

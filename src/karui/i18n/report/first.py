@@ -100,6 +100,10 @@ FIRST: dict[str, tuple[str, str]] = {
         "But live, on {n} other questions: loss {loss} ({bounds}), {ratio} of the tokens.",
         "別の{n}問での実測では、低下{loss}（{bounds}）、トークン量{ratio}でした。",
     ),
+    "sight": (
+        "So many questions would have shown a loss of {double} with a chance of {chance}.",
+        "この問題数で{double}の低下があれば、{chance}の確率で検出できました。",
+    ),
     "not_confirmed": ("Not yet run live on other questions.", "別の問題での実測確認はまだ行っていません。"),
     "plan_in_question": ("The plan", "対象プラン"),
     "tokens_now": ("Full thinking", "現状（最後まで思考）"),
@@ -162,12 +166,13 @@ FIRST: dict[str, tuple[str, str]] = {
     ),
     "next_collect": (
         (
-            "Collect more questions with answers and run the same command again with a new --out. Of four "
-            "recorded questions three test plans, and one chooses their order."
+            "Add more questions with answers to the file and run the same command again: what was recorded "
+            "is kept, and the test goes on. Of four recorded questions about three test plans, and one "
+            "chooses their order."
         ),
         (
-            "答えのわかる問題を追加し、--outを変えて同じコマンドを再実行してください。記録した問題の4分の3"
-            "が検証に、4分の1が検定順の決定に使われます。"
+            "答えのわかる問題をファイルに追加し、同じコマンドを再実行してください。記録済みの分はそのまま使わ"
+            "れ、検定は続きから進みます。記録した問題の約4分の3が検証に、約4分の1が検定順の決定に使われます。"
         ),
     ),
     "next_nothing": (

@@ -8,6 +8,7 @@ from typing import Unpack
 from karui.core.errors import InputError
 from karui.core.recording import Recording
 from karui.selection.groups import Sources
+from karui.selection.looks.opening import ledger_of
 from karui.study.api.arguments import call_text, config_of, recording_of
 from karui.study.baseline import examined, usable
 from karui.study.config.keywords import ChooseKeywords
@@ -17,7 +18,7 @@ from karui.study.options import StudyOptions, fair
 from karui.study.progress import OnProgress, progress_of
 from karui.study.result import Details, Study
 from karui.study.run import failed_study, finished
-from karui.study.steps import decide, evidence_of, study_of
+from karui.study.steps import decide, evidence_of, study_of, warn_unwritten
 
 
 async def _choose(
@@ -60,8 +61,10 @@ async def _choose(
     sources = _sources(main, settings.sources)
     wanted = fair(wanted, [main, *sources.styles, *sources.beside.values()])
     progress.begin("Replaying every plan")
-    evidence, test_part = evidence_of(sources, wanted, progress.at)
-    choice = decide(evidence, test_part, sources, wanted)
+    ledger = ledger_of(main)
+    evidence, test_part = evidence_of(sources, wanted, progress.at, ledger)
+    choice = decide(evidence, test_part, sources, wanted, ledger=ledger)
+    warn_unwritten(ledger, progress)
     data = study_of(evidence, test_part, choice, wanted, sources, commands=again)
     details = Details(evidence, wanted, test_part)
     return finished(data, sources, details, progress, language=output.lang, out=output.out)

@@ -20,7 +20,7 @@ from karui.study.result import Study
 from karui.study.run import Job, run
 from karui.study.variants.default_trainings import trained
 from karui.study.variants.plans import variants_of, weighs
-from karui.study.workspace import Workspace, embedded, hold_back, task_of
+from karui.study.workspace import Workspace, embedded, hold_back, recorded_in, task_of
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
@@ -180,7 +180,8 @@ def _questions(config: StudyConfig, *, demo: bool, task: Task | None) -> _Questi
         everything = task or task_of(name, limit=limit, seed=seed, reference=config.questions.reference)
         # With the model's own answers as references there is nothing to confirm against on unseen questions.
         division = Division(confirm=confirm and not everything.agreement)
-        recorded, held = hold_back(everything, division.held(len(everything.questions)), seed)
+        there = recorded_in(config.output.out / "recording")
+        recorded, held = hold_back(everything, division.held(len(everything.questions)), seed, there)
     return _Questions(recorded, held, division, len(held.questions) if confirm else 0)
 
 

@@ -1,7 +1,8 @@
 """One's own questions: JSONL, CSV or TSV with `question`, `answer` and, if wanted, other columns.
 
-These are `verifier`, `kind`, `id` and `system`, a system message. A row of JSONL may have `messages` instead
-of `question`, as OpenAI's API has them: a system message and earlier turns.
+These are `verifier`, `kind`, `id`, `system`, a system message, and `group`: questions that share one (a
+customer, a document, a template) are one piece of evidence together. A row of JSONL may have `messages`
+instead of `question`, as OpenAI's API has them: a system message and earlier turns.
 
 Every broken row is found before anything is spent, and named by its line. Where a row names no verifier one
 is guessed for the whole file from all references; `meta["verifier_guessed"]` says so.
@@ -27,7 +28,7 @@ from karui.tasks.verifiers.choice import marker
 
 SHOWN_ROWS = 10
 _SUFFIXES = (".jsonl", ".csv", ".tsv")
-_COLUMNS = ("question", "answer", "verifier", "kind", "id", "system")
+_COLUMNS = ("question", "answer", "verifier", "kind", "id", "system", "group")
 # Commands and powers, or an operator beside a lone small letter; AB-12 and 2024-05-03 are codes and dates.
 _MATHEMATICS = re.compile(
     r"\\[a-zA-Z]|\^|\$.+\$|^(?!.*[a-zA-Z]{3})(?=.*(?<![a-zA-Z])[a-z](?![a-zA-Z])).*[-+*/=]"
@@ -46,6 +47,7 @@ class Row(BaseModel):
     kind: str = ""
     id: str | None = None
     system: str = ""
+    group: str = ""
     before: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
 
@@ -84,7 +86,7 @@ class Row(BaseModel):
             return (value or "").strip() or None
         return json.dumps(value, ensure_ascii=False)
 
-    @field_validator("kind", "id", "verifier", mode="before")
+    @field_validator("kind", "id", "verifier", "group", mode="before")
     @classmethod
     def _short_text(cls, value: object) -> object:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -123,7 +125,16 @@ def load_file(path: Path, *, need_reference: bool = True, default: str | None = 
         reference = row.answer if need_reference and row.answer else ""
         name = row.id or f"line{line}"
         asked = Question(
-            name, row.question, reference, judge, row.kind, meta, row.system, row.before, row.thoughts
+            name,
+            row.question,
+            reference,
+            judge,
+            row.kind,
+            meta,
+            row.system,
+            row.before,
+            row.thoughts,
+            row.group,
         )
         questions.append(asked)
     _raise(path, problems)
@@ -295,5 +306,5 @@ def _raise(path: Path, problems: Problems) -> None:
         f"{count} of {path.name} cannot be used:",
         why="\n".join(shown) + more,
         remedy="Mend or remove them; nothing has been spent. The columns are question, answer and, if wanted,"
-        " verifier, kind, id, system.",
+        " verifier, kind, id, system, group.",
     )

@@ -1,0 +1,152 @@
+"""Questions that say the same: found by their text, so that they count as one piece of evidence.
+
+Two questions are one where the same answer is expected of both and
+
+* their texts are the same but for blanks, letter case and width (NFKC), or
+* at least 85% of their five-letter sequences are shared and the numbers in them are the same, or
+* their texts differ in their numbers alone, and over the whole set such numbers never change the answer
+  (an order's number does not; the terms of a sum do).
+
+MinHash, which libraries have, estimates the shared part at random. At the size of question sets it is found
+exactly: two sets of which at least the share t is common have one of their rarest sequences in common (prefix
+filtering, Bayardo et al. 2007, "Scaling up all pairs similarity search"), so few pairs are ever compared.
+What is said in other words altogether is not found: a `group` column says it.
+"""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from karui.core.prompt import Prompt
+from karui.core.recording import RecordedQuestion
+
+ALIKE = 0.85
+"""Share of the sequences of both texts that has to be common (Jaccard)."""
+_LETTERS = 5
+_BLANKS, _DIGITS = re.compile(r"\s+"), re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A question as it is compared.
+
+    Attributes:
+        text: Normalised, without blanks.
+        masked: The same with 0 for every number.
+        answer: The expected answer, normalised; "" where none is known.
+    """
+
+    text: str
+    masked: str
+    answer: str
+
+    @staticmethod
+    def of(question: RecordedQuestion, instruction: str = "") -> "Wording":
+        """Returns a question's wording; what is appended to every question is left out."""
+        text = normalised(question.prompt, instruction)
+        return Wording(text, _DIGITS.sub("0", text), plain(question.reference))
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers in it, in order."""
+        return tuple(_DIGITS.findall(self.text))
+
+
+def plain(text: str) -> str:
+    """Returns a text without blanks, letter case and width."""
+    return _BLANKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def normalised(prompt: Prompt, instruction: str = "") -> str:
+    """Returns all that a model is shown, normalised: system message, earlier turns and question."""
+    asked = prompt.user.removesuffix(instruction) if instruction else prompt.user
+    return plain("\x1f".join((prompt.system, *(text for _, text in prompt.history), asked)))
+
+
+def leaders(wordings: Sequence[Wording], batches: Sequence[int]) -> list[int]:
+    """Returns for each question the first one that says the same; itself where none does.
+
+    Batches come one after the other, and what an earlier one came to stays as it is: a recording that grows
+    never moves a question into another unit.
+
+    Args:
+        wordings: Of all questions, in the order of the recording.
+        batches: The batch of each, never falling.
+    """
+    found: list[int] = []
+    index = _Index()
+    for batch in sorted(set(batches)):
+        here = [n for n, b in enumerate(batches) if b == batch]
+        until = here[-1] + 1
+        idle = _idle_numbers(wordings[:until])
+        index.count(wordings[n].masked for n in here)
+        for n in here:
+            wording = wordings[n]
+            keys = [("text", wording.answer, wording.text)]
+            if (wording.masked, wording.answer) in idle:
+                keys.append(("masked", wording.answer, wording.masked))
+            leader = index.find(keys, wording)
+            found.append(n if leader is None else leader)
+            index.add(keys, wording, found[n])
+    return found
+
+
+def _idle_numbers(wordings: Sequence[Wording]) -> set[tuple[str, str]]:
+    """Returns the texts with masked numbers, and their answers, whose numbers never change the answer."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    for wording in wordings:
+        answers[wording.masked].add(wording.answer)
+    return {(masked, min(known)) for masked, known in answers.items() if len(known) == 1 and "" not in known}
+
+
+class _Index:
+    """Questions seen so far, by exact keys and by their rarest sequences."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, str, str], int] = {}
+        self._often: Counter[str] = Counter()
+        self._rare: dict[tuple[str, tuple[str, ...], str], list[tuple[frozenset[str], int]]] = defaultdict(
+            list
+        )
+
+    def count(self, texts: Iterator[str]) -> None:
+        """Counts the sequences of a batch: how rare each is decides how few pairs are compared."""
+        if not self._often:
+            for text in texts:
+                self._often.update(_sequences(text))
+
+    def find(self, keys: Sequence[tuple[str, str, str]], wording: Wording) -> int | None:
+        """Returns the leader of the first question that says the same; None where there is none."""
+        known = [self._keys[key] for key in keys if key in self._keys]
+        return min(known) if known else self._alike(wording)
+
+    def add(self, keys: Sequence[tuple[str, str, str]], wording: Wording, leader: int) -> None:
+        """Takes in a question."""
+        for key in keys:
+            self._keys.setdefault(key, leader)
+        own = _sequences(wording.masked)
+        for sequence in self._rarest(own):
+            self._rare[wording.answer, wording.numbers, sequence].append((own, leader))
+
+    def _alike(self, wording: Wording) -> int | None:
+        own = _sequences(wording.masked)
+        matches = [
+            leader
+            for sequence in self._rarest(own)
+            for other, leader in self._rare.get((wording.answer, wording.numbers, sequence), ())
+            if len(own & other) >= ALIKE * len(own | other)
+        ]
+        return min(matches, default=None)
+
+    def _rarest(self, own: frozenset[str]) -> list[str]:
+        """Returns so many of the rarest sequences that two alike texts have one of them in common."""
+        first = len(own) - ceil(ALIKE * len(own)) + 1
+        return sorted(own, key=lambda s: (self._often[s], s))[:first]
+
+
+def _sequences(text: str) -> frozenset[str]:
+    """Returns the five-letter sequences of a text; the text itself where it is shorter."""
+    return frozenset(text[n : n + _LETTERS] for n in range(max(1, len(text) - _LETTERS + 1)))
