@@ -95,10 +95,10 @@ def test_the_numbers_of_the_block_are_those_of_the_study() -> None:
         held = division.held(questions)
         return "\n".join(prospects(questions - held, held, samples, rule, division))
 
-    assert "takes 249 questions" in shown(20)
+    assert "takes 280 questions" in shown(20)
     assert "15 to test plans on, 5 to choose their order" in shown(20)
     # With as many as it says are needed, each of them is there.
-    for row, least in (("picture", 32), ("live confirmation", 48), ("certificate", 249)):
+    for row, least in (("picture", 32), ("live confirmation", 48), ("certificate", 280)):
         assert f"− {row}" in shown(least - 1), row
         assert f"+ {row}" in shown(least), row
     assert "larger --max-drop" in shown(20)

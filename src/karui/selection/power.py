@@ -1,5 +1,6 @@
 """How many questions a certificate needs: the floor for any valid test, and a forecast for this plan."""
 
+from functools import cache
 from math import ceil, log, log1p
 
 import numpy as np
@@ -34,6 +35,21 @@ def fewest_questions(margin: float, gain: float = 0.0, alpha: float = 0.05) -> i
     if not (0.0 < margin < 1.0 and 0.0 <= gain < 1.0 and 0.0 < alpha < 1.0):
         raise ValueError(f"margin, gain or alpha is out of range: {margin}, {gain}, {alpha}")
     return ceil(-log(alpha) / -log1p(-(margin + gain) / (1.0 + gain)))
+
+
+@cache
+def fewest_units(margin: float, level: float) -> int:
+    """Returns the fewest units with which karui's own test certifies `margin`: those without any difference.
+
+    A few more than `fewest_questions`, the floor for any test: what is kept for later batches is not staked.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    n = fewest_questions(margin, 0.0, level)
+    while log_capital(np.zeros(n), margin, level, [n]) < -np.log(level):
+        n += 1
+    return n
 
 
 def power(

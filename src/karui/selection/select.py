@@ -25,7 +25,7 @@ from karui.selection.fixed_sequence import order_plans, standing
 from karui.selection.looks.certify import Certified, TestedFamily, certify
 from karui.selection.looks.ledger import Ledger, level
 from karui.selection.looks.units import Order, together
-from karui.selection.power import PICTURE, fewest_questions, questions_for_power
+from karui.selection.power import PICTURE, fewest_units, questions_for_power
 
 Cost: TypeAlias = Callable[[Outcomes], Floats]
 """What the axis measures of a plan's outcomes, per question."""
@@ -84,7 +84,7 @@ def choose(
     )
     tested, chosen = _tested(found, judged)
     looks = _looks(found, chosen, evidence, unwritten=bool(book.unwritten))
-    fewest = fewest_questions(rule.margin, 0.0, looks.level)
+    fewest = fewest_units(rule.margin, looks.level)
     hopeful = [t for t in tested if t.verdict is Verdict.PROMISING and t.saving >= _WORTHWHILE]
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
     best = chosen or evidence.test[evidence.baseline].plan
@@ -122,7 +122,7 @@ def _unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
         questions=len(base.questions),
         pilot_questions=0,
         traces=float(np.isfinite(base.correct).sum() / len(base.questions)),
-        fewest=fewest_questions(rule.margin, 0.0, level(rule.alpha, 1)),
+        fewest=fewest_units(rule.margin, level(rule.alpha, 1)),
         tested=(),
         rejected=evidence.refused,
         space=0,

@@ -9,7 +9,7 @@ from karui.core.study.choice import Rule
 from karui.models import embedded
 from karui.selection.evidence import PILOT_SHARE
 from karui.selection.looks.ledger import level as level_of
-from karui.selection.power import PICTURE, fewest_questions
+from karui.selection.power import PICTURE, fewest_questions, fewest_units
 from karui.study.data_split import TRAINED
 
 HELD_BACK = 0.2
@@ -81,7 +81,7 @@ def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Divi
     """
     tests, pilot = division.tested(recorded), division.piloted(recorded)
     first = level_of(rule.alpha, 1)
-    fewest = fewest_questions(rule.margin, 0.0, first)
+    fewest = fewest_units(rule.margin, first)
     lucky = fewest_questions(rule.margin, _GAIN, first)
     margin, level = f"{100 * rule.margin:g} points", f"{100 * (1 - rule.alpha):g}%"
     trained = recorded - tests - pilot

@@ -25,6 +25,7 @@ guarantee.py` has more): one look at n / three looks at n/3, 2n/3 and n. "Known 
 """
 
 from collections.abc import Sequence
+from math import expm1, inf, log, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,7 +75,8 @@ def log_capital(d: ArrayLike, margin: ArrayLike, aim: float, batches: Sequence[i
         if count == 0:
             continue
         here = slice(began, began + count)
-        total, reached = _batch(values[..., here], variance[..., here], limit, goal, total)
+        bet = _batch if shape else _batch_of_one
+        total, reached = bet(values[..., here], variance[..., here], limit, goal, total)
         best = np.maximum(best, reached)
         began += count
     return np.asarray(np.log(best))
@@ -136,6 +138,27 @@ def _batch(
         total[at] = np.where(best[at] >= goal, best[at], here + known[..., t + 1])
         best[at] = np.maximum(best[at], total[at])
     return total, best
+
+
+def _batch_of_one(
+    values: Floats, variance: Floats, limit: Floats, goal: float, capital: Floats
+) -> tuple[Floats, Floats]:
+    """Returns what `_batch` does for a single margin and plan, ten times as fast: numbers, not arrays."""
+    m, n = float(limit), len(values)
+    patient = (_patient(values, limit) * (1 - _AIMED) * float(capital)).tolist()
+    sharp = (SHARPNESS * np.sqrt(2.0 / (variance * np.arange(n, 0, -1)))).tolist()
+    largest, loss_free = LARGEST / (1.0 - m), m if m > 0 else inf
+    aimed, total = _AIMED * float(capital), float(capital)
+    best = total
+    for t, d in enumerate(values.tolist()):
+        if best >= goal:
+            break
+        missing = log(max(max(goal - patient[t], 1e-9) / max(aimed, 1e-300), 1.0))
+        agreeing = expm1(min(missing / (n - t), 50.0)) / loss_free
+        aimed *= 1.0 + min(max(sharp[t] * sqrt(missing), agreeing), largest) * (m - d)
+        total = aimed + patient[t + 1]
+        best = max(best, total)
+    return np.array(total), np.array(best)
 
 
 def _patient(values: Floats, limit: Floats) -> Floats:

@@ -13,8 +13,9 @@ folders with the same questions find it.
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from math import pi
 from pathlib import Path
@@ -62,7 +63,7 @@ class Family:
     certified: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """One look at test questions.
 
@@ -82,10 +83,10 @@ class Look:
     batches: tuple[int, ...]
     families: tuple[Family, ...]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Digest of everything but the time: a look that is repeated is one look."""
-        told = json.dumps(encode(replace(self, at="")), sort_keys=True)
+        told = repr((self.model, self.asked, self.units, self.batches, self.families))
         return sha256(told.encode()).hexdigest()[:16]
 
     def grows_into(self, units: Sequence[str], batches: Sequence[int]) -> bool:
@@ -144,21 +145,29 @@ class Ledger:
             with file.open("a", encoding="utf-8") as sink:
                 sink.write(line)
         except OSError as error:
-            self.unwritten.append(f"{file}: {error.strerror}")
+            self._failed(file, error.strerror or "")
 
     def _read(self, file: Path) -> list[Look]:
         try:
             lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
-        except (OSError, ValueError) as error:
-            self.unwritten.append(f"{file}: {error}")
+        except OSError as error:
+            self._failed(file, error.strerror or "")
+            return []
+        except ValueError:
+            self._failed(file, "it is not text")
             return []
         looks = []
         for line in filter(None, lines):
             try:
                 looks.append(decode(Look, json.loads(line)))
             except (ValueError, Misfit):
-                self.unwritten.append(f"{file}: a line of it is no look")
+                self._failed(file, "a line of it is no look")
         return looks
+
+    def _failed(self, file: Path, why: str) -> None:
+        """Notes what is wrong with a file, the first thing only."""
+        if not any(known.startswith(f"{file}: ") for known in self.unwritten):
+            self.unwritten.append(f"{file}: {why}")
 
 
 def now() -> str:
