@@ -13,6 +13,8 @@ from karui.core.plan import Plan
 from karui.core.study.choice import Choice, Rule
 from karui.core.study.reasons import Reason
 from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
+from karui.selection.looks.ledger import Ledger
+from karui.selection.looks.units import Unit
 from karui.selection.search_space import SearchSpace
 from karui.selection.select import choose, lined_up
 from karui.testing.synthetic import synthetic
@@ -187,3 +189,23 @@ def test_plans_of_another_prompt_are_compared_question_by_question() -> None:
     assert evidence.test[style.id].questions == evidence.test[Plan().id].questions
     choice = chosen(evidence)
     assert {t.plan for t in choice.tested} | {r.plan for r in choice.rejected} == {style.id}
+
+
+def test_a_plan_that_was_certified_and_has_left_the_margin_since_is_not_chosen() -> None:
+    ledger = Ledger()
+
+    def grown(tests: int, lost: int) -> Evidence:
+        found = world(0, 0, tests=tests)
+        found.test[PLAN.id].correct[200 : 200 + lost] = 0
+        units = {f"q{i}": Unit(f"{i:04}", int(i >= 200)) for i in range(tests)}
+        return replace(found, units=units)
+
+    first = choose(grown(200, 0), RECORDING, Rule(), ledger=ledger)
+    assert (first.decision, first.looks.look if first.looks else 0) == ("adopt", 1)
+    second = choose(grown(400, 20), RECORDING, Rule(), ledger=ledger)
+    assert second.spec == []
+    [tested] = second.tested
+    assert tested.verdict == "certified"
+    assert tested.reason is not None
+    assert tested.reason.reason is Reason.LOSS_EXCEEDS_MARGIN
+    assert choose(grown(400, 2), RECORDING, Rule(), ledger=Ledger(ledger.looks[:1])).decision == "adopt"

@@ -3,7 +3,11 @@
 from collections import Counter
 from dataclasses import replace
 
+from karui.core.errors import RecordingError
 from karui.core.recording import RecordedQuestion, Recording
+
+_LEAST = 2
+"""Traces of a question that can be divided into those that refer and those that are judged."""
 
 
 def majority(question: RecordedQuestion) -> str | None:
@@ -25,6 +29,33 @@ def self_reference(recording: Recording) -> Recording:
         questions.append(replace(question, reference=reference or "", verdicts=verdicts))
     manifest = replace(recording.manifest, agreement=True)
     return replace(recording, manifest=manifest, questions=tuple(questions))
+
+
+def apart(recording: Recording) -> Recording:
+    """Returns a recording of which every other trace refers and the others are judged.
+
+    Where references are the majority of the very traces that are judged, a vote over these traces agrees with
+    itself, and gains that do not exist pay for real losses. Here the first, third, … trace of each question
+    decides its reference, and only the second, fourth, … is left to be replayed.
+
+    Raises:
+        RecordingError: A question has one trace only.
+    """
+    questions = []
+    for question in recording.questions:
+        if len(question.traces) < _LEAST:
+            raise RecordingError(
+                f"--reference self takes {_LEAST} traces of each question at least; {question.id!r} has "
+                f"{len(question.traces)}.",
+                why="Some of them decide what the full model answers, and others are compared with that: a "
+                "trace that does both agrees with itself.",
+                remedy="Run the same command again with --samples 4 or more: what was recorded is kept.",
+            )
+        reference = majority(replace(question, traces=question.traces[::2])) or ""
+        verdicts = {answer: answer == reference for answer in question.verdicts}
+        judged = question.traces[1::2]
+        questions.append(replace(question, reference=reference, traces=judged, verdicts=verdicts))
+    return replace(recording, questions=tuple(questions))
 
 
 def referred(recording: Recording, main: Recording) -> Recording:

@@ -243,10 +243,15 @@ class _Judged:
         found = {key: 1 - float(cost(o).mean()) / base for key, o in evidence.test.items()}
         return _Judged(evidence, rule, found)
 
-    @property
-    def enough(self) -> Mapping[str, bool]:
-        """Whether each plan would be chosen if it were certified, by id."""
-        return {k: v >= _WORTHWHILE and k != self.evidence.baseline for k, v in self.saving.items()}
+    def enough(self, plan: Plan) -> bool:
+        """Returns whether a plan may be chosen once it is certified.
+
+        The certificate of an earlier look stands; one whose estimate has left the margin since is not chosen.
+        """
+        base, found = self.evidence.test[self.evidence.baseline], self.evidence.test[plan.id]
+        loss = float(self.evidence.order.losses(base, found).mean())
+        worth = self.saving[plan.id] >= _WORTHWHILE
+        return worth and loss <= self.rule.margin and self.risk(plan) is None
 
     def risk(self, plan: Plan) -> Because | None:
         """Returns why the plan may not be chosen however accurate it is; None where it may."""
@@ -256,7 +261,7 @@ class _Judged:
 def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | None]:
     """Returns what came of each plan that a family tested, and the choice if any."""
     certified = found.plans
-    able = [p for p in certified if judged.saving[p.id] >= _WORTHWHILE and judged.risk(p) is None]
+    able = [p for p in certified if judged.enough(p)]
     chosen = max(able, key=lambda p: judged.saving[p.id], default=None)
     shown: dict[str, Tested] = {}
     for family in found.families:
@@ -276,7 +281,8 @@ def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, ch
     d = found.order.losses(evidence.test[evidence.baseline], evidence.test[plan.id])
     seen = standing(d, rule.margin, level, certified=certified, batches=found.order.batches)
     wanted = None if certified else questions_for_power(d, rule.margin, level)
-    reason = _reason(judged.risk(plan), passed.p_values, place, seen.verdict)
+    over = seen.loss > rule.margin
+    reason = _reason(judged.risk(plan), passed.p_values, place, seen.verdict, over=over)
     return Tested(
         plan=plan.id,
         label=plan.label,
@@ -292,12 +298,14 @@ def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, ch
     )
 
 
-def _reason(risk: Because | None, p_values: Sequence[float], place: int, verdict: Verdict) -> Because:
-    """Returns why a plan in a line was not chosen."""
+def _reason(
+    risk: Because | None, p_values: Sequence[float], place: int, verdict: Verdict, *, over: bool
+) -> Because:
+    """Returns why a plan in a line was not chosen; `over` says that its estimated loss exceeds the margin."""
     if risk:
         return risk
     if verdict is Verdict.CERTIFIED:
-        return Because(Reason.CERTIFIED_SAVES_MORE)
+        return Because(Reason.LOSS_EXCEEDS_MARGIN if over else Reason.CERTIFIED_SAVES_MORE)
     if place >= len(p_values):
         return Because(Reason.NOT_TESTED)
     promising = verdict is Verdict.PROMISING

@@ -1,6 +1,7 @@
 """The steps that several verbs share: from recordings to evidence, to a choice, to a study."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.measure.misbehaviour import misbehaviours
 from karui.recording import store
+from karui.recording.reference import apart
 from karui.runners.replay import Replay, replay_all
 from karui.selection.calibration import ThresholdCalibration
 from karui.selection.evidence import Evidence, gather, refuse_truncated
@@ -133,6 +135,9 @@ def evidence_of(
     if not wanted.accept_truncation:
         refuse_truncated(sources.main)
     also = begun(ledger, sources.main) if ledger else ()
+    if sources.main.manifest.agreement:
+        pilots = [apart(p) if p.manifest.agreement else p for p in sources.pilots]
+        sources = replace(sources, main=apart(sources.main), pilots=pilots)
     groups, test_part = groups_of(
         sources,
         partial(space_of, extra=wanted.extra, also=also),

@@ -1,6 +1,6 @@
 """Certifying over all looks: lines that were begun go on, and a new one gets what is left of alpha."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -64,7 +64,7 @@ def certify(
     ledger: Ledger,
     *,
     model: str = "",
-    enough: Mapping[str, bool] | None = None,
+    enough: Callable[[Plan], bool] = lambda _: True,
 ) -> Certified:
     """Tests on the test questions what earlier looks began and what the pilot lined up, and notes the look.
 
@@ -79,7 +79,7 @@ def certify(
         rule: Margin, level and axis.
         ledger: Of earlier looks; this one is noted in it.
         model: What tells the model from others.
-        enough: Whether a plan, if certified, would be worth having, by id; None: every one is.
+        enough: Tells whether a plan, once certified, is worth having.
     """
     base = evidence.test[evidence.baseline]
     order = Order.of(base.questions, evidence.units)
@@ -87,12 +87,8 @@ def certify(
     test = _Tester(evidence, order)
     families = list(_going_on(earlier, rule, test))
     known = {f.id: f for look in earlier for f in look.families}
-    worth = enough or {}
     settled = any(
-        worth.get(plan.id, True)
-        for f in families
-        if f.family.minimize == rule.minimize
-        for plan in f.result.certified
+        enough(plan) for f in families if f.family.minimize == rule.minimize for plan in f.result.certified
     )
     begun = any(_same(f.family, line, rule) for f in families)
     if line and not settled and not begun:
