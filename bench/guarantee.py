@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -63,7 +63,7 @@ def outcomes(plan: Plan, correct: NDArray[np.float32]) -> Outcomes:
     full = np.ones_like(correct)
     return Outcomes(
         plan=plan,
-        questions=tuple(f"q{i}" for i in range(len(correct))),
+        questions=ids(len(correct)),
         kinds=("",) * len(correct),
         correct=correct,
         confidence=full,
@@ -78,11 +78,23 @@ def outcomes(plan: Plan, correct: NDArray[np.float32]) -> Outcomes:
     )
 
 
+@cache
+def units_in(batches: tuple[int, ...], name: str) -> dict[str, Unit]:
+    """Returns units that are one question each, in these batches."""
+    numbers = np.repeat(np.arange(len(batches)), batches)
+    return {f"q{i}": Unit(f"{name}{i:05}", int(b)) for i, b in enumerate(numbers)}
+
+
+@cache
+def ids(count: int) -> tuple[str, ...]:
+    """Returns the ids of so many questions."""
+    return tuple(f"q{i}" for i in range(count))
+
+
 def evidence_of(pairs: Sequence[NDArray[np.float32]], batches: Sequence[int], name: str = "") -> Evidence:
     """Returns the evidence of one plan a pair, all on the questions of these batches."""
     n = sum(batches)
-    numbers = np.repeat(np.arange(len(batches)), batches)
-    units = {f"q{i}": Unit(f"{name}{i:05}", int(b)) for i, b in enumerate(numbers)}
+    units = units_in(tuple(batches), name)
     test = {BASE.id: outcomes(BASE, pairs[0][0, :n])}
     for plan, pair in zip(PLANS, pairs, strict=False):
         test[plan.id] = outcomes(plan, pair[1, :n])
