@@ -111,7 +111,7 @@ def growing(rng: Generator, ends: Sequence[int], loss: float, traces: int = TRAC
     return any(found.plans for found in looks)
 
 
-def by_kind(rng: Generator, kinds: int, each: int = 100) -> bool:
+def by_kind(rng: Generator, kinds: int, each: int = 200) -> bool:
     """One study for each kind of question, as `--kind` makes them."""
     ledger = Ledger(asked=frozenset({"the recording"}))
     found = [

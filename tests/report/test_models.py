@@ -6,7 +6,7 @@ import pytest
 
 from karui.core.study import Interaction, Made, ModelProfile, ModelVersion, PartFigures, RaceResult, Screening
 from karui.core.study.choice import Axis
-from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, MISBEHAVIOUR, MODELS, TABLE
+from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, LOOKS, MISBEHAVIOUR, MODELS, TABLE
 from karui.report import write
 from karui.report.context import Context
 from karui.report.sections.models import fastest, remark, screening
@@ -105,5 +105,5 @@ def test_a_study_of_one_model_has_no_such_section(study, tmp_path):
 
 
 def test_no_string_is_written_twice():
-    parts = (FIRST, FAILING, EVIDENCE, IMPORTS, MODELS, MISBEHAVIOUR)
+    parts = (FIRST, FAILING, EVIDENCE, IMPORTS, MODELS, MISBEHAVIOUR, LOOKS)
     assert len(TABLE) == sum(map(len, parts))

@@ -61,10 +61,12 @@ def test_no_question_is_for_two_things(tmp_path):
     pilot, test = ({q.id for q in r.questions} for r in split(parts.judged))
     assert train | pilot | test == {q.id for q in main.questions}
     assert len(train) + len(pilot) + len(test) == 80
-    assert parts.counts == QuestionParts(train=30, pilot=12, test=38, confirm=20)
-    assert "30 to train on, 12 pilot, 38 test, 20 to confirm live" in str(parts)
-    grown = part(synthetic(80, 1).subset(train), None, 0).trained
-    assert {q.id for q in grown.questions} < train
+    assert parts.counts == QuestionParts(len(train), len(pilot), len(test), confirm=20)
+    assert 20 <= len(train) <= 40  # 30 are expected; the text of each question decides
+    told = f"{len(train)} to train on, {len(pilot)} pilot, {len(test)} test, 20 to confirm live"
+    assert told in str(parts)
+    grown = part(synthetic(120, 1), None, 0)
+    assert {q.id for q in grown.trained.questions} & {q.id for q in main.questions} == train
 
 
 @pytest.mark.parametrize("brought", [False, True])
@@ -77,8 +79,9 @@ def test_too_few_questions_are_refused_with_how_many_would_do(brought, tmp_path)
     ensure_parts(round(least * 0.8), round(least * 0.2), brought=brought)
     lessons = synthetic(LEAST_TRAINED, 1) if brought else None
     parts = part(synthetic(round(least * 0.8), 1), lessons, 0)
-    assert parts.pilot >= LEAST_PILOT
-    assert len(parts.trained.questions) >= LEAST_TRAINED
+    # The text of each question decides where it falls, so chance takes a few; expected are as many.
+    assert parts.pilot >= LEAST_PILOT / 2
+    assert len(parts.trained.questions) >= LEAST_TRAINED / 2
 
 
 def test_what_is_judged_by_is_not_brought_along_to_train_on(tmp_path):

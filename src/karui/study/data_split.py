@@ -57,7 +57,7 @@ class Parts:
 
 
 def ensure_parts(questions: int, held: int, *, brought: bool) -> None:
-    """Refuses too few questions before a token is spent on them.
+    """Refuses too few questions before a token is spent on them; each part is expected to have its least.
 
     Args:
         questions: To be recorded.

@@ -25,7 +25,7 @@ from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import self_reference
 from karui.recording.store import load, missing
-from karui.selection.looks.duplicates import normalised
+from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
 
@@ -340,7 +340,8 @@ def hold_back(task: Task, held: int, seed: int, recorded: frozenset[str] = froze
     """
     groups: dict[str, list[str]] = {}
     for q in task.questions:
-        groups.setdefault(f"{seed}\0{q.group or normalised(task.prompt(q))}", []).append(q.id)
+        says = q.group or plain("\x1f".join((q.system, *(text for _, text in q.history), q.text)))
+        groups.setdefault(f"{seed}\0{says}", []).append(q.id)
     kept: set[str] = set()
     for name in sorted(groups, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest()):
         ids = groups[name]

@@ -135,9 +135,8 @@ class Ledger:
         if any(known.id == look.id for known in self.looks):
             return
         self.looks.append(look)
-        line = json.dumps(encode(look), ensure_ascii=False) + "\n"
         for file in self.files:
-            self._append(file, line)
+            self._append(file, json.dumps(encode(look), ensure_ascii=False) + "\n")
 
     def _append(self, file: Path, line: str) -> None:
         try:
