@@ -2,7 +2,7 @@
 
 Each figure is a share of worlds in which the plans lose exactly the margin (or are harmless, where power is
 measured). Outcomes are drawn, and karui's own selection does the rest: units (`selection.looks.units`), the
-line (`fixed_sequence.order_plans`), the ledger and the test over all looks (`looks.certify`). "Before" is
+line (`fixed_sequence.order_plans`), the ledger and the test over all looks (`certify`). "Before" is
 what commit 5682b79 did in the same situation.
 
 The margin is 2 points, alpha 5%, 6% of the traces differ, four traces a question unless a row says otherwise,
@@ -30,10 +30,10 @@ from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.study.choice import Axis, Rule
 from karui.selection import betting
+from karui.selection.certify import certify
 from karui.selection.evidence import Evidence
 from karui.selection.fixed_sequence import order_plans
 from karui.selection.groups import Sources, groups_of
-from karui.selection.looks.certify import certify
 from karui.selection.looks.ledger import Ledger
 from karui.selection.looks.units import Unit, units_of
 from karui.selection.search_space import SearchSpace

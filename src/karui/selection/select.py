@@ -20,9 +20,9 @@ from karui.core.study.reasons import Because, Reason
 from karui.core.technique import Family
 from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
+from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
 from karui.selection.fixed_sequence import order_plans, standing
-from karui.selection.looks.certify import Certified, TestedFamily, certify
 from karui.selection.looks.ledger import Ledger, level
 from karui.selection.looks.units import Order, together
 from karui.selection.power import PICTURE, fewest_units, questions_for_power

@@ -11,8 +11,8 @@ from karui import catalog
 from karui.core.outcome import BILL_FIELDS, Outcomes
 from karui.core.plan import Plan
 from karui.core.study.choice import Axis, Rule
+from karui.selection.certify import Certified, certify
 from karui.selection.evidence import Evidence
-from karui.selection.looks.certify import Certified, certify
 from karui.selection.looks.ledger import FIRST, Ledger, level, users_file
 from karui.selection.looks.units import Unit
 
