@@ -5,8 +5,8 @@ _ENGLISH = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "
 LOOKS: dict[str, tuple[str, str]] = {
     "looks": (
         (
-            "{which} look at these questions; together at most {alpha}: so great is the chance that any "
-            "certificate of any look is false, this one and later ones included ({spent} of it is spent)."
+            "{which} look at these questions; together at most {alpha}: the chance that any certificate of "
+            "any look is false, later looks included ({spent} spent so far)."
         ),
         (
             "この問題群の検証は{which}です。これまでと今後の検証をすべて合わせて、誤った保証を出す確率は{alpha}"
