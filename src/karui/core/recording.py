@@ -69,6 +69,8 @@ class Manifest:
             (`karui trials`); None where trials, if there are any, are the model's own.
         caveats: What has to be known about traces that were imported.
         no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
+        server: What the server said of its model and version, by name: "fingerprint", say; {} where the model
+            ran in this process, and in recordings made before it was kept.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
@@ -99,6 +101,7 @@ class Manifest:
     caveats: tuple[Caveat, ...] = ()
     no_thinking_accepted: bool = False
     timeouts: int = 0
+    server: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

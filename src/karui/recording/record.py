@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.ability import Ability
-from karui.core.engine import Engine, Reader, engine_name
+from karui.core.engine import Engine, Reader, engine_name, engine_server
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -79,6 +79,7 @@ def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Mani
         verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
         thinking=engine.thinks,
         no_thinking_accepted=options.accept_no_thinking,
+        server=engine_server(engine),
     )
 
 
@@ -149,7 +150,7 @@ async def record(
     questions = [
         RecordedQuestion(q.id, q.kind, q.reference, asks[q.id].prompt, (), {}) for q in task.questions
     ]
-    with Writer(folder, manifest, questions) as writer:
+    with Writer(folder, manifest, questions, private=task.private) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
         session = _Session(engine, task, asks, writer, options)

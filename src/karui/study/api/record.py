@@ -7,7 +7,8 @@ from typing import Unpack
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.recording.store import compact, load
+from karui.recording.compaction import compact
+from karui.recording.store import load
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import RecordKeywords
 from karui.study.config.schema import RecordConfig
