@@ -38,8 +38,7 @@ def compact(path: Path | str) -> None:
         private = is_private(path / MANIFEST)
         joined = write_new(path, map(part_name, count()), columns.write(found, SMALL), private=private)
         _ensure_whole(joined, found)
-        for part in before:
-            remove(part)
+        remove(path, before)
         joined.replace(path / part_name(0))
         sync(path)
 
@@ -47,7 +46,7 @@ def compact(path: Path | str) -> None:
 def _ensure_whole(joined: Path, found: list[columns.Row]) -> None:
     """Refuses to let the parts go before what they held is read back from the disk."""
     if columns.keys(joined) != [(row.trace.question, row.trace.sample) for row in found]:
-        remove(joined)
+        remove(joined.parent, [joined])
         raise RecordingError(
             f"{joined} does not hold what was written to it.",
             why="The disk gives back something else. The parts are as they were.",

@@ -54,15 +54,16 @@ def write_new(folder: Path, names: Iterable[str], content: bytes, *, private: bo
     return folder / file
 
 
-def remove(file: Path) -> None:
-    """Removes a file, if it is there.
+def remove(folder: Path, files: Iterable[Path]) -> None:
+    """Removes files of a folder, those that are there.
 
     Raises:
-        StorageError: It cannot be removed.
+        StorageError: One cannot be removed.
     """
-    with _storing(file):
-        file.unlink(missing_ok=True)
-        sync(file.parent)
+    with _storing(folder):
+        for file in files:
+            file.unlink(missing_ok=True)
+        sync(folder)
 
 
 def remove_partials(folder: Path) -> None:
@@ -70,9 +71,8 @@ def remove_partials(folder: Path) -> None:
 
     Only who holds the recording's lock may call this: another writer's file is half-written while it writes.
     """
-    for file in folder.glob(f"*{PARTIAL}"):
-        if _OWN_PARTIAL.fullmatch(file.name):
-            remove(file)
+    if own := [f for f in folder.glob(f"*{PARTIAL}") if _OWN_PARTIAL.fullmatch(f.name)]:
+        remove(folder, own)
 
 
 def sync(folder: Path) -> None:
