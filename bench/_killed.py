@@ -29,7 +29,9 @@ SCRIPT = synthetic(QUESTIONS, SAMPLES, seed=11, tokens=60)
 FULL, BUSY = 3, 4
 """Exit codes: the disk was full; another process writes there."""
 PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(["_killed", "_figures", "pandas"])  # which pyarrow loads when it first writes
+PROCESSES.set_forkserver_preload(
+    ["_killed", "_figures", "pandas"]
+)  # which pyarrow loads when it first writes
 
 Key = tuple[str, int]
 Stamped = dict[Key, float]

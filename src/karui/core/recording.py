@@ -71,6 +71,8 @@ class Manifest:
         no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
         server: What the server said of its model and version, by name: "fingerprint", say; {} where the model
             ran in this process, and in recordings made before it was kept.
+        workers: The processes that recorded, where there were several: name, device, machine, threads and
+            versions of each; those of earlier runs stay.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
@@ -102,6 +104,7 @@ class Manifest:
     no_thinking_accepted: bool = False
     timeouts: int = 0
     server: Mapping[str, str] = field(default_factory=dict)
+    workers: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,6 +130,7 @@ class Manifest:
                 "caveats": tuple(map(Caveat, values.get("caveats", ()))),
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
+                "workers": tuple(values.get("workers", ())),
                 "sampling": Sampling(**values["sampling"]),
                 "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),

@@ -11,14 +11,27 @@ _LISTINGS = 5
 """How often a recording is read anew because its parts were joined meanwhile."""
 
 
-def part_name(index: int) -> str:
-    """Returns the name of a part."""
-    return f"traces-{index:05}.parquet"
+def part_name(index: int, by: str = "") -> str:
+    """Returns the name of a part, of the worker `by` if one made it."""
+    return f"traces-{by}-{index:05}.parquet" if by else f"traces-{index:05}.parquet"
 
 
 def parts(path: Path) -> list[Path]:
     """Returns the parts of a recording, in the order of their names."""
     return sorted(path.glob("traces-*.parquet"))
+
+
+def keys(path: Path) -> set[tuple[str, int]]:
+    """Returns (question, sample) of every trace in a recording, or in a folder that is none yet.
+
+    Raises:
+        RecordingError: A part is damaged.
+    """
+    found: set[tuple[str, int]] = set()
+    for part in parts(path):
+        with reading(part):
+            found.update(columns.keys(part))
+    return found
 
 
 def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[columns.Row]:

@@ -26,7 +26,7 @@ from karui.core.trace import Trace
 from karui.recording import columns
 from karui.recording.files import is_private, make_folder, reading, remove_partials, write, write_new
 from karui.recording.lock import FolderLock
-from karui.recording.parts import part_name, parts, rows
+from karui.recording.parts import keys, part_name, parts, rows
 from karui.recording.reference import self_reference
 
 MANIFEST, QUESTIONS = "manifest.json", "questions.jsonl"
@@ -68,7 +68,7 @@ class Writer:
         self.path = Path(path)
         self.manifest = manifest
         self._level = level
-        self._rows: list[columns.Row] = []
+        self._rows: dict[str, list[columns.Row]] = {}
         self._done: set[tuple[str, int]] = set()
         _refuse_half_swapped(self.path)
         make_folder(self.path)
@@ -87,23 +87,29 @@ class Writer:
     @property
     def pending(self) -> int:
         """Traces that are not on disk yet."""
-        return len(self._rows)
+        return sum(map(len, self._rows.values()))
 
-    def add(self, trace: Trace, verdicts: dict[str, bool]) -> None:
-        """Takes a trace; `verdicts` says of every canonical answer in it whether it is right."""
-        self._rows.append(columns.row(trace, verdicts))
+    def add(self, trace: Trace, verdicts: dict[str, bool], *, by: str = "") -> None:
+        """Takes a trace.
+
+        Args:
+            trace: The trace.
+            verdicts: Whether each canonical answer in it is right.
+            by: The worker that made it: its traces go into parts of its own.
+        """
+        self._rows.setdefault(by, []).append(columns.row(trace, verdicts))
         self._done.add((trace.question, trace.sample))
 
     def flush(self) -> None:
-        """Writes what was added since the last time as one more part.
+        """Writes what was added since the last time as one more part, of each worker.
 
         Raises:
             StorageError: It cannot be written; it is kept, and the next flush tries again.
         """
-        if self._rows:
-            content = columns.write(self._rows, self._level)
-            write_new(self.path, map(part_name, count()), content, private=self._private)
-            self._rows = []
+        for by, made in list(self._rows.items()):
+            names = (part_name(n, by) for n in count())
+            write_new(self.path, names, columns.write(made, self._level), private=self._private)
+            del self._rows[by]
 
     def describe(self, manifest: Manifest) -> None:
         """Replaces the manifest: what was measured is known only at the end."""
@@ -160,9 +166,7 @@ class Writer:
                 remedy="Record into a new folder (--out), or give it the questions it was begun with.",
             )
         remove_partials(self.path)
-        for part in parts(self.path):
-            with reading(part):
-                self._done.update(columns.keys(part))
+        self._done = keys(self.path)
         kept = replace(
             before,
             samples=max(before.samples, self.manifest.samples),
@@ -173,6 +177,7 @@ class Writer:
                 kept,
                 versions={**before.versions, **self.manifest.versions},
                 server={**self.manifest.server, **before.server},
+                workers=(*before.workers, *(w for w in self.manifest.workers if w not in before.workers)),
             )
         )
 

@@ -25,6 +25,7 @@ class ModelKeywords(EngineKeywords, total=False):
 
     thinking: Path | str | None
     concurrency: int
+    workers: int
 
 
 class SamplingKeywords(TypedDict, total=False):

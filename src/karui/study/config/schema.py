@@ -31,6 +31,9 @@ class ModelOptions:
     device: str = option("auto", "Device to compute on: auto, cpu or cuda.")
     dtype: str = option("auto", "Number type to compute in: auto, bfloat16 or float32.")
     threads: int = option(0, "Threads of the CPU engine; 0 measures which is best.")
+    workers: int = option(
+        0, "Number of processes that record, each with its own engine; 0 measures which is best."
+    )
     compile: bool = option(
         False,
         "Compilation of the model by torch: a minute the first time, faster steps.",
