@@ -1,13 +1,17 @@
 """What `kill.py` kills: recorders and compactions over a model that does not exist, each its own process."""
 
+import asyncio
 import errno
 import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,10 +22,12 @@ from karui.core.question import Question, Task
 from karui.core.recording import Recording
 from karui.core.trace import Trace
 from karui.engines.scripted import ScriptedEngine, ScriptedStream, run_virtual
-from karui.recording import columns, files, parts, store
+from karui.recording import columns, files, merging, parts, store
 from karui.recording import record as recorder
 from karui.recording.compaction import compact
+from karui.recording.workers.pool import WorkerPool, WorkerSpec
 from karui.testing.alike import same_trace
+from karui.testing.playing import playing
 from karui.testing.synthetic import synthetic
 
 QUESTIONS, SAMPLES, PART = 8, 4, 2
@@ -70,12 +76,48 @@ class _Engine(ScriptedEngine):
 
 def record_all(folder: Path) -> None:
     """Records the script, or what is missing of it, in parts of a few traces."""
-    recorder._PART_TRACES = PART  # noqa: SLF001 - 200 traces a part would leave next to nothing to kill
+    recorder._PART_TRACES = PART  # noqa: SLF001 - 200 would leave next to nothing to kill
     engine = _Engine.of(SCRIPT)
     run_virtual(recorder.record(engine, TASK, folder, samples=SAMPLES, at_once=5))
 
 
-WORK: dict[str, Callable[[Path], None]] = {"recording": record_all, "joining": compact}
+def record_by_workers(folder: Path) -> None:
+    """Records the script with two workers, whose processes can be killed by themselves."""
+    load = partial(playing, QUESTIONS, SAMPLES, seed=11, tokens=60, seconds=0.01, stamped=True)
+
+    async def run() -> None:
+        async with WorkerPool([WorkerSpec(load)] * 2) as pool:
+            pids = [str(worker.process.pid) for worker in pool._workers]  # noqa: SLF001 - to be killed
+            (folder.parent / f"{folder.name}.pids").write_text(" ".join(pids))
+            await recorder.record(pool, TASK, folder, samples=SAMPLES, at_once=6)
+
+    recorder._PART_TRACES = PART  # noqa: SLF001
+    asyncio.run(run())
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """Returns the shards beside a folder; made if they are not there."""
+    made = [folder.parent / f"shard-{n}" for n in (1, 2, 3)]
+    for n, path in enumerate(made, 1):
+        if not path.exists():
+            run_virtual(recorder.record(_Engine.of(SCRIPT), TASK, path, samples=SAMPLES, shard=(n, 3)))
+    return made
+
+
+def merge_all(folder: Path) -> None:
+    """Merges the shards beside a folder, in parts of a few traces."""
+    merging._PART_TRACES = PART  # noqa: SLF001
+    merging.merge(shards_of(folder), folder)
+
+
+WORK: dict[str, Callable[[Path], None]] = {
+    "recording": record_all,
+    "joining": compact,
+    "merging": merge_all,
+    "workers": record_by_workers,
+}
+AT_ONCE = 4
+"""Folders that are killed in at the same time: most of it is waiting for the disk."""
 
 
 def work(name: str, folder: str, room: int, ready: Connection) -> None:
@@ -187,7 +229,7 @@ class Tally:
     middle: int = 0
     left: int = 0
 
-    def judge(self, folder: Path) -> None:
+    def judge(self, folder: Path, resume: Callable[[Path], None] = record_all) -> None:
         """Looks at a folder after a kill, resumes the recording in it, joins its parts, and looks again.
 
         Raises:
@@ -197,7 +239,7 @@ class Tally:
         self.doubled += twice
         self.middle += 0 < len(before) < QUESTIONS * SAMPLES
         ensure_readable(folder)
-        record_all(folder)
+        resume(folder)
         after, twice = on_disk(folder)
         self.doubled += twice
         self.lost += sum(after.get(key) != made for key, made in before.items())
@@ -237,16 +279,25 @@ def _differences(found: Recording) -> int:
 
 
 def moments(name: str, folder: Path, prepare: Callable[[Path], None]) -> float:
-    """Returns how many seconds a piece of work takes here: the median of five."""
-    seconds = []
-    for n in range(5):
+    """Returns how many seconds a piece of work takes here, beside others of its kind: the median of eight."""
+
+    def one(n: int) -> float:
         place = folder / f"timed-{name}-{n}"
         prepare(place)
         child = Child.begin(name, place)
         began = time.perf_counter()
         child.end()
-        seconds.append(time.perf_counter() - began)
-    return sorted(seconds)[2]
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        return sorted(several.map(one, range(8)))[4]
+
+
+def kill_worker(folder: Path, chance: random.Random) -> None:
+    """Kills one of the workers that record a folder, if it is there (still, or already)."""
+    with suppress(OSError, ValueError):
+        pids = (folder.parent / f"{folder.name}.pids").read_text().split()
+        os.kill(int(chance.choice(pids)), signal.SIGKILL)
 
 
 def wait(seconds: float, chance: random.Random) -> None:

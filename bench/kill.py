@@ -4,7 +4,8 @@
 
 A model that does not exist is recorded (`karui.engines.scripted`: no tokens are computed, files are written
 as always), in parts of two traces, by processes that are killed after a random time: while they record, while
-they join parts, and while two of them are started in one folder. Every recording is then resumed and joined.
+they join parts or merge shards, while two of them are started in one folder, and while workers record (one
+of the workers, or who asked them). Every recording is then resumed and joined.
 Each trace says when it was made, so one that was lost and made again counts as lost. A full disk is a hook
 that writes half of what is wanted and says ENOSPC.
 """
@@ -19,13 +20,30 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 
 from _figures import Figures, arguments
-from _killed import BUSY, FULL, Child, Tally, moments, record_all, wait
+from _killed import (
+    AT_ONCE,
+    BUSY,
+    FULL,
+    WORK,
+    Child,
+    Tally,
+    kill_worker,
+    merge_all,
+    moments,
+    record_all,
+    shards_of,
+    wait,
+)
 
-KILLS = {"recording": 70, "joining": 60, "two recorders at once": 70}
+KILLS = {
+    "recording": 60,
+    "joining": 45,
+    "merging": 45,
+    "two recorders at once": 50,
+    "workers": 24,
+}
 FULL_DISKS = 20
 QUICK = 2
-AT_ONCE = 4
-"""Folders that are killed in at the same time: most of it is waiting for the disk."""
 
 
 def main() -> int:
@@ -36,6 +54,7 @@ def main() -> int:
         home = Path(place)
         whole = home / "whole"
         record_all(whole)
+        shards_of(whole)
 
         def nothing(folder: Path) -> None:
             folder.mkdir()
@@ -43,13 +62,11 @@ def main() -> int:
         def copied(folder: Path) -> None:
             copytree(whole, folder)
 
-        seconds = {
-            "recording": moments("recording", home, nothing),
-            "joining": moments("joining", home, copied),
-        }
-        figures.note(
-            f"unkilled, recording takes {seconds['recording']:.2f} s and joining {seconds['joining']:.2f} s"
-        )
+        prepared = {"joining": copied}
+        timed = list(KILLS)[: 1 if options.quick else None]
+        seconds = {name: moments(name, home, prepared.get(name, nothing)) for name in timed if name in WORK}
+        told = ", ".join(f"{name} {took:.2f} s" for name, took in seconds.items())
+        figures.note(f"unkilled, {AT_ONCE} at a time: {told}")
         total = 0
         for name, kills in KILLS.items():
             times = QUICK if options.quick else kills
@@ -58,9 +75,10 @@ def main() -> int:
 
             def one(n: int, name: str = name, tally: Tally = tally, exits: Counter[int] = exits) -> None:
                 folder = home / f"{name}-{n}"
-                (copied if name == "joining" else nothing)(folder)
-                _kill(name, folder, seconds, random.Random(f"{name} {n}"), exits)
-                tally.judge(folder)
+                prepared.get(name, nothing)(folder)
+                drawn = random.Random(f"{name} {n}")
+                _kill(name, folder, seconds.get(name, seconds["recording"]), drawn, exits)
+                tally.judge(folder, WORK.get(name, record_all) if name != "joining" else record_all)
 
             with ThreadPoolExecutor(AT_ONCE) as several:
                 list(several.map(one, range(times)))
@@ -68,33 +86,32 @@ def main() -> int:
             _figures(figures, f"killed, {name}", times, tally)
             if name == "two recorders at once":
                 figures.shown("  of the second recorders, refused by name", exits[BUSY], digits=0)
+            if name == "workers":
+                figures.shown("  of them a worker, not who records", exits[0], digits=0)
         figures.at_least("kills in all", total, 200, digits=0)
-        _full(
-            figures,
-            QUICK if options.quick else FULL_DISKS,
-            home,
-            chance,
-            {"recording": nothing, "joining": copied},
-        )
+        full = {"recording": nothing, "joining": copied, "merging": nothing}
+        _full(figures, QUICK if options.quick else FULL_DISKS, home, chance, full)
     return figures.close()
 
 
-def _kill(
-    name: str, folder: Path, seconds: dict[str, float], chance: random.Random, exits: Counter[int]
-) -> None:
+def _kill(name: str, folder: Path, seconds: float, chance: random.Random, exits: Counter[int]) -> None:
     """Starts the work in a folder, and kills it at a random moment; of two recorders, one of them."""
-    if name != "two recorders at once":
-        child = Child.begin(name, folder)
-        wait(seconds[name], chance)
-        child.kill()
+    if name == "two recorders at once":
+        both = [Child.begin("recording", folder)]
+        wait(seconds / 2, chance)
+        both.append(Child.begin("recording", folder))
+        chance.shuffle(both)
+        wait(seconds / 2, chance)
+        both[0].kill()
+        exits[both[1].end()] += 1
         return
-    both = [Child.begin("recording", folder)]
-    wait(seconds["recording"] / 2, chance)
-    both.append(Child.begin("recording", folder))
-    chance.shuffle(both)
-    wait(seconds["recording"] / 2, chance)
-    both[0].kill()
-    exits[both[1].end()] += 1
+    child = Child.begin(name, folder)
+    wait(seconds, chance)
+    if name == "workers" and chance.random() < 0.5:
+        kill_worker(folder, chance)
+        exits[child.end()] += 1
+    else:
+        child.kill()
 
 
 def _full(
@@ -111,8 +128,10 @@ def _full(
         for n in range(times):
             folder = home / f"full-{name}-{n}"
             prepare(folder)
-            exits[Child.begin(name, folder, room=chance.randrange(60_000)).end()] += 1
-            tally.judge(folder)
+            exits[
+                Child.begin(name, folder, room=chance.randrange(9_000 if name == "joining" else 60_000)).end()
+            ] += 1
+            tally.judge(folder, merge_all if name == "merging" else record_all)
         _figures(figures, f"disk full, {name}", times, tally)
         figures.at_most(
             f"disk full, {name}: ends otherwise than by saying so",

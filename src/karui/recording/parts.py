@@ -46,7 +46,7 @@ def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[col
     for attempt in range(_LISTINGS):
         listed = parts(path)
         try:
-            found = list(_once(listed, asked, signals=signals))
+            found = rows_of((str(part), _read(part, asked, signals=signals)) for part in listed)
         except RecordingError:
             if parts(path) == listed:
                 raise
@@ -58,20 +58,32 @@ def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[col
     )
 
 
-def _once(listed: Iterable[Path], asked: frozenset[str], *, signals: bool) -> Iterator[columns.Row]:
+def rows_of(sources: Iterable[tuple[str, Iterable[columns.Row]]]) -> list[columns.Row]:
+    """Returns the rows of several sources, each once; a source has a name for its errors.
+
+    Raises:
+        RecordingError: Two hold different traces under one number.
+    """
     known: dict[tuple[str, int], columns.Row] = {}
-    for part in listed:
-        with reading(part):
-            for row in columns.read(part, signals=signals):
-                key = (row.trace.question, row.trace.sample)
-                before = known.get(key)
-                if before is None and row.trace.question in asked:
-                    known[key] = row
-                    yield row
-                elif before is None or not columns.alike(before, row):
-                    known_as = "of a question that is not in it" if before is None else "once more, different"
-                    raise RecordingError(
-                        f"{part} does not belong to this recording.",
-                        why=f"It holds trace {row.trace.sample} of {row.trace.question!r} {known_as}.",
-                        remedy="Remove the file if it was copied here; else record again.",
-                    )
+    for name, found in sources:
+        for row in found:
+            before = known.setdefault((row.trace.question, row.trace.sample), row)
+            if before is not row and not columns.alike(before, row):
+                raise RecordingError(
+                    f"{name} does not belong to this recording.",
+                    why=f"It holds trace {row.trace.sample} of {row.trace.question!r} once more, different.",
+                    remedy="Remove it if it was copied here; else record again.",
+                )
+    return list(known.values())
+
+
+def _read(part: Path, asked: frozenset[str], *, signals: bool) -> Iterator[columns.Row]:
+    with reading(part):
+        for row in columns.read(part, signals=signals):
+            if row.trace.question not in asked:
+                raise RecordingError(
+                    f"{part} does not belong to this recording.",
+                    why=f"It holds a trace of {row.trace.question!r}, which is no question of it.",
+                    remedy="Remove the file if it was copied here; else record again.",
+                )
+            yield row

@@ -96,6 +96,8 @@ class RecordingOptions:
         seed: Seed that trace seeds are derived from; the engine must have been given the same.
         at_once: Largest number of concurrent generations.
         accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
+        shard: Which part of the questions is recorded, (2, 3) for the second third; None for all. The
+            recording is one of the whole task, to be merged with the others (`karui.recording.merging`).
         on_progress: Called now and then, and after every trace.
     """
 
@@ -105,6 +107,7 @@ class RecordingOptions:
     seed: int = 0
     at_once: int = 32
     accept_no_thinking: bool = False
+    shard: tuple[int, int] | None = None
     on_progress: Callable[[Progress], None] | None = None
 
 
@@ -180,14 +183,14 @@ class _Session(TraceJobs[tuple[str, int]]):
         options: RecordingOptions,
     ) -> None:
         samples, done = options.samples, writer.done()
-        jobs = [
-            (q.id, sample) for sample in range(samples) for q in task.questions if (q.id, sample) not in done
-        ]
+        which, of = options.shard or (1, 1)
+        questions = task.questions[which - 1 :: of]
+        jobs = [(q.id, sample) for sample in range(samples) for q in questions if (q.id, sample) not in done]
         super().__init__(jobs, writer, _PART_TRACES)
         self._source, self._asks, self._on_progress = source, asks, options.on_progress
         self._made_by: dict[tuple[str, int], str] = {}
         self._judges = {q.id: _Judge(q, agreement=task.agreement) for q in task.questions}
-        self._total = samples * len(task.questions)
+        self._total = samples * len(questions)
         self._before = self._total - len(jobs)
         # The first few by order, not by time: those that finish first are the short ones.
         self._first, self._early = set(jobs[:FEW]), list[Trace]()

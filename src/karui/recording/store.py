@@ -97,8 +97,12 @@ class Writer:
             verdicts: Whether each canonical answer in it is right.
             by: The worker that made it: its traces go into parts of its own.
         """
-        self._rows.setdefault(by, []).append(columns.row(trace, verdicts))
-        self._done.add((trace.question, trace.sample))
+        self.add_row(columns.row(trace, verdicts), by=by)
+
+    def add_row(self, row: columns.Row, *, by: str = "") -> None:
+        """Takes a trace that has been judged."""
+        self._rows.setdefault(by, []).append(row)
+        self._done.add((row.trace.question, row.trace.sample))
 
     def flush(self) -> None:
         """Writes what was added since the last time as one more part, of each worker.
@@ -269,9 +273,11 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
     return self_reference(recording) if manifest.agreement else recording
 
 
-def missing(recording: Recording) -> int:
-    """Returns how many of the traces wanted are not there."""
-    return sum(max(0, recording.manifest.samples - len(q.traces)) for q in recording.questions)
+def missing(recording: Recording, shard: tuple[int, int] | None = None) -> int:
+    """Returns how many of the traces wanted are not there, of all questions or of a part of them."""
+    which, of = shard or (1, 1)
+    wanted = recording.manifest.samples
+    return sum(max(0, wanted - len(q.traces)) for q in recording.questions[which - 1 :: of])
 
 
 def digest(path: Path | str) -> str:

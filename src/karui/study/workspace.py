@@ -243,8 +243,15 @@ class Workspace:
 
         return find_folder(place(self.model))
 
-    async def record(self, task: Task, folder: Path, label: str, style: Plan = _AS_IT_IS) -> Recording:
-        """Records a task in one style, or goes on with what is there.
+    async def record(
+        self,
+        task: Task,
+        folder: Path,
+        label: str,
+        style: Plan = _AS_IT_IS,
+        shard: tuple[int, int] | None = None,
+    ) -> Recording:
+        """Records a task (or a part of its questions) in one style, or goes on with what is there.
 
         Raises:
             KaruiError: As `karui.recording.record.record`.
@@ -257,7 +264,8 @@ class Workspace:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")
             progress.at(now.done, now.total, note)
 
-        traces = self.samples * len(task.questions)
+        which, of = shard or (1, 1)
+        traces = self.samples * len(task.questions[which - 1 :: of])
         async with source_of(self, style, folder, traces) as source:
             recording = await record(
                 source,
@@ -269,9 +277,10 @@ class Workspace:
                 seed=self.seed,
                 at_once=self.at_once,
                 accept_no_thinking=self.accept_no_thinking,
+                shard=shard,
                 on_progress=progressed,
             )
-        if lost := missing(recording):
+        if lost := missing(recording, shard):
             progress.warn(f"{lost} traces failed and are missing; the same command tries them again.")
         if late := recording.manifest.timeouts:
             progress.warn(

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -77,6 +78,7 @@ class PlayingEngine:
         deadly: Collection[tuple[str, int]] = (),
         rate: float = 0.0,
         server: Mapping[str, str] | None = None,
+        stamped: bool = False,
     ) -> None:
         """Takes the recording.
 
@@ -87,6 +89,7 @@ class PlayingEngine:
             deadly: Likewise, of those that end the process at once, as running out of memory does.
             rate: What it says is its tokens per second.
             server: What it says of a server.
+            stamped: Whether each trace says in `seconds` when it was made (seconds since 1970).
         """
         told = recording.manifest
         self.card, self.abilities, self.rule = told.model, told.abilities, told.rule
@@ -95,7 +98,7 @@ class PlayingEngine:
         self.server = dict(server or {})
         self._traces = {(q.id, t.sample): t for q in recording.questions for t in q.traces}
         self._seconds, self._faults, self._deadly = seconds, frozenset(faults), frozenset(deadly)
-        self._rate = rate
+        self._rate, self._stamped = rate, stamped
 
     def tokens_per_second_now(self, rows: int) -> float:
         """Returns what it was told to say; of no sequences nothing."""
@@ -112,7 +115,10 @@ class PlayingEngine:
             os._exit(9)
         if key in self._faults:
             raise EngineError(f"The script fails on question {ask.question!r}, trace {sample}.")
-        return PlayedStream(self._traces[key], read, self._seconds)
+        trace = self._traces[key]
+        return PlayedStream(
+            replace(trace, seconds=time.time()) if self._stamped else trace, read, self._seconds
+        )
 
     async def close(self) -> None:
         """Nothing is held."""

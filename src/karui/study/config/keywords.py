@@ -81,6 +81,7 @@ class RecordKeywords(ModelKeywords, SamplingKeywords, BaselineKeywords, total=Fa
     recording: Path | str | None
     minutes: float | None
     variant: Sequence[str]
+    shard: str
     compact: bool
     out: Path | str
 

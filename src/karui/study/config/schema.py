@@ -199,6 +199,7 @@ class RecordingOptions:
         (),
         "A technique to record with (repeatable): a prompt, or new weights, made below OUT/artifacts.",
     )
+    shard: str = option("", "Part of the questions to record, as 2/3; `karui merge` joins the parts.")
     compact: bool = option(False, "Joining of all parts into one file at the end, as small as it gets.")
     out: Path = option(Path("recording"), "Folder for everything this run makes.")
 
