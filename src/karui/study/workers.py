@@ -87,23 +87,28 @@ async def source_of(
     Raises:
         KaruiError: The model cannot be loaded.
     """
+    if workspace.workers > 1:
+        workspace.progress.begin(f"Loading the model, in {workspace.workers} processes")
+        specs = specs_of(workspace, style, workspace.workers)
+        async with WorkerPool(specs, on_lost=workspace.progress.warn) as pool:
+            for note in pool.info.thinks.get("notes", ()):
+                workspace.progress.say(note)
+            yield pool
+        return
     engine = workspace.engine_of(style)
-    asked = workspace.workers
-    specs = specs_of(workspace, style, asked or _possible(workspace, engine, traces - len(keys(folder))))
-    if len(specs) < 2:
+    worth = 1 if workspace.workers else _possible(workspace, engine, traces - len(keys(folder)))
+    if worth < 2:
         yield engine
         return
-    alone = 0.0 if asked else _rate(engine, workspace.at_once)
+    alone = _rate(engine, workspace.at_once)
     # Each worker has the model in memory: here it is loaded again if it is needed again.
     await workspace.free(style)
     del engine
-    async with WorkerPool(specs, on_lost=workspace.progress.warn) as pool:
-        together = 0.0 if asked else await pool.measure(workspace.at_once)
-        if asked or workspace.device_here != "cpu" or together >= _BETTER * alone:
-            measured = (
-                "" if asked or not together else f"; measured {together:,.0f} tokens/s against {alone:,.0f}"
-            )
-            workspace.progress.say(f"{len(specs)} workers record{measured}.")
+    async with WorkerPool(specs_of(workspace, style, worth), on_lost=workspace.progress.warn) as pool:
+        together = await pool.measure(workspace.at_once)
+        if workspace.device_here != "cpu" or together >= _BETTER * alone:
+            found = f"{together:,.0f} tokens/s together, {alone:,.0f} alone"
+            workspace.progress.say(f"{worth} processes record: {found}.")
             yield pool
             return
     yield workspace.engine_of(style)
@@ -119,7 +124,7 @@ def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
     threads = workspace.threads or fixed(None) or max(1, cores() // count)
     specs = []
     for number in range(count):
-        device = f"cuda:{number % gpus}" if gpus else workspace.device
+        device = f"cuda:{number % gpus}" if gpus else workspace.device_here
         load = partial(engines.load, folder, **{**options, "threads": threads, "device": device})
         specs.append(WorkerSpec(load, device, {"OMP_NUM_THREADS": str(threads)}))
     return specs

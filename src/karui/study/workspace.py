@@ -256,9 +256,7 @@ class Workspace:
         Raises:
             KaruiError: As `karui.recording.record.record`.
         """
-        self.engine_of(style)  # a step of its own
         progress = self.progress
-        progress.begin(label)
 
         def progressed(now: RecordProgress) -> None:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")
@@ -267,6 +265,7 @@ class Workspace:
         which, of = shard or (1, 1)
         traces = self.samples * len(task.questions[which - 1 :: of])
         async with source_of(self, style, folder, traces) as source:
+            progress.begin(label)
             recording = await record(
                 source,
                 task,

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
@@ -24,8 +25,12 @@ _TELL_SECONDS = 0.2
 
 
 def main(descriptor: int) -> None:
-    """Loads the engine that it is told to, and makes traces until it is told to end."""
-    channel = Connection(descriptor)
+    """Loads the engine that it is told to, and makes traces as long as somebody asks."""
+    with suppress(EOFError, ConnectionError):
+        _work(Connection(descriptor))
+
+
+def _work(channel: Connection) -> None:
     make = channel.recv()
     try:
         engine: Engine = make()
@@ -61,7 +66,7 @@ class _Work:
         threading.Thread(target=listen, daemon=True).start()
         while (message := await inbox.get()) is not None:
             if message[0] == "measure":
-                self._channel.send(("measured", measured(self._engine, message[1])))
+                self._send(("measured", measured(self._engine, message[1])))
             else:
                 task = loop.create_task(self._trace(*message[1:]))
                 self._jobs.add(task)
@@ -76,12 +81,18 @@ class _Work:
             made = await trace_of(self._engine, ask, sample, lambda text: text, self._count)
         except KaruiError as error:
             failure = error if isinstance(error, EngineError) else EngineError(error.what, why=error.why)
-            self._channel.send(("failed", job, failure))
+            self._send(("failed", job, failure))
         except Exception as error:  # noqa: BLE001 - told to who records, who goes on with the others
-            self._channel.send(("failed", job, EngineError(f"{type(error).__name__}: {error}")))
+            self._send(("failed", job, EngineError(f"{type(error).__name__}: {error}")))
         else:
             self._tell()
-            self._channel.send(("made", job, made))
+            self._send(("made", job, made))
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        try:
+            self._channel.send(message)
+        except OSError:
+            os._exit(0)  # who records is gone
 
     def _count(self, tokens: int) -> None:
         self._tokens += tokens
@@ -90,7 +101,7 @@ class _Work:
 
     def _tell(self) -> None:
         if self._tokens:
-            self._channel.send(("tokens", self._tokens))
+            self._send(("tokens", self._tokens))
         self._tokens, self._told = 0, monotonic()
 
 
