@@ -29,8 +29,8 @@ from _figures import ROOT, Figures, arguments
 OLD = "5682b79"
 IDLE, BUSY = 1.5, 8.0
 ALONE = "now, one process"
-WINDOW, SETTLE, PATIENCE = 12.0, 2.0, 120.0
-"""Seconds: of the window, before it, and until the first token at most."""
+WINDOW, SETTLE, PATIENCE, STILL = 12.0, 2.0, 120.0, 40.0
+"""Seconds: of the window, before it, until the first line at most, and without a line for none to count."""
 _PACE = re.compile(r"([\d,]+) tokens/s")
 
 
@@ -96,11 +96,17 @@ def _counted(process: "subprocess.Popen[str]", busy_core: int | None, window: fl
     began = _next_pace(process, lines, seen, monotonic() + PATIENCE)[0]
     at, pace = began, 0.0
     while at - began < SETTLE:
-        at, pace = _next_pace(process, lines, seen, monotonic() + PATIENCE)
+        try:
+            at, pace = _next_pace(process, lines, seen, monotonic() + STILL)
+        except TimeoutError:
+            at = monotonic()
     first, before = at, pace * (at - began)
     with _busy_loop(busy_core):
         while at - first < window:
-            at, pace = _next_pace(process, lines, seen, monotonic() + PATIENCE)
+            try:
+                at, pace = _next_pace(process, lines, seen, monotonic() + STILL)
+            except TimeoutError:  # no line: nothing has come of it all this time
+                at, pace = monotonic(), before / (monotonic() - began)
     return max(0.0, pace * (at - began) - before) / (at - first)
 
 
@@ -118,6 +124,8 @@ def _next_pace(
         seen.append(line)
         if found := _PACE.search(line):
             return monotonic(), float(found[1].replace(",", ""))
+    if process.poll() is None and seen and _PACE.search(seen[-1]):
+        raise TimeoutError
     raise SystemExit("karui record gave no pace:\n" + "".join(seen[-20:]))
 
 
