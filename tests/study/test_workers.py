@@ -127,6 +127,15 @@ def test_each_gpu_has_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [s.device for s in workers.specs_of(asked, Plan(), 4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
 
 
+def test_a_server_and_a_gguf_file_have_no_gpu_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "_gpus", lambda _: 2)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF and the rest")
+    for place in ("http://127.0.0.1:8000/v1#m", str(tmp_path / "model.gguf")):
+        asked = Asked(device="auto", device_here="cuda")
+        monkeypatch.setattr(asked, "loading", lambda _, place=place: (place, {}))
+        assert {s.load.keywords["device"] for s in workers.specs_of(asked, Plan(), 2)} == {"auto"}  # type: ignore[attr-defined]
+
+
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(InputError, match="--workers is out of range"):
         Workspace("m", Sampling(), 1, workers=-1)

@@ -13,6 +13,7 @@ from karui.core.engine import Engine
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.engines.batching.threads import cores, fixed
+from karui.engines.llama_cpp import gguf_file
 from karui.measure.memory import weights_on_disk
 from karui.recording.parts import keys
 from karui.recording.tracing import TraceSource
@@ -119,20 +120,22 @@ def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
     if count < 2:
         return []
     folder, options = workspace.loading(style)
-    gpus = _gpus(workspace)
+    here = not (folder.startswith(("http://", "https://")) or gguf_file(folder))
+    gpus = _gpus(workspace) if here else 0
     # Threads of one process that share a core with another's wait for each other: each has its share.
     threads = workspace.threads or fixed(None) or max(1, cores() // count)
     specs = []
     for number in range(count):
-        device = f"cuda:{number % gpus}" if gpus else workspace.device_here
+        device = f"cuda:{number % gpus}" if gpus else workspace.device
         load = partial(engines.load, folder, **{**options, "threads": threads, "device": device})
-        specs.append(WorkerSpec(load, device, {"OMP_NUM_THREADS": str(threads)}))
+        told = device if gpus or not here else workspace.device_here
+        specs.append(WorkerSpec(load, told, {"OMP_NUM_THREADS": str(threads)}))
     return specs
 
 
 def _possible(workspace: Loads, engine: Engine, missing: int) -> int:
     """Returns how many workers may be worth it where the user says nothing."""
-    rate = _rate(engine, workspace.at_once)
+    rate = _rate(engine, workspace.at_once) if os.name == "posix" else 0.0
     if not rate or missing * workspace.sampling.max_tokens / 2 < _WORTH_SECONDS * rate:
         return 1
     if gpus := _gpus(workspace):

@@ -55,6 +55,7 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": _path(), **environment},
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # what a command prints is its own
                 start_new_session=True,  # Ctrl-C is for who records, which then ends its workers
             )
         self._channel = Connection(ours.detach())
