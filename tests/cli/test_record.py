@@ -50,6 +50,17 @@ def test_compact_joins_the_parts(recording: Path) -> None:
     assert [p.name for p in recording.parent.iterdir()] == ["recording"]
 
 
+def test_workers_record_what_one_process_does(recording: Path, tmp_path: Path) -> None:
+    code, shown = finish(begin("record", tmp_path / "r", "--workers", "2"))
+    assert code == 0, shown
+    ours, theirs = store.load(tmp_path / "r"), store.load(recording)
+    assert [(t.question, t.sample, t.thinking, t.text, t.answer) for t in ours.traces()] == [
+        (t.question, t.sample, t.thinking, t.text, t.answer) for t in theirs.traces()
+    ]
+    assert [w["name"] for w in ours.manifest.workers] == ["w1", "w2"]
+    assert {w["threads"] for w in ours.manifest.workers} == {1}
+
+
 def test_ctrl_c_keeps_what_was_recorded_and_the_same_command_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     job = begin("poc", folder, "--limit", "40")

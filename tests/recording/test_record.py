@@ -63,6 +63,33 @@ def recorded(folder, engine=None, task=TASK, script=SCRIPT, **options):
     return run_virtual(record(engine, task, folder, samples=4, **options))
 
 
+def test_what_only_its_owner_may_ask_only_its_owner_may_read(tmp_path):
+    engine = ScriptedEngine.of(SCRIPT)
+    run_virtual(record(engine, replace(TASK, private=True), tmp_path, samples=1))
+    assert {f.stat().st_mode & 0o777 for f in tmp_path.iterdir()} == {0o600}
+
+
+def test_half_a_recording_on_another_engine_is_refused(tmp_path):
+    class Other(ScriptedEngine):
+        name = "another"
+
+    recorded(tmp_path)
+    with pytest.raises(RecordingMismatch, match="another engine"):
+        run_virtual(record(Other.of(SCRIPT), TASK, tmp_path, samples=2))
+
+
+def test_a_server_that_was_changed_is_refused(tmp_path):
+    def of(weights):
+        engine = ScriptedEngine.of(SCRIPT)
+        engine.server = {"weights": weights}
+        return engine
+
+    run_virtual(record(of("size=1"), TASK, tmp_path, samples=1))
+    assert store.read_manifest(tmp_path).server == {"weights": "size=1"}
+    with pytest.raises(RecordingMismatch, match="another server"):
+        run_virtual(record(of("size=2"), TASK, tmp_path, samples=2))
+
+
 def test_an_engine_that_fails_every_time_is_the_error_itself(tmp_path):
     script = synthetic(2, 3, seed=3, tokens=100)  # fewer traces than failures in a row that end a recording
     every = [(q.id, t.sample) for q in script.questions for t in q.traces]

@@ -186,7 +186,7 @@ def test_a_killed_process_leaves_whole_parts(tmp_path: Path) -> None:
     """)
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
     assert run.returncode == -9
-    assert list(tmp_path.glob("traces-00002.parquet.partial"))
+    assert list(tmp_path.glob("*.partial"))
     with store.Writer(tmp_path, SMALL.manifest, SMALL.questions) as writer:
         assert writer.done() == {("q0000", 0), ("q0000", 1)}
         for question in SMALL.questions:
@@ -235,6 +235,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         ({"suffix": "x"}, "trial suffix"),
         ({"seed": 6}, "seed"),
         ({"abilities": frozenset()}, "abilities"),
+        ({"engine": "another"}, "engine"),
     ],
 )
 def test_a_mismatch_names_its_field(tmp_path: Path, changed: dict[str, Any], field: str) -> None:
@@ -274,6 +275,7 @@ _PART, _SECOND, _QUESTIONS, _MANIFEST = (
     *("questions.jsonl", "manifest.json"),
 )
 _FOREIGN = columns.Row(replace(SMALL.questions[0].traces[0], question="elsewhere"), ())
+_OTHER = columns.Row(replace(SMALL.questions[0].traces[0], text="said otherwise"), ())
 _BREAK: dict[str, Callable[[Path], object]] = {
     "no folder": lambda p: (p / _MANIFEST).unlink(),
     "cut part": lambda p: (p / _PART).write_bytes((p / _PART).read_bytes()[:-100]),
@@ -283,7 +285,7 @@ _BREAK: dict[str, Callable[[Path], object]] = {
     "other format": lambda p: _edit(p / _MANIFEST, format=99),
     "no questions": lambda p: (p / _QUESTIONS).unlink(),
     "broken question": lambda p: (p / _QUESTIONS).write_text("[]\n"),
-    "part twice": lambda p: (p / _SECOND).write_bytes((p / _PART).read_bytes()),
+    "trace twice": lambda p: (p / _SECOND).write_bytes(columns.write([_OTHER], 1)),
     "foreign part": lambda p: (p / _SECOND).write_bytes(columns.write([_FOREIGN], 1)),
 }
 
@@ -299,7 +301,7 @@ _BREAK: dict[str, Callable[[Path], object]] = {
         ("other format", "format 99"),
         ("no questions", "questions.jsonl cannot be read"),
         ("broken question", "questions.jsonl cannot be read"),
-        ("part twice", "traces-00001.parquet does not belong to this recording"),
+        ("trace twice", "traces-00001.parquet does not belong to this recording"),
         ("foreign part", "traces-00001.parquet does not belong to this recording"),
     ],
 )

@@ -305,3 +305,22 @@ def test_a_relative_function_beside_the_file_is_found(tmp_path):
     (tmp_path / "own.py").write_text("def same(reference, answer):\n    return reference == answer\n")
     path = write(tmp_path / "own.jsonl", row(1, verifier="python:own.py:same"))
     assert load(path).questions[0].verifier.verify("2", "2")
+
+
+def test_a_cell_may_be_longer_than_the_csv_module_likes(tmp_path):
+    long = "x" * 200_000
+    (tmp_path / "own.csv").write_text(f"question,answer\n{long},1\nb,2\n")
+    assert [len(q.text) for q in load(str(tmp_path / "own.csv")).questions] == [200_000, 1]
+
+
+@pytest.mark.parametrize("row", ['"a quote that opens,1', 'a,"two" more,1', '"one" and more,1'])
+def test_a_quote_that_stands_alone_swallows_no_rows(tmp_path, row):
+    (tmp_path / "own.csv").write_text(f"question,answer\nq,1\n{row}\nr,2\ns,3\n")
+    assert "is no row of a table" in refused(tmp_path / "own.csv")
+
+
+def test_json_in_json_in_json_is_an_error_with_its_line(tmp_path):
+    deep = "[" * 100_000 + "]" * 100_000
+    path = tmp_path / "own.jsonl"
+    path.write_text(f'{{"question": "q", "answer": "1"}}\n{{"question": {deep}}}\n')
+    assert "line 2 cannot be read: it is nested too deeply" in refused(path)

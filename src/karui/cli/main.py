@@ -10,6 +10,7 @@ from karui.cli.commands import (
     explain,
     import_,
     make,
+    merge,
     poc,
     probe,
     profile,
@@ -34,6 +35,7 @@ app = typer.Typer(
 _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "poc": (poc.poc, "The whole job: record, replay, choose, confirm, report."),
     "record": (record.record, "Record full traces, with a trial at every checkpoint."),
+    "merge": (merge.merge, "Merge recordings of one task that were made apart."),
     "make": (make.make, "Make new weights from a model: quantize, prune, distil, train."),
     "replay": (replay.replay, "Evaluate plans over a recording."),
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from karui.core.errors import InputError, KaruiError, StorageError
 
-DAMAGED: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, TypeError, AttributeError)
+DAMAGED: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,  # JSON in JSON in JSON
+)
 """What reading a file raises that is missing, cut off, or holds something else than it should."""
 
 

@@ -117,6 +117,11 @@ def engine_name(engine: "Engine") -> str:
     return str(getattr(engine, "name", type(engine).__name__))
 
 
+def engine_server(engine: "Engine") -> dict[str, str]:
+    """Returns what a server told of its model and version, by name; {} for an engine in this process."""
+    return dict(getattr(engine, "server", {}))
+
+
 class Engine(Protocol):
     """Turns asks into streams. Engines differ in speed and abilities, never in meaning."""
 

@@ -18,7 +18,7 @@ A failed question is data and stays in the recording; errors are for what stops 
 """
 
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class KaruiError(Exception):
@@ -39,8 +39,18 @@ class KaruiError(Exception):
         super().__init__(what)
         self.what, self.why, self.remedy = what, why, remedy
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles all of it, whatever its class takes: errors of workers come from another process."""
+        return _unpickled, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return "\n".join(part for part in (self.what, self.why, self.remedy) if part)
+
+
+def _unpickled(kind: type[KaruiError], args: tuple[Any, ...], fields: dict[str, Any]) -> KaruiError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InputError(KaruiError):

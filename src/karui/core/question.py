@@ -75,12 +75,14 @@ class Task:
             answer in \boxed{}."; part of what is asked and so of the digest.
         agreement: True when references are the full model's own majority answers: results then say
             "agreement with the full model", never "accuracy".
+        private: Whether they come from a file that only its owner may read: so is what is written of them.
     """
 
     name: str
     questions: tuple[Question, ...]
     instruction: str = ""
     agreement: bool = False
+    private: bool = False
 
     @property
     def digest(self) -> str:

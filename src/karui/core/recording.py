@@ -71,6 +71,10 @@ class Manifest:
         no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
         history: How the recording grew, oldest first: how many questions it had (`questions`), the digest of
             the task then (`task_digest`) and the day (`at`); empty where it never did.
+        server: What the server said of its model and version, by name: "fingerprint", say; {} where the model
+            ran in this process, and in recordings made before it was kept.
+        workers: The processes that recorded, where there were several: name, device, machine, threads and
+            versions of each; those of earlier runs stay.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
@@ -102,6 +106,8 @@ class Manifest:
     no_thinking_accepted: bool = False
     timeouts: int = 0
     history: tuple[Mapping[str, Any], ...] = ()
+    server: Mapping[str, str] = field(default_factory=dict)
+    workers: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,6 +135,7 @@ class Manifest:
                 "model": ModelInfo(**values["model"]),
                 "style": tuple(values["style"]),
                 "history": tuple(values.get("history", ())),
+                "workers": tuple(values.get("workers", ())),
                 "sampling": Sampling(**values["sampling"]),
                 "rule": CheckpointPolicy.from_dict(values["rule"]),
                 "abilities": frozenset(abilities),

@@ -6,7 +6,7 @@ and times as the float64 values that the live run had. A row names the answers i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,25 @@ def answers(trace: Trace) -> set[str]:
     """Returns every canonical answer in a trace: its own and those of its trials."""
     found = {mark.trial.answer for mark in trace.checkpoints if mark.trial is not None}
     return {answer for answer in (*found, trace.answer) if answer is not None}
+
+
+_TIMES = ("seconds", "first_seconds", "thought_seconds")
+"""What a trace that is made again has anew."""
+
+
+def alike(one: Row, other: Row) -> bool:
+    """Whether two rows hold the same trace to the last bit: times, which were measured, aside."""
+    bare = [
+        replace(r.trace, signals=NO_SIGNALS, **dict.fromkeys(_TIMES, 0.0))  # type: ignore[arg-type]
+        for r in (one, other)
+    ]
+    return (
+        bare[0] == bare[1]
+        and one.right == other.right
+        and all(
+            np.array_equal(getattr(one.trace.signals, n), getattr(other.trace.signals, n)) for n in SIGNALS
+        )
+    )
 
 
 def row(trace: Trace, verdicts: Mapping[str, bool]) -> Row:

@@ -14,7 +14,8 @@ from pathlib import Path
 from karui.core.question import Question, Task
 from karui.core.recording import Manifest, RecordedQuestion
 from karui.recording import store
-from karui.recording.files import write
+from karui.recording.files import is_private, write
+from karui.recording.lock import locked
 
 
 @dataclass(frozen=True)
@@ -70,26 +71,28 @@ def append(folder: Path | str, manifest: Manifest, questions: Sequence[RecordedQ
 
     Raises:
         RecordingMismatch: The recording was made with something else; nothing is changed.
-        StorageError: The folder cannot be written.
+        StorageError: The folder cannot be written, or another process writes there.
     """
-    path, before = Path(folder), store.read_manifest(folder)
-    now = replace(before, task=manifest.task, task_digest=manifest.task_digest)
-    store.check_same(now, manifest, path)
-    last = max(q.batch for q in questions)
-    first = {
-        "questions": sum(q.batch < last for q in questions),
-        "task_digest": before.task_digest,
-        "at": "",
-    }
-    step = {
-        "questions": len(questions),
-        "task_digest": manifest.task_digest,
-        "at": datetime.now(UTC).date().isoformat(),
-    }
-    write(path / store.QUESTIONS, store.questions_text(questions).encode())
-    now = replace(now, history=(*(before.history or (first,)), step))
-    text = json.dumps(now.as_dict(), indent=1, ensure_ascii=False, default=str)
-    write(path / store.MANIFEST, text.encode())
+    path = Path(folder)
+    with locked(path, "adding questions", private=(private := is_private(path / store.MANIFEST))):
+        before = store.read_manifest(folder)
+        now = replace(before, task=manifest.task, task_digest=manifest.task_digest)
+        store.check_same(now, manifest, path)
+        last = max(q.batch for q in questions)
+        first = {
+            "questions": sum(q.batch < last for q in questions),
+            "task_digest": before.task_digest,
+            "at": "",
+        }
+        step = {
+            "questions": len(questions),
+            "task_digest": manifest.task_digest,
+            "at": datetime.now(UTC).date().isoformat(),
+        }
+        write(path / store.QUESTIONS, store.questions_text(questions).encode(), private=private)
+        now = replace(now, history=(*(before.history or (first,)), step))
+        text = json.dumps(now.as_dict(), indent=1, ensure_ascii=False, default=str)
+        write(path / store.MANIFEST, text.encode(), private=private)
 
 
 def _digest(task: Task, questions: tuple[Question, ...]) -> str:

@@ -64,6 +64,10 @@ class TraceJobs(ABC, Generic[Job]):
     def report(self) -> None:
         """Tells whoever wants to know how far the run is."""
 
+    def made_by(self, job: Job) -> str:
+        """Returns the worker that made a job's trace; "" where this process did. Asked once."""
+        return ""
+
     def on_written(self, trace: Trace) -> None:
         """Called with every trace that was written."""
 
@@ -90,7 +94,8 @@ class TraceJobs(ABC, Generic[Job]):
                 self._fail(failure)
                 continue
             self._failed_in_a_row = 0
-            self._writer.add(trace, await asyncio.to_thread(self.verdicts, job, trace))
+            verdicts = await asyncio.to_thread(self.verdicts, job, trace)
+            self._writer.add(trace, verdicts, by=self.made_by(job))
             self.on_written(trace)
             now = monotonic()
             if self._writer.pending >= self._part_traces or now - self._flushed >= _PART_SECONDS:

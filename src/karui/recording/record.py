@@ -10,15 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from karui.core.ability import Ability
-from karui.core.engine import Engine, Reader, engine_name
+from karui.core.engine import Engine, Reader
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
-from karui.core.trace import RecordedCheckpoint, Trace
+from karui.core.trace import Trace
 from karui.measure.energy import EnergyMeter
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
@@ -27,6 +26,7 @@ from karui.recording.jobs import TraceJobs
 from karui.recording.reference import self_reference
 from karui.recording.store import Writer, load
 from karui.recording.thinking import FEW, refuse_empty
+from karui.recording.tracing import EngineInfo, OwnEngine, TraceSource
 from karui.tasks.worker import timed_out
 
 __all__ = ["Progress", "manifest_of", "record", "self_reference"]
@@ -58,11 +58,12 @@ class Progress:
     seconds_left: float | None
 
 
-def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Manifest:
+def manifest_of(engine: Engine | EngineInfo, task: Task, options: "RecordingOptions") -> Manifest:
     """Returns the manifest of a recording about to be made; its speeds are not known yet."""
+    engine = engine if isinstance(engine, EngineInfo) else EngineInfo.of(engine)
     return Manifest(
         model=engine.card,
-        engine=engine_name(engine),
+        engine=engine.name,
         task=task.name,
         task_digest=task.digest,
         style=tuple(options.style.spec),
@@ -80,6 +81,8 @@ def manifest_of(engine: Engine, task: Task, options: "RecordingOptions") -> Mani
         verifier=Counter(q.verifier.spec for q in task.questions).most_common(1)[0][0],
         thinking=engine.thinks,
         no_thinking_accepted=options.accept_no_thinking,
+        server=engine.server,
+        workers=engine.workers,
     )
 
 
@@ -94,6 +97,8 @@ class RecordingOptions:
         seed: Seed that trace seeds are derived from; the engine must have been given the same.
         at_once: Largest number of concurrent generations.
         accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
+        shard: Which part of the questions is recorded, (2, 3) for the second third; None for all. The
+            recording is one of the whole task, to be merged with the others (`karui.recording.merging`).
         on_progress: Called now and then, and after every trace.
     """
 
@@ -103,11 +108,12 @@ class RecordingOptions:
     seed: int = 0
     at_once: int = 32
     accept_no_thinking: bool = False
+    shard: tuple[int, int] | None = None
     on_progress: Callable[[Progress], None] | None = None
 
 
 async def record(
-    engine: Engine,
+    engine: Engine | TraceSource,
     task: Task,
     folder: Path | str,
     options: RecordingOptions | None = None,
@@ -119,11 +125,10 @@ async def record(
     all questions. Where full thinking turns out to be empty, it is broken off after the first few.
 
     Args:
-        engine: The model.
+        engine: The model: an engine in this process, or workers that have one each.
         task: The questions.
         folder: Where the recording goes, or was begun. Questions that the task has beyond those recorded
-        there
-            are added to it.
+            there are added to it.
         options: How it is recorded.
         **changes: Single options, by name.
 
@@ -146,10 +151,11 @@ async def record(
             why="It only decides how thinking is spent, so any recording will do for it.",
             remedy="Leave it out here and give it to `karui replay`.",
         )
-    style.check(engine.abilities, f"the engine of {engine.card.name}")
+    source: TraceSource = engine if isinstance(engine, TraceSource) else OwnEngine(engine)
+    style.check(source.info.abilities, f"the engine of {source.info.card.name}")
     arranged = arrange(folder, task)
     task = arranged.task
-    manifest = manifest_of(engine, task, options)
+    manifest = manifest_of(source.info, task, options)
     asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
     questions = [
         RecordedQuestion(
@@ -159,10 +165,10 @@ async def record(
     ]
     if arranged.grown:
         append(folder, manifest, questions)
-    with Writer(folder, manifest, questions) as writer:
+    with Writer(folder, manifest, questions, private=task.private) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
             refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
-        session = _Session(engine, task, asks, writer, options)
+        session = _Session(source, task, asks, writer, options)
         await session.run(options.at_once)
         writer.flush()
         recording = load(folder)
@@ -179,20 +185,21 @@ class _Session(TraceJobs[tuple[str, int]]):
 
     def __init__(
         self,
-        engine: Engine,
+        source: TraceSource,
         task: Task,
         asks: dict[str, Request],
         writer: Writer,
         options: RecordingOptions,
     ) -> None:
         samples, done = options.samples, writer.done()
-        jobs = [
-            (q.id, sample) for sample in range(samples) for q in task.questions if (q.id, sample) not in done
-        ]
+        which, of = options.shard or (1, 1)
+        questions = task.questions[which - 1 :: of]
+        jobs = [(q.id, sample) for sample in range(samples) for q in questions if (q.id, sample) not in done]
         super().__init__(jobs, writer, _PART_TRACES)
-        self._engine, self._asks, self._on_progress = engine, asks, options.on_progress
+        self._source, self._asks, self._on_progress = source, asks, options.on_progress
+        self._made_by: dict[tuple[str, int], str] = {}
         self._judges = {q.id: _Judge(q, agreement=task.agreement) for q in task.questions}
-        self._total = samples * len(task.questions)
+        self._total = samples * len(questions)
         self._before = self._total - len(jobs)
         # The first few by order, not by time: those that finish first are the short ones.
         self._first, self._early = set(jobs[:FEW]), list[Trace]()
@@ -221,9 +228,15 @@ class _Session(TraceJobs[tuple[str, int]]):
         )
 
     async def make(self, job: tuple[str, int]) -> Trace:
-        """Lets one stream think to its end, and tries the answer at every checkpoint."""
+        """Has a trace made: to its end, with a trial at every checkpoint."""
         question, sample = job
-        return await self._trace(self._asks[question], sample, self._judges[question].read)
+        read = self._judges[question].read
+        made, self._made_by[job] = await self._source.trace(self._asks[question], sample, read, self._count)
+        return made
+
+    def made_by(self, job: tuple[str, int]) -> str:
+        """Returns the worker that made it."""
+        return self._made_by.pop(job)
 
     def verdicts(self, job: tuple[str, int], trace: Trace) -> dict[str, bool]:
         """Returns whether each answer in the trace is right."""
@@ -251,26 +264,9 @@ class _Session(TraceJobs[tuple[str, int]]):
             if len(self._early) == len(self._first):
                 refuse_empty(self._writer.manifest, self._early)
 
-    async def _trace(self, ask: Request, sample: int, read: Reader) -> Trace:
-        """Lets one stream think to its end, and tries the answer at every checkpoint."""
-        stream = self._engine.open(ask, sample, read)
-        tries = Ability.TRIALS in self._engine.abilities
-        marks: list[RecordedCheckpoint] = []
-        reached = chars = 0
-        try:
-            while not isinstance(step := await stream.advance(), Trace):
-                self._tokens += step.tokens - reached
-                reached = step.tokens
-                chars += len(step.text)
-                trial = await stream.trial() if tries else None
-                self._tokens += trial.tokens if trial else 0
-                marks.append(RecordedCheckpoint(reached, chars, trial))
-                self.reports_due()
-        except BaseException:
-            stream.stop()
-            raise
-        self._tokens += step.tokens - reached
-        return replace(step, checkpoints=tuple(marks))
+    def _count(self, tokens: int) -> None:
+        self._tokens += tokens
+        self.reports_due()
 
     def report(self) -> None:
         """Calls `on_progress`, if there is one."""

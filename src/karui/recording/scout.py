@@ -8,7 +8,7 @@ confidence and no cost of the forced answers, and compare answers as strings; so
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,14 +24,19 @@ from karui.recording.importing.manifest import Origin, imported
 UNREAD = "ERR"
 """What SCOUT writes where no answer could be read."""
 
+_MOST = 2**31 - 1
+"""Counts above this are no counts of tokens."""
+
 
 class _Question(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     question: str
     gold_answer: str
-    probe_freq: int = Field(gt=0)
-    each_branch: list[tuple[list[str | None], int, str | None]] = Field(min_length=1)
+    probe_freq: int = Field(gt=0, le=_MOST)
+    each_branch: list[tuple[list[str | None], Annotated[int, Field(ge=0, le=_MOST)], str | None]] = Field(
+        min_length=1
+    )
 
 
 def import_scout(

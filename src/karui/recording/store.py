@@ -5,7 +5,8 @@
     traces-00000.parquet   traces, any number of parts; one row a trace (see `columns`)
 
 Every file is written under another name and then renamed, so what carries its real name is whole. A process
-killed at any moment loses at most the traces it had not flushed yet.
+killed at any moment loses at most the traces it had not flushed yet. One process at a time writes (`lock`);
+a trace that is in two parts, as a killed compaction leaves it, is one.
 """
 
 import json
@@ -14,7 +15,6 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from shutil import rmtree
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +24,9 @@ from karui.core.prompt import Prompt
 from karui.core.recording import FORMAT, Manifest, RecordedQuestion, Recording
 from karui.core.trace import Trace
 from karui.recording import columns
-from karui.recording.files import PARTIAL, make_folder, reading, write
+from karui.recording.files import is_private, make_folder, reading, remove_partials, write, write_new
+from karui.recording.lock import FolderLock
+from karui.recording.parts import keys, part_name, parts, rows
 from karui.recording.reference import self_reference
 
 MANIFEST, QUESTIONS = "manifest.json", "questions.jsonl"
@@ -33,7 +35,7 @@ FAST, SMALL = 3, 19
 
 
 class Writer:
-    """Adds traces to a recording, new or begun earlier.
+    """Adds traces to a recording, new or begun earlier; the only process that does so while it is open.
 
     As a context manager it flushes on the way out, also when the work was interrupted.
     """
@@ -45,6 +47,7 @@ class Writer:
         questions: Sequence[RecordedQuestion],
         *,
         level: int = FAST,
+        private: bool = False,
     ) -> None:
         """Begins the recording at `path`, or goes on with the one that is there.
 
@@ -54,29 +57,28 @@ class Writer:
                 decides what a trace is must be the same.
             questions: All of them, in order; their traces are ignored.
             level: Level of zstd compression.
+            private: Whether only its owner may read the files, as where the questions are so; one that was
+                begun so goes on so.
 
         Raises:
             RecordingMismatch: The folder holds a recording of something else; names the field.
-            RecordingError: What is there is damaged.
-            StorageError: The folder cannot be written.
+            RecordingError: What is there is damaged, or belongs to something else.
+            StorageError: The folder cannot be written, or another process writes it; says which.
         """
         self.path = Path(path)
         self.manifest = manifest
         self._level = level
-        self._rows: list[columns.Row] = []
+        self._rows: dict[str, list[columns.Row]] = {}
         self._done: set[tuple[str, int]] = set()
+        _refuse_half_swapped(self.path)
         make_folder(self.path)
-        if (self.path / MANIFEST).exists():
-            self._join(questions)
-        elif _parts(self.path):
-            raise RecordingError(
-                f"{self.path} holds traces but no {MANIFEST}.",
-                why="What they were made with is not known, so nothing can be added to them.",
-                remedy="Put the manifest back, or record into a new folder.",
-            )
-        else:
-            write(self.path / QUESTIONS, questions_text(questions).encode())
-            self.describe(manifest)
+        self._private = private or is_private(self.path / MANIFEST)
+        self._lock = FolderLock(self.path, "recording", private=self._private)
+        try:
+            self._begin(questions)
+        except BaseException:
+            self.close()
+            raise
 
     def done(self) -> frozenset[tuple[str, int]]:
         """Returns (question, sample) of every trace that is there, unflushed ones included."""
@@ -85,29 +87,43 @@ class Writer:
     @property
     def pending(self) -> int:
         """Traces that are not on disk yet."""
-        return len(self._rows)
+        return sum(map(len, self._rows.values()))
 
-    def add(self, trace: Trace, verdicts: dict[str, bool]) -> None:
-        """Takes a trace; `verdicts` says of every canonical answer in it whether it is right."""
-        self._rows.append(columns.row(trace, verdicts))
-        self._done.add((trace.question, trace.sample))
+    def add(self, trace: Trace, verdicts: dict[str, bool], *, by: str = "") -> None:
+        """Takes a trace.
+
+        Args:
+            trace: The trace.
+            verdicts: Whether each canonical answer in it is right.
+            by: The worker that made it: its traces go into parts of its own.
+        """
+        self.add_row(columns.row(trace, verdicts), by=by)
+
+    def add_row(self, row: columns.Row, *, by: str = "") -> None:
+        """Takes a trace that has been judged."""
+        self._rows.setdefault(by, []).append(row)
+        self._done.add((row.trace.question, row.trace.sample))
 
     def flush(self) -> None:
-        """Writes what was added since the last time as one more part.
+        """Writes what was added since the last time as one more part, of each worker.
 
         Raises:
             StorageError: It cannot be written; it is kept, and the next flush tries again.
         """
-        if self._rows:
-            name = next(n for i in count() if not (self.path / (n := _part_name(i))).exists())
-            write(self.path / name, columns.write(self._rows, self._level))
-            self._rows = []
+        for by, made in list(self._rows.items()):
+            names = (part_name(n, by) for n in count())
+            write_new(self.path, names, columns.write(made, self._level), private=self._private)
+            del self._rows[by]
 
     def describe(self, manifest: Manifest) -> None:
         """Replaces the manifest: what was measured is known only at the end."""
         self.manifest = manifest
         text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False, default=str)
-        write(self.path / MANIFEST, text.encode())
+        write(self.path / MANIFEST, text.encode(), private=self._private)
+
+    def close(self) -> None:
+        """Lets other processes write; what was not flushed is not written any more."""
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +132,33 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A disk that is full was reported by the flush that met it; a second report would hide the first.
-        if not isinstance(error, StorageError):
-            self.flush()
+        try:
+            if not isinstance(error, StorageError):
+                self.flush()
+        finally:
+            self.close()
+
+    def _begin(self, questions: Sequence[RecordedQuestion]) -> None:
+        if (self.path / MANIFEST).exists():
+            self._join(questions)
+            return
+        if parts(self.path):
+            raise RecordingError(
+                f"{self.path} holds traces but no {MANIFEST}.",
+                why="What they were made with is not known, so nothing can be added to them.",
+                remedy="Put the manifest back, or record into a new folder.",
+            )
+        text = questions_text(questions)
+        if (self.path / QUESTIONS).exists() and _read_text(self.path / QUESTIONS) != text:
+            raise RecordingError(
+                f"{self.path / QUESTIONS} is in the way.",
+                why="The folder holds no recording, so this file is somebody's own; a recording's questions "
+                "would be written over it.",
+                remedy="Record into a folder of its own (--out).",
+            )
+        remove_partials(self.path)
+        write(self.path / QUESTIONS, text.encode(), private=self._private)
+        self.describe(self.manifest)
 
     def _join(self, questions: Sequence[RecordedQuestion]) -> None:
         before = read_manifest(self.path)
@@ -128,17 +169,21 @@ class Writer:
                 why="Ids, references or prompts differ from what is asked for now.",
                 remedy="Record into a new folder (--out), or give it the questions it was begun with.",
             )
-        for leftover in self.path.glob(f"*{PARTIAL}"):
-            leftover.unlink()
-        for part in _parts(self.path):
-            with reading(part):
-                self._done.update(columns.keys(part))
+        remove_partials(self.path)
+        self._done = keys(self.path)
         kept = replace(
             before,
             samples=max(before.samples, self.manifest.samples),
             no_thinking_accepted=before.no_thinking_accepted or self.manifest.no_thinking_accepted,
         )
-        self.describe(replace(kept, versions={**before.versions, **self.manifest.versions}))
+        self.describe(
+            replace(
+                kept,
+                versions={**before.versions, **self.manifest.versions},
+                server={**self.manifest.server, **before.server},
+                workers=(*before.workers, *(w for w in self.manifest.workers if w not in before.workers)),
+            )
+        )
 
 
 def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
@@ -151,6 +196,7 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
         "model": (before.model.name, now.model.name),
         "model digest": (before.model.digest, now.model.digest),
         "model's number type": (before.model.dtype, now.model.dtype),
+        "engine": (before.engine, now.engine),
         "task digest": (before.task_digest, now.task_digest),
         "prompt style": (_json(before.style), _json(now.style)),
         "sampling": (before.sampling, now.sampling),
@@ -163,6 +209,9 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
     if before.thinking and now.thinking:
         told = ("on", "off", "open", "close", "answer")
         pairs["way of thinking"] = tuple(_json({k: m.thinking.get(k) for k in told}) for m in (before, now))  # type: ignore[assignment]
+    if before.server and now.server:  # older recordings do not say which server it was
+        both = sorted(before.server.keys() & now.server.keys())
+        pairs["server"] = tuple(_json({k: m.server[k] for k in both}) for m in (before, now))  # type: ignore[assignment]
     if before.model.digest and before.model.digest == now.model.digest:
         del pairs["model"]  # the same weights under another name
     for field, (old, new) in pairs.items():
@@ -190,33 +239,11 @@ def save(recording: Recording, path: Path | str, *, level: int = SMALL) -> None:
         raise RecordingError(
             f"{path} already holds a recording.", remedy="Write to another folder, or remove that one first."
         )
-    with Writer(path, recording.manifest, recording.questions, level=level) as writer:
+    private = recording.path is not None and is_private(recording.path / MANIFEST)
+    with Writer(path, recording.manifest, recording.questions, level=level, private=private) as writer:
         for question in recording.questions:
             for trace in question.traces:
                 writer.add(trace, dict(question.verdicts))
-
-
-def compact(path: Path | str) -> None:
-    """Joins the parts of a recording into one, as small as it gets.
-
-    The new recording is whole before the old one goes, so a process killed on the way loses nothing: one of
-    the two is then beside it, as `.new` or `.old`. What else lies in the folder stays there.
-
-    Raises:
-        RecordingError: There is no recording, or it is damaged.
-        StorageError: The new one cannot be written; the old one is as it was.
-    """
-    path = Path(path)
-    new, old = (path.with_name(path.name + ending) for ending in (".new", ".old"))
-    for leftover in (new, old):
-        rmtree(leftover, ignore_errors=True)
-    save(load(path), new)
-    path.rename(old)
-    new.rename(path)
-    recorded = {old / MANIFEST, old / QUESTIONS, *_parts(old)}
-    for other in set(old.iterdir()) - recorded:
-        other.rename(path / other.name)
-    rmtree(old)
 
 
 def load(path: Path | str, *, signals: bool = True) -> Recording:
@@ -234,19 +261,10 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
     asked = read_questions(path)
     traces: dict[str, dict[int, Trace]] = {q.id: {} for q in asked}
     verdicts: dict[str, dict[str, bool]] = {q.id: {} for q in asked}
-    for part in _parts(path):
-        with reading(part):
-            for row in columns.read(part, signals=signals):
-                trace = row.trace
-                if trace.question not in traces or trace.sample in traces[trace.question]:
-                    known = "twice" if trace.question in traces else "of a question that is not in it"
-                    raise RecordingError(
-                        f"{part} does not belong to this recording.",
-                        why=f"It holds trace {trace.sample} of {trace.question!r} {known}.",
-                        remedy="Remove the file if it was copied here; else record again.",
-                    )
-                traces[trace.question][trace.sample] = trace
-                verdicts[trace.question] |= {a: a in row.right for a in columns.answers(trace)}
+    for row in rows(path, frozenset(traces), signals=signals):
+        trace = row.trace
+        traces[trace.question][trace.sample] = trace
+        verdicts[trace.question] |= {a: a in row.right for a in columns.answers(trace)}
     questions = tuple(
         replace(q, traces=tuple(t for _, t in sorted(traces[q.id].items())), verdicts=verdicts[q.id])
         for q in asked
@@ -255,9 +273,11 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
     return self_reference(recording) if manifest.agreement else recording
 
 
-def missing(recording: Recording) -> int:
-    """Returns how many of the traces wanted are not there."""
-    return sum(max(0, recording.manifest.samples - len(q.traces)) for q in recording.questions)
+def missing(recording: Recording, shard: tuple[int, int] | None = None) -> int:
+    """Returns how many of the traces wanted are not there, of all questions or of a part of them."""
+    which, of = shard or (1, 1)
+    wanted = recording.manifest.samples
+    return sum(max(0, wanted - len(q.traces)) for q in recording.questions[which - 1 :: of])
 
 
 def digest(path: Path | str) -> str:
@@ -269,7 +289,7 @@ def digest(path: Path | str) -> str:
     path = Path(path)
     read_manifest(path)
     sink = sha256()
-    for file in (path / MANIFEST, path / QUESTIONS, *_parts(path)):
+    for file in (path / MANIFEST, path / QUESTIONS, *parts(path)):
         with reading(file):
             content = sha256(file.read_bytes()).digest()
         sink.update(file.name.encode() + b"\0" + content)
@@ -284,6 +304,7 @@ def read_manifest(path: Path | str) -> Manifest:
     """
     file = Path(path) / MANIFEST
     if not file.exists():
+        _refuse_half_swapped(Path(path))
         inside = Path(path) / "recording"
         raise RecordingError(
             f"There is no recording at {path}.",
@@ -303,12 +324,19 @@ def read_manifest(path: Path | str) -> Manifest:
     )
 
 
-def _part_name(index: int) -> str:
-    return f"traces-{index:05}.parquet"
+def _refuse_half_swapped(path: Path) -> None:
+    """Refuses to begin anew where an older karui was killed while it joined the parts of this recording.
 
-
-def _parts(path: Path) -> list[Path]:
-    return sorted(path.glob("traces-*.parquet"))
+    It moved the recording to `.old` and the joined one from `.new` into its place, and may have been killed
+    in between: everything is there, under those names. What else is called so is left alone.
+    """
+    new, old = (path.with_name(path.name + ending) for ending in (".new", ".old"))
+    if not (path / MANIFEST).exists() and (old / MANIFEST).exists() and (new / MANIFEST).exists():
+        raise RecordingError(
+            f"There is no recording at {path}, but one at {old}.",
+            why="An older karui was killed while it joined its parts.",
+            remedy=f"Rename {old} to {path.name}; nothing is lost. {new} may then be removed.",
+        )
 
 
 def _json(value: Any) -> str:

@@ -24,8 +24,9 @@ from karui.core.trace import End, RecordedCheckpoint, Trace
 from karui.core.usage import TokenUsage
 from karui.measure.machine import machine, versions
 from karui.recording.columns import answers
+from karui.recording.files import is_private
 from karui.recording.jobs import TraceJobs
-from karui.recording.store import Writer, load
+from karui.recording.store import MANIFEST, Writer, load
 from karui.tasks.worker import timed_out
 
 _PART_TRACES = 100
@@ -158,7 +159,8 @@ async def add_trials(
     _ensure_judged(recording)
     manifest = manifest_of(recording.manifest, engine, same_model=same_model)
     before = timed_out()
-    with Writer(folder, manifest, recording.questions) as writer:
+    private = recording.path is not None and is_private(recording.path / MANIFEST)
+    with Writer(folder, manifest, recording.questions, private=private) as writer:
         work = _Work(recording, engine, writer, verifier, on_progress)
         await work.run(at_once)
         writer.flush()

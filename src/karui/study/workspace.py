@@ -28,6 +28,7 @@ from karui.recording.store import load, missing
 from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
+from karui.study.workers import source_of
 
 MINI = "karui-mini"
 _AS_IT_IS = Plan()
@@ -56,6 +57,7 @@ class Workspace:
         minutes: What each training may take; None is its technique's own default.
         thinking: What the user says of how the model thinks; the rest is found out.
         accept_no_thinking: Whether to go on where full thinking is empty.
+        workers: Processes that record; 0 measures.
         progress: Hears of every step.
     """
 
@@ -73,6 +75,7 @@ class Workspace:
     minutes: float | None = None
     thinking: Override = NOTHING_SAID
     accept_no_thinking: bool = False
+    workers: int = 0
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
@@ -90,6 +93,7 @@ class Workspace:
             ("--temperature", drawn.temperature, drawn.temperature >= 0, "0 or more"),
             ("--top-p", drawn.top_p, 0 < drawn.top_p <= 1, "above 0 and at most 1"),
             ("--concurrency", self.at_once, self.at_once >= 1, "1 or more"),
+            ("--workers", self.workers, self.workers >= 0, "0 or more; 0 measures which is best"),
             ("--threads", self.threads, self.threads >= 0, "0 or more; 0 measures which is best"),
         ):
             if not sound:
@@ -238,33 +242,43 @@ class Workspace:
 
         return find_folder(place(self.model))
 
-    async def record(self, task: Task, folder: Path, label: str, style: Plan = _AS_IT_IS) -> Recording:
-        """Records a task in one style, or goes on with what is there.
+    async def record(
+        self,
+        task: Task,
+        folder: Path,
+        label: str,
+        style: Plan = _AS_IT_IS,
+        shard: tuple[int, int] | None = None,
+    ) -> Recording:
+        """Records a task (or a part of its questions) in one style, or goes on with what is there.
 
         Raises:
             KaruiError: As `karui.recording.record.record`.
         """
-        engine = self.engine_of(style)
         progress = self.progress
-        progress.begin(label)
 
         def progressed(now: RecordProgress) -> None:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")
             progress.at(now.done, now.total, note)
 
-        recording = await record(
-            engine,
-            task,
-            folder,
-            style=self.whole(style),
-            sampling=self.sampling,
-            samples=self.samples,
-            seed=self.seed,
-            at_once=self.at_once,
-            accept_no_thinking=self.accept_no_thinking,
-            on_progress=progressed,
-        )
-        if lost := missing(recording):
+        which, of = shard or (1, 1)
+        traces = self.samples * len(task.questions[which - 1 :: of])
+        async with source_of(self, style, folder, traces) as source:
+            progress.begin(label)
+            recording = await record(
+                source,
+                task,
+                folder,
+                style=self.whole(style),
+                sampling=self.sampling,
+                samples=self.samples,
+                seed=self.seed,
+                at_once=self.at_once,
+                accept_no_thinking=self.accept_no_thinking,
+                shard=shard,
+                on_progress=progressed,
+            )
+        if lost := missing(recording, shard):
             progress.warn(f"{lost} traces failed and are missing; the same command tries them again.")
         if late := recording.manifest.timeouts:
             progress.warn(

@@ -1,5 +1,6 @@
 r"""From a name or a path to a task: `load("gsm8k")`, `load("orders.jsonl")`, `load("gym:chain_sum")`."""
 
+import os
 import random
 import re
 from collections import Counter
@@ -72,7 +73,7 @@ def load(
     if not need_reference:
         questions = tuple(replace(question, reference="") for question in questions)
     instruction = "" if name.partition(":")[0] == "mini" else instruction_for(questions)
-    return Task(name, questions, instruction, agreement=not need_reference)
+    return Task(name, questions, instruction, not need_reference, private=_is_private(name))
 
 
 def instruction_for(questions: tuple[Question, ...]) -> str:
@@ -113,6 +114,14 @@ def describe(task: Task) -> str:
     )
     noun = "question" if len(task.questions) == 1 else "questions"
     return f"{task.name}: {len(task.questions)} {noun}; verifier: {judges}"
+
+
+def _is_private(name: str) -> bool:
+    """Returns whether a name stands for a file that only its owner may read."""
+    try:
+        return os.name == "posix" and Path(name).is_file() and not Path(name).stat().st_mode & 0o077
+    except OSError:
+        return False
 
 
 def _questions(

@@ -60,6 +60,18 @@ def test_the_file_is_a_questions_file(tmp_path):
     assert asked[1].user.startswith("c\n\n")
 
 
+def test_the_file_and_its_recording_are_for_their_owner_alone(tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text("an older file, open to all")
+    path.chmod(0o644)
+    Traffic.of(KEPT).write(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert tasks.load(str(path), need_reference=False).private
+    path.chmod(0o644)
+    assert not tasks.load(str(path), need_reference=False).private
+    assert not tasks.load("ja-examples").private
+
+
 def test_nothing_to_record_says_why(tmp_path):
     with pytest.raises(InputError) as caught:
         Traffic.of(KEPT[5:6]).write(tmp_path / "q.jsonl")

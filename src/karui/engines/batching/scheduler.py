@@ -112,6 +112,11 @@ class Scheduler(Slots):
         return bool(self._fresh or self._forking or self._telling or self._running.any())
 
     @property
+    def running(self) -> int:
+        """How many rows the next step moves on, fresh ones aside."""
+        return int(self._running.sum())
+
+    @property
     def stuck(self) -> bool:
         """Whether rows wait for a slot while every row that holds one rests."""
         return bool(self._fresh) and not self._forking and not self._telling and not self._running.any()

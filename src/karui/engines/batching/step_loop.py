@@ -1,6 +1,7 @@
 """Streams, and the task that steps the batch while any of them is awaited."""
 
 import asyncio
+from time import perf_counter
 from typing import Any
 
 from karui.core.engine import OnText, ignore_text
@@ -9,6 +10,7 @@ from karui.core.trace import Peek, Trace, Trial
 from karui.core.watcher import Checkpoint
 from karui.engines.batching.scheduler import Scheduler
 from karui.engines.batching.sequence import Awaiting, SequenceState
+from karui.engines.batching.thread_governor import ThreadGovernor
 
 _QUIET = 4
 """Turns of the event loop without a new request after which the next step is taken."""
@@ -17,11 +19,17 @@ _TURNS = 64
 
 
 class StepLoop:
-    """Steps a batch, inline, in a task of the running event loop that lives only while there is work."""
+    """Steps a batch, inline, in a task of the running event loop that lives only while there is work.
+
+    Attributes:
+        scheduler: The batch.
+        governor: Told of every step, where the engine may have another number of threads.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         """Takes the batch; nothing runs yet."""
         self.scheduler = scheduler
+        self.governor: ThreadGovernor | None = None
         self._task: asyncio.Task[None] | None = None
         self._requests = 0
 
@@ -63,11 +71,14 @@ class StepLoop:
     async def _serve(self) -> None:
         overflow = False
         while self.scheduler.busy:
+            began, rows = perf_counter(), self.scheduler.running
             try:
                 results = self.scheduler.step(overflow=overflow)
             except Exception as error:  # noqa: BLE001 - whatever the machine throws ends all that wait, and is told
                 self._fail(error)
                 return
+            if self.governor is not None:
+                self.governor.after(perf_counter() - began, rows)
             for row, result in results:
                 if row.future is not None and not row.future.done():
                     row.future.set_result(result)

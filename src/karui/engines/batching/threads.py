@@ -5,6 +5,25 @@ from collections.abc import Callable
 from time import perf_counter
 
 
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def levels() -> list[int]:
+    """Returns the numbers of threads that are tried: one, two, half of the cores and all of them."""
+    have = cores()
+    return sorted({1, 2, max(1, have // 2), have} & set(range(1, have + 1)))
+
+
+def fixed(threads: int | None) -> int:
+    """Returns the number of threads that the user has fixed, by option or OMP_NUM_THREADS; 0 for none."""
+    if threads is not None:
+        return max(1, threads)
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() else 0
+
+
 def choose_threads(
     threads: int | None, step: Callable[[], object], set_threads: Callable[[int], object]
 ) -> tuple[int, str]:
@@ -20,17 +39,12 @@ def choose_threads(
         step: Does what the model will do most.
         set_threads: Sets their number.
     """
-    if threads is not None:
-        set_threads(max(1, threads))
-        return max(1, threads), "as asked"
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdecimal() and int(said):
-        set_threads(int(said))
-        return int(said), "OMP_NUM_THREADS"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked := fixed(threads):
+        set_threads(asked)
+        return asked, "as asked" if threads is not None else "OMP_NUM_THREADS"
     found: dict[int, float] = {}
     best = 1
-    for count in sorted({1, 2, max(1, cores // 2), cores} & set(range(1, cores + 1))):
+    for count in levels():
         set_threads(count)
         step()  # wakes the threads
         times: list[float] = []

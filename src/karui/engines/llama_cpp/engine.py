@@ -33,7 +33,8 @@ class LlamaCppEngine(BatchingEngine):
             ModelError: It is not a GGUF file, is damaged, is of an architecture that llama.cpp does not know
                 or cannot fork, or llama.cpp is not installed.
         """
-        from karui.engines.batching.threads import choose_threads
+        from karui.engines.batching.thread_governor import ThreadGovernor
+        from karui.engines.batching.threads import choose_threads, fixed, levels
         from karui.engines.llama_cpp.file import check_file, gguf_file, read_card, read_tokenizer, turn_ends
         from karui.engines.llama_cpp.model import LlamaModel
         from karui.engines.llama_cpp.runner import LlamaRunner
@@ -54,6 +55,8 @@ class LlamaCppEngine(BatchingEngine):
         card = read_card(options.name or str(path), file, model)
         engine = cls(runner, tokenizer, card, options, turn_ends=turn_ends(file, model))
         engine.threads = chosen
+        if not fixed(options.threads):
+            engine._loop.governor = ThreadGovernor(chosen, levels(), runner.set_threads)
         engine.notes.insert(0, f"llama.cpp, {card.dtype}, {kv} cache, {chosen} thread(s): {why}.")
         engine.notes.append(which)
         return engine

@@ -58,6 +58,7 @@ class Capabilities:
         model: The model's name there.
         context: Tokens that prompt and reply may have together; 0 where it does not say.
         fingerprint: What it says of its own version and configuration.
+        weights: What its list of models says of the weights: where they come from, how many, how large.
         completions: Whether it continues raw text.
         chat: Whether it answers messages.
         limit: What it calls the limit of tokens.
@@ -96,6 +97,7 @@ class Capabilities:
     model: str
     context: int = 0
     fingerprint: str = ""
+    weights: str = ""
     completions: bool = False
     chat: bool = False
     limit: str = "max_tokens"

@@ -57,6 +57,12 @@ class HttpEngine:
         ]
 
     @property
+    def server(self) -> dict[str, str]:
+        """What the server told of its model and version: another one is another recording."""
+        told = {"model": self.can.model, "fingerprint": self.can.fingerprint, "weights": self.can.weights}
+        return {name: said for name, said in told.items() if said}
+
+    @property
     def markers(self) -> Markers:
         """Where its model's thinking begins and ends, as far as it is known."""
         return self._parts.wording.markers

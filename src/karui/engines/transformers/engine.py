@@ -1,6 +1,7 @@
 """The transformers engine: any causal language model from a folder or the Hub, on a CPU or a GPU."""
 
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, ClassVar
 
 from karui.core.engine import ModelInfo
@@ -9,11 +10,14 @@ from karui.engines.batching.engine import BatchingEngine
 from karui.engines.batching.spec_decode.draft_proposer import DraftProposer
 from karui.engines.batching.spec_decode.ngram_proposer import NgramProposer
 from karui.engines.batching.spec_decode.speculation import Proposer, Speculated, Speculation
-from karui.engines.batching.threads import choose_threads
+from karui.engines.batching.thread_governor import ThreadGovernor
+from karui.engines.batching.threads import choose_threads, fixed, levels
 from karui.engines.chat.tokenizer import load_tokenizer
 from karui.engines.options import EngineOptions, Speculate
 from karui.models import place
 from karui.models.folder import find_folder
+
+_MEASURE_SECONDS = 0.5
 
 
 class TransformersEngine(BatchingEngine):
@@ -42,7 +46,7 @@ class TransformersEngine(BatchingEngine):
         from karui.engines.transformers.runner import TorchRunner
 
         options = replace(options or EngineOptions(), **changes)
-        network = Network(model, options.slots)
+        self._network = network = Network(model, options.slots)
         ends: set[int | None] = set()
         for config in (model.config, model.generation_config):
             end = getattr(config, "eos_token_id", None)
@@ -55,6 +59,8 @@ class TransformersEngine(BatchingEngine):
         super().__init__(runner, tokenizer, card, options, turn_ends=ends)
         if network.device.type == "cpu":
             self.threads, why = choose_threads(options.threads, network.warm_up, torch.set_num_threads)
+            if not fixed(options.threads):
+                self._loop.governor = ThreadGovernor(self.threads, levels(), torch.set_num_threads)
         else:
             self.threads, why = 1, "the GPU does the work"
         if options.compile:
@@ -66,6 +72,18 @@ class TransformersEngine(BatchingEngine):
     def speculated(self) -> Speculated | None:
         """What speculation came to so far, None where there is none."""
         return replace(self._speculation.found) if self._speculation else None
+
+    def tokens_per_second_now(self, rows: int) -> float:
+        """Returns how many tokens a second `rows` sequences take together here and now, in half a second.
+
+        Only while no sequence is open.
+        """
+        self._network.warm_up(rows)
+        began, steps = perf_counter(), 0
+        while (spent := perf_counter() - began) < _MEASURE_SECONDS or not steps:
+            self._network.warm_up(rows)
+            steps += 1
+        return rows * steps / spent
 
     @classmethod
     def load(

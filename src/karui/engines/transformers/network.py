@@ -209,9 +209,9 @@ class Network:
         return perf_counter() - began
 
     @torch.inference_mode()
-    def warm_up(self) -> None:
-        """Takes a step of 8 rows that nobody asked for, to be timed while no row holds anything."""
-        ids = torch.ones(8, dtype=torch.long, device=self.device)
+    def warm_up(self, rows: int = 8) -> None:
+        """Takes a step that nobody asked for, to be timed while no row holds anything."""
+        ids = torch.ones(rows, dtype=torch.long, device=self.device)
         self.step(ids[:, None], torch.full_like(ids, 127), 127, 127)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ left out, and counted.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -79,7 +80,11 @@ class Traffic:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(lines, encoding="utf-8")
+            # for its owner alone, as the file that the gateway keeps; an older one does not stay open
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+                sink.write(lines)
 
     def told(self) -> str:
         """Returns one line for people."""

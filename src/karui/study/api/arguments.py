@@ -82,6 +82,7 @@ def workspace_of(
         model.threads,
         model.compile,
         thinking=read_override(model.thinking) if model.thinking else NOTHING_SAID,
+        workers=model.workers,
         progress=progress,
         **more,
     )

@@ -7,7 +7,9 @@ from typing import Unpack
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
-from karui.recording.store import compact, load
+from karui.recording.compaction import compact
+from karui.recording.merging import shard_of
+from karui.recording.store import load
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import RecordKeywords
 from karui.study.config.schema import RecordConfig
@@ -52,6 +54,7 @@ async def _record(
     progress = progress_of(on_progress)
     plan = Plan(tuple(t for p in variant_plans(settings.recording.variant) for t in p.techniques))
     source, out = settings.questions, settings.recording.out
+    shard = shard_of(settings.recording.shard)
     task = questions if isinstance(questions, Task) else None
     task = task or task_of(
         source.questions, limit=source.limit, seed=settings.sampling.seed, reference=source.reference
@@ -73,11 +76,14 @@ async def _record(
         for line in prospects(len(task.questions), 0, session.samples, rule, Division(confirm=False)):
             progress.say(line)
     try:
-        made = await session.record(task, out, f"Recording {session.whole(plan).label}", plan)
+        made = await session.record(task, out, f"Recording {session.whole(plan).label}", plan, shard)
     finally:
         await session.close()
     if settings.recording.compact:
         compact(out)
+    if shard is not None:
+        which, of = shard
+        made = made.subset({q.id for q in made.questions[which - 1 :: of]})
     return replace(made, path=out)
 
 

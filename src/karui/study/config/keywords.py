@@ -25,6 +25,7 @@ class ModelKeywords(EngineKeywords, total=False):
 
     thinking: Path | str | None
     concurrency: int
+    workers: int
 
 
 class SamplingKeywords(TypedDict, total=False):
@@ -80,6 +81,7 @@ class RecordKeywords(ModelKeywords, SamplingKeywords, BaselineKeywords, total=Fa
     recording: Path | str | None
     minutes: float | None
     variant: Sequence[str]
+    shard: str
     compact: bool
     out: Path | str
 

@@ -31,6 +31,9 @@ class ModelOptions:
     device: str = option("auto", "Device to compute on: auto, cpu or cuda.")
     dtype: str = option("auto", "Number type to compute in: auto, bfloat16 or float32.")
     threads: int = option(0, "Threads of the CPU engine; 0 measures which is best.")
+    workers: int = option(
+        0, "Number of processes that record, each with its own engine; 0 measures which is best."
+    )
     compile: bool = option(
         False,
         "Compilation of the model by torch: a minute the first time, faster steps.",
@@ -196,6 +199,7 @@ class RecordingOptions:
         (),
         "A technique to record with (repeatable): a prompt, or new weights, made below OUT/artifacts.",
     )
+    shard: str = option("", "Part of the questions to record, as 2/3; `karui merge` joins the parts.")
     compact: bool = option(False, "Joining of all parts into one file at the end, as small as it gets.")
     out: Path = option(Path("recording"), "Folder for everything this run makes.")
 

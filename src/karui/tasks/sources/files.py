@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -160,6 +161,10 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         except json.JSONDecodeError as error:
             yield line, f"is not JSON: {error.msg} at character {error.pos + 1}"
             continue
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+            deep = isinstance(error, RecursionError)
+            yield line, f"cannot be read: {'it is nested too deeply' if deep else error}"
+            continue
         yield line, value if isinstance(value, dict) else "is JSON, but no object in braces"
 
 
@@ -209,11 +214,22 @@ def _text(path: Path) -> str:
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    csv.field_size_limit(sys.maxsize)  # a question may be longer than the default of 128 KiB
     top = text.lstrip().split("\n", 1)[0]
     if delimiter == "," and "question" not in _cells(top, ",") and "question" in _cells(top, ";"):
         delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal point
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [name.strip() for name in next(rows)]
+    # strict: else a quote that stands alone would swallow the rows behind it into one question
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        header = [name.strip() for name in next(rows)]
+        line = rows.line_num + 1
+        yield from _cells_of(rows, header)
+    except csv.Error as error:
+        yield max(line, rows.line_num), f"is no row of a table: {error}; a quote in a cell is written twice"
+
+
+def _cells_of(rows: Any, header: list[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
     line = rows.line_num + 1
     for cells in rows:
         if any(cell.strip() for cell in cells):

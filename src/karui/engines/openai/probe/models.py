@@ -36,3 +36,15 @@ def chosen(models: dict[str, int], wanted: str, url: str) -> str:
         f"{url} serves {listed}; it is not clear which is meant.",
         remedy="Name one behind the address: URL#name.",
     )
+
+
+def weights_of(listing: Iterable[Any], model: str) -> str:
+    """Returns what `/models` says of a model's weights, as text; "" where it says nothing.
+
+    vLLM and SGLang say where they were loaded from (`root`), llama.cpp's server how many and how large.
+    """
+    entry: dict[str, Any] = next((e for e in listing if isinstance(e, dict) and e.get("id") == model), {})
+    found = entry.get("meta")
+    meta: dict[str, Any] = found if isinstance(found, dict) else {}
+    told = {"root": entry.get("root"), **{name: meta.get(name) for name in ("n_params", "size", "ftype")}}
+    return ", ".join(f"{name}={said}" for name, said in told.items() if said not in (None, ""))

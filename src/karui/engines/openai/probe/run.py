@@ -15,7 +15,7 @@ from karui.engines.openai.probe.controls import (
     find_temperature,
 )
 from karui.engines.openai.probe.endpoints import find_extras, find_listings, find_streaming, find_ways
-from karui.engines.openai.probe.models import chosen, served
+from karui.engines.openai.probe.models import chosen, served, weights_of
 from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
 from karui.engines.openai.requests.render import FolderRenderer, ServerRenderer
@@ -44,6 +44,8 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     models = served(listed.get("data") or ()) if isinstance(listed, dict) else {}
     asking.model = chosen(models, asking.model, asking.client.url)
     can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))
+    if isinstance(listed, dict):
+        can = replace(can, weights=weights_of(listed.get("data") or (), asking.model))
     if asking.folder:
         asking.renderer = FolderRenderer(asking.folder, asking.override)
     else:

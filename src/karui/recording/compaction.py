@@ -1,0 +1,54 @@
+"""Joining the parts of a recording into one, inside its folder.
+
+The joined part is written beside the others and only then they go: killed in between, the folder holds some
+traces twice, which is the same recording (`store.load` takes equal traces for one), and the next compaction
+goes on. There is nothing that would have to be mended first.
+"""
+
+from itertools import count
+from pathlib import Path
+
+from karui.core.errors import RecordingError
+from karui.recording import columns
+from karui.recording.files import is_private, make_folder, remove, remove_partials, sync, write_new
+from karui.recording.lock import locked
+from karui.recording.parts import part_name, parts, rows
+from karui.recording.store import MANIFEST, SMALL, read_manifest, read_questions
+
+
+def compact(path: Path | str) -> None:
+    """Joins the parts of a recording into one, as small as it gets; nothing else in the folder is touched.
+
+    Raises:
+        RecordingError: There is no recording, or it is damaged.
+        StorageError: The joined part cannot be written, or another process writes there; the recording is as
+            it was.
+    """
+    path = Path(path)
+    read_manifest(path)
+    make_folder(path)
+    with locked(path, "joining parts"):
+        remove_partials(path)
+        before = parts(path)
+        if not before:
+            return
+        asked = {q.id: place for place, q in enumerate(read_questions(path))}
+        found = rows(path, frozenset(asked))
+        found.sort(key=lambda row: (asked[row.trace.question], row.trace.sample))
+        private = is_private(path / MANIFEST)
+        joined = write_new(path, map(part_name, count()), columns.write(found, SMALL), private=private)
+        _ensure_whole(joined, found)
+        remove(path, before)
+        joined.replace(path / part_name(0))
+        sync(path)
+
+
+def _ensure_whole(joined: Path, found: list[columns.Row]) -> None:
+    """Refuses to let the parts go before what they held is read back from the disk."""
+    if columns.keys(joined) != [(row.trace.question, row.trace.sample) for row in found]:
+        remove(joined.parent, [joined])
+        raise RecordingError(
+            f"{joined} does not hold what was written to it.",
+            why="The disk gives back something else. The parts are as they were.",
+            remedy="Copy the recording to another disk.",
+        )

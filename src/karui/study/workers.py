@@ -1,0 +1,175 @@
+"""How many processes record: as the user says, or as many as are measured to be worth it."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from karui import engines
+from karui.core.engine import Engine
+from karui.core.plan import Plan
+from karui.core.prompt import Sampling
+from karui.engines.batching.threads import cores, fixed
+from karui.engines.llama_cpp import gguf_file
+from karui.measure.memory import weights_on_disk
+from karui.recording.parts import keys
+from karui.recording.tracing import TraceSource
+from karui.recording.workers.pool import WorkerPool, WorkerSpec
+from karui.study.progress import Progress
+
+_WORTH_SECONDS = 60.0
+"""Work below which several processes are not worth loading the model several times."""
+_BETTER = 1.1
+"""How many times faster workers have to be than one process."""
+_PROCESS_BYTES = 700e6
+"""What Python, torch and the caches of a worker take beside the weights."""
+
+
+class Loads(Protocol):
+    """What is asked of a workspace (`karui.study.workspace.Workspace`)."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that the user wants; 0 measures."""
+
+    @property
+    def at_once(self) -> int:
+        """Streams side by side."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that the user wants; 0 measures."""
+
+    @property
+    def device(self) -> str:
+        """Device that the user wants."""
+
+    @property
+    def device_here(self) -> str:
+        """Where the model runs."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder."""
+
+    @property
+    def progress(self) -> Progress:
+        """Hears of every step."""
+
+    def engine_of(self, plan: Plan) -> Engine:
+        """Returns the engine that a plan runs on."""
+
+    def loading(self, plan: Plan) -> tuple[str, dict[str, Any]]:
+        """Returns the folder or name of a plan's model, and what it is to be loaded with."""
+
+    async def free(self, plan: Plan) -> None:
+        """Lets go of the engine that a plan ran on."""
+
+
+@asynccontextmanager
+async def source_of(
+    workspace: Loads, style: Plan, folder: Path, traces: int
+) -> AsyncIterator[Engine | TraceSource]:
+    """Gives what records a style: the engine in this process, or workers with an engine each.
+
+    Args:
+        workspace: The model, and what the user says of workers.
+        style: What is recorded.
+        folder: The recording's; what is in it need not be made any more.
+        traces: Traces wanted in all.
+
+    Raises:
+        KaruiError: The model cannot be loaded.
+    """
+    if workspace.workers > 1:
+        workspace.progress.begin(f"Loading the model, in {workspace.workers} processes")
+        specs = specs_of(workspace, style, workspace.workers)
+        async with WorkerPool(specs, on_lost=workspace.progress.warn) as pool:
+            for note in pool.info.thinks.get("notes", ()):
+                workspace.progress.say(note)
+            yield pool
+        return
+    engine = workspace.engine_of(style)
+    worth = 1 if workspace.workers else _possible(workspace, engine, traces - len(keys(folder)))
+    if worth < 2:
+        yield engine
+        return
+    alone = _rate(engine, workspace.at_once)
+    # Each worker has the model in memory: here it is loaded again if it is needed again.
+    await workspace.free(style)
+    del engine
+    async with WorkerPool(specs_of(workspace, style, worth), on_lost=workspace.progress.warn) as pool:
+        together = await pool.measure(workspace.at_once)
+        if workspace.device_here != "cpu" or together >= _BETTER * alone:
+            found = f"{together:,.0f} tokens/s together, {alone:,.0f} alone"
+            workspace.progress.say(f"{worth} processes record: {found}.")
+            yield pool
+            return
+    yield workspace.engine_of(style)
+
+
+def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
+    """Returns how `count` workers are started: on a GPU each where there are several, else side by side."""
+    if count < 2:
+        return []
+    folder, options = workspace.loading(style)
+    here = not (folder.startswith(("http://", "https://")) or gguf_file(folder))
+    gpus = _gpus(workspace) if here else 0
+    # Threads of one process that share a core with another's wait for each other: each has its share.
+    threads = workspace.threads or fixed(None) or max(1, cores() // count)
+    specs = []
+    for number in range(count):
+        device = f"cuda:{number % gpus}" if gpus else workspace.device
+        load = partial(engines.load, folder, **{**options, "threads": threads, "device": device})
+        told = device if gpus or not here else workspace.device_here
+        specs.append(WorkerSpec(load, told, {"OMP_NUM_THREADS": str(threads)}))
+    return specs
+
+
+def _possible(workspace: Loads, engine: Engine, missing: int) -> int:
+    """Returns how many workers may be worth it where the user says nothing."""
+    rate = _rate(engine, workspace.at_once) if os.name == "posix" else 0.0
+    if not rate or missing * workspace.sampling.max_tokens / 2 < _WORTH_SECONDS * rate:
+        return 1
+    if gpus := _gpus(workspace):
+        return gpus
+    if workspace.device_here != "cpu" or fixed(workspace.threads or None):
+        return 1  # the user has said how much of the machine is to be used
+    return min(cores(), workspace.at_once, _fitting(workspace.folder))
+
+
+def _gpus(workspace: Loads) -> int:
+    """Returns how many GPUs there are to be divided; 0 on a CPU, and where one of them is named."""
+    torch = sys.modules.get("torch")
+    if torch is None or workspace.device not in {"auto", "cuda"} or not torch.cuda.is_available():
+        return 0
+    return int(torch.cuda.device_count())
+
+
+def _rate(engine: Engine, rows: int) -> float:
+    """Returns the tokens per second of an engine in this process; 0 where it cannot be measured."""
+    measure = getattr(engine, "tokens_per_second_now", None)
+    return float(measure(rows)) if measure is not None else 0.0
+
+
+def _fitting(folder: Path) -> int:
+    """Returns how many copies of a model fit into half of the memory that is free."""
+    each = weights_on_disk(folder) + _PROCESS_BYTES
+    return int(_free_bytes() / 2 // each)
+
+
+def _free_bytes() -> float:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable"):
+                return 1024 * float(line.split()[1])
+    with suppress(OSError, ValueError, AttributeError):
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return 0.0
