@@ -8,6 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
+from karui.core.code_permission import ensure_allowed
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
@@ -73,6 +74,7 @@ def load(scorer: str) -> Scorer:
             f"The scorer {scorer!r} is not a function in an existing file.",
             remedy="Name it as path/to/file.py:function.",
         )
+    ensure_allowed(Path(path), "scorer")
     spec = spec_from_file_location(f"karui_scorer_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(
