@@ -21,10 +21,10 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from karui.core.code_permission import allow_named, ensure_allowed
 from karui.core.errors import InputError, UnknownName
 from karui.core.plan import Plan
 from karui.core.technique import Technique
+from karui.permission import allow_named, ensure_allowed
 
 _FAMILIES = ("shorter", "smaller", "faster")
 _GROUP = "karui.techniques"

@@ -24,7 +24,7 @@ _ELSEWHERE = {
 
 
 ALLOW_CODE = "--allow-code"
-"""Lets code run that only data names: see `core.code_permission`."""
+"""Lets code run that only data names: see `karui.permission`."""
 RENAMED = {
     "--at-once": "--concurrency",
     "--beside": "--aux-model",
@@ -75,7 +75,7 @@ class Verb(TyperCommand):
 
 def _permitted(args: list[str]) -> list[str]:
     """Takes `--allow-code`, which every verb knows; files that are named on the line are allowed by that."""
-    from karui.core.code_permission import allow_all, allow_named
+    from karui.permission import allow_all, allow_named
 
     if ALLOW_CODE in args:
         allow_all()

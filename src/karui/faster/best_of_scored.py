@@ -8,12 +8,12 @@ from math import isnan
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from karui.core.code_permission import ensure_allowed
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
+from karui.permission import ensure_allowed
 
 Scorer: TypeAlias = Callable[[str, str], float]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from karui.core.code_permission import ensure_allowed
 from karui.core.errors import InputError
+from karui.permission import ensure_allowed
 from karui.tasks.answers.extraction import final, last_line
 from karui.tasks.answers.normalize import plain
 
@@ -18,7 +18,7 @@ class Python:
     """Judges by `function(reference, answer) -> bool` from a file.
 
     The file is run as Python when the questions are loaded, if somebody has allowed it
-    (`core.code_permission`); both arguments are strings, the answer in canonical form. An error inside the
+    (`karui.permission`); both arguments are strings, the answer in canonical form. An error inside the
     function counts as wrong and is shown as a warning.
 
     Canonical form: `exact`'s normal form of the boxed or stated answer, else of the last line.

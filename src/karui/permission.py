@@ -58,5 +58,5 @@ def ensure_allowed(path: Path, what: str) -> None:
     raise InputError(
         f"The {what} {path} is code, and only data names it: it is not run.",
         why=f"SHA-256 {digest}…. A questions file, a recording, a choice or a model's folder named it.",
-        remedy="Read it; then say --allow-code (from Python: karui.core.code_permission.allow_all()).",
+        remedy="Read it; then say --allow-code (from Python: karui.permission.allow_all()).",
     )

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from karui import catalog, tasks
-from karui.core.code_permission import VARIABLE, allow_named
 from karui.core.errors import InputError
 from karui.faster.best_of_scored import load
 from karui.gateway.deployment import Deployment
+from karui.permission import VARIABLE, allow_named
 from tests.helpers.gateways import chosen
 
 RAN = "from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n"
