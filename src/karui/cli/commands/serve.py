@@ -68,6 +68,8 @@ def _check(choice: Path, settings: "Settings") -> None:
 
 def _show(found: "Opened") -> None:
     from karui.cli.console import say, table
+    from karui.gateway.records.cause import Cause
+    from karui.gateway.records.events import EventKind
 
     gateway, deployment = found.gateway, found.deployment
     table(("setting", "value"), found.settings.rows())
@@ -76,6 +78,9 @@ def _show(found: "Opened") -> None:
     say()
     verdict = deployment.choice.verdict
     say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
+    begun = next((e for e in gateway.stores.requests.events() if e.kind is EventKind.STAGE_SET), None)
+    if begun is not None and begun.because.cause is Cause.OTHER_CHOICE:
+        say("This choice has not been served before: its roll-out begins in shadow.")
 
 
 def _test_fallbacks(gateway: "Gateway") -> None:
