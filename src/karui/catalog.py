@@ -24,6 +24,7 @@ from typing import Any
 from karui.core.errors import InputError, UnknownName
 from karui.core.plan import Plan
 from karui.core.technique import Technique
+from karui.permission import allow_named, ensure_allowed
 
 _FAMILIES = ("shorter", "smaller", "faster")
 _GROUP = "karui.techniques"
@@ -56,6 +57,7 @@ def parse(text: str) -> Plan:
     """
     if text.strip() in {"", "full thinking"}:
         return Plan()
+    allow_named(text)
     # A plus inside a value, as in 1e+5, is followed by a digit; a name is not.
     return Plan(tuple(_parse_one(part) for part in re.split(r"\+(?=\s*[A-Za-z._~/]|\s*$)", text)))
 
@@ -143,6 +145,7 @@ def _from_file(name: str) -> type[Technique]:
     path, _, wanted = name.rpartition(":") if ".py:" in name else (name, "", "")
     if not Path(path).is_file():
         raise InputError(f"There is no file {path}.", remedy="Name a technique as path/to/file.py:Class.")
+    ensure_allowed(Path(path), "technique")
     # Dataclasses look their module up by name; two files of one name must not meet there.
     ident = f"{Path(path).stem}_{sha256(str(Path(path).resolve()).encode()).hexdigest()[:8]}"
     spec = spec_from_file_location(ident, path)

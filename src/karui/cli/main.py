@@ -26,7 +26,8 @@ from karui.cli.usage import RENAMED_VERBS, Verb
 
 app = typer.Typer(
     name="karui",
-    help="Make a reasoning model light to run without making it worse, and prove it on your own questions.",
+    help="Make a reasoning model light to run without making it worse, and prove it on your own questions. "
+    "Python files that only data names (a questions file, a recording, a choice) run with --allow-code only.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

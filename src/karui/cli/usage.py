@@ -23,6 +23,8 @@ _ELSEWHERE = {
 """What other tools call things, and where karui has them."""
 
 
+ALLOW_CODE = "--allow-code"
+"""Lets code run that only data names: see `karui.permission`."""
 RENAMED = {
     "--at-once": "--concurrency",
     "--beside": "--aux-model",
@@ -44,7 +46,7 @@ class Verb(TyperCommand):
         """Parses the words behind the verb."""
         if new := RENAMED_VERBS.get(str(ctx.info_name)):
             _say_renamed(f"`karui {ctx.info_name}`", f"`karui {new}`")
-        args = self._renamed(args)
+        args = _permitted(self._renamed(args))
         given = list(args)
         try:
             return super().parse_args(ctx, args)
@@ -69,6 +71,18 @@ class Verb(TyperCommand):
                 word = f"{new}{equals}{value}"  # noqa: PLW2901 - the same word by its present name
             found.append(word)
         return found
+
+
+def _permitted(args: list[str]) -> list[str]:
+    """Takes `--allow-code`, which every verb knows; files that are named on the line are allowed by that."""
+    from karui.permission import allow_all, allow_named
+
+    if ALLOW_CODE in args:
+        allow_all()
+    for word in args:
+        if ".py" in word:
+            allow_named(word)
+    return [word for word in args if word != ALLOW_CODE]
 
 
 def _say_renamed(old: str, new: str) -> None:

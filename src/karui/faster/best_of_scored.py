@@ -13,6 +13,7 @@ from karui.core.flow.flow_tree import Flow
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply
+from karui.permission import ensure_allowed
 
 Scorer: TypeAlias = Callable[[str, str], float]
 
@@ -73,6 +74,7 @@ def load(scorer: str) -> Scorer:
             f"The scorer {scorer!r} is not a function in an existing file.",
             remedy="Name it as path/to/file.py:function.",
         )
+    ensure_allowed(Path(path), "scorer")
     spec = spec_from_file_location(f"karui_scorer_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(

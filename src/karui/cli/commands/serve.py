@@ -11,6 +11,7 @@ from karui.study.config.verbs import ServeOptions
 
 if TYPE_CHECKING:
     from karui.gateway.assemble import Gateway
+    from karui.gateway.settings import Settings
     from karui.study.api.serve import Opened
 
 
@@ -22,6 +23,9 @@ def serve(
     test_fallbacks: bool = typer.Option(
         False, "--test-fallbacks", help="Test of every fallback, once each; then the gateway ends."
     ),
+    check: bool = typer.Option(
+        False, "--check", help="Test of everything that a start needs, one by one; nothing is served."
+    ),
 ) -> None:
     """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
     from karui.cli.console import say
@@ -30,6 +34,9 @@ def serve(
     from karui.study.api.serve import opened
 
     settings = Settings.read(config, options.settings)
+    if check:
+        _check(choice, settings)
+        return
     if test_fallbacks:
         settings = replace(settings, history="", keep_hours=0.0)
     with opened(choice, settings, model=options.model, concurrency=options.concurrency) as found:
@@ -45,8 +52,24 @@ def serve(
         run(found.gateway, found.listening, ready)
 
 
+def _check(choice: Path, settings: "Settings") -> None:
+    """Shows what a start needs, and exits with 1 where something is missing."""
+    from karui.cli.console import say, table
+    from karui.gateway.server.checks import checks
+
+    found = list(checks(choice, settings))
+    table(("tried", "well", "found"), [(c.name, "yes" if c.well else "NO", c.told) for c in found])
+    lost = sum(not c.well for c in found)
+    say()
+    say(f"{lost} of {len(found)} cannot be used." if lost else "Everything that a start needs is there.")
+    if lost:
+        raise typer.Exit(1)
+
+
 def _show(found: "Opened") -> None:
     from karui.cli.console import say, table
+    from karui.gateway.records.cause import Cause
+    from karui.gateway.records.events import EventKind
 
     gateway, deployment = found.gateway, found.deployment
     table(("setting", "value"), found.settings.rows())
@@ -55,6 +78,9 @@ def _show(found: "Opened") -> None:
     say()
     verdict = deployment.choice.verdict
     say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
+    begun = next((e for e in gateway.stores.requests.events() if e.kind is EventKind.STAGE_SET), None)
+    if begun is not None and begun.because.cause is Cause.OTHER_CHOICE:
+        say("This choice has not been served before: its roll-out begins in shadow.")
 
 
 def _test_fallbacks(gateway: "Gateway") -> None:

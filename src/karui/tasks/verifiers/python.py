@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from karui.core.errors import InputError
+from karui.permission import ensure_allowed
 from karui.tasks.answers.extraction import final, last_line
 from karui.tasks.answers.normalize import plain
 
@@ -16,8 +17,9 @@ from karui.tasks.answers.normalize import plain
 class Python:
     """Judges by `function(reference, answer) -> bool` from a file.
 
-    The file is run as Python when the questions are loaded; both arguments are strings, the answer in
-    canonical form. An error inside the function counts as wrong and is shown as a warning.
+    The file is run as Python when the questions are loaded, if somebody has allowed it
+    (`karui.permission`); both arguments are strings, the answer in canonical form. An error inside the
+    function counts as wrong and is shown as a warning.
 
     Canonical form: `exact`'s normal form of the boxed or stated answer, else of the last line.
 
@@ -75,6 +77,7 @@ def _function(path: str, name: str) -> Callable[[str, str], object]:
             f"There is no file {path!r} with the verifier function {name!r}.",
             remedy="Give the path from the working directory or from the folder of the questions file.",
         )
+    ensure_allowed(Path(path), "verifier")
     spec = importlib.util.spec_from_file_location(f"karui_verifier_{abs(hash(path))}", path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path!r} is not a Python file.", remedy="Its name must end in .py.")
