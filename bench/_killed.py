@@ -25,6 +25,7 @@ from karui.engines.scripted import ScriptedEngine, ScriptedStream, run_virtual
 from karui.recording import columns, files, merging, parts, store
 from karui.recording import record as recorder
 from karui.recording.compaction import compact
+from karui.recording.questions import QUESTIONS as FILE
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
 from karui.testing.alike import same_trace
 from karui.testing.playing import playing
@@ -248,7 +249,7 @@ class Tally:
         self.wrong += _differences(whole)
         rows = Counter((r.trace.question, r.trace.sample) for p in parts.parts(folder) for r in _rows(p))
         self.doubled += sum(n > 1 for n in rows.values())
-        own = {store.MANIFEST, store.QUESTIONS, *(p.name for p in parts.parts(folder))}
+        own = {store.MANIFEST, FILE, *(p.name for p in parts.parts(folder))}
         self.left += len({f.name for f in folder.iterdir()} - own)
 
 

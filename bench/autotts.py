@@ -49,7 +49,7 @@ from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
-from karui.recording.scout import import_scout
+from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay
 
 RIVALS = {HALF: 0.145, FULL: 0.18}

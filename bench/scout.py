@@ -32,7 +32,7 @@ from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.core.study import Interval
 from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
-from karui.recording.scout import import_scout
+from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay, replay_all
 
 CHEAP = 0.25

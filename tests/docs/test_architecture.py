@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 import karui
+from karui.core.arrays.columns import TraceTable
 from karui.core.outcome import Outcome, Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
@@ -31,8 +32,8 @@ from tests.helpers.gateways import opened
 
 THE_REQUEST = (ChatRequest, RequestContext, PlanRequest)
 THE_QUESTION = (
-    *(Question, Task, Request, Trace, Reply, RecordedQuestion, Recording, Outcome, Outcomes, Evidence),
-    *(Choice, Study),
+    *(Question, Task, Request, Trace, TraceTable, Reply, RecordedQuestion, Recording, Outcome, Outcomes),
+    *(Evidence, Choice, Study),
 )
 
 

@@ -10,6 +10,7 @@ from karui.core.question import Question, Task
 from karui.core.recording import Recording
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import growth, store
+from karui.recording.questions import QUESTIONS
 from karui.recording.record import record
 from karui.testing.alike import assert_same
 from karui.testing.synthetic import synthetic
@@ -94,18 +95,18 @@ def test_a_run_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.
 )
 def test_what_is_no_growth_is_refused_as_before(tmp_path: Path, asked: Task, named: str) -> None:
     recorded(tmp_path, task(0, 1))
-    was = (tmp_path / store.QUESTIONS).read_bytes()
+    was = (tmp_path / QUESTIONS).read_bytes()
     with pytest.raises(RecordingMismatch, match=named):
         recorded(tmp_path, asked)
-    assert (tmp_path / store.QUESTIONS).read_bytes() == was
+    assert (tmp_path / QUESTIONS).read_bytes() == was
 
 
 def test_another_seed_is_refused_before_anything_is_added(tmp_path: Path) -> None:
     recorded(tmp_path, task(0, 1))
-    was = [(tmp_path / name).read_bytes() for name in (store.QUESTIONS, store.MANIFEST)]
+    was = [(tmp_path / name).read_bytes() for name in (QUESTIONS, store.MANIFEST)]
     with pytest.raises(RecordingMismatch, match="another seed"):
         recorded(tmp_path, task(0, 1, 2), seed=5)
-    assert [(tmp_path / name).read_bytes() for name in (store.QUESTIONS, store.MANIFEST)] == was
+    assert [(tmp_path / name).read_bytes() for name in (QUESTIONS, store.MANIFEST)] == was
 
 
 def test_groups_are_kept(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from karui.core.study.choice import Rule
 from karui.core.trace import End
 from karui.recording import store
 from karui.recording.importing import import_traces
-from karui.recording.scout import import_scout
+from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay
 from karui.selection.evidence import Group, gather, split
 from karui.selection.search_space import search_space

@@ -14,6 +14,7 @@ from karui.core.recording import Recording
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import files, store
 from karui.recording.merging import merge, shard_of
+from karui.recording.questions import read_questions
 from karui.recording.record import record
 from karui.recording.store import missing
 from karui.tasks import verifier
@@ -126,7 +127,7 @@ def test_different_traces_under_one_number_are_refused(tmp_path: Path) -> None:
     made = shards(tmp_path, 2)
     question = SCRIPT.questions[0]
     other = replace(question.traces[0], text="said otherwise")
-    with store.Writer(made[1], store.read_manifest(made[1]), store.read_questions(made[1])) as writer:
+    with store.Writer(made[1], store.read_manifest(made[1]), read_questions(made[1])) as writer:
         writer.add(other, {})
     with pytest.raises(RecordingError, match="shard-2 does not belong to this recording"):
         merge(made, tmp_path / "whole")

@@ -13,7 +13,8 @@ from karui.recording import columns
 from karui.recording.files import is_private, make_folder, remove, remove_partials, sync, write_new
 from karui.recording.lock import locked
 from karui.recording.parts import part_name, parts, rows
-from karui.recording.store import MANIFEST, SMALL, read_manifest, read_questions
+from karui.recording.questions import read_questions
+from karui.recording.store import MANIFEST, SMALL, read_manifest
 
 
 def compact(path: Path | str) -> None:

@@ -16,6 +16,7 @@ from karui.core.recording import Manifest, RecordedQuestion
 from karui.recording import store
 from karui.recording.files import is_private, write
 from karui.recording.lock import locked
+from karui.recording.questions import QUESTIONS, questions_text, read_questions
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def arrange(folder: Path | str, task: Task) -> Arranged:
     """
     if not (Path(folder) / store.MANIFEST).exists():
         return Arranged(task)
-    recorded, digest = store.read_questions(Path(folder)), store.read_manifest(folder).task_digest
+    recorded, digest = read_questions(Path(folder)), store.read_manifest(folder).task_digest
     asked = {q.id: q for q in task.questions}
     if not all(q.id in asked for q in recorded):
         return Arranged(task)
@@ -89,7 +90,7 @@ def append(folder: Path | str, manifest: Manifest, questions: Sequence[RecordedQ
             "task_digest": manifest.task_digest,
             "at": datetime.now(UTC).date().isoformat(),
         }
-        write(path / store.QUESTIONS, store.questions_text(questions).encode(), private=private)
+        write(path / QUESTIONS, questions_text(questions).encode(), private=private)
         now = replace(now, history=(*(before.history or (first,)), step))
         text = json.dumps(now.as_dict(), indent=1, ensure_ascii=False, default=str)
         write(path / store.MANIFEST, text.encode(), private=private)

@@ -15,7 +15,8 @@ from karui.core.trace import Trace
 from karui.recording import columns
 from karui.recording.files import is_private
 from karui.recording.parts import rows, rows_of
-from karui.recording.store import MANIFEST, Writer, check_same, load, read_manifest, read_questions
+from karui.recording.questions import read_questions
+from karui.recording.store import MANIFEST, Writer, check_same, load, read_manifest
 
 _PART_TRACES = 2_000
 

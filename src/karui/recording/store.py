@@ -10,8 +10,8 @@ a trace that is in two parts, as a killed compaction leaves it, is one.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -20,16 +20,16 @@ from typing import Any, Self
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
-from karui.core.prompt import Prompt
 from karui.core.recording import FORMAT, Manifest, RecordedQuestion, Recording
 from karui.core.trace import Trace
 from karui.recording import columns
 from karui.recording.files import is_private, make_folder, reading, remove_partials, write, write_new
 from karui.recording.lock import FolderLock
 from karui.recording.parts import keys, part_name, parts, rows
+from karui.recording.questions import QUESTIONS, questions_text, read_questions, read_text
 from karui.recording.reference import self_reference
 
-MANIFEST, QUESTIONS = "manifest.json", "questions.jsonl"
+MANIFEST = "manifest.json"
 FAST, SMALL = 3, 19
 """zstd levels: while recording, and for what is kept or shipped."""
 
@@ -149,7 +149,7 @@ class Writer:
                 remedy="Put the manifest back, or record into a new folder.",
             )
         text = questions_text(questions)
-        if (self.path / QUESTIONS).exists() and _read_text(self.path / QUESTIONS) != text:
+        if (self.path / QUESTIONS).exists() and read_text(self.path / QUESTIONS) != text:
             raise RecordingError(
                 f"{self.path / QUESTIONS} is in the way.",
                 why="The folder holds no recording, so this file is somebody's own; a recording's questions "
@@ -163,7 +163,7 @@ class Writer:
     def _join(self, questions: Sequence[RecordedQuestion]) -> None:
         before = read_manifest(self.path)
         check_same(before, self.manifest, self.path)
-        if questions_text(questions) != _read_text(self.path / QUESTIONS):
+        if questions_text(questions) != read_text(self.path / QUESTIONS):
             raise RecordingMismatch(
                 f"{self.path} was recorded on other questions.",
                 why="Ids, references or prompts differ from what is asked for now.",
@@ -341,61 +341,3 @@ def _refuse_half_swapped(path: Path) -> None:
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
-
-
-def questions_text(questions: Iterable[RecordedQuestion]) -> str:
-    """Returns what `questions.jsonl` holds of these questions."""
-    lines = []
-    for q in questions:
-        fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": _prompt_fields(q.prompt)}
-        fields |= {name: value for name in ("group", "batch") if (value := getattr(q, name))}
-        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
-    return "".join(lines)
-
-
-_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
-"""Fields of prompts that came after the first recordings, as files name them."""
-_ON_DISK = {"history": "before"}
-"""Fields of prompts that files name otherwise."""
-
-
-def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
-    """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
-    fields = {_ON_DISK.get(name, name): value for name, value in asdict(prompt).items()}
-    return {k: v for k, v in fields.items() if v or k not in _LATER}
-
-
-def _read_text(file: Path) -> str:
-    with reading(file):
-        return file.read_text(encoding="utf-8")
-
-
-def read_questions(path: Path) -> list[RecordedQuestion]:
-    """Returns a recording's questions without their traces.
-
-    Raises:
-        RecordingError: The file is missing or damaged.
-    """
-    questions = []
-    with reading(path / QUESTIONS):
-        # not splitlines(): a question may hold any of the other characters that it takes for line ends
-        for line in filter(None, _read_text(path / QUESTIONS).split("\n")):
-            values = json.loads(line)
-            prompt = values["prompt"]
-            prompt["banned"] = tuple(prompt["banned"])
-            prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
-            prompt["history"] = tuple(map(tuple, prompt.pop("before", ())))
-            prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
-            questions.append(
-                RecordedQuestion(
-                    values["id"],
-                    values["kind"],
-                    values["reference"],
-                    Prompt(**prompt),
-                    (),
-                    {},
-                    values.get("group", ""),
-                    values.get("batch", 0),
-                )
-            )
-    return questions

@@ -126,7 +126,7 @@ class _Block:
         def walks(attached: Attached) -> Walks:
             if attached not in self._walks:
                 stack = (*attached, *plan.watching)
-                self._walks[attached] = Walks(self._table, stack, as_recorded=True)
+                self._walks[attached] = Walks(self._table, stack)
             return self._walks[attached]
 
         if not plan.flows:

@@ -21,6 +21,7 @@ from karui.core.technique import Technique
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
 from karui.recording import store
+from karui.recording.questions import QUESTIONS, read_questions
 from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import self_reference
@@ -307,7 +308,7 @@ def data_digest(recording: Recording) -> str:
     """Returns the digest of a recording, or of the questions that were picked from it."""
     path = path_of(recording)
     found = store.digest(path)
-    asked = (path / store.QUESTIONS).read_text(encoding="utf-8").split("\n")
+    asked = (path / QUESTIONS).read_text(encoding="utf-8").split("\n")
     ids = [q.id for q in recording.questions]
     if len(ids) == sum(map(bool, asked)):
         return found
@@ -375,4 +376,4 @@ def recorded_in(folder: Path) -> frozenset[str]:
     """
     if not (folder / store.MANIFEST).exists():
         return frozenset()
-    return frozenset(q.id for q in store.read_questions(folder))
+    return frozenset(q.id for q in read_questions(folder))

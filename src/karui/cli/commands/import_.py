@@ -69,7 +69,7 @@ def import_(
 def _import_scout(folder: Path | None, options: ImportOptions) -> None:
     from karui.cli.console import say
     from karui.core.errors import InputError
-    from karui.recording.scout import import_scout
+    from karui.recording.importing.scout import import_scout
     from karui.recording.store import save
 
     if folder is None:

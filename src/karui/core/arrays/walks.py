@@ -21,13 +21,12 @@ class Walks:
         looks: Where was looked, up to the stop.
     """
 
-    def __init__(self, table: TraceTable, watchers: Sequence[WatchesAll], *, as_recorded: bool) -> None:
-        """Walks them.
+    def __init__(self, table: TraceTable, watchers: Sequence[WatchesAll]) -> None:
+        """Walks them; what nobody watches keeps the usage that was recorded.
 
         Args:
             table: The traces.
             watchers: In the order in which they see a checkpoint.
-            as_recorded: Whether a trace that nobody watches keeps the usage that was recorded.
 
         Raises:
             Irregular: A watcher has no array program, or looks where nothing was recorded.
@@ -55,7 +54,7 @@ class Walks:
         self.looks = Looks(looks.peeked, tried)
         self.stop = np.minimum(stop, table.counts)
         self._dropped = drops & (stop < NEVER)
-        self.ends = self._ends(as_recorded=as_recorded and not watchers)
+        self.ends = self._ends(as_recorded=not watchers)
 
     def dropped(self, rows: Ints, index: Ints) -> Ends:
         """Returns traces that are dropped on their arrival at a checkpoint, by what sees it first."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from karui.core.recording import Recording
 from karui.models import ships
-from karui.recording import store
+from karui.recording.questions import read_questions
 from karui.selection.looks.ledger import FILE, Ledger, users_file
 from karui.selection.looks.units import key_of
 
@@ -22,7 +22,7 @@ def ledger_of(main: Recording, *, users: bool = True) -> Ledger:
     """
     if main.path is None or ships(main.path):
         return Ledger()
-    asked = {key_of(q, main.manifest.instruction) for q in store.read_questions(main.path)}
+    asked = {key_of(q, main.manifest.instruction) for q in read_questions(main.path)}
     own = users_file() if users else None
     return Ledger.open([main.path / FILE, *([own] if own else [])], frozenset(asked))
 

@@ -1,0 +1,74 @@
+"""The questions of a recording, `questions.jsonl`: one a line, in the order they are recorded in."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from karui.core.prompt import Prompt
+from karui.core.recording import RecordedQuestion
+from karui.recording.files import reading
+
+QUESTIONS = "questions.jsonl"
+_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
+"""Fields of prompts that came after the first recordings, as files name them."""
+_ON_DISK = {"history": "before"}
+"""Fields of prompts that files name otherwise."""
+
+
+def questions_text(questions: Iterable[RecordedQuestion]) -> str:
+    """Returns what `questions.jsonl` holds of these questions."""
+    lines = []
+    for q in questions:
+        fields = {"id": q.id, "kind": q.kind, "reference": q.reference, "prompt": _prompt_fields(q.prompt)}
+        fields |= {name: value for name in ("group", "batch") if (value := getattr(q, name))}
+        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def _prompt_fields(prompt: Prompt) -> dict[str, Any]:
+    """Returns a prompt's fields; those that came later only where set, so that older recordings go on."""
+    fields = {_ON_DISK.get(name, name): value for name, value in asdict(prompt).items()}
+    return {k: v for k, v in fields.items() if v or k not in _LATER}
+
+
+def read_text(file: Path) -> str:
+    """Returns a file's text.
+
+    Raises:
+        RecordingError: It is missing or damaged.
+    """
+    with reading(file):
+        return file.read_text(encoding="utf-8")
+
+
+def read_questions(path: Path) -> list[RecordedQuestion]:
+    """Returns a recording's questions without their traces.
+
+    Raises:
+        RecordingError: The file is missing or damaged.
+    """
+    questions = []
+    with reading(path / QUESTIONS):
+        # not splitlines(): a question may hold any of the other characters that it takes for line ends
+        for line in filter(None, read_text(path / QUESTIONS).split("\n")):
+            values = json.loads(line)
+            prompt = values["prompt"]
+            prompt["banned"] = tuple(prompt["banned"])
+            prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
+            prompt["history"] = tuple(map(tuple, prompt.pop("before", ())))
+            prompt["thoughts"] = tuple(prompt.get("thoughts", ()))
+            questions.append(
+                RecordedQuestion(
+                    values["id"],
+                    values["kind"],
+                    values["reference"],
+                    Prompt(**prompt),
+                    (),
+                    {},
+                    values.get("group", ""),
+                    values.get("batch", 0),
+                )
+            )
+    return questions
