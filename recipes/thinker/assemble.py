@@ -141,13 +141,13 @@ class _Reader:
         raw = self.vocabulary.raw(said)
         text = raw.decode("utf-8", "replace")
         begin = text.find(OPEN) + len(OPEN) if text.lstrip().startswith(OPEN) else -1
+        ends = self.vocabulary.ends(tokens)
         thinking_tokens, thinking, answer = 0, "", text.strip()
         if begin >= 0:
             begin += text.startswith("\n", begin)
             closed, ended = text.find(CLOSE, begin), raw.find(CLOSE.encode())
             thinking = text[begin:closed] if closed >= 0 else text[begin:]
             answer = text[closed + len(CLOSE) :].strip() if closed >= 0 else ""
-            ends = self.vocabulary.ends(tokens)
             last = int(np.searchsorted(ends, ended + len(CLOSE))) + 1
             thinking_tokens = last if ended >= 0 else len(tokens)
         answer = "" if cut else answer
@@ -155,7 +155,7 @@ class _Reader:
         meter.think(thinking_tokens)
         marks = []
         for place, where, entropy in trials if thinking_tokens else ():
-            before = self.vocabulary.raw(tokens[:place]).decode("utf-8", "ignore")
+            before = raw[: ends[place - 1]].decode("utf-8", "ignore")
             marks.append(RecordedCheckpoint(place, len(before) - begin, self._trial(arrays, where, entropy)))
         return Trace(
             question=row["id"],
