@@ -3,13 +3,15 @@
     python bench/thinker.py --data runs/thinker/recordings [--quick] [--out bench/results/thinker.json]
 
 The model is Qwen2.5-Coder-1.5B-Instruct, fine-tuned on the long traces of others (`python -m recipes.thinker`;
-recipes/thinker/README.md) and recorded by vLLM on one or two GPUs. The recordings are not shipped; the results keep their
-digests. Its questions are GSM8K *train* and MATH *test*, and no trace that it learned from was about one of them.
+recipes/thinker/README.md) and recorded by vLLM. The recordings are not shipped; the results keep
+their digests. Its questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of
+them.
 
-Each row is a family of plans, fixed below, on one set of questions. The first 400 questions (their order is random)
-choose: of the plans whose mean loss there plus one standard error is within the margin, the cheapest. All other
-questions judge that one plan once: its loss has to be certified at 2 points, and all rows share 5%. Thinking tokens
-are everything that is generated before an answer: trials, and traces that were dropped, count.
+Each row is a family of plans, fixed below, on one set of questions. The first 400 questions (their order is
+random) choose: of the plans whose mean loss there plus one standard error is within the margin, the cheapest.
+All other questions judge that one plan once: its loss has to be certified at 2 points, and all rows share 5%.
+Thinking tokens are all that is generated before the answer: trials, dropped traces, and every token of
+another model count.
 """
 
 import sys
@@ -41,10 +43,9 @@ EXITS = (
     *(f"trial-stability:k={k}{end}" for k in (2, 3, 4, 6) for end in ENDINGS),
     *(f"trial-confidence:threshold={t}{end}" for t in (0.8, 0.9, 0.95, 0.99) for end in ENDINGS),
 )
-DOUBTS = (0.6, 0.7, 0.8, 0.9)
 CASCADES = tuple(
-    f"cascade:by=confidence,model=quick,tokens=0,threshold={doubt} + adaptive-consistency:k=4,threshold=0.9{end}"
-    for doubt in DOUBTS
+    f"cascade:by=agreement,model=quick,k={k},threshold={agreed}{end}"
+    for k, agreed in ((2, 1.0), (3, 0.6), (3, 1.0), (4, 0.7), (4, 1.0))
     for end in ("", " + trial-stability:k=3 + loop-exit")
 )
 FAMILIES = {"exits": EXITS, "cascade from its own closed thinking": CASCADES}
@@ -55,7 +56,7 @@ EXITS_AT_MOST = 0.5
 UNJUDGED = (
     "at most 0.35× thinking tokens with training: no model was trained shorter",
     "at most 0.2× FLOPs, smaller and faster composed: no format but bfloat16 was recorded",
-    "prompts, int8, FP8, W4A16, GGUF, pruning: not recorded; the weights are there as a difference (recipes/thinker)",
+    "prompts, int8, FP8, W4A16, GGUF, pruning: not recorded; the weights can be unpacked (recipes/thinker)",
 )
 
 
@@ -81,9 +82,9 @@ def main() -> int:
     for name in SETS:
         if f"thinker-{name}" in recordings:
             described(figures, name, recordings)
-    for name in SETS:
+    for name, title in SETS.items():
         if f"thinker-{name}" not in recordings:
-            figures.note(f"{SETS[name]}: not recorded, so its rows are not judged")
+            figures.note(f"{title}: not recorded, so its rows are not judged")
             continue
         for family, plans in FAMILIES.items():
             row(figures, name, family, plans, recordings)
@@ -132,9 +133,10 @@ def accuracy(recording: Recording) -> np.ndarray:
 
 def thinking(outcomes: Outcomes) -> np.ndarray:
     """Returns what each question took before its answer: thinking, trials, and what was dropped."""
-    spent = sum(bill for bill in outcomes.bills.values())
-    assert not isinstance(spent, int)
-    return np.nanmean(spent[:, :, 2] + spent[:, :, 4] + spent[:, :, 5], axis=1)
+    main = outcomes.bills["main"]
+    spent = main[:, :, 2] + main[:, :, 4] + main[:, :, 5]  # thinking, trials, dropped
+    others = [bill[:, :, 2:6].sum(axis=2) for model, bill in outcomes.bills.items() if model != "main"]
+    return np.asarray(np.nanmean(sum(others, spent), axis=1))
 
 
 def row(

@@ -88,7 +88,7 @@ def assemble(work: Path, model: str, name: str, *, temperature: float, max_token
     )
     out = work / "recordings" / f"{model}-{name}"
     rmtree(out, ignore_errors=True)
-    store.save(Recording(manifest, tuple(questions)), out)
+    store.save(Recording(manifest, tuple(questions)), out, level=store.FAST)
     print(f"{out}: {len(questions)} questions", flush=True)
 
 

@@ -61,7 +61,7 @@ class Vocabulary:
     def _numbers(self) -> dict[int, int]:
         return {at: number for number, at in enumerate(self.ids)}
 
-    @property
+    @cached_property
     def turn_ends(self) -> tuple[int, ...]:
         """The tokens that end a reply."""
         return tuple(self.pieces.index(name.encode()) for name in TURN_ENDS)
