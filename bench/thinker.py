@@ -1,0 +1,187 @@
+"""A real thinker, replayed: what karui saves on it without training, each row certified.
+
+    python bench/thinker.py --data runs/thinker/recordings [--quick] [--out bench/results/thinker.json]
+
+The model is Qwen2.5-Coder-1.5B-Instruct, fine-tuned on the long traces of others (`python -m recipes.thinker`;
+recipes/thinker/README.md) and recorded by vLLM. The recordings are not shipped; the results keep
+their digests. Its questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of
+them.
+
+Each row is a family of plans, fixed below, on one set of questions. The first 400 questions (their order is
+random) choose: of the plans whose mean loss there plus one standard error is within the margin, the cheapest.
+All other questions judge that one plan once: its loss has to be certified at 2 points, and all rows share 5%.
+Thinking tokens are all that is generated before the answer: trials, dropped traces, and every token of
+another model count.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from _figures import ROOT, Figures, arguments, percent
+
+from karui import catalog
+from karui.core.outcome import Outcomes
+from karui.core.plan import Plan
+from karui.core.recording import Recording
+from karui.core.trace import End
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
+from karui.measure.overthinking import overthinking
+from karui.recording.store import MANIFEST, digest, load
+from karui.runners.replay import Replay
+from karui.selection.betting import upper_bound
+from karui.selection.fixed_sequence import share
+
+MARGIN = 0.02
+PILOT = 400
+SETS = {"gsm8k": "GSM8K", "math": "MATH"}
+MODELS = {"base": "base", "control": "answers alone", "quick": "thinking closed at once"}
+ENDINGS = ("", " + loop-exit")
+EXITS = (
+    "loop-exit",
+    *(f"trial-stability:k={k}{end}" for k in (2, 3, 4, 6) for end in ENDINGS),
+    *(f"trial-confidence:threshold={t}{end}" for t in (0.8, 0.9, 0.95, 0.99) for end in ENDINGS),
+)
+CASCADES = tuple(
+    f"cascade:by=agreement,model=quick,k={k},threshold={agreed}{end}"
+    for k, agreed in ((2, 1.0), (3, 0.6), (3, 1.0), (4, 0.7), (4, 1.0))
+    for end in ("", " + trial-stability:k=3 + loop-exit")
+)
+FAMILIES = {"exits": EXITS, "cascade from its own closed thinking": CASCADES}
+ROWS = len(SETS) * len(FAMILIES)
+ALPHA = share(0.05, ROWS)
+"""Level of each certificate; a row that cannot be judged keeps its share."""
+EXITS_AT_MOST = 0.5
+UNJUDGED = (
+    "at most 0.35× thinking tokens with training: no model was trained shorter",
+    "at most 0.2× FLOPs, smaller and faster composed: no format but bfloat16 was recorded",
+    "prompts, int8, FP8, W4A16, GGUF, pruning: not recorded; the weights can be unpacked (recipes/thinker)",
+)
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT / "runs" / "thinker" / "recordings")
+    options = parser.parse_args()
+    names = [
+        f"{model}-{name}"
+        for name in SETS
+        for model in ("thinker", *MODELS)
+        if (options.data / f"{model}-{name}" / MANIFEST).exists()
+    ]
+    if "thinker-gsm8k" not in names:
+        print(
+            f"No thinker-gsm8k under {options.data}: give the folder with --data (see the head of this script)."
+        )
+        return 2
+    figures = Figures("thinker", options)
+    for name in names:
+        figures.note(f"{name} {digest(options.data / name)}")
+    recordings = {name: load(options.data / name, signals=False) for name in names}
+    for name in SETS:
+        if f"thinker-{name}" in recordings:
+            described(figures, name, recordings)
+    for name, title in SETS.items():
+        if f"thinker-{name}" not in recordings:
+            figures.note(f"{title}: not recorded, so its rows are not judged")
+            continue
+        for family, plans in FAMILIES.items():
+            row(figures, name, family, plans, recordings)
+    for sentence in UNJUDGED:
+        figures.note(f"not judged: {sentence}")
+    figures.extra = {"digests": {name: digest(options.data / name) for name in names}, "alpha": ALPHA}
+    return figures.close()
+
+
+def described(figures: Figures, name: str, recordings: Mapping[str, Recording]) -> None:
+    """What full thinking comes to, beside the base, the control and the model without thinking."""
+    title, thinker = SETS[name], recordings[f"thinker-{name}"]
+    traces = list(thinker.traces())
+    figures.at_least(f"{title}: questions", len(thinker.questions), 1000, "", 0)
+    figures.at_least(f"{title}: traces of each", thinker.samples, 8, "", 0)
+    right = accuracy(thinker)
+    reached = percent(mean_interval(right))
+    if name == "gsm8k":
+        figures.at_least(f"{title}: accuracy", reached.value, 75, "%", 1)
+        figures.shown(f"{title}: accuracy, interval", reached, "%", 1)
+    else:
+        figures.shown(f"{title}: accuracy", reached, "%", 1)
+    figures.shown(f"{title}: thinking tokens", float(np.mean([t.thinking_tokens for t in traces])), "", 0)
+    figures.shown(f"{title}: cut", 100 * float(np.mean([t.end is End.TRUNCATED for t in traces])), "%", 1)
+    if settled := overthinking(thinker):
+        figures.shown(
+            f"{title}: the trial's answer settles after", 100 * settled.settles_at, "% of thinking", 0
+        )
+    for model, words in MODELS.items():
+        if (other := recordings.get(f"{model}-{name}")) is None:
+            continue
+        same = {q.id for q in other.questions}
+        figures.shown(f"{title}, {words}: accuracy", percent(mean_interval(accuracy(other))), "%", 1)
+        tokens = [t.thinking_tokens + t.answer_tokens for t in other.traces()]
+        figures.shown(f"{title}, {words}: tokens", float(np.mean(tokens)), "", 0)
+        gain = percent(paired_difference(accuracy(other), accuracy(thinker.subset(same))))
+        figures.shown(f"{title}: gain of thinking over {words}", gain, "points", 1)
+        if model == "base" and name == "math":
+            figures.at_least(f"{title}: gain over the base, lower end", gain.low, 0, "points", 1)
+
+
+def accuracy(recording: Recording) -> np.ndarray:
+    """Returns each question's share of right traces."""
+    return np.array([np.mean([q.correct(t.answer) for t in q.traces]) for q in recording.questions])
+
+
+def thinking(outcomes: Outcomes) -> np.ndarray:
+    """Returns what each question took before its answer: thinking, trials, and what was dropped."""
+    main = outcomes.bills["main"]
+    spent = main[:, :, 2] + main[:, :, 4] + main[:, :, 5]  # thinking, trials, dropped
+    others = [bill[:, :, 2:6].sum(axis=2) for model, bill in outcomes.bills.items() if model != "main"]
+    return np.asarray(np.nanmean(sum(others, spent), axis=1))
+
+
+def row(
+    figures: Figures, name: str, family: str, plans: tuple[str, ...], recordings: Mapping[str, Recording]
+) -> None:
+    """Chooses of a family on the pilot, and judges what was chosen on the rest."""
+    main = recordings[f"thinker-{name}"]
+    given = {"main": main}
+    if "model=quick" in plans[0]:
+        if (quick := recordings.get(f"quick-{name}")) is None:
+            figures.note(f"{SETS[name]}, {family}: not recorded")
+            return
+        same = {q.id for q in quick.questions} & {q.id for q in main.questions}
+        given = {"main": main.subset(same), "quick": quick.subset(same)}
+    ids = [q.id for q in given["main"].questions]
+    pilot, rest = set(ids[:PILOT]), set(ids[PILOT:])
+    runs = 2 if figures.quick else 8
+
+    def played(keep: set[str], plan: Plan) -> Outcomes:
+        return Replay({n: r.subset(keep) for n, r in given.items()}, runs=runs).outcomes(plan)
+
+    whole = played(pilot, Plan())
+    best: tuple[float, str] | None = None
+    for words in plans[:2] if figures.quick else plans:
+        found = played(pilot, catalog.parse(words))
+        d = whole.accuracy - found.accuracy
+        spent = float(thinking(found).mean() / thinking(whole).mean())
+        fits = float(d.mean() + d.std(ddof=1) / len(d) ** 0.5) <= MARGIN
+        figures.note(f"pilot {SETS[name]} {words}: {spent:.3f}×, loss {100 * d.mean():+.1f} points")
+        if fits and (best is None or spent < best[0]):
+            best = (spent, words)
+    title = f"{SETS[name]}, {family}"
+    if best is None:
+        figures.at_most(f"{title}: thinking tokens (nothing fits on the pilot)", 1.0, EXITS_AT_MOST, "×", 3)
+        return
+    full, chosen = played(rest, Plan()), played(rest, catalog.parse(best[1]))
+    d = full.accuracy - chosen.accuracy
+    ratio = ratio_interval(thinking(chosen), thinking(full))
+    figures.note(f"{title}: {best[1]}, judged on {len(rest)} questions")
+    figures.at_most(f"{title}: thinking tokens", ratio.value, EXITS_AT_MOST, "×", 3)
+    figures.shown(f"{title}: thinking tokens, interval", ratio, "×", 3)
+    figures.shown(f"{title}: all tokens", float(chosen.tokens.mean() / full.tokens.mean()), "×", 3)
+    figures.shown(f"{title}: loss, estimate", 100 * float(d.mean()), "points", 2)
+    figures.at_most(f"{title}: loss, certified", 100 * upper_bound(d, ALPHA), 100 * MARGIN, "points", 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
