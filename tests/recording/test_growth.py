@@ -71,10 +71,10 @@ def test_a_run_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.
 
     real = growth.write
 
-    def killed(file: Path, content: bytes) -> None:
+    def killed(file: Path, content: bytes, **options: bool) -> None:
         if file.name == store.MANIFEST:
             raise Killed
-        real(file, content)
+        real(file, content, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(growth, "write", killed)
