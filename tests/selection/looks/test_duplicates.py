@@ -95,3 +95,11 @@ def test_every_pair_that_is_alike_is_found(texts: list[str]) -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_questions_are_no_trouble(count: int) -> None:
     assert alike(*[("?", "4")] * count) == [0] * count
+
+
+def test_questions_without_a_text_are_known_by_their_ids():
+    """Imported traces may come without what was asked: they are not all one question."""
+    asked = [RecordedQuestion(f"q{n}", "", "yes", Prompt(""), (), {}) for n in range(60)]
+    wordings = [Wording.of(q) for q in asked]
+    assert len({w.text for w in wordings}) == 60
+    assert leaders(wordings, [0] * 60) == list(range(60))

@@ -18,6 +18,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from math import ceil
 
 from karui.core.prompt import Prompt
@@ -45,8 +46,13 @@ class Wording:
 
     @staticmethod
     def of(question: RecordedQuestion, instruction: str = "") -> "Wording":
-        """Returns a question's wording; what is appended to every question is left out."""
+        """Returns a question's wording; what is appended to every question is left out.
+
+        Imported traces may come without what was asked: such a question is known by its id alone.
+        """
         text = normalised(question.prompt, instruction)
+        if not text.strip("\x1f"):  # a digest, so that ids that differ by a number are not alike
+            text = sha256(question.id.encode("utf-8", "surrogatepass")).hexdigest()
         return Wording(text, _DIGITS.sub("0", text), plain(question.reference))
 
     @property
