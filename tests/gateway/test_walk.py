@@ -12,8 +12,8 @@ from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, settings
 
 ROOMS = "karui.gateway."
-BEFORE = ["requests.handler", "openai_api.chat_request", "requests.dispatch"]
-DECIDED = ["routing.router", "routing.eligibility", "requests.admission"]
+BEFORE = ["requests.handler", "requests.admission", "openai_api.chat_request", "requests.dispatch"]
+DECIDED = ["routing.router", "routing.eligibility"]
 LAST = "records.builder"
 WALKS = {
     "karui/plan": [*BEFORE, *DECIDED, "backends.plan_runner", "openai_api.reply_writer", LAST],
