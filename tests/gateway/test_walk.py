@@ -12,7 +12,7 @@ from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, settings
 
 ROOMS = "karui.gateway."
-BEFORE = ["requests.handler", "requests.admission", "openai_api.chat_request", "requests.dispatch"]
+BEFORE = ["requests.handler", "openai_api.chat_request", "requests.admission", "requests.dispatch"]
 DECIDED = ["routing.router", "routing.eligibility"]
 LAST = "records.builder"
 WALKS = {

@@ -144,9 +144,9 @@ class RequestHandler:
             reading = partial(read_request, raw, chat=chat)
             request = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
             full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
+            context = self.dispatcher.context(request, raw, headers, response, record)
             named = request.model if request.model in self.dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
-            context = self.dispatcher.context(request, raw, headers, response, record)
             async with self.admission.slot():
                 await self.dispatcher.answer(context)
 
