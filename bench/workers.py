@@ -65,9 +65,10 @@ def _compare(
             figures.note(f"{name}, {build}: {found:,.0f} tokens/s, load {os.getloadavg()[0]:.1f}")
     for build, found in ((b, f) for b, f in rates.items() if f):
         figures.shown(f"{name}, {build}", median(found), "tokens/s", digits=0)
-    figures.at_least(
-        f"{name}, now against {OLD}", median(rates["now"]) / max(1.0, median(rates[OLD])), wanted, "×"
-    )
+    ours, theirs = median(rates["now"]), median(rates[OLD])
+    if not theirs:
+        figures.note(f"{name}: nothing came of the old build within the window, so there is no ratio")
+    figures.at_least(f"{name}, now against {OLD}", ours / theirs if theirs else 0.0, wanted, "×")
 
 
 def _rate(home: Path, more: tuple[str, ...], busy: int | None, window: float) -> float:
