@@ -22,7 +22,7 @@ from karui.gateway.records.request_store import RequestStore
 from karui.gateway.server.app import app
 from karui.gateway.settings import Settings
 from karui.gateway.status import Price
-from karui.i18n.monitor import LANGUAGES, Words
+from karui.i18n.monitor import LANGUAGES, MonitorTranslator
 from karui.models import place
 from karui.serving_profile import CheckpointSettings, ServingContract
 from tests.helpers.gateways import Records, chosen
@@ -121,16 +121,16 @@ def test_the_page_is_there_in_the_readers_language(url, lang):
     reply = httpx.get(url, headers={"accept-language": lang})
     assert reply.status_code == 200
     assert f'<html lang="{lang}">' in reply.text
-    assert Words(lang)("well") in reply.text
+    assert MonitorTranslator(lang)("well") in reply.text
     assert reply.headers["cache-control"] == "no-store"
-    assert Words("ja")("well") in httpx.get(f"{url}/?lang=ja").text
+    assert MonitorTranslator("ja")("well") in httpx.get(f"{url}/?lang=ja").text
 
 
 def test_a_short_answer_is_explained(url, folder, task):
     reply = ask(url, task.questions[1].text)
     name = reply.headers["x-karui-request-id"]
     page = httpx.get(f"{url}/explain/{name}?lang=ja")
-    assert Words("ja")("explain_thinking") in page.text
+    assert MonitorTranslator("ja")("explain_thinking") in page.text
     found = explanation(url, name)
     message = reply.json()["choices"][0]["message"]
     assert found["kept"]["thinking"] == message["reasoning"]
@@ -143,7 +143,7 @@ def test_a_short_answer_is_explained(url, folder, task):
     assert {k.id for k in kept_in(folder / "kept.sqlite3", time.time())} >= {name}
     run = CliRunner().invoke(cli, ["explain", name, "--url", url, "--lang", "ja"])
     assert run.exit_code == 0, run.output
-    assert Words("ja")("explain_agree" if found["agree"] else "explain_differ") in run.output
+    assert MonitorTranslator("ja")("explain_agree" if found["agree"] else "explain_differ") in run.output
     told = CliRunner().invoke(cli, ["explain", f"chatcmpl-{name}", "--url", url, "--json"])
     assert json.loads(told.output) == found
     assert httpx.get(f"{url}/explain/none").status_code == 404

@@ -22,7 +22,7 @@ from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.rollout.stages import needs_in_words
 from karui.gateway.routing.fallback_policy import FALLBACKS, Action
 from karui.gateway.status import Price
-from karui.i18n.monitor import LANGUAGES, Words, en, ja, language
+from karui.i18n.monitor import LANGUAGES, MonitorTranslator, en, ja, language
 from tests.helpers.gateway_records import guard, now, served
 
 
@@ -140,7 +140,7 @@ VALUES = {
 def test_every_cause_has_its_sentence_in_both_languages(cause):
     for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST} else [None]:
         because = Because(cause, VALUES | {"test": test.value} if test else VALUES)
-        told = {lang: text.because(Words(lang), because) for lang in LANGUAGES}
+        told = {lang: text.because(MonitorTranslator(lang), because) for lang in LANGUAGES}
         assert "{" not in "".join(told.values()) + str(because)
         if cause is Cause.STATED:
             assert set(told.values()) == {"as somebody said"}
@@ -154,9 +154,9 @@ def test_every_cause_has_its_sentence_in_both_languages(cause):
 def test_every_change_is_told_in_both_languages(kind, actor):
     for stage in Stage if kind is EventKind.STAGE_SET else [None]:
         event = Event(kind, 1.0, actor, Because.of(Cause.REST_OVER), name="aoi", stage=stage)
-        assert any(ord(c) > 0x3000 for c in text.what(Words("ja"), event))
-        assert not any(ord(c) > 0x3000 for c in text.what(Words("en"), event))
-        told = text.who(Words("ja"), event)
+        assert any(ord(c) > 0x3000 for c in text.what(MonitorTranslator("ja"), event))
+        assert not any(ord(c) > 0x3000 for c in text.what(MonitorTranslator("en"), event))
+        told = text.who(MonitorTranslator("ja"), event)
         assert any(ord(c) > 0x3000 for c in told) or actor is Actor.KARUI
         assert "aoi" in told or actor is not Actor.OPERATOR
     assert "{" not in event.what + event.who + event.why
@@ -164,13 +164,13 @@ def test_every_change_is_told_in_both_languages(kind, actor):
 
 @pytest.mark.parametrize("done", FALLBACKS)
 def test_every_action_of_the_table_is_told_in_both_languages(done):
-    assert any(ord(c) > 0x3000 for c in text.action(Words("ja"), done))
-    assert text.action(Words("en"), done)
+    assert any(ord(c) > 0x3000 for c in text.action(MonitorTranslator("ja"), done))
+    assert text.action(MonitorTranslator("en"), done)
 
 
 def test_what_a_stage_waits_for_is_one_line():
     needs = (Because.of(Cause.NEEDS_GUARD), Because.of(Cause.NEEDS_AGREEMENT, share=0.666, wanted=0.85))
-    assert text.needs(Words("en"), needs) == (
+    assert text.needs(MonitorTranslator("en"), needs) == (
         "the guard finds all well; 67% of the silent runs agree with full thinking, 85% needed"
     )
     assert needs_in_words(needs) == (
@@ -218,7 +218,7 @@ def test_money_is_what_the_stated_price_makes_of_the_tokens():
 )
 def test_an_estimate_says_so_and_the_price_stands_beside_it(lang, price):
     made = page(now(price=price), WELL, (), lang)
-    w = Words(lang)
+    w = MonitorTranslator(lang)
     assert w("estimate") in made
     if price == Price():
         assert w("price_none") in made

@@ -21,7 +21,7 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.rollout.guard_status import Phase
 from karui.gateway.routing.fallback_policy import Action
-from karui.i18n.monitor import LANGUAGES, Words
+from karui.i18n.monitor import LANGUAGES, MonitorTranslator
 from tests.helpers.gateway_records import guard, now, served
 
 KEPT = Kept(
@@ -161,7 +161,7 @@ def test_live_numbers_change(opened, site, tmp_path, lang):
     assert made.locator("#live-latest tbody tr").count() == 12
     site.at = replace(site.at, guard=guard(Phase.TRIPPED, DRIFT, evidence=900.0, probe_at=time.time()))
     made.locator(".signal.red").wait_for()
-    says(made, ".signal h1", Words(lang)("tripped"))
+    says(made, ".signal h1", MonitorTranslator(lang)("tripped"))
     made.wait_for_function("() => document.title.startsWith('✕')")
     made.screenshot(path=str(tmp_path / f"{lang}-after.png"), full_page=True)
 
@@ -222,7 +222,7 @@ def test_it_asks_only_while_it_is_looked_at(opened, site):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_an_answer_is_explained(opened, site, tmp_path, lang):
-    w = Words(lang)
+    w = MonitorTranslator(lang)
     site.thought.clear()
     made = opened(f"/explain/r1?lang={lang}")
     assert w("explain_thinking") in made.locator("#full").inner_text()

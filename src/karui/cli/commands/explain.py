@@ -47,9 +47,9 @@ def _print(found: dict[str, object], lang: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from karui.i18n.monitor import Words
+    from karui.i18n.monitor import MonitorTranslator
 
-    w = Words(lang)
+    w = MonitorTranslator(lang)
     kept, full = found["kept"], found["full"]
     assert isinstance(kept, dict)
     assert isinstance(full, dict)

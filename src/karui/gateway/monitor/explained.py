@@ -11,13 +11,13 @@ from karui.gateway.monitor.render import rendered
 from karui.gateway.records.events import Kept
 from karui.html.embedded_data import data
 from karui.i18n.formats import Format
-from karui.i18n.monitor import Words
+from karui.i18n.monitor import MonitorTranslator
 from karui.version import __version__
 
 
 def page(id: str, kept: Kept | None, lang: str) -> str:  # noqa: A002 - the record's name for it
     """Returns the page; its script asks for the full thinking, which takes its time."""
-    w = Words(lang)
+    w = MonitorTranslator(lang)
     told = {
         "address": f"/explain/{quote(id, safe='')}?lang={lang}",
         "failed": w("explain_failed", reason="{reason}"),
@@ -38,13 +38,13 @@ def page(id: str, kept: Kept | None, lang: str) -> str:  # noqa: A002 - the reco
 
 def shown(explanation: Explanation, lang: str) -> dict[str, Any]:
     """Returns the explanation as plain data, with the page's parts as markup."""
-    verdict = rendered("verdict", w=Words(lang), agree=explanation.agree)
+    verdict = rendered("verdict", w=MonitorTranslator(lang), agree=explanation.agree)
     return {**explanation.as_dict(), "shown": {"full": full(explanation, lang), "verdict": verdict}}
 
 
 def short(kept: Kept, lang: str) -> Markup:
     """Returns what was answered, with the mark where the plan ended the thinking."""
-    w, f = Words(lang), Format(lang)
+    w, f = MonitorTranslator(lang), Format(lang)
     uncut = w("explain_uncut") if kept.plan else w("explain_full_itself")
     return rendered(
         "explain_side",
@@ -64,7 +64,7 @@ def short(kept: Kept, lang: str) -> Markup:
 
 def full(explanation: Explanation, lang: str) -> Markup:
     """Returns the full thinking, what the plan left out dimmed."""
-    w, thought, cut = Words(lang), explanation.full, explanation.cut_chars
+    w, thought, cut = MonitorTranslator(lang), explanation.full, explanation.cut_chars
     return rendered(
         "explain_side",
         w=w,
@@ -81,7 +81,7 @@ def full(explanation: Explanation, lang: str) -> Markup:
     )
 
 
-def _messages(w: Words, kept: Kept) -> list[tuple[str, str]]:
+def _messages(w: MonitorTranslator, kept: Kept) -> list[tuple[str, str]]:
     """Returns who said what."""
     rows = []
     for message in kept.messages:

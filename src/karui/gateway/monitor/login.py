@@ -3,7 +3,7 @@
 from karui.gateway.monitor.page import shell
 from karui.gateway.monitor.render import rendered
 from karui.html.embedded_data import data
-from karui.i18n.monitor import Words
+from karui.i18n.monitor import MonitorTranslator
 from karui.version import __version__
 
 
@@ -14,7 +14,7 @@ def page(lang: str, *, known: bool) -> str:
         lang: Its language.
         known: Whether there is an operator's key that could be given.
     """
-    w = Words(lang)
+    w = MonitorTranslator(lang)
     told = {"wrong": w("login_wrong")} if known else None
     body = rendered("login", w=w, known=known, version=__version__, data=data("login-data", told))
     return shell(w("login_title"), lang, body, "login.js")

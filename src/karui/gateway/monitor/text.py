@@ -6,10 +6,10 @@ from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.stage import Stage
 from karui.gateway.routing.fallback_policy import Action
-from karui.i18n.monitor import Words
+from karui.i18n.monitor import MonitorTranslator
 
 
-def because(w: Words, reason: Because | None) -> str:
+def because(w: MonitorTranslator, reason: Because | None) -> str:
     """Returns a reason as a sentence; "" for none. What somebody said stays as they said it."""
     if reason is None:
         return ""
@@ -25,12 +25,12 @@ def because(w: Words, reason: Because | None) -> str:
     return w(f"cause {cause}", **values)
 
 
-def needs(w: Words, reasons: Sequence[Because]) -> str:
+def needs(w: MonitorTranslator, reasons: Sequence[Because]) -> str:
     """Returns what the next stage waits for, in one line."""
     return w("waits_join").join(because(w, reason) for reason in reasons)
 
 
-def what(w: Words, event: Event) -> str:
+def what(w: MonitorTranslator, event: Event) -> str:
     """Returns what changed."""
     if event.kind is EventKind.OTHER:
         return event.text
@@ -39,11 +39,11 @@ def what(w: Words, event: Event) -> str:
     return w(f"event {event.kind}", **({"stage": event.stage} if event.stage else {}))
 
 
-def who(w: Words, event: Event) -> str:
+def who(w: MonitorTranslator, event: Event) -> str:
     """Returns who changed it."""
     return event.who if event.by is Actor.KARUI else w(f"actor {event.by}", name=event.name)
 
 
-def action(w: Words, done: Action) -> str:
+def action(w: MonitorTranslator, done: Action) -> str:
     """Returns what is done instead of the plan."""
     return w(f"action {done}")

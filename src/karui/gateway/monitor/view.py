@@ -8,7 +8,7 @@ from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
 from karui.i18n.formats import DASH, Format
-from karui.i18n.monitor import Words
+from karui.i18n.monitor import MonitorTranslator
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -37,13 +37,13 @@ class View:
     now: GatewayStatus
     totals: Totals
     events: Sequence[Event]
-    words: Words
+    words: MonitorTranslator
     form: Format
 
     @staticmethod
     def of(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str) -> "View":
         """Returns the view in a language."""
-        return View(now, totals, events, Words(lang), Format(lang))
+        return View(now, totals, events, MonitorTranslator(lang), Format(lang))
 
     def span(self, seconds: float) -> str:
         """Returns a length of time: 12 min."""

@@ -6,7 +6,7 @@ from karui.i18n.monitor import en, ja
 _TEXTS = {"en": en.TEXT, "ja": ja.TEXT}
 
 
-class Words:
+class MonitorTranslator:
     """Looks sentences up in one language.
 
     Attributes:
