@@ -49,8 +49,12 @@ def reading(
 
 
 @contextmanager
-def writing(path: Path | str) -> Iterator[None]:
+def writing(path: Path | str, then: str = "") -> Iterator[None]:
     """Turns whatever a full disk or a path without permission raises into a `StorageError`.
+
+    Args:
+        path: What is written.
+        then: What follows once that is mended, as the end of a sentence.
 
     Raises:
         StorageError: It names the path.
@@ -62,7 +66,7 @@ def writing(path: Path | str) -> Iterator[None]:
         raise StorageError(
             f"{path} cannot be written.",
             why="The disk is full." if full else _why(cause),
-            remedy="Make room." if full else "Check the path and its permissions.",
+            remedy=f"{'Make room' if full else 'Check the path and its permissions'}{then}.",
         ) from cause
 
 

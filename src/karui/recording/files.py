@@ -3,14 +3,15 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from errno import EACCES, EDQUOT, EINVAL, EMLINK, ENOSPC, ENOSYS, ENOTSUP, EPERM, EXDEV
+from contextlib import AbstractContextManager, contextmanager, suppress
+from errno import EACCES, EINVAL, EMLINK, ENOSYS, ENOTSUP, EPERM, EXDEV
 from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
 
-from karui.core.errors import RecordingError, StorageError
+from karui.codec import disk
+from karui.core.errors import RecordingError
 
 PARTIAL = ".partial"
 """What a file's name ends with while it is being written; one that still does was cut off."""
@@ -109,26 +110,13 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-@contextmanager
-def reading(file: Path) -> Iterator[None]:
-    """Turns whatever a damaged or unreadable file raises into a `RecordingError`."""
-    try:
-        yield
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        pa.ArrowException,
-    ) as error:
-        raise RecordingError(
-            f"{file} cannot be read.",
-            why=f"{type(error).__name__}: {error}",
-            remedy="It is damaged or was not written by karui. Remove it and record again; what the other "
-            "parts hold is kept.",
-        ) from error
+def reading(file: Path) -> AbstractContextManager[None]:
+    """Turns whatever a damaged or unreadable file of a recording raises into a `RecordingError`."""
+    remedy = (
+        "It is damaged or was not written by karui. Remove it and record again; what the other parts hold "
+        "is kept."
+    )
+    return disk.reading(file, remedy, error=RecordingError, also=(pa.ArrowException,))
 
 
 @contextmanager
@@ -163,16 +151,5 @@ def _taken(partial: Path, file: Path) -> bool:
     return True
 
 
-@contextmanager
-def _storing(path: Path) -> Iterator[None]:
-    """Turns whatever a disk says into a `StorageError`."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (ENOSPC, EDQUOT)
-        remedy = "Make room" if full else "Check the path and its permissions"
-        raise StorageError(
-            f"{path} cannot be written.",
-            why="The disk is full." if full else f"{type(error).__name__}: {error.strerror}",
-            remedy=f"{remedy}; the same command then goes on from what was written.",
-        ) from error
+def _storing(path: Path) -> AbstractContextManager[None]:
+    return disk.writing(path, "; the same command then goes on from what was written")
