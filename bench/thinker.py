@@ -73,7 +73,7 @@ def main() -> int:
     ]
     if "thinker-gsm8k" not in names:
         print(
-            f"No thinker-gsm8k under {options.data}: give the folder with --data (see the head of this script)."
+            f"No thinker-gsm8k under {options.data}: give its folder with --data (see the head of this file)."
         )
         return 2
     figures = Figures("thinker", options)
