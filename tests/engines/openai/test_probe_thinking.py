@@ -16,6 +16,7 @@ from karui.engines.chat.markers import Start
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Thinking
 from karui.engines.openai.parsing.thinking_parser import Piece, ThinkingParser
+from karui.engines.openai.protocol.client import Client
 from karui.engines.openai.requests.request_builder import chat_body
 from karui.engines.options import RetryPolicy
 from tests.helpers.fake_server import END, serving
@@ -162,6 +163,18 @@ def test_where_chat_fails_prompts_are_written_raw():
         assert think(engine).text == "\\boxed{7}"
     assert (engine.can.route, engine.can.chat) == ("completions", False)
     assert "does not match the expected format" in engine.can.why["chat"]
+
+
+def test_a_reply_that_the_server_does_not_understand_is_not_generated_again():
+    async def waited(url):
+        client = Client(url, retry=HASTY)
+        with pytest.raises(EngineError, match="failed with status 500"):
+            await client.post("chat/completions", {"model": "fake", "messages": []})
+        await client.close()
+        return client.waited
+
+    with serving(mute=500) as fake:
+        assert asyncio.run(waited(fake.url)) == 0
 
 
 @pytest.mark.parametrize("route", ["", "chat"])

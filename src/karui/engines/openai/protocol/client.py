@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may pass; 500 is among them because servers under load answer it, too."""
+_DONE = "does not match the expected"
+"""What llama.cpp's server says with status 500 once it has generated a reply that its own parser does not
+understand: asked again, it would generate it again."""
 _AT_ONCE = 1.0
 """Seconds within which a kept connection breaks that the server has closed meanwhile."""
 _LONGEST_EVENT = 16 * 2**20
@@ -129,7 +132,7 @@ class Client:
                 if response.status_code < 400:
                     return response
                 failure = explain(response.status_code, read_fault(response.text), self.url)
-                if response.status_code not in _BUSY:
+                if response.status_code not in _BUSY or _DONE in response.text:
                     raise failure
                 wait = _asked_for(response.headers.get("retry-after", "")) or wait
             waits += wait
