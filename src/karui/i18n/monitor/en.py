@@ -296,7 +296,7 @@ TEXT: dict[str, str] = {
     "explain_agree": "Both say the same.",
     "explain_differ": "The two answers differ. Look at which is right, and tell whoever owns the plan.",
     "explain_redacted": "Masked before this was kept: {n}. The full thinking sees the masks too.",
-    "login_title": "karui: operator's key",
+    "login_title": "Log in to karui",
     "login_lead": "This gateway shows its monitor and what it keeps to its operator only.",
     "login_none": (
         "This gateway has a key for clients and none for an operator, so its monitor is shown on its own "
