@@ -7,12 +7,14 @@ recipes/thinker/README.md) and recorded by vLLM. The recordings are not shipped;
 their digests. Its questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of
 them.
 
-Each row is a family of plans, fixed below, on one set of questions. The first 400 questions (their order is
-random) choose: of the plans whose mean loss there plus one standard error is within the margin, the cheapest.
-All other questions judge that one plan once: its loss has to be certified at 2 points, and all rows share 5%.
-Thinking tokens are all that is generated before the answer: trials, dropped traces, and every token of
-another model count. A trace that was cut is wrong and long, so a plan that ends it early gains twice: what it
-saves where no trace was cut is shown beside (those questions are the easier ones).
+Two rules choose, on each set of questions. *Exits*: of the few plans below, the cheapest whose mean loss on
+the first 400 questions (their order is random) plus one standard error is within the margin; all other
+questions judge that one plan once. *karui choose*: the product as it is, over its whole search space. A loss has to be
+certified at 2 points, and the rows share 5%.
+
+Thinking tokens are all that is generated before the answer: trials and dropped traces count. A trace that was
+cut is wrong and long, so a plan that ends it early gains twice: what it saves where no trace was cut is shown
+beside (those questions are the easier ones).
 """
 
 import sys
@@ -22,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from _figures import ROOT, Figures, arguments, percent
 
+import karui
 from karui import catalog
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
@@ -44,19 +47,14 @@ EXITS = (
     *(f"trial-stability:k={k}{end}" for k in (2, 3, 4, 6) for end in ENDINGS),
     *(f"trial-confidence:threshold={t}{end}" for t in (0.8, 0.9, 0.95, 0.99) for end in ENDINGS),
 )
-CASCADES = tuple(
-    f"cascade:by=agreement,model=quick,k={k},threshold={agreed}{end}"
-    for k, agreed in ((2, 1.0), (3, 0.6), (3, 1.0), (4, 0.7), (4, 1.0))
-    for end in ("", " + trial-stability:k=3 + loop-exit")
-)
-FAMILIES = {"exits": EXITS, "cascade from its own closed thinking": CASCADES}
-ROWS = len(SETS) * len(FAMILIES)
+ROWS = 2 * len(SETS)
 ALPHA = share(0.05, ROWS)
 """Level of each certificate; a row that cannot be judged keeps its share."""
-EXITS_AT_MOST = 0.5
+AT_MOST = 0.5
 UNJUDGED = (
     "at most 0.35× thinking tokens with training: no model was trained shorter",
     "at most 0.2× FLOPs, smaller and faster composed: no format but bfloat16 was recorded",
+    "a cascade from its own closed thinking: recorded with another token limit, so karui refuses the pair",
     "prompts, int8, FP8, W4A16, GGUF, pruning: not recorded; the weights can be unpacked (recipes/thinker)",
 )
 
@@ -72,9 +70,7 @@ def main() -> int:
         if (options.data / f"{model}-{name}" / MANIFEST).exists()
     ]
     if "thinker-gsm8k" not in names:
-        print(
-            f"No thinker-gsm8k under {options.data}: give its folder with --data (see the head of this file)."
-        )
+        print(f"No thinker-gsm8k under {options.data}: give the folder with --data (see above).")
         return 2
     figures = Figures("thinker", options)
     for name in names:
@@ -87,8 +83,9 @@ def main() -> int:
         if f"thinker-{name}" not in recordings:
             figures.note(f"{title}: not recorded, so its rows are not judged")
             continue
-        for family, plans in FAMILIES.items():
-            row(figures, name, family, plans, recordings)
+        exits(figures, name, recordings[f"thinker-{name}"])
+        if not options.quick:
+            product(figures, name, options.data / f"thinker-{name}")
     for sentence in UNJUDGED:
         figures.note(f"not judged: {sentence}")
     figures.extra = {"digests": {name: digest(options.data / name) for name in names}, "alpha": ALPHA}
@@ -136,8 +133,7 @@ def thinking(outcomes: Outcomes) -> np.ndarray:
     """Returns what each question took before its answer: thinking, trials, and what was dropped."""
     main = outcomes.bills["main"]
     spent = main[:, :, 2] + main[:, :, 4] + main[:, :, 5]  # thinking, trials, dropped
-    others = [bill[:, :, 2:6].sum(axis=2) for model, bill in outcomes.bills.items() if model != "main"]
-    return np.asarray(np.nanmean(sum(others, spent), axis=1))
+    return np.asarray(np.nanmean(spent, axis=1))
 
 
 def cut(recording: Recording) -> set[str]:
@@ -145,28 +141,33 @@ def cut(recording: Recording) -> set[str]:
     return {q.id for q in recording.questions if any(t.end is End.TRUNCATED for t in q.traces)}
 
 
-def row(
-    figures: Figures, name: str, family: str, plans: tuple[str, ...], recordings: Mapping[str, Recording]
-) -> None:
-    """Chooses of a family on the pilot, and judges what was chosen on the rest."""
-    main = recordings[f"thinker-{name}"]
-    given = {"main": main}
-    if "model=quick" in plans[0]:
-        if (quick := recordings.get(f"quick-{name}")) is None:
-            figures.note(f"{SETS[name]}, {family}: not recorded")
-            return
-        same = {q.id for q in quick.questions} & {q.id for q in main.questions}
-        given = {"main": main.subset(same), "quick": quick.subset(same)}
-    ids = [q.id for q in given["main"].questions]
+def product(figures: Figures, name: str, folder: Path) -> None:
+    """What `karui choose` chooses at this row's level."""
+    study = karui.choose(folder, confidence=1 - ALPHA, accept_truncation=True)
+    choice, title = study.choice, f"{SETS[name]}, karui choose"
+    figures.note(f"{title}: {choice.label}, judged on {choice.questions} questions")
+    won = next((t for t in choice.tested if t.plan == choice.plan), None)
+    saving = won.saving if won else 0.0
+    figures.at_most(f"{title}: all tokens", 1 - saving, AT_MOST, "×", 3)
+    for tested in choice.tested:
+        words = f"{1 - tested.saving:.3f}×, loss {100 * tested.loss:+.2f}, at most {100 * tested.high:.2f}"
+        figures.note(f"{tested.label}: {words} points, {tested.verdict.value}")
+    if won:
+        figures.at_most(f"{title}: loss, certified", 100 * won.high, 100 * MARGIN, "points", 2)
+
+
+def exits(figures: Figures, name: str, main: Recording) -> None:
+    """Chooses an exit on the pilot, and judges what was chosen on the rest."""
+    ids = [q.id for q in main.questions]
     pilot, rest = set(ids[:PILOT]), set(ids[PILOT:])
     runs = 2 if figures.quick else 8
 
     def played(keep: set[str], plan: Plan) -> Outcomes:
-        return Replay({n: r.subset(keep) for n, r in given.items()}, runs=runs).outcomes(plan)
+        return Replay({"main": main.subset(keep)}, runs=runs).outcomes(plan)
 
     whole = played(pilot, Plan())
     best: tuple[float, str] | None = None
-    for words in plans[:2] if figures.quick else plans:
+    for words in EXITS[:2] if figures.quick else EXITS:
         found = played(pilot, catalog.parse(words))
         d = whole.accuracy - found.accuracy
         spent = float(thinking(found).mean() / thinking(whole).mean())
@@ -174,19 +175,19 @@ def row(
         figures.note(f"pilot {SETS[name]} {words}: {spent:.3f}×, loss {100 * d.mean():+.1f} points")
         if fits and (best is None or spent < best[0]):
             best = (spent, words)
-    title = f"{SETS[name]}, {family}"
+    title = f"{SETS[name]}, exits"
     if best is None:
-        figures.at_most(f"{title}: thinking tokens (nothing fits on the pilot)", 1.0, EXITS_AT_MOST, "×", 3)
+        figures.at_most(f"{title}: thinking tokens (nothing fits on the pilot)", 1.0, AT_MOST, "×", 3)
         return
     full, chosen = played(rest, Plan()), played(rest, catalog.parse(best[1]))
     d = full.accuracy - chosen.accuracy
     ratio = ratio_interval(thinking(chosen), thinking(full))
     figures.note(f"{title}: {best[1]}, judged on {len(rest)} questions")
-    figures.at_most(f"{title}: thinking tokens", ratio.value, EXITS_AT_MOST, "×", 3)
+    figures.at_most(f"{title}: thinking tokens", ratio.value, AT_MOST, "×", 3)
     figures.shown(f"{title}: thinking tokens, interval", ratio, "×", 3)
     figures.shown(f"{title}: all tokens", float(chosen.tokens.mean() / full.tokens.mean()), "×", 3)
     figures.shown(f"{title}: loss, estimate", 100 * float(d.mean()), "points", 2)
-    ended = [i for i, q in enumerate(full.questions) if q not in cut(given["main"])]
+    ended = [i for i, q in enumerate(full.questions) if q not in cut(main)]
     kept = ratio_interval(thinking(chosen)[ended], thinking(full)[ended])
     figures.shown(f"{title}: thinking tokens where no trace was cut", kept, "×", 3)
     figures.shown(f"{title}: loss there, estimate", 100 * float(d[ended].mean()), "points", 2)
