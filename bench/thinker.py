@@ -1,16 +1,15 @@
 """A real thinker, replayed: what karui saves on it without training, each row certified.
 
-    python bench/thinker.py --data runs/thinker/recordings [--quick] [--out bench/results/thinker.json]
+    python bench/thinker.py [--data runs/thinker/recordings] [--quick] [--out bench/results/thinker.json]
 
 The model is Qwen2.5-Coder-1.5B-Instruct, fine-tuned on others' long traces (`python -m recipes.thinker`;
-recipes/thinker/README.md) and recorded by vLLM. The recordings are not shipped; the results keep
-their digests. Its questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of
-them.
+recipes/thinker/README.md) and recorded by vLLM; the recordings in bench/data/thinker have no texts. Its
+questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of them.
 
 Two rules choose, on each set of questions. *Exits*: of the few plans below, the cheapest whose mean loss on
 the first 400 questions (their order is random) plus one standard error is within the margin; all other
-questions judge that one plan once. *karui choose*: the product as it is, over its whole search space. A loss has to be
-certified at 2 points, and the rows share 5%.
+questions judge that one plan once. *karui choose*: the product as it is, over its whole search space. A loss
+has to be certified at 2 points, and the rows share 5%.
 
 Thinking tokens are all that is generated before the answer: trials and dropped traces count. A trace that was
 cut is wrong and long, so a plan that ends it early gains twice: what it saves where no trace was cut is shown
@@ -61,7 +60,7 @@ UNJUDGED = (
 
 def main() -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=ROOT / "runs" / "thinker" / "recordings")
+    parser.add_argument("--data", type=Path, default=ROOT / "bench" / "data" / "thinker")
     options = parser.parse_args()
     names = [
         f"{model}-{name}"

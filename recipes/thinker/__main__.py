@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-STAGES = ("texts", "pack", "unpack", "train", "control", "record", "delta", "assemble", "card")
+STAGES = ("texts", "pack", "unpack", "train", "control", "record", "delta", "assemble", "card", "compact")
 SEED = 7
 PARCEL = 45_000_000
 """Bytes of a parcel of weights on the way there, and of a difference on the way home."""
@@ -71,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tiny", action="store_true", help="rehearse with a random model of two layers, on a CPU"
     )
+    parser.add_argument("--out", type=Path, default=Path("bench/data/thinker"), help="compact: where it goes")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.stages = given.stages.split(",")
@@ -244,6 +245,14 @@ def _card(given: argparse.Namespace) -> None:
     write_card(given.work)
 
 
+def _compact(given: argparse.Namespace) -> None:
+    """Write every recording without its texts to `--out`."""
+    from recipes.thinker.compact import compact
+
+    for folder in sorted((given.work / "recordings").iterdir()):
+        compact(folder, given.out / folder.name)
+
+
 _STAGES = {
     "texts": _texts,
     "pack": _pack,
@@ -254,6 +263,7 @@ _STAGES = {
     "delta": _delta,
     "assemble": _assemble,
     "card": _card,
+    "compact": _compact,
 }
 
 if __name__ == "__main__":
