@@ -40,11 +40,9 @@ MARGIN = 0.02
 PILOT = 400
 SETS = {"gsm8k": "GSM8K", "math": "MATH"}
 MODELS = {"base": "base", "control": "answers alone", "quick": "thinking closed at once"}
-ENDINGS = ("", " + loop-exit")
 EXITS = (
-    "loop-exit",
-    *(f"trial-stability:k={k}{end}" for k in (2, 3, 4, 6) for end in ENDINGS),
-    *(f"trial-confidence:threshold={t}{end}" for t in (0.8, 0.9, 0.95, 0.99) for end in ENDINGS),
+    *(f"trial-stability:k={k}" for k in (2, 3, 4, 6)),
+    *(f"trial-confidence:threshold={t}" for t in (0.8, 0.9, 0.95, 0.99)),
 )
 ROWS = 2 * len(SETS)
 ALPHA = share(0.05, ROWS)

@@ -131,7 +131,7 @@ def _text(card: dict[str, Any]) -> str:
         value, low, high = m["right"]
         more = (
             f"{m['closed']:.1f}% | {m['loops']:.1f}% | {m['right_first_after']:.0f}% | {m['settles_at']:.0f}% | {m['waits']:.1f}"
-            if "closed" in m
+            if m.get("settles_at") is not None
             else "– | – | – | – | –"
         )
         lines.append(
