@@ -82,7 +82,7 @@ def assemble(work: Path, model: str, name: str, *, temperature: float, max_token
             {Ability.TEXT} | ({Ability.TRIALS, Ability.CONFIDENCE, Ability.PEEKS} if tried else set())
         ),
         versions={"vllm": "0.26.0"},
-        machine="1 × NVIDIA H200, not told",
+        machine=_machine(work),
         instruction=INSTRUCTION,
         verifier=judge.spec,
     )
@@ -99,6 +99,12 @@ def _told(work: Path, model: str) -> dict[str, Any]:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             return {"config": config, "dtype": "bfloat16"}
     return {}
+
+
+def _machine(work: Path) -> str:
+    """Return the GPU that the model was trained on, by its log: recordings are made in the same lease."""
+    log = work / "models" / "thinker" / "training.json"
+    return str(json.loads(log.read_text(encoding="utf-8"))["device"]) if log.exists() else "not told"
 
 
 class _Reader:
