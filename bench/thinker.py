@@ -1,6 +1,6 @@
 """A real thinker, replayed: what karui saves on it without training, each row certified.
 
-    python bench/thinker.py [--data runs/thinker/recordings] [--quick] [--out bench/results/thinker.json]
+    python bench/thinker.py [--data runs/thinker/recordings] [--choose] [--quick] [--out FILE]
 
 The model is Qwen2.5-Coder-1.5B-Instruct, fine-tuned on others' long traces (`python -m recipes.thinker`;
 recipes/thinker/README.md) and recorded by vLLM; the recordings in bench/data/thinker have no texts. Its
@@ -8,8 +8,8 @@ questions are GSM8K *train* and MATH *test*; no trace that it learned from was a
 
 Two rules choose, on each set of questions. *Exits*: of the few plans below, the cheapest whose mean loss on
 the first 400 questions (their order is random) plus one standard error is within the margin; all other
-questions judge that one plan once. *karui choose*: the product as it is, over its whole search space. A loss
-has to be certified at 2 points, and the rows share 5%.
+questions judge that one plan once. *karui choose*: the product as it is, over its whole search space
+(only with `--choose`: minutes a set). A loss has to be certified at 2 points, and all these rows share 5%.
 
 Thinking tokens are all that is generated before the answer: trials and dropped traces count. A trace that was
 cut is wrong and long, so a plan that ends it early gains twice: what it saves where no trace was cut is shown
@@ -59,6 +59,7 @@ UNJUDGED = (
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "bench" / "data" / "thinker")
+    parser.add_argument("--choose", action="store_true", help="also what karui choose chooses: minutes a set")
     options = parser.parse_args()
     names = [
         f"{model}-{name}"
@@ -81,7 +82,7 @@ def main() -> int:
             figures.note(f"{title}: not recorded, so its rows are not judged")
             continue
         exits(figures, name, recordings[f"thinker-{name}"])
-        if not options.quick:
+        if options.choose:
             product(figures, name, options.data / f"thinker-{name}")
     for sentence in UNJUDGED:
         figures.note(f"not judged: {sentence}")
