@@ -1,7 +1,7 @@
 """Make a model that thinks aloud, and record it: ``python -m recipes.thinker --stages …``.
 
 Each stage reads what the one before it wrote below ``--work``; one that is cut off goes on where it was, so
-the work can be spread over several leases. Only ``train``, ``control`` and ``record`` want a GPU.
+the work can be spread over several loans of a GPU. Only ``train``, ``control`` and ``record`` want a GPU.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _told(work: Path, model: str) -> dict[str, Any]:
 
 
 def _machine(work: Path) -> str:
-    """Return the GPU that the model was trained on, by its log: recordings are made in the same lease."""
+    """Return the GPU that the model was trained on, by its log: recordings are made in the same run."""
     log = work / "models" / "thinker" / "training.json"
     return str(json.loads(log.read_text(encoding="utf-8"))["device"]) if log.exists() else "not told"
 
