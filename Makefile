@@ -82,7 +82,7 @@ environment: $(DEVELOPING)
 
 test: lint docs
 	@echo '== pytest, $(WORKERS) at once'
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(DEVELOPING)
 	@echo '== ruff'

@@ -38,3 +38,25 @@ def chromium() -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     return Path(found)
+
+
+_LONG = (
+    "study/test_variant_search.py",
+    "runners/test_live_is_replay.py",
+    "engines/batching/test_speculation.py",
+    "artifacts/test_distributed.py",
+    "engines/transformers/test_compiled.py",
+    "engines/test_retelling.py",
+    "study/test_trained_variants.py",
+    "shorter/test_rl.py",
+    "cli/test_cli.py",
+    "cli/test_first_contact.py",
+)
+"""The files that take longest, which begin first: two workers then end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files in front (`--no-loadscope-reorder` keeps that order)."""
+    here = Path(__file__).parent
+    place = {here / name: n for n, name in enumerate(_LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(_LONG)))
