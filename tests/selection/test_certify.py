@@ -13,7 +13,7 @@ from karui.core.plan import Plan
 from karui.core.study.choice import Axis, Rule
 from karui.selection.certify import Certified, certify
 from karui.selection.evidence import Evidence
-from karui.selection.looks.ledger import FIRST, Ledger, level, users_file
+from karui.selection.looks.ledger import FILE, FIRST, Ledger, join, level, users_file
 from karui.selection.looks.units import Unit
 
 BASE, ONE, TWO = Plan(), catalog.parse("token-budget:tokens=100"), catalog.parse("token-budget:tokens=50")
@@ -67,9 +67,9 @@ def test_the_levels_of_all_families_add_up_to_alpha() -> None:
 
 def test_a_recording_that_grows_goes_on_and_costs_nothing_again() -> None:
     ledger = Ledger()
-    first = look(ledger, evidence(120), ONE)
+    first = look(ledger, evidence(200, lost=1), ONE)
     assert (first.look, first.plans) == (1, {})
-    second = look(ledger, evidence(120, 120), ONE)
+    second = look(ledger, evidence(200, 200, lost=1), ONE)
     assert set(second.plans) == {ONE}
     assert (second.look, second.families[0].goes_on) == (2, True)
     assert second.spent == first.spent == pytest.approx(0.04)
@@ -77,11 +77,11 @@ def test_a_recording_that_grows_goes_on_and_costs_nothing_again() -> None:
 
 def test_what_the_first_look_began_goes_on_though_the_pilot_now_lines_up_others() -> None:
     ledger = Ledger()
-    look(ledger, evidence(120), ONE)
-    second = look(ledger, evidence(120, 120), TWO, ONE)
+    look(ledger, evidence(200, lost=1), ONE)
+    second = look(ledger, evidence(200, 200, lost=1), TWO, ONE)
     assert [f.family.plans for f in second.families] == [(ONE.id,)]  # certified, so nothing new is opened
-    worse = evidence(120, 120)
-    worse.test[ONE.id].correct[120:150] = 0
+    worse = evidence(200, 200, lost=1)
+    worse.test[ONE.id].correct[200:240] = 0
     other = look(Ledger([*ledger.looks[:1]]), worse, TWO)
     assert [f.family.level for f in other.families] == pytest.approx([level(0.05, 1), level(0.05, 2)])
     assert other.families[0].family.plans == (ONE.id,)
@@ -91,7 +91,7 @@ def test_what_the_first_look_began_goes_on_though_the_pilot_now_lines_up_others(
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        (evidence(300, lost=5), {"margin": 0.01}),  # a smaller margin
+        (evidence(300, lost=5), {"margin": 0.019}),  # a smaller margin
         (evidence(300, lost=6), {}),  # other traces of the same questions
         (evidence(299, lost=5), {}),  # a part of them, as --kind takes
         (evidence(100, 200, lost=5), {}),  # batches that were others
@@ -142,7 +142,7 @@ def test_another_model_and_other_questions_are_counted_alone() -> None:
 def test_parts_of_one_recording_that_share_no_question_are_counted_together() -> None:
     ledger = Ledger(asked=frozenset({"the recording"}))
     for n in range(4):
-        part = replace(evidence(200), units={f"q{i}": Unit(f"kind {n} {i}") for i in range(200)})
+        part = replace(evidence(500), units={f"q{i}": Unit(f"kind {n} {i}") for i in range(500)})
         seen = look(ledger, part, ONE)
         assert seen.families[0].family.level == pytest.approx(level(0.05, n + 1))
         assert seen.look == n + 1
@@ -150,14 +150,32 @@ def test_parts_of_one_recording_that_share_no_question_are_counted_together() ->
 
 def test_late_members_of_a_unit_change_nothing() -> None:
     ledger = Ledger()
-    look(ledger, evidence(120), ONE)
-    grown = evidence(120, 121, lost=1)  # q0 is of the first batch …
-    units = dict(grown.units) | {"q240": Unit("0000", 0, late=True)}
-    right = grown.test[ONE.id].correct
-    right[0], right[240] = 1, 0  # … and the only question that is lost came late
+    look(ledger, evidence(200, lost=1), ONE)
+    grown = evidence(200, 201, lost=1)
+    units = dict(grown.units) | {"q400": Unit("0005", 0, late=True)}
+    grown.test[ONE.id].correct[400] = 0  # a question of the first batch's unit 5 that came late is lost
     seen = look(ledger, replace(grown, units=units), ONE)
-    assert (len(seen.order.keys), seen.families[0].goes_on) == (240, True)
+    assert (len(seen.order.keys), seen.families[0].goes_on) == (400, True)
     assert set(seen.plans) == {ONE}
+
+
+def test_a_glance_at_too_few_questions_certifies_nothing_and_costs_nothing() -> None:
+    ledger = Ledger()
+    glance = evidence(150)
+    glance.test[BASE.id].correct[:40] = 0  # the plan wins so much that a bet would be won on fewer
+    first = look(ledger, glance, ONE)
+    assert [f.line for f in first.families] == [(ONE,)]  # what it comes to is shown
+    assert (first.plans, first.spent, ledger.looks) == ({}, 0.0, [])
+    assert first.next_level == pytest.approx(level(0.05, 1))
+    assert look(ledger, evidence(150, 150), ONE).spent == pytest.approx(level(0.05, 1))
+
+
+def test_a_merged_recording_has_the_looks_of_its_parts(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        look(Ledger.open([tmp_path / name / FILE]), evidence(300, lost=5 if name == "one" else 6), ONE)
+    join([tmp_path / "one", tmp_path / "two"], tmp_path / "whole")
+    join([tmp_path / "one", tmp_path / "two"], tmp_path / "whole")
+    assert len(Ledger.open([tmp_path / "whole" / FILE]).looks) == 2
 
 
 def test_the_ledger_is_found_beside_the_recording_and_at_the_users(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from karui.selection.fixed_sequence import SequenceResult, fixed_sequence
 from karui.selection.looks import e_process
 from karui.selection.looks.ledger import Family, Ledger, Look, level, now
 from karui.selection.looks.units import Order
+from karui.selection.power import fewest_units
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class TestedFamily:
         line: Its plans, in order.
         result: Which passed.
         goes_on: Whether an earlier look opened it.
+        able: Whether there are units enough for a certificate. A family without is shown what its plans come
+            to, certifies nothing whatever they do, and so costs nothing: it is not noted.
     """
 
     family: Family
     line: tuple[Plan, ...]
     result: SequenceResult[Plan]
     goes_on: bool
+    able: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def certify(
     A family goes on where the present units begin with those it was tested on, batch by batch, and its plans
     still differ from the baseline on them as they did then. It goes on at its own level and margin, so one
     of a smaller margin certifies for a larger one as well. The pilot's line is opened as a new family where
-    none that went on has certified a plan that is worth having.
+    none that went on has certified a plan that is worth having. With too few units for any certificate it is
+    looked at without being opened: a first glance at a handful of questions costs nothing.
 
     Args:
         evidence: All plans replayed.
@@ -91,9 +96,13 @@ def certify(
         enough(plan) for f in families if f.family.minimize == rule.minimize for plan in f.result.certified
     )
     begun = any(_same(f.family, line, rule) for f in families)
+    noted = list(families)
     if line and not settled and not begun:
-        families.append(test.opened(line, rule, level(rule.alpha, len(known) + 1), model))
-    if families:
+        opened = test.opened(line, rule, level(rule.alpha, len(known) + 1), model)
+        families.append(opened)
+        if opened.able:
+            noted.append(opened)
+    if noted:
         ledger.note(
             Look(
                 now(),
@@ -101,10 +110,10 @@ def certify(
                 tuple(sorted(ledger.asked)),
                 order.keys,
                 order.batches,
-                tuple(f.family for f in families),
+                tuple(f.family for f in noted),
             )
         )
-    known |= {f.family.id: f.family for f in families}
+    known |= {f.family.id: f.family for f in noted}
     return Certified(
         order,
         tuple(families),
@@ -152,7 +161,17 @@ class _Tester:
             tuple(p.spec for p in line),
             evidence,
         )
-        return self.tested(family, line, goes_on=False)
+        found = self.tested(family, line, goes_on=False)
+        if len(self.order.keys) >= fewest_units(rule.margin, level):
+            return found
+        return replace(
+            found,
+            family=replace(found.family, certified=0),
+            result=replace(
+                found.result, certified=(), stopped_at=line[0], p_values=found.result.p_values[:1]
+            ),
+            able=False,
+        )
 
     def digest(self, plans: Sequence[str], units: int) -> str:
         """Returns the digest of the differences of plans on the first so many units."""

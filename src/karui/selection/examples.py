@@ -47,7 +47,9 @@ def examples(recordings: Mapping[str, Recording], plan: Plan, *, each: int = 3) 
 def _example(question: RecordedQuestion, outcome: Outcome) -> Example:
     ran = list(zip(outcome.asked, outcome.traces, strict=True))
     model, shown = next(((m, t) for m, t in ran if t.answer == outcome.answer), ran[0])
-    full = question.traces[shown.sample if model == "main" else 0]
+    # Where every other trace refers (`--reference self`), numbers and places differ.
+    same = (t for t in question.traces if model == "main" and t.sample == shown.sample)
+    full = next(same, question.traces[0])
     cut = len(shown.thinking) if model == "main" and len(shown.thinking) < len(full.thinking) else None
     return Example(
         question=question.prompt.user,

@@ -19,8 +19,10 @@ def merge(
     from karui.cli.console import say
     from karui.recording.merging import merge as merged
     from karui.recording.store import missing
+    from karui.selection.looks.ledger import join
 
     whole = merged(recordings, out)
+    join(recordings, out)
     say(f"{len(whole.questions)} questions, {sum(1 for _ in whole.traces())} traces")
     if lost := missing(whole):
         say(f"Warning: {lost} traces are missing; record the shards that lack them, and merge again.")

@@ -169,6 +169,13 @@ class Ledger:
             self.unwritten.append(f"{file}: {why}")
 
 
+def join(sources: Sequence[Path], target: Path) -> None:
+    """Notes beside a recording every look that is noted beside others, which it was merged from."""
+    ledger = Ledger.open([target / FILE])
+    for look in Ledger.open([source / FILE for source in sources]).looks:
+        ledger.note(look)
+
+
 def now() -> str:
     """Returns the time as looks have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
