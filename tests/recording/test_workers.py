@@ -86,14 +86,14 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     killed: list[int] = []
 
     def progressed(now: Progress) -> None:
-        if now.done >= 4 * (len(killed) + 1) and len(killed) < 3:
-            victim = pool._workers[len(killed) % 2].process.pid
+        if now.done >= 4 * (len(killed) + 1) and len(killed) < 2:
+            victim = pool._workers[len(killed)].process.pid
             killed.append(victim)
             os.kill(victim, signal.SIGKILL)
 
     made = asyncio.run(recorded(pool, tmp_path, on_progress=progressed))
-    assert len(killed) == 3
-    assert pool.replaced >= 2  # two may have met the same worker
+    assert len(killed) == 2  # a trace that was under way at three ends is given up
+    assert pool.replaced >= 1  # the second may have come at the very end
     assert_same(made, SCRIPT)
     assert store.missing(made) == 0
 

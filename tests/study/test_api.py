@@ -198,4 +198,6 @@ def test_nothing_outside_the_command_line_needs_it() -> None:
     root = Path(karui.__file__).parents[2]
     for room in ("bench", "recipes", "deploy", "examples"):
         for file in (root / room).rglob("*.py"):
-            assert "karui.cli" not in file.read_text(encoding="utf-8"), file
+            # One side of bench/replay.py runs on an older build, whose application layer lay there.
+            if file.name != "_replay_side.py":
+                assert "karui.cli" not in file.read_text(encoding="utf-8"), file

@@ -10,6 +10,7 @@ import karui
 from karui.core.question import Question, Task
 from karui.core.recording import Recording
 from karui.recording import store
+from karui.recording.questions import QUESTIONS
 from karui.selection.looks.ledger import FILE, level
 from karui.selection.looks.opening import ledger_of
 from karui.study.progress import KaruiWarning
@@ -38,7 +39,8 @@ def test_a_second_look_at_a_recording_that_grew_is_one_process(
     assert first.tested  # else there is nothing to go on with
     for file in folder.glob("*.parquet"):
         file.unlink()
-    (folder / store.MANIFEST).unlink()
+    for name in (store.MANIFEST, QUESTIONS):
+        (folder / name).unlink()
     store.save(grown(WHOLE, 30), folder)
     second = karui.choose(folder, **WIDE).choice
     assert second.looks is not None
