@@ -33,7 +33,7 @@ def test_versions_go_all_the_way_to_the_report(tmp_path):
     pruned = [word for n in (9, 11) for word in ("--variant", f"prune-depth:layers={n}")]
     refused = ["--variant", "prune-depth:layers=12"]
     # What is pruned so far never ends its thinking: every trace of it costs all its tokens.
-    short = "--limit 16 --samples 1 --max-tokens 360 --accept-truncation --no-confirm --concurrency 7".split()
+    short = "--limit 12 --samples 1 --max-tokens 360 --accept-truncation --no-confirm --concurrency 7".split()
     done = subprocess.run(
         [*KARUI, "poc", "--questions", "mini:test", *pruned, *refused, *short, "--out", "poc"],
         cwd=tmp_path,

@@ -72,8 +72,8 @@ def month(guard, rng, n, world, *, first=0):
 
 
 @pytest.mark.parametrize("world", [as_good, losing])
-def test_a_healthy_plan_keeps_the_stated_rate_over_hundreds_of_months(world):
-    rng, months, n = np.random.default_rng(1), 120, 20
+def test_a_healthy_plan_keeps_the_stated_rate_over_many_months(world):
+    rng, months, n = np.random.default_rng(1), 60, 20
     never = GuardConfig(alpha=1e-9)  # so that one month tells for every alpha
     most = [month(Guard(expected(rng), never), rng, n, world(rng, n), first=k) for k in range(months)]
     for alpha in (0.01, 0.05):
@@ -84,7 +84,7 @@ def test_a_healthy_plan_keeps_the_stated_rate_over_hundreds_of_months(world):
 
 
 def test_a_healthy_stream_keeps_the_stated_rate_however_often_it_is_restarted():
-    rng, runs, alpha = np.random.default_rng(17), 240, 0.05
+    rng, runs, alpha = np.random.default_rng(17), 120, 0.05
     alarms = 0
     for _ in range(runs):
         guard = Guard(expected(rng, 60), GuardConfig(alpha=alpha))
