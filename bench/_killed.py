@@ -24,10 +24,10 @@ from karui.core.trace import Trace
 from karui.engines.scripted import ScriptedEngine, ScriptedStream, run_virtual
 from karui.recording import columns, files, merging, parts, store
 from karui.recording import record as recorder
+from karui.recording.columns import same_trace
 from karui.recording.compaction import compact
 from karui.recording.questions import QUESTIONS as FILE
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
-from karui.testing.alike import same_trace
 from karui.testing.playing import playing
 from karui.testing.synthetic import synthetic
 

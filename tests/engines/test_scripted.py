@@ -11,7 +11,8 @@ from karui.core.prompt import Prompt
 from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.engines.scripted import ScriptedEngine, run_virtual
-from karui.testing.alike import assert_same, same_trace
+from karui.recording.columns import same_trace
+from karui.testing.alike import assert_same
 from karui.testing.synthetic import HABITS, synthetic
 
 SCRIPT = synthetic(4, 3, seed=1, tokens=120)

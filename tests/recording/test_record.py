@@ -23,9 +23,10 @@ from karui.core.request import Request
 from karui.core.technique import Family, Technique
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.recording import store
+from karui.recording.columns import same_trace
 from karui.recording.record import Progress, record
 from karui.recording.reference import self_reference
-from karui.testing.alike import assert_same, same_trace
+from karui.testing.alike import assert_same
 from karui.testing.synthetic import synthetic
 
 SCRIPT = synthetic(5, 4, seed=3, tokens=100)

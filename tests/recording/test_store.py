@@ -27,7 +27,8 @@ from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.trace import SIGNAL_UNIT, End, Peek, RecordedCheckpoint, Signals, Trace, Trial
 from karui.core.usage import TokenUsage
 from karui.recording import columns, store
-from karui.testing.alike import assert_same, same_trace
+from karui.recording.columns import same_trace
+from karui.testing.alike import assert_same
 from karui.testing.synthetic import synthetic
 
 SMALL = synthetic(4, 3, seed=5, tokens=80)

@@ -96,19 +96,17 @@ _TIMES = ("seconds", "first_seconds", "thought_seconds")
 """What a trace that is made again has anew."""
 
 
+def same_trace(one: Trace, other: Trace) -> bool:
+    """Whether two traces are equal to the last bit, signals included (arrays make `==` ambiguous)."""
+    return replace(one, signals=NO_SIGNALS) == replace(other, signals=NO_SIGNALS) and all(
+        np.array_equal(getattr(one.signals, name), getattr(other.signals, name)) for name in SIGNALS
+    )
+
+
 def alike(one: Row, other: Row) -> bool:
     """Whether two rows hold the same trace to the last bit: times, which were measured, aside."""
-    bare = [
-        replace(r.trace, signals=NO_SIGNALS, **dict.fromkeys(_TIMES, 0.0))  # type: ignore[arg-type]
-        for r in (one, other)
-    ]
-    return (
-        bare[0] == bare[1]
-        and one.right == other.right
-        and all(
-            np.array_equal(getattr(one.trace.signals, n), getattr(other.trace.signals, n)) for n in SIGNALS
-        )
-    )
+    timeless = [replace(r.trace, **dict.fromkeys(_TIMES, 0.0)) for r in (one, other)]  # type: ignore[arg-type]
+    return one.right == other.right and same_trace(*timeless)
 
 
 def row(trace: Trace, verdicts: Mapping[str, bool]) -> Row:

@@ -6,15 +6,7 @@ import numpy as np
 
 from karui.core.outcome import Outcomes
 from karui.core.recording import Recording
-from karui.core.trace import NO_SIGNALS, Trace
-from karui.recording.columns import SIGNALS
-
-
-def same_trace(one: Trace, other: Trace) -> bool:
-    """Whether two traces are equal, signals included."""
-    return replace(one, signals=NO_SIGNALS) == replace(other, signals=NO_SIGNALS) and all(
-        np.array_equal(getattr(one.signals, name), getattr(other.signals, name)) for name in SIGNALS
-    )
+from karui.recording.columns import same_trace
 
 
 def differences(one: Outcomes, other: Outcomes) -> list[str]:

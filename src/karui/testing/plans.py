@@ -11,9 +11,9 @@ from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.core.usage import TokenUsage
 from karui.engines.scripted import ScriptedEngine, run_virtual
+from karui.recording.columns import same_trace
 from karui.runners.live import solve_live
 from karui.runners.replay import Replay
-from karui.testing.alike import same_trace
 from karui.testing.material import SAMPLES, recorded_with, small_recording
 
 
