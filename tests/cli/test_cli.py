@@ -120,7 +120,7 @@ def test_choose_writes_choice_study_and_report(recording: Path, tmp_path: Path) 
         (["record", "--max-tokens", "-5"], "--max-tokens is out of range (got -5)"),
         (["record", "--temperature", "-1"], "--temperature is out of range (got -1.0)"),
         (["record", "--top-p", "2"], "--top-p is out of range (got 2.0)"),
-        (["record", "--concurrency", "0"], "--concurrency is out of range (got 0)"),
+        (["record", "--concurrency", "-1"], "--concurrency is out of range (got -1)"),
         (["record", "--model", "."], "is not a model folder"),
         (["record", "--engine", "no/such/engine"], "no/such/engine"),
         (["replay", "RECORDING", "--runs", "0"], "--runs"),

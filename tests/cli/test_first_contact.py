@@ -4,6 +4,7 @@ Each of these was tried by hand first, on what karui was before; how it ended th
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,15 @@ from typer.testing import CliRunner, Result
 
 from karui.cli.console import say
 from karui.cli.main import app
+from karui.core.question import Question, Task
 from karui.core.study.choice import Rule
 from karui.i18n.report import LANGUAGES, TABLE
+from karui.recording.growth import Arranged
 from karui.recording.store import save
-from karui.study.prospects import Division, prospects
+from karui.selection.evidence import split
+from karui.study.data_split import part
+from karui.study.prospects import Division, Planned, planned_parts, prospects
+from karui.tasks.verifiers.exact import Exact
 from karui.testing.synthetic import synthetic
 from tests.helpers.replies import recorded, reply
 
@@ -74,8 +80,6 @@ def test_every_number_of_questions_ends_in_a_picture(n: int, tmp_path: Path) -> 
 
 def test_a_run_that_was_stopped_is_chosen_from_as_far_as_it_came(tmp_path: Path) -> None:
     """It was: a plan may ask for 1 traces a question; 0 are recorded."""
-    from dataclasses import replace
-
     made = synthetic(40, 2, truncated=0)
     cut = [q if n < 25 else replace(q, traces=()) for n, q in enumerate(made.questions)]
     done = karui("choose", kept(tmp_path / "r", replace(made, questions=tuple(cut))), "--out", tmp_path / "c")
@@ -92,7 +96,9 @@ def test_the_numbers_of_the_block_are_those_of_the_study() -> None:
 
     def shown(questions: int, samples: int = 4, rule: Rule = Rule()) -> str:  # noqa: B008 - frozen
         held = division.held(questions)
-        return "\n".join(prospects(questions - held, held, samples, rule, division))
+        tests, pilot = division.tested(questions - held), division.piloted(questions - held)
+        planned = Planned(division=division, tests=tests, pilot=pilot, held=held, units=tests)
+        return "\n".join(prospects(planned, samples, rule))
 
     assert "takes 280 questions" in shown(20)
     assert "15 to test plans on, 5 to choose their order" in shown(20)
@@ -103,6 +109,50 @@ def test_the_numbers_of_the_block_are_those_of_the_study() -> None:
     assert "larger --max-drop" in shown(20)
     assert "More traces" not in shown(20, samples=1)
     assert "at most 10 points" in shown(20, rule=Rule(margin=0.1))
+
+
+def test_the_forecast_is_the_split_that_follows() -> None:
+    def asked(n: int, group: str = "") -> Task:
+        rows = (
+            Question(f"line{k}", f"Question {k} about {chr(97 + k % 26)}{chr(97 + k // 26)}", "1", Exact(),
+                     group=group and f"{group}{k % 9}")
+            for k in range(n)
+        )  # fmt: skip
+        return Task("asked", tuple(rows))
+
+    for task in (asked(150), asked(90, "customer "), asked(12, "one")):
+        recording = synthetic(len(task.questions), 1)
+        rows = tuple(
+            replace(q, id=t.id, prompt=task.prompt(t), reference=t.reference, kind="", group=t.group)
+            for q, t in zip(recording.questions, task.questions, strict=True)
+        )
+        same = replace(recording, questions=rows)
+        planned = planned_parts(Arranged(task), 0, Division())
+        pilot, test = split(same)
+        assert (planned.pilot, planned.tests) == (len(pilot.questions), len(test.questions))
+        learning = planned_parts(Arranged(task), 0, Division(learning=True))
+        parts = part(same, None, 0)
+        found = (len(parts.trained.questions), parts.pilot, parts.test)
+        assert (learning.trained, learning.pilot, learning.tests) == found
+
+
+def test_the_block_says_what_is_new_and_what_groups_leave() -> None:
+    rows = tuple(Question(f"line{k}", f"What is {k}?", "1", Exact(), group="one customer") for k in range(40))
+    lines = prospects(planned_parts(Arranged(Task("asked", rows)), 0, Division()), 4, Rule())
+    assert lines[0].endswith("0 to test plans on, 40 to choose their order.")
+    assert lines[1].strip().startswith("None falls in the test")
+    batches = {q.id: int(n >= 30) for n, q in enumerate(rows)}
+    grown = planned_parts(Arranged(Task("asked", rows), batches, grown=True), 0, Division())
+    assert grown.before == 30
+    assert "40 questions (10 of them new) × 4 traces" in prospects(grown, 4, Rule())[0]
+
+
+def test_one_trace_that_would_agree_with_itself_is_refused_before_the_model(tmp_path: Path) -> None:
+    file = questions(tmp_path / "q.jsonl", [{"question": f"{n} + 1?"} for n in range(3)])
+    options = ("--reference", "self", "--samples", "1", "--out", tmp_path / "out")
+    done = karui("record", "--model", tmp_path / "no-model", "--questions", file, *options)
+    assert done.exit_code == REFUSED
+    assert "--reference self takes 2 traces of each question at least" in done.output
 
 
 # -- Twenty sums that the model cannot do ------------------------------------------------------------------

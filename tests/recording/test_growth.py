@@ -88,17 +88,66 @@ def test_a_run_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("asked", "named"),
     [
-        (task(0, 2, 3, 4), "task digest"),  # one that was recorded is missing
+        (task(0, 2, 3, 4), "q0001.*not among them now"),  # one that was recorded is missing
         (task(0, 1, 2, verifier=Same("other")), "task digest"),  # its old questions are judged otherwise
-        (replace(task(0, 1, 2), instruction="Be brief."), "task digest"),
+        (replace(task(0, 1, 2), instruction="Be brief."), "q0000.*another text now"),
     ],
 )
-def test_what_is_no_growth_is_refused_as_before(tmp_path: Path, asked: Task, named: str) -> None:
+def test_what_is_no_growth_is_refused_and_named(tmp_path: Path, asked: Task, named: str) -> None:
     recorded(tmp_path, task(0, 1))
     was = (tmp_path / QUESTIONS).read_bytes()
-    with pytest.raises(RecordingMismatch, match=named):
+    with pytest.raises(RecordingMismatch, match=f"(?s){named}"):
         recorded(tmp_path, asked)
     assert (tmp_path / QUESTIONS).read_bytes() == was
+
+
+def by_line(asked: Task) -> Task:
+    """The task as a file without ids gives it."""
+    numbered = (replace(q, id=f"line{n}") for n, q in enumerate(asked.questions, 1))
+    return replace(asked, questions=tuple(numbered))
+
+
+def playing(asked: Task) -> ScriptedEngine:
+    """The engine of these questions, whatever their ids are: a model knows them by their text."""
+    known = {q.prompt.user: q for q in SCRIPT.questions}
+    questions = []
+    for q in asked.questions:
+        traces = tuple(replace(t, question=q.id) for t in known[q.text].traces)
+        questions.append(replace(known[q.text], id=q.id, traces=traces))
+    return ScriptedEngine.of(replace(SCRIPT, questions=tuple(questions)))
+
+
+def test_rows_without_ids_are_known_by_what_they_say(tmp_path: Path) -> None:
+    first = by_line(task(0, 1, 2))
+    assert growth.recognise(tmp_path, first) == first  # nothing is recorded yet
+    recorded(tmp_path, first, playing(first))
+    moved = growth.recognise(tmp_path, by_line(task(3, 2, 0, 1)))
+    assert [q.id for q in moved.questions] == ["line1-2", "line3", "line1", "line2"]
+    assert [q.text for q in moved.questions] == [q.text for q in task(3, 2, 0, 1).questions]
+    grown = recorded(tmp_path, by_line(task(3, 2, 0, 1)), playing(moved))
+    assert [q.id for q in grown.questions] == ["line1", "line2", "line3", "line1-2"]
+    assert [q.batch for q in grown.questions] == [0, 0, 0, 1]
+    again = playing(moved)
+    recorded(tmp_path, by_line(task(1, 0, 3, 2)), again)
+    assert not again.opened  # the same questions in another order: all of them are there
+
+
+def test_a_changed_row_is_named_with_what_changed(tmp_path: Path) -> None:
+    asked = by_line(task(0, 1, 2))
+    recorded(tmp_path, asked, playing(asked))
+    rows = list(asked.questions)
+    rows[1] = replace(rows[1], reference="another answer")
+    with pytest.raises(RecordingMismatch, match=r"(?s)1 of the 3 questions.*line2 .*another answer now"):
+        growth.recognise(tmp_path, replace(asked, questions=tuple(rows)))
+
+
+def test_two_rows_that_say_the_same_stay_two(tmp_path: Path) -> None:
+    twice = by_line(task(0, 0))
+    recorded(tmp_path, twice, playing(twice))
+    turned = replace(twice, questions=twice.questions[::-1])
+    assert {q.id for q in growth.recognise(tmp_path, turned).questions} == {"line1", "line2"}
+    with pytest.raises(RecordingMismatch, match="line2"):
+        growth.recognise(tmp_path, replace(twice, questions=twice.questions[:1]))
 
 
 def test_another_seed_is_refused_before_anything_is_added(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
 from karui.recording import columns, files, parts, store
 from karui.recording.compaction import compact
+from karui.recording.lock import ensure_free
 from karui.testing.alike import assert_same
 from karui.testing.synthetic import synthetic
 
@@ -62,10 +63,13 @@ def test_a_second_recorder_is_told_who_writes(tmp_path: Path) -> None:
             store.Writer(tmp_path, MADE.manifest, MADE.questions)
         with pytest.raises(StorageError, match="is being written by another process"):
             compact(tmp_path)
+        with pytest.raises(StorageError, match="is being written by another process"):
+            ensure_free(tmp_path)
         assert_same(store.load(tmp_path), MADE)  # who only reads is not kept waiting
     assert f"Process {pid} on " in caught.value.why
     assert "has been recording there since 2" in caught.value.why
     assert caught.value.retry
+    ensure_free(tmp_path)
     assert before == {f.name: f.read_bytes() for f in tmp_path.iterdir() if f.name != ".karui-lock"}
 
 

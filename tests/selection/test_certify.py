@@ -198,7 +198,7 @@ def test_a_ledger_that_cannot_be_written_or_read_is_said(tmp_path: Path) -> None
     assert str(folder) in ledger.unwritten[0]
     broken = tmp_path / "looks.jsonl"
     broken.write_text('{"at": 3}\n')
-    assert "no look" in Ledger.open([broken]).unwritten[0]
+    assert "line 1 is no look" in Ledger.open([broken]).unwritten[0]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are another matter there")

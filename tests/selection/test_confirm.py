@@ -1,14 +1,20 @@
 """Confirming live: a choice that loses is withdrawn, one that does not stands."""
 
+import sys
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from karui import catalog
 from karui.core.errors import EngineError
+from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.study.choice import Confirmation, Rule
+from karui.core.trace import Trace
 from karui.engines.scripted import ScriptedEngine, run_virtual
 from karui.selection import betting
 from karui.selection.confirm import confirm
@@ -70,6 +76,47 @@ def test_a_prompt_is_compared_with_full_thinking_not_with_itself() -> None:
     work = confirm(plan, TASK, {"main": engine}, Rule(), sampling=Sampling(max_tokens=2000))
     base, live, _ = run_virtual(work)
     assert (base.plan, live.plan) == (Plan(), plan)
+
+
+class Endless(tuple[Trace, ...]):
+    """Traces whose numbers never end: they come again, shifted, as other seeds give other traces."""
+
+    __slots__ = ()
+
+    def __getitem__(self, n: int) -> Trace:  # type: ignore[override]
+        return super().__getitem__(n % super().__len__())
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+
+def test_the_models_own_answers_are_references_by_traces_of_their_own() -> None:
+    made = synthetic(120, 5, seed=5, truncated=0.0)
+    engine = ScriptedEngine({q.id: Endless(q.traces) for q in made.questions})
+    rows = tuple(replace(q, reference="") for q in TASK.questions)
+    asked = replace(TASK, questions=rows, agreement=True)
+
+    def run(text: str) -> tuple[Outcomes, Outcomes, Confirmation]:
+        options = {"sampling": Sampling(max_tokens=2000), "at_once": 8}
+        return run_virtual(confirm(catalog.parse(text), asked, {"main": engine}, Rule(), **options))
+
+    _, _, found = run("token-cap:tokens=100000")
+    # traces 100000, 100001, 100002 of five refer: 0, 1 and 2; full thinking's own is number 0
+    expected = []
+    for q in made.questions:
+        votes = Counter(t.answer for t in q.traces[:3] if t.answer is not None)
+        expected.append(bool(votes) and q.traces[0].answer == votes.most_common(1)[0][0])
+    assert found.baseline_accuracy == pytest.approx(np.mean(expected))
+    assert (found.loss, found.withdrawn) == (0, False)
+    assert {n for _, n in engine.opened} == {0, 100_000, 100_001, 100_002}
+    assert run("token-budget:tokens=30")[2].withdrawn
+
+
+def test_references_that_the_engine_failed_on_confirm_nothing() -> None:
+    asked = replace(TASK, agreement=True)
+    work = confirm(Plan(), asked, {"main": ScriptedEngine.of(RECORDING)}, Rule(), sampling=Sampling())
+    with pytest.raises(EngineError, match="360 of 360 live runs failed"):  # the script holds no such traces
+        run_virtual(work)
 
 
 def test_an_engine_that_fails_confirms_nothing() -> None:

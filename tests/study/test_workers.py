@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -15,7 +16,9 @@ from karui.core.question import Question, Task
 from karui.engines.batching.threads import fixed
 from karui.recording import store
 from karui.recording.record import record
+from karui.recording.workers import streams
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
+from karui.recording.workers.streams import fastest
 from karui.study import workers
 from karui.study.progress import SILENT
 from karui.study.workspace import Workspace
@@ -79,7 +82,8 @@ def chosen(
     monkeypatch.setattr(workers, "specs_of", specs_of)
 
     async def run() -> tuple[Any, bool]:
-        async with workers.source_of(asked, Plan(), folder, 8) as source:
+        async with workers.source_of(asked, Plan(), folder, 8) as (source, divided):
+            assert divided == asked.at_once
             made = await record(source, TASK, folder, samples=2)
             return made, isinstance(source, WorkerPool)
 
@@ -106,6 +110,40 @@ def test_what_records(
     assert_same(made, SCRIPT)
     assert bool(store.read_manifest(tmp_path).workers) is several
     assert asked.freed or asked.workers or not several
+
+
+@pytest.mark.parametrize(
+    ("rates", "most", "expected"),
+    [
+        ({32: 100.0, 64: 105.0, 128: 500.0}, 128, 32),  # hardly faster: nobody looks further
+        ({32: 100.0, 64: 150.0, 128: 155.0}, 128, 64),
+        ({32: 100.0, 64: 150.0, 128: 220.0}, 128, 128),
+        ({32: 100.0, 64: 150.0, 128: 220.0}, 100, 64),  # no memory for more
+        ({32: 0.0}, 128, 32),  # cannot be measured
+    ],
+)
+def test_as_many_streams_as_are_worth_it(rates: dict[int, float], most: int, expected: int) -> None:
+    async def rate(count: int) -> float:
+        return rates[count]
+
+    assert asyncio.run(fastest(rate, most)) == (expected, rates[expected])
+
+
+def test_streams_are_bounded_by_memory_and_by_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"model_type": "llama", "num_hidden_layers": 8, "hidden_size": 512, "num_attention_heads": 8}
+    config |= {"head_dim": 64, "intermediate_size": 1024, "vocab_size": 1000}
+    card = ModelInfo("m", config=config, dtype="float32")
+    each = 2 * 8 * 8 * 64 * 4 * 1000  # keys and values of 1000 tokens in 8 layers of 8 heads
+    monkeypatch.setattr(streams, "free_bytes", lambda _: 4 * 100 * each)
+    assert streams.most_streams(card, 1000, 10_000) == 100
+    assert streams.most_streams(card, 1000, 240) == 60
+    assert streams.most_streams(card, 1000, 8) == streams.STREAMS
+    assert streams.most_streams(ModelInfo("m"), 1000, 10_000) == streams.STREAMS
+
+
+def test_a_workspace_keeps_what_was_measured() -> None:
+    assert Workspace("m", Sampling(), 1).streams == streams.STREAMS
+    assert Workspace("m", Sampling(), 1, at_once=7).streams == 7
 
 
 def test_what_is_there_already_is_no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

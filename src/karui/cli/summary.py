@@ -97,7 +97,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         if best.questions_wanted:
             say(f"  about {best.questions_wanted} test questions would do; there are {choice.units}")
     tested = sum(t.p_value is not None for t in choice.tested)
-    pilot = f"{choice.pilot_questions} pilot questions"
+    pilot = f"{choice.pilot_questions} pilot question{'' if choice.pilot_questions == 1 else 's'}"
     if rule.pilot is PilotSource.SHIPPED:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""

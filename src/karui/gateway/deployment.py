@@ -52,7 +52,7 @@ class Deployment:
             better = f" The best candidate was {choice.candidate.label}." if choice.candidate else ""
             raise InputError(
                 f"{file} chose full thinking, so it names no plan to serve.{better}",
-                why=f"Its decision is {choice.decision!r}.",
+                why=f"Its decision is {choice.decision.value!r}.",
                 remedy="Record more questions and choose again, or do without a gateway.",
             )
         expectation = ServingProfile.load(file.with_name(FILE))

@@ -1,6 +1,8 @@
 """Bytes: of weights on disk, of weights by arithmetic, of the KV cache, and the peak of this process."""
 
+import os
 import sys
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
@@ -51,3 +53,21 @@ def peak_cuda() -> int | None:
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return None
     return int(torch.cuda.max_memory_allocated())
+
+
+def free_bytes(device: str = "cpu") -> float:
+    """Returns the bytes of memory that can be had here and now; 0 where the system does not say.
+
+    Args:
+        device: As torch names it; that of a GPU is its own.
+    """
+    torch = sys.modules.get("torch")
+    if device.startswith("cuda") and torch is not None:
+        return float(torch.cuda.mem_get_info(torch.device(device))[0])
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable"):
+                return 1024 * float(line.split()[1])
+    with suppress(OSError, ValueError, AttributeError):
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return 0.0

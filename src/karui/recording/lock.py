@@ -87,6 +87,16 @@ def locked(folder: Path, doing: str, *, private: bool = False) -> Iterator[None]
         lock.release()
 
 
+def ensure_free(folder: Path) -> None:
+    """Refuses a folder that another process writes at this moment: before a model is loaded, say.
+
+    Raises:
+        StorageError: As `FolderLock`.
+    """
+    if (folder / LOCK).exists():
+        FolderLock(folder, "looking").release()
+
+
 def _holder(file: Path) -> str:
     """Returns a sentence that says who holds a lock."""
     try:

@@ -56,7 +56,7 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Recording:
     ids = frozenset(q.id for q in asked)
     first = read_manifest(paths[0])
     for path in paths[1:]:
-        check_same(first, read_manifest(path), path)
+        check_same(first, read_manifest(path), paths[0], path)
         if [(q.id, q.reference, q.prompt) for q in read_questions(path)] != [
             (q.id, q.reference, q.prompt) for q in asked
         ]:

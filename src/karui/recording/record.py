@@ -15,7 +15,7 @@ from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
-from karui.core.recording import Manifest, RecordedQuestion, Recording
+from karui.core.recording import Manifest, Recording
 from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.measure.energy import EnergyMeter
@@ -153,16 +153,11 @@ async def record(
         )
     source: TraceSource = engine if isinstance(engine, TraceSource) else OwnEngine(engine)
     style.check(source.info.abilities, f"the engine of {source.info.card.name}")
-    arranged = arrange(folder, task)
+    arranged = arrange(folder, task, style)
     task = arranged.task
     manifest = manifest_of(source.info, task, options)
     asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
-    questions = [
-        RecordedQuestion(
-            q.id, q.kind, q.reference, asks[q.id].prompt, (), {}, q.group, arranged.batches.get(q.id, 0)
-        )
-        for q in task.questions
-    ]
+    questions = arranged.questions(style)
     if arranged.grown:
         append(folder, manifest, questions)
     with Writer(folder, manifest, questions, private=task.private) as writer:

@@ -1,19 +1,50 @@
 """References from the model itself: its majority answer on each question (`--reference self`)."""
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from karui.core.errors import RecordingError
+from karui.core.question import Verifier
 from karui.core.recording import RecordedQuestion, Recording
 
-_LEAST = 2
+LEAST = 2
 """Traces of a question that can be divided into those that refer and those that are judged."""
 
 
 def majority(question: RecordedQuestion) -> str | None:
     """Returns the canonical answer most traces gave (ties: the one given first), None where none did."""
-    votes = Counter(t.answer for t in question.traces if t.answer is not None)
+    return most_given(t.answer for t in question.traces)
+
+
+def most_given(answers: Iterable[str | None]) -> str | None:
+    """Returns the canonical answer that was given most often (ties: first), None where none was given."""
+    votes = Counter(answer for answer in answers if answer is not None)
     return votes.most_common(1)[0][0] if votes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Judges by agreement with the full model: two canonical answers are the same, or they are not.
+
+    Attributes:
+        verifier: Reads the answers.
+    """
+
+    verifier: Verifier
+
+    @property
+    def spec(self) -> str:
+        """The reading verifier's."""
+        return self.verifier.spec
+
+    def read(self, text: str) -> str | None:
+        """Returns the canonical answer in a text, None where there is none."""
+        return self.verifier.read(text)
+
+    def verify(self, reference: str, answer: str) -> bool:
+        """Returns whether an answer is the full model's; no empty answer is."""
+        return bool(reference) and reference == answer
 
 
 def self_reference(recording: Recording) -> Recording:
@@ -43,9 +74,9 @@ def apart(recording: Recording) -> Recording:
     """
     questions = []
     for question in recording.questions:
-        if len(question.traces) < _LEAST:
+        if len(question.traces) < LEAST:
             raise RecordingError(
-                f"--reference self takes {_LEAST} traces of each question at least; {question.id!r} has "
+                f"--reference self takes {LEAST} traces of each question at least; {question.id!r} has "
                 f"{len(question.traces)}.",
                 why="Some of them decide what the full model answers, and others are compared with that: a "
                 "trace that does both agrees with itself.",

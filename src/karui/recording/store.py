@@ -11,7 +11,7 @@ a trace that is in two parts, as a killed compaction leaves it, is one.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -186,8 +186,14 @@ class Writer:
         )
 
 
-def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
+def check_same(before: Manifest, now: Manifest, path: Path | str, other: Path | str = "") -> None:
     """Refuses to mix traces that were not made alike.
+
+    Args:
+        before: Of the recording that is there.
+        now: Of what would be added.
+        path: Of the first.
+        other: Of the second, where it is a recording as well; "" where it is about to be made.
 
     Raises:
         RecordingMismatch: Names the first field that differs, and both values.
@@ -216,11 +222,26 @@ def check_same(before: Manifest, now: Manifest, path: Path | str) -> None:
         del pairs["model"]  # the same weights under another name
     for field, (old, new) in pairs.items():
         if old != new:
+            there, wanted = _apart(old, new)
+            if other:
+                raise RecordingMismatch(
+                    f"The recordings {path} and {other} differ in their {field}.",
+                    why=f"{path}: {there}. {other}: {wanted}.",
+                    remedy="Merge parts that were recorded alike: by the same command, but for --shard.",
+                )
             raise RecordingMismatch(
                 f"The recording {path} was made with another {field}.",
-                why=f"There: {old}. Asked for now: {new}.",
+                why=f"There: {there}. Asked for now: {wanted}.",
                 remedy="Record into a new folder (--out), or ask for what this one was begun with.",
             )
+
+
+def _apart(old: object, new: object) -> tuple[str, str]:
+    """Returns two values for people; of what has fields, only those that differ."""
+    if is_dataclass(old) and type(old) is type(new):
+        names = [f.name for f in fields(old) if getattr(old, f.name) != getattr(new, f.name)]
+        return tuple(", ".join(f"{n} {getattr(value, n)}" for n in names) for value in (old, new))  # type: ignore[return-value]
+    return str(old), str(new)
 
 
 def _card(card: ModelInfo | None) -> str:

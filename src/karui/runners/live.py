@@ -185,6 +185,8 @@ async def solve_live(
     ask: Request,
     engines: Mapping[str, Engine],
     observer: Observer = NULL_OBSERVER,
+    *,
+    first: int = 0,
 ) -> Outcome:
     """Solves one question live.
 
@@ -194,13 +196,14 @@ async def solve_live(
         ask: The bare ask; the plan rewrites it.
         engines: By the names that asks use; "main" at least.
         observer: Whoever wants to hear it being solved.
+        first: Number of the first trace of each model; others give other traces.
 
     Returns:
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
     """
     began = perf_counter()
     tree = FlowTree(plan.flows, plan.rewrite(ask))
-    running = _Running(plan, question, engines, observer, tree.grow)
+    running = _Running(plan, question, engines, observer, tree.grow, first)
     failure: EngineError | None = None
     try:
         running.begin(tree.start())
@@ -237,12 +240,13 @@ class _Running:
         engines: Mapping[str, Engine],
         observer: Observer,
         grow: Callable[[], list[Generation]],
+        first: int,
     ) -> None:
         self.now = 0
         self.spans: dict[int, Span] = {}
         self._plan, self._engines, self._observer = plan, engines, observer
         self._read = question.verifier.read
-        self._started: Counter[str] = Counter()
+        self._started, self._first = Counter[str](), first
         self._begun: dict[int, int] = {}
         self._tasks: dict[asyncio.Task[Trace], _Run] = {}
         self._grow = grow
@@ -252,7 +256,7 @@ class _Running:
         """Starts generations, each with the next trace number of its model; at token-time `at`, else now."""
         for leaf in leaves:
             name = leaf.ask.model
-            engine, sample = self._engines[name], self._started[name]
+            engine, sample = self._engines[name], self._first + self._started[name]
             run = _Run(self._plan, leaf, engine, sample, self._read, self._observer, self._looked)
             self._started[name] += 1
             self._begun[leaf.id] = self.now if at is None else at
@@ -344,8 +348,16 @@ async def run_live(
     engines: Mapping[str, Engine],
     *,
     at_once: int,
+    first: int = 0,
 ) -> AsyncIterator[Outcome]:
     """Solves many questions live, `at_once` side by side, and yields outcomes as they come.
+
+    Args:
+        plan: What to do.
+        asked: Questions and their bare requests.
+        engines: By the names that requests use.
+        at_once: Questions side by side.
+        first: As `solve_live`.
 
     Raises:
         PlanError: There is no engine of a model that the plan asks, or one lacks an ability the plan needs;
@@ -362,7 +374,7 @@ async def run_live(
 
     async def one(question: Question, ask: Request) -> Outcome:
         async with gate:
-            return await solve_live(plan, question, ask, engines)
+            return await solve_live(plan, question, ask, engines, first=first)
 
     tasks = [asyncio.ensure_future(one(q, a)) for q, a in asked]
     try:

@@ -1,6 +1,8 @@
 """Confirming: the chosen plan against full thinking, live, on questions it was not chosen on."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from karui.core.engine import Engine
 from karui.core.errors import EngineError
@@ -10,6 +12,7 @@ from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.request import Request
 from karui.core.study.choice import Confirmation, Rule
+from karui.recording.reference import Agreement, most_given
 from karui.runners.live import run_live
 from karui.selection.betting import lower_bound, upper_bound
 from karui.selection.fixed_sequence import contradicted
@@ -18,6 +21,10 @@ from karui.selection.progress import OnProgress, quiet
 
 _FAILED = 0.05
 """Share of questions that may fail on the engine before a confirmation says nothing."""
+_REFERRING = 3
+"""Traces of a question whose majority is its reference, where the task has none."""
+_APART = 100_000
+"""Number of the first trace that refers: no plan asks for so many, so none is judged by its own trace."""
 
 
 async def confirm(
@@ -36,6 +43,10 @@ async def confirm(
     Both take the same trace seeds, so where the plan's first trace is the baseline's, they differ only by
     what the plan did to it.
 
+    Where the full model's own answers are the references (the task's `agreement`), full thinking runs on
+    every question three times more, with other seeds, and the majority of these traces is what both
+    are compared with.
+
     Args:
         plan: The choice.
         task: Held-back questions.
@@ -52,22 +63,25 @@ async def confirm(
     Raises:
         EngineError: More than one question in twenty failed.
     """
+    done, total = 0, (2 + (_REFERRING if task.agreement else 0)) * len(task.questions)
+
+    def did_one() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, total)
+
     asked = [(q, Request(q.id, task.prompt(q), sampling)) for q in task.questions]
+    if task.agreement:
+        asked = await _referred(asked, full or engines, at_once, did_one)
     rows: list[Outcomes] = []
-    done = 0
     for each, asking in ((Plan(), full or engines), (plan, engines)):
         found: dict[str, Outcome] = {}
         async for outcome in run_live(each, asked, asking, at_once=at_once):
             found[outcome.question] = outcome
-            done += 1
-            on_progress(done, 2 * len(asked))
+            did_one()
         rows.append(_gathered(each, task.questions, found, asking))
     base, live = rows
-    if live.errors + base.errors > _FAILED * 2 * len(asked):
-        raise EngineError(
-            f"{live.errors + base.errors} of {2 * len(asked)} live runs failed on the engine.",
-            remedy="Confirm again; the choice stands unconfirmed until then.",
-        )
+    _refuse_failed(live.errors + base.errors, 2 * len(asked))
     d = base.accuracy - live.accuracy
     return (
         base,
@@ -85,6 +99,40 @@ async def confirm(
             sight=chance_to_contradict(d, 2 * rule.margin, rule.margin, rule.alpha),
         ),
     )
+
+
+async def _referred(
+    asked: Sequence[tuple[Question, Request]],
+    engines: Mapping[str, Engine],
+    at_once: int,
+    did_one: Callable[[], None],
+) -> list[tuple[Question, Request]]:
+    """Returns the questions with what full thinking answers, by traces that are not compared with it."""
+    answers: dict[str, list[str | None]] = defaultdict(list)
+    failed = 0
+    for n in range(_REFERRING):
+        async for outcome in run_live(Plan(), asked, engines, at_once=at_once, first=_APART + n):
+            answers[outcome.question].append(outcome.answer)
+            failed += bool(outcome.error)
+            did_one()
+    _refuse_failed(failed, _REFERRING * len(asked))
+    return [
+        (replace(q, reference=most_given(answers[q.id]) or "", verifier=Agreement(q.verifier)), request)
+        for q, request in asked
+    ]
+
+
+def _refuse_failed(failed: int, runs: int) -> None:
+    """Refuses to judge by live runs of which too many failed.
+
+    Raises:
+        EngineError: More than one in twenty did.
+    """
+    if failed > _FAILED * runs:
+        raise EngineError(
+            f"{failed} of {runs} live runs failed on the engine.",
+            remedy="Confirm again; the choice stands unconfirmed until then.",
+        )
 
 
 def _gathered(

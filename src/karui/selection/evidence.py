@@ -69,15 +69,15 @@ class Evidence:
         return tuple(MeasuredPlan(self.measured[key], found) for key, found in self.compared.items())
 
 
-PILOT_SHARE = 0.25
-"""Share of the questions that decide what is tested, where no pilot was recorded."""
+PILOT_SHARE, PILOT_SEED = 0.25, 0
+"""Share of the questions that decide what is tested, where no pilot was recorded, and what draws them."""
 
 
 def split(
     recording: Recording,
     share: float = PILOT_SHARE,
     *,
-    seed: int = 0,
+    seed: int = PILOT_SEED,
     units: Mapping[str, Unit] | None = None,
 ) -> tuple[Recording, Recording]:
     """Returns the pilot part and the test part of a recording's questions.

@@ -18,7 +18,7 @@ TRAINED = 3 / 8
 LEAST_TRAINED, LEAST_PILOT = 20, 8
 """Questions without which training, or screening what was trained, is not begun."""
 
-_SEED = 1
+TRAINED_SEED = 1
 """Unlike the pilot's, so that one split does not decide the other."""
 
 
@@ -92,7 +92,7 @@ def part(main: Recording, brought: Recording | None, held: int) -> Parts:
         held: Questions kept for the live confirmation.
     """
     if brought is None:
-        trained, judged = split(main, TRAINED, seed=_SEED)
+        trained, judged = split(main, TRAINED, seed=TRAINED_SEED)
     else:
         trained, judged = brought, main
     pilot, test = split(judged)

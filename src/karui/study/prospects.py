@@ -1,16 +1,18 @@
 """What so many questions can show, said before a token is spent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from karui.core.recording import Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.study.choice import Rule
 from karui.models import embedded
-from karui.selection.evidence import PILOT_SHARE
+from karui.recording.growth import Arranged
+from karui.selection.evidence import PILOT_SEED, PILOT_SHARE
 from karui.selection.looks.ledger import level as level_of
+from karui.selection.looks.units import below, units_of_questions
 from karui.selection.power import PICTURE, fewest_questions, fewest_units
-from karui.study.data_split import TRAINED
+from karui.study.data_split import TRAINED, TRAINED_SEED
 
 HELD_BACK = 0.2
 """Share of one's own questions that is never recorded but kept for the live confirmation."""
@@ -69,29 +71,98 @@ def unfamiliar(model: str, task: str) -> str:
     )
 
 
-def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Division) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """How many questions will be for what.
+
+    Attributes:
+        division: What they are divided between.
+        tests: To test plans on.
+        pilot: To choose the plans' order on.
+        trained: To train on.
+        held: Kept for the live confirmation.
+        units: Pieces of evidence among the test questions: a group, or near-identical ones, are one.
+        before: Questions recorded before; 0 where nothing was.
+    """
+
+    division: Division
+    tests: int
+    pilot: int = 0
+    trained: int = 0
+    held: int = 0
+    units: int
+    before: int = 0
+
+    @property
+    def recorded(self) -> int:
+        """How many are recorded in the end."""
+        return self.tests + self.pilot + self.trained
+
+
+def planned_parts(arranged: Arranged, held: int, division: Division) -> Planned:
+    """Returns the parts that the questions of a recording fall in: by their text and groups, as in the study.
+
+    Args:
+        arranged: What will be recorded, in its order.
+        held: How many questions are kept for the live confirmation.
+        division: What questions are divided between.
+    """
+    task = arranged.task
+    asked = arranged.questions()
+
+    def first(among: Sequence[RecordedQuestion], share: float, seed: int) -> list[RecordedQuestion]:
+        # The units of a part are found in that part, as where a recording is split.
+        units = units_of_questions(among, task.instruction, agreement=task.agreement)
+        return [q for q in among if below(units[q.id].key, share, seed)]
+
+    def rest(part: Sequence[RecordedQuestion], among: Sequence[RecordedQuestion]) -> list[RecordedQuestion]:
+        ids = {q.id for q in part}
+        return [q for q in among if q.id not in ids]
+
+    trained = first(asked, TRAINED, TRAINED_SEED) if division.learning else []
+    judged = rest(trained, asked)
+    pilot = first(judged, PILOT_SHARE, PILOT_SEED) if division.pilot else []
+    tests = rest(pilot, judged)
+    units = units_of_questions(judged, task.instruction, agreement=task.agreement)
+    last = max(arranged.batches.values(), default=0)
+    old = sum(batch < last or not arranged.grown for batch in arranged.batches.values())
+    return Planned(
+        division=division,
+        tests=len(tests),
+        pilot=len(pilot),
+        trained=len(trained),
+        held=held,
+        units=len({units[q.id].key for q in tests if not units[q.id].late}),
+        before=old,
+    )
+
+
+def prospects(planned: Planned, samples: int, rule: Rule) -> list[str]:
     """Returns what so many questions can and cannot show, in a few lines.
 
     Args:
-        recorded: Questions to be recorded.
-        held: Questions kept for the live confirmation.
+        planned: How many are for what.
         samples: Traces of each.
         rule: Margin and level.
-        division: How questions are divided.
     """
-    tests, pilot = division.tested(recorded), division.piloted(recorded)
+    division, tests, held, recorded = planned.division, planned.tests, planned.held, planned.recorded
     first = level_of(rule.alpha, 1)
     fewest = fewest_units(rule.margin, first)
     lucky = fewest_questions(rule.margin, _GAIN, first)
     margin, level = f"{100 * rule.margin:g} points", f"{100 * (1 - rule.alpha):g}%"
-    trained = recorded - tests - pilot
     parts = [
-        f"{tests} to test plans on",
-        *([f"{pilot} to choose their order"] if division.pilot else []),
-        *([f"{trained} to train on"] if trained else []),
+        f"{tests} to test plans on" + (f" (in {planned.units} groups)" if planned.units < tests else ""),
+        *([f"{planned.pilot} to choose their order"] if division.pilot else []),
+        *([f"{planned.trained} to train on"] if planned.trained else []),
         *([f"{held} to confirm live"] if held else []),
     ]
-    lines = [f"{recorded + held} {_noun(recorded + held)} × {samples} traces: {', '.join(parts)}."]
+    new = f" ({recorded - planned.before} of them new)" if 0 < planned.before < recorded else ""
+    lines = [f"{recorded + held} {_noun(recorded + held)}{new} × {samples} traces: {', '.join(parts)}."]
+    if division.pilot and not (planned.pilot and tests):
+        lines.append(
+            f"    None falls in the {'test' if planned.pilot else 'pilot'}, and nothing can be certified: a "
+            "group, or questions that say the same, are never divided. Add questions of other groups."
+        )
 
     def row(there: bool, name: str, yes: str, no: str) -> str:
         return f"  {'+' if there else '−'} {name:<18}{yes if there else no}"
@@ -120,15 +191,15 @@ def prospects(recorded: int, held: int, samples: int, rule: Rule, division: Divi
     by_gain = division.least(lambda t, _: t >= lucky)
     lines.append(
         row(
-            tests >= fewest,
+            planned.units >= fewest,
             "certificate",
             f"possible: a loss of at most {margin} at {level}, if a plan loses next to nothing",
             f"a loss of at most {margin} at {level} takes {certain} questions, {by_gain} if a plan gains 3 "
             "points; with these, only a plan that is "
-            + ("far better than full thinking" if tests < lucky else "better than full thinking"),
+            + ("far better than full thinking" if planned.units < lucky else "better than full thinking"),
         )
     )
-    if tests < fewest and samples > 1:
+    if planned.units < fewest and samples > 1:
         lines.append("    More traces of the same questions do not change this; a larger --max-drop does.")
     return lines
 

@@ -27,6 +27,8 @@ from karui.study.steps import decide, evidence_of, shipped_study, study_of, warn
 from karui.study.variants.search import VariantSearch, search_variants
 from karui.study.workspace import Workspace, shipped
 
+RECORDING = "recording"
+"""Folder of full thinking, below everything that a run makes."""
 LENGTHY = ("long_sum", "swaps")
 """Kinds of mini's questions that need their whole thinking: the demonstration's other side."""
 
@@ -89,7 +91,7 @@ async def run(job: Job) -> Study:
     """
     out, progress = job.out, job.progress
     pilots = [shipped("pilot")] if job.alone else []
-    full = await job.session.record(job.task, out / "recording", "Recording full thinking")
+    full = await job.session.record(job.task, out / RECORDING, "Recording full thinking")
     main = usable(full, progress)
     if failing := examined(main, job.options):
         return failed_study(failing, main, job.options, job.commands, language=job.lang, out=out)
@@ -227,11 +229,11 @@ async def _confirmed(
         engines,
         options.rule,
         sampling=session.sampling,
-        at_once=session.at_once,
+        at_once=session.streams,
         full={"main": session.engine},
         on_progress=job.progress.at,
     )
-    return replace(choice, confirmation=confirmation), (base, live, session.at_once)
+    return replace(choice, confirmation=confirmation), (base, live, session.streams)
 
 
 def _lengthy(job: Job, large: Recording, options: StudyOptions) -> Choice:

@@ -1,23 +1,24 @@
-"""How many processes record: as the user says, or as many as are measured to be worth it."""
+"""How many processes record, and how many streams: as the user says, or as is measured to be worth it."""
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from karui import engines
-from karui.core.engine import Engine
+from karui.core.engine import Engine, ModelInfo
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.engines.batching.threads import cores, fixed
 from karui.engines.llama_cpp import gguf_file
-from karui.measure.memory import weights_on_disk
+from karui.measure.memory import free_bytes, weights_on_disk
 from karui.recording.parts import keys
 from karui.recording.tracing import TraceSource
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
+from karui.recording.workers.streams import STREAMS, fastest, most_streams
 from karui.study.progress import Progress
 
 _WORTH_SECONDS = 60.0
@@ -37,7 +38,7 @@ class Loads(Protocol):
 
     @property
     def at_once(self) -> int:
-        """Streams side by side."""
+        """Streams side by side that the user wants; 0 measures."""
 
     @property
     def threads(self) -> int:
@@ -76,8 +77,8 @@ class Loads(Protocol):
 @asynccontextmanager
 async def source_of(
     workspace: Loads, style: Plan, folder: Path, traces: int
-) -> AsyncIterator[Engine | TraceSource]:
-    """Gives what records a style: the engine in this process, or workers with an engine each.
+) -> AsyncIterator[tuple[Engine | TraceSource, int]]:
+    """Gives what records a style, and in how many streams: the engine in this process, or workers.
 
     Args:
         workspace: The model, and what the user says of workers.
@@ -88,31 +89,64 @@ async def source_of(
     Raises:
         KaruiError: The model cannot be loaded.
     """
+    missing = traces - len(keys(folder))
     if workspace.workers > 1:
         workspace.progress.begin(f"Loading the model, in {workspace.workers} processes")
         specs = specs_of(workspace, style, workspace.workers)
         async with WorkerPool(specs, on_lost=workspace.progress.warn) as pool:
             for note in pool.info.thinks.get("notes", ()):
                 workspace.progress.say(note)
-            yield pool
+            yield pool, (await _together(workspace, pool, missing))[0]
         return
     engine = workspace.engine_of(style)
-    worth = 1 if workspace.workers else _possible(workspace, engine, traces - len(keys(folder)))
+    streams, alone = await _streams(workspace, engine, missing)
+    worth = 1 if workspace.workers or not alone else _possible(workspace, alone, missing)
     if worth < 2:
-        yield engine
+        yield engine, streams
         return
-    alone = _rate(engine, workspace.at_once)
     # Each worker has the model in memory: here it is loaded again if it is needed again.
     await workspace.free(style)
     del engine
     async with WorkerPool(specs_of(workspace, style, worth), on_lost=workspace.progress.warn) as pool:
-        together = await pool.measure(workspace.at_once)
+        divided, together = await _together(workspace, pool, missing)
         if workspace.device_here != "cpu" or together >= _BETTER * alone:
             found = f"{together:,.0f} tokens/s together, {alone:,.0f} alone"
-            workspace.progress.say(f"{worth} processes record: {found}.")
-            yield pool
+            workspace.progress.say(f"{worth} processes record, {divided} streams: {found}.")
+            yield pool, divided
             return
-    yield workspace.engine_of(style)
+    yield workspace.engine_of(style), streams
+
+
+async def _streams(workspace: Loads, engine: Engine, missing: int) -> tuple[int, float]:
+    """Returns how many streams the engine in this process takes, and their tokens per second; 0 unknown."""
+
+    async def rate(streams: int) -> float:
+        return _rate(engine, streams)
+
+    return await _fastest(workspace, engine.card, rate, missing)
+
+
+async def _together(workspace: Loads, pool: WorkerPool, missing: int) -> tuple[int, float]:
+    """Returns how many streams workers take together, and their tokens per second; 0 unknown."""
+    return await _fastest(workspace, pool.info.card, pool.measure, missing)
+
+
+async def _fastest(
+    workspace: Loads, card: ModelInfo, rate: Callable[[int], Awaitable[float]], missing: int
+) -> tuple[int, float]:
+    if workspace.at_once:
+        return workspace.at_once, await rate(workspace.at_once)
+    first = await rate(STREAMS)
+    if not _long(workspace, first, missing):
+        return STREAMS, first
+    # A trace that reaches the limit, its prompt and the trials on it included.
+    longest = 2 * workspace.sampling.max_tokens
+    return await fastest(rate, most_streams(card, longest, missing, workspace.device_here))
+
+
+def _long(workspace: Loads, rate: float, missing: int) -> bool:
+    """Returns whether the work takes long enough to be worth measuring how it is done best."""
+    return bool(rate) and missing * workspace.sampling.max_tokens / 2 >= _WORTH_SECONDS * rate
 
 
 def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
@@ -133,16 +167,15 @@ def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
     return specs
 
 
-def _possible(workspace: Loads, engine: Engine, missing: int) -> int:
+def _possible(workspace: Loads, rate: float, missing: int) -> int:
     """Returns how many workers may be worth it where the user says nothing."""
-    rate = _rate(engine, workspace.at_once) if os.name == "posix" else 0.0
-    if not rate or missing * workspace.sampling.max_tokens / 2 < _WORTH_SECONDS * rate:
+    if os.name != "posix" or not _long(workspace, rate, missing):
         return 1
     if gpus := _gpus(workspace):
         return gpus
     if workspace.device_here != "cpu" or fixed(workspace.threads or None):
         return 1  # the user has said how much of the machine is to be used
-    return min(cores(), workspace.at_once, _fitting(workspace.folder))
+    return min(cores(), workspace.at_once or STREAMS, _fitting(workspace.folder))
 
 
 def _gpus(workspace: Loads) -> int:
@@ -162,14 +195,4 @@ def _rate(engine: Engine, rows: int) -> float:
 def _fitting(folder: Path) -> int:
     """Returns how many copies of a model fit into half of the memory that is free."""
     each = weights_on_disk(folder) + _PROCESS_BYTES
-    return int(_free_bytes() / 2 // each)
-
-
-def _free_bytes() -> float:
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable"):
-                return 1024 * float(line.split()[1])
-    with suppress(OSError, ValueError, AttributeError):
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return 0.0
+    return int(free_bytes() / 2 // each)

@@ -21,11 +21,13 @@ from karui.core.technique import Technique
 from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
 from karui.recording import store
+from karui.recording.lock import ensure_free
 from karui.recording.questions import QUESTIONS, read_questions
 from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
-from karui.recording.reference import self_reference
+from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
+from karui.recording.workers.streams import STREAMS
 from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
@@ -48,7 +50,7 @@ class Workspace:
         sampling: How tokens are drawn.
         samples: Traces per question.
         seed: Of the traces.
-        at_once: Streams side by side.
+        at_once: Streams side by side; 0 measures how many are worth it.
         device: auto, cpu or cuda.
         dtype: auto, bfloat16 or float32.
         threads: 0 measures.
@@ -66,7 +68,7 @@ class Workspace:
     sampling: Sampling
     samples: int
     seed: int = 0
-    at_once: int = 32
+    at_once: int = 0
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
@@ -80,6 +82,7 @@ class Workspace:
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
+    _streams: int = STREAMS
 
     def __post_init__(self) -> None:
         """Refuses numbers that nothing can be recorded with.
@@ -93,12 +96,17 @@ class Workspace:
             ("--max-tokens", drawn.max_tokens, drawn.max_tokens >= 1, "1 or more"),
             ("--temperature", drawn.temperature, drawn.temperature >= 0, "0 or more"),
             ("--top-p", drawn.top_p, 0 < drawn.top_p <= 1, "above 0 and at most 1"),
-            ("--concurrency", self.at_once, self.at_once >= 1, "1 or more"),
+            ("--concurrency", self.at_once, self.at_once >= 0, "0 or more; 0 measures which is best"),
             ("--workers", self.workers, self.workers >= 0, "0 or more; 0 measures which is best"),
             ("--threads", self.threads, self.threads >= 0, "0 or more; 0 measures which is best"),
         ):
             if not sound:
                 raise InputError(f"{name} is out of range (got {value}).", remedy=f"Set {name} to {wanted}.")
+
+    @property
+    def streams(self) -> int:
+        """Streams side by side: as the user says, as was measured, or the usual number."""
+        return self.at_once or self._streams
 
     @property
     def engine(self) -> Engine:
@@ -181,7 +189,7 @@ class Workspace:
             "dtype": self.dtype,
             "threads": self.threads or None,
             "compile": self.compiled,
-            "slots": self.at_once,
+            "slots": self.streams,
             "seed": self.seed,
             "thinking": self.thinking,
         }
@@ -254,9 +262,18 @@ class Workspace:
         """Records a task (or a part of its questions) in one style, or goes on with what is there.
 
         Raises:
+            InputError: The model's own answers are to be references, and one trace each cannot be.
             KaruiError: As `karui.recording.record.record`.
         """
         progress = self.progress
+        ensure_free(folder)
+        if task.agreement and self.samples < LEAST:
+            raise InputError(
+                f"--reference self takes {LEAST} traces of each question at least (got --samples "
+                f"{self.samples}).",
+                why="Some of them decide what the full model answers, and others are compared with that.",
+                remedy="Say --samples 4, or more.",
+            )
 
         def progressed(now: RecordProgress) -> None:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")
@@ -264,7 +281,7 @@ class Workspace:
 
         which, of = shard or (1, 1)
         traces = self.samples * len(task.questions[which - 1 :: of])
-        async with source_of(self, style, folder, traces) as source:
+        async with source_of(self, style, folder, traces) as (source, self._streams):
             progress.begin(label)
             recording = await record(
                 source,
@@ -274,7 +291,7 @@ class Workspace:
                 sampling=self.sampling,
                 samples=self.samples,
                 seed=self.seed,
-                at_once=self.at_once,
+                at_once=self.streams,
                 accept_no_thinking=self.accept_no_thinking,
                 shard=shard,
                 on_progress=progressed,

@@ -36,6 +36,7 @@ def _estimate(config: StudyConfig) -> None:
     from karui.cli.console import Steps, say
     from karui.cli.failing import say_failure
     from karui.cli.summary import say_fits
+    from karui.recording.workers.streams import STREAMS
     from karui.study.api.estimate import estimate
     from karui.study.baseline import FAILS
 
@@ -46,4 +47,4 @@ def _estimate(config: StudyConfig) -> None:
     if found.failure is not None:
         say_failure(found.failure, config.output.lang, agreement=found.recording.manifest.agreement)
         raise typer.Exit(FAILS)
-    say_fits(found.recording, config.model.concurrency)
+    say_fits(found.recording, config.model.concurrency or STREAMS)

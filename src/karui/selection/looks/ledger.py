@@ -156,11 +156,17 @@ class Ledger:
             self._failed(file, "it is not text")
             return []
         looks = []
-        for line in filter(None, lines):
+        for number, line in enumerate(lines, 1):
+            if not line:
+                continue
             try:
                 looks.append(decode(Look, json.loads(line)))
             except (ValueError, Misfit):
-                self._failed(file, "a line of it is no look")
+                self._failed(
+                    file,
+                    f"line {number} is no look (half written by a killed run, perhaps) and is passed over; "
+                    "the look it stood for is not counted. Delete the line, and this is not said again",
+                )
         return looks
 
     def _failed(self, file: Path, why: str) -> None:

@@ -37,8 +37,21 @@ class Unit:
 
 def units_of(recording: Recording) -> dict[str, Unit]:
     """Returns the unit of every question, by the question's id."""
-    asked, manifest = recording.questions, recording.manifest
-    wordings = [_wording(q, manifest.instruction, agreement=manifest.agreement) for q in asked]
+    manifest = recording.manifest
+    return units_of_questions(recording.questions, manifest.instruction, agreement=manifest.agreement)
+
+
+def units_of_questions(
+    asked: Sequence[RecordedQuestion], instruction: str, *, agreement: bool
+) -> dict[str, Unit]:
+    """Returns the unit of every question, by the question's id; no trace is looked at.
+
+    Args:
+        asked: In the order of the recording.
+        instruction: What the task appends to every question: it tells none from another.
+        agreement: Whether references are the model's own majority answers.
+    """
+    wordings = [_wording(q, instruction, agreement=agreement) for q in asked]
     alone = [n for n, q in enumerate(asked) if not q.group]
     first = leaders([wordings[n] for n in alone], [asked[n].batch for n in alone])
     leader = {n: alone[at] for n, at in zip(alone, first, strict=True)}

@@ -73,7 +73,8 @@ async def _confirm(
     )
     session = replace(workspace_of(settings, sampling, progress, artifacts=Path(artifacts)), sampling=drawn)
     sessions = {name: session.beside(_named(name, aux_model or {}, choice.beside)) for name in _others(plan)}
-    task = questions if isinstance(questions, Task) else task_of(str(questions))
+    reference = "self" if choice.agreement else "given"
+    task = questions if isinstance(questions, Task) else task_of(str(questions), reference=reference)
     try:
         engines = {"main": session.engine_of(plan), **{n: s.engine for n, s in sessions.items()}}
         progress.begin("Confirming the choice live")
@@ -83,14 +84,14 @@ async def _confirm(
             engines,
             choice.rule,
             sampling=drawn,
-            at_once=session.at_once,
+            at_once=session.streams,
             full={"main": session.engine},
             on_progress=progress.at,
         )
     finally:
         for each in (session, *sessions.values()):
             await each.close()
-    return _with(study, (base, live, session.at_once), confirmation)
+    return _with(study, (base, live, session.streams), confirmation)
 
 
 def _others(plan: Plan) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Unpack
 from karui.core.errors import InputError
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.recording.growth import arrange, recognise
 from karui.study.api.arguments import call_text, config_of, workspace_of
 from karui.study.config.keywords import StudyKeywords
 from karui.study.config.schema import StudyConfig
@@ -15,9 +16,9 @@ from karui.study.data_split import brought_along, ensure_parts
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, on_this_machine
 from karui.study.progress import OnProgress, Progress, progress_of
-from karui.study.prospects import Division, prospects, unfamiliar
+from karui.study.prospects import Division, planned_parts, prospects, unfamiliar
 from karui.study.result import Study
-from karui.study.run import Job, run
+from karui.study.run import RECORDING, Job, run
 from karui.study.variants.default_trainings import trained
 from karui.study.variants.plans import variants_of, weighs
 from karui.study.workspace import Workspace, embedded, hold_back, recorded_in, task_of
@@ -130,7 +131,8 @@ def prepare(
     if config.model.model and not config.questions.questions and task is None:
         progress.say("No --questions were given; using those of the task mini.")
     division = replace(asked.division, learning=learning and lessons is None)
-    lines = prospects(len(asked.task.questions), asked.kept, session.samples, options.rule, division)
+    planned = planned_parts(arrange(config.output.out / RECORDING, asked.task), asked.kept, division)
+    lines = prospects(planned, session.samples, options.rule)
     for line in lines:
         progress.say(line)
     job = Job(
@@ -171,17 +173,18 @@ class _Questions:
 
 def _questions(config: StudyConfig, *, demo: bool, task: Task | None) -> _Questions:
     limit, seed, confirm = config.questions.limit, config.sampling.seed, config.run.confirm
+    there = config.output.out / RECORDING
     if demo:
         division = Division(confirm=confirm, pilot=False)
-        recorded = task_of("mini:test", limit=limit or _MINI_QUESTIONS, seed=seed)
+        recorded = recognise(there, task_of("mini:test", limit=limit or _MINI_QUESTIONS, seed=seed))
         held = task_of("mini:confirm", limit=_MINI_CONFIRM, seed=seed)
     else:
         name = config.questions.questions or "mini"
-        everything = task or task_of(name, limit=limit, seed=seed, reference=config.questions.reference)
-        # With the model's own answers as references there is nothing to confirm against on unseen questions.
-        division = Division(confirm=confirm and not everything.agreement)
-        there = recorded_in(config.output.out / "recording")
-        recorded, held = hold_back(everything, division.held(len(everything.questions)), seed, there)
+        given = task or task_of(name, limit=limit, seed=seed, reference=config.questions.reference)
+        everything = recognise(there, given)
+        division = Division(confirm=confirm)
+        kept = division.held(len(everything.questions))
+        recorded, held = hold_back(everything, kept, seed, recorded_in(there))
     return _Questions(recorded, held, division, len(held.questions) if confirm else 0)
 
 

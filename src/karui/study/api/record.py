@@ -8,6 +8,7 @@ from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.recording.compaction import compact
+from karui.recording.growth import arrange, recognise
 from karui.recording.merging import shard_of
 from karui.recording.store import load
 from karui.study.api.arguments import config_of, workspace_of
@@ -16,7 +17,7 @@ from karui.study.config.schema import RecordConfig
 from karui.study.loop import awaitable, blocking
 from karui.study.options import rule_of
 from karui.study.progress import OnProgress, progress_of
-from karui.study.prospects import Division, prospects, unfamiliar
+from karui.study.prospects import Division, planned_parts, prospects, unfamiliar
 from karui.study.variants.plans import variant_plans
 from karui.study.workspace import task_of
 
@@ -59,6 +60,8 @@ async def _record(
     task = task or task_of(
         source.questions, limit=source.limit, seed=settings.sampling.seed, reference=source.reference
     )
+    if not plan.techniques:  # before a model is loaded; other styles are compared as they are recorded
+        task = recognise(out, task)
     lessons = settings.build.recording
     session = workspace_of(
         settings.model,
@@ -73,7 +76,8 @@ async def _record(
         progress.warn(warning)
     if not plan.techniques:
         rule = rule_of(2.0, 0.95, "", "", settings.baseline.min_accuracy)
-        for line in prospects(len(task.questions), 0, session.samples, rule, Division(confirm=False)):
+        planned = planned_parts(arrange(out, task), 0, Division(confirm=False))
+        for line in prospects(planned, session.samples, rule):
             progress.say(line)
     try:
         made = await session.record(task, out, f"Recording {session.whole(plan).label}", plan, shard)

@@ -27,7 +27,11 @@ class ModelOptions:
         "A TOML file that says how the model thinks, where karui finds that out wrongly; `karui probe` "
         "prints what it finds.",
     )
-    concurrency: int = option(32, "Number of concurrent requests.")
+    concurrency: int = option(
+        0,
+        "Number of concurrent requests; 0 measures how many are best for karui's own engine, and is 32 "
+        "for a server.",
+    )
     device: str = option("auto", "Device to compute on: auto, cpu or cuda.")
     dtype: str = option("auto", "Number type to compute in: auto, bfloat16 or float32.")
     threads: int = option(0, "Threads of the CPU engine; 0 measures which is best.")

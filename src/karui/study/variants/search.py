@@ -181,7 +181,7 @@ def _version(session: Workspace, plan: Plan, asks: Sequence[Request]) -> Variant
 def _weighed(session: Workspace, plan: Plan, asks: Sequence[Request]) -> ModelProfile:
     folder, options = session.loading(plan)
     options = {name: value for name, value in options.items() if name not in {"slots", "seed"}}
-    return profile(folder, asks, at_once=[n for n in AT_ONCE if n <= session.at_once], **options)
+    return profile(folder, asks, at_once=[n for n in AT_ONCE if n <= session.streams], **options)
 
 
 @dataclass(frozen=True)
