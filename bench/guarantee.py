@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
+from math import comb
 from typing import TypeAlias
 
 import numpy as np
@@ -29,6 +30,8 @@ from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.study.choice import Axis, Rule
+from karui.core.trace import Trace
+from karui.recording.reference import apart, self_reference
 from karui.selection import betting
 from karui.selection.certify import certify
 from karui.selection.evidence import Evidence
@@ -46,6 +49,7 @@ WORLDS, QUICK_WORLDS, SEED = 2000, 20, 20261130
 MARGIN, DISCORDANT, TRACES = 0.02, 0.06, 4
 BASE = Plan()
 PLANS = [catalog.parse(f"token-budget:tokens={n}") for n in range(100, 112)]
+CIRCULAR = "--reference self: a vote over early answers"
 FALSE, ONE_LOOK, THREE_LOOKS = 5.0, 90.0, 85.0
 """Targets in percent: false certificates at most, power at least."""
 
@@ -170,6 +174,48 @@ def near_identical(size: int, rows: int = 400) -> Recording:
     return replace(synthetic(1, 1), questions=tuple(made))
 
 
+def by_itself(rng: Generator, refer: Callable[[Recording], Recording], rows: int = 400) -> bool:
+    """A vote over early answers, judged by the model's own answers (`--reference self`).
+
+    A quarter of the questions is a coin flip for the model; on some the early answer is wrong nine times in
+    ten, so many that the vote loses exactly the margin against other traces of full thinking.
+    """
+    samples, early_wrong = 2 * TRACES, 0.9
+    votes_wrong = sum(comb(TRACES, k) * early_wrong**k * (1 - early_wrong) ** (TRACES - k) for k in (3, 4))
+    votes_wrong += comb(TRACES, 2) * early_wrong**2 * (1 - early_wrong) ** 2 / 2  # a tie: the first given
+    kind = rng.random(rows)
+    flips, tricky = kind < 0.25, kind > 1 - MARGIN / votes_wrong
+    full = flips[:, None] & (rng.random((rows, samples)) < 0.5)
+    early = np.where(tricky[:, None], rng.random((rows, samples)) < early_wrong, full)
+    made = _answered(full)
+    judged = refer(made)
+    first = next(judged.traces())
+    kept = [t.sample for t in judged.questions[0].traces]
+    assert first.sample == kept[0]
+    references = np.array([q.reference == "1" for q in judged.questions])
+    base = (full[:, kept] == references[:, None]).astype(np.float32)
+    few = early[:, kept[:TRACES]]
+    ahead = few.sum(axis=1)
+    vote = np.where(2 * ahead == TRACES, few[:, 0], 2 * ahead > TRACES)
+    plan = np.repeat((vote == references)[:, None], base.shape[1], axis=1).astype(np.float32)
+    found = certify(evidence_of([np.array([base, plan])], [rows]), PLANS[:1], Rule(), Ledger())
+    return bool(found.plans)
+
+
+@cache
+def _one_trace() -> Trace:
+    return next(synthetic(1, 1).traces())
+
+
+def _answered(answers: NDArray[np.bool_]) -> Recording:
+    """Returns a recording without references; `answers`, of shape (questions, traces), are "0" or "1"."""
+    trace, questions = _one_trace(), []
+    for n, row in enumerate(answers):
+        traces = tuple(replace(trace, sample=k, answer=str(int(a))) for k, a in enumerate(row))
+        questions.append(RecordedQuestion(f"q{n}", "", "", Prompt(""), traces, {}))
+    return replace(synthetic(1, 1), questions=tuple(questions))
+
+
 def refused(overlap: int, rows: int = 400) -> bool:
     """Returns whether a pilot of which so many questions are test questions is refused."""
     main = synthetic(rows, 1)
@@ -221,6 +267,7 @@ def false_rows() -> list[tuple[str, World, float]]:
         ("groups of 2 near-identical questions", partial(alike, size=2, units=groups[2]), 10.3),
         ("groups of 5 near-identical questions", partial(alike, size=5, units=groups[5]), 21.6),
         ("groups of 10 near-identical questions", partial(alike, size=10, units=groups[10]), 44.9),
+        (CIRCULAR, partial(by_itself, refer=apart), np.nan),
     ]
 
 
@@ -245,6 +292,9 @@ def _run(given: argparse.Namespace) -> int:
             reached = share(world, worlds, pool, row)
             figures.at_most(f"falsely certified: {name}", reached, FALSE, "%")
             figures.extra["before"][name] = None if np.isnan(before) else before
+        before = share(partial(by_itself, refer=self_reference), worlds, pool, row)
+        figures.shown("  the same, where the judged traces refer as before", before, "%")
+        figures.extra["before"][CIRCULAR] = before
         for overlap, before in ((100, 11.2), (400, 57.5)):
             name = f"pilot of which {overlap} of 400 are test questions"
             figures.at_most(f"falsely certified: {name}", 0.0 if refused(overlap) else before, FALSE, "%")
