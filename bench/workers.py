@@ -15,8 +15,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 from statistics import median
@@ -24,9 +22,9 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from time import monotonic
 
+from _builds import OLD, busy_loop, environment, old_build
 from _figures import ROOT, Figures, arguments
 
-OLD = "5682b79"
 IDLE, BUSY = 1.5, 8.0
 ALONE = "now, one process"
 WINDOW, SETTLE, PATIENCE, STILL = 12.0, 2.0, 120.0, 40.0
@@ -42,7 +40,7 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, cores)  # and whatever is started from here
     figures.note(f"cores {cores}; load before the start {os.getloadavg()[0]:.1f}")
-    with _old_build() as old:
+    with old_build() as old:
         for name, wanted in (("idle", IDLE), ("beside a busy loop", BUSY)):
             _compare(figures, options, name, wanted, old, cores)
     return figures.close()
@@ -73,13 +71,11 @@ def _compare(
 
 def _rate(home: Path, more: tuple[str, ...], busy: int | None, window: float) -> float:
     """Returns the tokens per second of a build's `karui record`, with a core taken from it or None."""
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    environment |= {"PYTHONPATH": str(home / "src"), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     with TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "karui", "record", "--samples", "4", "--max-tokens", "1024", *more]
         process = subprocess.Popen(
             [*words, "--out", f"{folder}/recording"],
-            env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment(home), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         try:
             return _counted(process, busy, window)
@@ -102,7 +98,7 @@ def _counted(process: "subprocess.Popen[str]", busy_core: int | None, window: fl
         except TimeoutError:
             at = monotonic()
     first, before = at, pace * (at - began)
-    with _busy_loop(busy_core):
+    with busy_loop(busy_core):
         while at - first < window:
             try:
                 at, pace = _next_pace(process, lines, seen, monotonic() + STILL)
@@ -128,34 +124,6 @@ def _next_pace(
     if process.poll() is None and seen and _PACE.search(seen[-1]):
         raise TimeoutError
     raise SystemExit("karui record gave no pace:\n" + "".join(seen[-20:]))
-
-
-@contextmanager
-def _busy_loop(core: int | None) -> Iterator[None]:
-    """Another program that takes a core."""
-    if core is None:
-        yield
-        return
-    endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    loop = subprocess.Popen([sys.executable, "-c", endless])
-    try:
-        yield
-    finally:
-        loop.kill()
-        loop.wait()
-
-
-@contextmanager
-def _old_build() -> Iterator[Path]:
-    """The old build's files, in a worktree of their own."""
-    with TemporaryDirectory() as place:
-        path = Path(place) / "old"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(path), OLD], check=True)
-        try:
-            yield path
-        finally:
-            subprocess.run([*git, "remove", "--force", str(path)], check=True)
 
 
 if __name__ == "__main__":
