@@ -6,7 +6,8 @@
     study.best  # a plan, or None where full thinking stays
     study.report("report.html")
 
-Every verb has a twin for event loops whose name ends in `_async`. See docs/api.md.
+Every verb that runs or replays a model has a twin for event loops whose name ends in `_async`. See
+docs/api.md.
 """
 
 from importlib import import_module
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from karui.core.question import Task
     from karui.core.recording import Recording
     from karui.study.api.choose import choose, choose_async
+    from karui.study.api.compare import compare
     from karui.study.api.confirm import confirm, confirm_async
     from karui.study.api.load import load_recording, load_study, load_task
     from karui.study.api.make import make, make_async
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "choose",
     "choose_async",
+    "compare",
     "confirm",
     "confirm_async",
     "load_recording",

@@ -7,6 +7,7 @@ import typer
 from karui.cli.commands import (
     catalogue,
     choose,
+    compare,
     explain,
     import_,
     make,
@@ -40,6 +41,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "make": (make.make, "Make new weights from a model: quantize, prune, distil, train."),
     "replay": (replay.replay, "Evaluate plans over a recording."),
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),
+    "compare": (compare.compare, "Compare two runs question by question: is the difference real?"),
     "serve": (serve.serve, "Serve the choice behind OpenAI's API, guarded, with a fallback."),
     "rollout": (rollout.rollout, "Show or change the stage of a running gateway."),
     "report": (report.report, "Write the report of a finished study."),

@@ -1,9 +1,7 @@
 """The report as Markdown: short, for pull requests and e-mail."""
 
-import re
-from collections.abc import Sequence
-
 from karui.core.study.assumptions import MODES
+from karui.html.markdown import code, grid, text
 from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
@@ -47,25 +45,6 @@ def markdown(c: Context) -> str:
         f"_{w('made_by', version=__version__).split('. ')[0].split('。')[0]}_",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def text(value: object) -> str:
-    """Returns text with everything escaped that Markdown or HTML would take for markup."""
-    plain = " ".join(str(value).split())
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", plain)
-
-
-def code(value: object) -> str:
-    """Returns text as code, whatever backticks and pipes it holds."""
-    plain = " ".join(str(value).split()).replace("`", "'").replace("|", "\\|")
-    return f"`{plain}`" if plain else ""
-
-
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table: the first column to the left, the others to the right."""
-    lines = [head, [":--", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _failing(c: Context) -> str:

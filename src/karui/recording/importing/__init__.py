@@ -84,6 +84,7 @@ class ImportOptions:
         agreement: Whether the replies' own majority is the reference.
         trial_tokens: Tokens that a trial is taken to have cost, where the log does not say.
         skip: Whether to leave out rows that cannot be imported; else they stop the import.
+        believed: Whether the log's own verdicts stand; a reply without one stops the import.
     """
 
     format: str = ""
@@ -95,6 +96,7 @@ class ImportOptions:
     agreement: bool = False
     trial_tokens: int = 10
     skip: bool = False
+    believed: bool = False
 
 
 def import_log(path: Path | str, options: ImportOptions | None = None, **changes: Any) -> Imported:
@@ -118,13 +120,15 @@ def import_log(path: Path | str, options: ImportOptions | None = None, **changes
         options.counter or by_words(),
         verifier,
         trial_tokens=options.trial_tokens,
-        believed=reader.believed,
+        believed=reader.believed or options.believed,
         references=options.references or {},
         agreement=options.agreement,
     )
     before = timed_out()
     read = list(reader.read(source))
     taken, name = _of_one_model(read, options.model, source)
+    if options.believed:
+        _need_verdicts(taken, source)
     made = assemble(taken, source, how)
     if source.problems and not options.skip:
         _refuse(source)
@@ -179,6 +183,20 @@ def import_traces(
     """
     done = import_log(path, format="karui", verifier=verifier, model=model, trial_tokens=trial_tokens)
     return done.recording
+
+
+def _need_verdicts(replies: list[Logged], source: Source) -> None:
+    """Refuses a log that leaves a verdict open where its own are to stand.
+
+    Raises:
+        InputError: It says how many.
+    """
+    if silent := sum(r.correct is None for r in replies):
+        raise InputError(
+            f"{source.path} does not say of {silent} of its {len(replies)} replies whether they are right.",
+            why="It has several scores or replies to a question, or none.",
+            remedy="Name a verifier that judges them: --verifier math, numeric, exact, ….",
+        )
 
 
 def _of_one_model(read: list[Logged], model: str, source: Source) -> tuple[list[Logged], str]:

@@ -167,3 +167,20 @@ class ProfileOptions:
         "Technique with which each model is measured once more (repeatable): kv-cache, prompt-lookup, "
         '"draft-model:model=…".',
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """What `karui compare` can be told, besides the two runs."""
+
+    fail_on: tuple[str, ...] = option(
+        (), "Rule that fails the comparison (repeatable): accuracy, unproven:2, tokens:10, …."
+    )
+    match: Literal["text", "id"] = option("text", "Way of knowing questions again: text or id.")
+    alpha: float = option(
+        0.05, "Chance that any difference is claimed where there is none, all figures together."
+    )
+    verifier: str = option(
+        "", "Verifier that reads and judges the answers of logs; by default the log's own verdicts."
+    )
+    tokenizer: str = option("", "Model (folder or Hub name) whose tokenizer counts what a log does not.")
