@@ -72,7 +72,7 @@ def say_notice(study: Study, lang: str) -> None:
 
 
 def summary(choice: Choice, study: Study, lang: str = "en") -> None:
-    """Prints the decision, its evidence and the best plans; `lang` is the language of the report."""
+    """Prints the decision, its evidence and the best plans, in English but for the notice (`lang`)."""
     rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
     say_notice(study, lang)
     say()
@@ -102,7 +102,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
-    for sentence in looks(choice, Translator(lang), Format(lang)):
+    for sentence in looks(choice, Translator("en"), Format("en")):
         say(f"  {sentence}")
     if choice.units < choice.fewest:
         say(

@@ -28,7 +28,8 @@ def compact(path: Path | str) -> None:
     path = Path(path)
     read_manifest(path)
     make_folder(path)
-    with locked(path, "joining parts"):
+    private = is_private(path / MANIFEST)
+    with locked(path, "joining parts", private=private):
         remove_partials(path)
         before = parts(path)
         if not before:
@@ -36,7 +37,6 @@ def compact(path: Path | str) -> None:
         asked = {q.id: place for place, q in enumerate(read_questions(path))}
         found = rows(path, frozenset(asked))
         found.sort(key=lambda row: (asked[row.trace.question], row.trace.sample))
-        private = is_private(path / MANIFEST)
         joined = write_new(path, map(part_name, count()), columns.write(found, SMALL), private=private)
         _ensure_whole(joined, found)
         remove(path, before)
