@@ -14,6 +14,7 @@ from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
 from karui.report.looks import looks
+from karui.report.sections.domain import limit
 from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
@@ -102,7 +103,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
-    for sentence in looks(choice, Translator(lang), Format(lang)):
+    for sentence in _of_questions(choice, lang):
         say(f"  {sentence}")
     if choice.units < choice.fewest:
         say(
@@ -123,6 +124,13 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
                 f"On the shipped recording ({study.shipped.title}) the same plan: loss "
                 f"{_points(same.loss.value)}, {same.token_ratio.value:.2f}× tokens [replayed]"
             )
+
+
+def _of_questions(choice: Choice, lang: str) -> list[str]:
+    """Returns what has to be known of the questions: how often looked at, and how others are told apart."""
+    words, form = Translator(lang), Format(lang)
+    ends = [limit(choice.domain, words, form)] if choice.domain is not None else []
+    return [*looks(choice, words, form), *ends]
 
 
 def _say_confirmation(choice: Choice) -> None:

@@ -6,7 +6,7 @@ from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.looks import looks
-from karui.report.sections import learning, misbehaviour, models, reference_run, tables, tests
+from karui.report.sections import domain, learning, misbehaviour, models, reference_run, tables, tests
 from karui.report.sections.reproduce import digests, made_with, versions
 from karui.report.sections.savings_panel import results
 from karui.report.view_model import PlanTable
@@ -35,6 +35,7 @@ def markdown(c: Context) -> str:
         _rows(c, c.board),
         _models(c),
         _misbehaviour(c),
+        _domain(c),
         _learning(c),
         _live(c),
         *_tests(c),
@@ -171,6 +172,16 @@ def _misbehaviour(c: Context) -> str:
     w = c.words
     table = grid(head, [[code(first), *rest] for first, *rest in rows])
     return "\n\n".join([f"## {w('misbehaviour')}", w("misbehaviour_lead"), table, misbehaviour.note(c)])
+
+
+def _domain(c: Context) -> str:
+    told = domain.sentences(c.study.choice, c.words, c.form)
+    if not told:
+        return ""
+    head, rows = domain.table(c)
+    shown = [f"**{c.words('domain_far')}**", grid(head, rows)] if rows else []
+    said = [text(sentence) for sentence in domain.apart(c)]
+    return "\n\n".join([f"## {c.words('domain')}", text(domain.joined(c, told)), *shown, *said])
 
 
 def _learning(c: Context) -> str:

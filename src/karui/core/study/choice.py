@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.engine import ModelInfo
+from karui.core.study.domain import DomainSummary
 from karui.core.study.failure import BaselineFailure
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because
@@ -197,6 +198,8 @@ class Choice:
         failure: Why full thinking fails, where it does; nothing is then tested or offered.
         looks: How often these questions were looked at; None in choices made before that was kept, and where
             nothing was tested.
+        domain: Which questions it speaks of; None in choices made before that was kept, and where full
+            thinking fails.
     """
 
     model: ModelInfo
@@ -223,6 +226,7 @@ class Choice:
     beside: Mapping[str, ModelInfo] = field(default_factory=dict)
     failure: BaselineFailure | None = None
     looks: Looks | None = None
+    domain: DomainSummary | None = None
 
     @property
     def units(self) -> int:

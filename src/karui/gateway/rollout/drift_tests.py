@@ -26,6 +26,7 @@ class DriftTest(StrEnum):
     ERRORS = "errors"
     UNSURE = "unsure"
     CANARIES = "canaries"
+    UNLIKE = "unlike"
 
 
 class Ranks:
