@@ -9,8 +9,7 @@ import pytest
 from karui.core.prompt import Prompt
 from karui.core.study.domain import DomainSummary
 from karui.domain.domain import Asked, Domain, Unlike, distances, fewest, fitted, most_above
-from karui.domain.features import features
-from karui.domain.reference import MOST, Reference
+from karui.domain.reference import MOST
 
 NAMES = "Anna Ben Carla David Emil Fiona Gustav Hanna".split()
 THINGS = "apples pens books coins stamps shells cups hats boxes keys".split()
@@ -55,8 +54,12 @@ def test_no_recorded_question_is_unlike_itself(domain):
 
 
 def test_like_questions_are_seldom_sent_away_and_unlike_ones_are(domain):
-    away = np.mean([domain.compare(one.prompt).unlike for one in asked(2, 300)])
-    assert away <= 0.05
+    """The threshold of one calibration may be unlucky; over some of them the rate is well below 5%."""
+    away = []
+    for seed in range(1000, 1006):
+        one = fitted(asked(seed, 400))[1]
+        away += [one.compare(live.prompt).unlike for live in asked(4000 + seed, 200)]
+    assert 0 < np.mean(away) <= 0.04
     assert all(domain.compare(Prompt(text)).unlike for text in OTHERS.values())
 
 
@@ -84,15 +87,6 @@ def test_the_stated_rate_holds_with_the_stated_confidence():
         over = np.mean(1 - kth > 0.05)
         assert over <= 0.053
         assert np.mean(1 - np.sort(rng.random((20_000, n)), axis=1)[:, n - k - 1] > 0.05) > 0.05
-
-
-def test_what_is_added_makes_no_question_farther_away():
-    known, more, live = ([features(a.prompt) for a in asked(seed, 80)] for seed in (3, 4, 5))
-    small = Reference.of(known)
-    large = small.with_more(more)
-    for question_ in live:
-        before, after = small.parts(question_), large.parts(question_)
-        assert all(getattr(after, part) <= getattr(before, part) + 1e-9 for part in type(before).__slots__)
 
 
 def test_too_few_questions_say_nothing():
@@ -142,6 +136,23 @@ def test_the_summary_names_the_questions():
     assert summary.kinds == ("a", "b")
     assert summary.scripts[0][0] == "latin"
     assert 20 < summary.length[0] < summary.length[1] < 400
+
+
+def test_a_template_that_was_recorded_short_is_unlike_when_long():
+    """Among many templates whose questions are all alike, one asked at another size stands out."""
+    rng = Random(5)
+
+    def added(terms):
+        return "Add these numbers: " + " + ".join(str(rng.randrange(99)) for _ in range(terms))
+
+    def spelt():
+        return "Spell this word: " + "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(9))
+
+    texts = [added(rng.randrange(3, 6)) if n % 2 else spelt() for n in range(400)]
+    domain = fitted([Asked(Prompt(text), text) for text in texts])[1]
+    assert not domain.compare(Prompt(added(4))).unlike
+    long = domain.compare(Prompt(added(20)))
+    assert (long.unlike, long.by) == (True, Unlike.SHAPE)
 
 
 def test_distances_put_a_stranger_last():

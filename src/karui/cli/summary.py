@@ -13,8 +13,9 @@ from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
+from karui.report.limits import limits
 from karui.report.looks import looks
-from karui.report.sections.domain import limit
+from karui.report.sections.domain import limit as domain_limit
 from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
@@ -127,10 +128,10 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
 
 
 def _of_questions(choice: Choice, lang: str) -> list[str]:
-    """Returns what has to be known of the questions: how often looked at, and how others are told apart."""
+    """Returns what has to be known of the questions: looks, limits, and how others are told apart."""
     words, form = Translator(lang), Format(lang)
-    ends = [limit(choice.domain, words, form)] if choice.domain is not None else []
-    return [*looks(choice, words, form), *ends]
+    ends = [domain_limit(choice.domain, words, form)] if choice.domain is not None else []
+    return [*looks(choice, words, form), *limits(choice, words, form), *ends]
 
 
 def _say_confirmation(choice: Choice) -> None:

@@ -8,8 +8,8 @@ small that, with the confidence stated, at most the share stated of all question
 above it. For the share above the k-th largest of n exchangeable scores has at most the distribution
 Beta(k, n + 1 - k) (Wilks 1941; Vovk 2012, 1209.2673, for its use in conformal prediction).
 
-For live questions the calibration questions are added to the reference. That makes no question farther away,
-so the rate holds all the more, and no recorded question is unlike itself.
+No recorded question is unlike the recorded questions, whatever its score: they are known again by a digest.
+That can only lower the rate.
 
 Questions of one unit (near-duplicates, a customer, a template) are one piece of evidence: one of each unit
 is a calibration question, and all of a unit are on one side.
@@ -24,18 +24,22 @@ from math import ceil, log
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import beta
 
 from karui.core.prompt import Prompt
 from karui.core.study.domain import DomainSummary
 from karui.domain.features import SCRIPTS, SHAPE, Features, features
-from karui.domain.reference import Parts, Reference
+from karui.domain.reference import NEAREST, Parts, Reference
 
 RATE, CONFIDENCE = 0.05, 0.95
 """Share of questions like the recorded ones that is taken for unlike at most, and how surely."""
 CALIBRATION = 1 / 3
 """Share of the units that calibrate, where the reference has to come from the same questions."""
 _PARTS = 3
+_LEAST = 0.05
+"""Threshold at least, where all questions are the same up to their numbers."""
+_DIGESTS = 4_000
 
 
 class Unlike(StrEnum):
@@ -85,13 +89,15 @@ class Domain:
     """Which questions are like the recorded ones.
 
     Attributes:
-        reference: The recorded questions.
+        reference: The questions that others are compared with.
+        recorded: Digests of all recorded questions, sorted; at most `_DIGESTS` of them.
         usual: The mean of each part over the calibration questions.
         threshold: The score above which a question is unlike them.
         summary: How it came about.
     """
 
     reference: Reference
+    recorded: NDArray[np.uint64]
     usual: Parts
     threshold: float
     summary: DomainSummary
@@ -103,8 +109,12 @@ class Domain:
             prompt: The question, the system message and the turns before it.
             instruction: What the task appends to every question, where it is in the prompt.
         """
-        found = self.reference.parts(features(prompt, instruction))
-        return Likeness(found.score / self.threshold, _most(found, self.usual))
+        asked = features(prompt, instruction)
+        found = self.reference.parts(asked)
+        ratio = self.reference.score(found) / self.threshold
+        at = int(np.searchsorted(self.recorded, np.uint64(asked.whole)))
+        again = at < len(self.recorded) and int(self.recorded[at]) == asked.whole
+        return Likeness(min(1.0, ratio) if again else ratio, _most(found, self.usual))
 
     def allowed(self, chance: float) -> float:
         """Returns the share of like questions above the threshold that is exceeded with so small a chance.
@@ -124,6 +134,7 @@ class Domain:
         """Returns what a file holds; no text is in it."""
         return {
             "threshold": self.threshold,
+            "recorded": [f"{digest:016x}" for digest in self.recorded.tolist()],
             "usual": {name: getattr(self.usual, name) for name in Parts.__slots__},
             "reference": self.reference.as_dict(),
         }
@@ -136,7 +147,9 @@ class Domain:
             ValueError, KeyError, TypeError, zlib.error: It is something else.
         """
         usual = Parts(**values["usual"])
-        return Domain(Reference.from_dict(values["reference"]), usual, float(values["threshold"]), summary)
+        recorded = np.array([int(digest, 16) for digest in values["recorded"]], dtype=np.uint64)
+        reference = Reference.from_dict(values["reference"])
+        return Domain(reference, recorded, usual, float(values["threshold"]), summary)
 
 
 def fitted(
@@ -163,7 +176,7 @@ def fitted(
         reference = [asked for asked in recorded if not drawn[asked.unit]]
         calibration = [asked for asked in recorded if drawn[asked.unit]]
     first = list({asked.unit: asked for asked in reversed(calibration)}.values())
-    above = most_above(len(first), rate, confidence) if reference else 0
+    above = most_above(len(first), rate, confidence) if len(reference) > NEAREST else 0
     known = [features(asked.prompt) for asked in recorded]
     summary = DomainSummary(
         questions=len(recorded) + len(pilots),
@@ -182,10 +195,11 @@ def fitted(
         return summary, None
     compared = Reference.of([features(asked.prompt) for asked in reference])
     parts = [compared.parts(features(asked.prompt)) for asked in first]
-    scores = sorted((part.score for part in parts), reverse=True)
+    scores = sorted(map(compared.score, parts), reverse=True)
     usual = Parts(*(float(np.mean([getattr(part, name) for part in parts])) for name in Parts.__slots__))
-    everything = compared.with_more([features(asked.prompt) for asked in calibration])
-    domain = Domain(everything, usual, max(scores[above - 1], 1e-9), summary)
+    every = {f.whole for f in known} | {features(asked.prompt).whole for asked in pilots}
+    digests = np.array(sorted(every)[:_DIGESTS], dtype=np.uint64)
+    domain = Domain(compared, digests, usual, max(scores[above - 1], _LEAST), summary)
     return replace(summary, digest=domain.digest), replace(
         domain, summary=replace(summary, digest=domain.digest)
     )
@@ -201,11 +215,11 @@ def distances(recorded: Sequence[Asked]) -> list[float]:
     score = [float("nan")] * len(recorded)
     for own in range(_PARTS):
         others = [f for f, p in zip(known, part, strict=True) if p != own]
-        if not others:
+        if len(others) <= NEAREST:
             continue
         reference = Reference.of(others)
         for n in (n for n, p in enumerate(part) if p == own):
-            score[n] = reference.parts(known[n]).score
+            score[n] = reference.score(reference.parts(known[n]))
     return score
 
 

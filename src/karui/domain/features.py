@@ -7,6 +7,7 @@ masked, for other numbers make no other kind of question. Texts leave nothing be
 import re
 import unicodedata
 from dataclasses import dataclass
+from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
@@ -36,13 +37,15 @@ class Features:
         words: Hashes of its words and signs, each once.
         pairs: Hashes of pairs of them that follow each other, likewise.
         letters: Hashes of its sequences of four letters, likewise.
-        shape: The figures that `SHAPE` names, each on a scale on which 1 is far; (9,).
+        shape: The figures that `SHAPE` names; lengths and counts by their logarithms; (9,).
+        whole: Hash of all of it, system message and earlier turns included.
     """
 
     words: Hashes
     pairs: Hashes
     letters: Hashes
     shape: NDArray[np.float64]
+    whole: int
 
 
 def features(prompt: Prompt, instruction: str = "") -> Features:
@@ -64,7 +67,14 @@ def features(prompt: Prompt, instruction: str = "") -> Features:
         pairs=_sequences(tokens, 2, salt=2),
         letters=_sequences(codes, _LETTERS, salt=3),
         shape=_shape(plain, len(asked), prompt),
+        whole=_whole(text, prompt),
     )
+
+
+def _whole(text: str, prompt: Prompt) -> int:
+    around = (prompt.system, *(said for _, said in prompt.history))
+    said = "\x1f".join((text, *around)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(said, digest_size=8).digest(), "big")
 
 
 def _sequences(codes: Hashes, length: int, salt: int) -> Hashes:

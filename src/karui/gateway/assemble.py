@@ -336,8 +336,9 @@ def build_rollout(
     """Returns guard and stage where the gateway before this one left off."""
     wanted = Stage.of(settings.stage) if settings.stage else None
     at, e = time(), deployment.expectation
+    watched = replace(e, domain=None) if settings.any_questions else e
     controller = RolloutController(
-        Guard(replace(e, domain=None) if settings.any_questions else e, settings.guard),
+        Guard(watched, settings.guard, deployment.choice.promises),
         Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
         history,
         breaker,

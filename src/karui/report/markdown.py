@@ -5,6 +5,7 @@ from karui.html.markdown import code, grid, text
 from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.sections import domain, learning, misbehaviour, models, reference_run, tables, tests
 from karui.report.sections.reproduce import digests, made_with, versions
@@ -26,7 +27,7 @@ def markdown(c: Context) -> str:
         f"**{text(decision_text.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan.label)}"] if c.plan else []),
         decision_text.rule(c),
-        " ".join(map(text, looks(c.study.choice, w, c.form))),
+        " ".join(map(text, (*looks(c.study.choice, w, c.form), *limits(c.study.choice, w, c.form)))),
         decision_text.confirmation(c),
         "\n".join(f"- {label}: {text(value)}" for label, value in decision_text.facts(c)),
         _failing(c),

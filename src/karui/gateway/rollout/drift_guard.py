@@ -6,6 +6,7 @@ most, however long it runs:
 * thinking length, confidence and trial agreement against the recording (`Ranks`);
 * truncation, errors and escalations against an allowed rate (`Rate`);
 * canaries: each against full thinking on the same question, then against its own past (`CanaryTest`);
+* time and cost, where limits were promised (`promises`);
 * the share of questions unlike the recorded ones, where the choice has a domain (`karui.domain`): against its
   stated false-alarm rate. That rate is known from a sample; one share of `alpha` is spent on it.
 
@@ -23,15 +24,17 @@ The state follows from the records alone: the same records in the same order giv
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from karui.core.study.limits import Promise
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.rollout.canary_test import CanaryTest
 from karui.gateway.rollout.drift_tests import DriftTest, Ranks, Rate, luck
 from karui.gateway.rollout.guard_status import Change, GuardConfig, Phase, State, TestStatus
+from karui.gateway.rollout.promises import allowed, spent
 from karui.serving_profile import ServingProfile
 
 _OCTAVE = 32  # bins in a doubling of thinking length
@@ -49,10 +52,12 @@ class Guard:
     Attributes:
         expectation: What the recording says.
         limits: The rule.
+        promises: Limits on time and cost that the plan was chosen to keep.
     """
 
     expectation: ServingProfile
     limits: GuardConfig = field(default_factory=GuardConfig)
+    promises: Sequence[Promise] = ()
 
     def __post_init__(self) -> None:
         e, limits = self.expectation, self.limits
@@ -68,6 +73,7 @@ class Guard:
             DriftTest.ERRORS: limits.errors,
             DriftTest.UNSURE: unsure + limits.more_unsure,
         }
+        self._allowed |= allowed(self.promises)
         shares = len(self._recorded) + len(self._allowed) + 1
         if e.domain is not None:
             shares += 2
@@ -226,10 +232,11 @@ class Guard:
             self._see_canary(served)
             return self._found(DriftTest.CANARIES)
         unsure = served.why is FallbackReason.UNSURE
+        spent = self._see_promises(served)
         self._rates[DriftTest.ERRORS].see(happened=False)
         self._rates[DriftTest.UNSURE].see(happened=unsure)
         if unsure:  # its figures are those of full thinking
-            return self._found(DriftTest.UNSURE)
+            return self._found(DriftTest.UNSURE, *spent)
         self._rates[DriftTest.TRUNCATED].see(happened=served.truncated)
         values = {
             DriftTest.THINKING: float(served.thinking_tokens),
@@ -240,7 +247,14 @@ class Guard:
             value = values[name]
             if value is not None:
                 test.see(value, luck(served.id, name))
-        return self._found(DriftTest.TRUNCATED, *self._ranks)
+        return self._found(DriftTest.TRUNCATED, *self._ranks, *spent)
+
+    def _see_promises(self, served: RequestRecord) -> list[DriftTest]:
+        """Bets on what a request took, where limits were promised; returns the tests."""
+        seen = spent(self.promises, served)
+        for name, figure in seen.items():
+            self._rates[name].see(figure)
+        return list(seen)
 
     def _see_probe(self, served: RequestRecord) -> None:
         """Takes in one request after a trip and its rest: of the plan's runs silent ones only."""

@@ -11,6 +11,7 @@ from karui.i18n.report.evidence import EVIDENCE
 from karui.i18n.report.failing import FAILING
 from karui.i18n.report.first import FIRST
 from karui.i18n.report.imports import IMPORTS
+from karui.i18n.report.limits import LIMITS
 from karui.i18n.report.looks import LOOKS
 from karui.i18n.report.misbehaviour import MISBEHAVIOUR
 from karui.i18n.report.models import MODELS
@@ -22,10 +23,11 @@ __all__ = [
     "FIRST",
     "IMPORTS",
     "LANGUAGES",
+    "LIMITS",
     "LOOKS",
     "MISBEHAVIOUR",
     "MODELS",
     "TABLE",
 ]
 
-TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR, **LOOKS, **DOMAIN}
+TABLE = {**FIRST, **FAILING, **EVIDENCE, **IMPORTS, **MODELS, **MISBEHAVIOUR, **LOOKS, **DOMAIN, **LIMITS}

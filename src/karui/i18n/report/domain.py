@@ -18,12 +18,12 @@ DOMAIN: dict[str, tuple[str, str]] = {
     "script other letters": ("others {share}", "その他{share}"),
     "domain_known": (
         (
-            "`karui serve` answers a question unlike all of these with full thinking. Of questions like them "
+            "The gateway answers a question unlike all of these with full thinking. Of questions like them "
             "at most {rate} are taken for unlike ({confidence} confidence; {calibration} of them, set apart, "
             "say where the limit lies)."
         ),
         (
-            "`karui serve`は、これらと異なる質問にはフル思考で回答します。同じ傾向の質問が誤って"
+            "ゲートウェイは、これらと異なる質問にはフル思考で回答します。同じ傾向の質問が誤って"
             "「異なる」と判定される割合は{rate}以下です（信頼度{confidence}。比較用とは別の{calibration}問で"
             "基準を決定）。"
         ),
@@ -31,22 +31,16 @@ DOMAIN: dict[str, tuple[str, str]] = {
     "domain_few": (
         (
             "They are too few to tell which questions are unlike them: {calibration} are left to set a limit "
-            "by, and {fewest} are needed. `karui serve` tells none apart."
+            "by, and {fewest} are needed. The gateway tells none apart."
         ),
         (
             "問題数が少なく、異なる質問を見分ける基準を定められません（基準の決定に使えるのは{calibration}問、"
-            "必要数は{fewest}問）。`karui serve`は質問を見分けません。"
+            "必要数は{fewest}問）。ゲートウェイは質問を見分けません。"
         ),
     ),
     "domain_beyond": (
-        (
-            "Of other questions nothing was measured: there the plan may be wrong and its confidence high "
-            "all the same."
-        ),
-        (
-            "それ以外の質問については何も測定していません。確信度が高くても、プランの回答が誤っている場合が"
-            "あります。"
-        ),
+        "Of other questions nothing was measured: there a high confidence of the plan says nothing.",
+        "それ以外の質問については何も測定していません。確信度がどれほど高くても、正しさの根拠にはなりません。",
     ),
     "domain_far": (
         "Where it ends: the tenth of the test questions least like the others",
