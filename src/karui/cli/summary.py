@@ -13,7 +13,9 @@ from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
+from karui.report.limits import limits
 from karui.report.looks import looks
+from karui.report.sections.domain import limit as domain_limit
 from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
@@ -102,7 +104,7 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
-    for sentence in looks(choice, Translator("en"), Format("en")):
+    for sentence in _of_questions(choice):
         say(f"  {sentence}")
     if choice.units < choice.fewest:
         say(
@@ -123,6 +125,13 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
                 f"On the shipped recording ({study.shipped.title}) the same plan: loss "
                 f"{_points(same.loss.value)}, {same.token_ratio.value:.2f}× tokens [replayed]"
             )
+
+
+def _of_questions(choice: Choice) -> list[str]:
+    """Returns what has to be known of the questions: looks, limits, and how others are told apart."""
+    words, form = Translator("en"), Format("en")
+    ends = [domain_limit(choice.domain, words, form)] if choice.domain is not None else []
+    return [*looks(choice, words, form), *limits(choice, words, form), *ends]
 
 
 def _say_confirmation(choice: Choice) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from karui.core.study.domain import DomainSummary
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
@@ -58,6 +59,7 @@ class GatewayStatus:
         margin: The loss that was certified, as a share.
         price: What tokens or machines cost.
         keep_hours: For how long what is said is kept; 0 where nothing is.
+        domain: Which questions the choice speaks of; None in choices that do not say.
         degraded: What does not work at present though serving goes on.
     """
 
@@ -89,4 +91,5 @@ class GatewayStatus:
     margin: float = 0.0
     price: Price = field(default_factory=Price)
     keep_hours: float = 0.0
+    domain: DomainSummary | None = None
     degraded: tuple[Because, ...] = ()

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from karui.core.engine import ModelInfo
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.core.recording import Recording
+from karui.core.recording import Manifest, Recording
 from karui.core.study import Interval
 from karui.core.study.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.study.failure import BaselineFailure
+from karui.core.study.limits import Finding, Promise
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because, Reason
 from karui.core.technique import Family
@@ -24,6 +25,7 @@ from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
 from karui.selection.fixed_sequence import order_plans, standing
 from karui.selection.looks.ledger import Ledger, level
+from karui.selection.looks.limits import Limited, level_of
 from karui.selection.looks.units import Order, together
 from karui.selection.power import PICTURE, fewest_units, questions_for_power
 
@@ -73,7 +75,7 @@ def choose(
     pilot = _Pilot.of(evidence, rule, cost)
     line = pilot.line(rule.margin, len(evidence.order.keys))
     book = Ledger() if ledger is None else ledger
-    judged = _Judged.of(evidence, rule, cost)
+    judged = _Judged.of(evidence, rule, cost, recording.manifest)
     found = certify(
         evidence,
         line,
@@ -85,7 +87,7 @@ def choose(
     tested, chosen = _tested(found, judged)
     looks = _looks(found, chosen, evidence, unwritten=bool(book.unwritten))
     fewest = fewest_units(rule.margin, looks.level)
-    hopeful = [t for t in tested if t.verdict is Verdict.PROMISING and t.saving >= _WORTHWHILE]
+    hopeful = [t for t in tested if _hopeful(t) and t.saving >= _WORTHWHILE]
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
     best = chosen or evidence.test[evidence.baseline].plan
     return replace(
@@ -231,17 +233,27 @@ class _Judged:
         evidence: All plans replayed.
         rule: Margin, level and axis.
         saving: 1 minus its ratio to the baseline on the axis, by plan id.
+        manifest: Of the recording of the test questions.
     """
 
     evidence: Evidence
     rule: Rule
     saving: Mapping[str, float]
+    manifest: Manifest
 
     @staticmethod
-    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Judged":
+    def of(evidence: Evidence, rule: Rule, cost: Cost, manifest: Manifest) -> "_Judged":
         base = float(cost(evidence.test[evidence.baseline]).mean())
         found = {key: 1 - float(cost(o).mean()) / base for key, o in evidence.test.items()}
-        return _Judged(evidence, rule, found)
+        return _Judged(evidence, rule, found, manifest)
+
+    def promises(self, found: Certified) -> dict[str, tuple[Promise, ...]]:
+        """Returns what the test questions say of the limits, for each certified plan by its id."""
+        plans = {plan.id for family in found.families for plan in family.line}
+        level = level_of(self.rule.alpha, found.look, len(plans))
+        model = self.evidence.cost_model
+        limited = Limited(self.rule.limits, model, self.manifest, found.order, level)
+        return {plan.id: limited.promises(self.evidence.test[plan.id]) for plan in found.plans}
 
     def enough(self, plan: Plan) -> bool:
         """Returns whether a plan may be chosen once it is certified.
@@ -260,8 +272,8 @@ class _Judged:
 
 def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | None]:
     """Returns what came of each plan that a family tested, and the choice if any."""
-    certified = found.plans
-    able = [p for p in certified if judged.enough(p)]
+    certified, promised = found.plans, judged.promises(found)
+    able = [p for p in certified if judged.enough(p) and all(q.kept for q in promised[p.id])]
     chosen = max(able, key=lambda p: judged.saving[p.id], default=None)
     shown: dict[str, Tested] = {}
     for family in found.families:
@@ -269,8 +281,16 @@ def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | Non
             by = certified.get(plan, family)
             if plan.id in shown or by is not family:
                 continue
-            shown[plan.id] = _one(found, family, place, judged, chosen)
+            one = _one(found, family, place, judged, chosen)
+            shown[plan.id] = _limited(one, promised.get(plan.id, ()))
     return list(shown.values()), chosen
+
+
+def _limited(tested: Tested, promises: tuple[Promise, ...]) -> Tested:
+    """Returns a tested plan with its promises; one that does not keep them was not chosen for that."""
+    kept = tested.reason is None or all(promise.kept for promise in promises)
+    reason = tested.reason if kept else Because(Reason.LIMIT_NOT_KEPT)
+    return replace(tested, promises=promises, reason=reason)
 
 
 def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, chosen: Plan | None) -> Tested:
@@ -346,6 +366,12 @@ def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int
         return Decision.NOTHING if tests >= PICTURE else Decision.COLLECT
     wanted = candidate.questions_wanted or inf
     return Decision.PILOT if tests >= fewest and wanted <= 4 * tests else Decision.COLLECT
+
+
+def _hopeful(tested: Tested) -> bool:
+    """Returns whether more questions may make a choice of a plan that was not chosen."""
+    open_ = any(promise.finding is Finding.NOT_SHOWN for promise in tested.promises)
+    return tested.verdict is Verdict.PROMISING or (tested.verdict is Verdict.CERTIFIED and open_)
 
 
 def _distance(tested: Tested) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 from os import cpu_count
 from typing import Any
 
@@ -10,6 +11,7 @@ from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
 from karui.core.study import Assumptions
 from karui.core.study.choice import Axis, Rule
+from karui.core.study.limits import Limits
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import CostModel, shape_of
 from karui.selection.groups import model_of
@@ -71,6 +73,7 @@ class StudyOptions:
                 objective.minimize,
                 objective.priority,
                 baseline.min_accuracy,
+                limits_of(objective.max_first_answer, objective.max_cost),
             ),
             assumptions_of(objective.assume),
             extra=tuple(objective.technique),
@@ -101,7 +104,12 @@ def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:
 
 
 def rule_of(
-    max_drop: float, confidence: float, minimize: str, priority: str, min_accuracy: float = MIN_ACCURACY
+    max_drop: float,
+    confidence: float,
+    minimize: str,
+    priority: str,
+    min_accuracy: float = MIN_ACCURACY,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Rule:
     """Returns the rule behind the command line's options; the accuracies in percent.
 
@@ -125,7 +133,22 @@ def rule_of(
     axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
     if axis not in set(Axis):
         raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
+    rule = Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
+    return replace(rule, limits=limits)
+
+
+def limits_of(first_answer: float, cost: float) -> Limits:
+    """Returns the limits on time and cost behind the command line's options.
+
+    Raises:
+        InputError: A limit is negative or no number.
+    """
+    for name, value in (("--max-first-answer", first_answer), ("--max-cost", cost)):
+        if not 0 <= value < inf:
+            raise InputError(
+                f"{name} is out of range (got {value}).", remedy="Give a number above 0, or 0 for no limit."
+            )
+    return Limits(first_answer, cost)
 
 
 def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:

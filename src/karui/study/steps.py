@@ -33,6 +33,7 @@ from karui.selection.select import choose
 from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.progress import Progress
+from karui.study.serving_profile import domain_of, outskirts_of
 from karui.study.workspace import path_of
 
 _ILLUSTRATION = {
@@ -177,7 +178,7 @@ def decide(
     behind = {("main" if not n else f"style {n}"): r for n, r in enumerate((sources.main, *sources.styles))}
     behind |= {f"beside {name}": r for name, r in sources.beside.items()}
     behind |= {(f"pilot {n}" if n else "pilot"): r for n, r in enumerate(sources.pilots)}
-    return choose(
+    choice = choose(
         evidence,
         test_part,
         wanted.rule,
@@ -186,6 +187,7 @@ def decide(
         failure=failure,
         ledger=ledger,
     )
+    return choice if failure is not None else replace(choice, domain=domain_of(sources)[0])
 
 
 def warn_unwritten(ledger: Ledger, progress: Progress) -> None:
@@ -244,6 +246,7 @@ def study_of(
         commands=tuple(commands),
         interactions=tuple(interactions(evidence, wanted.rule, shown.id)),
         misbehaviour=misbehaving(test_part, [*sources.styles, *sources.beside.values()]),
+        outskirts=None if choice.failure else outskirts_of(evidence, test_part, shown.id),
     )
 
 

@@ -36,6 +36,8 @@ class Known(TypedDict, total=False):
     comparable: bool
     canary_of: str
     full_correct: bool | None
+    unlikeness: float | None
+    unlike_by: str
 
 
 _OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})

@@ -22,6 +22,8 @@ class FallbackReason(StrEnum):
     """The request asks for what a plan cannot give, such as tools; full thinking answers it as it is."""
     ASKED = "asked for"
     """The client named full thinking, or the upstream's own model; not a fault."""
+    UNLIKE = "unlike the recorded questions"
+    """The certificate does not speak of such questions; full thinking answers them."""
     STAGE = "stage"
     """The stage of the roll-out gave this request to full thinking; not a fault."""
 
@@ -61,6 +63,9 @@ class RequestRecord:
             tokens than the certified one, and for one more of a caller who has just been counted.
         canary_of: Of a canary: which question it was; "" else.
         full_correct: Of a canary: whether full thinking answered it rightly; None where it was not asked.
+        unlikeness: How far its question is from the recorded ones, over the threshold: above 1 it is unlike
+            them; None where that was not looked at.
+        unlike_by: In what it is most unlike them, where it is; "" else.
     """
 
     id: str
@@ -92,6 +97,13 @@ class RequestRecord:
     comparable: bool = True
     canary_of: str = ""
     full_correct: bool | None = None
+    unlikeness: float | None = None
+    unlike_by: str = ""
+
+    @property
+    def unlike(self) -> bool:
+        """Whether its question is unlike the recorded ones."""
+        return self.unlikeness is not None and self.unlikeness > 1.0
 
     @property
     def generated(self) -> int:

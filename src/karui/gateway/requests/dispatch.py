@@ -84,7 +84,11 @@ class Dispatcher:
             return RequestContext(
                 request, raw, headers, response, record, ineligible=found.detail, named=found.named
             )
-        return RequestContext(request, raw, headers, response, record, plan_request=found)
+        likeness = self.router.likeness(request.model, found)
+        if likeness is not None:
+            by = likeness.by.value if likeness.unlike else ""
+            record.set(unlikeness=likeness.ratio, unlike_by=by)
+        return RequestContext(request, raw, headers, response, record, plan_request=found, likeness=likeness)
 
     async def answer(self, context: RequestContext) -> None:
         """Answers a request.
@@ -98,6 +102,7 @@ class Dispatcher:
             caller_key(context.request, context.headers),
             context.ineligible,
             context.named,
+            context.record.record.unlike_by,
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
@@ -107,7 +112,7 @@ class Dispatcher:
         if decision.reason not in _UNPLANNED:
             plan = self.router.plan
             context.response.headers["x-karui-plan"] = f"{plan.id} {self.router.deployment.expectation.label}"
-        if decision.action is Action.PLAN or decision.shadow:
+        if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
             context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
 

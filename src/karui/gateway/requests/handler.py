@@ -258,4 +258,5 @@ def _kept(context: RequestContext, served: RequestRecord) -> Kept:
         thinking_tokens=served.thinking_tokens,
         moves=served.moves,
         body_bytes=len(context.raw),
+        unlike_by=served.unlike_by,
     )

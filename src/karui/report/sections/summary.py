@@ -7,6 +7,7 @@ from markupsafe import Markup
 from karui.report import decision_text, failing
 from karui.report.caveats import caveats
 from karui.report.context import Context
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.render import render
 from karui.report.sections.savings_panel import panel
@@ -34,7 +35,7 @@ def head(c: Context) -> Markup:
         title=decision_text.title(c),
         lead=decision_text.lead(c),
         rule=decision_text.rule(c),
-        looks=looks(choice, w, c.form),
+        looks=[*looks(choice, w, c.form), *limits(choice, w, c.form)],
         confirmation=decision_text.confirmation(c),
         caveats=[*agreement, *caveats(c.study.manifest, w)],
         facts=decision_text.facts(c),

@@ -49,6 +49,8 @@ class ObjectiveKeywords(TypedDict, total=False):
     """What is accepted, and what is to be minimised."""
 
     max_drop: float
+    max_first_answer: float
+    max_cost: float
     confidence: float
     minimize: str
     priority: str

@@ -105,6 +105,15 @@ class ObjectiveOptions:
 
     max_drop: float = option(2.0, "Largest loss of accuracy accepted, in points.")
     confidence: float = option(0.95, "Confidence of the certificate.")
+    max_first_answer: float = option(
+        0.0,
+        "Limit on the 95th percentile of the time to the first answer token, in seconds, at the recording's "
+        "pace; 0 asks for none.",
+    )
+    max_cost: float = option(
+        0.0,
+        "Limit on the mean cost of 1,000 questions, at the prices of --assume; 0 asks for none.",
+    )
     minimize: str = option(
         "",
         "Objective to minimise: cost, tokens (default), latency, flops (default between models) or memory.",
