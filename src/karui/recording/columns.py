@@ -140,18 +140,40 @@ def read(source: Any, *, signals: bool) -> Iterator[Row]:
     Raises:
         pyarrow.ArrowInvalid: The file is damaged or lacks a column.
     """
-    names = [n for n in SCHEMA.names if signals or not n.startswith("signal_")]
-    file = pq.ParquetFile(source, pre_buffer=False)
-    there = set(file.schema_arrow.names)
-    names = [n for n in names if n in there or n not in _LATER]
-    if missing := set(names) - there:
-        raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
+    file = open_part(source, signals=signals)
     for index in range(file.num_row_groups):
-        # One thread, nothing read ahead: buffers kept by Arrow's threads outweighed the recording itself.
-        yield from _rows(
-            file.read_row_group(index, columns=names, use_threads=False).combine_chunks(), signals
-        )
+        yield from group(file, index, signals=signals)
         pa.default_memory_pool().release_unused()
+
+
+def open_part(source: Any, *, signals: bool) -> pq.ParquetFile:
+    """Opens a Parquet file of traces, to be read with the signals or without.
+
+    Raises:
+        pyarrow.ArrowInvalid: The file is damaged or lacks a column.
+    """
+    file = pq.ParquetFile(source, pre_buffer=False)
+    wanted = {n for n in _wanted(signals) if n not in _LATER}
+    if missing := wanted - set(file.schema_arrow.names):
+        raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
+    return file
+
+
+def group(
+    file: pq.ParquetFile, index: int, *, signals: bool, places: NDArray[np.int64] | None = None
+) -> Iterator[Row]:
+    """Yields the rows of one row group, all of them or those at `places` in it."""
+    there = set(file.schema_arrow.names)
+    names = [n for n in _wanted(signals) if n in there]
+    # One thread, nothing read ahead: buffers kept by Arrow's threads outweighed the recording itself.
+    table = file.read_row_group(index, columns=names, use_threads=False)
+    if places is not None and len(places) < len(table):
+        table = table.take(places)
+    yield from _rows(table.combine_chunks(), signals)
+
+
+def _wanted(signals: bool) -> list[str]:
+    return [n for n in SCHEMA.names if signals or not n.startswith("signal_")]
 
 
 def keys(source: Any) -> list[tuple[str, int]]:

@@ -62,9 +62,10 @@ async def _replay(
     found: dict[str, Outcomes] = {}
     progress.begin("Replaying")
     with interruptible():
-        for outcomes in replay_all(replayed, asked, processes=PROCESSES, on_refused=refused.append):
+        for outcomes in replay_all(
+            replayed, asked, processes=PROCESSES, on_progress=progress.at, on_refused=refused.append
+        ):
             found[outcomes.plan.id] = outcomes
-            progress.at(len(found), len(asked))
     if style.id not in found or (plans and len(found) == 1 < len(asked)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else asked[1])
