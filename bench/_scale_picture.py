@@ -37,10 +37,11 @@ def drawn(measured: Mapping[int, Mapping[str, Any]], plans: int) -> str:
         lines.append(
             f'<text class="soft" x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{10**decade:,}</text>'
         )
-    for size in sizes:
-        lines.append(
-            f'<text class="soft" x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{size:,}</text>'
-        )
+    under = HEIGHT - BOTTOM + 20
+    lines += [
+        f'<text class="soft" x="{x(size):.1f}" y="{under}" text-anchor="middle">{size:,}</text>'
+        for size in sizes
+    ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     lines.append(
         f'<text class="soft" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">traces recorded</text>'

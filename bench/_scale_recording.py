@@ -35,7 +35,7 @@ def write(base: Path, folder: Path, traces: int) -> int:
     done = folder / "written.json"
     if done.exists() and json.loads(done.read_text()) == told:
         return questions * samples
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     table = pa.concat_tables(pq.read_table(part) for part in parts(base))
     made: list[RecordedQuestion] = []
     place = 0
@@ -43,9 +43,14 @@ def write(base: Path, folder: Path, traces: int) -> int:
         rng = np.random.default_rng((SEED, copy))
         chosen = asked[: questions - len(made)]
         made += [_asked(rng, q, copy) for q in chosen]
-        for piece in _copied(rng, table, {q.id: n for n, q in enumerate(chosen)}, copy):
-            _write(piece, folder / part_name(place))
-            place += 1
+        names = [part_name(place + n) for n in range(-(-len(chosen) * samples // _PART_TRACES))]
+        place += len(names)
+        if (folder / names[-1]).exists():  # of a run that was broken off
+            continue
+        for name, piece in zip(
+            names, _copied(rng, table, {q.id: n for n, q in enumerate(chosen)}, copy), strict=True
+        ):
+            _write(piece, folder / name)
     (folder / QUESTIONS).write_text(questions_text(made), encoding="utf-8")
     whole = replace(manifest, task_digest=f"{manifest.task_digest}-{traces}", samples=samples)
     (folder / store.MANIFEST).write_text(json.dumps(whole.as_dict(), default=str), encoding="utf-8")
@@ -105,4 +110,6 @@ def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
 
 
 def _write(piece: pa.Table, path: Path) -> None:
-    pq.write_table(piece, path, compression="zstd", row_group_size=400, write_statistics=False)
+    partial = path.with_suffix(".partial")
+    pq.write_table(piece, partial, compression="zstd", row_group_size=400, write_statistics=False)
+    partial.replace(path)

@@ -5,7 +5,7 @@ and times as the float64 values that the live run had. A row names the answers i
 (`right`); every other answer in it is wrong.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,17 +117,23 @@ def row(trace: Trace, verdicts: Mapping[str, bool]) -> Row:
 def write(rows: Sequence[Row], level: int) -> bytes:
     """Returns a Parquet file of `rows`, compressed with zstd at `level` (1 fast, 19 small)."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        _table(rows),
+    write_to(sink, [rows], level)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def write_to(sink: Any, blocks: Iterable[Sequence[Row]], level: int) -> None:
+    """Writes a Parquet file of rows, block by block; only one of them is in memory."""
+    with pq.ParquetWriter(
         sink,
+        SCHEMA,
         compression="zstd",
         compression_level=level,
         use_dictionary=_DICTIONARY,
         column_encoding=_SIGNAL_PATHS,
         write_statistics=False,
-        row_group_size=_GROUP,
-    )
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    ) as file:
+        for rows in filter(None, blocks):
+            file.write_table(_table(rows), row_group_size=_GROUP)
 
 
 def read(source: Any, *, signals: bool) -> Iterator[Row]:

@@ -150,6 +150,7 @@ def evidence_of(
         cost_model=wanted.footing,
         runs=wanted.runs,
         processes=wanted.processes,
+        spread=wanted.spread(),
         on_progress=on_progress,
     )
     return evidence, test_part

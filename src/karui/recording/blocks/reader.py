@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,7 +125,7 @@ class BlockReader:
     def _read(self, numbers: Sequence[int]) -> dict[int, Held]:
         traces: dict[str, dict[int, Trace]] = {self.ids[n]: {} for n in numbers}
         verdicts: dict[str, dict[str, bool]] = {self.ids[n]: {} for n in numbers}
-        for row in rows_of(self._sources(numbers)):
+        for row in self.rows(numbers):
             trace = row.trace
             traces[trace.question][trace.sample] = trace
             verdicts[trace.question] |= {a: a in row.right for a in columns.answers(trace)}
@@ -132,6 +133,19 @@ class BlockReader:
             n: Held(tuple(t for _, t in sorted(traces[self.ids[n]].items())), verdicts[self.ids[n]])
             for n in numbers
         }
+
+    def rows(self, numbers: Sequence[int]) -> list[columns.Row]:
+        """Returns the rows of these questions, each trace once, in no order; they are not kept.
+
+        Raises:
+            RecordingError: As `question`.
+        """
+        return rows_of(self._sources(numbers))
+
+    def blocks(self) -> Iterator[range]:
+        """Yields the numbers of all questions, block by block."""
+        ends = [*self._begins.tolist(), len(self.ids)]
+        yield from (range(a, b) for a, b in pairwise(ends))
 
     def _sources(self, numbers: Sequence[int]) -> Iterator[tuple[str, Iterator[columns.Row]]]:
         for file, group, places in self.index.rows_of(numbers):

@@ -90,6 +90,24 @@ class RowIndex:
         return np.asarray(running[self.first[1:]] - running[self.first[:-1]])
 
 
+def holds_all(joined: Path, questions: Sequence[str], index: RowIndex) -> bool:
+    """Returns whether one part holds every trace of an index once, in its order.
+
+    Raises:
+        RecordingError: It is damaged.
+    """
+    found = _index([joined], {question: n for n, question in enumerate(questions)})
+    places = np.lexsort((found.row, found.group))
+    once = np.ones(len(index.sample), np.bool_)
+    asked = np.repeat(np.arange(len(questions)), np.diff(index.first))
+    once[1:] = (np.diff(asked) != 0) | (np.diff(index.sample) != 0)
+    return (
+        bool((places == np.arange(len(places))).all())
+        and np.array_equal(found.first[1:], np.cumsum(index.traces))
+        and np.array_equal(found.sample, index.sample[once])
+    )
+
+
 def changed(path: Path) -> RecordingError:
     """Returns the error of parts that are not what they were."""
     return RecordingError(
