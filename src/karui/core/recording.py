@@ -1,6 +1,6 @@
 """The recording: all traces and trials of one model, prompt style and sampling on one task."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -152,7 +152,8 @@ class RecordedQuestion:
         kind: Its kind.
         reference: Its reference, for the report; replay goes by `verdicts`.
         prompt: What the model was shown, after rewriting.
-        traces: Its traces in sample order.
+        traces: Its traces in sample order. Those of a large recording are read when they are looked at
+            (`karui.recording.blocks`): they can be counted without that.
         verdicts: Whether each canonical answer that occurs anywhere in the traces is right.
         group: As `Question.group`.
         batch: With how many additions of questions to the recording it came: 0 from the beginning, 1 with the
@@ -163,7 +164,7 @@ class RecordedQuestion:
     kind: str
     reference: str
     prompt: Prompt
-    traces: tuple[Trace, ...]
+    traces: Sequence[Trace]
     verdicts: Mapping[str, bool]
     group: str = ""
     batch: int = 0

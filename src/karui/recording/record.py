@@ -162,7 +162,7 @@ async def record(
         append(folder, manifest, questions)
     with Writer(folder, manifest, questions, private=task.private) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
-            refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
+            refuse_empty(writer.manifest, load(folder, signals=False).traces())
         session = _Session(source, task, asks, writer, options)
         await session.run(options.at_once)
         writer.flush()
@@ -171,7 +171,7 @@ async def record(
             raise session.failure
         measured = session.measured(writer.manifest, recording)
         writer.describe(measured)
-    refuse_empty(measured, list(recording.traces()))
+    refuse_empty(measured, recording.traces())
     return replace(recording, manifest=measured)
 
 
@@ -209,8 +209,9 @@ class _Session(TraceJobs[tuple[str, int]]):
 
     def measured(self, manifest: Manifest, recording: Recording) -> Manifest:
         """Returns the manifest with the speeds; a run without tokens keeps the throughput there was."""
-        seconds = sum(t.seconds for t in recording.traces())
-        tokens = sum(t.tokens + _trial_tokens(t) for t in recording.traces())
+        seconds, tokens = 0.0, 0
+        for trace in recording.traces():
+            seconds, tokens = seconds + trace.seconds, tokens + trace.tokens + _trial_tokens(trace)
         throughput = (
             self._tokens / self._seconds if self._tokens and self._seconds else manifest.tokens_per_second
         )

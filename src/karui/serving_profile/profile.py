@@ -182,11 +182,13 @@ class ServingProfile:
         replay = Replay(recordings)
         replay.refuse(plan)
         main = recordings["main"]
-        rows = [_row(replay, plan, main, question) for question in main.questions]
-        whole = [(q, t) for q in (full or main).questions for t in q.traces]
         thought = {q.id: q.traces for q in (full or main).questions}
-        asked = zip(rows, main.questions, strict=True)
-        same = [_other(row, thought.get(q.id, q.traces)) == row.answer for row, q in asked]
+        rows, same = [], []
+        for question in main.questions:
+            row = _row(replay, plan, main, question)
+            rows.append(row)
+            same.append(_other(row, thought.get(question.id, question.traces)) == row.answer)
+        whole = [(t.tokens, q.correct(t.answer)) for q in (full or main).questions for t in q.traces]
         return ServingProfile(
             plan=plan.id,
             label=plan.label,
@@ -194,8 +196,8 @@ class ServingProfile:
             confidence=tuple(r.signals.confidence for r in rows),
             agreement=tuple(r.signals.agreement for r in rows),
             truncated=float(np.mean([r.signals.truncated for r in rows])),
-            full_tokens=float(np.mean([t.tokens for _, t in whole])),
-            full_accuracy=float(np.mean([q.correct(t.answer) for q, t in whole])),
+            full_tokens=float(np.mean([tokens for tokens, _ in whole])),
+            full_accuracy=float(np.mean([right for _, right in whole])),
             accuracy=float(np.mean([r.correct for r in rows])),
             margin=choice.rule.margin,
             same=float(np.mean(same)),

@@ -14,9 +14,13 @@ from karui.core.study.choice import Axis, Rule
 from karui.core.study.limits import Limits
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import CostModel, shape_of
+from karui.recording.workers.ray_cluster import connect
+from karui.runners.ray_spread import OnRay
+from karui.runners.spread import Spread
 from karui.selection.groups import model_of
-from karui.study.config.schema import BaselineOptions, ObjectiveOptions
+from karui.study.config.schema import BaselineOptions, ObjectiveOptions, PlaceOptions
 
+HERE = PlaceOptions()
 PROCESSES = min(2, cpu_count() or 1)
 """How many processes replay."""
 
@@ -39,6 +43,7 @@ class StudyOptions:
         extra: Techniques of the user's own, by path.
         accept_truncation: Go on although the baseline was cut too often.
         named: Whether the user named an axis or a preset; see `fair`.
+        on: The Ray cluster that replays, as `--on` has it; "" is this machine.
     """
 
     rule: Rule
@@ -48,6 +53,7 @@ class StudyOptions:
     extra: tuple[str, ...] = ()
     accept_truncation: bool = False
     named: bool = True
+    on: str = ""
 
     def __post_init__(self) -> None:
         """Finds the user's own techniques now: a slip in a name must not cost a recording.
@@ -59,7 +65,9 @@ class StudyOptions:
             catalog.technique(name)
 
     @staticmethod
-    def of(objective: ObjectiveOptions, baseline: BaselineOptions) -> "StudyOptions":
+    def of(
+        objective: ObjectiveOptions, baseline: BaselineOptions, place: PlaceOptions = HERE
+    ) -> "StudyOptions":
         """Returns what the options ask for.
 
         Raises:
@@ -79,7 +87,17 @@ class StudyOptions:
             extra=tuple(objective.technique),
             accept_truncation=objective.accept_truncation,
             named=bool(objective.minimize or objective.priority),
+            on=place.on,
         )
+
+    def spread(self) -> Spread | None:
+        """Returns what spreads replays over a cluster; None where this machine does them.
+
+        Raises:
+            InputError: Ray is not installed.
+            EngineError: There is no such cluster.
+        """
+        return spread_on(self.on)
 
     @property
     def footing(self) -> CostModel:
@@ -93,6 +111,16 @@ class StudyOptions:
         return CostModel(
             _prices(self.assumptions), {m: p for m, p in own_prices.items() if p is not None}, machine
         )
+
+
+def spread_on(place: str) -> Spread | None:
+    """Returns what spreads replays over the cluster that `--on` names; None of "".
+
+    Raises:
+        InputError: Ray is not installed.
+        EngineError: There is no such cluster.
+    """
+    return OnRay(connect(place)) if place else None
 
 
 def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:

@@ -48,8 +48,10 @@ to edit. Nothing is chosen by these: only stated prices reach a choice."""
 
 def length_of(recording: Recording) -> float:
     """Returns the mean thinking tokens of a recording's traces, less those in loops: nobody needed them."""
-    lengths = [needed_tokens(t) for t in recording.traces()]
-    return sum(lengths) / max(1, len(lengths))
+    total = count = 0
+    for trace in recording.traces():
+        total, count = total + needed_tokens(trace), count + 1
+    return total / max(1, count)
 
 
 def space_of(
@@ -149,6 +151,7 @@ def evidence_of(
         cost_model=wanted.footing,
         runs=wanted.runs,
         processes=wanted.processes,
+        spread=wanted.spread(),
         on_progress=on_progress,
     )
     return evidence, test_part

@@ -31,7 +31,7 @@ from karui.recording.workers.streams import STREAMS
 from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
-from karui.study.workers import source_of
+from karui.study.workers import refuse_unless_servers, source_of
 
 MINI = "karui-mini"
 _AS_IT_IS = Plan()
@@ -61,6 +61,8 @@ class Workspace:
         thinking: What the user says of how the model thinks; the rest is found out.
         accept_no_thinking: Whether to go on where full thinking is empty.
         workers: Processes that record; 0 measures.
+        on: The Ray cluster that records, as `--on` has it; "" is this machine.
+        further: Servers that serve the model beside the first one, and record with it.
         progress: Hears of every step.
     """
 
@@ -79,6 +81,8 @@ class Workspace:
     thinking: Override = NOTHING_SAID
     accept_no_thinking: bool = False
     workers: int = 0
+    on: str = ""
+    further: tuple[str, ...] = ()
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
@@ -102,6 +106,8 @@ class Workspace:
         ):
             if not sound:
                 raise InputError(f"{name} is out of range (got {value}).", remedy=f"Set {name} to {wanted}.")
+        if self.further:
+            refuse_unless_servers((self.model, *self.further))
 
     @property
     def streams(self) -> int:
@@ -209,6 +215,7 @@ class Workspace:
             self,
             model=model,
             lessons=None,
+            further=(),
             thinking=NOTHING_SAID,
             accept_no_thinking=True,
             _engines={},

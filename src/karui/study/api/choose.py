@@ -52,7 +52,7 @@ async def _choose(
     settings = config_of(ChooseConfig, config, options)
     again = commands or [call_text("choose", recording, **options)]
     progress, output = progress_of(on_progress), settings.output
-    wanted = StudyOptions.of(settings.objective, settings.baseline)
+    wanted = StudyOptions.of(settings.objective, settings.baseline, settings.place)
     accepted = settings.baseline.accept_no_thinking
     main = recording_of(recording, settings.sources.kind)
     main = usable(main, progress, accept_no_thinking=accepted)

@@ -109,18 +109,19 @@ def prepare(
     Raises:
         KaruiError: As `karui.poc`, before a token is spent.
     """
-    demo = not config.model.model and not config.questions.questions and task is None
-    options = StudyOptions.of(config.objective, config.baseline)
+    demo = not config.model.named and not config.questions.questions and task is None
+    options = StudyOptions.of(config.objective, config.baseline, config.place)
     drawn = config.sampling
     session = workspace_of(
         config.model,
         replace(
             drawn,
             samples=drawn.samples or (_MINI_SAMPLES if demo else 4),
-            max_tokens=drawn.max_tokens or (4096 if config.model.model else 1024),
+            max_tokens=drawn.max_tokens or (4096 if config.model.named else 1024),
         ),
         progress,
         accept_no_thinking=config.baseline.accept_no_thinking,
+        on=config.place.on,
     )
     styles, versions = variants_of(session, config.variants, default=_MINI_VARIANTS if demo else ())
     asked = _questions(config, demo=demo, task=task)
@@ -128,7 +129,7 @@ def prepare(
     lessons = _lessons(config, asked, learning=learning, demo=demo)
     if warning := unfamiliar(session.model, asked.task.name):
         progress.warn(warning)
-    if config.model.model and not config.questions.questions and task is None:
+    if config.model.named and not config.questions.questions and task is None:
         progress.say("No --questions were given; using those of the task mini.")
     division = replace(asked.division, learning=learning and lessons is None)
     planned = planned_parts(arrange(config.output.out / RECORDING, asked.task), asked.kept, division)
