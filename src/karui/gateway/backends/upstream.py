@@ -28,7 +28,8 @@ _SENDABLE = re.compile(r"[\x20-\x7e]+")
 _KEY_REFUSED = frozenset({401, 403})
 _log = logging.getLogger(__name__)
 _IN_BAND = "the upstream's stream holds an error"
-_LONGEST_EVENT = 16 * 2**20
+LONGEST_EVENT = 16 * 2**20
+_JSON = json.JSONDecoder(strict=False)
 
 
 class UpstreamError(Exception):
@@ -177,7 +178,7 @@ async def events_of(reply: Reply) -> AsyncIterator[Event]:
     async for data in reply.pieces():
         for event in events.feed(data):
             yield event
-        if events.waiting > _LONGEST_EVENT:
+        if events.waiting > LONGEST_EVENT:
             raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not an event")
     left = events.end()
     if left is not None:
@@ -196,7 +197,7 @@ def chunk_of(event: Event) -> Chunk | None:
     if text is None or not text.strip():
         return None
     try:
-        found = json.loads(text, strict=False)
+        found = _JSON.decode(text)
     except (ValueError, RecursionError) as error:
         if event.name == "error":
             raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw) from error

@@ -58,6 +58,11 @@ class Events:
         self._rest = data[begin:] if begin else data
         return made
 
+    def take_back(self) -> bytes:
+        """Returns the bytes of an event that is not complete yet, and forgets them."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def end(self) -> Event | None:
         """Returns what came without a blank line behind it, None for nothing: servers forget the last one."""
         rest, self._rest = self._rest, b""
