@@ -33,7 +33,7 @@ class Client:
         self.data, self.status, self.ended, self.quick = b"", 0, False, 0
         self._paused = iter(paused)
 
-    def write(self, data):  # the lane
+    def part(self, data, *, now):  # the lane
         if next(self._paused, False):
             return False
         self.data += data

@@ -63,6 +63,10 @@ class Chunked:
         """Returns what of `data` is the body's."""
         if self._rest:
             data, self._rest = self._rest + data, b""
+        elif not self._left and not self._trailing and (line := _SIZE.match(data)) is not None:
+            begin = line.end()
+            if len(data) == begin + int(line[1], 16) + 2 > begin + 2 and data.endswith(b"\r\n"):
+                return data[begin:-2]  # one chunk, which is what a token usually is
         at, size = 0, len(data)
         parts: list[bytes] = []
         while at < size and not self.done:

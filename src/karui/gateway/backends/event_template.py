@@ -35,9 +35,9 @@ class Template:
     behind: bytes
     apart: bool
 
-    def run(self, data: bytes) -> tuple[list[bytes], int]:
-        """Returns the texts of the events that `data` begins with, as JSON has them, and where they end."""
-        before, behind, texts, at = self.before, self.behind, [], 0
+    def run(self, data: bytes, at: int = 0) -> tuple[list[bytes], int]:
+        """Returns the texts of the events that begin at a place, as JSON has them, and where they end."""
+        before, behind, texts = self.before, self.behind, []
         while data.startswith(before, at):
             text = _EVEN.match(data, at + len(before))
             if text is None or not data.startswith(behind, text.end()):

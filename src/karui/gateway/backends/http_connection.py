@@ -73,8 +73,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport  # type: ignore[assignment]  # uvloop's are none of asyncio's classes
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Returns where the next bytes go."""

@@ -6,7 +6,7 @@ the event loop that read them (`_at_once`); whatever else comes is read event by
 
 from collections.abc import Mapping, Sequence
 
-from karui.engines.openai.protocol.sse import Event, Events
+from karui.engines.openai.protocol.sse import Event, Events, event_end
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.event_template import Template, template_of
 from karui.gateway.backends.http_pool import Broken, Reply
@@ -48,8 +48,10 @@ class StreamRelay:
         try:
             async for piece in reply.pieces(self._at_once):
                 await self._take(piece, reply.status)
-            if (left := self._events.end()) is not None:
-                await self._pass_on([left], reply.status)
+            if (left := self._events.end()) is not None and not await off_loop(
+                len(left.raw), self._hear, left
+            ):
+                await self._send([left.raw], reply.status)
             if not reader.ended:
                 raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
         except (Broken, TimeoutError, UpstreamError) as error:
@@ -72,48 +74,52 @@ class StreamRelay:
     def _at_once(self, piece: bytes) -> bool:
         """Passes a piece on that is nothing but further tokens; returns whether it did."""
         template = self._template
-        if template is None or self._events.waiting:
+        if template is None or self._events.waiting or not self._reader.may_put_off(apart=template.apart):
             return False
         texts, end = template.run(piece)
-        if end != len(piece) or not self._reader.may_put_off(apart=template.apart):
-            return False
-        if not self._client.write_now(piece):
+        if end != len(piece) or not self._client.write_now(piece):
             return False
         self._reader.put_off(texts)
         self._tries = _TRIES
         return True
 
     async def _take(self, piece: bytes, status: int) -> None:
-        """Passes on what is complete with a piece."""
+        """Passes on what is complete with a piece; what only the gateway has asked for goes no further."""
         if 0 < self._events.waiting < _SHORT:
             piece = self._events.take_back() + piece
-        template = self._template
-        if template is not None and not self._events.waiting:
-            texts, end = template.run(piece)
-            if texts and self._reader.may_put_off(apart=template.apart):
-                self._reader.put_off(texts)
-                self._tries = _TRIES
-                await self._client.write(piece[:end])
-                self._parted = True
-                piece = piece[end:]
-        await self._pass_on(self._events.feed(piece), status)
-        if self._events.waiting > LONGEST_EVENT:
-            raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not an event")
-
-    async def _pass_on(self, events: Sequence[Event], status: int) -> None:
-        """Reads events, and passes them on together; those that only the gateway asked for go no further."""
         passed: list[bytes] = []
+        at = 0
         try:
-            for came in events:
-                if len(came.raw) >= LARGE:  # it is read on a thread: nobody waits for it who need not
-                    await self._send(passed, status)
-                    passed = []
-                if not await off_loop(len(came.raw), self._hear, came):
-                    passed.append(came.raw)
+            while at < len(piece):
+                if end := self._tokens(piece, at):
+                    passed.append(piece[at:end])
+                else:
+                    end = event_end(piece, at) if not self._events.waiting else -1
+                    for came in self._events.feed(piece[at : end if end >= 0 else len(piece)]):
+                        if len(came.raw) >= LARGE:  # it is read on a thread: nobody waits for it who need not
+                            await self._send(passed, status)
+                            passed.clear()
+                        if not await off_loop(len(came.raw), self._hear, came):
+                            passed.append(came.raw)
+                at = end if end >= 0 else len(piece)
         except UpstreamError:
             await self._send(passed, status)  # what came before the fault was well
             raise
         await self._send(passed, status)
+        if self._events.waiting > LONGEST_EVENT:
+            raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not an event")
+
+    def _tokens(self, piece: bytes, at: int) -> int:
+        """Reads the tokens like the last one that begin at a place; returns where they end, 0 without one."""
+        template = self._template
+        if template is None or self._events.waiting or not self._reader.may_put_off(apart=template.apart):
+            return 0
+        texts, end = template.run(piece, at)
+        if not texts:
+            return 0
+        self._reader.put_off(texts)
+        self._tries = _TRIES
+        return end
 
     async def _send(self, passed: Sequence[bytes], status: int) -> None:
         if not passed:

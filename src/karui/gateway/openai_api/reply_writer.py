@@ -34,8 +34,13 @@ _UNSENDABLE = re.compile(r"[^\x20-\x7e]")
 class Lane(Protocol):
     """Writes parts of a body straight to the client's connection, without ASGI's messages between."""
 
-    def write(self, data: bytes) -> bool:
-        """Sends a part of a body that has begun; returns whether it did: else `send` has to."""
+    def part(self, data: bytes, *, now: bool) -> bool:
+        """Sends a part of a body that has begun; returns whether it did: else `send` has to.
+
+        Args:
+            data: The part.
+            now: Whether it is not to wait for what else this turn of the event loop writes.
+        """
         ...
 
 
@@ -85,11 +90,11 @@ class ResponseWriter:
 
     def write_now(self, data: bytes) -> bool:
         """Sends a part of the body if that takes no waiting; returns whether it did."""
-        return self._lane is not None and self._lane.write(data)
+        return self._lane is not None and self._lane.part(data, now=True)
 
     async def write(self, data: bytes) -> None:
         """Sends a part of the body."""
-        if not self.write_now(data):
+        if self._lane is None or not self._lane.part(data, now=False):
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:

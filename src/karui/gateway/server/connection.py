@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -13,24 +12,73 @@ _OTHERS = 224
 """Descriptors that are kept for servers, files and the loop itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkLane:
-    """Writes parts of one reply's body as chunks: the bytes that uvicorn and h11 would write of them.
+class Lane:
+    """What is written of one reply, in as few pieces as its turns of the event loop allow.
 
-    A part of a stream goes through a dozen calls on ASGI's way, which costs more than everything else that
-    the gateway does with it.
+    uvicorn writes a reply's head, each part of its body and its end by itself, and each is a call of the
+    system that may wake the client. It gets this in its transport's place: what one turn writes is gathered.
+
+    Parts of streams take a lane beside ASGI: there they go through a dozen calls, which costs more than
+    everything else that the gateway does with a token. Their bytes are those that h11 would write of them.
     """
 
-    cycle: RequestResponseCycle
+    def __init__(self, cycle: RequestResponseCycle, loop: asyncio.AbstractEventLoop) -> None:
+        """Takes the place of a cycle's transport."""
+        self._cycle, self._loop, self._flow = cycle, loop, cycle.flow
+        self._transport = cycle.transport
+        self._gathered: list[bytes] = []
+        # A client of HTTP/1.0 knows no chunks.
+        self._chunks = cycle.scope["http_version"] == "1.1"
+        cycle.transport = self  # type: ignore[assignment]  # as much of one as a cycle uses
 
-    def write(self, data: bytes) -> bool:
-        """Sends a part; returns whether it did. Not while the client takes nothing: `send` waits for it."""
-        cycle = self.cycle
-        if cycle.flow.write_paused or not cycle.response_started or cycle.response_complete:
+    def part(self, data: bytes, *, now: bool) -> bool:
+        """Sends a part of a body that has begun; returns whether it did.
+
+        Not while the client takes nothing: ASGI's `send` waits for it.
+
+        Args:
+            data: The part.
+            now: Whether nothing more is expected in this turn of the event loop.
+        """
+        cycle = self._cycle
+        if (
+            not self._chunks
+            or self._flow.write_paused
+            or not cycle.response_started
+            or cycle.response_complete
+        ):
             return False
         if data and not cycle.disconnected:  # an empty chunk would be the end
-            cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            chunk = b"%x\r\n%b\r\n" % (len(data), data)
+            if now and not self._gathered:
+                self._transport.write(chunk)
+                return True
+            self.write(chunk)
+            if now:
+                self._flush()
         return True
+
+    def write(self, data: bytes) -> None:
+        """Takes bytes that are to be sent in the end of this turn."""
+        if data:
+            if not self._gathered:
+                self._loop.call_soon(self._flush)
+            self._gathered.append(data)
+
+    def close(self) -> None:
+        """Closes the transport once everything is sent."""
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Returns whether the transport is closing."""
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._transport.write(data)
 
 
 class Connection(H11Protocol):
@@ -66,9 +114,9 @@ class Connection(H11Protocol):
     def handle_events(self) -> None:
         """Reads requests; each has its lane before it is answered, which begins in the loop's next turn."""
         super().handle_events()
-        # A client of HTTP/1.0 knows no chunks. Bodies of a stated length are none: streams have no length.
-        if self.cycle is not None and self.cycle.scope["http_version"] == "1.1":
-            self.cycle.scope.setdefault("extensions", {})[LANE] = ChunkLane(self.cycle)  # type: ignore[typeddict-item]
+        cycle = self.cycle
+        if cycle is not None and not isinstance(cycle.transport, Lane):
+            cycle.scope["extensions"] = {LANE: Lane(cycle, self.loop)}  # type: ignore[typeddict-item]
 
     def on_response_complete(self) -> None:
         """Waits for the next head."""

@@ -34,6 +34,12 @@ class Event:
         return self.data is not None and self.data.strip() == DONE
 
 
+def event_end(data: bytes, at: int) -> int:
+    """Returns where the event that begins at `at` ends, its blank line included; -1 where it does not yet."""
+    found = _END.search(data, at)
+    return found.end() if found else -1
+
+
 class Events:
     """Cuts a stream of bytes into events. The raw parts of all events are the stream again, byte for byte."""
 
