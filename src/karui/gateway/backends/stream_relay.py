@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from karui.engines.openai.protocol.sse import Event, Events, event_end
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.event_template import Template, template_of
-from karui.gateway.backends.http_pool import Broken, Reply
+from karui.gateway.backends.http_connection import Broken
+from karui.gateway.backends.http_pool import Reply
 from karui.gateway.backends.upstream import LONGEST_EVENT, UpstreamError, chunk_of
 from karui.gateway.backends.usage_reader import LARGE, UsageReader, off_loop
 from karui.gateway.openai_api.chat_request import ApiError

@@ -116,7 +116,7 @@ class Connection(H11Protocol):
         super().handle_events()
         cycle = self.cycle
         if cycle is not None and not isinstance(cycle.transport, Lane):
-            cycle.scope["extensions"] = {LANE: Lane(cycle, self.loop)}  # type: ignore[typeddict-item]
+            cycle.scope["extensions"] = {LANE: Lane(cycle, self.loop)}  # type: ignore[dict-item]
 
     def on_response_complete(self) -> None:
         """Waits for the next head."""
