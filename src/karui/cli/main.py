@@ -12,6 +12,7 @@ from karui.cli.commands import (
     import_,
     make,
     merge,
+    passport,
     poc,
     probe,
     profile,
@@ -55,6 +56,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
 }
 for _verb, (_run, _line) in _VERBS.items():
     app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
+app.add_typer(passport.app, name="passport")
 for _old, _new in RENAMED_VERBS.items():
     app.command(_old, cls=Verb, hidden=True)(explained()(_VERBS[_new][0]))
 
