@@ -30,7 +30,7 @@ from karui.core.prompt import Prompt
 from karui.domain.domain import Asked, Domain, fitted
 from karui.measure.intervals import wilson
 
-SPLITS, QUICK_SPLITS, SEED = 20, 2, 20261201
+SPLITS, QUICK_SPLITS, SEED = 10, 2, 20261201
 RECORDED = 1000
 """Questions recorded, where there are so many."""
 AWAY, FOUND = 5.0, 90.0
