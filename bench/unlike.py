@@ -20,17 +20,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from statistics import mean
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
+from _choices import CHOSEN
 from _figures import ROOT, Figures, arguments
 
+import karui
 from karui import tasks
 from karui.core.prompt import Prompt
 from karui.domain.domain import Asked, Domain, fitted
+from karui.gateway.deployment import Deployment
 from karui.measure.intervals import wilson
+from karui.runners.replay import Replay
 
-SPLITS, QUICK_SPLITS, SEED = 20, 2, 20261201
+SPLITS, QUICK_SPLITS, SEED = 10, 2, 20261201
 RECORDED = 1000
 """Questions recorded, where there are so many."""
 AWAY, FOUND = 5.0, 90.0
@@ -109,14 +115,16 @@ def mini() -> dict[str, list[str]]:
     return kinds
 
 
+def rows(path: Path) -> list[dict[str, str]]:
+    """Returns a file of JSON lines."""
+    content = path.read_bytes()
+    content = gzip.decompress(content) if path.suffix == ".gz" else content
+    return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
+
+
 def read(path: Path, field: str) -> list[str]:
     """Returns one field of a file of JSON lines."""
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
-        return [json.loads(line)[field] for line in lines]
+    return [row[field] for row in rows(path)]
 
 
 def kinds_left_out(figures: Figures, splits: int) -> None:
@@ -150,21 +158,60 @@ def costs(figures: Figures, texts: Sequence[str]) -> None:
     figures.at_most(f"what {RECORDED} recorded questions take in a file", size, 400, "kB", 0)
 
 
+def parted(figures: Figures, folder: Path, count: int) -> None:
+    """Asks karui-mini, under the plan of its shipped choice, its own questions and GSM8K's.
+
+    Adds how often it is right and how confident it is, on questions that the choice's domain takes for like
+    the recorded ones and on those that it takes for unlike.
+    """
+    deployment = Deployment.load(CHOSEN)
+    domain, plan = deployment.expectation.domain, deployment.plan
+    assert domain is not None
+    asked = [
+        {"question": row["question"], "answer": row["answer"].rpartition("#### ")[2], "verifier": "numeric"}
+        for row in rows(folder / "gsm8k" / "test.jsonl")[:count]
+    ]
+    asked += [
+        {"question": q.text, "answer": q.reference, "verifier": "exact"}
+        for q in tasks.load("mini:confirm").questions[:count]
+    ]
+    right: dict[bool, list[float]] = {True: [], False: []}
+    sure: dict[bool, list[float]] = {True: [], False: []}
+    with TemporaryDirectory() as place:
+        file = Path(place) / "questions.jsonl"
+        file.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+        recording = karui.record("", file, samples=1, max_tokens=1024, out=Path(place) / "recording")
+        outcomes = Replay({"main": recording}).outcomes(plan)
+    for n, question in enumerate(recording.questions):
+        unlike = domain.compare(question.prompt).unlike
+        right[unlike].append(float(outcomes.accuracy[n]))
+        confidence = outcomes.confidence[n][~np.isnan(outcomes.confidence[n])]
+        sure[unlike] += [float(confidence.mean())] if len(confidence) else []
+    for unlike, name in ((False, "like"), (True, "unlike")):
+        figures.shown(
+            f"karui-mini, {len(right[unlike])} {name} questions: right", 100 * mean(right[unlike]), "%"
+        )
+        figures.shown(f"karui-mini, {name} questions: mean confidence", 100 * mean(sure[unlike]), "%")
+
+
 def main() -> int:
     """Runs the bench."""
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, help="folder with gsm8k/ and questions/ (GSM8K, MATH, MGSM)")
+    parser.add_argument("--model", action="store_true", help="ask karui-mini, too; takes --data")
     options: argparse.Namespace = parser.parse_args()
     figures = Figures("unlike", options)
     splits = QUICK_SPLITS if options.quick else SPLITS
     kinds_left_out(figures, max(1, splits // 4))
     texts = [text for kind in mini().values() for text in kind]
     measured(figures, [Pair("", texts, small_talk())], "karui-mini against small talk", splits)
+    if options.model:
+        parted(figures, options.data, 20 if options.quick else 100)
     if options.data is not None:
         gsm = read(options.data / "gsm8k" / "train.jsonl", "question")
         math = read(options.data / "questions" / "math-test-4500.jsonl.gz", "problem")
-        rows = (options.data / "questions" / "mgsm_ja.tsv").read_text(encoding="utf-8").splitlines()
-        japanese = [row.split("\t")[0] for row in rows]
+        lines = (options.data / "questions" / "mgsm_ja.tsv").read_text(encoding="utf-8").splitlines()
+        japanese = [line.split("\t")[0] for line in lines]
         measured(figures, [Pair("", gsm, math)], "GSM8K against MATH", splits)
         measured(figures, [Pair("", gsm, japanese)], "English against Japanese", splits)
         measured(figures, [Pair("", gsm, small_talk())], "GSM8K against small talk", splits)

@@ -267,7 +267,7 @@ def _lengths(known: Sequence[Features]) -> tuple[float, float]:
     if not known:
         return 0.0, 0.0
     low, high = np.percentile([np.expm1(f.shape[0]) for f in known], [5, 95])
-    return float(low), float(high)
+    return float(round(low)), float(round(high))
 
 
 def _scripts(known: Sequence[Features]) -> tuple[tuple[str, float], ...]:

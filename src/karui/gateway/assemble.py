@@ -201,6 +201,7 @@ class Gateway:
             price=settings.price,
             keep_hours=settings.keep_hours,
             domain=self.deployment.choice.domain,
+            any_questions=settings.any_questions,
             degraded=tuple(filter(None, ill)),
         )
 

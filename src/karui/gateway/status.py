@@ -60,6 +60,7 @@ class GatewayStatus:
         price: What tokens or machines cost.
         keep_hours: For how long what is said is kept; 0 where nothing is.
         domain: Which questions the choice speaks of; None in choices that do not say.
+        any_questions: Whether the plan answers questions unlike the recorded ones as well.
         degraded: What does not work at present though serving goes on.
     """
 
@@ -92,4 +93,5 @@ class GatewayStatus:
     price: Price = field(default_factory=Price)
     keep_hours: float = 0.0
     domain: DomainSummary | None = None
+    any_questions: bool = False
     degraded: tuple[Because, ...] = ()

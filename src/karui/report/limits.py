@@ -20,16 +20,16 @@ def limits(choice: Choice, words: Translator, form: Format) -> list[str]:
     about = next((t for t in choice.tested if t.promises and chosen in {"", t.plan}), None)
     if about is None:
         return []
-    told = [_sentence(promise, about.label, words, form) for promise in about.promises]
+    told = [_sentence(promise, words, form) for promise in about.promises]
     timed = next((p for p in about.promises if p.measure is Measure.FIRST_ANSWER and p.estimate), None)
     if timed is not None:
         streams = form.integer(max(1.0, timed.streams))
         machine = timed.machine or words("limit_unbounded")
         told.append(words("limit_where", machine=machine, streams=streams))
-    return told
+    return told if chosen else [words("limit_of", plan=about.label), *told]
 
 
-def _sentence(promise: Promise, plan: str, words: Translator, form: Format) -> str:
+def _sentence(promise: Promise, words: Translator, form: Format) -> str:
     def amount(value: float | None) -> str:
         if value is None:
             return words("limit_unbounded")
@@ -37,7 +37,7 @@ def _sentence(promise: Promise, plan: str, words: Translator, form: Format) -> s
         return form.seconds(value) if timed else form.money(value, promise.currency)
 
     what = words(f"limit_{promise.measure.value}", limit=amount(promise.limit))
-    values = {"plan": plan, "what": what}
+    values = {"what": what}
     if promise.finding in {Finding.KEPT, Finding.NOT_SHOWN, Finding.BROKEN}:
         values |= {"estimate": amount(promise.estimate)}
     if promise.finding in {Finding.KEPT, Finding.NOT_SHOWN}:

@@ -133,13 +133,12 @@ def likeness(v: View) -> Markup:
         )
         for s in t.unlike_latest
     ]
+    note = "unlike_note_any" if v.now.any_questions else "unlike_note"
     stated = {"rate": f.percent(domain.rate, 0), "confidence": f.percent(domain.confidence, 0)}
     share = w(
         "unlike_value", share=v.share(t.unlike, t.looked, 1), n=f.integer(t.unlike), of=f.integer(t.looked)
     )
-    return part(
-        "likeness", v, told=w("unlike_note", **stated), share=share if t.looked else w("none_yet"), rows=rows
-    )
+    return part("likeness", v, told=w(note, **stated), share=share if t.looked else w("none_yet"), rows=rows)
 
 
 def guard(v: View) -> Markup:

@@ -130,6 +130,11 @@ TEXT: dict[str, str] = {
         "sign that they are right. Of questions like the recorded ones at most {rate} are taken for unlike "
         "({confidence} confidence)."
     ),
+    "unlike_note_any": (
+        "By the operator’s setting the plan answers these too: the certificate does not speak of them, and a "
+        "high confidence is no sign that they are right. Of questions like the recorded ones at most {rate} "
+        "are taken for unlike ({confidence} confidence)."
+    ),
     "domain_none": (
         "This choice does not say which questions it was made with, so none is found unlike them. Choose "
         "again with this version of karui."

@@ -135,6 +135,11 @@ TEXT: dict[str, str] = {
         "記録した質問と同じ傾向の質問のうち、誤って「異なる」と判定される割合は{rate}以下です"
         "（信頼度{confidence}）。"
     ),
+    "unlike_note_any": (
+        "設定により、これらにもプランが回答しています。保証の対象外であり、確信度が高くても正しいとは限りません。"
+        "記録した質問と同じ傾向の質問のうち、誤って「異なる」と判定される割合は{rate}以下です"
+        "（信頼度{confidence}）。"
+    ),
     "domain_none": (
         "この選定結果には、どのような質問で検証したかの情報がありません。そのため、異なる質問を見分けられません。"
         "このバージョンのkaruiで選定し直してください。"
@@ -178,10 +183,10 @@ TEXT: dict[str, str] = {
     "cause test truncated": "上限で打ち切られる回答が記録時より増えました。",
     "cause test errors": "リクエストの失敗が増えすぎました。",
     "cause test unsure": "確信度の低い回答が記録時より増えました。",
+    "cause test canaries": "カナリア（正解のわかる質問）の正答率が保証の範囲を下回りました。",
     "cause test first_answer": "最初の回答トークンまでの待ち時間が、約束した範囲を超えています。",
     "cause test cost": "リクエストのコストが、約束した範囲を超えています。",
     "cause test unlike": "検証時と異なる質問の割合が、想定される範囲を超えました。",
-    "cause test canaries": "カナリア（正解のわかる質問）の正答率が保証の範囲を下回りました。",
     "cause probes": "再確認の結果：{reason}",
     "cause probes_few": "記録時と同じ傾向だったのは{probes}件中{good}件だけでした。",
     "answered_head": "回答の内訳",
@@ -198,8 +203,8 @@ TEXT: dict[str, str] = {
     "why low confidence": "プランの確信度不足",
     "why guard tripped": "ドリフト検知",
     "why upstream changed": "モデルの入れ替わり",
-    "why unlike the recorded questions": "検証時と異なる質問",
     "why not for a plan": "プラン対象外（ツール利用など）",
+    "why unlike the recorded questions": "検証時と異なる質問",
     "why asked for": "クライアントがフル思考を指定",
     "why stage": "段階導入の対象外",
     "decided_head": "事前に決めた動作",

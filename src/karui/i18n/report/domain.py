@@ -50,7 +50,7 @@ DOMAIN: dict[str, tuple[str, str]] = {
     "region_far": ("least like the others", "他と最も似ていない1割"),
     "region_near": ("the rest", "残り"),
     "region_confidence": ("Mean confidence", "平均確信度"),
-    "region_full": ("{accuracy}, full thinking", "フル思考の{accuracy}"),
+    "region_full": ("{Accuracy} of full thinking", "フル思考の{accuracy}"),
     "region_apart": (
         (
             "The plan’s confidence less its {accuracy}: {far} on the tenth least like the others, {near} on "

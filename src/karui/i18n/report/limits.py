@@ -7,38 +7,36 @@ LIMITS: dict[str, tuple[str, str]] = {
     ),
     "limit_cost": ("1,000 questions cost {limit} on average", "1,000問の平均コストが{limit}以内"),
     "limit_kept": (
-        (
-            "Promised of {plan}: {what}. Here it is {estimate}, and at most {bound} ({level} confidence, {n} "
-            "questions)."
-        ),
-        "{plan}の約束：{what}。検証問題では{estimate}、上限は{bound}です（信頼度{level}、{n}問）。",
+        ("Promised: {what}. Here it is {estimate}, and at most {bound} ({level} confidence, {n} questions)."),
+        "約束：{what}。検証問題では{estimate}、上限は{bound}です（信頼度{level}、{n}問）。",
     ),
     "limit_not_shown": (
         (
-            "Not promised of {plan}: {what}. Here it is {estimate}, and the bound is {bound} ({level} "
+            "Not promised: {what}. Here it is {estimate}, and the bound is {bound} ({level} "
             "confidence, {n} questions): more questions may show it."
         ),
         (
-            "{plan}について約束できません：{what}。検証問題では{estimate}ですが、上限は{bound}です（信頼度"
+            "約束できません：{what}。検証問題では{estimate}ですが、上限は{bound}です（信頼度"
             "{level}、{n}問）。問題を増やせば示せる可能性があります。"
         ),
     ),
     "limit_broken": (
-        "Not kept by {plan}: {what}. Here it is {estimate}.",
-        "{plan}は満たしません：{what}。検証問題では{estimate}です。",
+        "Not kept: {what}. Here it is {estimate}.",
+        "満たしません：{what}。検証問題では{estimate}です。",
     ),
     "limit_no_pace": (
-        "Not promised of {plan}: {what}. The recording does not say how fast the model generated.",
-        "{plan}について約束できません：{what}。記録に生成速度の情報がありません。",
+        "Not promised: {what}. The recording does not say how fast the model generated.",
+        "約束できません：{what}。記録に生成速度の情報がありません。",
     ),
     "limit_no_price": (
-        "Not promised of {plan}: {what}. No prices were stated (--assume).",
-        "{plan}について約束できません：{what}。単価が指定されていません（--assume）。",
+        "Not promised: {what}. No prices were stated (--assume).",
+        "約束できません：{what}。単価が指定されていません（--assume）。",
     ),
     "limit_no_ceiling": (
-        "Not promised of {plan}: {what}. A question cost more than its limit of tokens explains.",
-        "{plan}について約束できません：{what}。トークン上限から想定される額を超えた問題があります。",
+        "Not promised: {what}. A question cost more than its limit of tokens explains.",
+        "約束できません：{what}。トークン上限から想定される額を超えた問題があります。",
     ),
+    "limit_of": ("Limits of {plan}, which is certified:", "保証を得た{plan}の上限："),
     "limit_where": (
         (
             "That is the whole reply at the pace of the recording ({machine}; about {streams} traces side by "
