@@ -22,6 +22,7 @@ from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
 from karui.recording import store
 from karui.recording.lock import ensure_free
+from karui.recording.parts import keys
 from karui.recording.questions import QUESTIONS, read_questions
 from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
@@ -31,7 +32,7 @@ from karui.recording.workers.streams import STREAMS
 from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
-from karui.study.workers import refuse_unless_servers, source_of
+from karui.study.workers import invariant_of, refuse_unless_servers, source_of
 
 MINI = "karui-mini"
 _AS_IT_IS = Plan()
@@ -301,6 +302,7 @@ class Workspace:
                 at_once=self.streams,
                 accept_no_thinking=self.accept_no_thinking,
                 shard=shard,
+                batch_invariant=await invariant_of(source, task, traces - len(keys(folder))),
                 on_progress=progressed,
             )
         if lost := missing(recording, shard):
