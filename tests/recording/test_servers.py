@@ -11,9 +11,9 @@ import pytest
 from karui.core.errors import EngineError, RequestRejected
 from karui.core.question import Question, Task
 from karui.core.request import Request
+from karui.engines.invariance import batch_invariant
 from karui.recording import parts, store
 from karui.recording.record import record
-from karui.recording.workers.invariance import batch_invariant
 from karui.recording.workers.servers import ServerPool
 from karui.study.workers import invariant_of
 from karui.tasks import verifier

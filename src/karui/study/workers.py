@@ -17,11 +17,11 @@ from karui.core.prompt import Sampling
 from karui.core.question import Task
 from karui.core.request import Request
 from karui.engines.batching.threads import cores, fixed
+from karui.engines.invariance import BESIDE, batch_invariant
 from karui.engines.llama_cpp import gguf_file
 from karui.measure.memory import free_bytes, weights_on_disk
 from karui.recording.parts import keys
 from karui.recording.tracing import TraceSource
-from karui.recording.workers.invariance import BESIDE, batch_invariant
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
 from karui.recording.workers.ray_cluster import connect
 from karui.recording.workers.ray_worker import on_cluster

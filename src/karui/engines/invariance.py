@@ -14,7 +14,6 @@ from karui.core.errors import KaruiError
 from karui.core.prompt import Sampling
 from karui.core.request import Request
 from karui.core.trace import Trace
-from karui.recording.columns import SIGNALS
 
 _GREEDY = Sampling(temperature=0, top_p=1.0, max_tokens=64)
 BESIDE = 8
@@ -60,5 +59,6 @@ async def _reply(engine: Engine, ask: Request) -> Trace:
 
 def _seen(trace: Trace | BaseException) -> tuple[object, ...]:
     assert isinstance(trace, Trace)
-    signals = tuple(getattr(trace.signals, name).tobytes() for name in SIGNALS)
-    return trace.thinking, trace.text, trace.confidence, signals
+    signals = trace.signals
+    seen = signals.logprob.tobytes(), signals.entropy.tobytes(), signals.confidence.tobytes()
+    return trace.thinking, trace.text, trace.confidence, *seen
