@@ -87,7 +87,10 @@ def _judge(figures: Figures, measured: dict[int, dict[str, Any]]) -> None:
             # over more than a decade, as many times eleven as there are decades
             target = TIMES * size / before[0] / 10
             figures.at_most(f"{name}: against {before[0]:,}", seconds / before[1], target, "×")
-        figures.note(f"{told['decision']}: {told['label']}; seconds of {told['steps']}")
+        figures.note(
+            f"{told['decision']}: {told['label']}; {told['megabytes']:.0f} MB where plans are chosen, "
+            f"{told['megabytes_of_workers']:.0f} MB where they are replayed; seconds of {told['steps']}"
+        )
         before = size, seconds
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 
 from karui.core.errors import EngineError, RequestRejected
 from karui.core.question import Question, Task
+from karui.core.request import Request
+from karui.engines.invariance import batch_invariant
 from karui.recording import parts, store
 from karui.recording.record import record
 from karui.recording.workers.servers import ServerPool
+from karui.study.workers import invariant_of
 from karui.tasks import verifier
 from karui.testing.alike import assert_same
 from karui.testing.playing import PlayingEngine
@@ -117,3 +121,45 @@ def test_servers_of_different_models_are_refused(tmp_path: Path) -> None:
     one, other = Server(server={"model": "a"}), Server(server={"model": "b"})
     with pytest.raises(EngineError, match="differ in their server"):
         recorded(tmp_path, one, other)
+
+
+class Batching(Server):
+    """A server whose replies differ where it computes others at the same time; or one that fails."""
+
+    def __init__(self, *, differs: bool = True, **options: Any) -> None:
+        super().__init__(server={"model": "m"}, **options)
+        self._differs, self._running = differs, 0
+
+    def open(self, ask, sample, read):
+        assert (ask.sampling.temperature, ask.sampling.max_tokens) == (0, 64)
+        stream = super().open(ask, sample, read)
+        self._running += 1
+        if self._differs and self._running > 1:
+            stream._trace = replace(stream._trace, thinking=f"{stream._trace.thinking} otherwise")
+        return stream
+
+
+@pytest.mark.parametrize(
+    ("server", "invariant"),
+    [
+        (Batching(differs=False), True),
+        (Batching(), False),
+        (Batching(down=range(3, 9)), None),
+        (PlayingEngine(SCRIPT), None),
+    ],
+)
+def test_whether_a_server_is_batch_invariant_is_tried(server: PlayingEngine, invariant: bool | None) -> None:
+    assert asyncio.run(invariant_of(server, TASK, 1)) is invariant
+    assert asyncio.run(invariant_of(server, TASK, 0)) is None
+    alone = [Request(q.id, q.prompt) for q in SCRIPT.questions[:1]]
+    assert asyncio.run(batch_invariant(server, alone)) is None
+
+
+def test_the_manifest_says_so_and_goes_on_saying_so(tmp_path: Path) -> None:
+    def said(samples: int, **options: Any) -> bool | None:
+        asyncio.run(record(PlayingEngine(SCRIPT), TASK, tmp_path, samples=samples, **options))
+        return store.read_manifest(tmp_path).batch_invariant
+
+    assert said(1, batch_invariant=True) is True
+    assert said(2) is True
+    assert said(3, batch_invariant=False) is False

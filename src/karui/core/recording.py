@@ -75,6 +75,8 @@ class Manifest:
             ran in this process, and in recordings made before it was kept.
         workers: The processes that recorded, where there were several: name, device, machine, threads and
             versions of each; those of earlier runs stay.
+        batch_invariant: Whether a greedy reply of the server was seen to be the same to the last bit alone
+            and beside others; None where the model ran in this process, and where it was not tried.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
         format: Version of this format.
     """
@@ -108,6 +110,7 @@ class Manifest:
     history: tuple[Mapping[str, Any], ...] = ()
     server: Mapping[str, str] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
+    batch_invariant: bool | None = None
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def manifest_of(engine: Engine | EngineInfo, task: Task, options: "RecordingOpti
         no_thinking_accepted=options.accept_no_thinking,
         server=engine.server,
         workers=engine.workers,
+        batch_invariant=options.batch_invariant,
     )
 
 
@@ -99,6 +100,7 @@ class RecordingOptions:
         accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
         shard: Which part of the questions is recorded, (2, 3) for the second third; None for all. The
             recording is one of the whole task, to be merged with the others (`karui.recording.merging`).
+        batch_invariant: As `Manifest.batch_invariant`.
         on_progress: Called now and then, and after every trace.
     """
 
@@ -109,6 +111,7 @@ class RecordingOptions:
     at_once: int = 32
     accept_no_thinking: bool = False
     shard: tuple[int, int] | None = None
+    batch_invariant: bool | None = None
     on_progress: Callable[[Progress], None] | None = None
 
 

@@ -185,9 +185,16 @@ class Writer:
                 kept,
                 versions={**before.versions, **self.manifest.versions},
                 server={**self.manifest.server, **before.server},
+                batch_invariant=_both(before.batch_invariant, self.manifest.batch_invariant),
                 workers=(*before.workers, *(w for w in self.manifest.workers if w not in before.workers)),
             )
         )
+
+
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    """Returns whether both are so, as far as it is known."""
+    known = [said for said in (one, other) if said is not None]
+    return all(known) if known else None
 
 
 def check_same(before: Manifest, now: Manifest, path: Path | str, other: Path | str = "") -> None:

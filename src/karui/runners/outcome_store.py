@@ -40,6 +40,7 @@ class Packed:
     @staticmethod
     def of(found: OutcomeColumns) -> "Packed":
         """Compresses outcomes."""
+        groups: Mapping[str, Mapping[str, NDArray[Any]]]
         groups = {"columns": found.columns, "bills": found.bills, "held": found.held, "busy": found.busy}
         return Packed(
             {

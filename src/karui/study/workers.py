@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from karui import engines
-from karui.core.engine import Engine, ModelInfo
+from karui.core.engine import Engine, ModelInfo, engine_server
 from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
+from karui.core.question import Task
+from karui.core.request import Request
 from karui.engines.batching.threads import cores, fixed
+from karui.engines.invariance import BESIDE, batch_invariant
 from karui.engines.llama_cpp import gguf_file
 from karui.measure.memory import free_bytes, weights_on_disk
 from karui.recording.parts import keys
@@ -186,6 +189,17 @@ async def _servers(workspace: Loads, style: Plan) -> AsyncIterator[ServerPool]:
         yield pool
     finally:
         await pool.close()
+
+
+async def invariant_of(source: Engine | TraceSource, task: Task, missing: int) -> bool | None:
+    """Returns whether replies of the server that records do not depend on each other.
+
+    None where the model is not behind a server, or where no trace is missing.
+    """
+    engine = source.first if isinstance(source, ServerPool) else source
+    if missing <= 0 or isinstance(engine, TraceSource) or not engine_server(engine):
+        return None
+    return await batch_invariant(engine, [Request(q.id, task.prompt(q)) for q in task.questions[:BESIDE]])
 
 
 def refuse_unless_servers(places: Sequence[str]) -> None:

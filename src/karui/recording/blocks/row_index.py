@@ -67,8 +67,8 @@ class RowIndex:
 
     def rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, int, Ints]]:
         """Yields part, row group and the rows in it that hold traces of these questions, by number."""
-        rows = np.concatenate([np.arange(self.first[n], self.first[n + 1]) for n in numbers] or [[]])
-        rows = rows.astype(np.int64)
+        none: list[Ints] = [np.empty(0, np.int64)]
+        rows = np.concatenate([*none, *(np.arange(self.first[n], self.first[n + 1]) for n in numbers)])
         rows = rows[np.lexsort((self.row[rows], self.group[rows], self.file[rows]))]
         places = np.stack((self.file[rows], self.group[rows]))
         begins = np.flatnonzero((np.diff(places, axis=1, prepend=-1) != 0).any(axis=0))

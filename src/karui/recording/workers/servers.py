@@ -82,6 +82,11 @@ class ServerPool:
         """What the manifest says of the model, and of every server."""
         return self._info
 
+    @property
+    def first(self) -> Engine:
+        """The engine on the first server."""
+        return self._servers[0].engine
+
     async def trace(self, ask: Request, sample: int, read: Reader, on_tokens: OnTokens) -> tuple[Trace, str]:
         """Returns a trace of the question's own server or of another, and the server's name.
 

@@ -12,7 +12,7 @@ from karui.recording.growth import arrange, recognise
 from karui.study.api.arguments import call_text, config_of, workspace_of
 from karui.study.config.keywords import StudyKeywords
 from karui.study.config.schema import StudyConfig
-from karui.study.data_split import brought_along, ensure_parts
+from karui.study.data_split import brought_along, ensure_parts, hold_back, recorded_in
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, on_this_machine
 from karui.study.progress import OnProgress, Progress, progress_of
@@ -21,7 +21,7 @@ from karui.study.result import Study
 from karui.study.run import RECORDING, Job, run
 from karui.study.variants.default_trainings import trained
 from karui.study.variants.plans import variants_of, weighs
-from karui.study.workspace import Workspace, embedded, hold_back, recorded_in, task_of
+from karui.study.workspace import Workspace, embedded, task_of
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
