@@ -78,6 +78,8 @@ class Manifest:
         batch_invariant: Whether a greedy reply of the server was seen to be the same to the last bit alone
             and beside others; None where the model ran in this process, and where it was not tried.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
+        judge: Who judged the answers, and by what prompt, where they have no checkable form; {} elsewhere,
+            and on disk (`judge.json` keeps it there, for another judge may be asked later).
         format: Version of this format.
     """
 
@@ -111,6 +113,7 @@ class Manifest:
     server: Mapping[str, str] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
     batch_invariant: bool | None = None
+    judge: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

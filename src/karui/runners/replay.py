@@ -73,7 +73,7 @@ class Replay:
         rows = []
         for main in self.recordings["main"].questions:
             here = {model: self.questions(model)[main.id] for model in plan.models}
-            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
+            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self.dealt(plan, here)]
             rows.append((main.id, main.kind, runs))
         models, _ = told_of(self.recordings, plan)
         return OutcomeColumns.of(Outcomes.of(plan, rows, live=False, models=models))
@@ -199,7 +199,8 @@ class Replay:
             found = self._held[model] = beside(self.recordings["main"], self.recordings[model], model)
         return found
 
-    def _runs(self, plan: Plan, questions: Mapping[str, RecordedQuestion]) -> Iterator[Orders]:
+    def dealt(self, plan: Plan, questions: Mapping[str, RecordedQuestion]) -> Iterator[Orders]:
+        """Yields the orders that a plan is run on, one for each run, as `outcomes` does."""
         if not plan.flows:
             yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
             return

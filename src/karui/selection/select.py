@@ -23,7 +23,7 @@ from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
 from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import order_plans, standing
+from karui.selection.fixed_sequence import LONGEST_LINE, order_plans, standing
 from karui.selection.looks.ledger import Ledger, level
 from karui.selection.looks.limits import Limited, level_of
 from karui.selection.looks.units import Order, together
@@ -181,7 +181,7 @@ class _Pilot:
             unsafe=[_unsafe(confident_wrong_rise(before, o), rule) for o in found],
         )
 
-    def line(self, margin: float, tests: int) -> list[Plan]:
+    def line(self, margin: float, tests: int, at_most: int = LONGEST_LINE) -> list[Plan]:
         """Returns the plans to test, in order."""
         usable = [
             i
@@ -190,7 +190,9 @@ class _Pilot:
         ]
         if not usable:
             return []
-        order = order_plans(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
+        order = order_plans(
+            self.loss[usable], self.cost[usable], self.base_cost, margin, tests, at_most=at_most
+        )
         return [self.plans[usable[i]] for i in order]
 
     def rejected(self, tested: set[str], margin: float) -> list[Rejected]:
