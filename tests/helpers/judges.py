@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from karui.core.ability import Ability
 from karui.core.errors import EngineError
 from karui.core.prompt import Prompt
 from karui.core.recording import Recording
+from karui.core.trace import NO_SIGNALS
 from karui.recording.judging.model import Reply
 from karui.testing.synthetic import synthetic
 
@@ -28,7 +30,7 @@ def worth(answer: str | None) -> int:
 
 def written(
     questions: int,
-    samples: int = 3,
+    samples: int = 2,
     *,
     seed: int = 0,
     style: tuple = (),
@@ -68,6 +70,7 @@ def written(
                     thinking_tokens=thought,
                     usage=usage,
                     checkpoints=(),
+                    signals=NO_SIGNALS,
                     time=thought + trace.answer_tokens,
                 )
             )
@@ -76,6 +79,7 @@ def written(
             replace(question, reference="", prompt=prompt, traces=tuple(traces), verdicts={}, kind="")
         )
     manifest = replace(made.manifest, verifier=f"judge:{mode}", style=style, samples=samples, task="letters")
+    manifest = replace(manifest, abilities=frozenset({Ability.TEXT}))
     return replace(made, manifest=manifest, questions=tuple(asked))
 
 

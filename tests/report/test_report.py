@@ -69,7 +69,7 @@ def test_every_string_is_used():
     source = "".join(p.read_text(encoding="utf-8") for p in texts)
     made = re.compile(
         r"(lead|next|fails|because|cure|caveat|mode|family|bill|axis|full|range_note|ended|curve|reason|action"
-        r"|energy|look|limit)_|script |.*_agreement$|agrees$|differs$"
+        r"|energy|look|limit)_|script |.*_agreement$|.*_judged$|agrees$|differs$"
         r"|certified$|promising$|not supported$|finished$|truncated$|full thinking$"
     )
     assert not [

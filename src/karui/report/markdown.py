@@ -6,6 +6,7 @@ from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
 from karui.report.limits import limits
+from karui.report.judge import judge
 from karui.report.looks import looks
 from karui.report.sections import domain, learning, misbehaviour, models, reference_run, tables, tests
 from karui.report.sections.reproduce import digests, made_with, versions
@@ -23,6 +24,7 @@ def markdown(c: Context) -> str:
         f"# {decision_text.SIGNS[c.decision.name]} {text(decision_text.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.task, date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
+        *(f"> {text(told)}" for told in judge(c.study.choice, w, c.form)),
         *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
         f"**{text(decision_text.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan.label)}"] if c.plan else []),

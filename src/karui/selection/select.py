@@ -67,21 +67,21 @@ def choose(
     Raises:
         InputError: The axis cannot be measured for every plan.
     """
-    unfit = _unfit(evidence, recording, rule)
-    unfit = replace(unfit, recordings=recordings or {}, beside=beside or {}, failure=failure)
+    before = unfit(evidence, recording, rule)
+    before = replace(before, recordings=recordings or {}, beside=beside or {}, failure=failure)
     if failure is not None:
-        return unfit
+        return before
     cost = evidence.cost_model.measure(rule.minimize, [*evidence.pilot.values(), *evidence.test.values()])
-    pilot = _Pilot.of(evidence, rule, cost)
+    pilot = Pilot.of(evidence, rule, cost)
     line = pilot.line(rule.margin, len(evidence.order.keys))
     book = Ledger() if ledger is None else ledger
-    judged = _Judged.of(evidence, rule, cost, recording.manifest)
+    judged = Fitness.of(evidence, rule, cost, recording.manifest)
     found = certify(
         evidence,
         line,
         rule,
         book,
-        model=unfit.model.digest or unfit.model.name,
+        model=before.model.digest or before.model.name,
         enough=judged.enough,
     )
     tested, chosen = _tested(found, judged)
@@ -91,7 +91,7 @@ def choose(
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
     best = chosen or evidence.test[evidence.baseline].plan
     return replace(
-        unfit,
+        before,
         spec=best.spec,
         plan=best.id,
         label=best.label,
@@ -107,7 +107,7 @@ def choose(
     )
 
 
-def _unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
+def unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
     """Returns the choice of full thinking where nothing was tested."""
     base, manifest = evidence.test[evidence.baseline], recording.manifest
     return Choice(
@@ -142,11 +142,11 @@ def lined_up(evidence: Evidence, rule: Rule, tests: int) -> list[Plan]:
         tests: How many units of test questions there will be.
     """
     cost = evidence.cost_model.measure(rule.minimize, list(evidence.pilot.values()))
-    return _Pilot.of(evidence, rule, cost).line(rule.margin, tests)
+    return Pilot.of(evidence, rule, cost).line(rule.margin, tests)
 
 
 @dataclass(frozen=True)
-class _Pilot:
+class Pilot:
     """What the pilot questions say of every plan; nothing of it reaches a test.
 
     Attributes:
@@ -166,13 +166,14 @@ class _Pilot:
     unsafe: Sequence[Because | None]
 
     @staticmethod
-    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Pilot":
+    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "Pilot":
+        """Returns what the pilot questions say; it has no plans where there are none."""
         if evidence.baseline not in evidence.pilot:
-            return _Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
+            return Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
         before = evidence.pilot[evidence.baseline]
         order = Order.of(before.questions, evidence.pilot_units)
         found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
-        return _Pilot(
+        return Pilot(
             plans=[o.plan for o in found],
             loss=np.array([order.losses(before, o) for o in found]).reshape(len(found), -1),
             cost=np.array([cost(o).mean() for o in found]),
@@ -228,7 +229,7 @@ def _control(plan: Plan) -> bool:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Fitness:
     """What besides its accuracy decides whether a plan may be chosen, on the test questions.
 
     Attributes:
@@ -244,10 +245,11 @@ class _Judged:
     manifest: Manifest
 
     @staticmethod
-    def of(evidence: Evidence, rule: Rule, cost: Cost, manifest: Manifest) -> "_Judged":
+    def of(evidence: Evidence, rule: Rule, cost: Cost, manifest: Manifest) -> "Fitness":
+        """Measures what every plan saves."""
         base = float(cost(evidence.test[evidence.baseline]).mean())
         found = {key: 1 - float(cost(o).mean()) / base for key, o in evidence.test.items()}
-        return _Judged(evidence, rule, found, manifest)
+        return Fitness(evidence, rule, found, manifest)
 
     def promises(self, found: Certified) -> dict[str, tuple[Promise, ...]]:
         """Returns what the test questions say of the limits, for each certified plan by its id."""
@@ -272,7 +274,7 @@ class _Judged:
         return _unsafe(self.evidence.compared[plan.id].confident_wrong_rise, self.rule)
 
 
-def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | None]:
+def _tested(found: Certified, judged: Fitness) -> tuple[list[Tested], Plan | None]:
     """Returns what came of each plan that a family tested, and the choice if any."""
     certified, promised = found.plans, judged.promises(found)
     able = [p for p in certified if judged.enough(p) and all(q.kept for q in promised[p.id])]
@@ -295,7 +297,7 @@ def _limited(tested: Tested, promises: tuple[Promise, ...]) -> Tested:
     return replace(tested, promises=promises, reason=reason)
 
 
-def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, chosen: Plan | None) -> Tested:
+def _one(found: Certified, family: TestedFamily, place: int, judged: Fitness, chosen: Plan | None) -> Tested:
     """Returns what came of one plan in the line of a family."""
     plan, rule, evidence = family.line[place], judged.rule, judged.evidence
     passed, level = family.result, family.family.level

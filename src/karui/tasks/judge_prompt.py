@@ -64,7 +64,7 @@ def pair(asked: Prompt, first: str, second: str, word: Callable[[], str] = lambd
     text = _PAIR.format(
         fence=fence,
         key=key,
-        question=_fenced("QUESTION", _dialogue(asked), fence),
+        question=_fenced("QUESTION", dialogue(asked), fence),
         first=_fenced("ANSWER A", first, fence),
         second=_fenced("ANSWER B", second, fence),
     )
@@ -79,7 +79,7 @@ def rubric(
     text = _RUBRIC.format(
         fence=fence,
         key=key,
-        question=_fenced("QUESTION", _dialogue(asked), fence),
+        question=_fenced("QUESTION", dialogue(asked), fence),
         criteria=_fenced("CRITERIA", criteria, fence) + "\n\n" if criteria else "",
         first=_fenced("ANSWER A", answer, fence),
         by=_BY if criteria else "",
@@ -115,7 +115,8 @@ def _said(asked: Prompt) -> tuple[str, ...]:
     return asked.system, *(text for _, text in asked.history), asked.user
 
 
-def _dialogue(asked: Prompt) -> str:
+def dialogue(asked: Prompt) -> str:
+    """Returns what was asked as one text, with the turns before it."""
     if not asked.system and not asked.history:
         return asked.user
     turns = [("system", asked.system)] if asked.system else []

@@ -71,6 +71,9 @@ def _show(found: "Opened") -> None:
     from karui.cli.console import say, table
     from karui.gateway.records.cause import Cause
     from karui.gateway.records.events import EventKind
+    from karui.i18n.formats import Format
+    from karui.i18n.translator import Translator
+    from karui.report.judge import judge
 
     gateway, deployment = found.gateway, found.deployment
     table(("setting", "value"), found.settings.rows())
@@ -79,7 +82,8 @@ def _show(found: "Opened") -> None:
     say()
     verdict = deployment.choice.verdict
     say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
-    for sentence in _speaks_of(deployment.choice):
+    judged = judge(deployment.choice, Translator("en", judged=True), Format("en"))[:1]
+    for sentence in (*_speaks_of(deployment.choice), *judged):
         say(sentence)
     begun = next((e for e in gateway.stores.requests.events() if e.kind is EventKind.STAGE_SET), None)
     if begun is not None and begun.because.cause is Cause.OTHER_CHOICE:

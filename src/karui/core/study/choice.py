@@ -9,6 +9,7 @@ from karui.core.engine import ModelInfo
 from karui.core.study.domain import DomainSummary
 from karui.core.study.failure import BaselineFailure
 from karui.core.study.limits import Limits, Promise
+from karui.core.study.judge import Judged
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because
 
@@ -48,6 +49,8 @@ class Decision(StrEnum):
     """A plan is promising."""
     COLLECT = "collect"
     """More questions are needed first."""
+    LABEL = "label"
+    """A judge judged the answers, and more of them have to be labelled by hand first."""
     NOTHING = "nothing"
     """There is no plan to gain from."""
 
@@ -205,6 +208,8 @@ class Choice:
             nothing was tested.
         domain: Which questions it speaks of; None in choices made before that was kept, and where full
             thinking fails.
+        judge: The judge that says which answers are good, and what people said of it; None where answers are
+            checked.
     """
 
     model: ModelInfo
@@ -232,6 +237,7 @@ class Choice:
     failure: BaselineFailure | None = None
     looks: Looks | None = None
     domain: DomainSummary | None = None
+    judge: Judged | None = None
 
     @property
     def units(self) -> int:

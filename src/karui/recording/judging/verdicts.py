@@ -205,7 +205,7 @@ class Verdicts:
         would then decide. Equal texts are alike, and an answer is better than none, without being asked.
         """
         if not self._ballots(item):
-            return 0.0 if item.reference == item.answer else 1.0
+            return 0.0 if item.reference == item.answer else 1.0 if item.answer else -1.0
         by_order: dict[bool, list[int]] = {}
         for ballot in self._ballots(item):
             word = self.said.get(self._key(item, ballot), "")
@@ -262,7 +262,7 @@ class Verdicts:
         votes = range(self.about.votes)
         if self.about.mode is Mode.RUBRIC:
             return [_Ballot(item.answer, "", vote) for vote in votes]
-        if not item.reference or item.reference == item.answer:
+        if not item.reference or not item.answer or item.reference == item.answer:
             return []
         orders = ((item.reference, item.answer), (item.answer, item.reference))
         return [_Ballot(first, second, vote) for vote in votes for first, second in orders]

@@ -22,6 +22,7 @@ from karui.study.run import RECORDING, Job, run
 from karui.study.variants.default_trainings import trained
 from karui.study.variants.plans import variants_of, weighs
 from karui.study.workspace import Workspace, embedded, task_of
+from karui.tasks.verifiers.judge import judge_of
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
@@ -183,6 +184,8 @@ def _questions(config: StudyConfig, *, demo: bool, task: Task | None) -> _Questi
         name = config.questions.questions or "mini"
         given = task or task_of(name, limit=limit, seed=seed, reference=config.questions.reference)
         everything = recognise(there, given)
+        # A judge's word confirms nothing.
+        confirm = confirm and not any(judge_of(q.verifier.spec) for q in everything.questions)
         division = Division(confirm=confirm)
         kept = division.held(len(everything.questions))
         recorded, held = hold_back(everything, kept, seed, recorded_in(there))
