@@ -12,7 +12,7 @@ from karui.core.recording import Recording
 from karui.core.study.choice import Choice, Decision, Verdict
 from karui.recording.judging.labels import Labels, Sheet
 from karui.recording.store import save
-from karui.study import judging
+from karui.study.judging import study_judge as judging
 from tests.helpers.judges import MadeUpJudge, person, worth, written
 
 DRAFT = tuple(catalog.parse("chain-of-draft").spec)

@@ -19,7 +19,7 @@ from karui.selection.groups import Sources
 from karui.selection.looks.opening import ledger_of
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
-from karui.study.judging import judging, settled
+from karui.study.judging.study_judge import judging, settled
 from karui.study.options import StudyOptions, fair
 from karui.study.progress import Progress
 from karui.study.result import Details, Study

@@ -31,7 +31,7 @@ from karui.selection.looks.ledger import Ledger
 from karui.selection.looks.opening import begun
 from karui.selection.search_space import Density, SearchSpace, search_space
 from karui.selection.select import choose
-from karui.study.judging import StudyJudge
+from karui.study.judging.study_judge import StudyJudge
 from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.progress import Progress

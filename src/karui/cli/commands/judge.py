@@ -28,7 +28,7 @@ def judge(
     from karui.cli.console import Steps, say
     from karui.codec.values import encode
     from karui.recording.store import load
-    from karui.study.judging import folder_of, judge_all
+    from karui.study.judging.study_judge import folder_of, judge_all
 
     with Steps() as steps:
         found = asyncio.run(

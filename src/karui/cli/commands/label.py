@@ -20,7 +20,7 @@ def label(
     from karui.cli.console import say
     from karui.gateway.server.server import listen
     from karui.labelling.server import Desk, run
-    from karui.study.judging import folder_of
+    from karui.study.judging.study_judge import folder_of
 
     desk = Desk(folder_of(study))
     taken = listen("127.0.0.1", port)

@@ -172,27 +172,16 @@ def choose_judged(
     if test is None:
         return replace(before, rejected=(*pilot.rejected(set(), rule.margin), *evidence.refused)), None
     family, spent = _family(test, rule, book, model, order)
-    certified = bool(
-        log_capital(test.blocks, rule.margin, family.level, test.draw.planned) >= -np.log(family.level)
-    )
-    family = replace(family, certified=int(certified))
+    capital = log_capital(test.blocks, rule.margin, family.level, test.draw.planned)
+    certified = bool(capital >= -np.log(family.level))
     if test.blocks.count:
         asked = tuple(sorted(book.asked | set(order.keys)))
-        book.note(Look(now(), model, asked, test.done, (test.blocks.count,), (family,)))
+        noted = replace(family, certified=int(certified))
+        book.note(Look(now(), model, asked, test.done, (test.blocks.count,), (noted,)))
     told = test.labelling(rule.margin, family.level)
     chosen = certified and fitness.saving[test.plan.id] > 0 and estimate(test.blocks) <= rule.margin
     shown = _shown(test, told, family, rule, fitness, certified=certified, chosen=chosen)
     best = test.plan if chosen else evidence.test[evidence.baseline].plan
-    questions = evidence.test[evidence.baseline].questions
-    looked = max(1, len(book.earlier(model, order.keys)))
-    looks = Looks(
-        looked,
-        len(order.keys),
-        together(questions, evidence.units),
-        family.level,
-        spent,
-        bool(book.unwritten),
-    )
     made = replace(
         before,
         spec=best.spec,
@@ -202,7 +191,7 @@ def choose_judged(
         verdict=Verdict.CERTIFIED if chosen else Verdict.BASELINE,
         pilot_questions=pilot.questions,
         fewest=fewest_units(rule.margin, family.level),
-        looks=looks if test.blocks.count else None,
+        looks=_looks(evidence, book, model, family.level, spent) if test.blocks.count else None,
         tested=(shown,),
         rejected=(*pilot.rejected({test.plan.id}, rule.margin), *evidence.refused),
         space=len(pilot.plans),
@@ -210,6 +199,14 @@ def choose_judged(
         judge=Judged(given.judging(), told),
     )
     return made, test.sheet
+
+
+def _looks(evidence: Evidence, book: Ledger, model: str, level: float, spent: float) -> Looks:
+    """Returns how often these questions were looked at, and what that comes to."""
+    order, questions = evidence.order, evidence.test[evidence.baseline].questions
+    looked = max(1, len(book.earlier(model, order.keys)))
+    grouped = together(questions, evidence.units)
+    return Looks(looked, len(order.keys), grouped, level, spent, bool(book.unwritten))
 
 
 def _tested(evidence: Evidence, pilot: Pilot, given: JudgedAnswers, rule: Rule, order: Order) -> _Test | None:

@@ -78,7 +78,8 @@ class Blocks:
             raise ValueError("what is lost must be finite and lie in [-1, 1]")
         if not np.all(many >= 1):
             raise ValueError("a block needs a unit")
-        return Blocks(*(np.clip(v, -1.0, 1.0) for v in values), many)
+        labels, said, means = (np.clip(v, -1.0, 1.0) for v in values)
+        return Blocks(labels, said, means, many)
 
     @property
     def count(self) -> int:

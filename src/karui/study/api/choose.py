@@ -13,7 +13,7 @@ from karui.study.api.arguments import call_text, config_of, recording_of
 from karui.study.baseline import examined, usable
 from karui.study.config.keywords import ChooseKeywords
 from karui.study.config.schema import ChooseConfig, SourceOptions
-from karui.study.judging import judging, settled
+from karui.study.judging.study_judge import judging, settled
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, fair
 from karui.study.progress import OnProgress, progress_of
