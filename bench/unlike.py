@@ -26,19 +26,21 @@ from time import perf_counter
 
 import numpy as np
 from _choices import CHOSEN
-from _figures import ROOT, Figures, arguments
+from _figures import ROOT, Figures, arguments, percent
 
 import karui
 from karui import tasks
 from karui.core.prompt import Prompt
 from karui.domain.domain import Asked, Domain, fitted
 from karui.gateway.deployment import Deployment
-from karui.measure.intervals import wilson
+from karui.measure.intervals import mean_interval, wilson
 from karui.runners.replay import Replay
 
-SPLITS, QUICK_SPLITS, SEED = 10, 2, 20261201
+SPLITS, QUICK_SPLITS, SEED = 6, 1, 20261201
 RECORDED = 1000
 """Questions recorded, where there are so many."""
+MOST = 300
+"""Questions of each set that are asked about in a split."""
 AWAY, FOUND = 5.0, 90.0
 """Targets in percent: like questions sent away at most, unlike ones found at least."""
 
@@ -86,10 +88,10 @@ def split(pair: Pair, seed: int) -> Split:
     """Records some of a set, and asks about the others."""
     rng, like = Random(seed), list(dict.fromkeys(pair.like))
     rng.shuffle(like)
-    recorded, others = like[: pair.recorded], like[pair.recorded :][:500]
+    recorded, others = like[: pair.recorded], like[pair.recorded :][:MOST]
     unlike = list(dict.fromkeys(pair.unlike))
     rng.shuffle(unlike)
-    unlike = unlike[:500]
+    unlike = unlike[:MOST]
     domain = domain_of(recorded)
     return Split(share(domain, others), share(domain, unlike), len(others), len(unlike))
 
@@ -100,6 +102,8 @@ def measured(figures: Figures, pairs: Sequence[Pair], name: str, splits: int) ->
     figures.at_most(
         f"{name}: like questions sent away", 100 * float(np.mean([s.away for s in ran])), AWAY, "%"
     )
+    sent = percent(mean_interval([s.away for s in ran]))
+    figures.shown(f"{name}: the same, interval over splits", sent, "%")
     figures.at_least(f"{name}: unlike ones found", 100 * float(np.mean([s.found for s in ran])), FOUND, "%")
     over = wilson(sum(s.away > AWAY / 100 for s in ran), len(ran))
     figures.shown(f"{name}: splits with more than 5% sent away", 100 * over.value, "%")
