@@ -20,6 +20,7 @@ from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
 from karui.gateway.backends.circuit_breaker import BreakerRule
 from karui.gateway.limits import Limits
+from karui.gateway.rollout.comparison import FeedbackConfig
 from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.rollout.stages import StageRule
 from karui.gateway.status import Price
@@ -57,6 +58,7 @@ class Settings:
         guard: When the plan is taken back.
         breaker: When the upstream is left alone.
         rollout: When a stage is followed by the next.
+        feedback: How the plan is compared with full thinking by what users say.
         table: What is done instead of the plan, by reason; see `FallbackPolicy`.
         price: What tokens or machines cost, for the monitor.
     """
@@ -85,6 +87,7 @@ class Settings:
     guard: GuardConfig = field(default_factory=GuardConfig)
     breaker: BreakerRule = field(default_factory=BreakerRule)
     rollout: StageRule = field(default_factory=StageRule)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     table: Mapping[str, str] = field(default_factory=dict)
     price: Price = field(default_factory=Price)
 

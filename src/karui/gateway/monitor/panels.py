@@ -13,7 +13,7 @@ from karui.gateway.records.aggregates import Spread
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.guard_status import Phase, TestStatus
 
-_DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT)
+_DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT, FallbackReason.COMPARED)
 """Reasons for full thinking that are no fault."""
 
 

@@ -36,6 +36,9 @@ class Known(TypedDict, total=False):
     comparable: bool
     canary_of: str
     full_correct: bool | None
+    arm: str
+    unit: str
+    step: int
 
 
 _OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})

@@ -22,6 +22,7 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
+from karui.gateway.rollout.shares import unit_of
 from karui.gateway.routing.eligibility import Ineligible
 from karui.gateway.routing.fallback_policy import Action
 from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of
@@ -98,6 +99,7 @@ class Dispatcher:
             caller_key(context.request, context.headers),
             context.ineligible,
             context.named,
+            self._unit(context),
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
@@ -107,9 +109,20 @@ class Dispatcher:
         if decision.reason not in _UNPLANNED:
             plan = self.router.plan
             context.response.headers["x-karui-plan"] = f"{plan.id} {self.router.deployment.expectation.label}"
+        if decision.arm:
+            step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
+            context.record.set(arm=decision.arm, unit=asked.unit, step=step)
         if decision.action is Action.PLAN or decision.shadow:
             context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
+
+    def _unit(self, context: RequestContext) -> str:
+        """Returns what an arm is drawn for; "" where nothing is compared by what users say."""
+        comparison = self.rollout.comparison
+        if comparison is None or not comparison.on:
+            return ""
+        caller, record = caller_key(context.request, context.headers), context.record
+        return unit_of(comparison.salt, caller, record.at, comparison.rule.caller_hours, record.id)
 
     def _comparable(self, context: RequestContext) -> bool:
         """Returns whether the plan's run of a request may be compared with the recording."""

@@ -14,11 +14,14 @@ from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind, Journal
+from karui.gateway.records.feedback import Drawn
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
+from karui.gateway.rollout.comparison import Comparison, Finding, Verdict
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.guard_status import Phase
+from karui.gateway.rollout.shares import Shares
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)
@@ -43,12 +46,14 @@ class RolloutStatus:
         stale: Why the upstream is not the model chosen for; None while it is.
         tripped: Why the guard has tripped; None while it watches.
         shadow: Whether a plan should run silently beside full thinking now.
+        shares: By which arms are drawn; None where nothing is compared by what users say.
     """
 
     stage: Stage
     stale: Because | None = None
     tripped: Because | None = None
     shadow: bool = False
+    shares: Shares | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class RolloutController:
         journal: Takes each change; None where nobody wants them.
         breaker: Of the upstream; None where the model runs in this process.
         choice: Digest of the choice that is served; it is noted with each change.
+        comparison: Of the plan with full thinking, by what users say; None without.
         stale: Why the upstream is not the model chosen for; None while it is.
         changes: How many there were.
     """
@@ -87,6 +93,7 @@ class RolloutController:
     journal: Journal | None = None
     breaker: Breaker | None = None
     choice: str = ""
+    comparison: Comparison | None = None
     stale: Because | None = None
     changes: int = 0
     _circuit: Circuit = field(default=Circuit.CLOSED)
@@ -100,7 +107,9 @@ class RolloutController:
         """Returns what a request that comes now is routed by."""
         watching = self.guard.phase is Phase.WATCHING
         shadow = self.stage is Stage.SHADOW if watching else self.guard.wants_probe(at)
-        return RolloutStatus(self.stage, self.stale, self.guard.tripped(), shadow)
+        comparison = self.comparison
+        shares = comparison.shares if comparison is not None and comparison.on else None
+        return RolloutStatus(self.stage, self.stale, self.guard.tripped(), shadow, shares)
 
     def needs(self, at: float) -> tuple[Because, ...]:
         """Returns what the next stage waits for."""
@@ -122,6 +131,29 @@ class RolloutController:
         if rule.by_itself and self.stage.following is not None and not self.needs(at):
             advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
             self._note(replace(advanced, request=served.id))
+
+    def hear(self, drawn: Drawn, value: float, at: float, *, request: str) -> None:
+        """Learns from one feedback, and does what the rule says of what it decides.
+
+        Args:
+            drawn: What was drawn for the request.
+            value: What was said, in [0, 1].
+            at: Now, seconds since the epoch.
+            request: Id of the request.
+        """
+        assert self.comparison is not None
+        for found in self.comparison.see(drawn.arm, drawn.step, value):
+            self._found(found, at, request)
+
+    def _found(self, found: Finding, at: float, request: str) -> None:
+        values = {"evidence": round(found.evidence), "count": found.seen}
+        if found.verdict is Verdict.FINE:
+            because = Because.of(Cause.USERS_FINE, **values)
+            self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because, request=request))
+            return
+        phase = self.guard.phase
+        self.guard.trip(at, Because.of(Cause.USERS_WORSE, **values))
+        self._guard_changed(phase, at, Actor.USERS, request=request, always=True)
 
     def resume(self, past: Past, *, stage: Stage | None) -> None:
         """Goes on where a gateway before this one left off; begins in shadow with a choice that none served.
@@ -150,6 +182,10 @@ class RolloutController:
             if served.at >= since:
                 self.guard.see(served)
             self.rollout.see(served)
+        for arm in self.comparison.status() if self.comparison is not None else ():
+            if arm.verdict is Verdict.WORSE and not self.guard.held:  # a crash came before what follows of it
+                found = Finding(arm.arm, arm.verdict, arm.worse, arm.count + arm.full_count)
+                self._found(found, time(), "")
 
     def standing(self) -> dict[str, Any]:
         """Returns where guard and roll-out stand, JSON-able, for `resume`."""
@@ -193,6 +229,8 @@ class RolloutController:
             self._guard_changed(phase, at, Actor.OPERATOR, name=who)
         elif what == "reset":
             self.guard.reset(at, because)
+            if self.comparison is not None:
+                self.comparison.begin()
             self._guard_changed(phase, at, Actor.OPERATOR, name=who, always=True)
         else:
             self._note(self.rollout.back(Stage.of(what), at, because, name=who))

@@ -122,7 +122,12 @@ class Guard:
 
     def wants_probe(self, at: float) -> bool:
         """Returns whether the plan should be run silently beside full thinking at this time."""
-        return self._phase is not Phase.WATCHING and at >= self._probe_at
+        return self._phase is not Phase.WATCHING and at >= self._probe_at and not self.held
+
+    @property
+    def held(self) -> bool:
+        """Whether only a command ends the trip: no probe can tell what users would say of it."""
+        return self._reason is not None and self._reason.cause is Cause.USERS_WORSE
 
     @property
     def phase(self) -> Phase:

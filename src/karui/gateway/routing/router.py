@@ -17,6 +17,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutStatus
+from karui.gateway.rollout.shares import FULL as FULL_ARM
 from karui.gateway.routing.eligibility import Ineligible, plan_request_of
 from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 
@@ -33,12 +34,14 @@ class RouteRequest:
         key: Decides on which side of a stage the request falls: the same caller, the same side.
         ineligible: Why no plan can run it; "" where one can.
         named: The same with the client's own names of fields, for its eyes only.
+        unit: What an arm is drawn for, where plans are compared by what users say; "" else.
     """
 
     model: str
     key: str = ""
     ineligible: str = ""
     named: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class RouteDecision:
         detail: More of why, for people; no prompt, no answer.
         shadow: Whether the plan runs silently beside it.
         header: What `x-karui-fallback` tells the client; "" sends none.
+        arm: What was drawn, where plans are compared by what users say: "full" or a plan's id; "" else.
     """
 
     action: Action
@@ -58,6 +62,7 @@ class RouteDecision:
     detail: str = ""
     shadow: bool = False
     header: str = ""
+    arm: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,9 @@ class Router:
             return RouteDecision(Action.FULL, FallbackReason.STAGE, shadow=rollout.shadow, header=header)
         if not breaker.admits:
             return self.fall_back(FallbackReason.BREAKER, breaker.why)
-        return RouteDecision(Action.PLAN)
+        if rollout.shares is None or not request.unit:
+            return RouteDecision(Action.PLAN)
+        return _drawn(rollout.shares.draw(request.unit))
 
     def fall_back(self, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
         """Returns what answers instead of the plan.
@@ -170,6 +177,13 @@ class Router:
 
 def _fallback(action: Action, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
     return RouteDecision(action, reason, detail, shadow, f"{reason}: {detail}".rstrip(": "))
+
+
+def _drawn(arm: str) -> RouteDecision:
+    """Returns what answers by a draw. It comes last: nothing that was known before decides for one side."""
+    if arm == FULL_ARM:
+        return RouteDecision(Action.FULL, FallbackReason.COMPARED, header=FallbackReason.COMPARED, arm=arm)
+    return RouteDecision(Action.PLAN, arm=arm)
 
 
 def caller_key(request: ChatRequest, headers: Mapping[str, str]) -> str:

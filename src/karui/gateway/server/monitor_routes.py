@@ -16,19 +16,18 @@ from karui.gateway.backends.explain import Explainer
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.monitor import explained, login
 from karui.gateway.monitor.page import figures, page
-from karui.gateway.openai_api.chat_request import ApiError, read_json
+from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
-from karui.gateway.requests.handler import is_json
 from karui.gateway.requests.rethink import Rethinker
 from karui.gateway.server.auth import COOKIE, SESSION_SECONDS, Access
+from karui.gateway.server.body import json_body
 from karui.gateway.server.door import Plain, refused
 from karui.gateway.status import GatewayStatus
 from karui.i18n.monitor import LANGUAGES, language
 
 T = TypeVar("T")
 _POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
-_MOST_BYTES = 65_536
 _WRONG_SECONDS = 0.5
 """How long a wrong key is answered later."""
 _WINDOW_SECONDS = 3600.0
@@ -118,7 +117,7 @@ class Pages:
             return refused(wrong)
         rollout = self._gateway.rollout
         try:
-            told = await _body(request)
+            told = await json_body(request)
             what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
             self._gateway.command(what, who, why)
         except KaruiError as error:
@@ -130,7 +129,7 @@ class Pages:
     async def login(self, request: Request) -> Response:
         """Gives a browser a session for the operator's key."""
         try:
-            token = self._access.login(str((await _body(request)).get("key", "")))
+            token = self._access.login(str((await json_body(request)).get("key", "")))
         except ApiError as error:
             return refused(error)
         if not token:
@@ -149,25 +148,6 @@ class Pages:
         response = Plain({"ok": True}, headers=_HEADERS)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Returns the JSON object that a request of the operator's holds.
-
-    Raises:
-        ApiError: It holds something else, or too much.
-    """
-    if not is_json(request.headers.get("content-type", "")):
-        raise ApiError(415, "The body must have the content type application/json.", code="media_type")
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _MOST_BYTES:
-            raise ApiError(413, f"The body must be at most {_MOST_BYTES} bytes long.")
-    found = read_json(bytes(data))
-    if not isinstance(found, dict):
-        raise ApiError(400, "The body must be a JSON object.")
-    return found
 
 
 def _locked(request: Request, wrong: ApiError, *, known: bool) -> Response:
