@@ -16,13 +16,14 @@ from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
+from karui.gateway.comparison.book import FeedbackBook
+from karui.gateway.comparison.rule import Comparison, fixed
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
 from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.records.events import Sink, Sinks
-from karui.gateway.records.feedback import FeedbackBook
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.stage import Stage
@@ -31,7 +32,6 @@ from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.rollout.canaries import Canaries
-from karui.gateway.rollout.comparison import Comparison, fixed
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.evidence import Evidence

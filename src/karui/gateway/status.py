@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.comparison.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.comparison import ArmStatus, Comparison, Verdict
 from karui.gateway.rollout.guard_status import State
 from karui.gateway.routing.fallback_policy import Action
 

@@ -6,12 +6,12 @@ from math import log
 from typing import Literal
 
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.comparison.rule import Verdict
 from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
 from karui.gateway.records.cause import Cause
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.comparison import Verdict
 from karui.gateway.rollout.guard_status import Phase, TestStatus
 
 Colour = Literal["green", "yellow", "red"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from karui.gateway.monitor import costs, panels, plain, rollout, said
+from karui.gateway.monitor import costs, panels, plain, rollout
 from karui.gateway.monitor.health import health
 from karui.gateway.monitor.render import part
 from karui.gateway.monitor.tiles import tiles
@@ -68,7 +68,7 @@ def shown(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str
         "answered": panels.answered(v),
         "guard": panels.guard(v),
         "costs": costs.panel(v),
-        "said": said.panel(v),
+        "said": panels.said(v),
         "stage": rollout.stage(v),
         "latest": rollout.latest(v),
     }

@@ -20,7 +20,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from karui.gateway.records import event_rows, feedback
+from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
@@ -40,6 +40,13 @@ _RING = 20_000
 _FIELDS = fields(RequestRecord)
 _NAMES = tuple(f.name for f in _FIELDS)
 _INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
+_SAID = "id TEXT PRIMARY KEY, at REAL, value REAL, arm TEXT, unit TEXT, choice TEXT, counted INTEGER"
+_FEEDBACK = (
+    f"CREATE TABLE IF NOT EXISTS feedback ({_SAID})",
+    "CREATE INDEX IF NOT EXISTS feedback_unit ON feedback (unit)",
+    "CREATE INDEX IF NOT EXISTS served_id ON served (id)",
+)
+"""What users said, which `karui.gateway.comparison.book` writes and reads."""
 _LAST = (
     "SELECT * FROM served WHERE rowid IN"
     " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
@@ -244,7 +251,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         ):
             connection.execute(statement)
         _add_columns(connection, "served", {name: _column(name) for name in _NAMES})
-        for statement in feedback.TABLES:
+        for statement in _FEEDBACK:
             connection.execute(statement)
         _add_columns(connection, "changes", {name: f"{name} TEXT" for name in event_rows.ADDED})
     except BaseException:

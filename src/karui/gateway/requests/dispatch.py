@@ -15,6 +15,7 @@ from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.comparison.shares import unit_of
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder
@@ -22,7 +23,6 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
-from karui.gateway.rollout.shares import unit_of
 from karui.gateway.routing.eligibility import Ineligible
 from karui.gateway.routing.fallback_policy import Action
 from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of

@@ -7,11 +7,12 @@ comparison in which some may change their mind and others not would be none.
 import asyncio
 from dataclasses import dataclass
 from time import time
+from typing import Literal
 
+from karui.gateway.comparison.book import Drawn, Feedback, FeedbackBook
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.feedback import FeedbackReply, Said
 from karui.gateway.records.conversation_store import ConversationStore
-from karui.gateway.records.feedback import Drawn, Feedback, FeedbackBook
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.standing import StandingKeeper
 
@@ -58,7 +59,7 @@ class FeedbackIntake:
             raise ApiError(409, message, param="request_id", code="feedback_given")
         why = self._left_out(drawn, counted=found.counted)
         self._count(Feedback(said.request, now, said.value, drawn, counted=not why))
-        kept = ""
+        kept: Literal["", "kept", "not kept"] = ""
         if said.reference:
             there = await asyncio.to_thread(self.conversations.refer, said.request, said.reference)
             kept = "kept" if there else "not kept"

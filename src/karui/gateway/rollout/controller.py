@@ -12,16 +12,16 @@ from typing import Any
 from karui.core.errors import InputError
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
+from karui.gateway.comparison.book import Drawn
+from karui.gateway.comparison.rule import Comparison, Finding, Verdict
+from karui.gateway.comparison.shares import Shares
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind, Journal
-from karui.gateway.records.feedback import Drawn
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout.comparison import Comparison, Finding, Verdict
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.guard_status import Phase
-from karui.gateway.rollout.shares import Shares
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)

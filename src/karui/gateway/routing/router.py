@@ -13,11 +13,11 @@ from karui.core.prompt import Prompt
 from karui.core.request import Request
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.circuit_breaker import BreakerStatus
+from karui.gateway.comparison.shares import FULL as FULL_ARM
 from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutStatus
-from karui.gateway.rollout.shares import FULL as FULL_ARM
 from karui.gateway.routing.eligibility import Ineligible, plan_request_of
 from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 

@@ -13,12 +13,6 @@ from typing import Any, Protocol
 
 from karui.gateway.records.record import RequestRecord
 
-_COLUMNS = "id TEXT PRIMARY KEY, at REAL, value REAL, arm TEXT, unit TEXT, choice TEXT, counted INTEGER"
-TABLES = (
-    f"CREATE TABLE IF NOT EXISTS feedback ({_COLUMNS})",
-    "CREATE INDEX IF NOT EXISTS feedback_unit ON feedback (unit)",
-    "CREATE INDEX IF NOT EXISTS served_id ON served (id)",
-)
 _INSERT = (
     "INSERT OR IGNORE INTO feedback (id, at, value, arm, unit, choice, counted) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -143,9 +137,8 @@ class FeedbackBook:
             if not rows:
                 return Found(None)
             row = rows[0]
-            drawn = Drawn(
-                row["at"], *(row[name] or "" for name in ("choice", "arm", "unit")), row["step"] or 0
-            )
+            choice, arm, unit = (str(row[name] or "") for name in ("choice", "arm", "unit"))
+            drawn = Drawn(float(row["at"]), choice, arm, unit, int(row["step"] or 0))
         given = bool(self.table.read(_GIVEN, (request,)))
         return Found(drawn, given, bool(drawn.unit) and bool(self.table.read(_COUNTED, (drawn.unit,))))
 
