@@ -67,10 +67,10 @@ def test_what_is_drawn_answers_and_feedback_on_it_is_counted(house):
 
 def test_the_first_feedback_stays(house):
     request, *_ = asked(house)
-    standing = give(house, request, value=0.0) and house.gateway.comparison.rule.standing()
+    standing = give(house, request, value=0.0) and house.gateway.rollout.comparison.standing()
     reply = give(house, request, value=1.0)
     assert (reply.status_code, reply.json()["error"]["code"]) == (409, "feedback_given")
-    assert house.gateway.comparison.rule.standing() == standing
+    assert house.gateway.rollout.comparison.standing() == standing
 
 
 def test_requests_that_nobody_knows_and_old_ones(house):
@@ -159,9 +159,9 @@ def test_restarts_take_nothing_back(fake, tmp_path):
         drawn = [asked(house, f"What is {n} and 1?", user=f"user {n}") for n in range(6)]
         for request, *_ in drawn[:3]:
             assert give(house, request, value=0.0).json()["counted"]
-        standing = house.gateway.comparison.rule.standing()
+        standing = house.gateway.rollout.comparison.standing()
     with opened(fake, **kept) as house:
-        assert house.gateway.comparison.rule.standing() == standing
+        assert house.gateway.rollout.comparison.standing() == standing
         assert house.gateway.status().feedback.given == 3
         assert give(house, drawn[0][0]).status_code == 409
         assert give(house, drawn[3][0]).json()["counted"]
@@ -207,7 +207,7 @@ def test_a_crash_between_the_finding_and_the_trip_loses_neither(fake, tmp_path):
     kept = {"history": str(tmp_path / "history.sqlite3"), "feedback": HALF}
     with opened(fake, **kept) as house:
         plan = house.gateway.deployment.plan.id
-        comparison, book = house.gateway.comparison.rule, house.gateway.feedback.book
+        comparison, book = house.gateway.rollout.comparison, house.gateway.feedback.book
         while comparison.verdicts[plan] is not Verdict.WORSE:
             comparison.see(plan, 0, 0.0)
             comparison.see("full", 0, 1.0)
