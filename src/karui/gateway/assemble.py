@@ -12,12 +12,12 @@ from time import time
 from karui import tasks
 from karui.core.engine import Engine
 from karui.engines.openai import HttpEngine
+from karui.gateway.arms.book import FeedbackBook
+from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
-from karui.gateway.comparison.book import FeedbackBook
-from karui.gateway.comparison.rule import Comparison, fixed
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics

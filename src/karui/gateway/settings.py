@@ -18,8 +18,8 @@ from typing import Any, get_type_hints
 
 from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
+from karui.gateway.arms.rule import FeedbackConfig
 from karui.gateway.backends.circuit_breaker import BreakerRule
-from karui.gateway.comparison.rule import FeedbackConfig
 from karui.gateway.limits import Limits
 from karui.gateway.rollout.guard_status import GuardConfig
 from karui.gateway.rollout.stages import StageRule

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from karui.gateway.arms.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
-from karui.gateway.comparison.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.gateway.comparison.rule import ArmStatus, Verdict
+from karui.gateway.arms.rule import ArmStatus, Verdict
 from karui.gateway.monitor.page import figures, shown
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.status import FeedbackStatus

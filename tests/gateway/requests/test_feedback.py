@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from karui import tasks
 from karui.cli.main import app
-from karui.gateway.comparison.book import Drawn
-from karui.gateway.comparison.rule import FeedbackConfig, Verdict
+from karui.gateway.arms.book import Drawn
+from karui.gateway.arms.rule import FeedbackConfig, Verdict
 from karui.gateway.records.cause import Cause
 from karui.gateway.records.events import Actor, EventKind
 from karui.gateway.records.record import FallbackReason

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal
 
+from karui.gateway.arms.rule import Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
-from karui.gateway.comparison.rule import Verdict
 from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
 from karui.gateway.records.cause import Cause

@@ -5,7 +5,7 @@ from math import log
 
 from markupsafe import Markup
 
-from karui.gateway.comparison.rule import ArmStatus, Verdict
+from karui.gateway.arms.rule import ArmStatus, Verdict
 from karui.gateway.monitor import charts
 from karui.gateway.monitor.charts import Mark
 from karui.gateway.monitor.health import progress, suspicious

@@ -66,7 +66,7 @@ class RequestRecord:
         arm: What was drawn for it, where plans are compared by what users say: "full" or a plan's id; else
             "". What answered in the end may be something else.
         unit: What it was drawn for: a salted digest of the caller and the day; "" likewise.
-        step: By which shares it was drawn: see `karui.gateway.comparison.rule`.
+        step: By which shares it was drawn: see `karui.gateway.arms.rule`.
     """
 
     id: str

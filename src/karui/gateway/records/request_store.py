@@ -46,7 +46,7 @@ _FEEDBACK = (
     "CREATE INDEX IF NOT EXISTS feedback_unit ON feedback (unit)",
     "CREATE INDEX IF NOT EXISTS served_id ON served (id)",
 )
-"""What users said, which `karui.gateway.comparison.book` writes and reads."""
+"""What users said, which `karui.gateway.arms.book` writes and reads."""
 _LAST = (
     "SELECT * FROM served WHERE rowid IN"
     " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"

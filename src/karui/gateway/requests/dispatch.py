@@ -11,11 +11,11 @@ from time import time
 from typing import Any
 
 from karui.core.errors import KaruiError, RequestRejected
+from karui.gateway.arms.shares import unit_of
 from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
-from karui.gateway.comparison.shares import unit_of
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder

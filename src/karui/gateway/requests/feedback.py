@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from karui.gateway.comparison.book import Drawn, Feedback, FeedbackBook
+from karui.gateway.arms.book import Drawn, Feedback, FeedbackBook
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.feedback import FeedbackReply, Said
 from karui.gateway.records.conversation_store import ConversationStore

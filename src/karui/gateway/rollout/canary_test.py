@@ -17,7 +17,7 @@ plan and in full, is left to the other tests.
 from collections.abc import Mapping
 from typing import Any
 
-from karui.gateway.comparison.e_process import EProcess
+from karui.gateway.arms.e_process import EProcess
 from karui.gateway.rollout.drift_tests import stakes
 
 _POWERS = (0.4, 0.6, 0.8)

@@ -10,11 +10,11 @@ from time import time
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.gateway.arms.book import Drawn
+from karui.gateway.arms.rule import Comparison, Finding, Verdict
+from karui.gateway.arms.shares import Shares
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
-from karui.gateway.comparison.book import Drawn
-from karui.gateway.comparison.rule import Comparison, Finding, Verdict
-from karui.gateway.comparison.shares import Shares
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind, Journal
 from karui.gateway.records.log import logged

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.request import Request
+from karui.gateway.arms.shares import FULL as FULL_ARM
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.circuit_breaker import BreakerStatus
-from karui.gateway.comparison.shares import FULL as FULL_ARM
 from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason

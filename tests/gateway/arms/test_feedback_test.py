@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from karui.gateway.comparison.feedback_test import FeedbackTest
+from karui.gateway.arms.feedback_test import FeedbackTest
 
 MARGIN, WORLDS, LONG = 0.05, 150, 400
 

@@ -1,7 +1,7 @@
 """An experiment: several plans at once, and traffic that moves to the cheapest one that is no worse.
 
 Pure: what is known of the plans and what they cost goes in, shares come out. What is known is found by
-`karui.gateway.comparison.rule`, by tests that are valid at every look with the error shared by the plans; so
+`karui.gateway.arms.rule`, by tests that are valid at every look with the error shared by the plans; so
 the shares may follow it at once, and whatever they do, the errors hold. Multi-armed bandits maximise one
 figure; here accuracy is a condition (a margin to full thinking) and cost is what is minimised.
 
@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from karui.core.errors import InputError
-from karui.gateway.comparison.rule import ShareRule, Verdict
-from karui.gateway.comparison.shares import FULL
+from karui.gateway.arms.rule import ShareRule, Verdict
+from karui.gateway.arms.shares import FULL
 
 _FULL_COST = 1.0
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.comparison.rule import Comparison, FeedbackConfig, Verdict, fixed
-from karui.gateway.comparison.shares import FULL
+from karui.gateway.arms.rule import Comparison, FeedbackConfig, Verdict, fixed
+from karui.gateway.arms.shares import FULL
 
 RULE = FeedbackConfig(full_share=0.5, margin=0.05, alpha=0.05, fine_alpha=0.05)
 PLANS = ["a", "b"]

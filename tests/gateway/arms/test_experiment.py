@@ -6,9 +6,9 @@ import random
 import pytest
 
 from karui.core.errors import InputError
-from karui.gateway.comparison.experiment import ExperimentConfig, leader_of, moving, shares_of
-from karui.gateway.comparison.rule import Comparison, FeedbackConfig, Verdict
-from karui.gateway.comparison.shares import FULL
+from karui.gateway.arms.experiment import ExperimentConfig, leader_of, moving, shares_of
+from karui.gateway.arms.rule import Comparison, FeedbackConfig, Verdict
+from karui.gateway.arms.shares import FULL
 
 OPEN, W, F = Verdict.OPEN, Verdict.WORSE, Verdict.FINE
 COSTS = {"dear": 0.8, "fair": 0.5, "cheap": 0.2}
@@ -51,7 +51,7 @@ def test_shares_that_leave_one_side_nothing_are_refused(wrong):
 
 
 def run(seed, chance, requests, *, late=None):
-    """One world, by the draw itself; from `late` on, the fair plan is bad. Returns what came of it, and when."""
+    """One world, by the draw itself; from `late` on, the fair plan is bad. Returns what came of it."""
     draw = random.Random(seed)
     rule = FeedbackConfig(margin=0.05, alpha=0.025, fine_alpha=0.025)
     found, comparison = [], Comparison(list(COSTS), rule, moving(COSTS, CONFIG), salt=str(seed))

@@ -24,7 +24,7 @@ them silent, their silence counts as the mean.
 from collections.abc import Mapping
 from typing import Any
 
-from karui.gateway.comparison.e_process import EProcess
+from karui.gateway.arms.e_process import EProcess
 from karui.selection.looks.e_process import CONSTANT_BETS
 
 _AT_ONCE = 0.5

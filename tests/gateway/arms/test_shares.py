@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.gateway.comparison.shares import FULL, Shares, unit_of
+from karui.gateway.arms.shares import FULL, Shares, unit_of
 
 UNITS = [unit_of("salt", f"caller {n}", 0.0, 24.0, "") for n in range(4000)]
 

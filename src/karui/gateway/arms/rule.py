@@ -12,8 +12,8 @@ from secrets import token_hex
 from typing import Any
 
 from karui.core.errors import InputError
-from karui.gateway.comparison.feedback_test import FeedbackTest
-from karui.gateway.comparison.shares import FULL, Shares
+from karui.gateway.arms.feedback_test import FeedbackTest
+from karui.gateway.arms.shares import FULL, Shares
 
 
 @dataclass(frozen=True, slots=True)
