@@ -31,7 +31,7 @@ class ExperimentConfig:
         control: Share that full thinking keeps.
     """
 
-    explore: float = 0.4
+    explore: float = 0.6
     control: float = 0.1
 
     def __post_init__(self) -> None:
