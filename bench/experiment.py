@@ -2,8 +2,9 @@
 
     python bench/experiment.py [--quick] [--out bench/results/experiment.json] [--only PART,PART]
 
-* `worlds`: the gateway's own rule object (`karui.gateway.arms`) in simulated worlds: users praise full
-  thinking 85% of the time, four plans less or as much. A decision is false if a plan that loses the margin
+* `margin`, `mixed`, `healthy`, `regret`: the gateway's own rule object (`karui.gateway.arms`) in simulated
+  worlds: users praise full thinking 85% of the time, four plans less or as much. A decision is false if a
+      plan that loses the margin
   at most is found worse, or one that loses it at least is found fine; both together at most in 5% of worlds.
 * `gateway`: 10,000 requests through the gateway's own routes, with an engine that plays karui-mini's recorded
   traces, and a user behind each request who says through `/v1/feedback` whether the answer was right.
@@ -12,9 +13,10 @@ Regret is what is lost against serving the right plan from the first request: an
 less) and cost (above the right plan's), each as a ratio to a fixed, equal split of the traffic over all arms.
 """
 
+import json
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +28,9 @@ from karui.gateway.arms.experiment import ExperimentConfig, leader_of, moving
 from karui.gateway.arms.rule import Comparison, FeedbackConfig, Verdict
 from karui.gateway.arms.shares import FULL
 
-PARTS = ("worlds",)
+PROCESSES = 2
 WORLDS, QUICK_WORLDS, SEED = 2000, 20, 20261201
-SAID, QUICK_SAID = 1500, 300
+SAID, QUICK_SAID = 1000, 300
 """Feedback in a world of which errors are counted."""
 MARGIN, FALSE, FOUND = 0.05, 5.0, 80.0
 REGRET_WORLDS, REQUESTS = 200, 10_000
@@ -65,7 +67,7 @@ class World:
 
 
 def world(chance: Mapping[str, float], said: int, row: int, seed: int) -> World:
-    """Draws one world: each request by the comparison's own draw, each word by its arm's chance."""
+    """Draws one world: each request by the shares at that moment, each word by its arm's chance."""
     draw = random.Random(f"{SEED} {row} {seed}")
     comparison = Comparison(list(COSTS), RULE, moving(COSTS, ExperimentConfig()), salt=str(seed))
     right = right_arm(chance)
@@ -75,7 +77,7 @@ def world(chance: Mapping[str, float], said: int, row: int, seed: int) -> World:
         shares = comparison.shares
         lost += sum(s * max(chance[FULL] - chance[arm], 0.0) for arm, s in shares.of.items())
         spent += sum(s * max(cost_of(arm) - cost_of(right), 0.0) for arm, s in shares.of.items())
-        arm = shares.draw(f"{row} {seed} {n}")
+        arm = draw.choices(list(shares.of), list(shares.of.values()))[0]
         for found in comparison.see(arm, shares.step, float(draw.random() < chance[arm])):
             loss = round(chance[FULL] - chance[found.arm], 9)
             false |= loss <= MARGIN if found.verdict is Verdict.WORSE else loss >= MARGIN
@@ -104,30 +106,40 @@ def split(chance: Mapping[str, float]) -> tuple[float, float]:
     return float(lost), float(np.mean([max(cost_of(arm) - cost_of(right), 0.0) for arm in chance]))
 
 
-def worlds(figures: Figures, pool: ProcessPoolExecutor) -> None:
-    """Prints the figures of the simulated worlds."""
-    count = QUICK_WORLDS if figures.quick else WORLDS
-    said = QUICK_SAID if figures.quick else SAID
-
-    def drawn(row: int, chance: Mapping[str, float], many: int, long: int) -> list[World]:
+def drawn(figures: Figures, row: int, chance: Mapping[str, float], many: int, long: int) -> list[World]:
+    """Draws so many worlds, side by side."""
+    if figures.quick:
+        many, long = QUICK_WORLDS, min(long, QUICK_SAID)
+    with ProcessPoolExecutor(PROCESSES) as pool:
         return list(pool.map(partial(world, chance, long, row), range(many), chunksize=5))
 
-    for row, (name, chance) in enumerate(
-        (("four plans at the margin", AT_MARGIN), ("harmless, at the margin, broken", MIXED))
-    ):
-        share = 100 * float(np.mean([w.false for w in drawn(row, chance, count, said)]))
-        figures.at_most(f"false decisions: {name}", share, FALSE, "%")
-    healthy = drawn(2, HEALTHY, count, said)
-    figures.at_most(
-        "a healthy plan found worse", 100 * float(np.mean([w.worse for w in healthy])), FALSE, "%"
-    )
-    many, long = (4, 3000) if figures.quick else (REGRET_WORLDS, REQUESTS)
-    found = drawn(3, FAIR_IS_RIGHT, many, long)
-    figures.at_least(
-        "the right plan leads in the end",
-        100 * float(np.mean([w.leader == "fair" for w in found])),
-        FOUND,
-        "%",
+
+def margin(figures: Figures) -> None:
+    """Four plans that lose exactly the margin: whatever is decided is false."""
+    found = drawn(figures, 0, AT_MARGIN, WORLDS, SAID)
+    figures.at_most("false decisions: four plans at the margin", share([w.false for w in found]), FALSE, "%")
+
+
+def mixed(figures: Figures) -> None:
+    """A harmless plan, two at the margin, one that is broken."""
+    found = drawn(figures, 1, MIXED, WORLDS, SAID)
+    name = "false decisions: harmless, two at the margin, broken"
+    figures.at_most(name, share([w.false for w in found]), FALSE, "%")
+    figures.shown("feedback in each of these worlds", QUICK_SAID if figures.quick else SAID, digits=0)
+
+
+def healthy(figures: Figures) -> None:
+    """Four plans that lose nothing: none may be dropped."""
+    found = drawn(figures, 2, HEALTHY, WORLDS, SAID)
+    figures.at_most("a healthy plan found worse", share([w.worse for w in found]), FALSE, "%")
+
+
+def regret(figures: Figures) -> None:
+    """10,000 feedbacks: whether the right plan leads in the end, and what it cost to find it."""
+    found = drawn(figures, 3, FAIR_IS_RIGHT, REGRET_WORLDS, REQUESTS)
+    figures.at_least("the right plan leads in the end", share([w.leader == "fair" for w in found]), FOUND,
+    "%") figures.at_most(
+        "another plan leads that loses the margin", share([w.leader in {"cheap", "broken"} for w in found]), FALSE, "%"
     )
     figures.shown("feedback until it leads, median", float(np.median([w.moved for w in found])), digits=0)
     fixed = dict(zip(("answers", "cost"), split(FAIR_IS_RIGHT), strict=True))
@@ -137,21 +149,41 @@ def worlds(figures: Figures, pool: ProcessPoolExecutor) -> None:
         figures.at_most(f"regret beside a fixed split: {what}", ratio, 1.0, "×", 2)
 
 
+def share(happened: Sequence[bool]) -> float:
+    """Returns how often something happened, in percent."""
+    return 100 * float(np.mean(happened))
+
+
 def main() -> int:
     """Runs the bench and returns its exit code."""
     parser = arguments(__doc__)
-    parser.add_argument("--only", default=",".join(PARTS), help="some of its parts")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--only", default=",".join(PARTS), help="some of its parts; others stay as they were")
     parser.set_defaults(out=ROOT / "bench" / "results" / "experiment.json")
     options = parser.parse_args()
     if options.quick and options.out == ROOT / "bench" / "results" / "experiment.json":
         options.out = None
     figures = Figures("experiment", options)
-    parts = options.only.split(",")
-    if "worlds" in parts:
-        with ProcessPoolExecutor(options.processes) as pool:
-            worlds(figures, pool)
+    for name in options.only.split(","):
+        PARTS[name](figures)
+    _keep_others(figures)
     return figures.close()
+
+
+def _keep_others(figures: Figures) -> None:
+    """Takes in the figures of parts that were run before and are not run now."""
+    if figures.out is None or not figures.out.exists():
+        return
+    names = {line["name"] for line in figures.lines}
+    before = json.loads(figures.out.read_text(encoding="utf-8"))["figures"]
+    figures.lines = [*(line for line in before if line["name"] not in names), *figures.lines]
+
+
+PARTS: Mapping[str, Callable[[Figures], None]] = {
+    "margin": margin,
+    "mixed": mixed,
+    "healthy": healthy,
+    "regret": regret,
+}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Each builder makes one room's objects, complete; none of them is changed afterwa
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
 
@@ -13,6 +13,8 @@ from karui import tasks
 from karui.core.engine import Engine
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
+from karui.gateway.arms.contest import Contest
+from karui.gateway.arms.experiment import moving
 from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.backends.local import LocalBackend
@@ -129,7 +131,6 @@ class Gateway:
         """
         self.rollout.command(what, who, why, time())
         self.standing.keep()
-        self.feedback.keep()
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -183,10 +184,12 @@ class Gateway:
 
     def _said(self) -> FeedbackStatus:
         """Returns what users say."""
-        comparison, e = self.rollout.comparison, self.deployment.expectation
+        comparison, labels = self.rollout.comparison, self.handler.dispatcher.plans
         if comparison is None:
             return FeedbackStatus()
-        return FeedbackStatus.of(comparison, self.feedback.book.given, {e.plan: e.label})
+        return FeedbackStatus.of(
+            comparison, self.feedback.book.given, {plan: d.expectation.label for plan, d in labels.items()}
+        )
 
 
 def assemble(
@@ -197,6 +200,7 @@ def assemble(
     *,
     canaries: Canaries | None = None,
     tick_seconds: float = 1.0,
+    rivals: Sequence[Deployment] = (),
 ) -> Gateway:
     """Puts a gateway together.
 
@@ -207,21 +211,23 @@ def assemble(
         sinks: Further ones who want each record.
         canaries: Instead of those that the settings name.
         tick_seconds: How often it is looked whether a canary is due.
+        rivals: Further choices of the same model, checked: then this is an experiment.
 
     Raises:
         InputError: A setting cannot be used.
     """
-    keys = Keys.read()
+    contest = Contest.of([deployment, *rivals])
+    deployment, keys = contest.first, Keys.read()
     servers = build_servers(settings, engines["main"])
     stores = build_stores(settings, deployment)
     backends = build_backends(deployment, engines, servers)
     book = FeedbackBook(stores.requests, deployment.digest)
-    comparison = build_comparison(settings, deployment, book)
-    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison)
+    comparison = build_comparison(settings, contest, book)
+    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
     metrics, telemetry = Metrics(router.every_name), Telemetry.found()
-    standing = StandingKeeper(rollout, stores.requests)
+    standing = StandingKeeper(rollout, stores.requests, lambda: book.keep_standing(comparison.standing()))
     standing.keep()
     told: list[Sink] = [stores.requests, book, standing, metrics, *([telemetry] if telemetry else []), *sinks]
     records = Sinks(rollout, watch, *told)
@@ -233,10 +239,10 @@ def assemble(
         records.see,
         floor=settings.guard.floor,
         choice=deployment.digest,
-        wants_full=rollout.guard.wants_full,
+        wants_full=rollout.watched.get(deployment.expectation.plan, rollout.guard).wants_full,
     )
     evidence = Evidence(settings.guard.caller_seconds, settings.guard.question_seconds)
-    dispatcher = Dispatcher(router, backends, rollout, shadow, evidence)
+    dispatcher = Dispatcher(router, backends, rollout, shadow, evidence, contest.plans)
     return Gateway(
         settings,
         deployment,
@@ -286,6 +292,7 @@ def build_rollout(
     history: RequestStore,
     breaker: Breaker | None,
     comparison: Comparison | None = None,
+    contest: Contest | None = None,
 ) -> RolloutController:
     """Returns guard and stage where the gateway before this one left off."""
     wanted = Stage.of(settings.stage) if settings.stage else None
@@ -297,18 +304,28 @@ def build_rollout(
         breaker,
         deployment.digest,
         comparison,
+        _guards(contest, settings) if contest is not None and contest.several else {},
     )
     controller.resume(past(history, deployment.digest), stage=wanted)
     return controller
 
 
-def build_comparison(settings: Settings, deployment: Deployment, book: FeedbackBook) -> Comparison:
+def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -> Comparison:
     """Returns the comparison by what users say where the gateway before this one left off."""
-    rule, plan = settings.feedback, deployment.expectation.plan
-    made = Comparison([plan], rule, fixed(plan, rule.full_share))
+    rule, plans = settings.feedback, list(contest.plans)
+    shares = (
+        moving(contest.costs, settings.experiment) if contest.several else fixed(plans[0], rule.full_share)
+    )
+    made = Comparison(plans, rule, shares)
     made.resume(book.standing())
     book.keep_standing(made.standing())
     return made
+
+
+def _guards(contest: Contest, settings: Settings) -> dict[str, Guard]:
+    """Returns a guard for each plan of an experiment; together they have the error of one."""
+    each = replace(settings.guard, alpha=settings.guard.alpha / len(contest.plans))
+    return {plan: Guard(d.expectation, each) for plan, d in contest.plans.items()}
 
 
 def build_handler(

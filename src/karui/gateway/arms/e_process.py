@@ -48,7 +48,7 @@ class EProcess:
     def grow(self, factors: Sequence[float]) -> float:
         """Multiplies each bet's stake by its factor and returns the capital."""
         self.seen += 1
-        left = self._kept / (1.0 + log2(1.0 + self.seen / _SLOW))
+        left = self._kept / (1.0 + log2(1.0 + self.seen / _SLOW)) if self._kept else 0.0
         fresh = (self._reserve - left) / len(self._staked)
         self._reserve = left
         # Bounded, for a stream that has drifted and runs on would overflow.

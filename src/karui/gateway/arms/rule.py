@@ -178,6 +178,21 @@ class Comparison:
             self._share()
         return found
 
+    def drop(self, arm: str) -> None:
+        """Takes a plan out that something else has found to be bad, such as the drift guard."""
+        self.verdicts[arm] = Verdict.WORSE
+        self._share()
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one plan: an experiment."""
+        return len(self._arms) > 1
+
+    @property
+    def lost(self) -> bool:
+        """Whether every plan was found worse."""
+        return all(verdict is Verdict.WORSE for verdict in self.verdicts.values())
+
     def _decide(self, plan: str, test: FeedbackTest) -> Finding | None:
         """Returns what is found of a plan now; a plan that is fine may still turn out worse later."""
         needed = self.needed

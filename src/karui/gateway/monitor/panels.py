@@ -148,7 +148,7 @@ def said(v: View) -> Markup:
     now = v.now.feedback
     rows = [_said(v, arm) for arm in now.arms] if now.on else []
     mark = next((x for x in (Verdict.WORSE, Verdict.FINE) if any(a.verdict is x for a in now.arms)), None)
-    return part("said", v, said=now, rows=rows, mark=mark if now.on else None)
+    return part("said", v, said=now, rows=rows, mark=mark if now.on and len(rows) == 1 else None)
 
 
 def _said(v: View, arm: ArmStatus) -> SaidRow:

@@ -65,11 +65,6 @@ class FeedbackIntake:
             kept = "kept" if there else "not kept"
         return FeedbackReply(request_id=said.request, counted=not why, why=why, reference=kept)
 
-    def keep(self) -> None:
-        """Keeps what the comparison has come to, after a command."""
-        if self.rollout.comparison is not None:
-            self.book.keep_standing(self.rollout.comparison.standing())
-
     @property
     def _days(self) -> float:
         comparison = self.rollout.comparison

@@ -11,7 +11,8 @@ from typing import Any
 
 from karui.core.errors import InputError
 from karui.gateway.arms.book import Drawn
-from karui.gateway.arms.rule import Comparison, Finding, Verdict
+from karui.gateway.arms.rule import Comparison, Finding
+from karui.gateway.arms.rule import Verdict as ArmVerdict
 from karui.gateway.arms.shares import Shares
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
@@ -83,7 +84,8 @@ class RolloutController:
         journal: Takes each change; None where nobody wants them.
         breaker: Of the upstream; None where the model runs in this process.
         choice: Digest of the choice that is served; it is noted with each change.
-        comparison: Of the plan with full thinking, by what users say; None without.
+        comparison: Of the plans with full thinking, by what users say; None without.
+        watched: Of an experiment: the plans, each with a guard of its own; empty for a single plan.
         stale: Why the upstream is not the model chosen for; None while it is.
         changes: How many there were.
     """
@@ -94,6 +96,7 @@ class RolloutController:
     breaker: Breaker | None = None
     choice: str = ""
     comparison: Comparison | None = None
+    watched: Mapping[str, Guard] = field(default_factory=dict)
     stale: Because | None = None
     changes: int = 0
     _circuit: Circuit = field(default=Circuit.CLOSED)
@@ -118,8 +121,11 @@ class RolloutController:
     def see(self, served: RequestRecord) -> None:
         """Learns from a record."""
         phase = self.guard.phase
-        self.guard.see(served)
-        self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        if self.watched and phase is Phase.WATCHING:
+            self._watch(served)
+        else:
+            self.guard.see(served)
+            self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
         if self.breaker is not None and self.breaker.circuit is not self._circuit:
             self._circuit = self.breaker.circuit
             because = Because.stated(self.breaker.why)
@@ -145,15 +151,53 @@ class RolloutController:
         for found in self.comparison.see(drawn.arm, drawn.step, value):
             self._found(found, at, request)
 
+    def _watch(self, served: RequestRecord) -> None:
+        """Lets the guard of each plan see a record; one that trips takes its plan out of the experiment."""
+        assert self.comparison is not None
+        for arm, guard in self.watched.items():
+            if guard.phase is not Phase.WATCHING:
+                continue
+            guard.see(served)
+            reason = guard.tripped()
+            if reason is not None and self.comparison.verdicts[arm] is not ArmVerdict.WORSE:
+                self.comparison.drop(arm)
+                because = Because.of(Cause.ARM_DRIFT, plan=guard.expectation.label, **reason.values)
+                self._note(Event(EventKind.ARM_DROPPED, served.at, Actor.GUARD, because, request=served.id))
+                self._shared(served.at, Actor.GUARD, served.id)
+
+    def _shared(self, at: float, by: Actor, request: str) -> None:
+        """Notes how an experiment shares its traffic now; where every plan is lost, the guard trips."""
+        assert self.comparison is not None
+        names = {arm: guard.expectation.label for arm, guard in self.watched.items()}
+        of = self.comparison.shares.of
+        shares = ", ".join(f"{names.get(arm, arm)} {share:.0%}" for arm, share in of.items())
+        self._note(
+            Event(EventKind.SHARES_SET, at, by, Because.of(Cause.SHARES, shares=shares), request=request)
+        )
+        if self.comparison.lost:
+            self._users_worse(sum(arm.count for arm in self.comparison.status()), at, request)
+
+    def _users_worse(self, count: int, at: float, request: str) -> None:
+        """Takes the plan back, by what users say."""
+        phase = self.guard.phase
+        self.guard.trip(at, Because.of(Cause.USERS_WORSE, count=count))
+        self._guard_changed(phase, at, Actor.USERS, request=request, always=True)
+
     def _found(self, found: Finding, at: float, request: str) -> None:
-        values = {"evidence": round(found.evidence), "count": found.seen}
-        if found.verdict is Verdict.FINE:
+        values: dict[str, str | int] = {"evidence": round(found.evidence), "count": found.seen}
+        if self.watched:
+            worse = found.verdict is ArmVerdict.WORSE
+            kind = EventKind.ARM_DROPPED if worse else EventKind.ARM_FOUND
+            values["plan"] = self.watched[found.arm].expectation.label
+            because = Because.of(Cause.ARM_WORSE if worse else Cause.ARM_FINE, **values)
+            self._note(Event(kind, at, Actor.USERS, because, request=request))
+            self._shared(at, Actor.USERS, request)
+            return
+        if found.verdict is ArmVerdict.FINE:
             because = Because.of(Cause.USERS_FINE, **values)
             self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because, request=request))
             return
-        phase = self.guard.phase
-        self.guard.trip(at, Because.of(Cause.USERS_WORSE, **values))
-        self._guard_changed(phase, at, Actor.USERS, request=request, always=True)
+        self._users_worse(found.seen, at, request)
 
     def resume(self, past: Past, *, stage: Stage | None) -> None:
         """Goes on where a gateway before this one left off; begins in shadow with a choice that none served.
@@ -178,18 +222,23 @@ class RolloutController:
             since = tripped.at
             if tripped.kind is not EventKind.GUARD_WATCHING:
                 self.guard.resume_trip(tripped.at, tripped.because, tripped.probe_at, tripped.rests)
+        watched = {arm: standing.get("arms", {}).get(arm, {}) for arm in self.watched}
+        for arm, kept in watched.items():
+            self.watched[arm].resume(kept)
         for served in past.records:
-            if served.at >= since:
+            if self.watched:
+                self._watch(served)
+            elif served.at >= since:
                 self.guard.see(served)
             self.rollout.see(served)
-        for arm in self.comparison.status() if self.comparison is not None else ():
-            if arm.verdict is Verdict.WORSE and not self.guard.held:  # a crash came before what follows of it
-                found = Finding(arm.arm, arm.verdict, arm.worse, arm.count + arm.full_count)
-                self._found(found, time(), "")
+        if self.comparison is not None and self.comparison.lost and not self.guard.held:
+            # A crash came between the finding and what follows of it.
+            self._users_worse(sum(arm.count for arm in self.comparison.status()), time(), "")
 
     def standing(self) -> dict[str, Any]:
         """Returns where guard and roll-out stand, JSON-able, for `resume`."""
-        return {"guard": self.guard.standing(), "rollout": self.rollout.standing()}
+        arms = {arm: guard.standing() for arm, guard in self.watched.items()}
+        return {"guard": self.guard.standing(), "rollout": self.rollout.standing(), "arms": arms}
 
     def mark_stale(self, because: Because | None, at: float, *, request: str = "") -> None:
         """Takes why the upstream is another model than was chosen for; None where it is that one.
@@ -231,6 +280,8 @@ class RolloutController:
             self.guard.reset(at, because)
             if self.comparison is not None:
                 self.comparison.begin()
+            for guard in self.watched.values():
+                guard.reset(at, because)
             self._guard_changed(phase, at, Actor.OPERATOR, name=who, always=True)
         else:
             self._note(self.rollout.back(Stage.of(what), at, because, name=who))
