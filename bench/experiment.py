@@ -137,10 +137,9 @@ def healthy(figures: Figures) -> None:
 def regret(figures: Figures) -> None:
     """10,000 feedbacks: whether the right plan leads in the end, and what it cost to find it."""
     found = drawn(figures, 3, FAIR_IS_RIGHT, REGRET_WORLDS, REQUESTS)
-    figures.at_least("the right plan leads in the end", share([w.leader == "fair" for w in found]), FOUND,
-    "%") figures.at_most(
-        "another plan leads that loses the margin", share([w.leader in {"cheap", "broken"} for w in found]), FALSE, "%"
-    )
+    leads, bad = [w.leader == "fair" for w in found], [w.leader in {"cheap", "broken"} for w in found]
+    figures.at_least("the right plan leads in the end", share(leads), FOUND, "%")
+    figures.at_most("a plan leads that loses more than the margin", share(bad), FALSE, "%")
     figures.shown("feedback until it leads, median", float(np.median([w.moved for w in found])), digits=0)
     fixed = dict(zip(("answers", "cost"), split(FAIR_IS_RIGHT), strict=True))
     ours = {"answers": [w.lost for w in found], "cost": [w.spent for w in found]}
