@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from _experiment import gateway
 from _figures import ROOT, Figures, arguments
 
 from karui.gateway.arms.experiment import ExperimentConfig, leader_of, moving
@@ -182,6 +183,7 @@ PARTS: Mapping[str, Callable[[Figures], None]] = {
     "mixed": mixed,
     "healthy": healthy,
     "regret": regret,
+    "gateway": gateway,
 }
 
 
