@@ -156,7 +156,7 @@ class Gateway:
             stage=rollout.stage,
             stage_since=rollout.rollout.since,
             needs=rollout.needs(at),
-            guard=rollout.guard.state,
+            guard=rollout.guard_state,
             breaker=breaker.circuit if breaker else Circuit.CLOSED,
             breaker_why=breaker.why if breaker else "",
             key_refused=self.servers.key_refused,

@@ -22,7 +22,7 @@ from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Guard
-from karui.gateway.rollout.guard_status import Phase
+from karui.gateway.rollout.guard_status import Phase, State
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)
@@ -105,6 +105,14 @@ class RolloutController:
     def stage(self) -> Stage:
         """The roll-out's stage."""
         return self.rollout.stage
+
+    @property
+    def guard_state(self) -> State:
+        """The guard as it is shown; of an experiment, that of the plan with the clearest signs."""
+        watching = [g.state for g in self.watched.values() if g.phase is Phase.WATCHING]
+        if self.guard.phase is not Phase.WATCHING or not watching:
+            return self.guard.state
+        return max(watching, key=lambda state: max(test.evidence for test in state.sights))
 
     def status(self, at: float) -> RolloutStatus:
         """Returns what a request that comes now is routed by."""
