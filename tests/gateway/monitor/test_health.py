@@ -147,12 +147,14 @@ VALUES = {
     "hours": 0.5,
     "share": 0.67,
     "wanted": 0.85,
+    "plan": "trial-confidence",
+    "shares": "full 10%, trial-confidence 90%",
 }
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_has_its_sentence_in_both_languages(cause):
-    for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST} else [None]:
+    for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST, Cause.ARM_DRIFT} else [None]:
         because = Because(cause, VALUES | {"test": test.value} if test else VALUES)
         told = {lang: text.because(MonitorTranslator(lang), because) for lang in LANGUAGES}
         assert "{" not in "".join(told.values()) + str(because)

@@ -245,7 +245,7 @@ TEXT: dict[str, str] = {
     "cause arm_worse": "Users find {plan} worse than full thinking ({count} feedbacks compared).",
     "cause arm_fine": "{plan}: {count} feedbacks compared show no loss beyond the margin.",
     "cause arm_drift": "{plan}: {reason}",
-    "cause shares": "{shares}",
+    "cause shares": "Now {shares}.",
     "cause users_worse": "Users find it worse than full thinking ({count} feedbacks compared).",
     "cause users_fine": "{count} feedbacks compared show no loss beyond the margin.",
     "cause rest_over": "The rest after the fall is over.",

@@ -245,7 +245,7 @@ TEXT: dict[str, str] = {
     "cause arm_worse": "{plan}：利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
     "cause arm_fine": "{plan}：比較した評価{count}件で、許容範囲を超える低下は見られません。",
     "cause arm_drift": "{plan}：{reason}",
-    "cause shares": "{shares}",
+    "cause shares": "{shares}に変更しました。",
     "cause users_worse": "利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
     "cause users_fine": "比較した評価{count}件で、許容範囲を超える低下は見られません。",
     "cause rest_over": "待機時間が終わりました。",
