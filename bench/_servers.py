@@ -140,16 +140,16 @@ def vllm(binary: Path, folder: Path, log: Path, *, cache: bool = True) -> Iterat
 
 @contextmanager
 def gateway(
-    choice: Path, target: str, folder: Path, *options: object, settings: str = ""
+    choice: Path, target: str, folder: Path, *options: object, settings: str = "", home: Path = ROOT
 ) -> Iterator["Gateway"]:
-    """Runs `karui serve`; it counts its own tasks when asked."""
+    """Runs `karui serve` of the build in `home`; it counts its own tasks when asked."""
     port = free_port()
     file = folder / f"gateway-{port}.toml"
     file.write_text(f'history = "{folder / f"history-{port}.sqlite3"}"\n{settings}', encoding="utf-8")
     counted = folder / f"tasks-{port}"
     command = [
         sys.executable,
-        HERE / "_counted.py",
+        home / "bench" / "_counted.py",
         counted,
         "serve",
         choice,
@@ -160,7 +160,10 @@ def gateway(
     ]
     url = f"http://127.0.0.1:{port}"
     with server(
-        [*command, "--config", file, *options], f"{url}/health", folder / f"gateway-{port}.log"
+        [*command, "--config", file, *options],
+        f"{url}/health",
+        folder / f"gateway-{port}.log",
+        env={"PYTHONPATH": str(home / "src")},
     ) as process:
         yield Gateway(url, process, counted)
 
@@ -178,9 +181,8 @@ class Gateway:
         return get(f"{self.url}/api/state")["now"]
 
     def processor(self) -> float:
-        """Returns the processor seconds that it has used."""
-        used = psutil.Process(self.process.pid).cpu_times()
-        return used.user + used.system
+        """Returns the processor seconds that it has used, its workers included."""
+        return processor(self.process)
 
     def held(self) -> dict[str, int]:
         """Returns what it holds: tasks, open files and sockets, connections, requests, megabytes."""
@@ -202,8 +204,8 @@ class Gateway:
 
 
 @contextmanager
-def litellm(binary: Path, target: str, folder: Path) -> Iterator[str]:
-    """Runs LiteLLM's proxy in front of an address; gives its own."""
+def litellm(binary: Path, target: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Runs LiteLLM's proxy in front of an address; gives its own, and its process."""
     port = free_port()
     config = folder / "litellm.yaml"
     config.write_text(
@@ -214,8 +216,52 @@ def litellm(binary: Path, target: str, folder: Path) -> Iterator[str]:
     command = [binary, "--config", config, "--host", "127.0.0.1", "--port", port, "--num_workers", 1]
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY}
     health = f"http://127.0.0.1:{port}/health/liveliness"
-    with server(command, health, folder / "litellm.log", env=quiet):
-        yield f"http://127.0.0.1:{port}"
+    with server(command, health, folder / "litellm.log", env=quiet) as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
+@contextmanager
+def nginx(binary: Path, target: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Runs nginx with one worker as a plain proxy in front of an address; gives its own, and its process."""
+    port, place = free_port(), folder / "nginx"
+    place.mkdir()
+    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f"  {name}_temp_path {place}/{name};" for name in names)
+    config = place / "nginx.conf"
+    config.write_text(
+        f"""worker_processes 1; pid {place}/pid; error_log {place}/error.log; daemon off;
+events {{ worker_connections 2048; }}
+http {{
+{temporary}
+  access_log off;
+  upstream model {{ server {target.removeprefix("http://")}; keepalive 256; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+    }}
+  }}
+}}
+""",
+        encoding="utf-8",
+    )
+    command = [binary, "-p", place, "-c", config, "-e", place / "error.log"]
+    url = f"http://127.0.0.1:{port}"
+    with server(command, f"{url}/health", folder / "nginx.log") as process:
+        yield url, process
+
+
+def processor(process: subprocess.Popen) -> float:
+    """Returns the processor seconds that a process and its children have used."""
+    first = psutil.Process(process.pid)
+    times = [p.cpu_times() for p in (first, *first.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
+
+
+def memory(process: subprocess.Popen) -> int:
+    """Returns the bytes that a process and its children hold."""
+    first = psutil.Process(process.pid)
+    return sum(p.memory_info().rss for p in (first, *first.children(recursive=True)))
 
 
 def load(url: str, requests: list[dict[str, Any]], clients: int, seconds: float = 300.0) -> dict[str, Any]:

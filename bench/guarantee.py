@@ -3,7 +3,8 @@
 Each figure is a share of worlds in which the plans lose exactly the margin (or are harmless, where power is
 measured). Outcomes are drawn, and karui's own selection does the rest: units (`selection.looks.units`), the
 line (`fixed_sequence.order_plans`), the ledger and the test over all looks (`certify`). "Before" is
-what commit 5682b79 did in the same situation.
+what commit 5682b79 did in the same situation. False alarms are the live guard's, of a plan as good as full
+thinking (`_alarms`).
 
 The margin is 2 points, alpha 5%, 6% of the traces differ, four traces a question unless a row says otherwise,
 alike for all questions. Seeds are this file's own.
@@ -19,6 +20,7 @@ from math import comb
 from typing import TypeAlias
 
 import numpy as np
+from _alarms import month, restarted_daily
 from _figures import ROOT, Figures, arguments
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -52,6 +54,8 @@ PLANS = [catalog.parse(f"token-budget:tokens={n}") for n in range(100, 112)]
 CIRCULAR = "--reference self: a vote over early answers"
 FALSE, ONE_LOOK, THREE_LOOKS = 5.0, 90.0, 85.0
 """Targets in percent: false certificates at most, power at least."""
+ALARMS = 1.0
+"""False alarms of the guard in a month at most, in percent: its alpha."""
 
 
 def drawn(rng: Generator, questions: int, loss: float, traces: int = TRACES) -> NDArray[np.float32]:
@@ -271,6 +275,17 @@ def false_rows() -> list[tuple[str, World, float]]:
     ]
 
 
+def alarm_rows() -> list[tuple[str, World, float, float]]:
+    """Returns the rows of false alarms of the guard: name, world, percent before, target in percent."""
+    return [
+        ("a month of 20 canaries, 200 recorded", partial(month, canaries=20, recorded=200), 28.7, ALARMS),
+        ("a month of 50 canaries, 200 recorded", partial(month, canaries=50, recorded=200), 19.8, ALARMS),
+        ("a month of 200 canaries, 400 recorded", partial(month, canaries=200, recorded=400), 12.8, ALARMS),
+        ("a month, a new canary each time", partial(month, canaries=0, recorded=200), 4.0, ALARMS),
+        ("40 days, restarted daily, alpha 5%", restarted_daily, 33.3, FALSE),
+    ]
+
+
 def main() -> None:
     """Draws the worlds, and judges."""
     parser = arguments(__doc__)
@@ -312,6 +327,9 @@ def _run(given: argparse.Namespace) -> int:
         figures.shown("certified, harmless: 600 recorded, 450 of them test", of_600, "%")
         of_600 = share(partial(growing, ends=(150, 300, 450), loss=0.0), worlds, pool, 53)
         figures.shown("certified, harmless: the same in three looks", of_600, "%")
+        for row, (name, world, before, target) in enumerate(alarm_rows(), 60):
+            figures.at_most(f"false alarms: {name}", share(world, worlds, pool, row), target, "%")
+            figures.extra["before"][name] = before
     live = contradicted(MARGIN, 0.03, 120, max(worlds, 500))
     figures.at_most("withdrawn live, at the margin: 120 questions", live, FALSE, "%")
     for loss in (0.1, 0.15, 0.2):

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from inspect import getdoc
 from pathlib import Path
 from posixpath import relpath
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 
@@ -184,9 +185,7 @@ def _options() -> Iterator[str]:
 
     yield "# Commands and options\n"
     yield "Generated from the command line. `karui COMMAND --help` prints the same.\n"
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
-        if command.hidden:
-            continue
+    for name, command in _commands(typer.main.get_command(app)):
         yield f"## karui {name}\n"
         yield f"{command.help or ''}\n"
         yield "| option | what it is |\n|---|---|"
@@ -197,6 +196,14 @@ def _options() -> Iterator[str]:
                 option = record[0].replace("|", "\\|")
                 yield f"| `{option}` | {_cell(record[1])} |"
         yield ""
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every command with its name, those of a group behind it."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield f"{before}{name}", command
+            yield from _commands(command, f"{before}{name} ") if hasattr(command, "commands") else ()
 
 
 def _cell(text: object) -> str:

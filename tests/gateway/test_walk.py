@@ -22,7 +22,8 @@ WALKS = {
 ASKED = {
     *("rollout.controller", "rollout.drift_guard", "records.stage", "backends.circuit_breaker"),
     *("openai_api.chunks", "openai_api.replies", "backends.backend", "records.record"),
-    *("backends.http_pool", "openai_api.reply_writer"),
+    *("backends.http_pool", "backends.http_connection", "backends.body_framing", "openai_api.reply_writer"),
+    "backends.usage_reader",
     *("server.door", "server.auth", "rollout.evidence", "clean"),
 }
 """State that is asked on the way, the door, values that are passed on, the two ends of the connection."""

@@ -15,7 +15,7 @@ from textwrap import dedent
 import pytest
 
 from karui.core.errors import RecordingError, RecordingMismatch, StorageError
-from karui.recording import columns, files, parts, store
+from karui.recording import columns, compaction, files, parts, store
 from karui.recording.compaction import compact
 from karui.recording.lock import ensure_free
 from karui.testing.alike import assert_same
@@ -250,7 +250,15 @@ def test_what_is_private_stays_private(tmp_path: Path) -> None:
         writer.add(*TRACES[0])
     with store.Writer(tmp_path / "r", MADE.manifest, MADE.questions) as writer:
         writer.add(*TRACES[1])
-    compact(tmp_path / "r")
+    held: set[int] = set()
+
+    def remove_partials(path: Path) -> None:
+        held.update(modes(path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "remove_partials", remove_partials)  # while compact holds its lock
+        compact(tmp_path / "r")
+    assert held == {0o600}
     assert modes(tmp_path / "r") == {0o600}
     store.save(store.load(tmp_path / "r"), tmp_path / "copy")
     assert modes(tmp_path / "copy") == {0o600}

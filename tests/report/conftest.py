@@ -26,16 +26,40 @@ from karui.core.study import (
     Study,
 )
 from karui.core.study.choice import Choice, Confirmation, Decision, Rejected, Rule, Tested, Verdict
+from karui.core.study.domain import DomainSummary, Outskirts, Region
 from karui.core.study.failure import BaselineFailure, Cause, FailedReply, FailureKind, LikelyCause
+from karui.core.study.limits import Finding, Measure, Promise
 from karui.core.study.reasons import Because, Reason
 from karui.core.trace import End
 
+DOMAIN = DomainSummary(
+    questions=400,
+    reference=261,
+    calibration=139,
+    above=3,
+    rate=0.05,
+    confidence=0.95,
+    kinds=("orders", "refunds", "tax"),
+    length=(48.0, 310.0),
+    scripts=(("latin", 0.91), ("han", 0.02)),
+    digest="0a1b2c3d4e5f6a7b",
+)
+PROMISES = (
+    Promise(Measure.FIRST_ANSWER, 2.0, Finding.KEPT, 1.41, 1.63, 300, 0.003, machine="API", streams=32.0),
+    Promise(Measure.COST, 0.3, Finding.KEPT, 0.21, 0.24, 300, 0.003, currency="EUR", prices=(0.3, 1.2)),
+)
 KINDS = ("orders", "refunds", "shipping dates", "discounts", "stock counts", "tax")
 EVIL = "<script>window.pwned=1</script>"
 
 
 def interval(value, half, n=300, low=0.0, high=1.0):
     return Interval(value, max(low, value - half), min(high, value + half), 0.95, "t", n)
+
+
+OUTSKIRTS = Outskirts(
+    Region(30, interval(0.8, 0.14, 30), 0.93, interval(0.83, 0.13, 30)),
+    Region(270, interval(0.921, 0.03, 270), 0.94, interval(0.922, 0.03, 270)),
+)
 
 
 def measurement(
@@ -193,6 +217,7 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
         0.0152 if certified else 0.031,
         0.619,
         None if certified else 470,
+        promises=PROMISES if certified else (),
     )
     tested = (
         Tested(
@@ -271,10 +296,18 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
         if certified
         else None,
         recordings={"test": "b77aa0c3d2", "pilot": "0d11fe22aa"},
+        domain=DOMAIN,
     )
     if decision == "fix":
         choice = replace(
-            choice, tested=(), rejected=(), space=0, candidate=None, pilot_questions=0, failure=failure()
+            choice,
+            domain=None,
+            tested=(),
+            rejected=(),
+            space=0,
+            candidate=None,
+            pilot_questions=0,
+            failure=failure(),
         )
         plans = []
     if decision == "withdrawn":
@@ -328,6 +361,7 @@ def make(decision="adopt", *, agreement=False, count=300, name="karui-mini"):
             "karui report runs/poc --lang ja",
         ),
         baselines_extra=(MeasuredPlan(vote, comparison("5c16", -0.044, 16.0)),),
+        outskirts=None if decision == "fix" else OUTSKIRTS,
     )
 
 

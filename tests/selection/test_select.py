@@ -8,9 +8,10 @@ import pytest
 from karui import catalog
 from karui.codec.values import decode, encode
 from karui.core.errors import NotRecorded, PlanError
-from karui.core.outcome import BILL_FIELDS, Outcomes
+from karui.core.outcome import BILL_FIELDS, Outcomes, Throughput
 from karui.core.plan import Plan
 from karui.core.study.choice import Choice, Rule
+from karui.core.study.limits import Finding, Limits
 from karui.core.study.reasons import Reason
 from karui.selection.evidence import Evidence, Group, gather, refuse_truncated, split
 from karui.selection.looks.ledger import Ledger
@@ -58,7 +59,7 @@ def world(loss_pilot: int, loss_test: int, *, tests: int = 400, confidence: floa
     return Evidence(found["pilot"], found["test"], Plan().id)
 
 
-def chosen(evidence: Evidence, **rule: float) -> Choice:
+def chosen(evidence: Evidence, **rule: float | Limits) -> Choice:
     return choose(evidence, RECORDING, Rule(**rule))  # type: ignore[arg-type]
 
 
@@ -87,6 +88,39 @@ def test_a_stricter_level_is_really_tested_at_that_level() -> None:
     assert chosen(world(0, 0, tests=180)).decision == "adopt"
     assert chosen(world(0, 0, tests=180), alpha=0.01).decision != "adopt"
     assert chosen(world(0, 0, tests=400), alpha=0.01).decision == "adopt"
+
+
+def paced(evidence: Evidence) -> Evidence:
+    """Returns the evidence of a model that took 10 ms a token."""
+    pace = {"main": Throughput(0.01, 1000.0)}
+    slow = {
+        part: {key: replace(o, paces=pace) for key, o in getattr(evidence, part).items()}
+        for part in ("pilot", "test")
+    }
+    return replace(evidence, **slow)
+
+
+def test_a_certified_plan_that_breaks_a_limit_is_not_chosen() -> None:
+    """The plan takes 100 tokens, 1 second, on every question."""
+    kept = chosen(paced(world(0, 0)), limits=Limits(first_answer=1.5))
+    assert (kept.decision, kept.plan) == ("adopt", PLAN.id)
+    (promise,) = kept.promises
+    assert (promise.kept, promise.bound) == (True, pytest.approx(1.0))
+    broken = chosen(paced(world(0, 0)), limits=Limits(first_answer=0.9))
+    assert broken.spec == []
+    assert broken.promises == ()
+    (tested,) = broken.tested
+    assert tested.verdict == "certified"
+    assert tested.reason is not None
+    assert tested.reason.reason is Reason.LIMIT_NOT_KEPT
+    assert [p.finding for p in tested.promises] == [Finding.BROKEN]
+    assert decode(Choice, encode(broken)) == broken
+
+
+def test_a_limit_that_nobody_can_check_chooses_nothing() -> None:
+    unknown = chosen(world(0, 0), limits=Limits(first_answer=9.0, cost=9.0))
+    assert unknown.spec == []
+    assert [p.finding for p in unknown.tested[0].promises] == [Finding.NO_PACE, Finding.NO_PRICE]
 
 
 def test_confident_mistakes_refuse_a_plan_though_accuracy_holds() -> None:

@@ -13,8 +13,9 @@ from karui.recording import store
 from karui.recording.questions import QUESTIONS
 from karui.selection.looks.ledger import FILE, level
 from karui.selection.looks.opening import ledger_of
+from karui.study.data_split import hold_back, recorded_in
 from karui.study.progress import KaruiWarning
-from karui.study.workspace import embedded, hold_back, recorded_in
+from karui.study.workspace import embedded
 from karui.tasks import verifier
 from karui.testing.synthetic import synthetic
 

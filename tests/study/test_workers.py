@@ -42,6 +42,8 @@ class Asked:
     workers: int = 0
     rate: float = 100.0
     threads: int = 0
+    on: str = ""
+    further: tuple[str, ...] = ()
     at_once: int = 4
     device: str = "cpu"
     device_here: str = "cpu"

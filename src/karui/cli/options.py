@@ -23,14 +23,20 @@ C = TypeVar("C")
 P = ParamSpec("P")
 
 
-def declared(config: type, name: str) -> Any:
-    """Returns a declared option as typer takes it, for a verb that has only some of a class's."""
-    return _option(next(f for f in fields(config) if f.name == name))
+def declared(config: type, name: str, *names: str) -> Any:
+    """Returns a declared option as typer takes it, for a verb that has only some of a class's.
+
+    Args:
+        config: The class.
+        name: The option's name in it.
+        names: What it is called on the command line, if that is not what it is declared with.
+    """
+    return _option(next(f for f in fields(config) if f.name == name), names)
 
 
-def _option(declaration: Field[Any]) -> Any:
+def _option(declaration: Field[Any], names: tuple[str, ...] = ()) -> Any:
     told = declaration.metadata
-    names = told["names"]
+    names = names or told["names"]
     if not names and declaration.type is not bool:  # typer names --x and --no-x by itself
         names = ("--" + declaration.name.replace("_", "-"),)
     return typer.Option(
@@ -41,7 +47,7 @@ def _option(declaration: Field[Any]) -> Any:
     )
 
 
-Model: TypeAlias = Annotated[str, declared(ModelOptions, "model")]
+Model: TypeAlias = Annotated[str, declared(ModelOptions, "model", "--model", "--engine")]
 Thinking: TypeAlias = Annotated[Path | None, declared(ModelOptions, "thinking")]
 Device: TypeAlias = Annotated[str, declared(ModelOptions, "device")]
 Seed: TypeAlias = Annotated[int, declared(SamplingOptions, "seed")]

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from karui.cli.console import say, table
 from karui.core.recording import Manifest, Recording
 from karui.core.study import Comparison, Interval, Measurement, Misbehaviour, Study
-from karui.core.study.choice import Choice, Decision, PilotSource, Rejected
+from karui.core.study.choice import Choice, Decision, PilotSource, Rejected, Tested
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
 from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
+from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
+from karui.report.sections.domain import limit as domain_limit
 from karui.selection.best import best_in_brief
 from karui.selection.evidence import Evidence
 from karui.selection.power import PICTURE
@@ -24,6 +27,7 @@ DECISIONS = {
     Decision.ADOPT: "Adopt",
     Decision.PILOT: "Pilot what is promising and not certified",
     Decision.COLLECT: "Collect more questions",
+    Decision.LABEL: "Label answers by hand",
     Decision.NOTHING: "Nothing to gain",
 }
 
@@ -72,8 +76,8 @@ def say_notice(study: Study, lang: str) -> None:
 
 
 def summary(choice: Choice, study: Study, lang: str = "en") -> None:
-    """Prints the decision, its evidence and the best plans; `lang` is the language of the report."""
-    rule, noun = choice.rule, "agreement with the full model" if choice.agreement else "accuracy"
+    """Prints the decision, its evidence and the best plans, in English but for the notice (`lang`)."""
+    rule, noun = choice.rule, _noun(choice)
     say_notice(study, lang)
     say()
     say(DECISIONS[choice.decision] + (f": {choice.label}" if choice.spec else "; full thinking stays"))
@@ -81,30 +85,16 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
     chosen = next((t for t in choice.tested if t.plan == choice.plan), None)
     noun_of = "question" if choice.questions == 1 else "questions"
     source = f"{choice.questions} {noun_of} × {choice.traces:.2g} traces recorded here, replayed"
-    if chosen is not None:
-        say(
-            f"  certified: loses at most {_points(rule.margin)} of {noun} ({100 * (1 - rule.alpha):g}% "
-            f"confidence; estimate {_points(chosen.loss)}, bound {_points(chosen.high)}) [{source}]"
-        )
-        say(f"  saves {chosen.saving:.0%} of {rule.minimize} [same]")
-    elif choice.candidate is not None:
-        best = choice.candidate
-        say(f"  best plan not certified: {best.label}")
-        say(
-            f"  estimated loss {_points(best.loss)}, these questions certify {_points(best.high)} at best; "
-            f"saves {best.saving:.0%} of {rule.minimize} [{source}]"
-        )
-        if best.questions_wanted:
-            say(f"  about {best.questions_wanted} test questions would do; there are {choice.units}")
+    _say_best(choice, chosen, noun, source)
     tested = sum(t.p_value is not None for t in choice.tested)
     pilot = f"{choice.pilot_questions} pilot question{'' if choice.pilot_questions == 1 else 's'}"
     if rule.pilot is PilotSource.SHIPPED:
         pilot = "the shipped pilot recording"
     order = f", from most to least expensive, in an order fixed on {pilot}" if tested else ""
     say(f"  {choice.space} plans considered, {tested} tested{order}")
-    for sentence in looks(choice, Translator(lang), Format(lang)):
+    for sentence in _of_questions(choice):
         say(f"  {sentence}")
-    if choice.units < choice.fewest:
+    if choice.units < choice.fewest and choice.judge is None:
         say(
             f"  fewer than {choice.fewest} test questions cannot certify {_points(rule.margin)}: "
             f"{choice.fewest - choice.units} more are the least that could"
@@ -123,6 +113,45 @@ def summary(choice: Choice, study: Study, lang: str = "en") -> None:
                 f"On the shipped recording ({study.shipped.title}) the same plan: loss "
                 f"{_points(same.loss.value)}, {same.token_ratio.value:.2f}× tokens [replayed]"
             )
+
+
+def _of_questions(choice: Choice) -> list[str]:
+    """Returns what has to be known of the questions: looks, limits, and how others are told apart."""
+    words, form = Translator("en"), Format("en")
+    ends = [domain_limit(choice.domain, words, form)] if choice.domain is not None else []
+    judged = judge(choice, Translator("en", judged=True), form)
+    return [*judged, *looks(choice, words, form), *limits(choice, words, form), *ends]
+
+
+def _noun(choice: Choice) -> str:
+    """Returns what the figures are shares of."""
+    if choice.judge is not None:
+        return "good, as this judge sees it"
+    return "agreement with the full model" if choice.agreement else "accuracy"
+
+
+def _say_best(choice: Choice, chosen: Tested | None, noun: str, source: str) -> None:
+    """Prints what was found of the chosen plan, or of the best one that is not certified."""
+    rule, judge = choice.rule, choice.judge
+    if chosen is not None:
+        of = "by people's labels" if judge is not None else f"of {noun}"
+        say(
+            f"  certified: loses at most {_points(rule.margin)} {of} ({100 * (1 - rule.alpha):g}% "
+            f"confidence; estimate {_points(chosen.loss)}, bound {_points(chosen.high)}) [{source}]"
+        )
+        say(f"  saves {chosen.saving:.0%} of {rule.minimize} [same]")
+    elif choice.candidate is not None:
+        best = choice.candidate
+        say(f"  best plan not certified: {best.label}")
+        bounded = f"these questions certify {_points(best.high)} at best"
+        if judge is not None and judge.seen:
+            bounded = "as this judge sees it, which certifies nothing"
+        say(
+            f"  estimated loss {_points(best.loss)}, {bounded}; saves {best.saving:.0%} of {rule.minimize} "
+            f"[{source}]"
+        )
+        if best.questions_wanted:
+            say(f"  about {best.questions_wanted} test questions would do; there are {choice.units}")
 
 
 def _say_confirmation(choice: Choice) -> None:

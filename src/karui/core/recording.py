@@ -1,6 +1,6 @@
 """The recording: all traces and trials of one model, prompt style and sampling on one task."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -75,7 +75,11 @@ class Manifest:
             ran in this process, and in recordings made before it was kept.
         workers: The processes that recorded, where there were several: name, device, machine, threads and
             versions of each; those of earlier runs stay.
+        batch_invariant: Whether a greedy reply of the server was seen to be the same to the last bit alone
+            and beside others; None where the model ran in this process, and where it was not tried.
         timeouts: Answers whose reading or comparing ran into its time limit: read as none, or not equal.
+        judge: Who judged the answers, and by what prompt, where they have no checkable form; {} elsewhere,
+            and on disk (`judge.json` keeps it there, for another judge may be asked later).
         format: Version of this format.
     """
 
@@ -108,6 +112,8 @@ class Manifest:
     history: tuple[Mapping[str, Any], ...] = ()
     server: Mapping[str, str] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
+    batch_invariant: bool | None = None
+    judge: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -152,7 +158,8 @@ class RecordedQuestion:
         kind: Its kind.
         reference: Its reference, for the report; replay goes by `verdicts`.
         prompt: What the model was shown, after rewriting.
-        traces: Its traces in sample order.
+        traces: Its traces in sample order. Those of a large recording are read when they are looked at
+            (`karui.recording.blocks`): they can be counted without that.
         verdicts: Whether each canonical answer that occurs anywhere in the traces is right.
         group: As `Question.group`.
         batch: With how many additions of questions to the recording it came: 0 from the beginning, 1 with the
@@ -163,7 +170,7 @@ class RecordedQuestion:
     kind: str
     reference: str
     prompt: Prompt
-    traces: tuple[Trace, ...]
+    traces: Sequence[Trace]
     verdicts: Mapping[str, bool]
     group: str = ""
     batch: int = 0

@@ -144,6 +144,7 @@ class Gateway:
         at, rollout, e = time(), self.rollout, self.deployment.expectation
         breaker = self.servers.upstream.breaker if self.servers.upstream is not None else None
         settings, stores = self.settings, self.stores
+        ill = (stores.requests.degraded, stores.conversations.degraded, self.upkeep.degraded)
         return GatewayStatus(
             at=at,
             started_at=self.started_at,
@@ -173,12 +174,9 @@ class Gateway:
             margin=e.margin,
             price=settings.price,
             keep_hours=settings.keep_hours,
-            degraded=tuple(
-                filter(
-                    None,
-                    (stores.requests.degraded, stores.conversations.degraded, self.upkeep.degraded),
-                )
-            ),
+            domain=self.deployment.choice.domain,
+            any_questions=settings.any_questions,
+            degraded=tuple(filter(None, ill)),
             feedback=self._said(),
         )
 
@@ -297,8 +295,9 @@ def build_rollout(
     """Returns guard and stage where the gateway before this one left off."""
     wanted = Stage.of(settings.stage) if settings.stage else None
     at, e = time(), deployment.expectation
+    watched = replace(e, domain=None) if settings.any_questions else e
     controller = RolloutController(
-        Guard(e, settings.guard),
+        Guard(watched, settings.guard, deployment.choice.promises),
         Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
         history,
         breaker,
@@ -351,6 +350,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         frozenset(settings.names),
         settings.guard.floor,
         settings.any_sampling,
+        settings.any_questions,
     )
 
 

@@ -62,6 +62,13 @@ class Deployment:
                 why=f"It expects {expectation.label}; {choice.label} was chosen.",
                 remedy="Keep the two files together as they were written, or choose again.",
             )
+        found = expectation.domain.summary.digest if expectation.domain else ""
+        if found != (choice.domain.digest if choice.domain else ""):
+            raise InputError(
+                f"{file.with_name(FILE)} belongs to another choice than {file}.",
+                why="The recorded questions that live ones are compared with are not those of the choice.",
+                remedy="Keep the two files together as they were written, or choose again.",
+            )
         plan = catalog.plan_from_spec(choice.spec)
         return Deployment(choice, plan, expectation, _digest(file, file.with_name(FILE)))
 

@@ -48,6 +48,7 @@ class Settings:
         same_model: Whether the upstream serves the chosen model although its name says otherwise.
         names: Further names of models by which clients may ask for the plan.
         any_sampling: Whether clients may change temperature and top_p under the plan.
+        any_questions: Whether the plan answers questions unlike the recorded ones as well.
         history: The file of the history; "" keeps it in memory only.
         canaries: A questions file with answers, sent at a low rate; "" sends none.
         canaries_per_hour: How many.
@@ -78,6 +79,7 @@ class Settings:
     same_model: bool = False
     names: tuple[str, ...] = ()
     any_sampling: bool = False
+    any_questions: bool = False
     history: str = "karui-history.sqlite3"
     canaries: str = ""
     canaries_per_hour: float = 6.0

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from karui.core.study.domain import DomainSummary
 from karui.gateway.arms.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.records.cause import Because
@@ -100,6 +101,8 @@ class GatewayStatus:
         margin: The loss that was certified, as a share.
         price: What tokens or machines cost.
         keep_hours: For how long what is said is kept; 0 where nothing is.
+        domain: Which questions the choice speaks of; None in choices that do not say.
+        any_questions: Whether the plan answers questions unlike the recorded ones as well.
         degraded: What does not work at present though serving goes on.
         feedback: What users say.
     """
@@ -132,5 +135,7 @@ class GatewayStatus:
     margin: float = 0.0
     price: Price = field(default_factory=Price)
     keep_hours: float = 0.0
+    domain: DomainSummary | None = None
+    any_questions: bool = False
     degraded: tuple[Because, ...] = ()
     feedback: FeedbackStatus = field(default_factory=FeedbackStatus)

@@ -19,6 +19,6 @@ class Words:
         """Chooses the language and the table."""
         self.lang, self._table, self._column = lang, table, LANGUAGES.index(lang)
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """Returns the text of a key with its placeholders filled."""
         return self._table[key][self._column].format(**values)

@@ -1,6 +1,7 @@
 """How a model's thinking goes wrong: cut by the limit, in a loop, or right earlier and wrong in the end."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +21,58 @@ def misbehaviour(recording: Recording, label: str = "", first: Recording | None 
         label: What to call its techniques.
         first: The recording of the model that it was made of; compared on the questions that both have.
     """
-    pairs = [(q, t) for q in recording.questions for t in q.traces]
-    traces = [t for _, t in pairs]
-    ids = [q.id for q, _ in pairs]
-    loops = [looped(t) for t in traces]
-    known = None not in loops
-    thought = sum(t.thinking_tokens for t in traces)
-    lost = _lost(recording)
-    wrong = [(q, t) for q, t in pairs if tried(recording, t) and not q.correct(t.answer)]
-    earlier = sum(was_right(q, t) for q, t in wrong)
+    seen = _Seen.of(recording)
+    known = None not in seen.looped
+    loops = by_question([bool(loop) for loop in seen.looped], seen.questions) if known else None
     return Misbehaviour(
         name=recording.manifest.model.name,
         label=label,
-        questions=len({q.id for q, _ in pairs}),
-        traces=len(traces),
-        accuracy=mean_interval(by_question([q.correct(t.answer) for q, t in pairs], ids)),
-        truncated=sum(t.end is End.TRUNCATED for t in traces) / len(traces),
-        looped=mean_interval(by_question([bool(loop) for loop in loops], ids)) if known else None,
-        loop_tokens=sum(map(loop_tokens, traces)) / max(1, thought) if known else None,
-        lost=mean_interval(list(lost.values())) if lost else None,
-        lost_of_wrong=earlier / len(wrong) if lost and wrong else None,
-        lost_rise=_rise(first, lost),
+        questions=len(set(seen.questions)),
+        traces=len(seen.questions),
+        accuracy=mean_interval(by_question(seen.right, seen.questions)),
+        truncated=seen.truncated / len(seen.questions),
+        looped=None if loops is None else mean_interval(loops),
+        loop_tokens=seen.in_loops / max(1, seen.thought) if known else None,
+        lost=mean_interval(list(seen.lost.values())) if seen.lost else None,
+        lost_of_wrong=seen.wrong_earlier_right / seen.wrong if seen.lost and seen.wrong else None,
+        lost_rise=_rise(first, seen.lost),
     )
+
+
+@dataclass
+class _Seen:
+    """What is seen of a recording in one walk through it, by trace in its order."""
+
+    questions: list[str] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+    looped: list[bool | None] = field(default_factory=list)
+    lost: dict[str, float] = field(default_factory=dict)
+    truncated: int = 0
+    thought: int = 0
+    in_loops: int = 0
+    wrong: int = 0
+    wrong_earlier_right: int = 0
+
+    @staticmethod
+    def of(recording: Recording) -> "_Seen":
+        seen = _Seen()
+        for question in recording.questions:
+            for trace in question.traces:
+                seen._look(recording, question, trace)
+        seen.lost = _lost(recording)
+        return seen
+
+    def _look(self, recording: Recording, question: RecordedQuestion, trace: Trace) -> None:
+        right = question.correct(trace.answer)
+        self.questions.append(question.id)
+        self.right.append(right)
+        self.looped.append(looped(trace))
+        self.truncated += trace.end is End.TRUNCATED
+        self.thought += trace.thinking_tokens
+        self.in_loops += loop_tokens(trace)
+        if not right and tried(recording, trace):
+            self.wrong += 1
+            self.wrong_earlier_right += was_right(question, trace)
 
 
 def was_right(question: RecordedQuestion, trace: Trace) -> bool:
@@ -72,15 +103,14 @@ def misbehaviours(
 
 def _lost(recording: Recording) -> dict[str, float]:
     """Returns by question the share of its traces that were right and lost it; empty without trials."""
-    if not any(m.trial is not None for t in recording.traces() for m in t.checkpoints):
-        return {}
-    found = {}
+    found, any_trial = {}, False
     for question in recording.questions:
+        any_trial = any_trial or any(m.trial is not None for t in question.traces for m in t.checkpoints)
         known = [t for t in question.traces if tried(recording, t)]
         if known:
             lost = [was_right(question, t) and not question.correct(t.answer) for t in known]
             found[question.id] = sum(lost) / len(lost)
-    return found
+    return found if any_trial else {}
 
 
 def _rise(first: Recording | None, lost: dict[str, float]) -> Interval | None:

@@ -28,19 +28,21 @@ class Overthinking:
 
 def overthinking(recording: Recording) -> Overthinking | None:
     """Returns both figures over all finished traces with trials; None where there are none."""
-    pairs = [
-        (question, trace)
+    found = [
+        (
+            question.correct(trace.answer),
+            _first_right(question, trace),
+            trace.thinking_tokens,
+            _settled(trace),
+        )
         for question in recording.questions
         for trace in question.traces
         if trace.answer is not None and trace.thinking_tokens and any(c.trial for c in trace.checkpoints)
     ]
-    if not pairs:
+    if not found:
         return None
-    right = [question.correct(trace.answer) for question, trace in pairs]
-    first = [_first_right(question, trace) for question, trace in pairs]
-    lengths = [trace.thinking_tokens for _, trace in pairs]
-    settled = [_settled(trace) for _, trace in pairs]
-    return Overthinking(sum(settled) / len(settled), outcome_efficiency(right, first, lengths), len(pairs))
+    right, first, lengths, settled = map(list, zip(*found, strict=True))
+    return Overthinking(sum(settled) / len(settled), outcome_efficiency(right, first, lengths), len(found))
 
 
 def _settled(trace: Trace) -> float:

@@ -5,7 +5,7 @@ and times as the float64 values that the live run had. A row names the answers i
 (`right`); every other answer in it is wrong.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,17 +117,23 @@ def row(trace: Trace, verdicts: Mapping[str, bool]) -> Row:
 def write(rows: Sequence[Row], level: int) -> bytes:
     """Returns a Parquet file of `rows`, compressed with zstd at `level` (1 fast, 19 small)."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        _table(rows),
+    write_to(sink, [rows], level)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def write_to(sink: Any, blocks: Iterable[Sequence[Row]], level: int) -> None:
+    """Writes a Parquet file of rows, block by block; only one of them is in memory."""
+    with pq.ParquetWriter(
         sink,
+        SCHEMA,
         compression="zstd",
         compression_level=level,
         use_dictionary=_DICTIONARY,
         column_encoding=_SIGNAL_PATHS,
         write_statistics=False,
-        row_group_size=_GROUP,
-    )
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    ) as file:
+        for rows in filter(None, blocks):
+            file.write_table(_table(rows), row_group_size=_GROUP)
 
 
 def read(source: Any, *, signals: bool) -> Iterator[Row]:
@@ -140,18 +146,40 @@ def read(source: Any, *, signals: bool) -> Iterator[Row]:
     Raises:
         pyarrow.ArrowInvalid: The file is damaged or lacks a column.
     """
-    names = [n for n in SCHEMA.names if signals or not n.startswith("signal_")]
-    file = pq.ParquetFile(source, pre_buffer=False)
-    there = set(file.schema_arrow.names)
-    names = [n for n in names if n in there or n not in _LATER]
-    if missing := set(names) - there:
-        raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
+    file = open_part(source, signals=signals)
     for index in range(file.num_row_groups):
-        # One thread, nothing read ahead: buffers kept by Arrow's threads outweighed the recording itself.
-        yield from _rows(
-            file.read_row_group(index, columns=names, use_threads=False).combine_chunks(), signals
-        )
+        yield from group(file, index, signals=signals)
         pa.default_memory_pool().release_unused()
+
+
+def open_part(source: Any, *, signals: bool) -> pq.ParquetFile:
+    """Opens a Parquet file of traces, to be read with the signals or without.
+
+    Raises:
+        pyarrow.ArrowInvalid: The file is damaged or lacks a column.
+    """
+    file = pq.ParquetFile(source, pre_buffer=False)
+    wanted = {n for n in _wanted(signals) if n not in _LATER}
+    if missing := wanted - set(file.schema_arrow.names):
+        raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
+    return file
+
+
+def group(
+    file: pq.ParquetFile, index: int, *, signals: bool, places: NDArray[np.int64] | None = None
+) -> Iterator[Row]:
+    """Yields the rows of one row group, all of them or those at `places` in it."""
+    there = set(file.schema_arrow.names)
+    names = [n for n in _wanted(signals) if n in there]
+    # One thread, nothing read ahead: buffers kept by Arrow's threads outweighed the recording itself.
+    table = file.read_row_group(index, columns=names, use_threads=False)
+    if places is not None and len(places) < len(table):
+        table = table.take(places)
+    yield from _rows(table.combine_chunks(), signals)
+
+
+def _wanted(signals: bool) -> list[str]:
+    return [n for n in SCHEMA.names if signals or not n.startswith("signal_")]
 
 
 def keys(source: Any) -> list[tuple[str, int]]:

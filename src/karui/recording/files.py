@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from errno import EACCES, EINVAL, EMLINK, ENOSYS, ENOTSUP, EPERM, EXDEV
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 from uuid import uuid4
 
 import pyarrow as pa
@@ -36,7 +37,11 @@ def write(file: Path, content: bytes, *, private: bool = False) -> None:
         sync(file.parent)
 
 
-def write_new(folder: Path, names: Iterable[str], content: bytes, *, private: bool = False) -> Path:
+Content: TypeAlias = bytes | Callable[[BinaryIO], None]
+"""What a file is to hold, or what writes it there."""
+
+
+def write_new(folder: Path, names: Iterable[str], content: Content, *, private: bool = False) -> Path:
     """Writes a file whole or not at all, under the first of the names that nothing goes by yet.
 
     A name is taken by a hard link, which fails where the name is taken already: what another process has
@@ -120,14 +125,17 @@ def reading(file: Path) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _partial(file: Path, content: bytes, *, private: bool) -> Iterator[Path]:
+def _partial(file: Path, content: Content, *, private: bool) -> Iterator[Path]:
     """Writes a file's content beside it, under a name that no other process takes; gone in the end."""
     partial = file.with_name(f"{file.name}.{os.getpid()}-{uuid4().hex[:8]}{PARTIAL}")
     try:
         mode = 0o600 if private else 0o666
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as sink:
-            sink.write(content)
+            if isinstance(content, bytes):
+                sink.write(content)
+            else:
+                content(sink)
             sink.flush()
             os.fsync(sink.fileno())
         yield partial

@@ -1,35 +1,43 @@
 """Recordings of one task, made apart, as one: shards of several machines, or of several evenings.
 
 Every shard has the whole task in its manifest and its questions; which of them it recorded is in its parts.
-Merging adds what the target lacks, trace by trace, and leaves the sources as they are. It is a writer like
-any other: killed at any moment, the same call goes on, and nothing stands twice.
+Merging adds what the target lacks, trace by trace and block by block of questions, and leaves the sources as
+they are. It is a writer like any other: killed at any moment, the same call goes on, and nothing is doubled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from karui.core.errors import InputError, RecordingMismatch
 from karui.core.recording import Manifest, Recording
 from karui.core.trace import Trace
 from karui.recording import columns
+from karui.recording.blocks.reader import BlockReader, BlockSize, blocks_of
+from karui.recording.blocks.row_index import Ints
 from karui.recording.files import is_private
-from karui.recording.parts import rows, rows_of
+from karui.recording.parts import rows_of
 from karui.recording.questions import read_questions
 from karui.recording.store import MANIFEST, Writer, check_same, load, read_manifest
 
 _PART_TRACES = 2_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Source:
+    """A recording to be merged, and the tokens of its traces that were walked so far."""
+
     path: Path
     manifest: Manifest
-    rows: list[columns.Row]
+    reader: BlockReader
+    tokens: int = 0
 
-    @property
-    def tokens(self) -> int:
-        return sum(_tokens(row.trace) for row in self.rows)
+    def rows(self, block: Sequence[int]) -> Iterator[columns.Row]:
+        for row in self.reader.rows(block):
+            self.tokens += _tokens(row.trace)
+            yield row
 
 
 def merge(sources: Sequence[Path | str], target: Path | str) -> Recording:
@@ -53,7 +61,7 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Recording:
             f"{target} is one of the recordings to be merged.", remedy="Give another folder (--out)."
         )
     asked = read_questions(paths[0])
-    ids = frozenset(q.id for q in asked)
+    ids = [q.id for q in asked]
     first = read_manifest(paths[0])
     for path in paths[1:]:
         check_same(first, read_manifest(path), paths[0], path)
@@ -65,12 +73,15 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Recording:
                 why="Ids, references or prompts differ.",
                 remedy="Merge recordings of one task: record each with the same questions and --shard.",
             )
-    found = [_Source(path, read_manifest(path), rows(path, ids)) for path in paths]
-    once = rows_of([(str(s.path), s.rows) for s in found])
+    found = [
+        _Source(path, read_manifest(path), BlockReader(path, ids, signals=True, size=BlockSize()))
+        for path in paths
+    ]
+    _ensure_fitting(found)
     private = any(is_private(path / MANIFEST) for path in paths)
     with Writer(target, _whole(found), asked, private=private) as writer:
         done = writer.done()
-        for row in once:
+        for row in _walked(found):
             if (row.trace.question, row.trace.sample) not in done:
                 writer.add_row(row)
                 if writer.pending >= _PART_TRACES:
@@ -78,6 +89,30 @@ def merge(sources: Sequence[Path | str], target: Path | str) -> Recording:
         writer.flush()
         writer.describe(replace(_whole(found), workers=writer.manifest.workers))
     return load(target)
+
+
+def _walked(sources: Sequence[_Source], only: Ints | None = None) -> Iterator[columns.Row]:
+    """Yields the rows of all sources, each trace once, by blocks of questions; of some questions, by number.
+
+    Raises:
+        RecordingError: One is damaged, or two hold different traces under one number.
+    """
+    size = BlockSize()
+    numbers = np.arange(len(sources[0].reader.ids)) if only is None else only
+    counts = np.sum([s.reader.index.traces for s in sources], axis=0)[numbers]
+    weights = np.sum([s.reader.index.weights() for s in sources], axis=0)[numbers]
+    for block in blocks_of(counts.tolist(), weights.tolist(), size):
+        here = numbers[block.start : block.stop].tolist()
+        yield from rows_of([(str(s.path), s.rows(here)) for s in sources])
+
+
+def _ensure_fitting(sources: Sequence[_Source]) -> None:
+    """Refuses sources of which two hold different traces, before anything is written."""
+    held = np.sum([s.reader.index.traces > 0 for s in sources], axis=0)
+    for _ in _walked(sources, np.flatnonzero(held > 1)):
+        pass
+    for source in sources:
+        source.tokens = 0
 
 
 def shard_of(text: str) -> tuple[int, int] | None:

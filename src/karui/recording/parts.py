@@ -1,13 +1,14 @@
 """The parts of a recording: their names, and the rows in them, each trace once."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from karui.core.errors import RecordingError
 from karui.recording import columns
 from karui.recording.files import reading
 
-_LISTINGS = 5
+LISTINGS = 5
 """How often a recording is read anew because its parts were joined meanwhile."""
 
 
@@ -19,6 +20,15 @@ def part_name(index: int, by: str = "") -> str:
 def parts(path: Path) -> list[Path]:
     """Returns the parts of a recording, in the order of their names."""
     return sorted(path.glob("traces-*.parquet"))
+
+
+def stored_bytes(path: Path) -> int:
+    """Returns the bytes of all parts."""
+    found = 0
+    for part in parts(path):
+        with suppress(FileNotFoundError):  # joined with others in this moment
+            found += part.stat().st_size
+    return found
 
 
 def keys(path: Path) -> set[tuple[str, int]]:
@@ -43,7 +53,7 @@ def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[col
         RecordingError: A part is damaged, holds another question than the `asked`, or another trace for one
             that another part holds.
     """
-    for attempt in range(_LISTINGS):
+    for attempt in range(LISTINGS):
         listed = parts(path)
         try:
             found = rows_of((str(part), _read(part, asked, signals=signals)) for part in listed)
@@ -51,7 +61,7 @@ def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[col
             if parts(path) == listed:
                 raise
         else:
-            if parts(path) == listed or attempt == _LISTINGS - 1:
+            if parts(path) == listed or attempt == LISTINGS - 1:
                 return found
     raise RecordingError(
         f"The parts of {path} change while they are read.", remedy="Try again when nothing writes there."

@@ -83,6 +83,7 @@ def manifest_of(engine: Engine | EngineInfo, task: Task, options: "RecordingOpti
         no_thinking_accepted=options.accept_no_thinking,
         server=engine.server,
         workers=engine.workers,
+        batch_invariant=options.batch_invariant,
     )
 
 
@@ -99,6 +100,7 @@ class RecordingOptions:
         accept_no_thinking: Whether to go on where full thinking is empty; the manifest says so.
         shard: Which part of the questions is recorded, (2, 3) for the second third; None for all. The
             recording is one of the whole task, to be merged with the others (`karui.recording.merging`).
+        batch_invariant: As `Manifest.batch_invariant`.
         on_progress: Called now and then, and after every trace.
     """
 
@@ -109,6 +111,7 @@ class RecordingOptions:
     at_once: int = 32
     accept_no_thinking: bool = False
     shard: tuple[int, int] | None = None
+    batch_invariant: bool | None = None
     on_progress: Callable[[Progress], None] | None = None
 
 
@@ -162,7 +165,7 @@ async def record(
         append(folder, manifest, questions)
     with Writer(folder, manifest, questions, private=task.private) as writer:
         if len(writer.done()) >= FEW:  # what an earlier run was refused for is not recorded again
-            refuse_empty(writer.manifest, list(load(folder, signals=False).traces()))
+            refuse_empty(writer.manifest, load(folder, signals=False).traces())
         session = _Session(source, task, asks, writer, options)
         await session.run(options.at_once)
         writer.flush()
@@ -171,7 +174,7 @@ async def record(
             raise session.failure
         measured = session.measured(writer.manifest, recording)
         writer.describe(measured)
-    refuse_empty(measured, list(recording.traces()))
+    refuse_empty(measured, recording.traces())
     return replace(recording, manifest=measured)
 
 
@@ -209,8 +212,9 @@ class _Session(TraceJobs[tuple[str, int]]):
 
     def measured(self, manifest: Manifest, recording: Recording) -> Manifest:
         """Returns the manifest with the speeds; a run without tokens keeps the throughput there was."""
-        seconds = sum(t.seconds for t in recording.traces())
-        tokens = sum(t.tokens + _trial_tokens(t) for t in recording.traces())
+        seconds, tokens = 0.0, 0
+        for trace in recording.traces():
+            seconds, tokens = seconds + trace.seconds, tokens + trace.tokens + _trial_tokens(trace)
         throughput = (
             self._tokens / self._seconds if self._tokens and self._seconds else manifest.tokens_per_second
         )

@@ -12,7 +12,7 @@ a trace that is in two parts, as a killed compaction leaves it, is one.
 import json
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -23,15 +23,19 @@ from karui.core.errors import RecordingError, RecordingMismatch, StorageError
 from karui.core.recording import FORMAT, Manifest, RecordedQuestion, Recording
 from karui.core.trace import Trace
 from karui.recording import columns
+from karui.recording.blocks.questions import read_by_blocks
+from karui.recording.blocks.reader import BlockSize
 from karui.recording.files import is_private, make_folder, reading, remove_partials, write, write_new
 from karui.recording.lock import FolderLock
-from karui.recording.parts import keys, part_name, parts, rows
+from karui.recording.parts import keys, part_name, parts, rows, stored_bytes
 from karui.recording.questions import QUESTIONS, questions_text, read_questions, read_text
 from karui.recording.reference import self_reference
 
 MANIFEST = "manifest.json"
 FAST, SMALL = 3, 19
 """zstd levels: while recording, and for what is kept or shipped."""
+IN_MEMORY = 16e6
+"""Bytes of parts up to which a recording is read whole; as objects they are some 20 times as large."""
 
 
 class Writer:
@@ -181,9 +185,16 @@ class Writer:
                 kept,
                 versions={**before.versions, **self.manifest.versions},
                 server={**self.manifest.server, **before.server},
+                batch_invariant=_both(before.batch_invariant, self.manifest.batch_invariant),
                 workers=(*before.workers, *(w for w in self.manifest.workers if w not in before.workers)),
             )
         )
+
+
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    """Returns whether both are so, as far as it is known."""
+    known = [said for said in (one, other) if said is not None]
+    return all(known) if known else None
 
 
 def check_same(before: Manifest, now: Manifest, path: Path | str, other: Path | str = "") -> None:
@@ -267,12 +278,15 @@ def save(recording: Recording, path: Path | str, *, level: int = SMALL) -> None:
                 writer.add(trace, dict(question.verdicts))
 
 
-def load(path: Path | str, *, signals: bool = True) -> Recording:
+def load(path: Path | str, *, signals: bool = True, blocks: BlockSize | None = None) -> Recording:
     """Reads a recording, finished or not: a question holds the traces that are there.
+
+    Of one whose parts are larger than `IN_MEMORY`, traces are read when they are looked at.
 
     Args:
         path: Its folder.
         signals: Whether to read the per-token signals, by far the largest part.
+        blocks: How much of it is to lie in memory at a time, however small it is; None goes by its size.
 
     Raises:
         RecordingError: It is missing, damaged or of another format.
@@ -280,6 +294,10 @@ def load(path: Path | str, *, signals: bool = True) -> Recording:
     path = Path(path)
     manifest = read_manifest(path)
     asked = read_questions(path)
+    if blocks is not None or stored_bytes(path) > IN_MEMORY:
+        large = read_by_blocks(path, asked, signals=signals, size=blocks or BlockSize())
+        recording = Recording(manifest, large, path)
+        return self_reference(recording) if manifest.agreement else recording
     traces: dict[str, dict[int, Trace]] = {q.id: {} for q in asked}
     verdicts: dict[str, dict[str, bool]] = {q.id: {} for q in asked}
     for row in rows(path, frozenset(traces), signals=signals):
@@ -311,8 +329,8 @@ def digest(path: Path | str) -> str:
     read_manifest(path)
     sink = sha256()
     for file in (path / MANIFEST, path / QUESTIONS, *parts(path)):
-        with reading(file):
-            content = sha256(file.read_bytes()).digest()
+        with reading(file), file.open("rb") as source:
+            content = file_digest(source, sha256).digest()
         sink.update(file.name.encode() + b"\0" + content)
     return sink.hexdigest()
 

@@ -6,7 +6,7 @@ and it is never refused.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from karui.core.errors import RecordingError
 from karui.core.recording import Manifest
@@ -21,19 +21,22 @@ _MOST = 0.95
 _MARKER = re.compile(r"[<\[◁]")
 
 
-def without_thinking(manifest: Manifest, traces: Sequence[Trace]) -> int:
+def without_thinking(manifest: Manifest, traces: Iterable[Trace]) -> int:
     """Returns how many traces hold no thinking, where that is nearly all of them; else 0.
 
     Always 0 for models without markers, and for recordings made with another prompt or other weights: they
     may be meant to hold none.
     """
-    return 0 if manifest.style or not marked(manifest) else nearly_all_empty(traces)
+    return 0 if manifest.style or not marked(manifest) else nearly_all_empty(traces)[0]
 
 
-def nearly_all_empty(traces: Sequence[Trace]) -> int:
-    """Returns how many of the traces hold no thinking, where that is nearly all of them; else 0."""
-    empty = sum(t.thinking_tokens <= EMPTY for t in traces)
-    return empty if traces and empty >= _MOST * len(traces) else 0
+def nearly_all_empty(traces: Iterable[Trace]) -> tuple[int, int]:
+    """Returns how many traces hold no thinking, 0 where that is not nearly all, and how many there are."""
+    empty = count = 0
+    for trace in traces:
+        count += 1
+        empty += trace.thinking_tokens <= EMPTY
+    return (empty if count and empty >= _MOST * count else 0), count
 
 
 def marked(manifest: Manifest) -> bool:
@@ -41,17 +44,19 @@ def marked(manifest: Manifest) -> bool:
     return bool(manifest.thinking["close"] if manifest.thinking else _MARKER.search(manifest.suffix))
 
 
-def refuse_empty(manifest: Manifest, traces: Sequence[Trace]) -> None:
+def refuse_empty(manifest: Manifest, traces: Iterable[Trace]) -> None:
     """Refuses a recording of full thinking in which there is next to no thinking.
 
     Raises:
         RecordingError: Nearly all traces hold none, and the manifest does not say that this is accepted.
     """
-    empty = 0 if manifest.no_thinking_accepted else without_thinking(manifest, traces)
+    if manifest.no_thinking_accepted or manifest.style or not marked(manifest):
+        return
+    empty, count = nearly_all_empty(traces)
     if not empty:
         return
     raise RecordingError(
-        f"Full thinking is empty: {empty} of {len(traces)} replies of {manifest.model.name} hold no thinking "
+        f"Full thinking is empty: {empty} of {count} replies of {manifest.model.name} hold no thinking "
         f"(at most {EMPTY} tokens).",
         why="The model was not switched to thinking, or its server strips the thinking or hides it without "
         "counting it. Where nothing is thought, no plan can save any of it.",

@@ -38,7 +38,7 @@ class Context:
         """Derives everything once."""
         return Context(
             study=study,
-            words=Translator(lang, agreement=study.choice.agreement),
+            words=Translator(lang, agreement=study.choice.agreement, judged=study.choice.judge is not None),
             form=Format(lang),
             board=board_of(study),
             decision=decide(study),
@@ -51,6 +51,12 @@ class Context:
     def margin(self) -> float:
         """The largest loss accepted."""
         return self.study.choice.rule.margin
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the loss is the word of a judge alone, which bounds nothing."""
+        judge = self.study.choice.judge
+        return judge is not None and judge.seen
 
     @property
     def level(self) -> str:

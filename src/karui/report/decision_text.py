@@ -3,7 +3,15 @@
 from karui.report import failing, rejected_plans
 from karui.report.context import Context
 
-SIGNS = {"fix": "⚠", "adopt": "✓", "pilot": "◐", "collect": "＋", "nothing": "＝", "withdrawn": "✕"}
+SIGNS = {
+    "fix": "⚠",
+    "adopt": "✓",
+    "pilot": "◐",
+    "collect": "＋",
+    "label": "✎",
+    "nothing": "＝",
+    "withdrawn": "✕",
+}
 """One character per decision, for Markdown; the page draws its own."""
 
 
@@ -26,10 +34,10 @@ def lead(c: Context) -> str:
     name, ratio = c.decision.name, c.plan.comparison.token_ratio if c.plan else None
     if failed := c.study.choice.failure:
         return f"{failing.how_badly(c.words, c.form, failed)}{_between(c)}{c.words('lead_fix')}"
-    if name in {"adopt", "pilot", "collect"} and ratio:
+    if name in {"adopt", "pilot", "collect", "label"} and ratio:
         return c.words(f"lead_{name}", ratio=c.form.percent(ratio.value, 0))
-    if name == "collect":
-        return c.words("lead_collect_none")
+    if name in {"collect", "label"}:
+        return c.words(f"lead_{name}_none")
     return c.words("lead_withdrawn" if name == "withdrawn" else "lead_nothing")
 
 
@@ -42,6 +50,8 @@ def rule(c: Context) -> str:
     n, space = c.form.integer(c.questions), c.form.integer(choice.space)
     if found.loss is None:
         return f"{first} {c.words('rule_none', space=space, n=n)}"
+    if c.unbounded:
+        return f"{first} {c.words('rule_seen', loss=c.form.points(found.loss), n=n)}"
     ran = sum(t.p_value is not None for t in choice.tested)
     second = c.words(
         "rule_found",

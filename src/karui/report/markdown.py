@@ -5,8 +5,10 @@ from karui.html.markdown import code, grid, text
 from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
+from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
-from karui.report.sections import learning, misbehaviour, models, reference_run, tables, tests
+from karui.report.sections import domain, learning, misbehaviour, models, reference_run, tables, tests
 from karui.report.sections.reproduce import digests, made_with, versions
 from karui.report.sections.savings_panel import results
 from karui.report.view_model import PlanTable
@@ -22,11 +24,12 @@ def markdown(c: Context) -> str:
         f"# {decision_text.SIGNS[c.decision.name]} {text(decision_text.title(c))}",
         text(w("about", model=c.model, task=c.study.choice.task, date=c.form.date(c.study.made))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
+        *(f"> {text(told)}" for told in judge(c.study.choice, w, c.form)),
         *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),
         f"**{text(decision_text.lead(c))}**",
         *([f"{w('plan_in_question')}: {code(c.plan.label)}"] if c.plan else []),
         decision_text.rule(c),
-        " ".join(map(text, looks(c.study.choice, w, c.form))),
+        " ".join(map(text, (*looks(c.study.choice, w, c.form), *limits(c.study.choice, w, c.form)))),
         decision_text.confirmation(c),
         "\n".join(f"- {label}: {text(value)}" for label, value in decision_text.facts(c)),
         _failing(c),
@@ -35,6 +38,7 @@ def markdown(c: Context) -> str:
         _rows(c, c.board),
         _models(c),
         _misbehaviour(c),
+        _domain(c),
         _learning(c),
         _live(c),
         *_tests(c),
@@ -171,6 +175,16 @@ def _misbehaviour(c: Context) -> str:
     w = c.words
     table = grid(head, [[code(first), *rest] for first, *rest in rows])
     return "\n\n".join([f"## {w('misbehaviour')}", w("misbehaviour_lead"), table, misbehaviour.note(c)])
+
+
+def _domain(c: Context) -> str:
+    told = domain.sentences(c.study.choice, c.words, c.form)
+    if not told:
+        return ""
+    head, rows = domain.table(c)
+    shown = [f"**{c.words('domain_far')}**", grid(head, rows)] if rows else []
+    said = [text(sentence) for sentence in domain.apart(c)]
+    return "\n\n".join([f"## {c.words('domain')}", text(domain.joined(c, told)), *shown, *said])
 
 
 def _learning(c: Context) -> str:

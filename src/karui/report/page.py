@@ -6,6 +6,7 @@ from karui.html.page import document, static
 from karui.report.context import Context
 from karui.report.render import render
 from karui.report.sections import (
+    domain,
     interaction,
     learning,
     misbehaviour,
@@ -48,6 +49,7 @@ def evidence(c: Context) -> Markup:
         ("learning", learning.section(c)),
         ("interaction", interaction.section(c)),
         ("kinds", question_kinds.section(c)),
+        ("domain", domain.section(c)),
         ("traces", traces.section(c)),
         ("tested", tests.section(c)),
         ("rejected", tests.rejected(c)),

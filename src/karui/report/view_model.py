@@ -125,7 +125,7 @@ def decide(study: Study) -> Headline:
     choice = study.choice
     found = next((t for t in choice.tested if t.plan == study.subject), choice.candidate)
     more: int | None = None
-    if choice.decision not in {Decision.ADOPT, Decision.FIX}:
+    if choice.decision not in {Decision.ADOPT, Decision.FIX, Decision.LABEL}:
         wanted = max(choice.fewest, (found.questions_wanted if found else None) or 0)
         more = max(0, ceil(wanted - choice.units)) or None
     name = "withdrawn" if choice.withdrawn else choice.decision.value

@@ -71,6 +71,13 @@ class OutcomeColumns:
         return OutcomeColumns(*map(padded, (self.columns, self.bills, self.held, self.busy)))
 
     @staticmethod
+    def of(outcomes: Outcomes) -> "OutcomeColumns":
+        """Returns outcomes of a replay without their plan and questions."""
+        names = ("correct", "confidence", "answered", "traces", "truncated", "looped", "time")
+        columns = {name: getattr(outcomes, name) for name in names}
+        return OutcomeColumns(columns, outcomes.bills, outcomes.held, outcomes.busy)
+
+    @staticmethod
     def joined(parts: "Sequence[OutcomeColumns]") -> "OutcomeColumns":
         """Returns the outcomes of all these questions, one block after the other."""
         if len(parts) == 1:
@@ -79,7 +86,7 @@ class OutcomeColumns:
 
         def stacked(arrays: "Sequence[Mapping[str, Any]]") -> dict[str, Any]:
             return {
-                name: np.concatenate([_widened(array[name], runs) for array in arrays]) for name in arrays[0]
+                name: np.concatenate([widened(array[name], runs) for array in arrays]) for name in arrays[0]
             }
 
         return OutcomeColumns(
@@ -90,7 +97,7 @@ class OutcomeColumns:
         )
 
 
-def _widened(array: NDArray[Any], runs: int) -> NDArray[Any]:
+def widened(array: NDArray[Any], runs: int) -> NDArray[Any]:
     """Returns an array of shape [questions, runs, …] padded with NaN."""
     missing = runs - array.shape[1]
     if not missing:

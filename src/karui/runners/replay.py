@@ -1,26 +1,27 @@
 """The replay runner: drives plans over recordings. No token is generated."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing import get_all_start_methods, get_context
-from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
 from karui.core.engine import trace_seed
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.loops import loop_in
-from karui.core.outcome import Outcome, Outcomes, Throughput
+from karui.core.outcome import Outcome, Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Rejected
 from karui.core.study.reasons import not_replayable
+from karui.recording.blocks.questions import BlockTraces, in_memory, reads_blocks
+from karui.runners.outcome_columns import OutcomeColumns
 from karui.runners.replay_arrays import ArrayReplay
+from karui.runners.replay_blocks import replay_by_blocks, stacks, told_of
 from karui.runners.replay_question import Orders, Play
 from karui.runners.replay_trace import Track
+from karui.runners.spread import Processes, Spread
 
 
 @dataclass
@@ -60,18 +61,58 @@ class Replay:
             PlanError: It needs an ability that a recording lacks.
         """
         self.refuse(plan)
-        manifests = {m: self.recordings[m].manifest for m in plan.models}
-        models = {m: manifest.model for m, manifest in manifests.items()}
-        paces = {m: Throughput(x.seconds_per_token, x.tokens_per_second) for m, x in manifests.items()}
+        models, paces = told_of(self.recordings, plan)
+        found = self.columns(plan)
+        return found.outcomes(plan, self.arrays().questions, self.arrays().kinds, models, paces)
+
+    def columns(self, plan: Plan) -> OutcomeColumns:
+        """Returns the same as arrays, of a plan that is known to be replayable."""
         found = None if self.stepwise else self.arrays().outcomes(plan)
         if found is not None:
-            return found.outcomes(plan, self.arrays().questions, self.arrays().kinds, models, paces)
+            return found
         rows = []
         for main in self.recordings["main"].questions:
             here = {model: self.questions(model)[main.id] for model in plan.models}
-            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self._runs(plan, here)]
+            runs = [self.play(plan, here, orders, keep_traces=False) for orders in self.dealt(plan, here)]
             rows.append((main.id, main.kind, runs))
-        return Outcomes.of(plan, rows, live=False, models=models, paces=paces)
+        models, _ = told_of(self.recordings, plan)
+        return OutcomeColumns.of(Outcomes.of(plan, rows, live=False, models=models))
+
+    def part(self, places: range, models: Sequence[str] = ()) -> "Replay":
+        """Returns a replay of some of the questions, by their places.
+
+        Args:
+            places: In the main recording.
+            models: The models that its plans will ask.
+        """
+        questions = self.recordings["main"].questions[places.start : places.stop]
+        recordings = {"main": replace(self.recordings["main"], questions=questions)}
+        for model in models:
+            there = self.questions(model)
+            here = tuple(there[q.id] for q in questions)
+            recordings[model] = replace(self.recordings[model], questions=here)
+        return Replay(recordings, self.runs, self.seed, self.stepwise)
+
+    def loaded(self) -> "Replay":
+        """Returns the same with all traces in memory, ready to be replayed."""
+        recordings = {m: replace(r, questions=in_memory(r.questions)) for m, r in self.recordings.items()}
+        whole = Replay(recordings, self.runs, self.seed, self.stepwise)
+        whole.prepare()
+        return whole
+
+    def prepare(self) -> None:
+        """Does once what all plans use: looks for loops, and puts traces into columns."""
+        for recording in self.recordings.values():
+            for trace in recording.traces():
+                loop_in(trace.thinking)
+        if not self.stepwise:
+            self.arrays().prepare()
+
+    def ensure_replayable(self, plan: Plan) -> None:
+        """Raises what `outcomes` would, as far as it can be known before anything is replayed."""
+        self.refuse(plan)
+        for model in plan.models:
+            self.questions(model)
 
     def arrays(self) -> ArrayReplay:
         """Returns what replays plans by array programs."""
@@ -133,7 +174,9 @@ class Replay:
         suffixes = {m: r.manifest.suffix_tokens for m, r in self.recordings.items()}
         main = questions["main"]
         ask = Request(main.id, main.prompt, self.recordings["main"].manifest.sampling)
-        return Play(plan, ask, questions, orders, suffixes, self._tracks).outcome(keep_traces=keep_traces)
+        # A track keeps its trace in memory.
+        tracks = {} if isinstance(main.traces, BlockTraces) else self._tracks
+        return Play(plan, ask, questions, orders, suffixes, tracks).outcome(keep_traces=keep_traces)
 
     def permutations(self, question: RecordedQuestion, model: str = "main") -> list[list[int]]:
         """Returns the orders of a question's traces of a model: without replacement, one for every plan."""
@@ -156,7 +199,8 @@ class Replay:
             found = self._held[model] = beside(self.recordings["main"], self.recordings[model], model)
         return found
 
-    def _runs(self, plan: Plan, questions: Mapping[str, RecordedQuestion]) -> Iterator[Orders]:
+    def dealt(self, plan: Plan, questions: Mapping[str, RecordedQuestion]) -> Iterator[Orders]:
+        """Yields the orders that a plan is run on, one for each run, as `outcomes` does."""
         if not plan.flows:
             yield from ({"main": [n]} for n in range(len(questions["main"].traces)))
             return
@@ -198,6 +242,7 @@ def replay_all(
     plans: Sequence[Plan],
     *,
     processes: int = 1,
+    spread: Spread | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_refused: Callable[[Rejected], None] | None = None,
 ) -> Iterator[Outcomes]:
@@ -206,11 +251,14 @@ def replay_all(
     Plans that watch alike are done one after the other, so that each trace is walked once for all of them.
     With more than one process, and where the system can fork, the recording is shared, not copied. The first
     is yielded when all are there: `on_progress` is called meanwhile, with how many are done out of how many.
+    Recordings that are read by blocks are replayed by blocks (`karui.runners.replay_blocks`), and so is
+    everything that is spread over machines.
 
     Args:
         replay: The recordings.
         plans: What to replay.
         processes: Worker processes.
+        spread: What spreads the work otherwise, over machines say.
         on_progress: As said above.
         on_refused: Told of each plan that these recordings turn out not to hold, in the order given; its
             outcomes are left out. None lets the first of them end the work.
@@ -218,44 +266,27 @@ def replay_all(
     Raises:
         KaruiError: As `Replay.outcomes`, where `on_refused` is None.
     """
-    stacks: dict[tuple[object, ...], list[int]] = {}
-    for number, plan in enumerate(plans):
-        stacks.setdefault(plan.watching, []).append(number)
-    shares = sorted(stacks.values(), key=len, reverse=True)
+    if spread is not None or any(map(reads_blocks, replay.recordings.values())):
+        over = spread or Processes(processes)
+        yield from replay_by_blocks(replay, plans, over, on_progress=on_progress, on_refused=on_refused)
+        return
+    kinds = stacks(plans)
     found: dict[int, Outcomes | Rejected] = {}
     play = replay.outcomes if on_refused is None else partial(_outcomes_or_reason, replay)
-    _prepare(replay)
-    if processes < 2 or len(plans) < 2 * processes or "fork" not in get_all_start_methods():
-        for number in (n for share in shares for n in share):
-            found[number] = play(plans[number])
-            if on_progress:
-                on_progress(len(found), len(plans))
-    else:
-        global _forked  # noqa: PLW0603 - what a forked process inherits instead of unpickling
-        _forked = (play, plans)
-        try:
-            with get_context("fork").Pool(processes, initializer=_begin_worker) as pool:
-                for part in pool.imap_unordered(_replay_share, shares):
-                    found.update(part)
-                    if on_progress:
-                        on_progress(len(found), len(plans))
-        finally:
-            _forked = None
+    replay.prepare()
+    if processes < 2 or len(plans) < 2 * processes:
+        kinds, processes = [[n] for kind in kinds for n in kind], 1
+    shares = [partial(_replayed, play, {n: plans[n] for n in kind}) for kind in kinds]
+    for _, part in Processes(processes).each(shares.__getitem__, len(shares)):
+        found.update(part)
+        if on_progress:
+            on_progress(len(found), len(plans))
     for number in range(len(plans)):
         done = found[number]
         if isinstance(done, Outcomes):
             yield done
         elif on_refused is not None:
             on_refused(done)
-
-
-def _prepare(replay: Replay) -> None:
-    """Does once what all plans and all processes use: looks for loops, and puts traces into columns."""
-    for recording in replay.recordings.values():
-        for trace in recording.traces():
-            loop_in(trace.thinking)
-    if not replay.stepwise:
-        replay.arrays().prepare()
 
 
 def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
@@ -265,17 +296,7 @@ def _outcomes_or_reason(replay: Replay, plan: Plan) -> Outcomes | Rejected:
         return Rejected(plan.id, plan.label, not_replayable(error))
 
 
-_forked: tuple[Callable[[Plan], Outcomes | Rejected], Sequence[Plan]] | None = None
-
-
-def _begin_worker() -> None:
-    # Frozen, what was there before is neither searched for garbage nor copied for it; and Ctrl-C, which a
-    # terminal sends to all, is the parent's to answer.
-    gc.freeze()
-    signal(SIGINT, SIG_IGN)
-
-
-def _replay_share(numbers: list[int]) -> dict[int, Outcomes | Rejected]:
-    assert _forked is not None
-    play, plans = _forked
-    return {n: play(plans[n]) for n in numbers}
+def _replayed(
+    play: Callable[[Plan], Outcomes | Rejected], plans: Mapping[int, Plan]
+) -> dict[int, Outcomes | Rejected]:
+    return {n: play(plan) for n, plan in plans.items()}

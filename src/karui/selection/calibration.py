@@ -27,10 +27,12 @@ class ThresholdCalibration:
     Attributes:
         recordings: By the names that asks use; "main" at least.
         traces: Of each question and model at most: a threshold needs no more.
+        questions: The first so many at most, likewise.
     """
 
     recordings: Mapping[str, Recording]
     traces: int = 4
+    questions: int = 2_000
     _kept: dict[_Key, _Kept] = field(default_factory=dict, repr=False)
 
     def first_replies(self, technique: Technique, under: tuple[Technique, ...] = ()) -> list[list[Reply]]:
@@ -45,7 +47,7 @@ class ThresholdCalibration:
         main = self.recordings["main"]
         if not main.questions:
             return []
-        begun = [self._first_asks(technique, main, n) for n in range(len(main.questions))]
+        begun = [self._first_asks(technique, main, n) for n in range(len(main.questions[: self.questions]))]
         models = {ask.model for asks in begun for ask in asks}
         if not models <= set(self.recordings):
             return []
@@ -85,6 +87,6 @@ class ThresholdCalibration:
                     Playback(plan.watchers(ask), trace, suffix).to_end().reply
                     for trace in there[question.id].traces[: self.traces]
                 ]
-                for question in self.recordings["main"].questions
+                for question in self.recordings["main"].questions[: self.questions]
             ]
         return self._kept[key]

@@ -1,5 +1,6 @@
 """The evidence: every plan replayed on the pilot questions and on the test questions."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from karui.core.trace import End
 from karui.measure.cost_model import CostModel
 from karui.measure.measurement import compare, measure
 from karui.runners.replay import Replay, replay_all
+from karui.runners.spread import Spread
 from karui.selection.looks.units import Order, Unit, below, units_of
 from karui.selection.progress import OnProgress, quiet
 from karui.selection.search_space import SearchSpace
@@ -122,6 +124,7 @@ def gather(
     cost_model: CostModel | None = None,
     runs: int = 10,
     processes: int = 1,
+    spread: Spread | None = None,
     on_progress: OnProgress = quiet,
 ) -> Evidence:
     """Replays every plan of every group on its pilot and test questions.
@@ -135,6 +138,7 @@ def gather(
         cost_model: What costs are measured by; None knows no prices.
         runs: Permutations for plans with a flow.
         processes: Worker processes.
+        spread: What spreads the work over machines; None where this one does it.
         on_progress: Called with how many replays are done out of how many.
 
     Raises:
@@ -152,13 +156,21 @@ def gather(
                 continue
             replay = Replay(recordings, runs)
             lost: list[Rejected] = []
+            before = done
+
+            def progressed(now: int, _: int, before: int = before) -> None:
+                on_progress(before + now, total)
+
             for outcomes in replay_all(
-                replay, group.space.plans, processes=processes, on_refused=lost.append
+                replay,
+                group.space.plans,
+                processes=processes,
+                spread=spread,
+                on_progress=progressed,
+                on_refused=lost.append,
             ):
                 found[outcomes.plan.id] = outcomes
-                done += 1
-                on_progress(done, total)
-            done += len(lost)
+            done += len(group.space.plans)
             refused |= {r.plan: r for r in lost}
             if baseline.id in refused:
                 replay.outcomes(baseline)  # which raises: nothing can be compared without it
@@ -180,8 +192,8 @@ def refuse_truncated(recording: Recording) -> None:
     Raises:
         PlanError: More than 5% of its traces reached the token limit.
     """
-    ends = [t.end is End.TRUNCATED for t in recording.traces()]
-    cut = sum(ends) / max(1, len(ends))
+    ends = Counter(t.end for t in recording.traces())
+    cut = ends[End.TRUNCATED] / max(1, ends.total())
     if cut > TOO_MANY_TRUNCATED:
         limit = recording.manifest.sampling.max_tokens
         raise PlanError(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from karui.core.engine import ModelInfo
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
-from karui.core.recording import Recording
+from karui.core.recording import Manifest, Recording
 from karui.core.study import Interval
 from karui.core.study.choice import Choice, Decision, Rejected, Rule, Tested, Verdict
 from karui.core.study.failure import BaselineFailure
+from karui.core.study.limits import Finding, Promise
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because, Reason
 from karui.core.technique import Family
@@ -22,8 +23,9 @@ from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
 from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import order_plans, standing
+from karui.selection.fixed_sequence import LONGEST_LINE, order_plans, standing
 from karui.selection.looks.ledger import Ledger, level
+from karui.selection.looks.limits import Limited, level_of
 from karui.selection.looks.units import Order, together
 from karui.selection.power import PICTURE, fewest_units, questions_for_power
 
@@ -65,31 +67,31 @@ def choose(
     Raises:
         InputError: The axis cannot be measured for every plan.
     """
-    unfit = _unfit(evidence, recording, rule)
-    unfit = replace(unfit, recordings=recordings or {}, beside=beside or {}, failure=failure)
+    before = unfit(evidence, recording, rule)
+    before = replace(before, recordings=recordings or {}, beside=beside or {}, failure=failure)
     if failure is not None:
-        return unfit
+        return before
     cost = evidence.cost_model.measure(rule.minimize, [*evidence.pilot.values(), *evidence.test.values()])
-    pilot = _Pilot.of(evidence, rule, cost)
+    pilot = Pilot.of(evidence, rule, cost)
     line = pilot.line(rule.margin, len(evidence.order.keys))
     book = Ledger() if ledger is None else ledger
-    judged = _Judged.of(evidence, rule, cost)
+    judged = Fitness.of(evidence, rule, cost, recording.manifest)
     found = certify(
         evidence,
         line,
         rule,
         book,
-        model=unfit.model.digest or unfit.model.name,
+        model=before.model.digest or before.model.name,
         enough=judged.enough,
     )
     tested, chosen = _tested(found, judged)
     looks = _looks(found, chosen, evidence, unwritten=bool(book.unwritten))
     fewest = fewest_units(rule.margin, looks.level)
-    hopeful = [t for t in tested if t.verdict is Verdict.PROMISING and t.saving >= _WORTHWHILE]
+    hopeful = [t for t in tested if _hopeful(t) and t.saving >= _WORTHWHILE]
     candidate = None if chosen else min(hopeful, key=_distance, default=None)
     best = chosen or evidence.test[evidence.baseline].plan
     return replace(
-        unfit,
+        before,
         spec=best.spec,
         plan=best.id,
         label=best.label,
@@ -105,7 +107,7 @@ def choose(
     )
 
 
-def _unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
+def unfit(evidence: Evidence, recording: Recording, rule: Rule) -> Choice:
     """Returns the choice of full thinking where nothing was tested."""
     base, manifest = evidence.test[evidence.baseline], recording.manifest
     return Choice(
@@ -140,11 +142,11 @@ def lined_up(evidence: Evidence, rule: Rule, tests: int) -> list[Plan]:
         tests: How many units of test questions there will be.
     """
     cost = evidence.cost_model.measure(rule.minimize, list(evidence.pilot.values()))
-    return _Pilot.of(evidence, rule, cost).line(rule.margin, tests)
+    return Pilot.of(evidence, rule, cost).line(rule.margin, tests)
 
 
 @dataclass(frozen=True)
-class _Pilot:
+class Pilot:
     """What the pilot questions say of every plan; nothing of it reaches a test.
 
     Attributes:
@@ -164,13 +166,14 @@ class _Pilot:
     unsafe: Sequence[Because | None]
 
     @staticmethod
-    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Pilot":
+    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "Pilot":
+        """Returns what the pilot questions say; it has no plans where there are none."""
         if evidence.baseline not in evidence.pilot:
-            return _Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
+            return Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
         before = evidence.pilot[evidence.baseline]
         order = Order.of(before.questions, evidence.pilot_units)
         found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
-        return _Pilot(
+        return Pilot(
             plans=[o.plan for o in found],
             loss=np.array([order.losses(before, o) for o in found]).reshape(len(found), -1),
             cost=np.array([cost(o).mean() for o in found]),
@@ -179,7 +182,7 @@ class _Pilot:
             unsafe=[_unsafe(confident_wrong_rise(before, o), rule) for o in found],
         )
 
-    def line(self, margin: float, tests: int) -> list[Plan]:
+    def line(self, margin: float, tests: int, at_most: int = LONGEST_LINE) -> list[Plan]:
         """Returns the plans to test, in order."""
         usable = [
             i
@@ -188,7 +191,9 @@ class _Pilot:
         ]
         if not usable:
             return []
-        order = order_plans(self.loss[usable], self.cost[usable], self.base_cost, margin, tests)
+        order = order_plans(
+            self.loss[usable], self.cost[usable], self.base_cost, margin, tests, at_most=at_most
+        )
         return [self.plans[usable[i]] for i in order]
 
     def rejected(self, tested: set[str], margin: float) -> list[Rejected]:
@@ -224,24 +229,35 @@ def _control(plan: Plan) -> bool:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Fitness:
     """What besides its accuracy decides whether a plan may be chosen, on the test questions.
 
     Attributes:
         evidence: All plans replayed.
         rule: Margin, level and axis.
         saving: 1 minus its ratio to the baseline on the axis, by plan id.
+        manifest: Of the recording of the test questions.
     """
 
     evidence: Evidence
     rule: Rule
     saving: Mapping[str, float]
+    manifest: Manifest
 
     @staticmethod
-    def of(evidence: Evidence, rule: Rule, cost: Cost) -> "_Judged":
+    def of(evidence: Evidence, rule: Rule, cost: Cost, manifest: Manifest) -> "Fitness":
+        """Measures what every plan saves."""
         base = float(cost(evidence.test[evidence.baseline]).mean())
         found = {key: 1 - float(cost(o).mean()) / base for key, o in evidence.test.items()}
-        return _Judged(evidence, rule, found)
+        return Fitness(evidence, rule, found, manifest)
+
+    def promises(self, found: Certified) -> dict[str, tuple[Promise, ...]]:
+        """Returns what the test questions say of the limits, for each certified plan by its id."""
+        plans = {plan.id for family in found.families for plan in family.line}
+        level = level_of(self.rule.alpha, found.look, len(plans))
+        model = self.evidence.cost_model
+        limited = Limited(self.rule.limits, model, self.manifest, found.order, level)
+        return {plan.id: limited.promises(self.evidence.test[plan.id]) for plan in found.plans}
 
     def enough(self, plan: Plan) -> bool:
         """Returns whether a plan may be chosen once it is certified.
@@ -258,10 +274,10 @@ class _Judged:
         return _unsafe(self.evidence.compared[plan.id].confident_wrong_rise, self.rule)
 
 
-def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | None]:
+def _tested(found: Certified, judged: Fitness) -> tuple[list[Tested], Plan | None]:
     """Returns what came of each plan that a family tested, and the choice if any."""
-    certified = found.plans
-    able = [p for p in certified if judged.enough(p)]
+    certified, promised = found.plans, judged.promises(found)
+    able = [p for p in certified if judged.enough(p) and all(q.kept for q in promised[p.id])]
     chosen = max(able, key=lambda p: judged.saving[p.id], default=None)
     shown: dict[str, Tested] = {}
     for family in found.families:
@@ -269,11 +285,19 @@ def _tested(found: Certified, judged: _Judged) -> tuple[list[Tested], Plan | Non
             by = certified.get(plan, family)
             if plan.id in shown or by is not family:
                 continue
-            shown[plan.id] = _one(found, family, place, judged, chosen)
+            one = _one(found, family, place, judged, chosen)
+            shown[plan.id] = _limited(one, promised.get(plan.id, ()))
     return list(shown.values()), chosen
 
 
-def _one(found: Certified, family: TestedFamily, place: int, judged: _Judged, chosen: Plan | None) -> Tested:
+def _limited(tested: Tested, promises: tuple[Promise, ...]) -> Tested:
+    """Returns a tested plan with its promises; one that does not keep them was not chosen for that."""
+    kept = tested.reason is None or all(promise.kept for promise in promises)
+    reason = tested.reason if kept else Because(Reason.LIMIT_NOT_KEPT)
+    return replace(tested, promises=promises, reason=reason)
+
+
+def _one(found: Certified, family: TestedFamily, place: int, judged: Fitness, chosen: Plan | None) -> Tested:
     """Returns what came of one plan in the line of a family."""
     plan, rule, evidence = family.line[place], judged.rule, judged.evidence
     passed, level = family.result, family.family.level
@@ -346,6 +370,12 @@ def _decision(certified: bool, candidate: Tested | None, tests: int, fewest: int
         return Decision.NOTHING if tests >= PICTURE else Decision.COLLECT
     wanted = candidate.questions_wanted or inf
     return Decision.PILOT if tests >= fewest and wanted <= 4 * tests else Decision.COLLECT
+
+
+def _hopeful(tested: Tested) -> bool:
+    """Returns whether more questions may make a choice of a plan that was not chosen."""
+    open_ = any(promise.finding is Finding.NOT_SHOWN for promise in tested.promises)
+    return tested.verdict is Verdict.PROMISING or (tested.verdict is Verdict.CERTIFIED and open_)
 
 
 def _distance(tested: Tested) -> tuple[float, float]:

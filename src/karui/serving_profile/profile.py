@@ -1,6 +1,7 @@
 """What the recording says that live requests will look like; it lies beside the choice as JSON."""
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from karui.codec.disk import writing
+from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
 from karui.core.plan import Plan
@@ -16,8 +18,10 @@ from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Choice
+from karui.core.study.domain import DomainSummary
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
+from karui.domain.domain import Domain
 from karui.runners.replay import Replay
 from karui.runners.replay_trace import Playback
 from karui.serving_profile.signals import DriftSignals, signals
@@ -80,6 +84,8 @@ class ServingProfile:
         same: Share of runs that said what full thinking said in another trace of the question (in the same
             one where there is but one); what a plan run silently beside full thinking is compared with.
         terms: What it was certified with.
+        domain: Which questions are like the recorded ones; None in profiles of earlier versions, and where
+            too few were recorded to say.
     """
 
     plan: str
@@ -94,6 +100,7 @@ class ServingProfile:
     margin: float
     same: float = 1.0
     terms: ServingContract = field(default_factory=ServingContract)
+    domain: Domain | None = None
 
     def above(self, floor: float) -> "ServingProfile":
         """Returns what is left where answers of confidence below `floor` go to full thinking."""
@@ -124,9 +131,11 @@ class ServingProfile:
 
     def _as_dict(self) -> dict[str, Any]:
         """Returns what the file holds."""
-        fields = asdict(self)
+        fields = asdict(replace(self, domain=None))
         for name, settings in self.terms.footings.items():
             fields["terms"]["footings"][name]["rule"] = settings.rule.as_dict()
+        if self.domain is not None:
+            fields["domain"] = {"summary": encode(self.domain.summary), **self.domain.as_dict()}
         return fields
 
     @staticmethod
@@ -139,8 +148,9 @@ class ServingProfile:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             lists = {k: tuple(values[k]) for k in ("thinking", "confidence", "agreement")}
-            return ServingProfile(**{**values, **lists, "terms": _contract(values["terms"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            parts = {"terms": _contract(values["terms"]), "domain": _domain(values.get("domain"))}
+            return ServingProfile(**{**values, **lists, **parts})
+        except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise InputError(
                 f"{path} does not say what to expect of the plan.",
                 why=str(error),
@@ -172,11 +182,13 @@ class ServingProfile:
         replay = Replay(recordings)
         replay.refuse(plan)
         main = recordings["main"]
-        rows = [_row(replay, plan, main, question) for question in main.questions]
-        whole = [(q, t) for q in (full or main).questions for t in q.traces]
         thought = {q.id: q.traces for q in (full or main).questions}
-        asked = zip(rows, main.questions, strict=True)
-        same = [_other(row, thought.get(q.id, q.traces)) == row.answer for row, q in asked]
+        rows, same = [], []
+        for question in main.questions:
+            row = _row(replay, plan, main, question)
+            rows.append(row)
+            same.append(_other(row, thought.get(question.id, question.traces)) == row.answer)
+        whole = [(t.tokens, q.correct(t.answer)) for q in (full or main).questions for t in q.traces]
         return ServingProfile(
             plan=plan.id,
             label=plan.label,
@@ -184,8 +196,8 @@ class ServingProfile:
             confidence=tuple(r.signals.confidence for r in rows),
             agreement=tuple(r.signals.agreement for r in rows),
             truncated=float(np.mean([r.signals.truncated for r in rows])),
-            full_tokens=float(np.mean([t.tokens for _, t in whole])),
-            full_accuracy=float(np.mean([q.correct(t.answer) for q, t in whole])),
+            full_tokens=float(np.mean([tokens for tokens, _ in whole])),
+            full_accuracy=float(np.mean([right for _, right in whole])),
             accuracy=float(np.mean([r.correct for r in rows])),
             margin=choice.rule.margin,
             same=float(np.mean(same)),
@@ -222,6 +234,12 @@ def _contract(values: Mapping[str, Any]) -> ServingContract:
         for name, f in values["footings"].items()
     }
     return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
+
+
+def _domain(values: dict[str, Any] | None) -> Domain | None:
+    if values is None:
+        return None
+    return Domain.from_dict(values, decode(DomainSummary, values["summary"], "domain.summary"))
 
 
 class _Row(NamedTuple):

@@ -41,11 +41,11 @@ def usable(recording: Recording, progress: Progress, *, accept_no_thinking: bool
         progress.warn(
             f"{lacking} of {len(recording.questions)} questions have no trace yet and are left out."
         )
-    traces = list(recording.traces())
-    refuse_empty(recording.manifest, traces)
-    if not marked(recording.manifest) and (empty := nearly_all_empty(traces)):
+    refuse_empty(recording.manifest, recording.traces())
+    empty, count = (0, 0) if marked(recording.manifest) else nearly_all_empty(recording.traces())
+    if empty:
         progress.warn(
-            f"{empty} of {len(traces)} replies begin with their answer. This model has no markers "
+            f"{empty} of {count} replies begin with their answer. This model has no markers "
             "of thinking: what it writes before its answer counts as such, and that is next to nothing."
         )
     return recording.subset(asked)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from karui.core.errors import InputError, RecordingMismatch
@@ -9,8 +10,10 @@ from karui.core.question import Task
 from karui.core.recording import Recording
 from karui.core.study import ModelVersion, QuestionParts, Screening, Study
 from karui.recording import store
+from karui.recording.questions import read_questions
 from karui.report.sections.learning import making_hours
 from karui.selection.evidence import split
+from karui.selection.looks.duplicates import plain
 
 TRAINED = 3 / 8
 """Share of the recorded questions that is trained on; of the others a quarter is the pilot, as ever."""
@@ -148,3 +151,41 @@ def _wanted(brought: bool) -> int:
 
 def _pilot(questions: int, brought: bool) -> int:
     return round((questions - _trained(questions, brought)) * 0.25)
+
+
+def hold_back(task: Task, held: int, seed: int, recorded: frozenset[str] = frozenset()) -> tuple[Task, Task]:
+    """Returns the questions to record and those kept for the live confirmation.
+
+    What a question says and the seed decide, so that more questions move hardly any; those of a group stay
+    together, and one that was recorded stays recorded.
+
+    Args:
+        task: All questions.
+        held: How many to keep; fewer come where the next group is too large.
+        seed: Another one draws others.
+        recorded: Ids of questions that were recorded before.
+    """
+    groups: dict[str, list[str]] = {}
+    for q in task.questions:
+        says = q.group or plain("\x1f".join((q.system, *(text for _, text in q.history), q.text)))
+        groups.setdefault(f"{seed}\0{says}", []).append(q.id)
+    kept: set[str] = set()
+    for name in sorted(groups, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest()):
+        ids = groups[name]
+        if recorded.isdisjoint(ids) and len(kept) + len(ids) <= held:
+            kept.update(ids)
+    return (
+        replace(task, questions=tuple(q for q in task.questions if q.id not in kept)),
+        replace(task, questions=tuple(q for q in task.questions if q.id in kept)),
+    )
+
+
+def recorded_in(folder: Path) -> frozenset[str]:
+    """Returns the ids of the questions of the recording in a folder; none where there is no recording.
+
+    Raises:
+        RecordingError: It is damaged.
+    """
+    if not (folder / store.MANIFEST).exists():
+        return frozenset()
+    return frozenset(q.id for q in read_questions(folder))

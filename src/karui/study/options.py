@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 from os import cpu_count
 from typing import Any
 
@@ -10,11 +11,16 @@ from karui.core.errors import InputError, UnknownName
 from karui.core.recording import Recording
 from karui.core.study import Assumptions
 from karui.core.study.choice import Axis, Rule
+from karui.core.study.limits import Limits
 from karui.measure.cost import MachinePrice, TokenPrices
 from karui.measure.cost_model import CostModel, shape_of
+from karui.recording.workers.ray_cluster import connect
+from karui.runners.ray_spread import OnRay
+from karui.runners.spread import Spread
 from karui.selection.groups import model_of
-from karui.study.config.schema import BaselineOptions, ObjectiveOptions
+from karui.study.config.schema import BaselineOptions, ObjectiveOptions, PlaceOptions
 
+HERE = PlaceOptions()
 PROCESSES = min(2, cpu_count() or 1)
 """How many processes replay."""
 
@@ -37,6 +43,7 @@ class StudyOptions:
         extra: Techniques of the user's own, by path.
         accept_truncation: Go on although the baseline was cut too often.
         named: Whether the user named an axis or a preset; see `fair`.
+        on: The Ray cluster that replays, as `--on` has it; "" is this machine.
     """
 
     rule: Rule
@@ -46,6 +53,7 @@ class StudyOptions:
     extra: tuple[str, ...] = ()
     accept_truncation: bool = False
     named: bool = True
+    on: str = ""
 
     def __post_init__(self) -> None:
         """Finds the user's own techniques now: a slip in a name must not cost a recording.
@@ -57,7 +65,9 @@ class StudyOptions:
             catalog.technique(name)
 
     @staticmethod
-    def of(objective: ObjectiveOptions, baseline: BaselineOptions) -> "StudyOptions":
+    def of(
+        objective: ObjectiveOptions, baseline: BaselineOptions, place: PlaceOptions = HERE
+    ) -> "StudyOptions":
         """Returns what the options ask for.
 
         Raises:
@@ -71,12 +81,23 @@ class StudyOptions:
                 objective.minimize,
                 objective.priority,
                 baseline.min_accuracy,
+                limits_of(objective.max_first_answer, objective.max_cost),
             ),
             assumptions_of(objective.assume),
             extra=tuple(objective.technique),
             accept_truncation=objective.accept_truncation,
             named=bool(objective.minimize or objective.priority),
+            on=place.on,
         )
+
+    def spread(self) -> Spread | None:
+        """Returns what spreads replays over a cluster; None where this machine does them.
+
+        Raises:
+            InputError: Ray is not installed.
+            EngineError: There is no such cluster.
+        """
+        return spread_on(self.on)
 
     @property
     def footing(self) -> CostModel:
@@ -92,6 +113,16 @@ class StudyOptions:
         )
 
 
+def spread_on(place: str) -> Spread | None:
+    """Returns what spreads replays over the cluster that `--on` names; None of "".
+
+    Raises:
+        InputError: Ray is not installed.
+        EngineError: There is no such cluster.
+    """
+    return OnRay(connect(place)) if place else None
+
+
 def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:
     given = Assumptions.of(assumptions)
     if given.price_prompt is None or given.price_output is None:
@@ -101,7 +132,12 @@ def _prices(assumptions: Mapping[str, Any]) -> TokenPrices | None:
 
 
 def rule_of(
-    max_drop: float, confidence: float, minimize: str, priority: str, min_accuracy: float = MIN_ACCURACY
+    max_drop: float,
+    confidence: float,
+    minimize: str,
+    priority: str,
+    min_accuracy: float = MIN_ACCURACY,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Rule:
     """Returns the rule behind the command line's options; the accuracies in percent.
 
@@ -125,7 +161,22 @@ def rule_of(
     axis = minimize or (PRIORITIES[priority].value if priority else Axis.TOKENS.value)
     if axis not in set(Axis):
         raise UnknownName("axis to minimize", axis, [a.value for a in Axis])
-    return Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
+    rule = Rule(max_drop / 100, 1 - confidence, Axis(axis), priority, floor=min_accuracy / 100)
+    return replace(rule, limits=limits)
+
+
+def limits_of(first_answer: float, cost: float) -> Limits:
+    """Returns the limits on time and cost behind the command line's options.
+
+    Raises:
+        InputError: A limit is negative or no number.
+    """
+    for name, value in (("--max-first-answer", first_answer), ("--max-cost", cost)):
+        if not 0 <= value < inf:
+            raise InputError(
+                f"{name} is out of range (got {value}).", remedy="Give a number above 0, or 0 for no limit."
+            )
+    return Limits(first_answer, cost)
 
 
 def fair(wishes: StudyOptions, recordings: Sequence[Recording]) -> StudyOptions:

@@ -19,6 +19,7 @@ from karui.selection.groups import Sources
 from karui.selection.looks.opening import ledger_of
 from karui.study.baseline import examined, usable
 from karui.study.data_split import Parts, of, part, with_versions
+from karui.study.judging.study_judge import judging, settled
 from karui.study.options import StudyOptions, fair
 from karui.study.progress import Progress
 from karui.study.result import Details, Study
@@ -93,17 +94,23 @@ async def run(job: Job) -> Study:
     pilots = [shipped("pilot")] if job.alone else []
     full = await job.session.record(job.task, out / RECORDING, "Recording full thinking")
     main = usable(full, progress)
-    if failing := examined(main, job.options):
-        return failed_study(failing, main, job.options, job.commands, language=job.lang, out=out)
-    gathered = await _gather(job, main)
-    options = gathered.options
-    progress.begin("Replaying every plan")
-    sources = replace(gathered.sources, pilots=pilots)
-    ledger = ledger_of(main, users=not job.demo)
-    evidence, test_part = evidence_of(sources, options, progress.at, ledger)
-    if pilots:
-        options = replace(options, rule=replace(options.rule, pilot=PilotSource.SHIPPED))
-    choice = decide(evidence, test_part, sources, options, ledger=ledger)
+    async with judging(main, progress) as judge:
+        if judge is not None:
+            main = await judge.first(main)
+        if failing := examined(main, job.options):
+            return failed_study(failing, main, job.options, job.commands, language=job.lang, out=out)
+        gathered = await _gather(job, main)
+        sources = await judge.all(gathered.sources) if judge is not None else gathered.sources
+        options = gathered.options
+        progress.begin("Replaying every plan")
+        sources = replace(sources, pilots=pilots)
+        ledger = ledger_of(main, users=not job.demo)
+        evidence, test_part = evidence_of(sources, options, progress.at, ledger)
+        if pilots:
+            options = replace(options, rule=replace(options.rule, pilot=PilotSource.SHIPPED))
+        choice = await settled(
+            judge, lambda: decide(evidence, test_part, sources, options, ledger=ledger, judge=judge)
+        )
     warn_unwritten(ledger, progress)
     live = None
     if job.held is not None and choice.spec:

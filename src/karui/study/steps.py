@@ -26,13 +26,16 @@ from karui.selection.evidence import Evidence, gather, refuse_truncated
 from karui.selection.examples import examples
 from karui.selection.groups import Sources, groups_of, same_questions
 from karui.selection.interactions import interactions
+from karui.selection.labelled.choosing import choose_judged
 from karui.selection.looks.ledger import Ledger
 from karui.selection.looks.opening import begun
 from karui.selection.search_space import Density, SearchSpace, search_space
 from karui.selection.select import choose
+from karui.study.judging.study_judge import StudyJudge
 from karui.study.loop import interruptible
 from karui.study.options import StudyOptions
 from karui.study.progress import Progress
+from karui.study.serving_profile import domain_of, outskirts_of
 from karui.study.workspace import path_of
 
 _ILLUSTRATION = {
@@ -47,8 +50,10 @@ to edit. Nothing is chosen by these: only stated prices reach a choice."""
 
 def length_of(recording: Recording) -> float:
     """Returns the mean thinking tokens of a recording's traces, less those in loops: nobody needed them."""
-    lengths = [needed_tokens(t) for t in recording.traces()]
-    return sum(lengths) / max(1, len(lengths))
+    total = count = 0
+    for trace in recording.traces():
+        total, count = total + needed_tokens(trace), count + 1
+    return total / max(1, count)
 
 
 def space_of(
@@ -148,6 +153,7 @@ def evidence_of(
         cost_model=wanted.footing,
         runs=wanted.runs,
         processes=wanted.processes,
+        spread=wanted.spread(),
         on_progress=on_progress,
     )
     return evidence, test_part
@@ -160,6 +166,7 @@ def decide(
     wanted: StudyOptions,
     failure: BaselineFailure | None = None,
     ledger: Ledger | None = None,
+    judge: StudyJudge | None = None,
 ) -> Choice:
     """Returns the choice, with the digests of what lies behind it.
 
@@ -170,6 +177,8 @@ def decide(
         wanted: What the user wants.
         failure: Why full thinking fails, where it does.
         ledger: Of earlier looks at these questions; this one is noted in it. None: there was none.
+        judge: Of the answers, where another model judges them: what is to be labelled is then written beside
+            the main recording.
 
     Raises:
         InputError: One of the recordings is not on disk.
@@ -177,15 +186,27 @@ def decide(
     behind = {("main" if not n else f"style {n}"): r for n, r in enumerate((sources.main, *sources.styles))}
     behind |= {f"beside {name}": r for name, r in sources.beside.items()}
     behind |= {(f"pilot {n}" if n else "pilot"): r for n, r in enumerate(sources.pilots)}
-    return choose(
+    digests = {role: store.digest(path_of(r)) for role, r in behind.items()}
+    beside = {name: r.manifest.model for name, r in sources.beside.items()}
+    if judge is not None and failure is None:
+        given = judge.answers(sources, test_part, wanted.runs)
+        digests |= judge.digests()
+        choice, sheet = choose_judged(
+            evidence, test_part, wanted.rule, given, recordings=digests, beside=beside, ledger=ledger
+        )
+        if sheet is not None:
+            sheet.save(judge.standard.folder)
+        return replace(choice, domain=domain_of(sources)[0])
+    choice = choose(
         evidence,
         test_part,
         wanted.rule,
-        recordings={role: store.digest(path_of(r)) for role, r in behind.items()},
-        beside={name: r.manifest.model for name, r in sources.beside.items()},
+        recordings=digests,
+        beside=beside,
         failure=failure,
         ledger=ledger,
     )
+    return choice if failure is not None else replace(choice, domain=domain_of(sources)[0])
 
 
 def warn_unwritten(ledger: Ledger, progress: Progress) -> None:
@@ -244,6 +265,7 @@ def study_of(
         commands=tuple(commands),
         interactions=tuple(interactions(evidence, wanted.rule, shown.id)),
         misbehaviour=misbehaving(test_part, [*sources.styles, *sources.beside.values()]),
+        outskirts=None if choice.failure else outskirts_of(evidence, test_part, shown.id),
     )
 
 

@@ -1,23 +1,31 @@
 """How many processes record, and how many streams: as the user says, or as is measured to be worth it."""
 
+import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from karui import engines
-from karui.core.engine import Engine, ModelInfo
+from karui.core.engine import Engine, ModelInfo, engine_server
+from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
+from karui.core.question import Task
+from karui.core.request import Request
 from karui.engines.batching.threads import cores, fixed
+from karui.engines.invariance import BESIDE, batch_invariant
 from karui.engines.llama_cpp import gguf_file
 from karui.measure.memory import free_bytes, weights_on_disk
 from karui.recording.parts import keys
 from karui.recording.tracing import TraceSource
 from karui.recording.workers.pool import WorkerPool, WorkerSpec
+from karui.recording.workers.ray_cluster import connect
+from karui.recording.workers.ray_worker import on_cluster
+from karui.recording.workers.servers import ServerPool
 from karui.recording.workers.streams import STREAMS, fastest, most_streams
 from karui.study.progress import Progress
 
@@ -35,6 +43,14 @@ class Loads(Protocol):
     @property
     def workers(self) -> int:
         """Processes that the user wants; 0 measures."""
+
+    @property
+    def on(self) -> str:
+        """The Ray cluster that records; "" is this machine."""
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Servers that serve the model beside the first one."""
 
     @property
     def at_once(self) -> int:
@@ -90,6 +106,16 @@ async def source_of(
         KaruiError: The model cannot be loaded.
     """
     missing = traces - len(keys(folder))
+    if workspace.on:
+        specs = await asyncio.to_thread(_specs_on_ray, workspace, style)
+        workspace.progress.begin(f"Loading the model, in {len(specs)} actors on Ray")
+        async with WorkerPool(specs, on_lost=workspace.progress.warn) as pool:
+            yield pool, workspace.at_once or STREAMS * len(specs)
+        return
+    if workspace.further and workspace.workers < 2:
+        async with _servers(workspace, style) as servers:
+            yield servers, workspace.at_once or STREAMS * (1 + len(workspace.further))
+        return
     if workspace.workers > 1:
         workspace.progress.begin(f"Loading the model, in {workspace.workers} processes")
         specs = specs_of(workspace, style, workspace.workers)
@@ -149,11 +175,54 @@ def _long(workspace: Loads, rate: float, missing: int) -> bool:
     return bool(rate) and missing * workspace.sampling.max_tokens / 2 >= _WORTH_SECONDS * rate
 
 
+@asynccontextmanager
+async def _servers(workspace: Loads, style: Plan) -> AsyncIterator[ServerPool]:
+    """Connects to every server, and closes the connections behind it."""
+    first, options = workspace.loading(style)
+    places = (first, *workspace.further)
+    workspace.progress.begin(f"Connecting to {len(places)} servers")
+    made = [await asyncio.to_thread(engines.load, place, **options) for place in places]
+    pool = ServerPool(list(zip(places, made, strict=True)), on_lost=workspace.progress.warn)
+    for note in pool.info.thinks.get("notes", ()):
+        workspace.progress.say(note)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def invariant_of(source: Engine | TraceSource, task: Task, missing: int) -> bool | None:
+    """Returns whether replies of the server that records do not depend on each other.
+
+    None where the model is not behind a server, or where no trace is missing.
+    """
+    engine = source.first if isinstance(source, ServerPool) else source
+    if missing <= 0 or isinstance(engine, TraceSource) or not engine_server(engine):
+        return None
+    return await batch_invariant(engine, [Request(q.id, task.prompt(q)) for q in task.questions[:BESIDE]])
+
+
+def refuse_unless_servers(places: Sequence[str]) -> None:
+    """Refuses several models of which one is no server.
+
+    Raises:
+        InputError: It names the first one.
+    """
+    for place in places:
+        if not place.startswith(("http://", "https://")):
+            raise InputError(
+                f"{place} is no server, and only servers can record together.",
+                remedy="Give --engine http://HOST:PORT/v1 for each of them; a model in this process takes "
+                "--workers.",
+            )
+
+
 def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
     """Returns how `count` workers are started: on a GPU each where there are several, else side by side."""
     if count < 2:
         return []
     folder, options = workspace.loading(style)
+    places = (folder, *workspace.further)
     here = not (folder.startswith(("http://", "https://")) or gguf_file(folder))
     gpus = _gpus(workspace) if here else 0
     # Threads of one process that share a core with another's wait for each other: each has its share.
@@ -161,9 +230,28 @@ def specs_of(workspace: Loads, style: Plan, count: int) -> list[WorkerSpec]:
     specs = []
     for number in range(count):
         device = f"cuda:{number % gpus}" if gpus else workspace.device
-        load = partial(engines.load, folder, **{**options, "threads": threads, "device": device})
+        load = partial(
+            engines.load, places[number % len(places)], **{**options, "threads": threads, "device": device}
+        )
         told = device if gpus or not here else workspace.device_here
         specs.append(WorkerSpec(load, told, {"OMP_NUM_THREADS": str(threads)}))
+    return specs
+
+
+def _specs_on_ray(workspace: Loads, style: Plan) -> list[WorkerSpec]:
+    """Returns how workers are started on a cluster: on each GPU, or on each share of the processors."""
+    cluster = connect(workspace.on)
+    folder, options = workspace.loading(style)
+    places = (folder, *workspace.further)
+    shares = cluster.shares(workspace.workers, workspace.threads, cpu=workspace.device == "cpu")
+    specs = []
+    for number, share in enumerate(shares):
+        device = "cuda" if share.get("num_gpus") else "cpu"
+        threads = workspace.threads or int(max(1, share["num_cpus"]))
+        changes = {**options, "threads": threads, "device": device}
+        load = partial(engines.load, places[number % len(places)], **changes)
+        environment = {"OMP_NUM_THREADS": str(threads)}
+        specs.append(WorkerSpec(load, device, environment, on_cluster(cluster, share)))
     return specs
 
 

@@ -22,16 +22,16 @@ from karui.engines.chat.override import NOTHING_SAID, Override
 from karui.models import beside, place
 from karui.recording import store
 from karui.recording.lock import ensure_free
-from karui.recording.questions import QUESTIONS, read_questions
+from karui.recording.parts import keys
+from karui.recording.questions import QUESTIONS
 from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
 from karui.recording.workers.streams import STREAMS
-from karui.selection.looks.duplicates import plain
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
-from karui.study.workers import source_of
+from karui.study.workers import invariant_of, refuse_unless_servers, source_of
 
 MINI = "karui-mini"
 _AS_IT_IS = Plan()
@@ -61,6 +61,8 @@ class Workspace:
         thinking: What the user says of how the model thinks; the rest is found out.
         accept_no_thinking: Whether to go on where full thinking is empty.
         workers: Processes that record; 0 measures.
+        on: The Ray cluster that records, as `--on` has it; "" is this machine.
+        further: Servers that serve the model beside the first one, and record with it.
         progress: Hears of every step.
     """
 
@@ -79,6 +81,8 @@ class Workspace:
     thinking: Override = NOTHING_SAID
     accept_no_thinking: bool = False
     workers: int = 0
+    on: str = ""
+    further: tuple[str, ...] = ()
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
@@ -102,6 +106,8 @@ class Workspace:
         ):
             if not sound:
                 raise InputError(f"{name} is out of range (got {value}).", remedy=f"Set {name} to {wanted}.")
+        if self.further:
+            refuse_unless_servers((self.model, *self.further))
 
     @property
     def streams(self) -> int:
@@ -209,6 +215,7 @@ class Workspace:
             self,
             model=model,
             lessons=None,
+            further=(),
             thinking=NOTHING_SAID,
             accept_no_thinking=True,
             _engines={},
@@ -294,6 +301,7 @@ class Workspace:
                 at_once=self.streams,
                 accept_no_thinking=self.accept_no_thinking,
                 shard=shard,
+                batch_invariant=await invariant_of(source, task, traces - len(keys(folder))),
                 on_progress=progressed,
             )
         if lost := missing(recording, shard):
@@ -356,41 +364,3 @@ def task_of(name: str, *, limit: int = 0, seed: int = 0, reference: str = "given
     if not task.agreement:
         tasks.ensure_sound(task)
     return task
-
-
-def hold_back(task: Task, held: int, seed: int, recorded: frozenset[str] = frozenset()) -> tuple[Task, Task]:
-    """Returns the questions to record and those kept for the live confirmation.
-
-    What a question says and the seed decide, so that more questions move hardly any; those of a group stay
-    together, and one that was recorded stays recorded.
-
-    Args:
-        task: All questions.
-        held: How many to keep; fewer come where the next group is too large.
-        seed: Another one draws others.
-        recorded: Ids of questions that were recorded before.
-    """
-    groups: dict[str, list[str]] = {}
-    for q in task.questions:
-        says = q.group or plain("\x1f".join((q.system, *(text for _, text in q.history), q.text)))
-        groups.setdefault(f"{seed}\0{says}", []).append(q.id)
-    kept: set[str] = set()
-    for name in sorted(groups, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest()):
-        ids = groups[name]
-        if recorded.isdisjoint(ids) and len(kept) + len(ids) <= held:
-            kept.update(ids)
-    return (
-        replace(task, questions=tuple(q for q in task.questions if q.id not in kept)),
-        replace(task, questions=tuple(q for q in task.questions if q.id in kept)),
-    )
-
-
-def recorded_in(folder: Path) -> frozenset[str]:
-    """Returns the ids of the questions of the recording in a folder; none where there is no recording.
-
-    Raises:
-        RecordingError: It is damaged.
-    """
-    if not (folder / store.MANIFEST).exists():
-        return frozenset()
-    return frozenset(q.id for q in read_questions(folder))

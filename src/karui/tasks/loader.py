@@ -77,7 +77,9 @@ def load(
 
 
 def instruction_for(questions: tuple[Question, ...]) -> str:
-    """Returns the sentence that asks for a box, in the language of most questions."""
+    """Returns the sentence that asks for a box, in most questions' language; "" where a judge judges."""
+    if any(question.verifier.spec.startswith("judge:") for question in questions):
+        return ""
     japanese = 2 * sum(_KANA.search(question.text) is not None for question in questions) > len(questions)
     if all(question.verifier.spec == "choice" for question in questions):
         return INSTRUCTION_CHOICE_JA if japanese else INSTRUCTION_CHOICE

@@ -42,14 +42,15 @@ def check(task: Task) -> list[Failure]:
     Wrong answers are other questions' references under the same kind of verifier, and changed numbers. One
     of them may be right by chance (a countdown has many answers, a tolerance reaches far), so a question
     fails here only if every one that reads as an answer is accepted. A task that compares with the model
-    itself has no references to check: it yields nothing as long as they are empty.
+    itself has no references to check: it yields nothing as long as they are empty. Nor can a judge be checked
+    here: it is another model, and people's labels check it.
     """
     failures = []
     families: dict[str, dict[str, str]] = {}
     for question in task.questions:
         families.setdefault(_family(question), {}).setdefault(question.reference, question.id)
     for at, question in enumerate(task.questions):
-        if task.agreement and not question.reference:
+        if (task.agreement and not question.reference) or _family(question).startswith("judge:"):
             continue
         what = _reads_back(question)
         if what is None:

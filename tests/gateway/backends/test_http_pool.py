@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from karui.gateway.backends.http_pool import Broken, Pool
+from karui.gateway.backends.http_connection import Broken
+from karui.gateway.backends.http_pool import Pool
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: V\r\n\r\nhi"
 

@@ -106,7 +106,8 @@ def test_where_every_plan_is_lost_full_thinking_answers_until_a_command(fake):
             say(house, record, float(record.arm == "full"))
             if rollout.comparison.lost:
                 break
-        assert rollout.guard.state.reason.cause is Cause.USERS_WORSE
+        assert rollout.guard.state.reason.cause is Cause.ARMS_LOST
+        assert not rollout.guard.wants_probe(time.time() + 1e9)
         record, _ = asked(house, "Is anybody there?")
         assert (record.ran, record.why, record.arm) == ("full", FallbackReason.GUARD, "")
 

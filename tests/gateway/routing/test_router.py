@@ -127,6 +127,34 @@ def test_a_stage_sends_the_others_to_full_thinking_and_only_it_says_so(shadow):
     assert [d for d in decisions if d != PLANNED] == [waiting] * sum(d != PLANNED for d in decisions)
 
 
+UNLIKE = RouteDecision(
+    Action.FULL,
+    FallbackReason.UNLIKE,
+    "words",
+    header="unlike the recorded questions: words",
+)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("breaker", [CLOSED, OPEN], ids=["closed", "open"])
+def test_a_question_unlike_the_recorded_ones_is_thought_through(stage, breaker):
+    """In every stage, and without a silent run, which would say nothing of the plan."""
+    asked = RouteRequest(PLAN, unlike="words")
+    state = RolloutStatus(stage, shadow=True)
+    assert ROUTER.decide(asked, state, breaker) == UNLIKE
+    for told in (replace(state, stale=GONE), replace(state, tripped=DRIFT)):
+        assert not ROUTER.decide(asked, told, breaker).shadow
+
+
+def test_the_operator_may_give_the_plan_every_question():
+    router = replace(ROUTER, any_questions=True)
+    assert router.decide(RouteRequest(PLAN, unlike="words"), SERVING, CLOSED) == PLANNED
+
+
+def test_full_thinking_that_was_asked_for_stays_that():
+    assert ROUTER.decide(RouteRequest(FULL, unlike="words"), SERVING, CLOSED) == ASKED_FULL
+
+
 def test_a_name_that_is_not_served_says_what_is():
     with pytest.raises(ApiError, match=r"'other' does not exist.*karui/full, karui/plan, toy") as raised:
         ROUTER.decide(RouteRequest("other"), SERVING, CLOSED)

@@ -56,6 +56,8 @@ def _print(found: dict[str, object], lang: str) -> None:
     console = Console()
     for message in kept["messages"]:
         console.print(Text(f"{message.get('role')}: ", style="bold") + Text(str(message.get("content"))))
+    if by := str(kept.get("unlike_by") or ""):
+        console.print(w("explain_unlike", by=w.known("unlike", by)))
     cut, thought = found["cut_chars"], str(full["thinking"])
     short = Text(str(kept["thinking"]))
     if kept["cut"] is not None:

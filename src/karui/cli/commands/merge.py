@@ -23,7 +23,7 @@ def merge(
 
     whole = merged(recordings, out)
     join(recordings, out)
-    say(f"{len(whole.questions)} questions, {sum(1 for _ in whole.traces())} traces")
+    say(f"{len(whole.questions)} questions, {sum(len(q.traces) for q in whole.questions)} traces")
     if lost := missing(whole):
         say(f"Warning: {lost} traces are missing; record the shards that lack them, and merge again.")
     typer.echo(out)

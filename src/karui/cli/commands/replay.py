@@ -23,6 +23,9 @@ def replay(
     runs: int = typer.Option(
         10, min=1, help="Permutations of each question's traces, for plans that use several."
     ),
+    on: str = typer.Option(
+        "", help="Ray cluster that does it: ray, or its address.", show_default="this machine"
+    ),
     top: int = typer.Option(40, min=0, help="Number of rows shown, cheapest first; 0 shows all."),
     json: o.Json = False,
 ) -> None:
@@ -37,7 +40,7 @@ def replay(
     further = o.pairs("aux_model", aux_model)
     with Steps() as steps:
         found = karui.replay(
-            recording, plan, aux_model=further, technique=technique, runs=runs, on_progress=steps
+            recording, plan, aux_model=further, technique=technique, runs=runs, on=on, on_progress=steps
         )
     if json:
         told = [{"label": r.label, "reason": r.reason.text} for r in found.refused]

@@ -10,6 +10,7 @@ from karui.cli.options import configured
 from karui.study.config.verbs import ServeOptions
 
 if TYPE_CHECKING:
+    from karui.core.study.choice import Choice
     from karui.gateway.assemble import Gateway
     from karui.gateway.settings import Settings
     from karui.study.api.serve import Opened
@@ -76,6 +77,9 @@ def _show(found: "Opened") -> None:
     from karui.cli.console import say, table
     from karui.gateway.records.cause import Cause
     from karui.gateway.records.events import EventKind
+    from karui.i18n.formats import Format
+    from karui.i18n.translator import Translator
+    from karui.report.judge import judge
 
     gateway, deployment = found.gateway, found.deployment
     table(("setting", "value"), found.settings.rows())
@@ -84,9 +88,27 @@ def _show(found: "Opened") -> None:
     say()
     verdict = deployment.choice.verdict
     say(f"Plan: {deployment.expectation.label} ({verdict}), stage {gateway.rollout.stage}")
+    judged = judge(deployment.choice, Translator("en", judged=True), Format("en"))[:1]
+    for sentence in (*_speaks_of(deployment.choice), *judged):
+        say(sentence)
     begun = next((e for e in gateway.stores.requests.events() if e.kind is EventKind.STAGE_SET), None)
     if begun is not None and begun.because.cause is Cause.OTHER_CHOICE:
         say("This choice has not been served before: its roll-out begins in shadow.")
+
+
+def _speaks_of(choice: "Choice") -> list[str]:
+    """Returns what is known of the questions that the choice speaks of, and of the limits it keeps."""
+    from karui.i18n.formats import Format
+    from karui.i18n.translator import Translator
+    from karui.report.limits import limits
+    from karui.report.sections.domain import limit
+
+    words, form = Translator("en"), Format("en")
+    if choice.domain is None:
+        unlike = "This choice does not say which questions it was made with: none is found unlike them."
+    else:
+        unlike = limit(choice.domain, words, form)
+    return [unlike, *limits(choice, words, form)]
 
 
 def _test_fallbacks(gateway: "Gateway") -> None:

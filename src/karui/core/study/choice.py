@@ -6,7 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.engine import ModelInfo
+from karui.core.study.domain import DomainSummary
 from karui.core.study.failure import BaselineFailure
+from karui.core.study.judge import Judged
+from karui.core.study.limits import Limits, Promise
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because
 
@@ -46,6 +49,8 @@ class Decision(StrEnum):
     """A plan is promising."""
     COLLECT = "collect"
     """More questions are needed first."""
+    LABEL = "label"
+    """A judge judged the answers, and more of them have to be labelled by hand first."""
     NOTHING = "nothing"
     """There is no plan to gain from."""
 
@@ -76,6 +81,7 @@ class Rule:
         pilot: Where the order of testing came from.
         confident_wrong_rise: Largest rise of the confident-wrong rate accepted, as a share.
         floor: Accuracy of full thinking below which it is taken to fail, as a share; 0 never does.
+        limits: On time and cost, which a chosen plan has to keep.
     """
 
     margin: float = 0.02
@@ -85,6 +91,7 @@ class Rule:
     pilot: PilotSource = PilotSource.QUESTIONS
     confident_wrong_rise: float = 0.02
     floor: float = 0.1
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class Tested:
         saving: 1 minus its ratio to the baseline on the axis minimised, on the test questions.
         questions_wanted: Test questions with which it would be certified four times in five; None if never.
         reason: Why it was not chosen, None if it was.
+        promises: What the test questions say of each limit, where it is certified and limits were asked for.
     """
 
     plan: str
@@ -116,6 +124,7 @@ class Tested:
     saving: float
     questions_wanted: int | None = None
     reason: Because | None = None
+    promises: tuple[Promise, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,10 @@ class Choice:
         failure: Why full thinking fails, where it does; nothing is then tested or offered.
         looks: How often these questions were looked at; None in choices made before that was kept, and where
             nothing was tested.
+        domain: Which questions it speaks of; None in choices made before that was kept, and where full
+            thinking fails.
+        judge: The judge that says which answers are good, and what people said of it; None where answers are
+            checked.
     """
 
     model: ModelInfo
@@ -223,11 +236,18 @@ class Choice:
     beside: Mapping[str, ModelInfo] = field(default_factory=dict)
     failure: BaselineFailure | None = None
     looks: Looks | None = None
+    domain: DomainSummary | None = None
+    judge: Judged | None = None
 
     @property
     def units(self) -> int:
         """Independent units among the test questions."""
         return self.looks.units if self.looks else self.questions
+
+    @property
+    def promises(self) -> tuple[Promise, ...]:
+        """The limits on time and cost that the chosen plan keeps."""
+        return next((t.promises for t in self.tested if self.spec and t.plan == self.plan), ())
 
     @property
     def withdrawn(self) -> bool:

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """It is wrong with confidence `points` (a share) more often than full thinking."""
     CERTIFIED_SAVES_MORE = "certified_saves_more"
     """It is certified, and another certified plan saves more."""
+    LIMIT_NOT_KEPT = "limit_not_kept"
+    """It is certified, and a limit on time or cost is not shown to be kept."""
     TEST_NOT_PASSED = "test_not_passed"
     """Its test did not pass although its estimated loss is within the margin."""
     LOSS_EXCEEDS_MARGIN = "loss_exceeds_margin"

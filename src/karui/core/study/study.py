@@ -6,6 +6,7 @@ from karui.core.recording import Manifest
 from karui.core.study.assumptions import Assumptions
 from karui.core.study.choice import Choice
 from karui.core.study.composition import Interaction
+from karui.core.study.domain import Outskirts
 from karui.core.study.examples import Example
 from karui.core.study.measurement import Comparison, MeasuredPlan, Measurement
 from karui.core.study.misbehaviour import Misbehaviour
@@ -87,6 +88,8 @@ class Study:
         interactions: What two techniques save alone and together.
         misbehaviour: How full thinking goes wrong: of the model as it came, and of every other model, format
             and prompt that was recorded on the same questions.
+        outskirts: How the plan that the study is about does on the test questions least like the others; None
+            where they are too few, and in studies made before that was kept.
     """
 
     made: str
@@ -105,6 +108,7 @@ class Study:
     parts: QuestionParts | None = None
     interactions: tuple[Interaction, ...] = ()
     misbehaviour: tuple[Misbehaviour, ...] = ()
+    outskirts: Outskirts | None = None
 
     @property
     def subject(self) -> str:

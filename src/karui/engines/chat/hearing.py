@@ -77,6 +77,19 @@ class Hearing:
                 pass
         return made
 
+    def going_on(self, *, apart: bool) -> bool | None:
+        """Returns whether text in which no marker begins would be more thinking; None if that is not sure.
+
+        Args:
+            apart: Whether the server says that it is.
+        """
+        if self._held or self._lead or not self._stretches or self._stretches[-1].apart is not apart:
+            return None
+        if apart or self._mode is Start.ANSWERING:
+            return apart
+        marked = self.markers.plain or self.markers.close.startswith(_MARKS)
+        return True if self._mode is Start.THINKING and not self._opened and marked else None
+
     def whole(self, text: str, *, apart: bool) -> None:
         """Takes a part of a reply that is there already; only what `sorted` says of it is wanted."""
         self._stretches.append(Stretch(self._length, apart))

@@ -78,6 +78,7 @@ def _alike(first: Deployment, other: Deployment) -> Mapping[str, bool]:
         "how tokens are drawn": one.sampling == two.sampling,
         "where checkpoints lie, or how answers are forced": one.footings["main"] == two.footings["main"],
         "the reasoning effort": _effort(first) == _effort(other),
+        "the questions that they speak of": first.choice.domain == other.choice.domain,
         "what was minimised": first.choice.rule.minimize == other.choice.rule.minimize,
         "new weights": not (first.plan.prepared or other.plan.prepared),
     }

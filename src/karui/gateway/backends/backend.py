@@ -6,6 +6,7 @@ from time import time
 from typing import Protocol
 
 from karui.core.prompt import Prompt, Sampling
+from karui.domain.domain import Likeness
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.chunks import Completion, Stream
 from karui.gateway.openai_api.reply_writer import CompletionWriter, ResponseWriter
@@ -40,6 +41,7 @@ class RequestContext:
         plan_request: As a plan runs it; None where none can.
         ineligible: Why none can; "" where one can.
         named: The same with the client's own names of fields, for its eyes only.
+        likeness: How its question compares with the recorded ones; None where nobody can tell.
         created: When it came, whole seconds since the epoch.
         reply: Writes the completion.
     """
@@ -52,6 +54,7 @@ class RequestContext:
     plan_request: PlanRequest | None = None
     ineligible: str = ""
     named: str = ""
+    likeness: Likeness | None = None
     created: int = field(default_factory=lambda: int(time()))
     reply: CompletionWriter = field(init=False)
 

@@ -15,7 +15,8 @@ from karui.engines.openai.protocol.errors import fault_in, read_fault
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
-from karui.gateway.backends.http_pool import Broken, Pool, Reply
+from karui.gateway.backends.http_connection import Broken
+from karui.gateway.backends.http_pool import Pool, Reply
 from karui.gateway.clean import clean
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError
@@ -28,7 +29,8 @@ _SENDABLE = re.compile(r"[\x20-\x7e]+")
 _KEY_REFUSED = frozenset({401, 403})
 _log = logging.getLogger(__name__)
 _IN_BAND = "the upstream's stream holds an error"
-_LONGEST_EVENT = 16 * 2**20
+LONGEST_EVENT = 16 * 2**20
+_JSON = json.JSONDecoder(strict=False)
 
 
 class UpstreamError(Exception):
@@ -177,7 +179,7 @@ async def events_of(reply: Reply) -> AsyncIterator[Event]:
     async for data in reply.pieces():
         for event in events.feed(data):
             yield event
-        if events.waiting > _LONGEST_EVENT:
+        if events.waiting > LONGEST_EVENT:
             raise UpstreamError(FallbackReason.UPSTREAM, "the stream holds something that is not an event")
     left = events.end()
     if left is not None:
@@ -196,7 +198,7 @@ def chunk_of(event: Event) -> Chunk | None:
     if text is None or not text.strip():
         return None
     try:
-        found = json.loads(text, strict=False)
+        found = _JSON.decode(text)
     except (ValueError, RecursionError) as error:
         if event.name == "error":
             raise UpstreamError(FallbackReason.UPSTREAM, _IN_BAND, body=event.raw) from error

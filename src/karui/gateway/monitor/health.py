@@ -72,7 +72,7 @@ def _tripped(v: View) -> Found:
     if guard.phase is not Phase.TRIPPED:
         return None
     reason = text.because(v.words, guard.reason)
-    if guard.reason is not None and guard.reason.cause is Cause.USERS_WORSE:
+    if guard.reason is not None and guard.reason.cause in {Cause.USERS_WORSE, Cause.ARMS_LOST}:
         return "tripped", {"reason": reason, "action": "tripped_held"}
     return "tripped", {"reason": reason, "time": v.clock(guard.probe_at)}
 

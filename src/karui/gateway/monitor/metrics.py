@@ -61,6 +61,11 @@ class Metrics:
         self._not_compared = counter(
             "not_comparable", "Requests under the plan that the guard concludes nothing from."
         )
+        self._unlike = counter(
+            "questions_compared",
+            "Requests whose question was compared with the recorded ones, by whether it is like them.",
+            ("like",),
+        )
         self._truncated = counter("truncated", "Requests whose thinking or answer the token limit cut.")
         self._tokens = {
             "prompt_tokens": counter("prompt_tokens", "Prompt tokens."),
@@ -87,17 +92,14 @@ class Metrics:
     def see(self, served: RequestRecord) -> None:
         """Takes in one request."""
         if served.shadow or served.canary:
-            kind = "canary" if served.canary else "shadow"
-            well = served.correct if served.canary else served.agrees
-            if served.status >= 400:
-                well = False
-            self._silent.labels(kind, {None: "unknown", True: "yes", False: "no"}[well]).inc()
-            self._own.labels(kind).inc(served.generated)
+            self._see_silent(served)
             return
         by = (self._name(served.model), served.ran)
         self._requests.labels(*by, str(served.status)).inc()
         if served.why is not FallbackReason.NONE:
             self._fallbacks.labels(served.why.value).inc()
+        if served.unlikeness is not None:
+            self._unlike.labels("no" if served.unlike else "yes").inc()
         if not served.comparable:
             self._not_compared.labels(*by).inc()
         if served.truncated:
@@ -121,6 +123,15 @@ class Metrics:
                 histogram.labels(*by).observe(seconds)
         if served.ran == "plan" and served.confidence is not None:
             self._confidence.labels(*by).observe(served.confidence)
+
+    def _see_silent(self, served: RequestRecord) -> None:
+        """Takes in a run that nobody saw."""
+        kind = "canary" if served.canary else "shadow"
+        well = served.correct if served.canary else served.agrees
+        if served.status >= 400:
+            well = False
+        self._silent.labels(kind, {None: "unknown", True: "yes", False: "no"}[well]).inc()
+        self._own.labels(kind).inc(served.generated)
 
     def text(self, status: GatewayStatus | None = None, lost: int = 0) -> bytes:
         """Returns the metrics as Prometheus reads them.

@@ -64,6 +64,7 @@ def shown(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str
         "tiles": tiles(v),
         "thinking": panels.thinking(v),
         "alike": panels.alike(v),
+        "likeness": panels.likeness(v),
         "waiting": panels.waiting(v),
         "answered": panels.answered(v),
         "guard": panels.guard(v),

@@ -10,12 +10,18 @@ from karui.gateway.monitor import charts
 from karui.gateway.monitor.charts import Mark
 from karui.gateway.monitor.health import progress, suspicious
 from karui.gateway.monitor.render import part
-from karui.gateway.monitor.view import View
+from karui.gateway.monitor.view import Moment, View
 from karui.gateway.records.aggregates import Spread
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.guard_status import Phase, TestStatus
 
-_DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT, FallbackReason.COMPARED)
+_DESIGNED = (
+    FallbackReason.STAGE,
+    FallbackReason.ASKED,
+    FallbackReason.UNFIT,
+    FallbackReason.UNLIKE,
+    FallbackReason.COMPARED,
+)
 """Reasons for full thinking that are no fault."""
 
 
@@ -37,6 +43,17 @@ class Latency:
     high: float | None
     half_percent: str
     most_percent: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnlikeRow:
+    """A request whose question is unlike the recorded ones: in what, and how far over the threshold."""
+
+    moment: Moment
+    by: str
+    ratio: str
+    id: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +123,30 @@ def alike(v: View) -> Markup:
         right, sent = f.integer(t.canaries_right), f.integer(t.canaries)
         facts.append(Fact(w("test canaries"), w("canaries_value", right=right, n=sent)))
     return part("alike", v, facts=facts)
+
+
+def likeness(v: View) -> Markup:
+    """Returns the share of questions unlike the recorded ones, and the last of them."""
+    w, t, f, domain = v.words, v.totals, v.form, v.now.domain
+    if domain is None or not domain.known:
+        told = w("domain_none") if domain is None else w("domain_few", n=f.integer(domain.questions))
+        return part("likeness", v, told=told, share=None, rows=())
+    rows = [
+        UnlikeRow(
+            v.moment(s.at),
+            w.known("unlike", s.unlike_by),
+            f.decimal(s.unlikeness or 0.0, 2),
+            s.id,
+            f"/explain/{s.id}?lang={f.lang}" if v.now.keep_hours and s.status < 400 else "",
+        )
+        for s in t.unlike_latest
+    ]
+    note = "unlike_note_any" if v.now.any_questions else "unlike_note"
+    stated = {"rate": f.percent(domain.rate, 0), "confidence": f.percent(domain.confidence, 0)}
+    share = w(
+        "unlike_value", share=v.share(t.unlike, t.looked, 1), n=f.integer(t.unlike), of=f.integer(t.looked)
+    )
+    return part("likeness", v, told=w(note, **stated), share=share if t.looked else w("none_yet"), rows=rows)
 
 
 def guard(v: View) -> Markup:

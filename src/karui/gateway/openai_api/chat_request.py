@@ -117,6 +117,8 @@ def _deeper(value: Any, most: int) -> bool:
     """Returns whether a JSON value is nested deeper than `most` levels; it does not recurse."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(most):
+        if not level:
+            return False
         held = (c.values() if isinstance(c, dict) else c for c in level)
         level = [v for values in held for v in values if isinstance(v, dict | list)]
     return bool(level)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karui.gateway.openai_api.chat_request import ApiError
 
-MOST_REFERENCE = 20_000
+MOST_REFERENCE = 10_000
 """Characters of a reference."""
 LABELS = {"good": 1.0, "mixed": 0.5, "bad": 0.0}
 """What can be said in a word, and its value."""

@@ -23,10 +23,25 @@ HEADERS = {
     "x-accel-buffering": "no",  # nginx would hold the pieces back
 }
 DONE = b"data: [DONE]\n\n"
+LANE = "karui.lane"
+"""The ASGI extension by which a server offers a `Lane`."""
 _ALIVE = b": thinking\n\n"
 """A comment, which clients pass over."""
 _QUIET_SECONDS = 15.0
 _UNSENDABLE = re.compile(r"[^\x20-\x7e]")
+
+
+class Lane(Protocol):
+    """Writes parts of a body straight to the client's connection, without ASGI's messages between."""
+
+    def part(self, data: bytes, *, now: bool) -> bool:
+        """Sends a part of a body that has begun; returns whether it did: else `send` has to.
+
+        Args:
+            data: The part.
+            now: Whether it is not to wait for what else this turn of the event loop writes.
+        """
+        ...
 
 
 class OnToken(Protocol):
@@ -51,9 +66,9 @@ class ResponseWriter:
         sending_since: Since when the client has taken nothing of it, by `monotonic`; 0 while it takes all.
     """
 
-    def __init__(self, send: Send) -> None:
-        """Takes the ASGI server's `send`."""
-        self._to_client = send
+    def __init__(self, send: Send, lane: Lane | None = None) -> None:
+        """Takes the ASGI server's `send`, and its lane where it has one."""
+        self._to_client, self._lane = send, lane
         self.sending_since = 0.0
         self.headers: dict[str, str] = {}
         self.status = 0
@@ -63,6 +78,8 @@ class ResponseWriter:
         """Sends status and headers."""
         self.status = status
         told = {**self.headers, **headers}
+        if "content-length" in told:
+            self._lane = None  # a lane writes chunks
         raw = [(k.lower().encode("latin-1"), _ascii(v)) for k, v in told.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
@@ -71,9 +88,14 @@ class ResponseWriter:
         await self._to_client(message)
         self.sending_since = 0.0
 
+    def write_now(self, data: bytes) -> bool:
+        """Sends a part of the body if that takes no waiting; returns whether it did."""
+        return self._lane is not None and self._lane.part(data, now=True)
+
     async def write(self, data: bytes) -> None:
         """Sends a part of the body."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if self._lane is None or not self._lane.part(data, now=False):
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
         """Sends the last part."""

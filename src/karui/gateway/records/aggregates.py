@@ -123,6 +123,9 @@ class Totals:
         confidence: Of the plan's runs.
         bars: The window in 60 parts, oldest first.
         latest: The last requests, newest first.
+        looked: Requests whose question was compared with the recorded ones.
+        unlike: Of these, those that are unlike them.
+        unlike_latest: The last of them, newest first.
     """
 
     since: float
@@ -153,6 +156,9 @@ class Totals:
     confidence: Spread | None
     bars: tuple[Bar, ...]
     latest: tuple[RequestRecord, ...]
+    looked: int = 0
+    unlike: int = 0
+    unlike_latest: tuple[RequestRecord, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -3,6 +3,7 @@
 Whoever learns something of a request says so here in its own type: a route, a result, a usage.
 """
 
+from math import isnan
 from time import perf_counter, time
 from typing import Literal, TypedDict, Unpack
 
@@ -39,6 +40,8 @@ class Known(TypedDict, total=False):
     arm: str
     unit: str
     step: int
+    unlikeness: float | None
+    unlike_by: str
 
 
 _OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})
@@ -91,6 +94,10 @@ class RecordBuilder:
             self._first_token = perf_counter() - self._began
         if answer and self._first_answer != self._first_answer:
             self._first_answer = perf_counter() - self._began
+
+    def knows_first(self, *, answer: bool) -> bool:
+        """Returns whether the time of the first token is known, or that of the answer's first one."""
+        return not isnan(self._first_answer if answer else self._first_token)
 
     def thinking_went_on(self) -> None:
         """Takes back the time of the answer's first token: what came so far was thinking after all."""

@@ -36,6 +36,8 @@ class Cause(StrEnum):
     """Of an experiment: users find a plan no worse (plan, evidence, count)."""
     ARM_DRIFT = "arm_drift"
     """Of an experiment: the guard of a plan has found drift (plan, test)."""
+    ARMS_LOST = "arms_lost"
+    """Of an experiment: every plan was dropped (count)."""
     SHARES = "shares"
     """Of an experiment: what each arm has now (shares)."""
     USERS_WORSE = "users_worse"

@@ -124,6 +124,7 @@ class Kept:
         redacted: Pieces that were masked before it was written.
         verifier: Spec of the verifier whose reader finds answers to such questions; "" where not known.
         body_bytes: Length of the request's body; 0 where not known.
+        unlike_by: In what the question is most unlike the recorded ones, where it is; "" else.
     """
 
     id: str
@@ -140,6 +141,7 @@ class Kept:
     redacted: int = 0
     verifier: str = ""
     body_bytes: int = 0
+    unlike_by: str = ""
 
 
 class Sink(Protocol):

@@ -1,6 +1,7 @@
 """The last requests in memory; sums and percentiles of a window, computed from the rows themselves."""
 
 from collections import deque
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -12,10 +13,11 @@ from karui.gateway.records.record import FallbackReason, RequestRecord
 _WHY = tuple(FallbackReason)
 _COLUMNS = (
     "at plan shadow canary status why correct agrees prompt thinking answer extra full saved "
-    "first_token first_answer seconds confidence truncated"
+    "first_token first_answer seconds confidence truncated unlikeness"
 ).split()
 _AT = {name: place for place, name in enumerate(_COLUMNS)}
 _LATEST = 20
+_UNLIKE = 5
 _BARS = 60
 _SHORTEST = 60.0
 """Seconds that a window is at least."""
@@ -33,6 +35,7 @@ class Ring:
         self._rows: Rows = np.full((size, len(_COLUMNS)), np.nan)
         self._seen = 0
         self._latest: deque[RequestRecord] = deque(maxlen=_LATEST)
+        self._unlike: deque[RequestRecord] = deque(maxlen=_UNLIKE)
         self._ever = Sums()
         self._lock = Lock()
 
@@ -48,6 +51,8 @@ class Ring:
             self._rows[self._seen % len(self._rows)] = row
             self._seen += 1
             self._latest.append(served)
+            if served.unlike:
+                self._unlike.append(served)
             if counted:
                 self._ever = self._ever.plus(served)
 
@@ -57,12 +62,14 @@ class Ring:
             rows = self._rows[: self._seen].copy()
             overflown = self._seen > len(self._rows)
             ever, latest = self._ever, tuple(reversed(self._latest))
+            unlike = tuple(reversed(self._unlike))
         if overflown:  # what is no longer remembered cannot be part of the window
             since = max(since, float(rows[:, 0].min()))
         if ever.began:  # an hour of which there were five minutes is shown as five minutes
             since = max(since, min(ever.began, until - _SHORTEST))
         at = rows[:, 0]
-        return _totals(rows[(at >= since) & (at <= until)], since, until, ever, latest)
+        found = _totals(rows[(at >= since) & (at <= until)], since, until, ever, latest)
+        return replace(found, unlike_latest=unlike)
 
 
 def _row(s: RequestRecord) -> tuple[float, ...]:
@@ -87,6 +94,7 @@ def _row(s: RequestRecord) -> tuple[float, ...]:
         s.seconds,
         nan if s.confidence is None else s.confidence,
         s.truncated,
+        nan if s.unlikeness is None else s.unlikeness,
     )
 
 
@@ -146,6 +154,8 @@ def _totals(rows: Rows, since: float, until: float, ever: Sums, latest: tuple[Re
         confidence=_spread(column("confidence", runs)),
         bars=_bars(rows, asked, generated, since, until),
         latest=latest,
+        looked=int((~np.isnan(column("unlikeness", client))).sum()),
+        unlike=int((column("unlikeness", client) > 1.0).sum()),
     )
 
 

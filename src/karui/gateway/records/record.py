@@ -22,6 +22,8 @@ class FallbackReason(StrEnum):
     """The request asks for what a plan cannot give, such as tools; full thinking answers it as it is."""
     ASKED = "asked for"
     """The client named full thinking, or the upstream's own model; not a fault."""
+    UNLIKE = "unlike the recorded questions"
+    """The certificate does not speak of such questions; full thinking answers them."""
     STAGE = "stage"
     """The stage of the roll-out gave this request to full thinking; not a fault."""
     COMPARED = "compared"
@@ -67,6 +69,9 @@ class RequestRecord:
             "". What answered in the end may be something else.
         unit: What it was drawn for: a salted digest of the caller and the day; "" likewise.
         step: By which shares it was drawn: see `karui.gateway.arms.rule`.
+        unlikeness: How far its question is from the recorded ones, over the threshold: above 1 it is unlike
+            them; None where that was not looked at.
+        unlike_by: In what it is most unlike them, where it is; "" else.
     """
 
     id: str
@@ -101,6 +106,13 @@ class RequestRecord:
     arm: str = ""
     unit: str = ""
     step: int = 0
+    unlikeness: float | None = None
+    unlike_by: str = ""
+
+    @property
+    def unlike(self) -> bool:
+        """Whether its question is unlike the recorded ones."""
+        return self.unlikeness is not None and self.unlikeness > 1.0
 
     @property
     def generated(self) -> int:

@@ -88,7 +88,11 @@ class Dispatcher:
             return RequestContext(
                 request, raw, headers, response, record, ineligible=found.detail, named=found.named
             )
-        return RequestContext(request, raw, headers, response, record, plan_request=found)
+        likeness = self.router.likeness(request.model, found)
+        if likeness is not None:
+            by = likeness.by.value if likeness.unlike else ""
+            record.set(unlikeness=likeness.ratio, unlike_by=by)
+        return RequestContext(request, raw, headers, response, record, plan_request=found, likeness=likeness)
 
     async def answer(self, context: RequestContext) -> None:
         """Answers a request.
@@ -102,6 +106,7 @@ class Dispatcher:
             caller_key(context.request, context.headers),
             context.ineligible,
             context.named,
+            context.record.record.unlike_by,
             self._unit(context),
         )
         breaker = self.backends.breaker
@@ -115,7 +120,7 @@ class Dispatcher:
         if decision.arm:
             step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
             context.record.set(arm=decision.arm, unit=asked.unit, step=step)
-        if decision.action is Action.PLAN or decision.shadow:
+        if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
             context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
 

@@ -17,7 +17,7 @@ from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.keys import bearer, same_key
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError, read_request
-from karui.gateway.openai_api.reply_writer import ResponseWriter, Send
+from karui.gateway.openai_api.reply_writer import LANE, ResponseWriter, Send
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
@@ -58,7 +58,8 @@ class RequestHandler:
         """Answers one HTTP request."""
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        writer, body = ResponseWriter(send), _Body(self.admission)
+        lane = scope.get("extensions", {}).get(LANE)
+        writer, body = ResponseWriter(send, lane), _Body(self.admission)
         serving = asyncio.ensure_future(self._serve(headers, heard, writer, chat=chat))
         listening = asyncio.ensure_future(self._listen(headers, receive, heard, body))
         try:
@@ -258,4 +259,5 @@ def _kept(context: RequestContext, served: RequestRecord) -> Kept:
         thinking_tokens=served.thinking_tokens,
         moves=served.moves,
         body_bytes=len(context.raw),
+        unlike_by=served.unlike_by,
     )

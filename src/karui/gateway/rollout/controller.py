@@ -22,6 +22,7 @@ from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Guard
+from karui.gateway.rollout.drift_tests import DriftTest
 from karui.gateway.rollout.guard_status import Phase, State
 from karui.gateway.rollout.stages import Rollout
 
@@ -167,11 +168,22 @@ class RolloutController:
                 continue
             guard.see(served)
             reason = guard.tripped()
+            if reason is not None and reason.values.get("test") == DriftTest.UNLIKE:
+                self._traffic_differs(reason, served)
+                return
             if reason is not None and self.comparison.verdicts[arm] is not ArmVerdict.WORSE:
                 self.comparison.drop(arm)
                 because = Because.of(Cause.ARM_DRIFT, plan=guard.expectation.label, **reason.values)
                 self._note(Event(EventKind.ARM_DROPPED, served.at, Actor.GUARD, because, request=served.id))
                 self._shared(served.at, Actor.GUARD, served.id)
+
+    def _traffic_differs(self, because: Because, served: RequestRecord) -> None:
+        """Trips the guard of all: questions are unlike the recorded ones, which is no plan's fault."""
+        phase = self.guard.phase
+        self.guard.trip(served.at, because)
+        self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        for guard in self.watched.values():
+            guard.reset(served.at, because)
 
     def _shared(self, at: float, by: Actor, request: str) -> None:
         """Notes how an experiment shares its traffic now; where every plan is lost, the guard trips."""
@@ -183,13 +195,20 @@ class RolloutController:
             Event(EventKind.SHARES_SET, at, by, Because.of(Cause.SHARES, shares=shares), request=request)
         )
         if self.comparison.lost:
-            self._users_worse(sum(arm.count for arm in self.comparison.status()), at, request)
+            self._lost(at, by, request)
 
-    def _users_worse(self, count: int, at: float, request: str) -> None:
-        """Takes the plan back, by what users say."""
-        phase = self.guard.phase
-        self.guard.trip(at, Because.of(Cause.USERS_WORSE, count=count))
-        self._guard_changed(phase, at, Actor.USERS, request=request, always=True)
+    def _lost(self, at: float, by: Actor, request: str) -> None:
+        """Trips the guard: nothing is left that could be served."""
+        assert self.comparison is not None
+        arms, phase = self.comparison.status(), self.guard.phase
+        count = sum(arm.count + arm.full_count for arm in arms)
+        because = (
+            Because.of(Cause.ARMS_LOST, count=len(arms))
+            if self.watched
+            else Because.of(Cause.USERS_WORSE, count=count)
+        )
+        self.guard.trip(at, because)
+        self._guard_changed(phase, at, by, request=request, always=True)
 
     def _found(self, found: Finding, at: float, request: str) -> None:
         values: dict[str, str | int] = {"evidence": round(found.evidence), "count": found.seen}
@@ -205,7 +224,7 @@ class RolloutController:
             because = Because.of(Cause.USERS_FINE, **values)
             self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because, request=request))
             return
-        self._users_worse(found.seen, at, request)
+        self._lost(at, Actor.USERS, request)
 
     def resume(self, past: Past, *, stage: Stage | None) -> None:
         """Goes on where a gateway before this one left off; begins in shadow with a choice that none served.
@@ -241,7 +260,7 @@ class RolloutController:
             self.rollout.see(served)
         if self.comparison is not None and self.comparison.lost and not self.guard.held:
             # A crash came between the finding and what follows of it.
-            self._users_worse(sum(arm.count for arm in self.comparison.status()), time(), "")
+            self._lost(time(), Actor.USERS, "")
 
     def standing(self) -> dict[str, Any]:
         """Returns where guard and roll-out stand, JSON-able, for `resume`."""

@@ -1,11 +1,14 @@
 """The guard: watches a served plan, says when to fall back, and when it may come back.
 
-Seven tests share `alpha` equally (Bonferroni), so a stream that is well trips it with probability alpha at
+Its tests share `alpha` equally (Bonferroni), so a stream that is well trips it with probability alpha at
 most, however long it runs:
 
 * thinking length, confidence and trial agreement against the recording (`Ranks`);
 * truncation, errors and escalations against an allowed rate (`Rate`);
-* canaries: each against full thinking on the same question, then against its own past (`CanaryTest`).
+* canaries: each against full thinking on the same question, then against its own past (`CanaryTest`);
+* time and cost, where limits were promised (`promises`);
+* the share of questions unlike the recorded ones, where the choice has a domain (`karui.domain`): against its
+  stated false-alarm rate. That rate is known from a sample; one share of `alpha` is spent on it.
 
 The rate holds whatever the restarts: `standing` is everything the tests have come to, and is kept. After a
 trip that was told to come back, the tests begin anew, with the same rate again.
@@ -21,15 +24,17 @@ The state follows from the records alone: the same records in the same order giv
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from karui.core.study.limits import Promise
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.rollout.canary_test import CanaryTest
 from karui.gateway.rollout.drift_tests import DriftTest, Ranks, Rate, luck
 from karui.gateway.rollout.guard_status import Change, GuardConfig, Phase, State, TestStatus
+from karui.gateway.rollout.promises import allowed, spent
 from karui.serving_profile import ServingProfile
 
 _OCTAVE = 32  # bins in a doubling of thinking length
@@ -47,10 +52,12 @@ class Guard:
     Attributes:
         expectation: What the recording says.
         limits: The rule.
+        promises: Limits on time and cost that the plan was chosen to keep.
     """
 
     expectation: ServingProfile
     limits: GuardConfig = field(default_factory=GuardConfig)
+    promises: Sequence[Promise] = ()
 
     def __post_init__(self) -> None:
         e, limits = self.expectation, self.limits
@@ -66,10 +73,16 @@ class Guard:
             DriftTest.ERRORS: limits.errors,
             DriftTest.UNSURE: unsure + limits.more_unsure,
         }
+        self._allowed |= allowed(self.promises)
+        shares = len(self._recorded) + len(self._allowed) + 1
+        if e.domain is not None:
+            shares += 2
+            rate = e.domain.allowed(limits.alpha / shares)
+            self._allowed[DriftTest.UNLIKE] = rate + limits.more_unlike
         # Where the recorded runs end is where a probe has to end; the probes' share has room for one in ten.
         self._usual = kept.thinking_range()
         self._canaries = CanaryTest(e.margin)
-        self._needed = (len(self._recorded) + len(self._allowed) + 1) / limits.alpha
+        self._needed = shares / limits.alpha
         self._changes: deque[Change] = deque(maxlen=_KEPT)
         self._phase, self._since, self._probe_at = Phase.WATCHING, 0.0, 0.0
         self._reason: Because | None = None
@@ -77,29 +90,17 @@ class Guard:
         self._begin()
 
     def see(self, served: RequestRecord) -> None:
-        """Takes in one request; those that full thinking answered say nothing of the plan."""
+        """Takes in one request.
+
+        Those that full thinking answered say nothing of the plan, but how like the recorded ones they are.
+        """
         if self._phase is Phase.WATCHING:
-            if self._concerns(served) and (found := self._test(served)):
+            found = self._see_likeness(served) or (self._test(served) if self._concerns(served) else None)
+            if found:
                 self._trip(served.at, Because.of(Cause.TEST, test=found))
             return
-        if not self.wants_probe(served.at) or not (served.shadow or served.canary):
-            return
-        if not self._concerns(served):
-            return
-        if self._phase is Phase.TRIPPED:
-            self._change(served.at, Phase.PROBING, Because.of(Cause.REST_OVER))
-        self._probed += 1
-        self._passed += self._usual_probe(served)
-        if found := self._test(served):
-            self._trip(served.at, Because.of(Cause.PROBES_TEST, test=found))
-        elif self._probed >= self.limits.probes:
-            good = {"good": self._passed, "probes": self._probed}
-            if self._passed >= _GOOD * self._probed:
-                self._reason, self._probe_at, self._rests = None, 0.0, 1
-                self._begin()
-                self._change(served.at, Phase.WATCHING, Because.of(Cause.PROBES_PASSED, **good))
-            else:
-                self._trip(served.at, Because.of(Cause.PROBES_FEW, **good))
+        if self.wants_probe(served.at):
+            self._see_probe(served)
 
     def replay(self, records: Iterable[RequestRecord]) -> None:
         """Takes in kept records, oldest first, after a restart."""
@@ -127,7 +128,7 @@ class Guard:
     @property
     def held(self) -> bool:
         """Whether only a command ends the trip: no probe can tell what users would say of it."""
-        return self._reason is not None and self._reason.cause is Cause.USERS_WORSE
+        return self._reason is not None and self._reason.cause in {Cause.USERS_WORSE, Cause.ARMS_LOST}
 
     @property
     def phase(self) -> Phase:
@@ -236,10 +237,11 @@ class Guard:
             self._see_canary(served)
             return self._found(DriftTest.CANARIES)
         unsure = served.why is FallbackReason.UNSURE
+        spent = self._see_promises(served)
         self._rates[DriftTest.ERRORS].see(happened=False)
         self._rates[DriftTest.UNSURE].see(happened=unsure)
         if unsure:  # its figures are those of full thinking
-            return self._found(DriftTest.UNSURE)
+            return self._found(DriftTest.UNSURE, *spent)
         self._rates[DriftTest.TRUNCATED].see(happened=served.truncated)
         values = {
             DriftTest.THINKING: float(served.thinking_tokens),
@@ -250,7 +252,47 @@ class Guard:
             value = values[name]
             if value is not None:
                 test.see(value, luck(served.id, name))
-        return self._found(DriftTest.TRUNCATED, *self._ranks)
+        return self._found(DriftTest.TRUNCATED, *self._ranks, *spent)
+
+    def _see_promises(self, served: RequestRecord) -> list[DriftTest]:
+        """Bets on what a request took, where limits were promised; returns the tests."""
+        seen = spent(self.promises, served)
+        for name, figure in seen.items():
+            self._rates[name].see(figure)
+        return list(seen)
+
+    def _see_probe(self, served: RequestRecord) -> None:
+        """Takes in one request after a trip and its rest: of the plan's runs silent ones only."""
+        if found := self._see_likeness(served):
+            self._trip(served.at, Because.of(Cause.PROBES_TEST, test=found))
+            return
+        if not (served.shadow or served.canary):
+            return
+        if not self._concerns(served):
+            return
+        if self._phase is Phase.TRIPPED:
+            self._change(served.at, Phase.PROBING, Because.of(Cause.REST_OVER))
+        self._probed += 1
+        self._passed += self._usual_probe(served)
+        if found := self._test(served):
+            self._trip(served.at, Because.of(Cause.PROBES_TEST, test=found))
+        elif self._probed >= self.limits.probes:
+            good = {"good": self._passed, "probes": self._probed}
+            if self._passed >= _GOOD * self._probed:
+                self._reason, self._probe_at, self._rests = None, 0.0, 1
+                self._begin()
+                self._change(served.at, Phase.WATCHING, Because.of(Cause.PROBES_PASSED, **good))
+            else:
+                self._trip(served.at, Because.of(Cause.PROBES_FEW, **good))
+
+    def _see_likeness(self, served: RequestRecord) -> DriftTest | None:
+        """Bets on whether a question is unlike the recorded ones; returns the test if too many were."""
+        test = self._rates.get(DriftTest.UNLIKE)
+        asked = not (served.shadow or served.canary) and served.plan == self.expectation.label
+        if test is None or not asked or not served.comparable or served.unlikeness is None:
+            return None
+        test.see(happened=served.unlike)
+        return self._found(DriftTest.UNLIKE)
 
     def _see_canary(self, served: RequestRecord) -> None:
         name = served.canary_of

@@ -26,6 +26,9 @@ class DriftTest(StrEnum):
     ERRORS = "errors"
     UNSURE = "unsure"
     CANARIES = "canaries"
+    UNLIKE = "unlike"
+    FIRST_ANSWER = "first_answer"
+    COST = "cost"
 
 
 class Ranks:
@@ -136,11 +139,15 @@ class Rate:
         """Takes the largest rate that is still well, kept within 0.001 and 0.95."""
         m = self.allowed = min(max(allowed, 0.001), 0.95)
         self._stakes = stakes(m)
-        self.happened = 0
+        self.happened = 0.0
         self.wealth = EProcess(len(_RISES))
 
-    def see(self, happened: bool) -> float:
-        """Bets on one request and returns the capital."""
+    def see(self, happened: float) -> float:
+        """Bets on one request and returns the capital.
+
+        Args:
+            happened: Whether it did; or any figure from 0 to 1, whose mean is then what is tested.
+        """
         self.happened += happened
         off = float(happened) - self.allowed
         return self.wealth.grow([1.0 + stake * off for stake in self._stakes])
@@ -156,7 +163,7 @@ class Rate:
             KeyError, TypeError, ValueError: It is something else.
         """
         self.wealth = EProcess.resumed(standing["wealth"], len(_RISES))
-        self.happened = int(standing["happened"])
+        self.happened = float(standing["happened"])
 
 
 def stakes(allowed: float) -> list[float]:

@@ -28,6 +28,8 @@ class GuardConfig:
         errors: Share of failed requests that is still well.
         floor: Confidence below which the gateway escalates to full thinking; 0 never.
         more_unsure: Rise of the share of escalated requests over the recording's that is still well.
+        more_unlike: Rise of the share of questions unlike the recorded ones over the stated false-alarm rate
+            that is still well.
         rest_seconds: From a trip to the first probe.
         probes: How many probes decide.
         caller_seconds: One caller (`x-karui-key`, `user`) is evidence once in so long; 0 always.
@@ -39,6 +41,7 @@ class GuardConfig:
     errors: float = 0.05
     floor: float = 0.0
     more_unsure: float = 0.10
+    more_unlike: float = 0.05
     rest_seconds: float = 300.0
     probes: int = 30
     caller_seconds: float = 60.0

@@ -1,8 +1,9 @@
 """The router: decides what answers a request, and does nothing.
 
 A request's way is decided in this order: the name that the client gave the model, whether a plan can run it,
-whether the upstream is the model that was chosen for, the guard, the stage, the circuit breaker. A plan that
-fails or is unsure is decided about once more, by the same table.
+whether the upstream is the model that was chosen for, the guard, whether the question is like the recorded
+ones, the stage, the circuit breaker. A plan that fails or is unsure is decided about once more, by the same
+table.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.request import Request
+from karui.domain.domain import Likeness
 from karui.gateway.arms.shares import FULL as FULL_ARM
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.circuit_breaker import BreakerStatus
@@ -34,6 +36,7 @@ class RouteRequest:
         key: Decides on which side of a stage the request falls: the same caller, the same side.
         ineligible: Why no plan can run it; "" where one can.
         named: The same with the client's own names of fields, for its eyes only.
+        unlike: In what its question is unlike the recorded ones; "" where it is not, or nobody can tell.
         unit: What an arm is drawn for, where plans are compared by what users say; "" else.
     """
 
@@ -41,6 +44,7 @@ class RouteRequest:
     key: str = ""
     ineligible: str = ""
     named: str = ""
+    unlike: str = ""
     unit: str = ""
 
 
@@ -76,6 +80,7 @@ class Router:
         names: Further names by which clients may ask for the plan.
         floor: Confidence below which the plan's answer is not given.
         any_sampling: Whether clients may change temperature and top_p under the plan.
+        any_questions: Whether the plan answers questions unlike the recorded ones as well.
         plan_names: Every name by which clients may ask for the plan.
     """
 
@@ -85,6 +90,7 @@ class Router:
     names: frozenset[str] = frozenset()
     floor: float = 0.0
     any_sampling: bool = False
+    any_questions: bool = False
     plan_names: frozenset[str] = field(init=False)
     _effort: str = field(init=False)
 
@@ -115,6 +121,18 @@ class Router:
         free = self.any_sampling if any_sampling is None else any_sampling
         sampling = self.deployment.expectation.terms.sampling
         return plan_request_of(request, sampling, self._effort, any_sampling=free)
+
+    def likeness(self, model: str, asked: PlanRequest) -> Likeness | None:
+        """Returns how a question compares with the recorded ones; None where nobody can tell.
+
+        Args:
+            model: As the client named it: a question that is not for the plan is not looked at.
+            asked: The request as the plan runs it.
+        """
+        expected = self.deployment.expectation
+        if expected.domain is None or model not in self.plan_names:
+            return None
+        return expected.domain.compare(asked.prompt, expected.terms.instruction)
 
     def decide(self, request: RouteRequest, rollout: RolloutStatus, breaker: BreakerStatus) -> RouteDecision:
         """Returns what answers a request.
@@ -150,18 +168,20 @@ class Router:
         self, request: RouteRequest, rollout: RolloutStatus, breaker: BreakerStatus
     ) -> RouteDecision:
         """Returns what answers a request that the plan can run."""
+        unlike = "" if self.any_questions else request.unlike
+        shadow = rollout.shadow and not unlike  # a silent run on such a question says nothing of the plan
         if rollout.stale is not None:
-            return self.fall_back(FallbackReason.STALE, str(rollout.stale), shadow=rollout.shadow)
+            return self.fall_back(FallbackReason.STALE, str(rollout.stale), shadow=shadow)
         if rollout.tripped is not None:
-            return self.fall_back(FallbackReason.GUARD, str(rollout.tripped), shadow=rollout.shadow)
+            return self.fall_back(FallbackReason.GUARD, str(rollout.tripped), shadow=shadow)
+        if unlike:
+            return self.fall_back(FallbackReason.UNLIKE, unlike)
         if not rollout.stage.takes(request.key):
             header = f"stage {rollout.stage}"
             return RouteDecision(Action.FULL, FallbackReason.STAGE, shadow=rollout.shadow, header=header)
         if not breaker.admits:
             return self.fall_back(FallbackReason.BREAKER, breaker.why)
-        if rollout.shares is None or not request.unit:
-            return RouteDecision(Action.PLAN)
-        return _drawn(rollout.shares.draw(request.unit))
+        return _drawn(rollout, request.unit)
 
     def fall_back(self, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
         """Returns what answers instead of the plan.
@@ -179,8 +199,11 @@ def _fallback(action: Action, reason: FallbackReason, detail: str, *, shadow: bo
     return RouteDecision(action, reason, detail, shadow, f"{reason}: {detail}".rstrip(": "))
 
 
-def _drawn(arm: str) -> RouteDecision:
+def _drawn(rollout: RolloutStatus, unit: str) -> RouteDecision:
     """Returns what answers by a draw. It comes last: nothing that was known before decides for one side."""
+    if rollout.shares is None or not unit:
+        return RouteDecision(Action.PLAN)
+    arm = rollout.shares.draw(unit)
     if arm == FULL_ARM:
         return RouteDecision(Action.FULL, FallbackReason.COMPARED, header=FallbackReason.COMPARED, arm=arm)
     return RouteDecision(Action.PLAN, arm=arm)

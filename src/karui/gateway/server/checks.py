@@ -13,7 +13,8 @@ from time import time
 
 from karui.core.errors import InputError, KaruiError
 from karui.engines.openai.engine import KEY, split_address
-from karui.gateway.backends.http_pool import Broken, Pool
+from karui.gateway.backends.http_connection import Broken
+from karui.gateway.backends.http_pool import Pool
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.server.server import check, connect, ensure_guarded, listen

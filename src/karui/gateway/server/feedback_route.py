@@ -7,8 +7,8 @@ from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.feedback import read_feedback
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.server.auth import Access
-from karui.gateway.server.body import json_body
 from karui.gateway.server.door import Plain, refused
+from karui.gateway.server.pages import json_body
 
 
 class FeedbackRoute:

@@ -1,14 +1,12 @@
 """What people look at: the monitor, and a short answer beside its full thinking."""
 
 import asyncio
-import re
 from collections.abc import Callable
-from html import unescape
 from time import monotonic, time
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from karui.core.errors import KaruiError
 from karui.gateway.assemble import Gateway
@@ -21,24 +19,18 @@ from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
 from karui.gateway.requests.rethink import Rethinker
 from karui.gateway.server.auth import COOKIE, SESSION_SECONDS, Access
-from karui.gateway.server.body import json_body
 from karui.gateway.server.door import Plain, refused
+from karui.gateway.server.pages import HEADERS, html_page, json_body, language_of
 from karui.gateway.status import GatewayStatus
-from karui.i18n.monitor import LANGUAGES, language
+from karui.i18n.monitor import LANGUAGES
 
 T = TypeVar("T")
-_POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
 _WRONG_SECONDS = 0.5
 """How long a wrong key is answered later."""
 _WINDOW_SECONDS = 3600.0
 """What the monitor sums up."""
 _FRESH_SECONDS = 1.0
 """For how long figures are shown to everyone who looks, before they are calculated anew."""
-_HEADERS = {
-    "cache-control": "no-store",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-}
 
 
 class Pages:
@@ -55,14 +47,14 @@ class Pages:
 
     async def monitor(self, request: Request) -> Response:
         """Shows the monitor, or the form for the operator's key."""
-        lang = _language(request)
+        lang = language_of(request)
         if (wrong := self._access.reader(request)) is not None:
             return _locked(request, wrong, known=bool(self._gateway.keys.operator))
         at, text = self._page.get(lang, (0.0, ""))
         if not text or monotonic() - at > _FRESH_SECONDS:
             text = await self._seen(lambda now, seen, changed: page(now, seen, changed, lang))
             self._page[lang] = (monotonic(), text)
-        return _html(text)
+        return html_page(text)
 
     async def state(self, request: Request) -> Response:
         """Says what the monitor shows; with a language, the page's parts too."""
@@ -74,7 +66,7 @@ class Pages:
         if not told or monotonic() - at > _FRESH_SECONDS:
             told = await self._seen(lambda now, seen, changed: figures(now, seen, changed, lang))
             self._told[lang] = (monotonic(), told)
-        return Plain(told, headers=_HEADERS)
+        return Plain(told, headers=HEADERS)
 
     async def _seen(self, make: Callable[[GatewayStatus, Totals, list[Event]], T]) -> T:
         """Makes something of all figures, on a thread: adding up an hour must hold no request up."""
@@ -91,8 +83,8 @@ class Pages:
             return _locked(request, wrong, known=bool(self._gateway.keys.operator))
         name = _name(request)
         kept = await asyncio.to_thread(self._gateway.stores.conversations.get, name)
-        text = explained.page(name, kept, _language(request))
-        return _html(text, 200 if kept else 404)
+        text = explained.page(name, kept, language_of(request))
+        return html_page(text, 200 if kept else 404)
 
     async def explain(self, request: Request) -> Response:
         """Thinks a kept question through in full."""
@@ -109,7 +101,7 @@ class Pages:
             return refused(ApiError(502, str(error)))
         if found is None:
             return refused(ApiError(404, f"Nothing is kept under {name[:64]}.", code="not_kept"))
-        return Plain(explained.shown(found, _language(request)), headers=_HEADERS)
+        return Plain(explained.shown(found, language_of(request)), headers=HEADERS)
 
     async def command(self, request: Request) -> Response:
         """Does what the operator wants: advance, a stage, trip, or reset."""
@@ -135,7 +127,7 @@ class Pages:
         if not token:
             await asyncio.sleep(_WRONG_SECONDS)
             return refused(ApiError(401, "The key is wrong.", code="operator"))
-        response = Plain({"ok": True}, headers=_HEADERS)
+        response = Plain({"ok": True}, headers=HEADERS)
         secure = "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "")}
         response.set_cookie(
             COOKIE, token, max_age=round(SESSION_SECONDS), httponly=True, samesite="strict", secure=secure
@@ -145,7 +137,7 @@ class Pages:
     async def logout(self, request: Request) -> Response:
         """Ends a browser's session."""
         self._access.logout(request)
-        response = Plain({"ok": True}, headers=_HEADERS)
+        response = Plain({"ok": True}, headers=HEADERS)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 
@@ -154,22 +146,8 @@ def _locked(request: Request, wrong: ApiError, *, known: bool) -> Response:
     """Returns what somebody without the key sees: a browser the form for it, a program the error."""
     if "text/html" not in request.headers.get("accept", ""):
         return refused(wrong)
-    return _html(login.page(_language(request), known=known), 401)
-
-
-def _html(text: str, status: int = 200) -> Response:
-    """Returns a page, its policy in a header too: there it can also forbid frames."""
-    found = _POLICY.search(text)
-    assert found is not None
-    policy = f"{unescape(found[1])}; frame-ancestors 'none'"
-    data = text.encode("utf-8", "replace")
-    headers = {**_HEADERS, "content-security-policy": policy}
-    return HTMLResponse(data, status_code=status, headers=headers)
+    return html_page(login.page(language_of(request), known=known), 401)
 
 
 def _name(request: Request) -> str:
     return str(request.path_params["id"]).removeprefix("chatcmpl-")
-
-
-def _language(request: Request) -> str:
-    return language(request.query_params.get("lang"), request.headers.get("accept-language"))

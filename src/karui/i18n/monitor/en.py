@@ -126,6 +126,33 @@ TEXT: dict[str, str] = {
     # Like the recording?
     "alike_head": "As in the recording?",
     "alike_note": "Band: the recording. Line and dot: now (5th to 95th percentile, median).",
+    # Questions like the study's?
+    "likeness_head": "Questions like the study’s?",
+    "row_unlike": "Unlike the recorded ones",
+    "unlike_value": "{share} ({n} of {of})",
+    "unlike_examples": "The last of them, and how far they are beyond the limit",
+    "unlike_ratio": "{ratio}×",
+    "unlike_note": (
+        "Full thinking answers these: the certificate does not speak of them, and a high confidence is no "
+        "sign that they are right. Of questions like the recorded ones at most {rate} are taken for unlike "
+        "({confidence} confidence)."
+    ),
+    "unlike_note_any": (
+        "By the operator’s setting the plan answers these too: the certificate does not speak of them, and a "
+        "high confidence is no sign that they are right. Of questions like the recorded ones at most {rate} "
+        "are taken for unlike ({confidence} confidence)."
+    ),
+    "domain_none": (
+        "This choice does not say which questions it was made with, so none is found unlike them. Choose "
+        "again with this version of karui."
+    ),
+    "domain_few": (
+        "The {n} recorded questions are too few to say which are unlike them: none is sent to full thinking "
+        "for that."
+    ),
+    "unlike words": "words that were never recorded",
+    "unlike shape": "length, script, digits, earlier turns or system message",
+    "unlike whole": "no recorded question is near",
     "row_confidence": "Confidence",
     "row_length": "Thinking length",
     "row_truncated": "Cut by the limit",
@@ -169,6 +196,9 @@ TEXT: dict[str, str] = {
     "test errors": "Errors",
     "test unsure": "Unsure answers",
     "test canaries": "Canaries",
+    "test first_answer": "Wait as promised",
+    "test cost": "Cost as promised",
+    "test unlike": "Unlike questions",
     "cause test thinking": "Thinking is no longer as long as in the recording.",
     "cause test confidence": "Confidence is no longer as in the recording.",
     "cause test agreement": "Trials no longer agree as in the recording.",
@@ -176,6 +206,9 @@ TEXT: dict[str, str] = {
     "cause test errors": "Too many requests failed.",
     "cause test unsure": "More answers are unsure than in the recording.",
     "cause test canaries": "Test questions are answered worse than was certified.",
+    "cause test first_answer": "More users wait longer for the first answer token than was promised.",
+    "cause test cost": "Requests cost more than was promised.",
+    "cause test unlike": "More questions are unlike the recorded ones than like questions would make.",
     "cause probes": "While it was tried again: {reason}",
     "cause probes_few": "Only {good} of {probes} silent runs were as in the recording.",
     # Who answered
@@ -194,6 +227,7 @@ TEXT: dict[str, str] = {
     "why guard tripped": "Guard has tripped",
     "why upstream changed": "Model has changed",
     "why not for a plan": "Not for a plan (such as tools)",
+    "why unlike the recorded questions": "Unlike the study’s questions",
     "why asked for": "Client asked for full thinking",
     "why compared": "Full thinking drawn, to compare",
     "why stage": "Not in the stage’s share",
@@ -244,6 +278,7 @@ TEXT: dict[str, str] = {
     "cause rule_holds": "The rule holds after {requests} requests.",
     "cause arm_worse": "Users find {plan} worse than full thinking ({count} feedbacks compared).",
     "cause arm_fine": "{plan}: {count} feedbacks compared show no loss beyond the margin.",
+    "cause arms_lost": "Every one of the {count} plans was dropped.",
     "cause arm_drift": "{plan}: {reason}",
     "cause shares": "Now {shares}.",
     "cause users_worse": "Users find it worse than full thinking ({count} feedbacks compared).",
@@ -342,6 +377,7 @@ TEXT: dict[str, str] = {
     "login_key": "Operator's key",
     "login_do": "Log in",
     "login_wrong": "The key is wrong.",
+    "explain_unlike": "This question is unlike the study’s ({by}): the certificate does not speak of it.",
     "explain_missing": "Nothing is kept under {id}.",
     "explain_missing_why": (
         "Conversations are kept only where the operator turned keeping on, and only for the stated time."

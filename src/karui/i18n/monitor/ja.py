@@ -131,6 +131,31 @@ TEXT: dict[str, str] = {
     ),
     "alike_head": "記録時との比較",
     "alike_note": "帯：記録時の範囲　線と点：現在（5〜95%点と中央値）",
+    "likeness_head": "検証時と似た質問か",
+    "row_unlike": "検証時と異なる質問",
+    "unlike_value": "{share}（{of}件中{n}件）",
+    "unlike_examples": "直近の例と、基準値に対する隔たり",
+    "unlike_ratio": "{ratio}倍",
+    "unlike_note": (
+        "これらにはフル思考で回答しています。保証の対象外であり、確信度が高くても正しいとは限りません。"
+        "記録した質問と同じ傾向の質問のうち、誤って「異なる」と判定される割合は{rate}以下です"
+        "（信頼度{confidence}）。"
+    ),
+    "unlike_note_any": (
+        "設定により、これらにもプランが回答しています。保証の対象外であり、確信度が高くても正しいとは限りません。"
+        "記録した質問と同じ傾向の質問のうち、誤って「異なる」と判定される割合は{rate}以下です"
+        "（信頼度{confidence}）。"
+    ),
+    "domain_none": (
+        "この選定結果には、どのような質問で検証したかの情報がありません。そのため、異なる質問を見分けられません。"
+        "このバージョンのkaruiで選定し直してください。"
+    ),
+    "domain_few": (
+        "記録した質問が{n}問と少なく、異なる質問を見分ける基準を定められません。見分けは行っていません。"
+    ),
+    "unlike words": "記録にない語",
+    "unlike shape": "長さ・文字種・数字・会話の続き・システムメッセージ",
+    "unlike whole": "近い質問が記録にない",
     "row_confidence": "確信度",
     "row_length": "思考の長さ",
     "row_truncated": "上限打ち切り",
@@ -172,6 +197,9 @@ TEXT: dict[str, str] = {
     "test errors": "エラー",
     "test unsure": "確信度不足",
     "test canaries": "カナリア",
+    "test first_answer": "約束した待ち時間",
+    "test cost": "約束したコスト",
+    "test unlike": "検証時と異なる質問",
     "cause test thinking": "思考の長さが記録時の傾向から外れました。",
     "cause test confidence": "確信度が記録時の傾向から外れました。",
     "cause test agreement": "試行の一致率が記録時の傾向から外れました。",
@@ -179,6 +207,9 @@ TEXT: dict[str, str] = {
     "cause test errors": "リクエストの失敗が増えすぎました。",
     "cause test unsure": "確信度の低い回答が記録時より増えました。",
     "cause test canaries": "カナリア（正解のわかる質問）の正答率が保証の範囲を下回りました。",
+    "cause test first_answer": "最初の回答トークンまでの待ち時間が、約束した範囲を超えています。",
+    "cause test cost": "リクエストのコストが、約束した範囲を超えています。",
+    "cause test unlike": "検証時と異なる質問の割合が、想定される範囲を超えました。",
     "cause probes": "再確認の結果：{reason}",
     "cause probes_few": "記録時と同じ傾向だったのは{probes}件中{good}件だけでした。",
     "answered_head": "回答の内訳",
@@ -196,6 +227,7 @@ TEXT: dict[str, str] = {
     "why guard tripped": "ドリフト検知",
     "why upstream changed": "モデルの入れ替わり",
     "why not for a plan": "プラン対象外（ツール利用など）",
+    "why unlike the recorded questions": "検証時と異なる質問",
     "why asked for": "クライアントがフル思考を指定",
     "why compared": "比較のためフル思考に割り当て",
     "why stage": "段階導入の対象外",
@@ -244,6 +276,7 @@ TEXT: dict[str, str] = {
     "cause rule_holds": "{requests}件の時点で条件を満たしました。",
     "cause arm_worse": "{plan}：利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
     "cause arm_fine": "{plan}：比較した評価{count}件で、許容範囲を超える低下は見られません。",
+    "cause arms_lost": "実験中の{count}つのプランがすべて除外されました。",
     "cause arm_drift": "{plan}：{reason}",
     "cause shares": "{shares}に変更しました。",
     "cause users_worse": "利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
@@ -333,6 +366,7 @@ TEXT: dict[str, str] = {
     "login_key": "運用者キー",
     "login_do": "ログイン",
     "login_wrong": "キーが違います。",
+    "explain_unlike": "この質問は検証時の質問と異なるため（{by}）、保証の対象外です。",
     "explain_missing": "{id}の会話は保存されていません。",
     "explain_missing_why": "会話は、運用者が保存を有効にした場合に限り、決められた期間だけ残ります。",
     "explain_again": "再試行",

@@ -16,6 +16,7 @@ CAUSES: dict[str, str] = {
     "rest_over": "the rest is over",
     "arm_worse": "users find {plan} worse, by {count} feedbacks",
     "arm_fine": "users find {plan} no worse than the margin, by {count} feedbacks",
+    "arms_lost": "every one of the {count} plans was dropped",
     "arm_drift": "{plan}: {test}",
     "shares": "{shares}",
     "users_worse": "users find it worse than full thinking, by {count} feedbacks",

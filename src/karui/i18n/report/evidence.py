@@ -308,6 +308,10 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "a certified plan saves more",
         "保証されたプランの中に、より削減できるものがある",
     ),
+    "reason_limit_not_kept": (
+        "a limit on time or cost is not shown to be kept",
+        "時間またはコストの上限を満たすと示せなかった",
+    ),
     "reason_test_not_passed": ("its test did not pass", "検定に合格しなかった"),
     "reason_loss_exceeds_margin": ("its loss exceeds the margin", "低下が許容範囲を超えた"),
     "reason_not_tested": (

@@ -17,7 +17,7 @@ from karui.core.errors import EngineError, KaruiError
 from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.recording.tracing import EngineInfo, OnTokens, read_anew
-from karui.recording.workers.worker import Load, Worker, WorkerLost
+from karui.recording.workers.worker import AnyWorker, Begin, Load, Worker, WorkerLost
 
 _BESIDE_OTHERS = 2
 """Workers that may end under a trace before it is made alone, to see whether it is what ends them."""
@@ -33,11 +33,13 @@ class WorkerSpec:
         load: Loads its engine; pickled.
         device: Where it computes, as the manifest says.
         environment: Variables of its process, beside those of this one.
+        begin: Starts it, by its name: a process here, or something that behaves as one elsewhere.
     """
 
     load: Load
     device: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    begin: Begin = Worker
 
 
 class WorkerPool:
@@ -50,9 +52,9 @@ class WorkerPool:
     def __init__(self, specs: Sequence[WorkerSpec], *, on_lost: Callable[[str], None] | None = None) -> None:
         """Takes how each worker is started; `on_lost` is told in a sentence of each one that ends."""
         self._specs, self._on_lost = specs, on_lost
-        self._workers: list[Worker] = []
+        self._workers: list[AnyWorker] = []
         self._fruitless: Counter[str] = Counter()
-        self._lost: set[Worker] = set()
+        self._lost: set[AnyWorker] = set()
         self._starting: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._failure: KaruiError | None = None
@@ -88,7 +90,7 @@ class WorkerPool:
         first = found[0][0]
         try:
             for info, _ in found[1:]:
-                _ensure_alike(first, info)
+                ensure_alike(first, info)
         except EngineError:
             self.close()
             raise
@@ -144,7 +146,7 @@ class WorkerPool:
             self._fruitless[worker.name] = 0
             return read_anew(made, read), worker.name
 
-    async def _free(self) -> Worker:
+    async def _free(self) -> AnyWorker:
         """Waits until a worker has nothing else to do, and keeps it so; who asked sets it free."""
         worker = await self._least_busy()
         worker.reserved = True
@@ -156,7 +158,7 @@ class WorkerPool:
         worker.reserved = False
         return await self._free()
 
-    async def _least_busy(self) -> Worker:
+    async def _least_busy(self) -> AnyWorker:
         """Waits until a worker can be asked."""
         while True:
             for worker in self._workers:
@@ -169,11 +171,11 @@ class WorkerPool:
             self._changed.clear()
             await self._changed.wait()
 
-    def _begun(self, place: int) -> Worker:
+    def _begun(self, place: int) -> AnyWorker:
         spec = self._specs[place]
-        return Worker(f"w{place + 1}", spec.load, spec.environment)
+        return spec.begin(f"w{place + 1}", spec.load, spec.environment)
 
-    def _replace(self, lost: Worker) -> None:
+    def _replace(self, lost: AnyWorker) -> None:
         """Starts another worker in the place of one that ended; every trace that it had tells of it."""
         if lost in self._lost:
             return
@@ -206,7 +208,7 @@ class WorkerPool:
                 return
 
 
-def _ensure_alike(one: EngineInfo, other: EngineInfo) -> None:
+def ensure_alike(one: EngineInfo, other: EngineInfo) -> None:
     """Refuses workers whose engines would not make the same recording."""
     for name in ("card", "name", "abilities", "rule", "suffix", "suffix_tokens", "server"):
         ours, theirs = getattr(one, name), getattr(other, name)

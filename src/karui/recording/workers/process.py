@@ -18,8 +18,9 @@ from typing import Any
 from karui.core.engine import Engine
 from karui.core.errors import EngineError, KaruiError
 from karui.core.request import Request
+from karui.core.trace import Trace
 from karui.measure.machine import machine, versions
-from karui.recording.tracing import EngineInfo, trace_of
+from karui.recording.tracing import EngineInfo, OnTokens, trace_of
 
 _TELL_SECONDS = 0.2
 
@@ -37,8 +38,7 @@ def _work(channel: Connection) -> None:
     except KaruiError as error:
         channel.send(("broken", error))
         return
-    told = {"machine": machine(), "versions": versions(), "threads": int(getattr(engine, "threads", 0))}
-    channel.send(("ready", EngineInfo.of(engine), told))
+    channel.send(("ready", *told_of(engine)))
     asyncio.run(_Work(channel, engine).serve())
 
 
@@ -76,17 +76,10 @@ class _Work:
         await self._engine.close()
 
     async def _trace(self, job: int, ask: Request, sample: int) -> None:
-        try:
-            # The answer is read where it is judged: here every text is its own answer.
-            made = await trace_of(self._engine, ask, sample, lambda text: text, self._count)
-        except KaruiError as error:
-            failure = error if isinstance(error, EngineError) else EngineError(error.what, why=error.why)
-            self._send(("failed", job, failure))
-        except Exception as error:  # noqa: BLE001 - told to who records, who goes on with the others
-            self._send(("failed", job, EngineError(f"{type(error).__name__}: {error}")))
-        else:
+        made = await trace_or_failure(self._engine, ask, sample, self._count)
+        if isinstance(made, Trace):
             self._tell()
-            self._send(("made", job, made))
+        self._send(("made" if isinstance(made, Trace) else "failed", job, made))
 
     def _send(self, message: tuple[Any, ...]) -> None:
         try:
@@ -103,6 +96,25 @@ class _Work:
         if self._tokens:
             self._send(("tokens", self._tokens))
         self._tokens, self._told = 0, monotonic()
+
+
+def told_of(engine: Engine) -> tuple[EngineInfo, dict[str, Any]]:
+    """Returns what manifests say of an engine, and of the process that it is loaded in."""
+    told = {"machine": machine(), "versions": versions(), "threads": int(getattr(engine, "threads", 0))}
+    return EngineInfo.of(engine), told
+
+
+async def trace_or_failure(
+    engine: Engine, ask: Request, sample: int, on_tokens: OnTokens
+) -> Trace | EngineError:
+    """Returns a trace whose answers are texts still, or why there is none."""
+    try:
+        # The answer is read where it is judged: here every text is its own answer.
+        return await trace_of(engine, ask, sample, lambda text: text, on_tokens)
+    except KaruiError as error:
+        return error if isinstance(error, EngineError) else EngineError(error.what, why=error.why)
+    except Exception as error:  # noqa: BLE001 - told to who records, who goes on with the others
+        return EngineError(f"{type(error).__name__}: {error}")
 
 
 def measured(engine: Engine, rows: int) -> float:

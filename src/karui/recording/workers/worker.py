@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from karui.core.engine import Engine
 from karui.core.errors import KaruiError
@@ -25,6 +25,36 @@ Load = Callable[[], Engine]
 
 class WorkerLost(Exception):
     """A worker has ended on its own; says how. No error of its traces, which another worker makes."""
+
+
+class AnyWorker(Protocol):
+    """What a pool asks of a worker, wherever it is; see `Worker` for what each of these is."""
+
+    name: str
+    made: int
+    alive: bool
+    loaded: bool
+    reserved: bool
+
+    @property
+    def jobs(self) -> int:
+        """Traces that it is asked for at present."""
+
+    async def ready(self) -> tuple[EngineInfo, dict[str, Any]]:
+        """Waits for its engine; returns what manifests say of the engine, and of the process."""
+
+    async def measure(self, rows: int) -> float:
+        """Returns its tokens per second with `rows` sequences."""
+
+    async def trace(self, ask: Request, sample: int, on_tokens: OnTokens) -> Trace:
+        """Returns a trace whose answers are texts still."""
+
+    def end(self) -> None:
+        """Ends it, whatever it does."""
+
+
+Begin = Callable[[str, Load, Mapping[str, str]], AnyWorker]
+"""Starts a worker, by its name."""
 
 
 class Worker:

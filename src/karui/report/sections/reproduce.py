@@ -56,6 +56,7 @@ def digests(c: Context) -> list[tuple[str, str]]:
         (w("task"), choice.task_digest),
         (w("plan"), c.plan.plan if c.plan else choice.plan),
         *choice.recordings.items(),
+        (w("judge_prompt"), choice.judge.judging.prompt if choice.judge else ""),
     ]
     return [(str(label), str(value)) for label, value in found if value]
 

@@ -7,6 +7,8 @@ from markupsafe import Markup
 from karui.report import decision_text, failing
 from karui.report.caveats import caveats
 from karui.report.context import Context
+from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.render import render
 from karui.report.sections.savings_panel import panel
@@ -16,6 +18,7 @@ _PATHS = {
     "adopt": "M5 12.5l4.5 4.5L19 7.5",
     "pilot": "M12 4a8 8 0 1 0 0 16V4z",
     "collect": "M12 5v14M5 12h14",
+    "label": "M5 17.5V19h1.5L18 7.5 16.5 6 5 17.5z",
     "nothing": "M6 9.5h12M6 14.5h12",
     "withdrawn": "M6.5 6.5l11 11M17.5 6.5l-11 11",
 }
@@ -34,9 +37,9 @@ def head(c: Context) -> Markup:
         title=decision_text.title(c),
         lead=decision_text.lead(c),
         rule=decision_text.rule(c),
-        looks=looks(choice, w, c.form),
+        looks=[*looks(choice, w, c.form), *limits(choice, w, c.form)],
         confirmation=decision_text.confirmation(c),
-        caveats=[*agreement, *caveats(c.study.manifest, w)],
+        caveats=[*agreement, *judge(choice, w, c.form), *caveats(c.study.manifest, w)],
         facts=decision_text.facts(c),
         failure=failure,
         likely=failing.likely(w, c.form, failure)[: failing.MOST] if failure else (),
@@ -75,6 +78,8 @@ class _Loss:
     def of(c: Context) -> "_Loss | None":
         d, ran = c.decision, c.study.choice.confirmation
         value, low, high = d.loss, d.low, d.high
+        if c.unbounded:
+            return None
         if d.name == "withdrawn" and ran:
             value, low, high = ran.loss, ran.low, ran.high
         if value is None or low is None or high is None:

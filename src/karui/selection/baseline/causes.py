@@ -68,9 +68,12 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[LikelyC
         recording: Of full thinking.
         near_chance: Whether it is about as good as guessing.
     """
-    wrong = list(_wrong(recording))
     manifest = recording.manifest
-    counts = Counter(code for reply in wrong for code in reply.shows)
+    counts: Counter[Cause] = Counter()
+    wrong = 0
+    for reply in _wrong(recording):
+        counts.update(reply.shows)
+        wrong += 1
     details = {
         Cause.TRUNCATED: str(manifest.sampling.max_tokens),
         Cause.UNREAD: manifest.verifier,
@@ -78,7 +81,7 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[LikelyC
         Cause.PARTIAL: manifest.verifier,
     }
     replies = sum(len(q.traces) for q in recording.questions)
-    least = max(1.0, _LEAST * len(wrong))
+    least = max(1.0, _LEAST * wrong)
     found = [LikelyCause(code, n, replies, details.get(code, "")) for code, n in counts.items() if n >= least]
     found += _alike(recording)
     if late := manifest.timeouts:
@@ -92,7 +95,7 @@ def reasons(recording: Recording, *, near_chance: bool = False) -> tuple[LikelyC
         )
     name = embedded(manifest.model.name)
     if name and manifest.task.partition(":")[0] != "mini":
-        found.insert(0, LikelyCause(Cause.EMBEDDED, len(wrong), replies, name))
+        found.insert(0, LikelyCause(Cause.EMBEDDED, wrong, replies, name))
     return tuple(found)
 
 
@@ -100,7 +103,7 @@ def examples(recording: Recording) -> tuple[FailedReply, ...]:
     """Returns up to three wrong replies, of different questions, each for another reason where there are."""
     chosen: dict[str, _Reply] = {}
     seen: Counter[Cause] = Counter()
-    wrong = list(_wrong(recording))
+    wrong = list(_telling(recording))
     while len(chosen) < _SHOWN:
         left = [r for r in wrong if r.question.id not in chosen]
         if not left:
@@ -109,6 +112,16 @@ def examples(recording: Recording) -> tuple[FailedReply, ...]:
         chosen[reply.question.id] = reply
         seen[reply.shows[0]] += 1
     return tuple(_shown(reply, recording.manifest.instruction) for reply in chosen.values())
+
+
+def _telling(recording: Recording) -> Iterator[_Reply]:
+    """Yields wrong replies to draw examples from: of each reason, the first of the first few questions."""
+    asked: dict[Cause, set[str]] = {}
+    for reply in _wrong(recording):
+        known = asked.setdefault(reply.shows[0], set())
+        if reply.question.id not in known and len(known) < _SHOWN:
+            known.add(reply.question.id)
+            yield reply
 
 
 def _wrong(recording: Recording) -> Iterator[_Reply]:

@@ -15,11 +15,15 @@ What is said in other words altogether is not found: a `group` column says it.
 
 import re
 import unicodedata
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
+
+import numpy as np
 
 from karui.core.prompt import Prompt
 from karui.core.recording import RecordedQuestion
@@ -109,14 +113,12 @@ def _idle_numbers(wordings: Sequence[Wording]) -> set[tuple[str, str]]:
 
 
 class _Index:
-    """Questions seen so far, by exact keys and by their rarest sequences."""
+    """Questions seen so far, by exact keys, and by their texts among those of the same answer and numbers."""
 
     def __init__(self) -> None:
         self._keys: dict[tuple[str, str, str], int] = {}
         self._often: Counter[str] = Counter()
-        self._rare: dict[tuple[str, tuple[str, ...], str], list[tuple[frozenset[str], int]]] = defaultdict(
-            list
-        )
+        self._groups: dict[tuple[str, tuple[str, ...]], _Group] = defaultdict(_Group)
 
     def count(self, texts: Iterator[str]) -> None:
         """Counts the sequences of a batch: how rare each is decides how few pairs are compared."""
@@ -127,32 +129,77 @@ class _Index:
     def find(self, keys: Sequence[tuple[str, str, str]], wording: Wording) -> int | None:
         """Returns the leader of the first question that says the same; None where there is none."""
         known = [self._keys[key] for key in keys if key in self._keys]
-        return min(known) if known else self._alike(wording)
+        if known:
+            return min(known)
+        group = self._groups.get((wording.answer, wording.numbers))
+        return None if group is None else group.alike(wording.masked, self._often)
 
     def add(self, keys: Sequence[tuple[str, str, str]], wording: Wording, leader: int) -> None:
         """Takes in a question."""
         for key in keys:
             self._keys.setdefault(key, leader)
-        own = _sequences(wording.masked)
-        for sequence in self._rarest(own):
-            self._rare[wording.answer, wording.numbers, sequence].append((own, leader))
-
-    def _alike(self, wording: Wording) -> int | None:
-        own = _sequences(wording.masked)
-        matches = [
-            leader
-            for sequence in self._rarest(own)
-            for other, leader in self._rare.get((wording.answer, wording.numbers, sequence), ())
-            if len(own & other) >= ALIKE * len(own | other)
-        ]
-        return min(matches, default=None)
-
-    def _rarest(self, own: frozenset[str]) -> list[str]:
-        """Returns so many of the rarest sequences that two alike texts have one of them in common."""
-        first = len(own) - ceil(ALIKE * len(own)) + 1
-        return sorted(own, key=lambda s: (self._often[s], s))[:first]
+        self._groups[wording.answer, wording.numbers].add(wording.masked, leader, self._often)
 
 
+_MANY = 1000
+"""Texts of a group from which on sequences are looked up; fewer are searched, in a tenth of the memory."""
+
+
+class _Group:
+    """Questions with the same answer and numbers: few as a rule, and thousands of yes and no."""
+
+    __slots__ = ("_leaders", "_owners", "_places", "_rare", "_texts")
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._leaders: list[int] = []
+        # The rarest sequences of all texts, by hash: those that collide are compared for nothing.
+        self._rare, self._owners = array("q"), array("q")
+        self._places: dict[int, list[int]] = {}
+
+    def add(self, text: str, leader: int, often: Counter[str]) -> None:
+        """Takes in a text."""
+        place = len(self._texts)
+        self._texts.append(text)
+        self._leaders.append(leader)
+        hashes = _rarest(text, often)
+        self._rare.extend(hashes)
+        self._owners.extend([place] * len(hashes))
+        if place == _MANY:
+            for number, owner in zip(self._rare, self._owners, strict=True):
+                self._places.setdefault(number, []).append(owner)
+        elif place > _MANY:
+            for number in hashes:
+                self._places.setdefault(number, []).append(place)
+
+    def alike(self, text: str, often: Counter[str]) -> int | None:
+        """Returns the least leader of the texts of which enough is shared; None where there is none."""
+        own = _sequences(text)
+        places = self._sharing(_rarest(text, often))
+        return min((self._leaders[p] for p in places if _much(own, self._texts[p])), default=None)
+
+    def _sharing(self, hashes: list[int]) -> set[int]:
+        """Returns the texts that have one of these among their rarest sequences."""
+        if self._places:
+            return {place for number in hashes for place in self._places.get(number, ())}
+        known = np.frombuffer(self._rare, np.int64)
+        owners = np.frombuffer(self._owners, np.int64)
+        return set(owners[np.isin(known, np.array(hashes, np.int64))].tolist())
+
+
+def _much(own: frozenset[str], text: str) -> bool:
+    other = _sequences(text)
+    return len(own & other) >= ALIKE * len(own | other)
+
+
+def _rarest(text: str, often: Counter[str]) -> list[int]:
+    """Returns so many of a text's rarest sequences, hashed, that two alike texts have one in common."""
+    own = _sequences(text)
+    first = len(own) - ceil(ALIKE * len(own)) + 1
+    return [hash(s) for s in sorted(own, key=lambda s: (often[s], s))[:first]]
+
+
+@lru_cache(maxsize=1024)
 def _sequences(text: str) -> frozenset[str]:
     """Returns the five-letter sequences of a text; the text itself where it is shorter."""
     return frozenset(text[n : n + _LETTERS] for n in range(max(1, len(text) - _LETTERS + 1)))

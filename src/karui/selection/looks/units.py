@@ -114,6 +114,12 @@ class Order:
         return np.asarray(sums / counts)
 
     @cached_property
+    def firsts(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """Where the first question of each unit stands in the order of the outcomes; (units,)."""
+        _, first = np.unique(self._places[self._kept], return_index=True)
+        return self._kept[first]
+
+    @cached_property
     def _kept(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         return np.flatnonzero([not self.units[q].late for q in self.questions])
 

@@ -14,7 +14,7 @@ from karui.study.progress import SILENT, Progress
 from karui.study.workspace import MINI, Workspace
 
 C = TypeVar("C")
-_TUPLES = ("technique", "variant", "variants")
+_TUPLES = ("engine", "technique", "variant", "variants")
 _PATHS = ("thinking", "train_on", "recording", "out")
 
 
@@ -67,12 +67,14 @@ def workspace_of(
         more: Further fields of the workspace.
 
     Raises:
-        InputError: A number is out of range, or the file of --thinking cannot be read.
+        InputError: A number is out of range, one of several models is no server, or the file of --thinking
+            cannot be read.
     """
     from karui.core.prompt import Sampling
 
+    first, *further = model.named or (MINI,)
     return Workspace(
-        model.model or MINI,
+        first,
         Sampling(sampling.temperature, sampling.top_p, max_tokens=sampling.max_tokens),
         sampling.samples,
         sampling.seed,
@@ -83,6 +85,7 @@ def workspace_of(
         model.compile,
         thinking=read_override(model.thinking) if model.thinking else NOTHING_SAID,
         workers=model.workers,
+        further=tuple(further),
         progress=progress,
         **more,
     )

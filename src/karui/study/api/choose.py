@@ -13,6 +13,7 @@ from karui.study.api.arguments import call_text, config_of, recording_of
 from karui.study.baseline import examined, usable
 from karui.study.config.keywords import ChooseKeywords
 from karui.study.config.schema import ChooseConfig, SourceOptions
+from karui.study.judging.study_judge import judging, settled
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, fair
 from karui.study.progress import OnProgress, progress_of
@@ -52,18 +53,25 @@ async def _choose(
     settings = config_of(ChooseConfig, config, options)
     again = commands or [call_text("choose", recording, **options)]
     progress, output = progress_of(on_progress), settings.output
-    wanted = StudyOptions.of(settings.objective, settings.baseline)
+    wanted = StudyOptions.of(settings.objective, settings.baseline, settings.place)
     accepted = settings.baseline.accept_no_thinking
     main = recording_of(recording, settings.sources.kind)
     main = usable(main, progress, accept_no_thinking=accepted)
-    if failing := examined(main, wanted):
-        return failed_study(failing, main, wanted, again, language=output.lang, out=output.out)
-    sources = _sources(main, settings.sources)
-    wanted = fair(wanted, [main, *sources.styles, *sources.beside.values()])
-    progress.begin("Replaying every plan")
-    ledger = ledger_of(main)
-    evidence, test_part = evidence_of(sources, wanted, progress.at, ledger)
-    choice = decide(evidence, test_part, sources, wanted, ledger=ledger)
+    async with judging(main, progress) as judge:
+        if judge is not None:
+            main = await judge.first(main)
+        if failing := examined(main, wanted):
+            return failed_study(failing, main, wanted, again, language=output.lang, out=output.out)
+        sources = _sources(main, settings.sources)
+        if judge is not None:
+            sources = await judge.all(sources)
+        wanted = fair(wanted, [main, *sources.styles, *sources.beside.values()])
+        progress.begin("Replaying every plan")
+        ledger = ledger_of(main)
+        evidence, test_part = evidence_of(sources, wanted, progress.at, ledger)
+        choice = await settled(
+            judge, lambda: decide(evidence, test_part, sources, wanted, ledger=ledger, judge=judge)
+        )
     warn_unwritten(ledger, progress)
     data = study_of(evidence, test_part, choice, wanted, sources, commands=again)
     details = Details(evidence, wanted, test_part)

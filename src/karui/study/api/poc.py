@@ -12,7 +12,7 @@ from karui.recording.growth import arrange, recognise
 from karui.study.api.arguments import call_text, config_of, workspace_of
 from karui.study.config.keywords import StudyKeywords
 from karui.study.config.schema import StudyConfig
-from karui.study.data_split import brought_along, ensure_parts
+from karui.study.data_split import brought_along, ensure_parts, hold_back, recorded_in
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, on_this_machine
 from karui.study.progress import OnProgress, Progress, progress_of
@@ -21,7 +21,8 @@ from karui.study.result import Study
 from karui.study.run import RECORDING, Job, run
 from karui.study.variants.default_trainings import trained
 from karui.study.variants.plans import variants_of, weighs
-from karui.study.workspace import Workspace, embedded, hold_back, recorded_in, task_of
+from karui.study.workspace import Workspace, embedded, task_of
+from karui.tasks.verifiers.judge import judge_of
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
@@ -109,18 +110,19 @@ def prepare(
     Raises:
         KaruiError: As `karui.poc`, before a token is spent.
     """
-    demo = not config.model.model and not config.questions.questions and task is None
-    options = StudyOptions.of(config.objective, config.baseline)
+    demo = not config.model.named and not config.questions.questions and task is None
+    options = StudyOptions.of(config.objective, config.baseline, config.place)
     drawn = config.sampling
     session = workspace_of(
         config.model,
         replace(
             drawn,
             samples=drawn.samples or (_MINI_SAMPLES if demo else 4),
-            max_tokens=drawn.max_tokens or (4096 if config.model.model else 1024),
+            max_tokens=drawn.max_tokens or (4096 if config.model.named else 1024),
         ),
         progress,
         accept_no_thinking=config.baseline.accept_no_thinking,
+        on=config.place.on,
     )
     styles, versions = variants_of(session, config.variants, default=_MINI_VARIANTS if demo else ())
     asked = _questions(config, demo=demo, task=task)
@@ -128,7 +130,7 @@ def prepare(
     lessons = _lessons(config, asked, learning=learning, demo=demo)
     if warning := unfamiliar(session.model, asked.task.name):
         progress.warn(warning)
-    if config.model.model and not config.questions.questions and task is None:
+    if config.model.named and not config.questions.questions and task is None:
         progress.say("No --questions were given; using those of the task mini.")
     division = replace(asked.division, learning=learning and lessons is None)
     planned = planned_parts(arrange(config.output.out / RECORDING, asked.task), asked.kept, division)
@@ -182,6 +184,8 @@ def _questions(config: StudyConfig, *, demo: bool, task: Task | None) -> _Questi
         name = config.questions.questions or "mini"
         given = task or task_of(name, limit=limit, seed=seed, reference=config.questions.reference)
         everything = recognise(there, given)
+        # A judge's word confirms nothing.
+        confirm = confirm and not any(judge_of(q.verifier.spec) for q in everything.questions)
         division = Division(confirm=confirm)
         kept = division.held(len(everything.questions))
         recorded, held = hold_back(everything, kept, seed, recorded_in(there))

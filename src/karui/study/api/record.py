@@ -71,6 +71,7 @@ async def _record(
         lessons=load(lessons, signals=False) if lessons else None,
         minutes=settings.build.minutes,
         accept_no_thinking=settings.baseline.accept_no_thinking,
+        on=settings.place.on,
     )
     if warning := unfamiliar(session.model, task.name):
         progress.warn(warning)

@@ -12,7 +12,7 @@ from karui.runners.replay import Replay, replay_all
 from karui.selection.evidence import Evidence
 from karui.study.api.arguments import recording_of
 from karui.study.loop import awaitable, blocking, interruptible
-from karui.study.options import PROCESSES
+from karui.study.options import PROCESSES, spread_on
 from karui.study.progress import OnProgress, progress_of
 from karui.study.result import ReplayResult
 from karui.study.steps import misbehaving, space_of
@@ -26,6 +26,7 @@ async def _replay(
     technique: Sequence[str] = (),
     runs: int = 10,
     stepwise: bool = False,
+    on: str = "",
     on_progress: OnProgress = None,
 ) -> ReplayResult:
     """Evaluates plans over what was recorded: no token is generated.
@@ -37,6 +38,7 @@ async def _replay(
         technique: Techniques of your own, as path/to/file.py:Class.
         runs: Permutations of each question's traces, for plans that use several.
         stepwise: Whether to step every plan, and use no array programs: slower, to the same outcomes.
+        on: The Ray cluster that does it: "ray", or its address; "" is this machine.
         on_progress: A `karui.study.progress.Progress`, or a function that is called with every update.
 
     Returns:
@@ -62,9 +64,15 @@ async def _replay(
     found: dict[str, Outcomes] = {}
     progress.begin("Replaying")
     with interruptible():
-        for outcomes in replay_all(replayed, asked, processes=PROCESSES, on_refused=refused.append):
+        for outcomes in replay_all(
+            replayed,
+            asked,
+            processes=PROCESSES,
+            spread=spread_on(on),
+            on_progress=progress.at,
+            on_refused=refused.append,
+        ):
             found[outcomes.plan.id] = outcomes
-            progress.at(len(found), len(asked))
     if style.id not in found or (plans and len(found) == 1 < len(asked)):
         # Without the baseline, or of plans named by the user all, nothing is left to show.
         replayed.outcomes(style if style.id not in found else asked[1])

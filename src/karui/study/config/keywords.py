@@ -23,6 +23,7 @@ class EngineKeywords(TypedDict, total=False):
 class ModelKeywords(EngineKeywords, total=False):
     """How a model is run; which one is an argument of its own."""
 
+    engine: Sequence[str]
     thinking: Path | str | None
     concurrency: int
     workers: int
@@ -49,6 +50,8 @@ class ObjectiveKeywords(TypedDict, total=False):
     """What is accepted, and what is to be minimised."""
 
     max_drop: float
+    max_first_answer: float
+    max_cost: float
     confidence: float
     minimize: str
     priority: str
@@ -69,6 +72,7 @@ class StudyKeywords(ModelKeywords, SamplingKeywords, BaselineKeywords, Objective
     small: str
     reference: Literal["given", "self"]
     confirm: bool
+    on: str
     lang: Literal["en", "ja"]
     out: Path | str
 
@@ -81,6 +85,7 @@ class RecordKeywords(ModelKeywords, SamplingKeywords, BaselineKeywords, total=Fa
     recording: Path | str | None
     minutes: float | None
     variant: Sequence[str]
+    on: str
     shard: str
     compact: bool
     out: Path | str
@@ -93,6 +98,7 @@ class ChooseKeywords(BaselineKeywords, ObjectiveKeywords, total=False):
     aux_model: Mapping[str, Recording | Path | str]
     pilot: Sequence[Recording | Path | str]
     kind: Sequence[str]
+    on: str
     lang: Literal["en", "ja"]
     out: Path | str | None
 

@@ -20,7 +20,11 @@ class ModelOptions:
         "",
         "Model folder, Hub name, or a server with OpenAI's API: http://HOST:PORT/v1#NAME (see `karui "
         "probe`); the embedded karui-mini by default.",
-        names=("--model", "--engine"),
+    )
+    engine: tuple[str, ...] = option(
+        (),
+        "A server with OpenAI's API, as --model takes it (repeatable): several that serve the same model "
+        "record together.",
     )
     thinking: Path | None = option(
         None,
@@ -42,6 +46,23 @@ class ModelOptions:
         False,
         "Compilation of the model by torch: a minute the first time, faster steps.",
         names=("--compile",),
+    )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The model, and further servers that serve it; empty where none is named."""
+        return (*([self.model] if self.model else []), *self.engine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where the work is done."""
+
+    on: str = option(
+        "",
+        "Ray cluster that does the work: ray (the one that RAY_ADDRESS names, or this machine), or its "
+        "address; by default processes here.",
+        shown="this machine",
     )
 
 
@@ -105,6 +126,15 @@ class ObjectiveOptions:
 
     max_drop: float = option(2.0, "Largest loss of accuracy accepted, in points.")
     confidence: float = option(0.95, "Confidence of the certificate.")
+    max_first_answer: float = option(
+        0.0,
+        "Limit on the 95th percentile of the time to the first answer token, in seconds, at the recording's "
+        "pace; 0 asks for none.",
+    )
+    max_cost: float = option(
+        0.0,
+        "Limit on the mean cost of 1,000 questions, at the prices of --assume; 0 asks for none.",
+    )
     minimize: str = option(
         "",
         "Objective to minimise: cost, tokens (default), latency, flops (default between models) or memory.",
@@ -182,6 +212,7 @@ class StudyConfig:
     baseline: BaselineOptions = field(default_factory=BaselineOptions)
     variants: VariantOptions = field(default_factory=VariantOptions)
     run: RunOptions = field(default_factory=RunOptions)
+    place: PlaceOptions = field(default_factory=PlaceOptions)
     output: StudyOutputOptions = field(default_factory=StudyOutputOptions)
 
 
@@ -226,6 +257,7 @@ class RecordConfig:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     build: BuildOptions = field(default_factory=BuildOptions)
     baseline: BaselineOptions = field(default_factory=BaselineOptions)
+    place: PlaceOptions = field(default_factory=PlaceOptions)
     recording: RecordingOptions = field(default_factory=RecordingOptions)
 
 
@@ -262,6 +294,7 @@ class ChooseConfig:
     sources: SourceOptions = field(default_factory=SourceOptions)
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
     baseline: BaselineOptions = field(default_factory=BaselineOptions)
+    place: PlaceOptions = field(default_factory=PlaceOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
 
 

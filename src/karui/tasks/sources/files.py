@@ -112,7 +112,8 @@ def load_file(path: Path, *, need_reference: bool = True, default: str | None = 
     rows, problems = _valid(path, list(read_rows(path)))
     problems += _doubled(rows)
     if need_reference:
-        problems += _unanswered(rows, path)
+        problems += _unanswered([(n, row) for n, row in rows if not _judged(row.verifier or default)], path)
+    problems += _half_judged(rows, default)
     _raise(path, problems)
     guessed = default or guess([row.answer for _, row in rows if row.verifier is None and row.answer])
     questions = []
@@ -300,6 +301,23 @@ def _doubled(rows: Rows) -> Problems:
         ids.setdefault(name, line)
         texts.setdefault(asked, line)
     return problems
+
+
+def _judged(spec: str | None) -> bool:
+    return (spec or "").startswith("judge:")
+
+
+def _half_judged(rows: Rows, default: str | None) -> Problems:
+    """Returns the rows that a judge judges unlike others: what is certified has to be one thing."""
+    specs = {row.verifier or default for _, row in rows}
+    if len(specs) < 2 or not any(map(_judged, specs)):
+        return []
+    first = rows[0][1].verifier or default
+    wrong = [(line, row) for line, row in rows if (row.verifier or default) != first]
+    return [
+        (line, f"is verified by {row.verifier or default!r}: where a judge judges, every row has the same")
+        for line, row in wrong
+    ]
 
 
 def _unanswered(rows: Rows, path: Path) -> Problems:

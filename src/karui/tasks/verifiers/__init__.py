@@ -13,6 +13,7 @@ from karui.tasks.verifiers.choice import Choice
 from karui.tasks.verifiers.exact import Exact
 from karui.tasks.verifiers.gym import Gym
 from karui.tasks.verifiers.json_fields import JsonFields
+from karui.tasks.verifiers.judge import Judge
 from karui.tasks.verifiers.math import Math
 from karui.tasks.verifiers.numeric import Numeric
 from karui.tasks.verifiers.python import Python
@@ -24,6 +25,7 @@ __all__ = [
     "Exact",
     "Gym",
     "JsonFields",
+    "Judge",
     "Math",
     "Numeric",
     "Python",
@@ -39,6 +41,7 @@ _WITH_PARAMETER: dict[str, Callable[[str], Verifier]] = {
     "json": JsonFields.parse,
     "regex": Regex.parse,
     "gym": Gym.parse,
+    "judge": Judge.parse,
 }
 _LINES = {
     "math": "mathematics, compared by math-verify (1/2 and 0.5, x+1 and 1+x)",
@@ -49,6 +52,7 @@ _LINES = {
     "json": "fields of a JSON object: json:name,total (json alone: all of them)",
     "regex": "the part of the answer that a pattern takes out: regex:PATTERN",
     "python": "your own function(reference, answer) -> bool: python:check.py:function",
+    "judge": "another model judges: judge:pairwise (against full thinking), judge:rubric, ?votes=3",
     "gym": "reasoning-gym's own scorer, 1.0 only: gym:dataset?params#index",
 }
 
@@ -63,7 +67,8 @@ def verifier(spec: str, *, root: Path | None = None) -> Verifier:
 
     Args:
         spec: `math`, `exact`, `choice`, `set`, `numeric[:TOLERANCE]`, `json[:FIELDS]`, `regex:PATTERN`,
-            `python:PATH:FUNCTION` or `gym:DATASET[?PARAMS]#INDEX`.
+            `python:PATH:FUNCTION`, `judge:pairwise[?votes=N]`, `judge:rubric[?votes=N]` or
+            `gym:DATASET[?PARAMS]#INDEX`.
         root: Folder that a relative `python:` path is looked up in when the working directory lacks it.
 
     Raises:

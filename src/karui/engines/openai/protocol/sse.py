@@ -34,6 +34,12 @@ class Event:
         return self.data is not None and self.data.strip() == DONE
 
 
+def event_end(data: bytes, at: int) -> int:
+    """Returns where the event that begins at `at` ends, its blank line included; -1 where it does not yet."""
+    found = _END.search(data, at)
+    return found.end() if found else -1
+
+
 class Events:
     """Cuts a stream of bytes into events. The raw parts of all events are the stream again, byte for byte."""
 
@@ -57,6 +63,11 @@ class Events:
             begin = found.end()
         self._rest = data[begin:] if begin else data
         return made
+
+    def take_back(self) -> bytes:
+        """Returns the bytes of an event that is not complete yet, and forgets them."""
+        rest, self._rest = self._rest, b""
+        return rest
 
     def end(self) -> Event | None:
         """Returns what came without a blank line behind it, None for nothing: servers forget the last one."""

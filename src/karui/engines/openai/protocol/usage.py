@@ -50,7 +50,10 @@ def read_usage(data: Mapping[str, Any]) -> Usage | None:
     `timings` stand in for it where it is missing.
     """
     timings = _mapping(data.get("timings"))
-    found = next((u for u in map(_mapping, _places(data)) if _told(u)), None)
+    places = [u for u in _places(data) if u and isinstance(u, dict)]
+    if not places and not timings:  # most events
+        return None
+    found = next((u for u in places if _told(u)), None)
     if found is None:
         return _of_timings(timings)
     prompt, beside = _prompt(found)

@@ -1,0 +1,1 @@
+"""Which requests are like the recorded questions: the domain that a certificate speaks of."""

@@ -1,0 +1,122 @@
+"""Texts of `karui passport`: English, then Japanese."""
+
+from karui.i18n.words import Table
+
+PASSPORT: Table = {
+    "signed by another key": (
+        "The passport is not signed by the key {key}…: it is not this issuer's.",
+        "このパスポートは鍵{key}…で署名されていません。この発行者のものではありません。",
+    ),
+    "changed after it was signed": (
+        (
+            "The passport was changed after it was signed: a figure, a digest or a date in it is not the "
+            "issuer's."
+        ),
+        (
+            "このパスポートは署名後に書き換えられています。数値・ダイジェスト・日付のいずれかが発行者の記載"
+            "と異なります。"
+        ),
+    ),
+    "not valid yet": (
+        "The passport is not valid before {issued}.",
+        "このパスポートは{issued}より前は有効ではありません。",
+    ),
+    "expired": (
+        "The passport expired on {expires}: nothing is promised any more.",
+        "このパスポートは{expires}に有効期限が切れています。以後は何も保証されません。",
+    ),
+    "other weights": (
+        "The model has other weights, configuration or tokenizer than the promise is about ({what}).",
+        "モデルの重み・設定・トークナイザーが、保証の対象と異なります（{what}）。",
+    ),
+    "another template": (
+        "The model is asked by another chat template than the promise is about ({what}).",
+        "チャットテンプレートが、保証の対象と異なります（{what}）。",
+    ),
+    "another engine": (
+        "The model runs on another engine: promised on {before}, now {now}.",
+        "推論エンジンが異なります。保証は{before}、現在は{now}です。",
+    ),
+    "another server": (
+        "The server is another one, or another version of it: {what} was {before}, now {now}.",
+        "サーバー、またはそのバージョンが異なります。{what}は{before}でしたが、現在は{now}です。",
+    ),
+    "another sampling": (
+        "The sampling is another one: {what} was {before}, now {now}.",
+        "サンプリング条件が異なります。{what}は{before}でしたが、現在は{now}です。",
+    ),
+    "another study": (
+        "The study is not the one that the passport was made of.",
+        "指定されたスタディは、このパスポートの元になったものではありません。",
+    ),
+    "model not seen": (
+        "No model was given: only signature and time were checked. --model FOLDER checks the model.",
+        "モデルが指定されていないため、署名と期限だけを確認しました。--model でモデルも確認できます。",
+    ),
+    "other versions": (
+        (
+            "Libraries have other versions than when it was measured: {what}. An acceptance shows whether "
+            "that matters."
+        ),
+        "測定時とライブラリのバージョンが異なります：{what}。影響の有無は検収で確認できます。",
+    ),
+    "server says nothing": (
+        "The server says nothing that tells its model from another: only an acceptance can show it.",
+        "サーバーからモデルを識別できる情報が得られません。検収によってのみ確認できます。",
+    ),
+    "holds": (
+        (
+            "The passport holds: {label} on {model}, a loss of accuracy of at most {margin} at "
+            "{confidence}, until {expires}."
+        ),
+        (
+            "このパスポートは有効です：{model}、プラン{label}、正答率の低下は{margin}以内（信頼水準"
+            "{confidence}）、有効期限{expires}。"
+        ),
+    ),
+    "holds_uncertified": (
+        "The passport is genuine, and certifies no plan ({verdict}): {label} on {model}, until {expires}.",
+        (
+            "このパスポートは真正ですが、プランを保証するものではありません（{verdict}）：{model}、プラン"
+            "{label}、有効期限{expires}。"
+        ),
+    ),
+    "refused": ("The passport does not hold.", "このパスポートは有効と認められません。"),
+    "planned": (
+        (
+            "Acceptance by {questions} questions, {samples} replies each: a plan that keeps its promise is "
+            "contradicted with a chance of at most {alpha}; one that loses {worse} or more is accepted "
+            "with at most {beta}. Simulated: it is accepted in {accepted} of worlds where it loses what "
+            "the study estimated, and contradicted in {contradicted} of those where it loses {worse}."
+        ),
+        (
+            "検収：{questions}問、各{samples}回答。約束を守っているプランを不合格とする確率は{alpha}以下、"
+            "{worse}以上低下するプランを合格とする確率は{beta}以下です。シミュレーションでは、推定どおりの"
+            "低下なら{accepted}で合格、{worse}低下する場合は{contradicted}で不合格になります。"
+        ),
+    ),
+    "needed": (
+        "To decide nine times in ten: {accept} questions to accept, {contradict} to contradict.",
+        "10回に9回判定できる問題数：合格に{accept}問、不合格に{contradict}問。",
+    ),
+    "never": ("over 20,000", "2万超"),
+    "accepted": (
+        "Accepted after {asked} questions: loss {loss}, at most {high}.",
+        "合格（{asked}問で判定）：低下{loss}、最大{high}。",
+    ),
+    "contradicted": (
+        ("Contradicted after {asked} questions: loss {loss}, at least {low}; at most {margin} was promised."),
+        "不合格（{asked}問で判定）：低下{loss}、最小{low}。約束は{margin}以内でした。",
+    ),
+    "undecided": (
+        (
+            "Undecided after {asked} questions: loss {loss}, between {low} and {high}. More questions are "
+            "needed."
+        ),
+        "判定不能（{asked}問）：低下{loss}、{low}から{high}の間。さらに問題が必要です。",
+    ),
+    "sealed_checked": (
+        "{count} opened questions are those that were sealed and that the seed draws.",
+        "開示された{count}問は、封印時のものであり、指定のシードで抽出されたものと一致しました。",
+    ),
+}

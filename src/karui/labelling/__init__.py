@@ -1,0 +1,1 @@
+"""Labelling answers by hand: a page in the browser, blind, and the server behind it."""

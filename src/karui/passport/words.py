@@ -1,0 +1,80 @@
+"""What was found of a passport, and what an acceptance came to, in sentences."""
+
+from collections.abc import Iterator
+
+from karui.i18n.formats import Format
+from karui.i18n.passport import PASSPORT
+from karui.i18n.words import Words
+from karui.passport.acceptance import AcceptancePlan, Accepted, Chances
+from karui.passport.document import Passport
+from karui.passport.verify import Checked, Finding
+
+
+class PassportWords:
+    """Sentences in one language."""
+
+    def __init__(self, lang: str) -> None:
+        """Chooses the language."""
+        self._words, self._form = Words(lang, PASSPORT), Format(lang)
+
+    def finding(self, finding: Finding) -> str:
+        """Returns what was found."""
+        dates = {"expires", "issued"}
+        told = {k: self._form.date(v) if k in dates else v for k, v in finding.values.items()}
+        return self._words(finding.problem.value, **told)
+
+    def checked(self, checked: Checked) -> Iterator[str]:
+        """Yields whether a passport holds, and why not; then what else has to be known."""
+        if checked.passport is not None and checked.holds:
+            yield self._holds(checked.passport)
+        else:
+            yield self._words("refused")
+        yield from map(self.finding, checked.findings)
+
+    def planned(self, plan: AcceptancePlan, true: Chances, worse: Chances) -> str:
+        """Returns what was agreed, and how it ends in imagined worlds."""
+        form = self._form
+        return self._words(
+            "planned",
+            questions=form.integer(plan.questions),
+            samples=plan.samples,
+            alpha=form.percent(plan.alpha),
+            beta=form.percent(plan.beta),
+            worse=form.points(plan.margin + plan.tolerance),
+            accepted=form.percent(true.accepted, 0),
+            contradicted=form.percent(worse.contradicted, 0),
+        )
+
+    def needed(self, accept: int | None, contradict: int | None) -> str:
+        """Returns how many questions decide it nine times in ten."""
+        told = [self._words("never") if n is None else self._form.integer(n) for n in (accept, contradict)]
+        return self._words("needed", accept=told[0], contradict=told[1])
+
+    def accepted(self, found: Accepted, margin: float) -> str:
+        """Returns what an acceptance came to."""
+        form = self._form
+        return self._words(
+            found.verdict.value,
+            asked=form.integer(found.asked),
+            loss=form.points(found.loss),
+            low=form.points(found.low),
+            high=form.points(found.high),
+            margin=form.points(margin),
+        )
+
+    def opened(self, count: int) -> str:
+        """Returns that opened questions are the sealed ones."""
+        return self._words("sealed_checked", count=count)
+
+    def _holds(self, passport: Passport) -> str:
+        form, p = self._form, passport.promise
+        certified = p.verdict == "certified"
+        return self._words(
+            "holds" if certified else "holds_uncertified",
+            label=passport.plan.label,
+            model=passport.model.name,
+            margin=form.points(p.margin),
+            confidence=form.percent(p.confidence),
+            expires=form.date(passport.expires),
+            verdict=p.verdict,
+        )

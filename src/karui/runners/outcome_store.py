@@ -1,0 +1,165 @@
+"""Outcomes of many plans on many questions, on disk: written block by block, read plan by plan.
+
+They lie compressed in a temporary file that goes with the process (TMPDIR says where), and an array is read
+when somebody looks at it. 300 plans on a million traces come to 25 GB as arrays, which nobody has to hold.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from karui.codec.disk import writing
+from karui.core.engine import ModelInfo
+from karui.core.outcome import Outcomes, Throughput
+from karui.core.plan import Plan
+from karui.runners.outcome_columns import OutcomeColumns, widened
+
+_KEPT_BYTES = 192e6
+"""Arrays that are kept: those of the baseline and of the plan that is compared with it."""
+_CODEC = pa.Codec("zstd", 1)
+Key: TypeAlias = tuple[str, str]
+"""Of an array: "columns", "bills", "held" or "busy", and its name or its model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A plan's outcomes on a block of questions, compressed.
+
+    Attributes:
+        arrays: By key: type, shape and bytes.
+    """
+
+    arrays: Mapping[Key, tuple[str, tuple[int, ...], bytes]]
+
+    @staticmethod
+    def of(found: OutcomeColumns) -> "Packed":
+        """Compresses outcomes."""
+        groups: Mapping[str, Mapping[str, NDArray[Any]]]
+        groups = {"columns": found.columns, "bills": found.bills, "held": found.held, "busy": found.busy}
+        return Packed(
+            {
+                (group, name): (
+                    array.dtype.str,
+                    array.shape,
+                    _CODEC.compress(np.ascontiguousarray(array).data, asbytes=True),
+                )
+                for group, arrays in groups.items()
+                for name, array in arrays.items()
+            }
+        )
+
+
+class OutcomeStore:
+    """Keeps outcomes by plan and block; blocks come in any order."""
+
+    def __init__(self, blocks: Sequence[int]) -> None:
+        """Takes how many questions each block has."""
+        self._questions = blocks
+        self._file = TemporaryFile(prefix="karui-outcomes-")  # noqa: SIM115 - it goes with this object
+        self._pieces: dict[int, dict[Key, _Pieces]] = {}
+        self._kept: OrderedDict[tuple[int, Key], NDArray[Any]] = OrderedDict()
+        self._end = 0
+
+    def put(self, block: int, plan: int, packed: Packed) -> None:
+        """Writes what a plan, by its number, came to on a block.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        for key, (kind, shape, content) in packed.arrays.items():
+            of_plan = self._pieces.setdefault(plan, {})
+            if key not in of_plan:
+                of_plan[key] = _Pieces.of(kind, shape, len(self._questions))
+            of_plan[key].place[block] = self._end, len(content), shape[1]
+            with writing("the temporary file of outcomes (TMPDIR says where it lies)"):
+                self._file.seek(self._end)
+                self._file.write(content)
+            self._end += len(content)
+
+    def keys(self, plan: int) -> list[Key]:
+        """Returns the keys of a plan's arrays."""
+        return list(self._pieces[plan])
+
+    def array(self, plan: int, key: Key) -> NDArray[Any]:
+        """Returns an array of a plan on all questions, [questions, runs, …], padded with NaN."""
+        found = self._kept.get((plan, key))
+        if found is None:
+            found = self._read(self._pieces[plan][key])
+            found.flags.writeable = False
+            self._kept[plan, key] = found
+            while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > _KEPT_BYTES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end((plan, key))
+        return found
+
+    def _read(self, pieces: "_Pieces") -> NDArray[Any]:
+        runs = int(pieces.place[:, 2].max())
+        whole = np.empty((sum(self._questions), runs, *pieces.more), pieces.dtype)
+        begin = 0
+        for questions, (offset, length, there) in zip(self._questions, pieces.place.tolist(), strict=True):
+            self._file.seek(offset)
+            shape = (questions, there, *pieces.more)
+            size = int(np.prod(shape)) * pieces.dtype.itemsize
+            content = _CODEC.decompress(self._file.read(length), size, asbytes=True) if size else b""
+            part = np.frombuffer(content, pieces.dtype).reshape(shape)
+            whole[begin : begin + questions] = widened(part, runs)
+            begin += questions
+        return whole
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Where the pieces of one array lie: [blocks, 3] offset, length and runs."""
+
+    dtype: np.dtype[Any]
+    more: tuple[int, ...]
+    place: NDArray[np.int64] = field(repr=False)
+
+    @staticmethod
+    def of(kind: str, shape: tuple[int, ...], blocks: int) -> "_Pieces":
+        return _Pieces(np.dtype(kind), shape[2:], np.zeros((blocks, 3), np.int64))
+
+
+class StoredOutcomes(Outcomes):
+    """Outcomes whose arrays are read from a store when they are looked at."""
+
+    def __init__(
+        self,
+        store: OutcomeStore,
+        number: int,
+        plan: Plan,
+        questions: tuple[str, ...],
+        kinds: tuple[str, ...],
+        models: Mapping[str, ModelInfo],
+        paces: Mapping[str, Throughput],
+    ) -> None:
+        """Takes the store, and the plan's number in it; the rest as `Outcomes` has it."""
+        known = {
+            "plan": plan,
+            "questions": questions,
+            "kinds": kinds,
+            "models": models,
+            "paces": paces,
+            "seconds": np.empty((0, 0), np.float32),
+            "first_answer_seconds": np.empty((0, 0), np.float32),
+            "_stored": (store, number),
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Reads an array, or those of all models."""
+        store, number = self.__dict__.get("_stored", (None, 0))
+        if store is None or name.startswith("_"):
+            raise AttributeError(name)
+        if name in {"bills", "held", "busy"}:
+            return {key[1]: store.array(number, key) for key in store.keys(number) if key[0] == name}
+        if ("columns", name) not in store.keys(number):
+            raise AttributeError(name)
+        return store.array(number, ("columns", name))

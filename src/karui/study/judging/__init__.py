@@ -1,0 +1,1 @@
+"""Studies whose answers another model judges."""

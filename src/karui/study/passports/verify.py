@@ -1,0 +1,105 @@
+"""Checking a passport against what is on this machine, or behind a server."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from karui.codec.disk import reading
+from karui.core.engine import Engine, engine_name, engine_server
+from karui.measure.machine import versions
+from karui.models import place
+from karui.models.weights import digest, file_digest
+from karui.passport.keys import read_public
+from karui.passport.model_files import file_sha256, model_files, template_digest
+from karui.passport.verify import Checked, Present, verify
+from karui.recording.store import read_manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against:
+    """What a passport is checked against.
+
+    Attributes:
+        model: Folder, GGUF file, name on the Hub or server; "" where none is looked at.
+        recording: Folder of a recording that was made with what is there; None where there is none.
+        study: The study that it was made of; None where it is not at hand.
+        sampling: How tokens are to be drawn, as far as it is known, by name.
+    """
+
+    model: str = ""
+    recording: Path | None = None
+    study: Path | None = None
+    sampling: Mapping[str, Any] | None = None
+
+
+def check_passport(
+    passport: Path | str, key: Path | str, against: Against | None = None, now: datetime | None = None
+) -> Checked:
+    """Checks a passport: signature, time, and whether what is there is what was promised of.
+
+    Nothing asks the network unless the model is a server or a name on the Hub.
+
+    Args:
+        passport: The file.
+        key: The issuer's public key, a PEM file.
+        against: What is there.
+        now: The time; None is that of this machine.
+
+    Raises:
+        InputError: The file is no passport, the key is none, or a model is not there.
+    """
+    path, against = Path(passport), against or Against()
+    with reading(path, "Give the passport.json that `karui passport` wrote.", format="JSON"):
+        envelope = json.loads(path.read_text(encoding="utf-8"))
+    return verify(envelope, read_public(Path(key)), present(against), now)
+
+
+def present(against: Against) -> Present:
+    """Returns what is there.
+
+    Raises:
+        KaruiError: The model, recording or study cannot be read.
+    """
+    known: dict[str, Any] = {}
+    if against.recording is not None:
+        manifest = read_manifest(against.recording)
+        known |= {
+            "digest": manifest.model.digest,
+            "template": template_digest(manifest.thinking),
+            "engine": manifest.engine,
+            "server": manifest.server,
+            "versions": manifest.versions,
+            "sampling": asdict(manifest.sampling),
+        }
+    if against.model:
+        known |= _of_model(against.model)
+    if against.sampling:
+        known["sampling"] = against.sampling
+    if against.study is not None:
+        file = against.study if against.study.is_file() else against.study / "study.json"
+        known["study"] = file_sha256(file)
+    return Present(**known)
+
+
+def _of_model(model: str) -> dict[str, Any]:
+    path = Path(place(model)).expanduser()
+    if path.exists():
+        found = digest(path) if path.is_dir() else file_digest(path)
+        return {"digest": found, "files": model_files(path), "versions": versions()}
+    from karui import engines
+
+    engine = engines.load(model)
+    return of_engine(engine)
+
+
+def of_engine(engine: Engine) -> dict[str, Any]:
+    """Returns what an engine that is loaded tells of itself."""
+    return {
+        "digest": engine.card.digest,
+        "template": template_digest(engine.thinks),
+        "engine": engine_name(engine),
+        "server": engine_server(engine),
+    }

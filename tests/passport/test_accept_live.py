@@ -1,0 +1,105 @@
+"""An acceptance that runs live, with the runs stood in for: it stops when it is decided."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from karui.core.errors import InputError, QuestionsError
+from karui.core.question import Question, Task
+from karui.passport import sealed
+from karui.passport.acceptance import Acceptance, AcceptancePlan
+from karui.study.config.schema import ModelOptions
+from karui.study.passports import accept as room
+from karui.study.workspace import Workspace
+from karui.tasks import verifier
+
+MODEL = ModelOptions(model="karui-mini", threads=1)
+
+
+def a_task(n):
+    judge = verifier("exact")
+    return Task("ours", tuple(Question(f"q{i}", f"What is {i}?", str(i), judge) for i in range(n)))
+
+
+class Ran:
+    """Stands in for live runs: what full thinking and the plan came to, block by block."""
+
+    def __init__(self, lost):
+        self.lost, self.asked = lost, []
+
+    async def __call__(self, plan, task, engines, rule, **options):
+        n = len(task.questions)
+        self.asked += [q.id for q in task.questions]
+        base = type("Outcomes", (), {"accuracy": np.ones(n)})()
+        live = type("Outcomes", (), {"accuracy": np.full(n, 1.0 - self.lost)})()
+        return base, live, None
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    def of(lost):
+        found = Ran(lost)
+        monkeypatch.setattr(room, "confirm", found)
+        monkeypatch.setattr(Workspace, "engine_of", _none)
+        return found
+
+    return of
+
+
+def _none(self, plan):
+    return None
+
+
+PLAN = AcceptancePlan(100, margin=0.02, tolerance=0.1)
+
+
+def test_it_stops_when_it_is_decided(ran, made):
+    runs = ran(1.0)
+    found = room.accept(made.passport, a_task(150), PLAN, room.Live(model=MODEL))
+    assert (found.verdict, found.asked) == (Acceptance.CONTRADICTED, 20)
+    assert len(runs.asked) == 20
+    assert runs.asked != [f"q{i}#0" for i in range(20)]  # in random order
+
+
+def test_a_plan_that_loses_nothing_is_accepted(ran, made):
+    ran(0.0)
+    found = room.accept(made.passport, a_task(100), PLAN, room.Live(model=MODEL))
+    assert found.verdict is Acceptance.ACCEPTED
+    assert found.high < 0.12
+
+
+def test_several_replies_are_one_piece_of_evidence(ran, made):
+    runs = ran(0.0)
+    found = room.accept(made.passport, a_task(100), replace(PLAN, samples=3), room.Live(model=MODEL))
+    assert len(runs.asked) == 3 * found.asked
+    assert {name.rpartition("#")[2] for name in runs.asked} == {"0", "1", "2"}
+
+
+def test_too_few_questions_are_refused_before_one_is_asked(ran, made):
+    runs = ran(0.0)
+    with pytest.raises(InputError, match="100 questions were agreed"):
+        room.accept(made.passport, a_task(99), PLAN, room.Live(model=MODEL))
+    assert not runs.asked
+
+
+def test_full_thinking_is_not_compared_with_itself(made):
+    nothing = replace(made.passport, plan=replace(made.passport.plan, spec=[]))
+    with pytest.raises(InputError, match="nothing to accept"):
+        room.accept(nothing, a_task(100), PLAN, room.Live(model=MODEL))
+
+
+def test_opened_questions_are_checked_and_asked(made, tmp_path):
+    rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1), "verifier": "numeric"} for n in range(12)]
+    public, secret = sealed.write_seal(sealed.seal(rows), tmp_path)
+    digests, known = sealed.read_commitment(public), {o.digest: o for o in sealed.read_openings(secret)}
+    opened = tmp_path / "opened.json"
+    sealed.write_openings([known[d] for d in sealed.drawn(digests, 5, "nara")], opened)
+    asked = replace(made.passport.questions, sealed=sealed.root(digests), sealed_count=12)
+    passport = replace(made.passport, questions=asked)
+    task = room.opened_task(passport, opened, public, "nara")
+    assert len(task.questions) == 5
+    with pytest.raises(QuestionsError):
+        room.opened_task(passport, opened, public, "kyoto")
+    with pytest.raises(InputError, match="no sealed questions"):
+        room.opened_task(made.passport, opened, public, "nara")
