@@ -158,14 +158,14 @@ class House:
 
 
 @contextmanager
-def opened(fake, choice=None, *, engines=None, questions=(), **changes):
+def opened(fake, choice=None, *, engines=None, questions=(), rivals=(), **changes):
     """Serves a choice before a fake server, in a thread; the questions are sent as canaries, one at once."""
     choice, wanted = choice or chosen(), settings(fake, **changes)
     engines = engines or connect(wanted, choice)
     check(wanted, choice, engines)
     records = Records()
     canaries = {"canaries": Canaries(list(questions), 3600 * 40), "tick_seconds": 0.01} if questions else {}
-    gateway = assemble(wanted, choice, engines, [records], **canaries)
+    gateway = assemble(wanted, choice, engines, [records], rivals=rivals, **canaries)
     loops, serve = [], app(gateway)
 
     async def noting(scope, receive, send):

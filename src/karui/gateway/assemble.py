@@ -4,24 +4,22 @@ Each builder makes one room's objects, complete; none of them is changed afterwa
 """
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
-from typing import Any
 
 from karui import tasks
 from karui.core.engine import Engine
-from karui.core.errors import InputError
 from karui.engines.openai import HttpEngine
-from karui.engines.openai.engine import KEY, split_address
+from karui.gateway.arms.book import FeedbackBook
+from karui.gateway.arms.contest import Contest
+from karui.gateway.arms.experiment import moving
+from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
-from karui.gateway.backends.upstream import Upstream
-from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics
@@ -33,6 +31,7 @@ from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.stage import Stage
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
+from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
@@ -44,38 +43,11 @@ from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
-from karui.gateway.settings import FALLBACK_KEY, Settings
-from karui.gateway.status import GatewayStatus
-from karui.serving_profile import ServingContract
+from karui.gateway.servers import Servers, build_servers, full_thinking
+from karui.gateway.settings import Settings
+from karui.gateway.status import FeedbackStatus, GatewayStatus
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Servers:
-    """The servers behind a gateway.
-
-    Attributes:
-        upstream: The model's; None where the model runs in this process.
-        fallback: The one to fall back to; None without.
-        identity: What the upstream said of its model; None without an upstream.
-    """
-
-    upstream: Upstream | None = None
-    fallback: Upstream | None = None
-    identity: UpstreamIdentity | None = None
-
-    @property
-    def key_refused(self) -> str:
-        """Address of a server that did not accept the gateway's key the last time; "" without one."""
-        both = (self.upstream, self.fallback)
-        return next((server.url for server in both if server is not None and server.key_refused), "")
-
-    def close(self) -> None:
-        """Closes every connection."""
-        for server in (self.upstream, self.fallback):
-            if server is not None:
-                server.close()
 
 
 @dataclass(frozen=True)
@@ -110,6 +82,7 @@ class Gateway:
         metrics: Counts them.
         upkeep: What is done from time to time.
         standing: Keeps where guard and roll-out stand.
+        feedback: Takes what users say.
         keys: That clients and the operator have to give.
         started_at: When it came up, seconds since the epoch.
     """
@@ -123,6 +96,7 @@ class Gateway:
     metrics: Metrics
     upkeep: Upkeep
     standing: StandingKeeper
+    feedback: FeedbackIntake
     keys: Keys = field(default_factory=Keys, repr=False)
     started_at: float = field(default_factory=time)
 
@@ -183,7 +157,7 @@ class Gateway:
             stage=rollout.stage,
             stage_since=rollout.rollout.since,
             needs=rollout.needs(at),
-            guard=rollout.guard.state,
+            guard=rollout.guard_state,
             breaker=breaker.circuit if breaker else Circuit.CLOSED,
             breaker_why=breaker.why if breaker else "",
             key_refused=self.servers.key_refused,
@@ -203,6 +177,16 @@ class Gateway:
             domain=self.deployment.choice.domain,
             any_questions=settings.any_questions,
             degraded=tuple(filter(None, ill)),
+            feedback=self._said(),
+        )
+
+    def _said(self) -> FeedbackStatus:
+        """Returns what users say."""
+        comparison, labels = self.rollout.comparison, self.handler.dispatcher.plans
+        if comparison is None:
+            return FeedbackStatus()
+        return FeedbackStatus.of(
+            comparison, self.feedback.book.given, {plan: d.expectation.label for plan, d in labels.items()}
         )
 
 
@@ -214,6 +198,7 @@ def assemble(
     *,
     canaries: Canaries | None = None,
     tick_seconds: float = 1.0,
+    rivals: Sequence[Deployment] = (),
 ) -> Gateway:
     """Puts a gateway together.
 
@@ -224,21 +209,25 @@ def assemble(
         sinks: Further ones who want each record.
         canaries: Instead of those that the settings name.
         tick_seconds: How often it is looked whether a canary is due.
+        rivals: Further choices of the same model, checked: then this is an experiment.
 
     Raises:
         InputError: A setting cannot be used.
     """
-    keys = Keys.read()
+    contest = Contest.of([deployment, *rivals])
+    deployment, keys = contest.first, Keys.read()
     servers = build_servers(settings, engines["main"])
     stores = build_stores(settings, deployment)
     backends = build_backends(deployment, engines, servers)
-    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker)
+    book = FeedbackBook(stores.requests, deployment.digest)
+    comparison = build_comparison(settings, contest, book)
+    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
     metrics, telemetry = Metrics(router.every_name), Telemetry.found()
-    standing = StandingKeeper(rollout, stores.requests)
+    standing = StandingKeeper(rollout, stores.requests, lambda: book.keep_standing(comparison.standing()))
     standing.keep()
-    told: list[Sink] = [stores.requests, standing, metrics, *([telemetry] if telemetry else []), *sinks]
+    told: list[Sink] = [stores.requests, book, standing, metrics, *([telemetry] if telemetry else []), *sinks]
     records = Sinks(rollout, watch, *told)
     shadow = ShadowRunner(
         deployment.plan,
@@ -248,10 +237,10 @@ def assemble(
         records.see,
         floor=settings.guard.floor,
         choice=deployment.digest,
-        wants_full=rollout.guard.wants_full,
+        wants_full=rollout.watched.get(deployment.expectation.plan, rollout.guard).wants_full,
     )
     evidence = Evidence(settings.guard.caller_seconds, settings.guard.question_seconds)
-    dispatcher = Dispatcher(router, backends, rollout, shadow, evidence)
+    dispatcher = Dispatcher(router, backends, rollout, shadow, evidence, contest.plans)
     return Gateway(
         settings,
         deployment,
@@ -262,45 +251,9 @@ def assemble(
         metrics,
         Upkeep(watch, shadow, canaries or _canaries(settings), tick_seconds),
         standing,
+        FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
     )
-
-
-def build_servers(settings: Settings, main: Engine) -> Servers:
-    """Returns the servers behind a gateway; no connection is made yet.
-
-    Raises:
-        InputError: The fallback's address names no model.
-    """
-    upstream = fallback = identity = None
-    if isinstance(main, HttpEngine):
-        upstream = Upstream(
-            split_address(settings.upstream)[0].rstrip("/"),
-            main.can.model,
-            frozenset({main.can.model}),
-            os.environ.get(KEY, "").strip(),
-            settings.limits,
-            Breaker(settings.breaker),
-            main.can.limit,
-            main.can.usage,
-        )
-        identity = UpstreamIdentity(main.can.model)
-    if settings.fallback != "full":
-        address, model = split_address(settings.fallback)
-        if not model:
-            raise InputError(
-                f"The fallback {settings.fallback} names no model.",
-                remedy="Name it after a #: --fallback http://HOST:PORT/v1#model.",
-            )
-        fallback = Upstream(
-            address.rstrip("/"),
-            model,
-            frozenset(),
-            os.environ.get(FALLBACK_KEY, "").strip(),
-            settings.limits,
-            Breaker(settings.breaker),
-        )
-    return Servers(upstream, fallback, identity)
 
 
 def build_stores(settings: Settings, deployment: Deployment) -> Stores:
@@ -321,18 +274,23 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
     """Returns what can answer."""
     terms, main = deployment.expectation.terms, engines["main"]
     runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction)
-    server = _full(servers.fallback, terms) if servers.fallback else None
+    server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
         local = LocalBackend(runner)
         return Backends(runner, local, local, server)
-    full = _full(servers.upstream, terms, main)
+    full = full_thinking(servers.upstream, terms, main)
     return Backends(
         runner, full, ProxyBackend(servers.upstream, markers=full.markers), server, servers.upstream.breaker
     )
 
 
 def build_rollout(
-    settings: Settings, deployment: Deployment, history: RequestStore, breaker: Breaker | None
+    settings: Settings,
+    deployment: Deployment,
+    history: RequestStore,
+    breaker: Breaker | None,
+    comparison: Comparison | None = None,
+    contest: Contest | None = None,
 ) -> RolloutController:
     """Returns guard and stage where the gateway before this one left off."""
     wanted = Stage.of(settings.stage) if settings.stage else None
@@ -344,9 +302,29 @@ def build_rollout(
         history,
         breaker,
         deployment.digest,
+        comparison,
+        _guards(contest, settings) if contest is not None and contest.several else {},
     )
     controller.resume(past(history, deployment.digest), stage=wanted)
     return controller
+
+
+def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -> Comparison:
+    """Returns the comparison by what users say where the gateway before this one left off."""
+    rule, plans = settings.feedback, list(contest.plans)
+    shares = (
+        moving(contest.costs, settings.experiment) if contest.several else fixed(plans[0], rule.full_share)
+    )
+    made = Comparison(plans, rule, shares)
+    made.resume(book.standing())
+    book.keep_standing(made.standing())
+    return made
+
+
+def _guards(contest: Contest, settings: Settings) -> dict[str, Guard]:
+    """Returns a guard for each plan of an experiment; together they have the error of one."""
+    each = replace(settings.guard, alpha=settings.guard.alpha / len(contest.plans))
+    return {plan: Guard(d.expectation, each) for plan, d in contest.plans.items()}
 
 
 def build_handler(
@@ -374,21 +352,6 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.any_sampling,
         settings.any_questions,
     )
-
-
-def _full(upstream: Upstream, terms: ServingContract, main: HttpEngine | None = None) -> ProxyBackend:
-    """Returns full thinking by a server, asked as it was when the plan was compared with it."""
-    drawn = terms.sampling
-    usual: dict[str, Any] = {
-        "temperature": drawn.temperature,
-        "top_p": drawn.top_p,
-        upstream.limit: drawn.max_tokens,
-    }
-    usual |= {"top_k": drawn.top_k} if drawn.top_k else {}
-    if main is None:
-        return ProxyBackend(upstream, terms.instruction, usual)
-    markers = None if main.markers.plain else main.markers
-    return ProxyBackend(upstream, terms.instruction, usual, markers, main.to_think, main.thinking_words)
 
 
 def _canaries(settings: Settings) -> Canaries | None:

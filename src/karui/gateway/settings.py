@@ -18,6 +18,8 @@ from typing import Any, get_type_hints
 
 from karui.codec.disk import reading
 from karui.core.errors import InputError, UnknownName
+from karui.gateway.arms.experiment import ExperimentConfig
+from karui.gateway.arms.rule import FeedbackConfig
 from karui.gateway.backends.circuit_breaker import BreakerRule
 from karui.gateway.limits import Limits
 from karui.gateway.rollout.guard_status import GuardConfig
@@ -58,6 +60,8 @@ class Settings:
         guard: When the plan is taken back.
         breaker: When the upstream is left alone.
         rollout: When a stage is followed by the next.
+        feedback: How the plan is compared with full thinking by what users say.
+        experiment: How several plans share the traffic.
         table: What is done instead of the plan, by reason; see `FallbackPolicy`.
         price: What tokens or machines cost, for the monitor.
     """
@@ -87,6 +91,8 @@ class Settings:
     guard: GuardConfig = field(default_factory=GuardConfig)
     breaker: BreakerRule = field(default_factory=BreakerRule)
     rollout: StageRule = field(default_factory=StageRule)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+    experiment: ExperimentConfig = field(default_factory=ExperimentConfig)
     table: Mapping[str, str] = field(default_factory=dict)
     price: Price = field(default_factory=Price)
 

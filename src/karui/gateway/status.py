@@ -1,8 +1,10 @@
 """The gateway at one moment: what the monitor shows, and `/api/state` tells in plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from karui.core.study.domain import DomainSummary
+from karui.gateway.arms.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
@@ -24,6 +26,46 @@ class Price:
     per_million: float | None = None
     per_machine_hour: float | None = None
     currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackStatus:
+    """What users say, at one moment.
+
+    Attributes:
+        given: Feedback on the served choice, counted or not.
+        on: Whether full thinking is drawn for some, so that anything can be compared.
+        margin: The loss on the scale from 0 to 1 that is accepted.
+        alpha: Chance of finding a plan worse that loses no more.
+        worse_needed: Capital that finds a plan worse.
+        fine_needed: Capital that finds it fine.
+        arms: The plans.
+        names: Their labels, by id.
+    """
+
+    given: int = 0
+    on: bool = False
+    margin: float = 0.0
+    alpha: float = 0.0
+    worse_needed: float = 1.0
+    fine_needed: float = 1.0
+    arms: tuple[ArmStatus, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(comparison: Comparison, given: int, names: Mapping[str, str]) -> "FeedbackStatus":
+        """Returns a comparison as it stands."""
+        needed, rule = comparison.needed, comparison.rule
+        return FeedbackStatus(
+            given,
+            comparison.on,
+            rule.margin,
+            rule.alpha,
+            needed[Verdict.WORSE],
+            needed[Verdict.FINE],
+            comparison.status(),
+            names,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +104,7 @@ class GatewayStatus:
         domain: Which questions the choice speaks of; None in choices that do not say.
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
         degraded: What does not work at present though serving goes on.
+        feedback: What users say.
     """
 
     at: float
@@ -95,3 +138,4 @@ class GatewayStatus:
     domain: DomainSummary | None = None
     any_questions: bool = False
     degraded: tuple[Because, ...] = ()
+    feedback: FeedbackStatus = field(default_factory=FeedbackStatus)

@@ -107,7 +107,21 @@ def test_both_languages_have_the_same_sentences_with_the_same_places():
 
 
 def test_no_english_is_left_in_the_japanese_sentences():
-    kept = ("OpenAI", "karui", "serve", "metrics", "api", "state", "ID", "price", "output", "currency", "JPY")
+    kept = (
+        "OpenAI",
+        "karui",
+        "serve",
+        "metrics",
+        "api",
+        "state",
+        "ID",
+        "price",
+        "output",
+        "currency",
+        "JPY",
+        "rollout reset",
+        "full-share",
+    )
     for key, sentence in ja.TEXT.items():
         bare = "".join(literal for literal, _, _, _ in Formatter().parse(sentence))
         for word in kept:
@@ -133,12 +147,14 @@ VALUES = {
     "hours": 0.5,
     "share": 0.67,
     "wanted": 0.85,
+    "plan": "trial-confidence",
+    "shares": "full 10%, trial-confidence 90%",
 }
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_has_its_sentence_in_both_languages(cause):
-    for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST} else [None]:
+    for test in DriftTest if cause in {Cause.TEST, Cause.PROBES_TEST, Cause.ARM_DRIFT} else [None]:
         because = Because(cause, VALUES | {"test": test.value} if test else VALUES)
         told = {lang: text.because(MonitorTranslator(lang), because) for lang in LANGUAGES}
         assert "{" not in "".join(told.values()) + str(because)

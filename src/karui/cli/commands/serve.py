@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @configured(ServeOptions, files=False)
 def serve(
     options: ServeOptions,
-    choice: Path = typer.Argument(help="choice.json of `karui choose` or `karui poc`, or its folder."),
+    choices: list[Path] = typer.Argument(
+        help="choice.json of `karui choose` or `karui poc`, or its folder; several are an experiment."
+    ),
     config: Path | None = typer.Option(None, help="A TOML file of settings; options win."),
     test_fallbacks: bool = typer.Option(
         False, "--test-fallbacks", help="Test of every fallback, once each; then the gateway ends."
@@ -36,11 +38,15 @@ def serve(
 
     settings = Settings.read(config, options.settings)
     if check:
-        _check(choice, settings)
+        for choice in choices:
+            _check(choice, settings)
         return
     if test_fallbacks:
         settings = replace(settings, history="", keep_hours=0.0)
-    with opened(choice, settings, model=options.model, concurrency=options.concurrency) as found:
+    first, *rivals = choices
+    with opened(
+        first, settings, model=options.model, concurrency=options.concurrency, rivals=rivals
+    ) as found:
         if test_fallbacks:
             _test_fallbacks(found.gateway)
             return

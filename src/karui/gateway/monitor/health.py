@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal
 
+from karui.gateway.arms.rule import Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.monitor import text
 from karui.gateway.monitor.view import View
+from karui.gateway.records.cause import Cause
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.guard_status import Phase, TestStatus
@@ -70,6 +72,8 @@ def _tripped(v: View) -> Found:
     if guard.phase is not Phase.TRIPPED:
         return None
     reason = text.because(v.words, guard.reason)
+    if guard.reason is not None and guard.reason.cause in {Cause.USERS_WORSE, Cause.ARMS_LOST}:
+        return "tripped", {"reason": reason, "action": "tripped_held"}
     return "tripped", {"reason": reason, "time": v.clock(guard.probe_at)}
 
 
@@ -160,6 +164,14 @@ def _partly(v: View) -> Found:
     return ("partly", {"percent": f"{v.now.stage}%"}) if v.now.stage in {Stage.FIVE, Stage.QUARTER} else None
 
 
+def _liked(v: View) -> Found:
+    """What users say has been shown to be no worse than the margin, of every plan that serves."""
+    said = v.now.feedback
+    serving = [arm for arm in said.arms if arm.share > 0] if said.on else []
+    fine = serving and all(arm.verdict is Verdict.FINE for arm in serving)
+    return ("liked", {"margin": v.form.percent(said.margin, 0)}) if fine else None
+
+
 def _well(_: View) -> Found:
     return "well", {}
 
@@ -176,7 +188,7 @@ _YELLOW: tuple[Rule, ...] = (
     _costing,
     _uncertified,
 )
-_GREEN: tuple[Rule, ...] = (_ready, _shadow, _partly, _well)
+_GREEN: tuple[Rule, ...] = (_ready, _shadow, _partly, _liked, _well)
 _RULES: tuple[tuple[Colour, tuple[Rule, ...]], ...] = (("red", _RED), ("yellow", _YELLOW), ("green", _GREEN))
 
 

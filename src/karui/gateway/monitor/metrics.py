@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from karui.gateway.records.record import FallbackReason, RequestRecord
-from karui.gateway.status import GatewayStatus
+from karui.gateway.status import FeedbackStatus, GatewayStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (
@@ -184,6 +184,31 @@ class _Gauges(Collector):
             for sight in now.guard.sights:
                 family.add_metric([sight.name], float(getattr(sight, attribute)))
             yield family
+        yield from _said(now.feedback)
+
+
+def _said(said: FeedbackStatus) -> Iterator[Metric]:
+    """Yields what users say: counts and capitals by plan, as its label."""
+    yield GaugeMetricFamily("karui:feedback_given", "Feedback on this choice.", value=float(said.given))
+    needed = GaugeMetricFamily(
+        "karui:feedback_evidence_needed", "The capital that decides.", labels=["finds"]
+    )
+    needed.add_metric(["worse"], said.worse_needed)
+    needed.add_metric(["fine"], said.fine_needed)
+    yield needed
+    compared = GaugeMetricFamily(
+        "karui:feedback_compared", "Feedback that was compared.", labels=["plan", "of"]
+    )
+    capital = GaugeMetricFamily("karui:feedback_evidence", "Capital of the test.", labels=["plan", "finds"])
+    share = GaugeMetricFamily("karui:arm_share", "Share of the traffic that is drawn.", labels=["plan"])
+    for arm in said.arms:
+        name = said.names.get(arm.arm, arm.arm)
+        compared.add_metric([name, "plan"], float(arm.count))
+        compared.add_metric([name, "full"], float(arm.full_count))
+        capital.add_metric([name, "worse"], arm.worse)
+        capital.add_metric([name, "fine"], arm.fine)
+        share.add_metric([name], arm.share if said.on else 0.0)
+    yield from (compared, capital, share)
 
 
 def _percent(stage: str) -> float:

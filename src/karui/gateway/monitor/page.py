@@ -69,6 +69,7 @@ def shown(now: GatewayStatus, totals: Totals, events: Sequence[Event], lang: str
         "answered": panels.answered(v),
         "guard": panels.guard(v),
         "costs": costs.panel(v),
+        "said": panels.said(v),
         "stage": rollout.stage(v),
         "latest": rollout.latest(v),
     }

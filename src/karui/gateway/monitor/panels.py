@@ -1,9 +1,11 @@
-"""What an engineer looks at: tokens, waiting, the recording, the guard, who answered."""
+"""What an engineer looks at: tokens, waiting, the recording, the guard, what users say, who answered."""
 
 from dataclasses import dataclass
+from math import log
 
 from markupsafe import Markup
 
+from karui.gateway.arms.rule import ArmStatus, Verdict
 from karui.gateway.monitor import charts
 from karui.gateway.monitor.charts import Mark
 from karui.gateway.monitor.health import progress, suspicious
@@ -13,7 +15,13 @@ from karui.gateway.records.aggregates import Spread
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.guard_status import Phase, TestStatus
 
-_DESIGNED = (FallbackReason.STAGE, FallbackReason.ASKED, FallbackReason.UNFIT, FallbackReason.UNLIKE)
+_DESIGNED = (
+    FallbackReason.STAGE,
+    FallbackReason.ASKED,
+    FallbackReason.UNFIT,
+    FallbackReason.UNLIKE,
+    FallbackReason.COMPARED,
+)
 """Reasons for full thinking that are no fault."""
 
 
@@ -158,6 +166,61 @@ def _test(v: View, test: TestStatus) -> TestRow:
         charts.percent(far),
         "ill" if far >= 1 else "odd" if suspicious(test) else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SaidRow:
+    """One plan: what was said of it and of full thinking, and how far each test has come, in percent."""
+
+    name: str
+    verdict: str
+    share: str
+    said: str
+    full: str
+    worse: str
+    worse_percent: str
+    fine: str
+    fine_percent: str
+    kind: str
+
+
+def said(v: View) -> Markup:
+    """Returns the panel; a plan that users find worse is marked, and one that they do not, too."""
+    now = v.now.feedback
+    rows = [_said(v, arm) for arm in now.arms] if now.on else []
+    mark = next((x for x in (Verdict.WORSE, Verdict.FINE) if any(a.verdict is x for a in now.arms)), None)
+    return part("said", v, said=now, rows=rows, mark=mark if now.on and len(rows) == 1 else None)
+
+
+def _said(v: View, arm: ArmStatus) -> SaidRow:
+    w, now = v.words, v.now.feedback
+    return SaidRow(
+        now.names.get(arm.arm, arm.arm),
+        w(f"said_{arm.verdict}"),
+        v.form.percent(arm.share, 0),
+        _mean(v, arm.count, arm.mean),
+        _mean(v, arm.full_count, arm.full_mean),
+        _evidence(v, arm.worse, now.worse_needed),
+        _far(arm.worse, now.worse_needed),
+        _evidence(v, arm.fine, now.fine_needed),
+        _far(arm.fine, now.fine_needed),
+        "ill" if arm.verdict is Verdict.WORSE else "",
+    )
+
+
+def _mean(v: View, count: int, mean: float) -> str:
+    shown = v.form.percent(mean, 0) if count else v.words("no_figure")
+    return v.words("said_mean", n=v.form.integer(count), mean=shown)
+
+
+def _evidence(v: View, capital: float, needed: float) -> str:
+    value = v.form.integer(capital) if capital >= 10 else v.form.decimal(capital, 1)
+    return v.words("guard_evidence", value=value, needed=v.form.integer(needed))
+
+
+def _far(capital: float, needed: float) -> str:
+    """Returns how far a capital has come on the way to what decides, by its logarithm, in percent."""
+    return charts.percent(min(1.0, log(max(capital, 1.0)) / log(max(needed, 1.0 + 1e-9))))
 
 
 def answered(v: View) -> Markup:

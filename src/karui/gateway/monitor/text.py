@@ -18,8 +18,9 @@ def because(w: MonitorTranslator, reason: Because | None) -> str:
         return str(values["text"])
     if cause is Cause.TEST:
         return w(f"cause test {values['test']}")
-    if cause is Cause.PROBES_TEST:
-        return w("cause probes", reason=w(f"cause test {values['test']}"))
+    if cause in {Cause.PROBES_TEST, Cause.ARM_DRIFT}:
+        key = "cause probes" if cause is Cause.PROBES_TEST else f"cause {cause}"
+        return w(key, plan=values.get("plan", ""), reason=w(f"cause test {values['test']}"))
     if cause is Cause.PROBES_FEW:
         return w("cause probes", reason=w("cause probes_few", **values))
     return w(f"cause {cause}", **values)

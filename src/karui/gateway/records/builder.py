@@ -37,6 +37,9 @@ class Known(TypedDict, total=False):
     comparable: bool
     canary_of: str
     full_correct: bool | None
+    arm: str
+    unit: str
+    step: int
     unlikeness: float | None
     unlike_by: str
 

@@ -29,6 +29,9 @@ _TIDY_SECONDS = 60.0
 _CAPACITY = 2_000
 """Conversations that may wait for the disk: they are larger than rows of the history."""
 _NAME_IT = "Name the file in which `karui serve --keep-hours` keeps conversations, not its history."
+_UNREFERRED = "DELETE FROM reference WHERE id NOT IN (SELECT id FROM kept)"
+"""A reference goes with its conversation, whenever that goes."""
+_REFER = "INSERT OR IGNORE INTO reference (id, text) VALUES (?, ?)"
 _INSERT = "INSERT OR REPLACE INTO kept (id, at, until, said) VALUES (?, ?, ?, ?)"
 
 
@@ -114,6 +117,18 @@ class ConversationStore:
             return None  # `degraded` says why
         return _read(row[0]) if row else None
 
+    def refer(self, id: str, reference: str) -> bool:  # noqa: A002 - the record's name for it
+        """Keeps the right answer to a kept question, masked, for as long; returns whether that is kept.
+
+        Where no conversation is kept under the id, nothing is.
+        """
+        kept = self.get(id)
+        if kept is None or self._writer is None:
+            return False
+        masked, _ = self._redactor.value(reference)
+        self._writer.put((_REFER, (id, masked)), size=len(reference))
+        return True
+
     def between(self, begin: float, end: float) -> Iterator[Kept]:
         """Yields what is kept of requests that came in [begin, end), oldest first."""
         if not self.on or self._writer is None or self._path is None:
@@ -169,6 +184,14 @@ def kept_in(path: Path, now: float) -> list[Kept]:
         ) from error
 
 
+def references_in(path: Path) -> dict[str, str]:
+    """Returns what users said is right, by the request's id; `kept_in` says which of them are still kept."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'reference'").fetchone()
+        return dict(connection.execute("SELECT id, text FROM reference")) if there else {}
+
+
 def _private(path: Path) -> sqlite3.Connection:
     """Opens a database that only its owner may read, and that overwrites what is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +209,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for statement in (
         "CREATE TABLE IF NOT EXISTS kept (id TEXT PRIMARY KEY, at REAL, until REAL, said TEXT)",
         "CREATE INDEX IF NOT EXISTS kept_until ON kept (until)",
+        "CREATE TABLE IF NOT EXISTS reference (id TEXT PRIMARY KEY, text TEXT)",
         f"PRAGMA user_version = {SCHEMA}",
     ):
         connection.execute(statement)
@@ -193,6 +217,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _expire(connection: sqlite3.Connection, now: float) -> int:
     ended = connection.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount
+    connection.execute(_UNREFERRED)
     # The log beside the file still holds what was written: it is folded in and cut off. Always, for a reader
     # may have been in the way the last time.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -210,6 +235,7 @@ def _shrink(connection: sqlite3.Connection, most: int) -> None:
             return
         oldest = "SELECT rowid FROM kept ORDER BY at LIMIT ?"
         connection.execute(f"DELETE FROM kept WHERE rowid IN ({oldest})", (-(-rows // 10),))  # noqa: S608
+        connection.execute(_UNREFERRED)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

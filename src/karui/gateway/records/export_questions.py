@@ -1,8 +1,8 @@
-"""Kept traffic as questions for the next recording: what users really ask, without answers.
+"""Kept traffic as questions for the next recording: what users really ask.
 
-The full model's own majority answers stand in for references, so that everything measured on these questions
-is agreement with full thinking. Conversations with more than text, or whose last word is not the user's, are
-left out, and counted.
+Where users said with their feedback what is right, that is the reference. Without it, the full model's own
+majority answers stand in, so that everything measured on these questions is agreement with full thinking.
+Conversations with more than text, or whose last word is not the user's, are left out, and counted.
 """
 
 import json
@@ -19,6 +19,7 @@ from karui.core.prompt import Prompt, prompt_of
 from karui.gateway.records.events import Kept
 
 MORE, TWICE = "with more than text, or not ending with the user", "asked before"
+BARE, DIFFER = "without a reference", "with references that differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,17 @@ class Traffic:
     masked: int
 
     @staticmethod
-    def of(kept: Iterable[Kept], limit: int = 0) -> "Traffic":
+    def of(kept: Iterable[Kept], limit: int = 0, references: Mapping[str, str] | None = None) -> "Traffic":
         """Takes the questions out of conversations, each once.
 
         Args:
             kept: Oldest first.
             limit: At most this many of the newest; 0 takes all.
+            references: What users say is right, by id. Questions without one are left out, and so are those
+                of which users say different things. None takes every question, and no reference.
         """
+        if references is not None:
+            return _referred(kept, limit, references)
         rows: dict[Prompt, Mapping[str, Any]] = {}
         masked: set[str] = set()
         left_out: Counter[str] = Counter()
@@ -94,6 +99,34 @@ class Traffic:
             said += f", {self.masked} with something masked"
         left = ", ".join(f"{n} {what}" for what, n in self.left_out.items())
         return f"{said}; left out: {left}" if left else said
+
+
+def _referred(kept: Iterable[Kept], limit: int, references: Mapping[str, str]) -> Traffic:
+    """Returns the questions on which users agree what is right."""
+    all_kept = list(kept)
+    told = [conversation for conversation in all_kept if conversation.id in references]
+    found = Traffic.of(told)
+    answers: dict[Prompt, set[str]] = {}
+    asked_as: dict[str, Prompt] = {}
+    for conversation in told:
+        asked = prompt_of(conversation.messages)
+        if not isinstance(asked, str):
+            asked_as[conversation.id] = same = replace(asked, user=asked.user.strip(), thoughts=())
+            answers.setdefault(same, set()).add(references[conversation.id].strip())
+    agreed = [
+        {**row, "answer": references[str(row["id"])].strip()}
+        for row in found.rows
+        if len(answers[asked_as[str(row["id"])]]) == 1
+    ]
+    left_out = {
+        BARE: len(all_kept) - len(told),
+        DIFFER: len(found.rows) - len(agreed),
+        **found.left_out,
+    }
+    chosen = agreed[-limit:] if limit else agreed
+    redacted = {conversation.id for conversation in told if conversation.redacted}
+    masked = sum(row["id"] in redacted for row in chosen)
+    return Traffic(tuple(chosen), {what: n for what, n in left_out.items() if n}, masked)
 
 
 def _row(kept: Kept, asked: Prompt) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class FallbackReason(StrEnum):
     """The certificate does not speak of such questions; full thinking answers them."""
     STAGE = "stage"
     """The stage of the roll-out gave this request to full thinking; not a fault."""
+    COMPARED = "compared"
+    """Full thinking was drawn for it, so that what users say of both can be compared; not a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class RequestRecord:
             tokens than the certified one, and for one more of a caller who has just been counted.
         canary_of: Of a canary: which question it was; "" else.
         full_correct: Of a canary: whether full thinking answered it rightly; None where it was not asked.
+        arm: What was drawn for it, where plans are compared by what users say: "full" or a plan's id; else
+            "". What answered in the end may be something else.
+        unit: What it was drawn for: a salted digest of the caller and the day; "" likewise.
+        step: By which shares it was drawn: see `karui.gateway.arms.rule`.
         unlikeness: How far its question is from the recorded ones, over the threshold: above 1 it is unlike
             them; None where that was not looked at.
         unlike_by: In what it is most unlike them, where it is; "" else.
@@ -97,6 +103,9 @@ class RequestRecord:
     comparable: bool = True
     canary_of: str = ""
     full_correct: bool | None = None
+    arm: str = ""
+    unit: str = ""
+    step: int = 0
     unlikeness: float | None = None
     unlike_by: str = ""
 

@@ -40,6 +40,13 @@ _RING = 20_000
 _FIELDS = fields(RequestRecord)
 _NAMES = tuple(f.name for f in _FIELDS)
 _INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
+_SAID = "id TEXT PRIMARY KEY, at REAL, value REAL, arm TEXT, unit TEXT, choice TEXT, counted INTEGER"
+_FEEDBACK = (
+    f"CREATE TABLE IF NOT EXISTS feedback ({_SAID})",
+    "CREATE INDEX IF NOT EXISTS feedback_unit ON feedback (unit)",
+    "CREATE INDEX IF NOT EXISTS served_id ON served (id)",
+)
+"""What users said, which `karui.gateway.arms.book` writes and reads."""
 _LAST = (
     "SELECT * FROM served WHERE rowid IN"
     " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
@@ -96,6 +103,11 @@ class RequestStore:
         return (self._writer.degraded if self._writer else None) or self._unread
 
     @property
+    def lasting(self) -> bool:
+        """Whether there is a file at all."""
+        return self._writer is not None
+
+    @property
     def lost(self) -> int:
         """Rows that were never written."""
         return self._writer.lost if self._writer else 0
@@ -117,6 +129,11 @@ class RequestStore:
         if self._writer is not None:
             self._writer.put((event_rows.INSERT, event_rows.row_of(event)))
 
+    def put(self, *steps: tuple[str, tuple[object, ...]]) -> None:
+        """Hands over statements that are written together, after every record that was taken in so far."""
+        if self._writer is not None:
+            self._writer.put(*steps)
+
     def keep_standing(self, choice: str, standing: Mapping[str, Any]) -> None:
         """Keeps where guard and roll-out stand, after every record that was taken in so far."""
         if self._writer is not None:
@@ -130,7 +147,7 @@ class RequestStore:
         """
         if self._writer is None or not self._writer.flush():
             return None, []  # `degraded` says why
-        rows = self._read(_STANDING, (choice,))
+        rows = self.read(_STANDING, (choice,))
         standing = _loaded(rows[0]["standing"]) if rows else None
         after = rows[0]["after"] if standing is not None else 0
         return standing, self._rows(_AFTER, (after, choice))
@@ -141,7 +158,7 @@ class RequestStore:
             return None
         self._writer.flush()
         statement = event_rows.STANDING.format(marks=", ".join("?" * len(kinds)))
-        rows = self._read(statement, tuple(kinds))
+        rows = self.read(statement, tuple(kinds))
         return next((e for e in map(event_rows.event_of, rows) if e.choice == choice), None)
 
     def since(self, at: float, limit: int = -1) -> list[RequestRecord]:
@@ -182,15 +199,16 @@ class RequestStore:
             return
         for served in reversed(latest):
             self._ring.add(served, counted=False)
-        for row in self._read(f"SELECT {', '.join(_SUMS)} FROM sums"):  # noqa: S608 - own names
+        for row in self.read(f"SELECT {', '.join(_SUMS)} FROM sums"):  # noqa: S608 - own names
             self._ring.begin(Sums(**row))
         statement = event_rows.LAST_OF_SCHEMA_1 if self._schema == 1 else event_rows.LAST
-        self._events.extend(map(event_rows.event_of, reversed(self._read(statement, (_EVENTS,)))))
+        self._events.extend(map(event_rows.event_of, reversed(self.read(statement, (_EVENTS,)))))
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[RequestRecord]:
-        return [_served(row) for row in self._read(statement, values)]
+        return [_served(row) for row in self.read(statement, values)]
 
-    def _read(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def read(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Returns rows of the file; none where it cannot be read, and `degraded` says why."""
         assert self._path is not None
         try:
             with closing(self._connect(self._path)) as connection:
@@ -205,7 +223,9 @@ class RequestStore:
             return []
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - 86400 * self._days,))
+        old = self._clock() - 86400 * self._days
+        for table in ("served", "feedback"):
+            connection.execute(f"DELETE FROM {table} WHERE at < ?", (old,))  # noqa: S608 - own names
 
     def _told(self, because: Because) -> None:
         event = Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because)
@@ -231,6 +251,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         ):
             connection.execute(statement)
         _add_columns(connection, "served", {name: _column(name) for name in _NAMES})
+        for statement in _FEEDBACK:
+            connection.execute(statement)
         _add_columns(connection, "changes", {name: f"{name} TEXT" for name in event_rows.ADDED})
     except BaseException:
         connection.rollback()

@@ -6,15 +6,17 @@ finished or ends with an error, and never begins anew.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
 from karui.core.errors import KaruiError, RequestRejected
+from karui.gateway.arms.shares import unit_of
 from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder
@@ -62,6 +64,7 @@ class Dispatcher:
         rollout: Stage, guard and model.
         shadow: Runs the plan where nobody sees it.
         evidence: Decides which requests the guard and the roll-out may conclude from.
+        plans: Of an experiment, by id; a plan that is not among them is the router's.
     """
 
     router: Router
@@ -69,6 +72,7 @@ class Dispatcher:
     rollout: RolloutController
     shadow: ShadowRunner
     evidence: Evidence
+    plans: Mapping[str, Deployment] = field(default_factory=dict)
 
     def context(
         self,
@@ -103,18 +107,34 @@ class Dispatcher:
             context.ineligible,
             context.named,
             context.record.record.unlike_by,
+            self._unit(context),
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
         decision = self.router.decide(asked, self.rollout.status(context.record.at), status)
+        chosen = self._chosen(decision.arm)
         if decision.reason is not FallbackReason.ASKED:
-            context.record.set(plan=self.router.deployment.expectation.label)
+            context.record.set(plan=chosen.expectation.label)
         if decision.reason not in _UNPLANNED:
-            plan = self.router.plan
-            context.response.headers["x-karui-plan"] = f"{plan.id} {self.router.deployment.expectation.label}"
+            context.response.headers["x-karui-plan"] = f"{chosen.plan.id} {chosen.expectation.label}"
+        if decision.arm:
+            step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
+            context.record.set(arm=decision.arm, unit=asked.unit, step=step)
         if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
             context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
+
+    def _chosen(self, arm: str) -> Deployment:
+        """Returns the plan of an arm."""
+        return self.plans.get(arm, self.router.deployment)
+
+    def _unit(self, context: RequestContext) -> str:
+        """Returns what an arm is drawn for; "" where nothing is compared by what users say."""
+        comparison = self.rollout.comparison
+        if comparison is None or not comparison.on:
+            return ""
+        caller, record = caller_key(context.request, context.headers), context.record
+        return unit_of(comparison.salt, caller, record.at, comparison.rule.caller_hours, record.id)
 
     def _comparable(self, context: RequestContext) -> bool:
         """Returns whether the plan's run of a request may be compared with the recording."""
@@ -197,7 +217,9 @@ class Dispatcher:
         """
         assert context.plan_request is not None
         record = context.record
-        run = self.backends.runner.stream(self.router.plan, record.id, context.plan_request)
+        run = self.backends.runner.stream(
+            self._chosen(record.record.arm).plan, record.id, context.plan_request
+        )
         result = await context.reply.forward(run, record.first_token)
         if not isinstance(result.failure, RequestRejected):
             result.check()
@@ -246,7 +268,7 @@ class Dispatcher:
         context.response.headers["x-karui-tokens-saved"] = f"{round(record.saved)} (estimate)"
         return {
             "request_id": record.id,
-            "plan": self.router.plan.id,
+            "plan": self._chosen(record.arm).plan.id,
             "ran": record.ran,
             "moves": record.moves,
             "fallback": f"{record.why}: {record.detail}".strip(": "),

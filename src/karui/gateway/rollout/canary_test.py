@@ -17,8 +17,8 @@ plan and in full, is left to the other tests.
 from collections.abc import Mapping
 from typing import Any
 
+from karui.gateway.arms.e_process import EProcess
 from karui.gateway.rollout.drift_tests import stakes
-from karui.gateway.rollout.e_process import EProcess
 
 _POWERS = (0.4, 0.6, 0.8)
 """How the bets lean on a question's being answered worse than before: p * (1 - rank) ** (p - 1), whose mean

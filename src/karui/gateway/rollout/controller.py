@@ -10,6 +10,10 @@ from time import time
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.gateway.arms.book import Drawn
+from karui.gateway.arms.rule import Comparison, Finding
+from karui.gateway.arms.rule import Verdict as ArmVerdict
+from karui.gateway.arms.shares import Shares
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
 from karui.gateway.records.cause import Because, Cause
@@ -18,7 +22,8 @@ from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.drift_guard import Guard
-from karui.gateway.rollout.guard_status import Phase
+from karui.gateway.rollout.drift_tests import DriftTest
+from karui.gateway.rollout.guard_status import Phase, State
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)
@@ -43,12 +48,14 @@ class RolloutStatus:
         stale: Why the upstream is not the model chosen for; None while it is.
         tripped: Why the guard has tripped; None while it watches.
         shadow: Whether a plan should run silently beside full thinking now.
+        shares: By which arms are drawn; None where nothing is compared by what users say.
     """
 
     stage: Stage
     stale: Because | None = None
     tripped: Because | None = None
     shadow: bool = False
+    shares: Shares | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class RolloutController:
         journal: Takes each change; None where nobody wants them.
         breaker: Of the upstream; None where the model runs in this process.
         choice: Digest of the choice that is served; it is noted with each change.
+        comparison: Of the plans with full thinking, by what users say; None without.
+        watched: Of an experiment: the plans, each with a guard of its own; empty for a single plan.
         stale: Why the upstream is not the model chosen for; None while it is.
         changes: How many there were.
     """
@@ -87,6 +96,8 @@ class RolloutController:
     journal: Journal | None = None
     breaker: Breaker | None = None
     choice: str = ""
+    comparison: Comparison | None = None
+    watched: Mapping[str, Guard] = field(default_factory=dict)
     stale: Because | None = None
     changes: int = 0
     _circuit: Circuit = field(default=Circuit.CLOSED)
@@ -96,11 +107,21 @@ class RolloutController:
         """The roll-out's stage."""
         return self.rollout.stage
 
+    @property
+    def guard_state(self) -> State:
+        """The guard as it is shown; of an experiment, that of the plan with the clearest signs."""
+        watching = [g.state for g in self.watched.values() if g.phase is Phase.WATCHING]
+        if self.guard.phase is not Phase.WATCHING or not watching:
+            return self.guard.state
+        return max(watching, key=lambda state: max(test.evidence for test in state.sights))
+
     def status(self, at: float) -> RolloutStatus:
         """Returns what a request that comes now is routed by."""
         watching = self.guard.phase is Phase.WATCHING
         shadow = self.stage is Stage.SHADOW if watching else self.guard.wants_probe(at)
-        return RolloutStatus(self.stage, self.stale, self.guard.tripped(), shadow)
+        comparison = self.comparison
+        shares = comparison.shares if comparison is not None and comparison.on else None
+        return RolloutStatus(self.stage, self.stale, self.guard.tripped(), shadow, shares)
 
     def needs(self, at: float) -> tuple[Because, ...]:
         """Returns what the next stage waits for."""
@@ -109,8 +130,11 @@ class RolloutController:
     def see(self, served: RequestRecord) -> None:
         """Learns from a record."""
         phase = self.guard.phase
-        self.guard.see(served)
-        self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        if self.watched and phase is Phase.WATCHING:
+            self._watch(served)
+        else:
+            self.guard.see(served)
+            self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
         if self.breaker is not None and self.breaker.circuit is not self._circuit:
             self._circuit = self.breaker.circuit
             because = Because.stated(self.breaker.why)
@@ -122,6 +146,85 @@ class RolloutController:
         if rule.by_itself and self.stage.following is not None and not self.needs(at):
             advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
             self._note(replace(advanced, request=served.id))
+
+    def hear(self, drawn: Drawn, value: float, at: float, *, request: str) -> None:
+        """Learns from one feedback, and does what the rule says of what it decides.
+
+        Args:
+            drawn: What was drawn for the request.
+            value: What was said, in [0, 1].
+            at: Now, seconds since the epoch.
+            request: Id of the request.
+        """
+        assert self.comparison is not None
+        for found in self.comparison.see(drawn.arm, drawn.step, value):
+            self._found(found, at, request)
+
+    def _watch(self, served: RequestRecord) -> None:
+        """Lets the guard of each plan see a record; one that trips takes its plan out of the experiment."""
+        assert self.comparison is not None
+        for arm, guard in self.watched.items():
+            if guard.phase is not Phase.WATCHING:
+                continue
+            guard.see(served)
+            reason = guard.tripped()
+            if reason is not None and reason.values.get("test") == DriftTest.UNLIKE:
+                self._traffic_differs(reason, served)
+                return
+            if reason is not None and self.comparison.verdicts[arm] is not ArmVerdict.WORSE:
+                self.comparison.drop(arm)
+                because = Because.of(Cause.ARM_DRIFT, plan=guard.expectation.label, **reason.values)
+                self._note(Event(EventKind.ARM_DROPPED, served.at, Actor.GUARD, because, request=served.id))
+                self._shared(served.at, Actor.GUARD, served.id)
+
+    def _traffic_differs(self, because: Because, served: RequestRecord) -> None:
+        """Trips the guard of all: questions are unlike the recorded ones, which is no plan's fault."""
+        phase = self.guard.phase
+        self.guard.trip(served.at, because)
+        self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        for guard in self.watched.values():
+            guard.reset(served.at, because)
+
+    def _shared(self, at: float, by: Actor, request: str) -> None:
+        """Notes how an experiment shares its traffic now; where every plan is lost, the guard trips."""
+        assert self.comparison is not None
+        names = {arm: guard.expectation.label for arm, guard in self.watched.items()}
+        of = self.comparison.shares.of
+        shares = ", ".join(f"{names.get(arm, arm)} {share:.0%}" for arm, share in of.items())
+        self._note(
+            Event(EventKind.SHARES_SET, at, by, Because.of(Cause.SHARES, shares=shares), request=request)
+        )
+        if self.comparison.lost:
+            self._lost(at, by, request)
+
+    def _lost(self, at: float, by: Actor, request: str) -> None:
+        """Trips the guard: nothing is left that could be served."""
+        assert self.comparison is not None
+        arms, phase = self.comparison.status(), self.guard.phase
+        count = sum(arm.count + arm.full_count for arm in arms)
+        because = (
+            Because.of(Cause.ARMS_LOST, count=len(arms))
+            if self.watched
+            else Because.of(Cause.USERS_WORSE, count=count)
+        )
+        self.guard.trip(at, because)
+        self._guard_changed(phase, at, by, request=request, always=True)
+
+    def _found(self, found: Finding, at: float, request: str) -> None:
+        values: dict[str, str | int] = {"evidence": round(found.evidence), "count": found.seen}
+        if self.watched:
+            worse = found.verdict is ArmVerdict.WORSE
+            kind = EventKind.ARM_DROPPED if worse else EventKind.ARM_FOUND
+            values["plan"] = self.watched[found.arm].expectation.label
+            because = Because.of(Cause.ARM_WORSE if worse else Cause.ARM_FINE, **values)
+            self._note(Event(kind, at, Actor.USERS, because, request=request))
+            self._shared(at, Actor.USERS, request)
+            return
+        if found.verdict is ArmVerdict.FINE:
+            because = Because.of(Cause.USERS_FINE, **values)
+            self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because, request=request))
+            return
+        self._lost(at, Actor.USERS, request)
 
     def resume(self, past: Past, *, stage: Stage | None) -> None:
         """Goes on where a gateway before this one left off; begins in shadow with a choice that none served.
@@ -146,14 +249,23 @@ class RolloutController:
             since = tripped.at
             if tripped.kind is not EventKind.GUARD_WATCHING:
                 self.guard.resume_trip(tripped.at, tripped.because, tripped.probe_at, tripped.rests)
+        watched = {arm: standing.get("arms", {}).get(arm, {}) for arm in self.watched}
+        for arm, kept in watched.items():
+            self.watched[arm].resume(kept)
         for served in past.records:
-            if served.at >= since:
+            if self.watched:
+                self._watch(served)
+            elif served.at >= since:
                 self.guard.see(served)
             self.rollout.see(served)
+        if self.comparison is not None and self.comparison.lost and not self.guard.held:
+            # A crash came between the finding and what follows of it.
+            self._lost(time(), Actor.USERS, "")
 
     def standing(self) -> dict[str, Any]:
         """Returns where guard and roll-out stand, JSON-able, for `resume`."""
-        return {"guard": self.guard.standing(), "rollout": self.rollout.standing()}
+        arms = {arm: guard.standing() for arm, guard in self.watched.items()}
+        return {"guard": self.guard.standing(), "rollout": self.rollout.standing(), "arms": arms}
 
     def mark_stale(self, because: Because | None, at: float, *, request: str = "") -> None:
         """Takes why the upstream is another model than was chosen for; None where it is that one.
@@ -193,6 +305,10 @@ class RolloutController:
             self._guard_changed(phase, at, Actor.OPERATOR, name=who)
         elif what == "reset":
             self.guard.reset(at, because)
+            if self.comparison is not None:
+                self.comparison.begin()
+            for guard in self.watched.values():
+                guard.reset(at, because)
             self._guard_changed(phase, at, Actor.OPERATOR, name=who, always=True)
         else:
             self._note(self.rollout.back(Stage.of(what), at, because, name=who))

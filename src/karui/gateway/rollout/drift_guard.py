@@ -123,7 +123,12 @@ class Guard:
 
     def wants_probe(self, at: float) -> bool:
         """Returns whether the plan should be run silently beside full thinking at this time."""
-        return self._phase is not Phase.WATCHING and at >= self._probe_at
+        return self._phase is not Phase.WATCHING and at >= self._probe_at and not self.held
+
+    @property
+    def held(self) -> bool:
+        """Whether only a command ends the trip: no probe can tell what users would say of it."""
+        return self._reason is not None and self._reason.cause in {Cause.USERS_WORSE, Cause.ARMS_LOST}
 
     @property
     def phase(self) -> Phase:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from karui.gateway.rollout.e_process import EProcess
+from karui.gateway.arms.e_process import EProcess
 
 _TILTS = (0.5, 0.9)
 """How hard the bets on ranks lean. The smaller one gains only where the mean rank has moved by more than

@@ -1,5 +1,6 @@
 """Keeping where guard and roll-out stand, so that a restart takes nothing back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -19,10 +20,12 @@ class StandingKeeper:
     Attributes:
         rollout: Whose standing.
         store: Where it is kept.
+        beside: What is kept with it.
     """
 
     rollout: RolloutController
     store: RequestStore
+    beside: Callable[[], None] = lambda: None
     _changes: int = field(default=0, init=False)
     _records: int = field(default=0, init=False)
     _at: float = field(default_factory=monotonic, init=False)
@@ -38,6 +41,7 @@ class StandingKeeper:
         """Keeps the standing."""
         self._changes, self._records, self._at = self.rollout.changes, 0, monotonic()
         self.store.keep_standing(self.rollout.choice, self.rollout.standing())
+        self.beside()
 
 
 def past(store: RequestStore, choice: str) -> Past:

@@ -13,6 +13,7 @@ from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.request import Request
 from karui.domain.domain import Likeness
+from karui.gateway.arms.shares import FULL as FULL_ARM
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.circuit_breaker import BreakerStatus
 from karui.gateway.deployment import Deployment
@@ -36,6 +37,7 @@ class RouteRequest:
         ineligible: Why no plan can run it; "" where one can.
         named: The same with the client's own names of fields, for its eyes only.
         unlike: In what its question is unlike the recorded ones; "" where it is not, or nobody can tell.
+        unit: What an arm is drawn for, where plans are compared by what users say; "" else.
     """
 
     model: str
@@ -43,6 +45,7 @@ class RouteRequest:
     ineligible: str = ""
     named: str = ""
     unlike: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class RouteDecision:
         detail: More of why, for people; no prompt, no answer.
         shadow: Whether the plan runs silently beside it.
         header: What `x-karui-fallback` tells the client; "" sends none.
+        arm: What was drawn, where plans are compared by what users say: "full" or a plan's id; "" else.
     """
 
     action: Action
@@ -62,6 +66,7 @@ class RouteDecision:
     detail: str = ""
     shadow: bool = False
     header: str = ""
+    arm: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ class Router:
             return RouteDecision(Action.FULL, FallbackReason.STAGE, shadow=rollout.shadow, header=header)
         if not breaker.admits:
             return self.fall_back(FallbackReason.BREAKER, breaker.why)
-        return RouteDecision(Action.PLAN)
+        return _drawn(rollout, request.unit)
 
     def fall_back(self, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
         """Returns what answers instead of the plan.
@@ -192,6 +197,16 @@ class Router:
 
 def _fallback(action: Action, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
     return RouteDecision(action, reason, detail, shadow, f"{reason}: {detail}".rstrip(": "))
+
+
+def _drawn(rollout: RolloutStatus, unit: str) -> RouteDecision:
+    """Returns what answers by a draw. It comes last: nothing that was known before decides for one side."""
+    if rollout.shares is None or not unit:
+        return RouteDecision(Action.PLAN)
+    arm = rollout.shares.draw(unit)
+    if arm == FULL_ARM:
+        return RouteDecision(Action.FULL, FallbackReason.COMPARED, header=FallbackReason.COMPARED, arm=arm)
+    return RouteDecision(Action.PLAN, arm=arm)
 
 
 def caller_key(request: ChatRequest, headers: Mapping[str, str]) -> str:

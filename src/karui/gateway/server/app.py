@@ -16,6 +16,7 @@ from karui.gateway.requests.handler import CompletionsEndpoint
 from karui.gateway.routing.router import FULL, PLAN
 from karui.gateway.server.auth import Access
 from karui.gateway.server.door import Door, Plain, refused
+from karui.gateway.server.feedback_route import FeedbackRoute
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
 
@@ -90,6 +91,7 @@ def _routed(gateway: Gateway, access: Access) -> Starlette:
         routes=[
             Route("/v1/chat/completions", CompletionsEndpoint(gateway.handler, chat=True), methods=["POST"]),
             Route("/v1/completions", CompletionsEndpoint(gateway.handler, chat=False), methods=["POST"]),
+            Route("/v1/feedback", FeedbackRoute(gateway.feedback, access).give, methods=["POST"]),
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from karui.gateway.openai_api.feedback import FeedbackBody, FeedbackReply
 from karui.gateway.openai_api.models import (
     ChatCompletion,
     ChatRequestBody,
@@ -28,6 +29,7 @@ _WHY = {
     404: "No such model, request or page.",
     405: "Not with this method.",
     408: "The body took too long to arrive.",
+    409: "There was feedback on this request before; the first one stays.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     429: "Too many requests at once; Retry-After says when to come back.",
@@ -36,6 +38,7 @@ _WHY = {
     503: "The gateway is shutting down, or the model's server cannot be reached.",
     504: "The model's server took too long.",
 }
+_GENERATION = tuple(status for status in _WHY if status != 409)
 _KARUI_HEADERS = {
     "x-karui-plan": "The plan that was asked for.",
     "x-karui-ran": "What answered: plan or full.",
@@ -59,6 +62,7 @@ def description() -> _Schema:
                 "post": _generation("createChatCompletion", "ChatRequestBody", "ChatCompletion")
             },
             "/v1/completions": {"post": _generation("createCompletion", "TextRequestBody", "TextCompletion")},
+            "/v1/feedback": {"post": _feedback()},
             "/v1/models": {
                 "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401, 403)
             },
@@ -93,7 +97,23 @@ def _generation(name: str, request: str, reply: str) -> _Schema:
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
         "responses": {
             "200": {"description": "The completion.", "headers": headers, "content": content},
-            **_errors(*_WHY),
+            **_errors(*_GENERATION),
+        },
+    }
+
+
+def _feedback() -> _Schema:
+    told = {"application/json": {"schema": _ref("FeedbackReply")}}
+    return {
+        "operationId": "giveFeedback",
+        "summary": "What a user says of one reply; it is taken once, and compared where an arm was drawn.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref("FeedbackBody")}},
+        },
+        "responses": {
+            "200": {"description": "It was taken.", "content": told},
+            **_errors(400, 401, 403, 404, 405, 409, 413, 415),
         },
     }
 
@@ -134,7 +154,7 @@ def _errors(*statuses: int) -> _Schema:
 def _schemas() -> _Schema:
     models: tuple[type[BaseModel], ...] = (
         *(ChatRequestBody, TextRequestBody),
-        *(ChatCompletion, TextCompletion, Models, Error),
+        *(ChatCompletion, TextCompletion, Models, Error, FeedbackBody, FeedbackReply),
     )
     _, made = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"

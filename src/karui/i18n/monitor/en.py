@@ -37,6 +37,13 @@ TEXT: dict[str, str] = {
         "Users are still answered, at full cost. {reason} The plan is tried again from {time}. If this "
         "happens again, record today’s questions and choose a plan anew."
     ),
+    "tripped_held_do": (
+        "Users are still answered, at full cost. {reason} No probe can tell what users would say: look into "
+        "it, then bring the plan back with `karui rollout reset`, or record today’s questions and choose a "
+        "plan anew."
+    ),
+    "liked": "All is well, and users find the plan no worse",
+    "liked_do": "Nothing. What users say shows a loss of less than {margin} against full thinking.",
     "probing": "Checking whether the plan may come back",
     "probing_do": (
         "Nothing for now. Full thinking answers; {done} of {wanted} silent runs of the plan are done. "
@@ -153,6 +160,24 @@ TEXT: dict[str, str] = {
     "range_value": "{low} to {high}",
     "no_confidence": "this plan gives none",
     # Guard
+    "said_head": "What users say",
+    "said_open": "open",
+    "said_worse": "worse",
+    "said_fine": "no worse",
+    "said_off": (
+        "{n} feedbacks so far; nothing is compared, as no share of the requests goes to full thinking: "
+        "--full-share 0.1."
+    ),
+    "said_share": "drawn for {share}",
+    "said_full": "Full thinking, drawn at random",
+    "said_mean": "{mean} of {n}",
+    "said_evidence_worse": "Evidence that the plan is worse",
+    "said_evidence_fine": "Evidence that it is no worse",
+    "said_note": (
+        "{given} feedbacks. Full thinking is drawn at random for some callers, so that like is compared with "
+        "like; a loss of {margin} is accepted. The evidence decides, not the means. One caller counts once a "
+        "draw."
+    ),
     "guard_head": "Drift guard",
     "guard_watching": "watching",
     "guard_tripped": "tripped",
@@ -204,6 +229,7 @@ TEXT: dict[str, str] = {
     "why not for a plan": "Not for a plan (such as tools)",
     "why unlike the recorded questions": "Unlike the study’s questions",
     "why asked for": "Client asked for full thinking",
+    "why compared": "Full thinking drawn, to compare",
     "why stage": "Not in the stage’s share",
     "decided_head": "Decided beforehand",
     # Roll-out
@@ -235,16 +261,28 @@ TEXT: dict[str, str] = {
     "event breaker_closed": "Server is back",
     "event model_changed": "Model has changed",
     "event model_back": "Model is back",
+    "event arm_dropped": "Plan dropped",
+    "event arm_found": "Plan no worse",
+    "event shares_set": "Traffic shared anew",
+    "event users_fine": "Users find the plan no worse",
     "event history": "History",
     "actor rule": "by the rule",
     "actor guard": "by the guard",
     "actor breaker": "by the circuit breaker",
     "actor upstream": "seen at the server",
+    "actor users": "by users’ feedback",
     "actor operator": "by {name}",
     "actor option": "by option",
     "cause set_at_start": "Set when the gateway was started.",
     "cause other_choice": "This choice has not been served before: it starts in shadow.",
     "cause rule_holds": "The rule holds after {requests} requests.",
+    "cause arm_worse": "Users find {plan} worse than full thinking ({count} feedbacks compared).",
+    "cause arm_fine": "{plan}: {count} feedbacks compared show no loss beyond the margin.",
+    "cause arms_lost": "Every one of the {count} plans was dropped.",
+    "cause arm_drift": "{plan}: {reason}",
+    "cause shares": "Now {shares}.",
+    "cause users_worse": "Users find it worse than full thinking ({count} feedbacks compared).",
+    "cause users_fine": "{count} feedbacks compared show no loss beyond the margin.",
     "cause rest_over": "The rest after the fall is over.",
     "cause probes_passed": "{good} of {probes} silent runs were as in the recording.",
     "cause model_back": "It is the model chosen for again.",

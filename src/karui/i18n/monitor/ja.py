@@ -38,6 +38,12 @@ TEXT: dict[str, str] = {
         "回答は継続していますが、コスト削減は止まっています。{reason}{time}以降にプランを自動で再確認します。"
         "繰り返す場合は、最近の質問を記録し直してプランを選び直してください。"
     ),
+    "tripped_held_do": (
+        "利用者への回答は続いていますが、費用はフル思考の分だけかかります。{reason}利用者の評価は再確認では測れません。"
+        "原因を調べてから`karui rollout reset`で再開するか、最近の質問を記録してプランを選び直してください。"
+    ),
+    "liked": "正常です。利用者の評価でもプランに遜色はありません",
+    "liked_do": "対応は不要です。利用者の評価の低下は、フル思考と比べて{margin}未満です。",
     "probing": "プランを再開できるか確認中です",
     "probing_do": (
         "今は対応不要です。回答はフル思考で行い、裏でプランを試しています（{wanted}件中{done}件完了）。"
@@ -156,6 +162,23 @@ TEXT: dict[str, str] = {
     "truncated_value": "{now}（記録時{then}）",
     "range_value": "{low}〜{high}",
     "no_confidence": "このプランでは算出されません",
+    "said_head": "利用者の評価",
+    "said_open": "判定前",
+    "said_worse": "劣る",
+    "said_fine": "遜色なし",
+    "said_off": (
+        "評価は現在{n}件です。フル思考に回すリクエストがないため、比較はしていません"
+        "（--full-share 0.1で有効）。"
+    ),
+    "said_share": "割り当て{share}",
+    "said_full": "フル思考（無作為割り当て）",
+    "said_mean": "{n}件中{mean}",
+    "said_evidence_worse": "プランが劣るという証拠",
+    "said_evidence_fine": "プランに遜色がないという証拠",
+    "said_note": (
+        "評価{given}件。一部の利用者を無作為にフル思考へ割り当て、条件をそろえて比べます。{margin}までの低下は"
+        "許容範囲です。判定は平均ではなく証拠の強さで決まり、1人の評価は割り当てごとに1件だけ数えます。"
+    ),
     "guard_head": "ドリフト監視",
     "guard_watching": "監視中",
     "guard_tripped": "切り戻し中",
@@ -206,6 +229,7 @@ TEXT: dict[str, str] = {
     "why not for a plan": "プラン対象外（ツール利用など）",
     "why unlike the recorded questions": "検証時と異なる質問",
     "why asked for": "クライアントがフル思考を指定",
+    "why compared": "比較のためフル思考に割り当て",
     "why stage": "段階導入の対象外",
     "decided_head": "事前に決めた動作",
     "rollout_head": "段階導入",
@@ -235,16 +259,28 @@ TEXT: dict[str, str] = {
     "event breaker_closed": "サーバー復旧",
     "event model_changed": "モデルの入れ替わりを検出",
     "event model_back": "元のモデルに復帰",
+    "event arm_dropped": "プランを除外",
+    "event arm_found": "プランに遜色なし",
+    "event shares_set": "配分を変更",
+    "event users_fine": "利用者の評価に遜色なし",
     "event history": "履歴",
     "actor rule": "自動（条件達成）",
     "actor guard": "ドリフト監視",
     "actor breaker": "サーキットブレーカー",
     "actor upstream": "モデルサーバーで検出",
+    "actor users": "利用者の評価",
     "actor operator": "操作者：{name}",
     "actor option": "起動オプション",
     "cause set_at_start": "起動時に設定しました。",
     "cause other_choice": "この選択を運用するのは初めてのため、シャドー運用から始めます。",
     "cause rule_holds": "{requests}件の時点で条件を満たしました。",
+    "cause arm_worse": "{plan}：利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
+    "cause arm_fine": "{plan}：比較した評価{count}件で、許容範囲を超える低下は見られません。",
+    "cause arms_lost": "実験中の{count}つのプランがすべて除外されました。",
+    "cause arm_drift": "{plan}：{reason}",
+    "cause shares": "{shares}に変更しました。",
+    "cause users_worse": "利用者の評価がフル思考より劣りました（比較した評価{count}件）。",
+    "cause users_fine": "比較した評価{count}件で、許容範囲を超える低下は見られません。",
     "cause rest_over": "待機時間が終わりました。",
     "cause probes_passed": "{probes}件中{good}件が記録時と同じ傾向でした。",
     "cause model_back": "選定時のモデルに戻りました。",

@@ -43,8 +43,9 @@ from karui.selection.betting import (
 
 _AIMED = 0.8
 """Share of the capital that aims at the end of the present batch."""
-_CONSTANT = np.array([0.1, 0.2, 0.35, 0.6, 0.95])
-"""Constant bets of the other account, as shares of the largest stake there is."""
+CONSTANT_BETS = (0.1, 0.2, 0.35, 0.6, 0.95)
+"""Constant bets of the other account, as shares of the largest stake there is. The gateway's test of
+feedback, which has no batches and no end, makes these alone."""
 
 
 def log_capital(d: ArrayLike, margin: ArrayLike, aim: float, batches: Sequence[int]) -> Floats:
@@ -169,8 +170,8 @@ def _patient(values: Floats, limit: Floats) -> Floats:
     gains = limit[..., None] - values
     worth = np.ones((*gains.shape[:-1], gains.shape[-1] + 1))
     worth[..., 1:] = 0.0
-    for share in _CONSTANT:
+    for share in CONSTANT_BETS:
         stakes = share / (1.0 - limit[..., None])
         logs = np.cumsum(np.log1p(stakes * gains), axis=-1)
-        worth[..., 1:] += np.exp(np.minimum(logs, 300.0)) / len(_CONSTANT)  # far above any goal
+        worth[..., 1:] += np.exp(np.minimum(logs, 300.0)) / len(CONSTANT_BETS)  # far above any goal
     return worth

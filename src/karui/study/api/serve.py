@@ -1,7 +1,7 @@
 """`karui.serve`: the choice behind OpenAI's API, guarded, with a fallback."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,12 @@ class Opened:
 
 @contextmanager
 def opened(
-    study: Study | Path | str, settings: Settings, *, model: str = "", concurrency: int = 32
+    study: Study | Path | str,
+    settings: Settings,
+    *,
+    model: str = "",
+    concurrency: int = 32,
+    rivals: Sequence[Study | Path | str] = (),
 ) -> Iterator[Opened]:
     """Listens, loads or connects the engines, and checks that they fit the choice.
 
@@ -53,11 +58,12 @@ def opened(
         settings: What the operator decided.
         model: Model folder to run in this process; "" is the choice's.
         concurrency: Number of concurrent requests in this process.
+        rivals: Further studies whose plans share the traffic: then this is an experiment.
 
     Raises:
         KaruiError: As `karui.serve`.
     """
-    deployment = _deployment(study)
+    deployment, *others = map(_deployment, (study, *rivals))
     ensure_guarded(settings)
     listening = listen(settings.host, settings.port)
     try:
@@ -65,15 +71,17 @@ def opened(
             engines = connect(settings, deployment)
         else:
             engines = inside(deployment, model, settings.beside, concurrency)
-        check(settings, deployment, engines, origin_of(deployment, model))
-        yield Opened(assemble(settings, deployment, engines), deployment, listening, settings)
+        for chosen in (deployment, *others):
+            check(settings, chosen, engines, origin_of(chosen, model))
+        gateway = assemble(settings, deployment, engines, rivals=others)
+        yield Opened(gateway, deployment, listening, settings)
     finally:
         listening.close()
 
 
 async def _serve(
     study: Study | Path | str,
-    *,
+    *rivals: Study | Path | str,
     config: Path | str | None = None,
     model: str = "",
     concurrency: int = 32,
@@ -84,6 +92,7 @@ async def _serve(
 
     Args:
         study: A study that chose a plan, its folder, or the choice.json in it.
+        *rivals: Further ones of the same model, whose plans share the traffic: an experiment.
         config: A TOML file of settings; keywords win.
         model: Model folder to run in this process; "" is the study's.
         concurrency: Number of concurrent requests in this process.
@@ -98,7 +107,7 @@ async def _serve(
         PlanError: The engine lacks an ability that the plan needs.
     """
     read = Settings.read(Path(config) if config is not None else None, settings)
-    with opened(study, read, model=model, concurrency=concurrency) as found:
+    with opened(study, read, model=model, concurrency=concurrency, rivals=rivals) as found:
         await serve_gateway(found.gateway, found.listening, lambda: on_ready(found.url))
 
 

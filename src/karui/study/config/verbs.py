@@ -51,6 +51,9 @@ class ServeOptions:
     )
     name: tuple[str, ...] = option((), "A further model name that means the plan (repeatable).")
     canaries: str | None = option(None, "A questions file with answers, sent at a low rate.")
+    full_share: float | None = option(
+        None, "Share of the plan's callers for whom full thinking is drawn, so that feedback can be compared."
+    )
     history: str | None = option(None, "File of the history; empty keeps none.")
     keep_hours: float | None = option(
         None, "Hours for which conversations are kept, masked, for `karui explain`."
@@ -89,6 +92,7 @@ class ServeOptions:
             "beside": dict(self.aux_model) or None,
             "names": self.name or None,
             "allowed_hosts": self.allowed_host or None,
+            "feedback": {"full_share": self.full_share} if self.full_share is not None else None,
             "price": {key: value for key, value in price.items() if value is not None} or None,
         }
 

@@ -29,18 +29,26 @@ class EProcess:
         seen: How many requests it was bet on.
     """
 
-    __slots__ = ("_reserve", "_staked", "best", "capital", "seen")
+    __slots__ = ("_kept", "_reserve", "_staked", "best", "capital", "seen")
 
-    def __init__(self, bets: int) -> None:
-        """Begins with everything in reserve."""
-        self._staked = [0.0] * bets
-        self._reserve = self.capital = self.best = 1.0
+    def __init__(self, bets: int, *, at_once: float = 0.0) -> None:
+        """Begins with everything in reserve but what is staked at once.
+
+        Args:
+            bets: How many there are.
+            at_once: Share of the capital that is staked before the first request: for what may be wrong from
+                the beginning.
+        """
+        self._kept = 1.0 - at_once
+        self._staked = [at_once / bets] * bets
+        self._reserve = self._kept
+        self.capital = self.best = 1.0
         self.seen = 0
 
     def grow(self, factors: Sequence[float]) -> float:
         """Multiplies each bet's stake by its factor and returns the capital."""
         self.seen += 1
-        left = 1.0 / (1.0 + log2(1.0 + self.seen / _SLOW))
+        left = self._kept / (1.0 + log2(1.0 + self.seen / _SLOW)) if self._kept else 0.0
         fresh = (self._reserve - left) / len(self._staked)
         self._reserve = left
         # Bounded, for a stream that has drifted and runs on would overflow.
@@ -54,13 +62,13 @@ class EProcess:
         return {"staked": self._staked, "reserve": self._reserve, "best": self.best, "seen": self.seen}
 
     @classmethod
-    def resumed(cls, standing: Mapping[str, Any], bets: int) -> Self:
-        """Returns one that goes on from what `standing` returned.
+    def resumed(cls, standing: Mapping[str, Any], bets: int, *, at_once: float = 0.0) -> Self:
+        """Returns one that goes on from what `standing` returned; the others as for a new one.
 
         Raises:
             KeyError, TypeError, ValueError: It is something else, or has another number of bets.
         """
-        made = cls(bets)
+        made = cls(bets, at_once=at_once)
         staked = [float(s) for s in standing["staked"]]
         if len(staked) != bets:
             raise ValueError(f"{len(staked)} bets, not {bets}")
