@@ -13,8 +13,8 @@ from karui.measure.cost_model import shape_of
 from karui.measure.memory_fit import FORMATS, SIZES, fits
 from karui.measure.overthinking import overthinking
 from karui.report.caveats import caveats
-from karui.report.limits import limits
 from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.sections.domain import limit as domain_limit
 from karui.selection.best import best_in_brief

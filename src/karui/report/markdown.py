@@ -5,8 +5,8 @@ from karui.html.markdown import code, grid, text
 from karui.report import decision_text, failing, rejected_plans
 from karui.report.caveats import caveats
 from karui.report.context import Context
-from karui.report.limits import limits
 from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.sections import domain, learning, misbehaviour, models, reference_run, tables, tests
 from karui.report.sections.reproduce import digests, made_with, versions

@@ -8,8 +8,8 @@ from typing import Any
 from karui.core.engine import ModelInfo
 from karui.core.study.domain import DomainSummary
 from karui.core.study.failure import BaselineFailure
-from karui.core.study.limits import Limits, Promise
 from karui.core.study.judge import Judged
+from karui.core.study.limits import Limits, Promise
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because
 

@@ -12,8 +12,8 @@ from karui.i18n.report.evidence import EVIDENCE
 from karui.i18n.report.failing import FAILING
 from karui.i18n.report.first import FIRST
 from karui.i18n.report.imports import IMPORTS
-from karui.i18n.report.limits import LIMITS
 from karui.i18n.report.judge import JUDGE
+from karui.i18n.report.limits import LIMITS
 from karui.i18n.report.looks import LOOKS
 from karui.i18n.report.misbehaviour import MISBEHAVIOUR
 from karui.i18n.report.models import MODELS

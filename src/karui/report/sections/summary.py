@@ -7,8 +7,8 @@ from markupsafe import Markup
 from karui.report import decision_text, failing
 from karui.report.caveats import caveats
 from karui.report.context import Context
-from karui.report.limits import limits
 from karui.report.judge import judge
+from karui.report.limits import limits
 from karui.report.looks import looks
 from karui.report.render import render
 from karui.report.sections.savings_panel import panel
