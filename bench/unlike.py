@@ -99,7 +99,7 @@ def split(pair: Pair, seed: int) -> Split:
 def measured(
     figures: Figures, pairs: Sequence[Pair], name: str, splits: int, *, judged: bool = True
 ) -> list[Split]:
-    """Adds the lines of a pair of sets, or of several of one sort; only of the four is what is found judged."""
+    """Adds the lines of a pair of sets, or of several of one sort; what is not judged is shown."""
     ran = [split(pair, SEED + n) for pair in pairs for n in range(splits)]
     figures.at_most(
         f"{name}: like questions sent away", 100 * float(np.mean([s.away for s in ran])), AWAY, "%"
