@@ -1,7 +1,10 @@
 """How an engine is loaded: every option, once, for all engines."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.engines.chat.markers import PLAIN_ENDINGS
 from karui.engines.chat.override import NOTHING_SAID, Override
@@ -41,6 +44,34 @@ class RetryPolicy:
     tries: int = 6
     backoff_seconds: float = 0.5
     total_seconds: float = 90.0
+
+
+class Logprobs(StrEnum):
+    """Of which tokens a server is asked for log-probabilities.
+
+    They cost a server far more than the tokens themselves: each of the twenty likeliest is looked up and
+    spelled out, token by token, by the one process that serves HTTP.
+    """
+
+    ALL = "all"
+    """Of every token."""
+    ANSWERS = "answers"
+    """Of trials, at checkpoints, and of final answers."""
+    NONE = "none"
+    """Of no token."""
+
+    @property
+    def leaves_out(self) -> frozenset[Ability]:
+        """The abilities that go with what is not asked for."""
+        signals = frozenset({Ability.SIGNALS})
+        left = {Logprobs.ALL: frozenset[Ability](), Logprobs.ANSWERS: signals}
+        return left.get(self, signals | {Ability.CONFIDENCE, Ability.PEEKS})
+
+    @classmethod
+    def for_abilities(cls, wanted: Iterable[Ability]) -> "Logprobs":
+        """Returns the fewest that leave none of the wanted abilities out."""
+        needed = frozenset(wanted)
+        return next(level for level in (cls.NONE, cls.ANSWERS, cls.ALL) if not needed & level.leaves_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +124,7 @@ class ServerOptions:
         route: "completions" or "chat"; empty takes the one that is found to work best.
         budget_chats: Chats with the server's own thinking budget that have to be clean, one after the other,
             for it to be offered.
+        logprobs: Of which tokens log-probabilities are asked for; what goes with the others cannot be done.
         retry: How long to wait for what, and how often to try again.
     """
 
@@ -100,4 +132,5 @@ class ServerOptions:
     key: str | None = None
     route: str = ""
     budget_chats: int = 12
+    logprobs: Logprobs = Logprobs.ALL
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -118,6 +118,14 @@ def read_chunk(data: Mapping[str, Any]) -> Chunk:
     )
 
 
+def read_replies(data: Any) -> list[Chunk]:
+    """Reads the replies to several prompts of one request, in the order of the prompts, without usage."""
+    listed = data.get("choices") if isinstance(data, dict) else None
+    choices = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    choices.sort(key=lambda choice: int(choice.get("index") or 0))
+    return [read_chunk({"choices": [{**choice, "index": 0}]}) for choice in choices]
+
+
 def _choice(listed: Any) -> Mapping[str, Any]:
     """Returns the first choice; {} where there is none, or the event belongs to another one."""
     if not isinstance(listed, list):
