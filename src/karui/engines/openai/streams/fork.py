@@ -130,10 +130,11 @@ class Fork:
             said = _added(said, listed)
         elif not listed:
             said = said.removeprefix(self._said + self._parts.suffix + self._text)
-        closed = bool(unlisted) or "}" in listed[-1]
+        # Without a listing, and without a word of the server, the end of the box is the likelier of the two.
+        closed = chunk.stopped_by != "\n" and (bool(unlisted) or not listed or "}" in listed[-1])
         if chunk.finish == "stop" and self._boxed and generated and closed:
             whole = "".join(listed)
-            said = said + "}" if unlisted or not whole.startswith(said) else whole
+            said = said + "}" if unlisted or not listed or not whole.startswith(said) else whole
             # An inner brace may have been closed, and not yet the box.
             self._over = box_end(self._text + said, boxed=True) is not None
         self._text += said
