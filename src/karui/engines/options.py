@@ -54,9 +54,11 @@ class Logprobs(StrEnum):
     """
 
     ALL = "all"
-    """Of every token."""
+    """Of every token, as many of the likeliest ones as the server lists, up to 20."""
+    FEW = "few"
+    """Of every token, of the five likeliest ones: entropy and confidence are looser bounds then."""
     ANSWERS = "answers"
-    """Of trials, at checkpoints, and of final answers."""
+    """Of trials, at checkpoints, of the five likeliest tokens; and of final answers."""
     NONE = "none"
     """Of no token."""
 
@@ -64,8 +66,8 @@ class Logprobs(StrEnum):
     def leaves_out(self) -> frozenset[Ability]:
         """The abilities that go with what is not asked for."""
         signals = frozenset({Ability.SIGNALS})
-        left = {Logprobs.ALL: frozenset[Ability](), Logprobs.ANSWERS: signals}
-        return left.get(self, signals | {Ability.CONFIDENCE, Ability.PEEKS})
+        left = {Logprobs.ANSWERS: signals, Logprobs.NONE: signals | {Ability.CONFIDENCE, Ability.PEEKS}}
+        return left.get(self, frozenset())
 
     @classmethod
     def for_abilities(cls, wanted: Iterable[Ability]) -> "Logprobs":
@@ -86,6 +88,8 @@ class EngineOptions:
         compile: Whether torch compiles the step of one token per sequence: less time per step, for minutes of
             compiling at a model's first load on a machine (later loads find most of it on disk). Needs a C++
             compiler. Worth it where int8 runs on a CPU, and where a GPU waits for Python.
+        graphs: Whether a GPU's steps are captured as CUDA graphs, once for every size of batch. Without, the
+            GPU of a small model waits for Python.
         slots: Largest number of sequences that generate at the same time. On a GPU 512 and more pay off.
         kv: Type of the KV cache, for llama.cpp: f16, q8_0, q4_0 and others; None is the engine's own.
         rule: Where checkpoints lie.
@@ -102,6 +106,7 @@ class EngineOptions:
     dtype: str = "auto"
     threads: int | None = None
     compile: bool = False
+    graphs: bool = True
     slots: int = 32
     kv: str | None = None
     rule: CheckpointPolicy = field(default_factory=CheckpointPolicy)

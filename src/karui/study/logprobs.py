@@ -18,7 +18,7 @@ def level(wanted: str, plan: Plan) -> Logprobs:
     """
     if wanted != AUTO:
         return Logprobs(wanted)
-    return max(Logprobs.ANSWERS, Logprobs.for_abilities(plan.needs), key=_RISING.index)
+    return Logprobs.for_abilities(plan.needs | _CHEAP)
 
 
 def begun_with(wanted: str, folder: Path) -> str:
@@ -29,7 +29,9 @@ def begun_with(wanted: str, folder: Path) -> str:
     """
     if wanted != AUTO or not (folder / MANIFEST).exists():
         return wanted
-    return Logprobs.for_abilities(read_manifest(folder).abilities).value
+    manifest = read_manifest(folder)
+    return manifest.server.get("logprobs") or Logprobs.for_abilities(manifest.abilities).value
 
 
-_RISING = (Logprobs.NONE, Logprobs.ANSWERS, Logprobs.ALL)
+_CHEAP = Logprobs.NONE.leaves_out - Logprobs.ANSWERS.leaves_out
+"""The abilities that cost little, and are there unless the user does without them."""

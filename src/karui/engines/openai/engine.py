@@ -23,7 +23,7 @@ from karui.engines.openai.requests.request_builder import RequestBuilder, chat_b
 from karui.engines.openai.streams.given_stream import GivenHttpStream
 from karui.engines.openai.streams.stream import HttpStream
 from karui.engines.openai.streams.whole import Unspelled, WholeTrace
-from karui.engines.options import EngineOptions, ServerOptions
+from karui.engines.options import EngineOptions, Logprobs, ServerOptions
 
 _UNASKED = "Its log-probabilities are not asked for (--logprobs)."
 KEY = "KARUI_API_KEY"
@@ -49,12 +49,13 @@ class HttpEngine:
 
     resends = True
 
-    def __init__(self, parts: Connection, card: ModelInfo, unasked: frozenset[Ability] = frozenset()) -> None:
-        """Takes what `connect` has found out, and the abilities that go with what is not asked for."""
+    def __init__(self, parts: Connection, card: ModelInfo, level: Logprobs = Logprobs.ALL) -> None:
+        """Takes what `connect` has found out, and of which tokens log-probabilities are asked for."""
+        self._level = level
         self._parts = parts
         self.card, self.can, self.rule = card, parts.can, parts.rule
         self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
-        self.lacking = {**dict.fromkeys(sorted(unasked), _UNASKED), **parts.can.lacking}
+        self.lacking = {**dict.fromkeys(sorted(level.leaves_out), _UNASKED), **parts.can.lacking}
         self.abilities: frozenset[Ability] = frozenset(Ability) - self.lacking.keys()
         self.notes = [
             parts.wording.markers.found_how,
@@ -64,9 +65,12 @@ class HttpEngine:
 
     @property
     def server(self) -> dict[str, str]:
-        """What the server told of its model and version: another one is another recording."""
+        """What the server told of its model and version, and what it is asked for (`logprobs`).
+
+        With another of these it is another recording.
+        """
         told = {"model": self.can.model, "fingerprint": self.can.fingerprint, "weights": self.can.weights}
-        return {name: said for name, said in told.items() if said}
+        return {name: said for name, said in {**told, "logprobs": self._level.value}.items() if said}
 
     @property
     def markers(self) -> Markers:
@@ -138,7 +142,7 @@ class HttpEngine:
             )
             await check_budget(asking, parts, chats=server.budget_chats)
             card = ModelInfo(options.name or address, config=asking.config())
-            return cls(parts, card, server.logprobs.leaves_out)
+            return cls(parts, card, server.logprobs)
         finally:
             await client.close()
 

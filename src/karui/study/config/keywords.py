@@ -27,7 +27,7 @@ class ModelKeywords(EngineKeywords, total=False):
     thinking: Path | str | None
     concurrency: int
     workers: int
-    logprobs: Literal["auto", "all", "answers", "none"]
+    logprobs: Literal["auto", "all", "few", "answers", "none"]
 
 
 class SamplingKeywords(TypedDict, total=False):

@@ -42,10 +42,11 @@ class ModelOptions:
     workers: int = option(
         0, "Number of processes that record, each with its own engine; 0 measures which is best."
     )
-    logprobs: Literal["auto", "all", "answers", "none"] = option(
+    logprobs: Literal["auto", "all", "few", "answers", "none"] = option(
         "auto",
-        "Tokens that a server is asked for log-probabilities of: all, answers (those of trials and of final "
-        "answers) or none; auto takes answers, or what a recording was begun with. See docs/servers.md.",
+        "Tokens that a server is asked for log-probabilities of: all, all of them with a few alternatives "
+        "(few), those of trials and final answers (answers) or none; auto takes answers, or what a recording "
+        "was begun with.",
     )
     compile: bool = option(
         False,

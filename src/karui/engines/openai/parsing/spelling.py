@@ -35,12 +35,15 @@ class Speller:
         ]
 
 
-def matches(said: Sequence[bytes], text: str) -> bool:
-    """Whether tokens say a text: all of them, or without the last one, which ends a reply and is not shown.
+def adds_up(said: Sequence[bytes], text: str) -> bool:
+    """Whether tokens say a text.
 
     Parts of characters at either end are not compared: where a reply was cut within a character, servers show
     the rest as they like.
     """
-    shown = text.replace(_PART, "")
-    ways = (b"".join(said), b"".join(said[:-1]))
-    return any(way.decode(errors="replace").replace(_PART, "") == shown for way in ways)
+    return b"".join(said).decode(errors="replace").replace(_PART, "") == text.replace(_PART, "")
+
+
+def matches(said: Sequence[bytes], text: str) -> bool:
+    """Whether tokens say a text: all of them, or all but the last, which ends a reply and is not shown."""
+    return adds_up(said, text) or (bool(said) and adds_up(said[:-1], text))

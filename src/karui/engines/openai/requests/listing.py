@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from karui.engines.openai.capabilities import Capabilities
 from karui.engines.options import Logprobs
 
+FEW = 5
+"""The likeliest tokens of which a few are asked for: a server's time goes up with each of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -13,12 +16,14 @@ class Listing:
     Attributes:
         thinking: Of a generation, as long as it thinks.
         answer: Of its answer.
-        trial: Of a trial: the peek at its first token takes all that there are.
+        trial: Of a trial, whose first token is the peek.
+        signals: Whether those of the thinking are enough for its signals.
     """
 
     thinking: int = 0
     answer: int = 0
     trial: int = 0
+    signals: bool = False
 
     @property
     def streamed(self) -> int:
@@ -33,10 +38,12 @@ class Listing:
         in one request, the thinking has as many; where a server lists its tokens only beside their
         log-probabilities, and they have to be counted as they come, all of them do.
         """
-        most = can.logprobs
+        most, few = can.logprobs, min(FEW, can.logprobs)
         if level is Logprobs.ALL or not most:
-            return Listing(most, most, most)
+            return Listing(most, most, most, signals=bool(most))
+        if level is Logprobs.FEW:
+            return Listing(few, few, few, signals=True)
         bare = can.counting_bare == can.counting
         if level is Logprobs.NONE:
             return Listing(0 if bare else 1)
-        return Listing(0 if can.whole and can.close_id is not None else 1, 1, most)
+        return Listing(0 if can.whole and can.close_id is not None else 1, 1, few)

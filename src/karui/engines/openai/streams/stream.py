@@ -135,7 +135,7 @@ class HttpStream:
             opening.start,
             fields=bool(parts.can.thinking_field) and not parts.can.raw,
             listed=parts.wording.listing.streamed,
-            signalled=parts.wording.listing.thinking == parts.can.logprobs,
+            signalled=parts.wording.listing.signals,
         )
         seed = trace_seed(parts.seed, ask.question, self._sample)
         body = parts.wording.thinks(opening, ask.sampling, seed, self._limit)

@@ -15,7 +15,7 @@ from karui.core.errors import EngineError
 from karui.core.request import Request
 from karui.core.trace import RecordedCheckpoint, Trace, Trial
 from karui.engines.chat.markers import Start
-from karui.engines.openai.parsing.spelling import Speller, matches
+from karui.engines.openai.parsing.spelling import Speller, adds_up, matches
 from karui.engines.openai.parsing.thinking_parser import ThinkingParser
 from karui.engines.openai.protocol.finish_reason import Ending as Kind
 from karui.engines.openai.protocol.finish_reason import ending
@@ -69,7 +69,7 @@ class WholeTrace:
             opening.start,
             fields=False,
             listed=parts.wording.listing.streamed,
-            signalled=parts.wording.listing.thinking == parts.can.logprobs,
+            signalled=parts.wording.listing.signals,
         )
         try:
             finish = await self._generate(opening, split, limit)
@@ -149,6 +149,8 @@ class WholeTrace:
             raise Unspelled from error
         if not matches(said, chunk.text):
             raise Unspelled
+        if not adds_up(said, chunk.text) and chunk.ids[-1] != self._parts.can.close_id:
+            said = [*said[:-1], b""]  # the token that ends the turn is counted, and is no part of the text
         forks = []
         for piece in self._speller.pieces(chunk.ids, said, chunk.tokens, at):
             self._ids.append(piece.id if piece.id is not None else -1)
