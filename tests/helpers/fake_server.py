@@ -140,8 +140,9 @@ class Model:
         if "</think>" in began:
             steps = began.count("step ")
             answer = f"\\boxed{{{self.said(question, steps)}}}"
-            tail = began.rpartition("</think>")[2].lstrip("\n")
-            return (answer.removeprefix(tail)) + END
+            behind = began.rpartition("</think>")[2]
+            tail = behind.lstrip("\n")
+            return ("" if behind else "\n\n") + answer.removeprefix(tail) + END
         effort = re.search(r"<\|effort\|>([a-z]+)", prompt)
         whole = self.whole(question, seed, effort[1] if effort else "")
         if whole.startswith(began):

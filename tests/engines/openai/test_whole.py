@@ -70,7 +70,7 @@ def unbilled(trace):
     """Returns a trace without its times, and without what a prefix cache saved: that depends on the order."""
     tried = [m.trial and replace(m.trial, cached=0, peek=None) for m in trace.checkpoints]
     marks = tuple(replace(m, trial=t) for m, t in zip(trace.checkpoints, tried, strict=True))
-    return replace(trace, checkpoints=marks, usage=replace(trace.usage, cached=0), **NO_TIMES)
+    return replace(trace, checkpoints=marks, usage=replace(trace.usage, cached=0, attended=0), **NO_TIMES)
 
 
 def assert_same(ours, theirs):

@@ -21,8 +21,9 @@ def networks():
 
 
 def knobs(count):
-    draw_from = np.random.default_rng(1)
-    return np.stack((draw_from.random(count), np.array([0.6, 0.0, 1.0])[:count], np.array([0.9, 1.0, 0.5])[:count])).astype(np.float32)  # fmt: skip
+    uniforms = np.random.default_rng(1).random(count)
+    temperature, top_p = np.array([0.6, 0.0, 1.0])[:count], np.array([0.9, 1.0, 0.5])[:count]
+    return np.stack((uniforms, temperature, top_p)).astype(np.float32)
 
 
 def drawn(network, given):
