@@ -29,7 +29,7 @@ from karui.recording.record import record
 from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
 from karui.recording.workers.streams import STREAMS
-from karui.study.logprobs import AUTO, begun_with, level
+from karui.study.config.logprobs import AUTO, begun_with, level
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
 from karui.study.workers import invariant_of, refuse_unless_servers, source_of

@@ -130,10 +130,9 @@ class Captured:
         self._run(("step", rows, seen))
         out: NDArray[np.float32] = made.out.cpu().numpy()[:, :count]
         if not out[4].all():  # some row's head was too short: all are drawn as they are without a graph
-            again, signals = draw(
-                made.logits[:count], *made.knobs[:, :count], None, greedy=not made.knobs[1].any()
-            )
-            return torch.cat((again[None].float(), signals)).cpu().numpy()
+            uniforms, temperature, top_p = made.knobs[:, :count]
+            again = draw(made.logits[:count], uniforms, temperature, top_p, None, greedy=False)
+            out[0], out[1:4] = again[0].cpu().numpy(), again[1].cpu().numpy()
         return out[:4]
 
     def read(self, rows: list[int], lengths: list[int], texts: list[list[int]]) -> bool:
@@ -186,7 +185,7 @@ class Captured:
         """Returns what runs the forward: a graph on a GPU, itself elsewhere."""
         if self._network.device.type != "cuda":
             return made.compute
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             made.compute()

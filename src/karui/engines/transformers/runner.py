@@ -110,11 +110,11 @@ class TorchRunner:
         plain = not (draws.banned or draws.penalized or draws.top_k.any())
         if captured is not None and places == 1 and plain:
             knobs = np.stack((draws.uniforms, draws.temperature, draws.top_p))[:, order].astype(np.float32)
-            found = captured.step(tokens[order, 0], lengths[order], knobs)
-            if found is not None:
+            taken = captured.step(tokens[order, 0], lengths[order], knobs)
+            if taken is not None:
                 self._length[slots] += 1
-                found = found[:, np.argsort(order)]
-                return found[0].astype(np.int64), found[1:]
+                taken = taken[:, np.argsort(order)]
+                return taken[0].astype(np.int64), taken[1:]
         longest = int(lengths.max())
         even = longest if longest == int(lengths.min()) else None
         # One copy to the device, and both parts without gaps: a compiled step takes strides for another form.

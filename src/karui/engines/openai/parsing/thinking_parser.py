@@ -201,8 +201,8 @@ class ThinkingParser:
             self.first = piece.at
         if piece.id is not None:
             self.ids.append(piece.id)
-        told = piece.token is not None and piece.token.logprob is not None
-        self._signals += [measure(piece.token, self.listed) if told else None] * piece.tokens
+        token = piece.token if piece.token is not None and piece.token.logprob is not None else None
+        self._signals += [None if token is None else measure(token, self.listed)] * piece.tokens
 
     def _hear_fields(self, piece: Piece) -> None:
         if not piece.text:
