@@ -43,6 +43,8 @@ def main() -> int:
     if options.quick:
         options.at_once, options.requests = min(options.at_once, 4), min(options.requests, 4)
     figures = Figures("graphs", options)
+    if options.device == "cuda":
+        figures.extra["gpu"] = torch.cuda.get_device_name()
     try:
         _measure(figures, options)
     finally:

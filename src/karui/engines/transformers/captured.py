@@ -7,7 +7,7 @@ drops all graphs. Rows that only fill up a size write where no sequence ever rea
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from karui.core.errors import ModelError
+from karui.engines.transformers.cache import RowCache
 from karui.engines.transformers.sampling import HEAD, draw
-
-if TYPE_CHECKING:
-    from karui.engines.transformers.network import Network
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Sizes of a batch that there are graphs for; a larger one is not captured."""
@@ -26,6 +24,26 @@ SEEN_STEP = 256
 """Lengths that attention sees are rounded up to this."""
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 """Sizes of a text that is read at once; a longer one is not captured."""
+
+
+class Forwards(Protocol):
+    """What is captured: a network (`karui.engines.transformers.network.Network`)."""
+
+    cache: RowCache
+    device: torch.device
+    vocabulary: int
+
+    def forward_rows(self, ids: Tensor, positions: Tensor, seen: int) -> Tensor:
+        """Appends a token to each of the first rows; returns logits [rows, vocabulary]."""
+
+    def forward_more(self, ids: Tensor, rows: Tensor, lengths: Tensor, seen: int) -> None:
+        """Appends texts of one length to rows that hold `lengths` tokens."""
+
+    def read_prompts(self, rows: list[int], prompts: list[list[int]]) -> None:
+        """Reads whole prompts into empty rows."""
+
+    def step(self, ids: Tensor, positions: Tensor, longest: int, even: int | None) -> Tensor:
+        """Does what `forward_rows` does, wherever there is room."""
 
 
 def at_least(size: int, sizes: tuple[int, ...]) -> int:
@@ -43,7 +61,7 @@ class StaticStep:
         out: Tokens, the three signals, and whether `top_p` lay within the head of the vocabulary, [5, rows].
     """
 
-    def __init__(self, network: "Network", rows: int, seen: int) -> None:
+    def __init__(self, network: Forwards, rows: int, seen: int) -> None:
         """Allocates the buffers."""
         device = network.device
         self._network, self._seen = network, seen
@@ -79,7 +97,7 @@ class StaticRead:
         given: [rows, 2 + width]: the row of the cache, how many tokens it holds, and the text.
     """
 
-    def __init__(self, network: "Network", rows: int, width: int, seen: int) -> None:
+    def __init__(self, network: Forwards, rows: int, width: int, seen: int) -> None:
         """Allocates the buffers."""
         self._network, self._seen = network, seen
         self.given = torch.zeros((rows, 2 + width), dtype=torch.long, device=network.device)
@@ -92,7 +110,7 @@ class StaticRead:
 class Captured:
     """Graphs of a network's forwards, captured when they are first needed."""
 
-    def __init__(self, network: "Network") -> None:
+    def __init__(self, network: Forwards) -> None:
         """Captures nothing yet."""
         self._network = network
         self._static: dict[tuple[Any, ...], Any] = {}
@@ -200,7 +218,7 @@ class Captured:
         return replay
 
 
-def check(captured: Captured, network: "Network", allowed: float) -> str:
+def check(captured: Captured, network: Forwards, allowed: float) -> str:
     """Takes a step and reads texts by graphs, and compares with the plain forward; returns what is wrong.
 
     Args:
