@@ -96,6 +96,8 @@ def test_what_is_larger_than_any_size_is_not_captured(networks):
         is None
     )
     assert not ours.captured.read([0], [0], [[1] * 513])
+    ours.warm_up(3)  # what is timed is what will run
+    assert [key[:2] for key in ours.captured._graphs] == [("step", 4)]
 
 
 def test_a_border_of_top_p_beyond_the_head_is_found_without_a_graph(networks, monkeypatch):

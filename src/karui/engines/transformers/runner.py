@@ -109,8 +109,8 @@ class TorchRunner:
         captured = self._network.captured
         plain = not (draws.banned or draws.penalized or draws.top_k.any())
         if captured is not None and places == 1 and plain:
-            knobs = np.stack((draws.uniforms, draws.temperature, draws.top_p))[:, order].astype(np.float32)
-            taken = captured.step(tokens[order, 0], lengths[order], knobs)
+            turned = np.stack((draws.uniforms, draws.temperature, draws.top_p))[:, order].astype(np.float32)
+            taken = captured.step(tokens[order, 0], lengths[order], turned)
             if taken is not None:
                 self._length[slots] += 1
                 taken = taken[:, np.argsort(order)]
