@@ -24,6 +24,8 @@ SEEN_STEP = 256
 """Lengths that attention sees are rounded up to this."""
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 """Sizes of a text that is read at once; a longer one is not captured."""
+READ_TOKENS = 16384
+"""Tokens, padding included, of a reading that is captured: a graph keeps the memory that it works in."""
 
 
 class Forwards(Protocol):
@@ -154,7 +156,7 @@ class Captured:
         return out[:4]
 
     def warm_up(self, rows: int) -> bool:
-        """Takes a step of so many rows that nobody asked for; returns whether there are graphs of that size."""
+        """Takes a step of so many rows that nobody asked for; returns whether there are graphs for it."""
         ones = np.ones(rows, np.int64)
         return self.step(ones, 127 * ones, np.ones((3, rows), np.float32)) is not None
 
@@ -165,7 +167,7 @@ class Captured:
         """
         width = at_least(max(map(len, texts)), WIDTHS)
         count = at_least(len(rows), ROWS)
-        if not width or not count:
+        if not width or not count or width * count > READ_TOKENS:
             return False
         seen = self._rounded(max(lengths) + width)
         self._network.cache.ensure(max(rows) + 1, seen + 1)
