@@ -14,7 +14,7 @@ from karui.core.errors import InputError
 from karui.engines.chat.override import Override
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.engine import KEY
-from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
+from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
@@ -60,6 +60,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
                 route=settings.route,
                 key=key_for(name, address, settings.upstream),
                 retry=retry,
+                logprobs=Logprobs(footing.logprobs or Logprobs.ALL),
             ),
         )
     if settings.fallback != "full":
