@@ -144,7 +144,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         taken.bind((host, port))
         taken.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OverflowError as error:
+        taken.close()
+        raise InputError(f"{port} is no port.", remedy="Choose a --port from 0 to 65535.") from error
+    except OSError as error:
         taken.close()
         raise InputError(
             f"The gateway cannot listen at {host}:{port}.",
