@@ -206,12 +206,13 @@ def test_a_rule_about_an_unknown_figure_is_refused():
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_every_sentence_can_be_said_in_both_languages(lang):
-    a = side([1.0, 0.0, 1.0, 1.0], [5, 6, 7, 8], name="a|b", chosen=True, empty=2)
+    a = side([1.0, 0.0, 1.0, 1.0], [5, 6, 7, 8], name="a|b", chosen=True, empty=2, judge="a-judge")
     b = side([0.0, 1.0, 1.0], [5, 9, 7], name="b", model="<b>", references=("1", "1", "2"))
     rules = [Rule.parse("unpaired")]
     told = Told(compare_runs(a, b, match=Match.ID), lang, rules, rules)
     page = told.markdown()
     assert "<b>" not in page
+    assert "a-judge" in page
     assert r"a\|b" in page
     assert ("不合格" if lang == "ja" else "Failed") in page
     assert len(list(told.notes())) >= 8
@@ -255,6 +256,13 @@ def test_a_study_stands_for_the_plan_it_chose_and_says_so(recordings):
     assert found.b.plan == study.choice.label
     assert found.figures[Figure.TOKENS].change is Change.BETTER
     assert "flatters" in " ".join(Told(found).notes())
+
+
+def test_answers_for_a_judge_are_not_taken_for_wrong(recordings):
+    found = karui.load_recording(recordings / "study" / "recording")
+    asked = replace(found, manifest=replace(found.manifest, verifier="judge:pairwise"))
+    with pytest.raises(InputError, match="judged by a language model"):
+        karui.compare(asked, found)
 
 
 def test_a_study_without_its_recording_is_refused(recordings, tmp_path):

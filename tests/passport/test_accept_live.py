@@ -103,3 +103,10 @@ def test_opened_questions_are_checked_and_asked(made, tmp_path):
         room.opened_task(passport, opened, public, "kyoto")
     with pytest.raises(InputError, match="no sealed questions"):
         room.opened_task(made.passport, opened, public, "nara")
+
+
+def test_a_judge_accepts_nothing(made):
+    judged = replace(a_task(100).questions[0], verifier=verifier("judge:rubric"))
+    task = replace(a_task(100), questions=(judged, *a_task(100).questions[1:]))
+    with pytest.raises(InputError, match="accept nothing"):
+        room.accept(made.passport, task, PLAN, room.Live(model=MODEL))

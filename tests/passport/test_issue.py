@@ -10,6 +10,7 @@ from karui.codec.values import decode, encode
 from karui.core.errors import InputError
 from karui.core.study import Interval
 from karui.core.study.choice import Decision
+from karui.core.study.judge import Judged, Judging
 from karui.core.study.limits import Finding, Measure
 from karui.core.study.limits import Promise as Limit
 from karui.passport import cyclonedx, hugging_face, statement
@@ -17,6 +18,8 @@ from karui.passport.contract import sheet
 from karui.passport.document import Passport, Voids
 from karui.passport.issue import IssueOptions, discordant, issue
 from karui.passport.model_files import file_sha256, root
+from karui.passport.verify import Checked
+from karui.passport.words import PassportWords
 from karui.study.passports.issue import Writing, passport_of
 
 
@@ -92,6 +95,22 @@ def test_limits_that_are_kept_are_promised_and_others_are_not(made):
     assert p.promise.limits == (limits[0],)
     assert any(m["type"] == "first_answer, promised limit" for m in cyclonedx.metrics(p))
     assert "within 3.0 s" in dict(sheet(p).sections[0].rows)["Limits on time and cost"]
+
+
+def test_a_judge_is_named_wherever_the_promise_is(made):
+    judging = Judging("pairwise", "a-judge", 2, "0" * 16, 200, 0, 400, 10_000, 500)
+    study = made.study.data
+    p = issue(replace(study, choice=replace(study.choice, judge=Judged(judging))), IssueOptions())
+    checked = Checked(p, ())
+    assert decode(Passport, json.loads(json.dumps(encode(p)))) == p
+    told = [*PassportWords("en").checked(checked), hugging_face.section(p), json.dumps(cyclonedx.bom(p))]
+    told.append(dict(sheet(p).sections[0].rows)["Answers judged by"])
+    assert all("a-judge" in text for text in told[1:])
+
+
+def test_full_thinking_alone_is_no_test_that_passed(made):
+    p = replace(made.passport, promise=replace(made.passport.promise, verdict="baseline"))
+    assert statement.of_test_result(p)["predicate"]["result"] == "WARNED"
 
 
 def test_how_often_single_replies_differ_follows_from_the_spread():

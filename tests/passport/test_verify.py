@@ -253,3 +253,24 @@ def test_every_problem_has_a_sentence_in_both_languages():
         assert english != japanese
     for key, (english, japanese) in PASSPORT.items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", japanese)), key
+
+
+def test_a_server_is_asked_what_it_is_and_let_go(monkeypatch):
+    from karui import engines
+    from karui.core.engine import ModelInfo
+    from karui.study.passports.verify import present
+
+    class Server:
+        name, card = "openai", ModelInfo("m")
+        thinks, server = {"open": "<think>"}, {"version": "0.20"}
+        closed = False
+
+        async def close(self):
+            self.closed = True
+
+    engine = Server()
+    monkeypatch.setattr(engines, "load", lambda name: engine)
+    found = present(Against(model="http://127.0.0.1:9/v1#m"))
+    assert (found.engine, found.server, found.files) == ("openai", {"version": "0.20"}, None)
+    assert found.template
+    assert engine.closed

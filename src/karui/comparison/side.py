@@ -58,6 +58,7 @@ class Side:
         samples: Replies to a question, at most.
         chosen: Whether the plan was chosen on these very questions.
         empty: Questions without any reply, left out.
+        judge: The model that judged the answers; "" where they were checked.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Side:
     samples: int = 1
     chosen: bool = False
     empty: int = 0
+    judge: str = ""
 
     @staticmethod
     def of(recording: Recording, plan: Plan, name: str, *, chosen: bool = False, runs: int = 10) -> "Side":
@@ -108,6 +110,7 @@ class Side:
             samples=max(len(q.traces) for q in there.questions),
             chosen=chosen,
             empty=len(recording.questions) - len(there.questions),
+            judge=str(there.manifest.judge.get("model", "")),
         )
 
 
@@ -149,4 +152,5 @@ def described(side: Side) -> dict[str, Any]:
         "samples": side.samples,
         "chosen_on_these_questions": side.chosen,
         "without_reply": side.empty,
+        "judge": side.judge,
     }

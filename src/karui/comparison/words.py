@@ -72,6 +72,8 @@ class Told:
         )
         yield from self._left_out()
         for side in (found.a, found.b):
+            if side.judge:
+                yield w("judged", name=side.name, model=side.judge)
             if side.chosen:
                 yield w("chosen", name=side.name)
         if found.a.model != found.b.model and Figure.TOKENS in found.figures:

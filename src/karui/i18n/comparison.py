@@ -76,6 +76,13 @@ COMPARISON: Table = {
         "{name}: {n} questions without a reply were left out.",
         "{name}：回答のない{n}問を除外しました。",
     ),
+    "judged": (
+        (
+            "{name}: answers were judged by a language model ({model}), not checked: its errors are part "
+            "of every difference."
+        ),
+        "{name}：回答は照合ではなく言語モデル（{model}）が判定したものです。差にはその誤りも含まれます。",
+    ),
     "chosen": (
         (
             "{name}: its plan was chosen on these questions, which flatters it; the study's certificate "

@@ -50,6 +50,12 @@ CONTRACT: Table = {
         "{name}: {tested} tested, {units} independent",
         "{name}：検証{tested}問（独立{units}件）",
     ),
+    "judge": ("Answers judged by", "回答の判定"),
+    "judge_value": (
+        "a language model, {model}; {labels} labelled by people",
+        "言語モデル{model}、うち人による判定{labels}件",
+    ),
+    "checked": ("the verifier {verifier}", "検証器 {verifier}"),
     "live": ("Confirmed live", "実地確認"),
     "live_value": (
         "{questions} other questions: loss {loss} ({low} to {high})",

@@ -81,6 +81,10 @@ PASSPORT: Table = {
             "{label}、有効期限{expires}。"
         ),
     ),
+    "judged": (
+        ("Answers were judged by a language model ({model}), not checked; people labelled {labels} of them."),
+        ("回答は照合ではなく言語モデル（{model}）が判定したものです。うち人が判定したものは{labels}件です。"),
+    ),
     "refused": ("The passport does not hold.", "このパスポートは有効と認められません。"),
     "planned": (
         (

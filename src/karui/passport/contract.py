@@ -81,8 +81,8 @@ def sheet(passport: Passport, lang: str = "en") -> Sheet:
     w = Words(lang, CONTRACT)
     told = _Values(passport, lang, w).all()
     names = {
-        "guarantee": "plan verdict promised loss accuracy questions live limits tokens seconds memory energy "
-        "cost",
+        "guarantee": "plan verdict promised loss accuracy questions judge live limits tokens seconds "
+        "memory energy cost",
         "conditions": "model files engine sampling versions machine kinds valid voids",
         "monitoring": "watch who_watches",
         "fallback": "what_fallback how_fast",
@@ -159,6 +159,9 @@ class _Values:
             ),
             "questions": asked,
             "tested": form.integer(q.tested),
+            "judge": w("judge_value", model=p.judged_by, labels=form.integer(p.labels))
+            if p.judge
+            else w("checked", verifier=q.verifier or w("unknown")),
             "limits": self._and.join(map(self._limit, p.limits)) or w("none"),
             "live": w("live_value", questions=form.integer(live["questions"]), **ends) if live else w("none"),
         }

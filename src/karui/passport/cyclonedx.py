@@ -123,6 +123,11 @@ def _text(value: float) -> str:
     return f"{value:.6g}"
 
 
+def _judge(passport: Passport) -> dict[str, str]:
+    p = passport.promise
+    return {"judged_by": p.judged_by, "labelled_by_people": str(p.labels)} if p.judge else {}
+
+
 def _properties(passport: Passport) -> list[dict[str, str]]:
     told = {
         "plan": passport.plan.label,
@@ -134,6 +139,7 @@ def _properties(passport: Passport) -> list[dict[str, str]]:
         "engine": passport.conditions.engine,
         "machine": passport.conditions.machine,
         "fallback": passport.fallback,
+        **_judge(passport),
         **{f"sampling:{name}": str(value) for name, value in passport.conditions.sampling.items()},
     }
     return [{"name": f"karui:{name}", "value": value} for name, value in told.items()]

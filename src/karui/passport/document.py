@@ -7,6 +7,7 @@ from typing import Any
 
 from karui.core.study import Interval
 from karui.core.study.domain import DomainSummary
+from karui.core.study.judge import Judged
 from karui.core.study.limits import Promise as Limit
 
 FORMAT = 1
@@ -121,6 +122,8 @@ class Promise:
             which twice the margin would have been seen); {} where there was none.
         kinds: Accuracy by kind of question.
         limits: Those on time and cost that the test questions certify.
+        judge: The judge that said which answers are good, and what people said of it; None where answers were
+            checked.
     """
 
     verdict: str
@@ -136,6 +139,18 @@ class Promise:
     live: Mapping[str, float | None]
     kinds: Mapping[str, Interval]
     limits: tuple[Limit, ...] = ()
+    judge: Judged | None = None
+
+    @property
+    def judged_by(self) -> str:
+        """The model that judged the answers; "" where they were checked."""
+        return self.judge.judging.model if self.judge else ""
+
+    @property
+    def labels(self) -> int:
+        """How many of its judgements people labelled."""
+        labelled = self.judge.labelling if self.judge else None
+        return labelled.labels if labelled else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def section(passport: Passport) -> str:
         ("Margin, confidence", f"{form.points(p.margin)}, {form.percent(p.confidence)}"),
         ("Accuracy", f"{form.percent(p.accuracy.value)} ({form.percents(p.accuracy.low, p.accuracy.high)})"),
         ("Questions", f"{text(passport.questions.name)}, {passport.questions.tested} tested"),
+        *([("Judged by", f"{code(p.judged_by)}; {p.labels} labelled by people")] if p.judge else []),
         ("Tokens per question", form.integer(c.tokens.value)),
         ("Valid until", form.date(passport.expires)),
         ("Passport", code(passport.id)),

@@ -169,6 +169,7 @@ def _promise(study: Study) -> Promise:
         live=_live(study),
         kinds={kind: figures.accuracy for kind, figures in measured.kinds.items()},
         limits=tuple(each for each in choice.promises if each.kept),
+        judge=choice.judge,
     )
 
 

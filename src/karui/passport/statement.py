@@ -22,7 +22,7 @@ SVR = "https://in-toto.io/attestation/svr/v0.1"
 CYCLONEDX = "https://cyclonedx.org/bom"
 _RESULTS = {
     Verdict.CERTIFIED.value: "PASSED",
-    Verdict.BASELINE.value: "PASSED",
+    Verdict.BASELINE.value: "WARNED",
     Verdict.PROMISING.value: "WARNED",
 }
 

@@ -28,6 +28,7 @@ class PassportWords:
         """Yields whether a passport holds, and why not; then what else has to be known."""
         if checked.passport is not None and checked.holds:
             yield self._holds(checked.passport)
+            yield from self._judged(checked.passport)
         else:
             yield self._words("refused")
         yield from map(self.finding, checked.findings)
@@ -82,6 +83,11 @@ class PassportWords:
     def opened(self, count: int) -> str:
         """Returns that opened questions are the sealed ones."""
         return self._words("sealed_checked", count=count)
+
+    def _judged(self, passport: Passport) -> Iterator[str]:
+        p = passport.promise
+        if p.judge is not None:
+            yield self._words("judged", model=p.judged_by, labels=self._form.integer(p.labels))
 
     def _holds(self, passport: Passport) -> str:
         form, p = self._form, passport.promise

@@ -12,6 +12,7 @@ from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.core.study.choice import Choice
 from karui.recording import importing, store
+from karui.study.judging.study_judge import judged_by
 from karui.study.result import Study
 from karui.tasks import verifier as named
 
@@ -56,7 +57,7 @@ def _side(given: Recording | Study | Path | str, verifier: str, tokenizer: str) 
     if isinstance(given, Study):
         return _of_study(given, "", str(given.path or "study"))
     if isinstance(given, Recording):
-        return Side.of(given, _style(given), str(given.path or given.manifest.task))
+        return _of(given, _style(given), str(given.path or given.manifest.task))
     path, _, plan = str(given).partition("#")
     place, name = Path(path), str(given)
     if place.name == _STUDY or (place / _STUDY).exists():
@@ -65,7 +66,22 @@ def _side(given: Recording | Study | Path | str, verifier: str, tokenizer: str) 
         recording = store.load(place, signals=bool(plan))
     else:
         recording = _imported(place, verifier, tokenizer)
-    return Side.of(recording, _planned(recording, plan), name)
+    return _of(recording, _planned(recording, plan), name)
+
+
+def _of(recording: Recording, plan: Plan, name: str, *, chosen: bool = False) -> Side:
+    """Returns a recording's side.
+
+    Raises:
+        InputError: Its answers are for a judge to say, and this recording does not hold what it said.
+    """
+    if judged_by(recording) is not None and not recording.manifest.judge:
+        raise InputError(
+            f"{name} cannot be compared: its answers are judged by a language model.",
+            why="What a judge said lies beside a recording and not in it.",
+            remedy="Choose among its plans with `karui choose`; two such runs are not compared yet.",
+        )
+    return Side.of(recording, plan, name, chosen=chosen)
 
 
 def _imported(path: Path, verifier: str, tokenizer: str) -> Recording:
@@ -94,7 +110,7 @@ def _of_study(study: Study, plan: str, name: str) -> Side:
     recording = store.load(folder / "recording")
     chosen = not plan and bool(study.choice.spec)
     asked = _chosen(study.choice) if chosen else _planned(recording, plan)
-    return Side.of(recording, asked, name, chosen=chosen)
+    return _of(recording, asked, name, chosen=chosen)
 
 
 def _chosen(choice: Choice) -> Plan:

@@ -26,6 +26,7 @@ from karui.study.config.schema import ModelOptions, SamplingOptions
 from karui.study.loop import awaitable, blocking
 from karui.study.progress import SILENT, Progress
 from karui.study.workspace import task_of
+from karui.tasks.verifiers.judge import judge_of
 
 _BLOCK = 20
 """Questions that are asked before it is looked whether that decides it."""
@@ -57,10 +58,16 @@ async def _accept(
         progress: Hears of every block.
 
     Raises:
-        InputError: There are too few questions, or the passport promises nothing of a plan.
+        InputError: There are too few questions, a judge would say what is right, or the passport promises
+            nothing of a plan.
         EngineError: More than one question in twenty failed.
         KaruiError: The model cannot be loaded.
     """
+    if any(judge_of(q.verifier.spec) for q in task.questions):
+        raise InputError(
+            "Answers that a language model judges accept nothing.",
+            remedy="Ask questions whose answers a verifier checks.",
+        )
     promised = catalog.plan_from_spec(passport.plan.spec)
     if not promised.techniques:
         raise InputError(

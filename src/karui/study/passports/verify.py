@@ -16,6 +16,7 @@ from karui.passport.keys import read_public
 from karui.passport.model_files import file_sha256, model_files, template_digest
 from karui.passport.verify import Checked, Present, verify
 from karui.recording.store import read_manifest
+from karui.study.loop import blocking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,10 @@ def _of_model(model: str) -> dict[str, Any]:
     from karui import engines
 
     engine = engines.load(model)
-    return of_engine(engine)
+    try:
+        return of_engine(engine)
+    finally:
+        blocking(engine.close)()
 
 
 def of_engine(engine: Engine) -> dict[str, Any]:
