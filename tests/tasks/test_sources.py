@@ -1,13 +1,15 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from karui.core.errors import InputError, QuestionsError, UnknownName
-from karui.tasks import available, check, describe, load, verifier
+from karui.tasks import available, check, describe, gym_set, load, verifier
 from karui.tasks.gym_set import GymSet
 from karui.tasks.sources import mini as mini_module
+from karui.tasks.worker import TimedOut
 
 
 def write(path, *rows):
@@ -182,6 +184,48 @@ def test_gym_refuses_what_it_does_not_know():
             load(name)
     with pytest.raises(QuestionsError, match="different questions"):
         load("gym:chain_sum?min_terms=2&max_terms=2&min_digits=1&max_digits=1&size=900")
+
+
+@pytest.mark.parametrize("name", ["ransom_note", "word_ladder"])
+def test_a_gym_set_is_the_same_in_every_process(name):
+    pytest.importorskip("reasoning_gym")
+    # Both data sets go through sets of texts, whose order depends on the hash seed: without a fixed one the
+    # first has other questions in every process, the second other answers.
+    program = (
+        "import json; from karui.tasks.loader import load;"
+        f"task = load('gym:{name}?size=3&seed=3');"
+        "print(json.dumps([(q.id, q.text, q.reference, q.verifier.verify(q.reference, q.reference))"
+        " for q in task.questions]))"
+    )
+    path = os.pathsep.join(sys.path)
+    read = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                check=True,
+                timeout=120,
+            ).stdout
+        )
+        for seed in ("1", "2")
+    ]
+    assert read[0] == read[1]
+    assert [right for *_, right in read[0]] == [True] * 3
+
+
+def test_a_gym_item_that_takes_too_long_is_named(monkeypatch):
+    pytest.importorskip("reasoning_gym")
+
+    class Hanging:
+        def call(self, function, *arguments, prepared, seconds):
+            assert prepared
+            assert seconds > 5  # longer than an answer may take
+            raise TimedOut
+
+    monkeypatch.setattr(gym_set, "WORKER", Hanging())
+    with pytest.raises(InputError, match="Item 0 of gym:chain_sum"):
+        load("gym:chain_sum?size=1")
 
 
 def test_a_gym_set_reads_its_own_spec():

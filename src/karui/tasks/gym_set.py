@@ -10,6 +10,7 @@ from karui.core.errors import InputError, UnknownName
 from karui.tasks.worker import WORKER, TimedOut
 
 DEFAULT_SIZE = 100
+_ITEM_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,29 @@ class GymSet:
         settings = (*self.params, ("seed", str(self.seed)), ("size", str(self.size)))
         return f"gym:{self.name}?{'&'.join(f'{key}={value}' for key, value in settings)}"
 
-    def entry(self, index: int) -> dict[str, Any]:
-        """Returns one item: `question`, `answer` and reasoning-gym's metadata."""
-        item: dict[str, Any] = _generated(self)[index]
+    def entry(self, index: int) -> dict[str, str | None]:
+        """Returns the `question` and the `answer` of one item; the answer is None where it has none.
+
+        The item is generated where answers to it are scored, in the worker's process: some data sets draw
+        from sets of texts, whose order is another in every process but in workers, which share a hash seed
+        (findings/reasoning-gym-seed-and-process.sh).
+
+        Raises:
+            InputError: reasoning-gym is not installed, it refuses the settings, or it takes too long.
+            UnknownName: It has no such data set.
+        """
+        _generated(self)  # says in this process what is wrong with the settings
+        name = self.spec.removeprefix("gym:")
+        try:
+            item: dict[str, str | None] = WORKER.call(
+                "karui.tasks.gym_set:item", name, index, prepared=(name,), seconds=_ITEM_SECONDS
+            )
+        except TimedOut as late:
+            raise InputError(
+                f"Item {index} of {self.spec} cannot be generated.",
+                why=f"It takes more than {_ITEM_SECONDS:.0f} seconds, or more memory than there is.",
+                remedy="Choose easier settings.",
+            ) from late
         return item
 
     def score(self, index: int, answer: str) -> float:
@@ -77,6 +98,13 @@ class GymSet:
 def prepare(name: str) -> None:
     """Generates a data set in the worker's process: that may take longer than scoring."""
     _generated(GymSet.parse(name))
+
+
+def item(name: str, index: int) -> dict[str, str | None]:
+    """Generates one item, in the worker's process."""
+    entry = _generated(GymSet.parse(name))[index]
+    answer = entry["answer"]
+    return {"question": str(entry["question"]), "answer": None if answer is None else str(answer)}
 
 
 def score(name: str, index: int, answer: str) -> float:

@@ -26,6 +26,13 @@ SECONDS = 5.0
 _START_SECONDS = 120.0
 _MEMORY_BYTES = 4 * 2**30
 _MODULE = "karui.tasks.worker"
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # The order of a set of texts is the same in every child: reasoning-gym draws from such sets
+    # (findings/reasoning-gym-seed-and-process.sh).
+    "PYTHONHASHSEED": "0",
+}
 
 
 class TimedOut(Exception):
@@ -51,13 +58,16 @@ class Worker:
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def call(self, function: str, *arguments: Any, prepared: tuple[Any, ...] = ()) -> Any:
+    def call(
+        self, function: str, *arguments: Any, prepared: tuple[Any, ...] = (), seconds: float | None = None
+    ) -> Any:
         """Returns what `module:function` of this installation returns for JSON-able arguments.
 
         Args:
             function: Its module must have a function `prepare`, which is called first and may take minutes.
             *arguments: What the function takes.
             prepared: Arguments of `prepare`; each different ones are prepared once a child.
+            seconds: Another limit than the worker's own, for this request.
 
         Raises:
             TimedOut: It took too long. It is counted in `timed_out`, and the next call finds a fresh child.
@@ -66,9 +76,8 @@ class Worker:
         with self._lock:
             child = self._ready(function.partition(":")[0], prepared)
             try:
-                return self._ask(
-                    child, {"do": function, "with": arguments, "seconds": self.seconds}, self.seconds
-                )
+                limit = self.seconds if seconds is None else seconds
+                return self._ask(child, {"do": function, "with": arguments, "seconds": limit}, limit)
             except TimedOut:
                 self.timed_out += 1
                 self._end()
@@ -161,7 +170,7 @@ def _start() -> _Child:
         stderr=subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": path, **_ENVIRONMENT},
     )
     replies: queue.SimpleQueue[str] = queue.SimpleQueue()
     assert process.stdout is not None

@@ -12,7 +12,7 @@ def load_gym(items: GymSet) -> tuple[Question, ...]:
     Where a data set repeats itself more are generated; the ids tell the item, so they may skip numbers.
 
     Raises:
-        InputError: reasoning-gym is not installed, or it refuses the settings.
+        InputError: reasoning-gym is not installed, it refuses the settings, or an item takes too long.
         UnknownName: It has no such data set.
         QuestionsError: The data set has fewer different questions than asked for, or items without an answer.
     """
@@ -23,12 +23,12 @@ def load_gym(items: GymSet) -> tuple[Question, ...]:
     for index in range(pool.size):
         entry = pool.entry(index)
         text, answer = str(entry["question"]).strip(), entry["answer"]
-        if text in seen or answer is None or not str(answer).strip():
+        if text in seen or answer is None or not answer.strip():
             continue
         seen.add(text)
         meta = {"dataset": items.name, "index": index, "seed": items.seed}
         name = f"{items.name}-{items.seed}-{index}"
-        questions.append(Question(name, text, str(answer), Gym(pool, index), items.name, meta))
+        questions.append(Question(name, text, answer, Gym(pool, index), items.name, meta))
         if len(questions) == items.size:
             return tuple(questions)
     raise QuestionsError(

@@ -18,7 +18,8 @@ class Gym:
 
     Canonical form: the answer as written, without `\text{…}` around it and blanks at the ends of lines.
 
-    Too lax: whatever the data set's scorer is lax about (several accept the answer inside a longer text).
+    Too lax: whatever the data set's scorer is lax about (several accept the answer inside a longer text;
+    `coin_flip` takes 0 for any probability, `puzzle24` other numbers than it asks for, see findings/).
     Too strict: votes tell `1,200` from `1200`, and two right expressions of a countdown from each other.
 
     Attributes:
