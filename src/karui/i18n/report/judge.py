@@ -94,12 +94,12 @@ JUDGE: dict[str, tuple[str, str]] = {
     ),
     "lead_label": (
         (
-            "A plan with {ratio} of the tokens looks as good as full thinking to the judge. Whether it "
-            "is, only people can say."
+            "Whether a plan with {ratio} of the tokens is good enough, only people can say: the judge alone "
+            "certifies nothing."
         ),
         (
-            "トークン量を現状の{ratio}にしても、判定モデルから見ると回答の質は変わりません。本当にそうか"
-            "は、人の評価で確かめます。"
+            "トークン量を現状の{ratio}に減らすプランで十分かどうかは、人の評価で確かめます。"
+            "判定モデルだけでは何も保証しません。"
         ),
     ),
     "lead_label_none": (
@@ -139,5 +139,29 @@ JUDGE: dict[str, tuple[str, str]] = {
             "full thinking’s no more often than agreed."
         ),
         "トークン量を現状の{ratio}に減らしても、人の評価で見た回答の質の低下は許容範囲に収まります。",
+    ),
+    "not_confirmed_judged": (
+        "There is no live confirmation where a judge judges.",
+        "判定モデルを使う評価には、別の問題での実測確認はありません。",
+    ),
+    "next_adopt_unconfirmed_judged": (
+        "Put it into service in stages, and let people look at a sample of its answers.",
+        "段階的に導入し、回答の一部を人が確認してください。",
+    ),
+    "loss_picture_judged": (
+        "Loss by people’s labels against the limit",
+        "人の評価で見た質の低下と許容範囲",
+    ),
+    "lost_questions_judged": (
+        "Questions lost, as this judge sees it",
+        "判定モデルから見て悪くなった問題",
+    ),
+    "lost_value_judged": (
+        "{lost} of {n}; {won} won",
+        "{n}問中{lost}問（逆に良くなった問題：{won}問）",
+    ),
+    "confident_wrong_fact_judged": (
+        "Confident, and not good as this judge sees it",
+        "自信があるのに、判定モデルから見て良くない回答",
     ),
 }

@@ -109,9 +109,10 @@ class LocalJudge:
         """
         from karui import engines
         from karui.core.engine import CheckpointPolicy
+        from karui.models import place
 
         never = CheckpointPolicy(max_interval=1_000_000, min_interval=1_000_000)
-        self._engine, self.name = engines.load(model, rule=never), model
+        self._engine, self.name = engines.load(place(model), rule=never), model
 
     async def ask(self, text: str, *, seed: int, temperature: float) -> Reply:
         """Returns its answer."""

@@ -39,7 +39,7 @@ def head(c: Context) -> Markup:
         rule=decision_text.rule(c),
         looks=[*looks(choice, w, c.form), *limits(choice, w, c.form)],
         confirmation=decision_text.confirmation(c),
-        caveats=[*agreement, *judge(choice, w, c.form), *caveats(c.study.manifest, w)],
+        caveats=[*agreement, *_judged(c), *caveats(c.study.manifest, w)],
         facts=decision_text.facts(c),
         failure=failure,
         likely=failing.likely(w, c.form, failure)[: failing.MOST] if failure else (),
@@ -48,6 +48,12 @@ def head(c: Context) -> Markup:
         loss=_Loss.of(c),
         savings="" if failure else panel(c),
     )
+
+
+def _judged(c: Context) -> list[str]:
+    """Returns what has to be known of a judge in two paragraphs: what its word is worth, and how it errs."""
+    told, between = judge(c.study.choice, c.words, c.form), "" if c.form.lang == "ja" else " "
+    return [between.join(part) for part in (told[:2], told[2:]) if part]
 
 
 def _bars(c: Context) -> list[tuple[str, str, float, float]]:
