@@ -90,9 +90,9 @@ def test_the_stated_rate_holds_with_the_stated_confidence():
 
 
 def test_too_few_questions_say_nothing():
-    summary, domain = fitted(asked(1, 100))
+    summary, domain = fitted(asked(1, 80))
     assert domain is None
-    assert (summary.known, summary.above, summary.questions, summary.digest) == (False, 0, 100, "")
+    assert (summary.known, summary.above, summary.questions, summary.digest) == (False, 0, 80, "")
     assert summary.calibration < fewest(0.05, 0.95) == 59
     assert fitted([]) == (DomainSummary(0, 0, 0, 0, 0.05, 0.95), None)
 

@@ -74,6 +74,7 @@ class Behaviour:
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
     lists: bool = True  # whether it can list its models
+    batches: bool = True  # whether one request takes several prompts
 
 
 _OPENAI = set(
@@ -139,8 +140,9 @@ class Model:
         if "</think>" in began:
             steps = began.count("step ")
             answer = f"\\boxed{{{self.said(question, steps)}}}"
-            tail = began.rpartition("</think>")[2].lstrip("\n")
-            return (answer.removeprefix(tail)) + END
+            behind = began.rpartition("</think>")[2]
+            tail = behind.lstrip("\n")
+            return ("" if behind else "\n\n") + answer.removeprefix(tail) + END
         effort = re.search(r"<\|effort\|>([a-z]+)", prompt)
         whole = self.whole(question, seed, effort[1] if effort else "")
         if whole.startswith(began):
@@ -251,10 +253,32 @@ class Fake:
             return PlainTextResponse(met[1], met[0], headers=met[2] if len(met) > 2 else {})
         if (refused := self.refuses(request, body, chat=chat)) is not None:
             return refused
+        several = body.get("prompt")
+        if isinstance(several, list) and several and not isinstance(several[0], int):
+            return await self.several(request, body, several, met)
         prompt, begun = self.prompt(body, chat=chat)
         if prompt is None:
             return fault(400, "continue_final_message is not supported")
         return await self.reply(request, body, prompt, begun, chat=chat, met=met)
+
+    async def several(self, request, body, prompts, met):
+        """Answers several prompts; of the prefix cache only what the last one had is told, as vLLM does."""
+        if not self.behaviour.batches:
+            return fault(400, "prompt must be one text or one list of tokens")
+        choices, told = [], {}
+        for n, prompt in enumerate(prompts):
+            one = {**body, "prompt": prompt, "stream": False}
+            shown, begun = self.prompt(one, chat=False)
+            reply = await self.reply(request, one, shown, begun, chat=False, met=met)
+            if reply.status_code != 200:
+                return reply
+            answer = json.loads(reply.body)
+            choices.append({**answer["choices"][0], "index": n})
+            used = answer.get("usage") or {}
+            counts = {k: told.get(k, 0) + used.get(k, 0) for k in ("prompt_tokens", "completion_tokens")}
+            told = {**used, **counts} if used else {}
+        answer = {"object": "text_completion", "choices": choices}
+        return JSONResponse(answer | ({"usage": told} if told else {}))
 
     def refuses(self, request, body, *, chat):  # noqa: PLR0911 - a list of reasons
         does = self.behaviour
@@ -333,6 +357,9 @@ class Fake:
         finish = "stop" if len(tokens) <= limit else "length"
         tokens = tokens[:limit]
         tokens, stopped = self.cut(tokens, body.get("stop") or ())
+        ends = [n for n, t in enumerate(tokens) if self.number(t) in (body.get("stop_token_ids") or ())]
+        if ends:  # the token is counted, and not shown
+            tokens, finish = tokens[: ends[0] + 1], "stop"
         finish = "stop" if stopped else finish
         told = self.usage(prompt, tokens, begun, body)
         if not body.get("stream"):
@@ -468,7 +495,8 @@ class Fake:
     def part(self, body, tokens, shown, *, chat, began, state, whole):
         """Returns a choice that holds some tokens, and updates `state` (whether it still thinks)."""
         does = self.behaviour
-        says = "".join(t for t in shown if t != END)
+        hidden = [self.text([n]) for n in body.get("stop_token_ids") or ()]
+        says = "".join(t for t in shown if t != END and t not in hidden)
         ids = (
             {"token_ids": [self.number(t) for t in tokens]}
             if does.ids and body.get("return_token_ids")

@@ -10,7 +10,10 @@ from karui.codec.values import decode, encode
 from karui.core.errors import InputError
 from karui.core.study import Interval
 from karui.core.study.choice import Decision
+from karui.core.study.limits import Finding, Measure
+from karui.core.study.limits import Promise as Limit
 from karui.passport import cyclonedx, hugging_face, statement
+from karui.passport.contract import sheet
 from karui.passport.document import Passport, Voids
 from karui.passport.issue import IssueOptions, discordant, issue
 from karui.passport.model_files import file_sha256, root
@@ -76,6 +79,19 @@ def test_without_a_chosen_plan_it_promises_full_thinking(made):
     p = issue(replace(study, choice=none), IssueOptions(evidence={"study.json": "0" * 64}))
     assert (p.promise.verdict, p.promise.loss, p.plan.label) == ("baseline", 0.0, "full thinking")
     assert p.promise.accuracy == p.promise.baseline
+
+
+def test_limits_that_are_kept_are_promised_and_others_are_not(made):
+    study = made.study.data
+    limits = [
+        Limit(Measure.FIRST_ANSWER, 3.0, Finding.KEPT, 2.0, 2.5, 90, 0.05),
+        Limit(Measure.COST, 1.0, Finding.NOT_SHOWN, 0.9, 1.2, 90, 0.05, currency="EUR"),
+    ]
+    tested = [replace(t, promises=tuple(limits)) for t in study.choice.tested]
+    p = issue(replace(study, choice=replace(study.choice, tested=tuple(tested))), IssueOptions())
+    assert p.promise.limits == (limits[0],)
+    assert any(m["type"] == "first_answer, promised limit" for m in cyclonedx.metrics(p))
+    assert "within 3.0 s" in dict(sheet(p).sections[0].rows)["Limits on time and cost"]
 
 
 def test_how_often_single_replies_differ_follows_from_the_spread():

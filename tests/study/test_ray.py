@@ -1,6 +1,7 @@
 """On a real Ray cluster of three nodes: recording and replay, with one node killed in the middle."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import karui
 from karui.core.errors import EngineError, InputError
 from karui.core.plan import Plan
 from karui.core.question import Question, Task
@@ -82,6 +84,24 @@ def test_a_share_that_fails_says_why(cluster: ray_cluster.Cluster, tmp_path: Pat
         part.unlink()
     with pytest.raises(EngineError, match="cannot be done on the Ray cluster"):
         list(replay_all(Replay({"main": blocks}, runs=2), [Plan()], spread=OnRay(cluster)))
+
+
+def test_the_public_functions_record_and_replay_there(
+    cluster: ray_cluster.Cluster, nodes: Any, tmp_path: Path
+) -> None:
+    questions = tmp_path / "q.jsonl"
+    rows = [{"question": f"What is {n} + 4?", "answer": str(n + 4)} for n in range(3)]
+    questions.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    options: dict[str, Any] = {"samples": 1, "max_tokens": 64, "device": "cpu", "accept_no_thinking": True}
+    made = karui.record(
+        "karui-micro", questions, on=nodes.address, workers=2, out=tmp_path / "there", **options
+    )
+    told = store.read_manifest(tmp_path / "there").workers
+    assert [(w["name"], w["device"], w["threads"]) for w in told] == [("w1", "cpu", 1), ("w2", "cpu", 1)]
+    assert [len(q.traces) for q in made.questions] == [1, 1, 1]
+    plans = ["token-budget:tokens=30"]
+    there, here = (karui.replay(tmp_path / "there", plans, on=on) for on in (nodes.address, ""))
+    assert (there.baseline, there.plans) == (here.baseline, here.plans)
 
 
 def test_a_node_that_is_killed_costs_nothing(

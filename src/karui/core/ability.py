@@ -28,3 +28,7 @@ class Ability(StrEnum):
     """Keep words from being generated."""
     PENALTY = "penalty"
     """Lower the logits of words while thinking, and there alone."""
+
+
+LISTED = frozenset({Ability.CONFIDENCE, Ability.PEEKS, Ability.SIGNALS})
+"""What log-probabilities are needed for."""

@@ -15,6 +15,8 @@ Reader: TypeAlias = Callable[[str], str | None]
 """Reads the canonical answer out of an answer's text."""
 OnText: TypeAlias = Callable[[str], None]
 """Receives thinking as it comes."""
+OnTokens: TypeAlias = Callable[[int], None]
+"""Told how many tokens were generated since the last time, trials included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,18 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Frees the model."""
+
+
+@runtime_checkable
+class MakesTraces(Protocol):
+    """What an engine offers besides if whole traces cost it less than streams that stop at checkpoints."""
+
+    async def whole_trace(self, ask: Request, sample: int, read: Reader, on_tokens: OnTokens) -> Trace | None:
+        """Returns a trace with a trial at every checkpoint, as a stream would; None where it has to be one.
+
+        Raises:
+            EngineError: The engine failed.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from karui.core.ability import Ability
+from karui.core.ability import LISTED, Ability
 from karui.core.errors import PlanError
 from karui.core.request import Request
 from karui.core.technique import Technique
 from karui.core.watcher import Watcher
+
+_LISTED_MORE = " A server may have been asked for fewer log-probabilities than it lists: --logprobs all."
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class Plan:
                 raise PlanError(
                     f"{technique.name()} cannot run on {where}.",
                     why=f"It needs {', '.join(sorted(lacking))}, which is not there.",
-                    remedy="Choose a technique without that need, or another engine or recording.",
+                    remedy="Choose a technique without that need, or another engine or recording."
+                    + (_LISTED_MORE if lacking & LISTED else ""),
                 )
 
     def configure(self, options: dict[str, Any]) -> dict[str, Any]:

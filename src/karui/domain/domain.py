@@ -34,8 +34,9 @@ from karui.domain.reference import NEAREST, Parts, Reference
 
 RATE, CONFIDENCE = 0.05, 0.95
 """Share of questions like the recorded ones that is taken for unlike at most, and how surely."""
-CALIBRATION = 1 / 3
-"""Share of the units that calibrate, where the reference has to come from the same questions."""
+CALIBRATION, ENOUGH = 1 / 3, 80
+"""Share of the units that calibrate, where the reference has to come from the same questions; and how many
+that shall be where there are few, up to half of them."""
 _PARTS = 3
 _LEAST = 0.05
 """Threshold at least, where all questions are the same up to their numbers."""
@@ -172,7 +173,9 @@ def fitted(
     """
     reference, calibration = list(pilots), list(recorded)
     if not pilots:
-        drawn = {asked.unit: _calibrates(asked.unit) for asked in recorded}
+        units = {asked.unit for asked in recorded}
+        part = min(0.5, max(CALIBRATION, ENOUGH / max(1, len(units))))
+        drawn = {unit: _drawn("domain", unit) < part * 2**64 for unit in units}
         reference = [asked for asked in recorded if not drawn[asked.unit]]
         calibration = [asked for asked in recorded if drawn[asked.unit]]
     first = list({asked.unit: asked for asked in reversed(calibration)}.values())
@@ -240,11 +243,6 @@ def most_above(calibration: int, rate: float, confidence: float) -> int:
     while above < calibration and beta.ppf(confidence, above + 1, calibration - above) <= rate:
         above += 1
     return above
-
-
-def _calibrates(unit: str) -> bool:
-    """Returns whether a unit calibrates, by its name alone: a recording that grows moves none."""
-    return _drawn("domain", unit) < CALIBRATION * 2**64
 
 
 def _drawn(purpose: str, unit: str) -> int:

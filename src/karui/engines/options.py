@@ -1,7 +1,10 @@
 """How an engine is loaded: every option, once, for all engines."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.engines.chat.markers import PLAIN_ENDINGS
 from karui.engines.chat.override import NOTHING_SAID, Override
@@ -43,6 +46,36 @@ class RetryPolicy:
     total_seconds: float = 90.0
 
 
+class Logprobs(StrEnum):
+    """Of which tokens a server is asked for log-probabilities.
+
+    They cost a server far more than the tokens themselves: each of the twenty likeliest is looked up and
+    spelled out, token by token, by the one process that serves HTTP.
+    """
+
+    ALL = "all"
+    """Of every token, as many of the likeliest ones as the server lists, up to 20."""
+    FEW = "few"
+    """Of every token, of the five likeliest ones: entropy and confidence are looser bounds then."""
+    ANSWERS = "answers"
+    """Of trials, at checkpoints, of the five likeliest tokens; and of final answers."""
+    NONE = "none"
+    """Of no token."""
+
+    @property
+    def leaves_out(self) -> frozenset[Ability]:
+        """The abilities that go with what is not asked for."""
+        signals = frozenset({Ability.SIGNALS})
+        left = {Logprobs.ANSWERS: signals, Logprobs.NONE: signals | {Ability.CONFIDENCE, Ability.PEEKS}}
+        return left.get(self, frozenset())
+
+    @classmethod
+    def for_abilities(cls, wanted: Iterable[Ability]) -> "Logprobs":
+        """Returns the fewest that leave none of the wanted abilities out."""
+        needed = frozenset(wanted)
+        return next(level for level in (cls.NONE, cls.ANSWERS, cls.ALL) if not needed & level.leaves_out)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """How to load a model. What does not concern an engine (`compile` llama.cpp, say) leaves it unchanged.
@@ -55,6 +88,8 @@ class EngineOptions:
         compile: Whether torch compiles the step of one token per sequence: less time per step, for minutes of
             compiling at a model's first load on a machine (later loads find most of it on disk). Needs a C++
             compiler. Worth it where int8 runs on a CPU, and where a GPU waits for Python.
+        graphs: Whether a GPU's steps are captured as CUDA graphs, once for every size of batch. Without, the
+            GPU of a small model waits for Python.
         slots: Largest number of sequences that generate at the same time. On a GPU 512 and more pay off.
         kv: Type of the KV cache, for llama.cpp: f16, q8_0, q4_0 and others; None is the engine's own.
         rule: Where checkpoints lie.
@@ -71,6 +106,7 @@ class EngineOptions:
     dtype: str = "auto"
     threads: int | None = None
     compile: bool = False
+    graphs: bool = True
     slots: int = 32
     kv: str | None = None
     rule: CheckpointPolicy = field(default_factory=CheckpointPolicy)
@@ -93,6 +129,7 @@ class ServerOptions:
         route: "completions" or "chat"; empty takes the one that is found to work best.
         budget_chats: Chats with the server's own thinking budget that have to be clean, one after the other,
             for it to be offered.
+        logprobs: Of which tokens log-probabilities are asked for; what goes with the others cannot be done.
         retry: How long to wait for what, and how often to try again.
     """
 
@@ -100,4 +137,5 @@ class ServerOptions:
     key: str | None = None
     route: str = ""
     budget_chats: int = 12
+    logprobs: Logprobs = Logprobs.ALL
     retry: RetryPolicy = field(default_factory=RetryPolicy)

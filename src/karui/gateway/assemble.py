@@ -249,7 +249,7 @@ def assemble(
         stores,
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
-        Upkeep(watch, shadow, canaries or _canaries(settings), tick_seconds),
+        Upkeep(watch, shadow, canaries or canaries_of(settings), tick_seconds),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
@@ -354,7 +354,12 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
     )
 
 
-def _canaries(settings: Settings) -> Canaries | None:
+def canaries_of(settings: Settings) -> Canaries | None:
+    """Returns the operator's own questions; None where there are none.
+
+    Raises:
+        KaruiError: The file cannot be read, or an answer fails its own verifier.
+    """
     if not settings.canaries:
         return None
     task = tasks.load(settings.canaries)

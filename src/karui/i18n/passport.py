@@ -84,10 +84,11 @@ PASSPORT: Table = {
     "refused": ("The passport does not hold.", "このパスポートは有効と認められません。"),
     "planned": (
         (
-            "Acceptance by {questions} questions, {samples} replies each: a plan that keeps its promise is "
-            "contradicted with a chance of at most {alpha}; one that loses {worse} or more is accepted "
-            "with at most {beta}. Simulated: it is accepted in {accepted} of worlds where it loses what "
-            "the study estimated, and contradicted in {contradicted} of those where it loses {worse}."
+            "Acceptance by {questions} questions, replies to each: {samples}. A plan that keeps its "
+            "promise is contradicted with a chance of at most {alpha}; one that loses {worse} or more is "
+            "accepted with at most {beta}. Simulated: it is accepted in {accepted} of worlds where it "
+            "loses what the study estimated, and contradicted in {contradicted} of those where it loses "
+            "{worse}."
         ),
         (
             "検収：{questions}問、各{samples}回答。約束を守っているプランを不合格とする確率は{alpha}以下、"
@@ -118,5 +119,39 @@ PASSPORT: Table = {
     "sealed_checked": (
         "{count} opened questions are those that were sealed and that the seed draws.",
         "開示された{count}問は、封印時のものであり、指定のシードで抽出されたものと一致しました。",
+    ),
+    "part_weights": ("other weights", "重みの変更"),
+    "part_format": ("another number format of the model", "モデルの数値形式の変更（量子化など）"),
+    "part_template": ("another chat template", "チャットテンプレートの変更"),
+    "part_engine": ("another engine", "推論エンジンの変更"),
+    "part_server": ("another server, or another version of it", "サーバーまたはそのバージョンの変更"),
+    "part_versions": ("other versions of libraries", "ライブラリのバージョンの変更"),
+    "part_sampling": ("another sampling or limit", "サンプリング・上限の変更"),
+    "part_style": ("another prompt", "プロンプトの変更"),
+    "part_plan": ("another plan", "プランの変更"),
+    "part_margin": ("another margin", "許容幅の変更"),
+    "part_questions": ("other questions", "問題の変更"),
+    "part_expiry": ("another date of expiry", "有効期限の変更"),
+    "effort_sign": (
+        "nothing is measured: issue the passport anew",
+        "測定は不要です。パスポートを再発行してください",
+    ),
+    "effort_replay": (
+        "replay over the recording: karui choose RECORDING",
+        "記録の再生だけで足ります：karui choose RECORDING",
+    ),
+    "effort_accept": (
+        "an acceptance by sampling: karui passport verify --reproduce N; where it does not accept, record",
+        "抜取検収で足ります：karui passport verify --reproduce N。合格しない場合は記録し直してください",
+    ),
+    "effort_record": ("record and choose anew: karui poc", "記録と選択をやり直してください：karui poc"),
+    "diff_none": ("Nothing that the promise rests on has changed.", "保証の前提に変更はありません。"),
+    "diff_line": ("{part}: {effort}", "{part}：{effort}"),
+    "diff_total": (
+        (
+            "The cheapest re-evaluation: {effort}. About {questions} questions and {tokens} tokens; all "
+            "anew would take {full}."
+        ),
+        "最小の再評価：{effort}。約{questions}問、{tokens}トークン（すべてやり直すと{full}トークン）。",
     ),
 }

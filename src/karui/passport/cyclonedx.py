@@ -94,6 +94,9 @@ def metrics(passport: Passport) -> Iterator[dict[str, Any]]:
         "value": _text(p.loss),
         "confidenceInterval": {"lowerBound": _text(p.low), "upperBound": _text(p.bound)},
     }
+    for limit in p.limits:
+        made = {"type": f"{limit.measure.value}, promised limit", "value": _text(limit.limit)}
+        yield {**made, "confidenceInterval": {"upperBound": _text(limit.bound or limit.limit)}}
     yield _metric("tokens per question", c.tokens)
     if c.token_ratio is not None:
         yield _metric("tokens over those of full thinking", c.token_ratio)

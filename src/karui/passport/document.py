@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.study import Interval
+from karui.core.study.domain import DomainSummary
+from karui.core.study.limits import Promise as Limit
 
 FORMAT = 1
 """Version of what a passport says."""
@@ -66,6 +68,7 @@ class PassportQuestions:
         shown: The texts themselves, where the issuer wanted that; else none.
         sealed: Root of a commitment to questions that are opened when asked for; "" where there is none.
         sealed_count: How many those are.
+        domain: Which questions it speaks of, and how surely others are told apart; None where not known.
     """
 
     name: str
@@ -80,6 +83,7 @@ class PassportQuestions:
     shown: tuple[str, ...] = ()
     sealed: str = ""
     sealed_count: int = 0
+    domain: DomainSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Promise:
         live: The confirmation run on other questions: questions, loss, low, high, sight (the chance with
             which twice the margin would have been seen); {} where there was none.
         kinds: Accuracy by kind of question.
+        limits: Those on time and cost that the test questions certify.
     """
 
     verdict: str
@@ -130,6 +135,7 @@ class Promise:
     look: int
     live: Mapping[str, float | None]
     kinds: Mapping[str, Interval]
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ def _questions(study: Study, options: IssueOptions) -> PassportQuestions:
         shown=tuple(q.prompt.user for q in asked) if options.show_questions else (),
         sealed=options.sealed[0],
         sealed_count=options.sealed[1],
+        domain=choice.domain,
     )
 
 
@@ -167,6 +168,7 @@ def _promise(study: Study) -> Promise:
         look=choice.looks.look if choice.looks else 0,
         live=_live(study),
         kinds={kind: figures.accuracy for kind, figures in measured.kinds.items()},
+        limits=tuple(each for each in choice.promises if each.kept),
     )
 
 

@@ -6,6 +6,7 @@ from karui.i18n.formats import Format
 from karui.i18n.passport import PASSPORT
 from karui.i18n.words import Words
 from karui.passport.acceptance import AcceptancePlan, Accepted, Chances
+from karui.passport.diff import Reevaluation
 from karui.passport.document import Passport
 from karui.passport.verify import Checked, Finding
 
@@ -60,6 +61,22 @@ class PassportWords:
             low=form.points(found.low),
             high=form.points(found.high),
             margin=form.points(margin),
+        )
+
+    def diff(self, found: Reevaluation) -> Iterator[str]:
+        """Yields what changed and what each asks for, then what is to be done."""
+        w, form = self._words, self._form
+        if found.effort is None:
+            yield w("diff_none")
+            return
+        for part, effort in found.changed.items():
+            yield w("diff_line", part=w(f"part_{part.value}"), effort=w(f"effort_{effort.value}"))
+        yield w(
+            "diff_total",
+            effort=w(f"effort_{found.effort.value}"),
+            questions=w("never") if found.questions is None else form.integer(found.questions),
+            tokens=form.scaled(found.tokens),
+            full=form.scaled(found.full_tokens),
         )
 
     def opened(self, count: int) -> str:

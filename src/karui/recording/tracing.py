@@ -1,16 +1,24 @@
 """One trace: a stream that thinks to its end, tried at every checkpoint on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from karui.core.ability import Ability
-from karui.core.engine import CheckpointPolicy, Engine, ModelInfo, Reader, engine_name, engine_server
+from karui.core.engine import (
+    CheckpointPolicy,
+    Engine,
+    MakesTraces,
+    ModelInfo,
+    OnTokens,
+    Reader,
+    engine_name,
+    engine_server,
+)
 from karui.core.request import Request
 from karui.core.trace import RecordedCheckpoint, Trace
 
-OnTokens = Callable[[int], None]
-"""Told how many tokens were generated since the last time, trials included."""
+__all__ = ["EngineInfo", "OnTokens", "OwnEngine", "TraceSource", "read_anew", "trace_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,10 @@ async def trace_of(engine: Engine, ask: Request, sample: int, read: Reader, on_t
     Raises:
         EngineError: The engine failed.
     """
+    if isinstance(engine, MakesTraces):
+        whole = await engine.whole_trace(ask, sample, read, on_tokens)
+        if whole is not None:
+            return whole
     stream = engine.open(ask, sample, read)
     tries = Ability.TRIALS in engine.abilities
     marks: list[RecordedCheckpoint] = []

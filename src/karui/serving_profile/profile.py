@@ -38,11 +38,13 @@ class CheckpointSettings:
         rule: Where checkpoints lie.
         suffix: The trial suffix.
         thinking: What its user said of how it thinks (`--thinking`), by field.
+        logprobs: Of which tokens its server was asked for log-probabilities; "" where none was asked.
     """
 
     rule: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     suffix: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
+    logprobs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,12 @@ class ServingProfile:
 
 
 def _checkpoint_settings(manifest: Manifest) -> CheckpointSettings:
-    return CheckpointSettings(manifest.rule, manifest.suffix, manifest.thinking.get("override", {}))
+    return CheckpointSettings(
+        manifest.rule,
+        manifest.suffix,
+        manifest.thinking.get("override", {}),
+        manifest.server.get("logprobs", ""),
+    )
 
 
 def contract_of(
@@ -230,7 +237,9 @@ def contract_of(
 
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
-        name: CheckpointSettings(CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}))
+        name: CheckpointSettings(
+            CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}), f.get("logprobs", "")
+        )
         for name, f in values["footings"].items()
     }
     return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})

@@ -29,6 +29,7 @@ from karui.recording.record import record
 from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
 from karui.recording.workers.streams import STREAMS
+from karui.study.config.logprobs import AUTO, begun_with, level
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
 from karui.study.workers import invariant_of, refuse_unless_servers, source_of
@@ -63,6 +64,7 @@ class Workspace:
         workers: Processes that record; 0 measures.
         on: The Ray cluster that records, as `--on` has it; "" is this machine.
         further: Servers that serve the model beside the first one, and record with it.
+        logprobs: Tokens that a server is asked for log-probabilities of; "auto" goes by plan and recording.
         progress: Hears of every step.
     """
 
@@ -83,6 +85,7 @@ class Workspace:
     workers: int = 0
     on: str = ""
     further: tuple[str, ...] = ()
+    logprobs: str = AUTO
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
@@ -199,6 +202,8 @@ class Workspace:
             "seed": self.seed,
             "thinking": self.thinking,
         }
+        if not made and self.model.startswith(("http://", "https://")):
+            options["logprobs"] = level(self.logprobs, plan)
         return str(made.folder) if made else place(self.model), self.whole(plan).configure(options)
 
     @property
@@ -281,6 +286,7 @@ class Workspace:
                 why="Some of them decide what the full model answers, and others are compared with that.",
                 remedy="Say --samples 4, or more.",
             )
+        self.logprobs = begun_with(self.logprobs, folder)
 
         def progressed(now: RecordProgress) -> None:
             note = f"{now.tokens_per_second:,.0f} tokens/s" + (f", {now.failed} failed" if now.failed else "")

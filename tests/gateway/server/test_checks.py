@@ -32,6 +32,7 @@ def test_all_is_well(choice):
         told = found(choice, upstream=fake.url, fallback=fake.url)
     assert list(told) == [
         "choice",
+        "settings",
         "keys",
         "address",
         "upstream and abilities",
@@ -64,6 +65,22 @@ def test_what_is_missing_is_named_and_hides_nothing(choice, monkeypatch):
         "history",
     }
     assert "KARUI_OPERATOR_KEY is set, but empty" in told["keys"][1]
+
+
+def test_what_a_start_reads_is_read(choice, tmp_path):
+    file = tmp_path / "canaries.jsonl"
+    file.write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    told = found(choice, stage="5", canaries=str(file), canaries_per_hour=4.0)
+    assert told["settings"] == (True, "stage 5")
+    assert told["canaries"] == (True, "1 questions, 4 an hour")
+    assert told["model"][0] is False  # the choice's is a name that nobody has
+    for wrong in ({"stage": "7"}, {"table": {"low_confidence": "maybe"}}, {"redact": {"mine": "("}}):
+        assert found(choice, **wrong)["settings"][0] is False, wrong
+    assert found(choice, canaries=str(tmp_path / "none.jsonl"))["canaries"][0] is False
+    assert found(choice, port=99999)["address"] == (
+        False,
+        "99999 is no port. Choose a --port from 0 to 65535.",
+    )
 
 
 def test_a_choice_that_cannot_be_served_is_one_line(tmp_path):

@@ -151,6 +151,68 @@ def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: V
     raise typer.Exit(codes[found.verdict])
 
 
+@configured(CheckOptions, files=False)
+def diff(
+    options: CheckOptions,
+    old: Path = typer.Argument(help="The passport.json that there is."),
+    new: Path | None = typer.Argument(
+        None, help="Another one; else what is there, by --model or --recording."
+    ),
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Tell what an update asks for: what has to be measured again, what not, and what that costs.
+
+    Exit code 0: nothing has to be measured; 1: something has.
+    """
+    import json
+
+    from karui.cli.console import say
+    from karui.codec.values import encode
+    from karui.passport.diff import Effort, diff, of_findings
+    from karui.passport.words import PassportWords
+
+    words, checked = PassportWords(lang), _checked(old, options)
+    other = _checked(new, CheckOptions(key=options.key)) if new else None
+    for each in (checked, other) if other else (checked,):
+        if each.passport is None:
+            for line in words.checked(each):
+                say(line)
+            raise typer.Exit(REFUSED)
+    assert checked.passport is not None
+    if other is not None and other.passport is not None:
+        found = diff(checked.passport, other.passport)
+    else:
+        found = of_findings(checked.passport, checked.findings)
+    for line in words.diff(found):
+        say(line)
+    if as_json:
+        typer.echo(json.dumps(encode(found), ensure_ascii=False, indent=1))
+    if found.effort not in {None, Effort.SIGN}:
+        raise typer.Exit(REFUSED)
+
+
+def sheet(
+    passport: Path = typer.Argument(help="The passport.json of an issuer."),
+    key: Path = typer.Option(Path("passport.pub"), help="Public key of the issuer, a PEM file."),
+    out: Path = typer.Option(Path("contract.xlsx"), help="File: .md, .html or .xlsx."),
+    lang: Lang = "en",
+) -> None:
+    """Write the contract sheet of a passport: a form for people, and a table of clauses."""
+    from karui.cli.console import say
+    from karui.passport.contract import sheet as sheet_of
+    from karui.passport.sheet_files import write_sheet
+    from karui.passport.words import PassportWords
+
+    checked = _checked(passport, CheckOptions(key=key))
+    if checked.passport is None or not checked.holds:
+        for line in PassportWords(lang).checked(checked):
+            say(line)
+        raise typer.Exit(REFUSED)
+    write_sheet(sheet_of(checked.passport, lang), out)
+    typer.echo(out)
+
+
 def new_key(folder: Path = typer.Argument(Path(), help="Folder for the two files.")) -> None:
     """Make a pair of Ed25519 keys: passport.key signs, passport.pub is handed out."""
     from karui.passport.keys import new_keys
@@ -194,6 +256,8 @@ def open_(
 for _name, _run, _line in (
     ("issue", issue, "Write the passport of a study, signed."),
     ("verify", verify, "Check a passport; accept or contradict its promise on questions run live."),
+    ("diff", diff, "Tell what an update asks for."),
+    ("sheet", sheet, "Write the contract sheet of a passport."),
     ("new-key", new_key, "Make a pair of keys."),
     ("seal", seal, "Seal questions: publish a commitment, keep the questions."),
     ("open", open_, "Open sealed questions that a seed draws."),

@@ -75,7 +75,7 @@ def _server(model: str, folder: str, route: str, budget_chats: int, said: "Overr
     from karui.engines.openai import HttpEngine
 
     engine = HttpEngine.load(model, folder=folder, route=route, budget_chats=budget_chats, thinking=said)
-    lacking = engine.can.lacking
+    lacking = engine.lacking
     works = {
         name: "; ".join(f"{a}: {lacking[a]}" for a in sorted(technique(name).needs & lacking.keys()))
         for name in names()

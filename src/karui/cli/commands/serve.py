@@ -39,7 +39,7 @@ def serve(
     settings = Settings.read(config, options.settings)
     if check:
         for choice in choices:
-            _check(choice, settings)
+            _check(choice, settings, options.model)
         return
     if test_fallbacks:
         settings = replace(settings, history="", keep_hours=0.0)
@@ -59,12 +59,12 @@ def serve(
         run(found.gateway, found.listening, ready)
 
 
-def _check(choice: Path, settings: "Settings") -> None:
+def _check(choice: Path, settings: "Settings", model: str) -> None:
     """Shows what a start needs, and exits with 1 where something is missing."""
     from karui.cli.console import say, table
     from karui.gateway.server.checks import checks
 
-    found = list(checks(choice, settings))
+    found = list(checks(choice, settings, model))
     table(("tried", "well", "found"), [(c.name, "yes" if c.well else "NO", c.told) for c in found])
     lost = sum(not c.well for c in found)
     say()

@@ -74,6 +74,10 @@ class Capabilities:
         thinking_field: Its field.
         thinking_counted: Whether its tokens are counted in the usage.
         counting: How generated tokens are counted as they come: "listed", "usage", "chunks" or "".
+        counting_bare: The same without log-probabilities, which list tokens as well.
+        whole: Whether one request takes several prompts and tells every token of their replies by its number:
+            then traces are recorded by whole replies, and the trials of a trace come as one request.
+        close_id: The one token that ends the thinking; None where it takes several, or is not known.
         usage: Whether streams end with the usage.
         usage_all_along: Whether each of their events has it.
         seeds: Whether a seed makes what is drawn again; None where it takes none, or nothing tells.
@@ -112,6 +116,9 @@ class Capabilities:
     thinking_field: str = ""
     thinking_counted: bool = False
     counting: str = ""
+    counting_bare: str = ""
+    whole: bool = False
+    close_id: int | None = None
     usage: bool = False
     usage_all_along: bool = False
     seeds: bool | None = None
@@ -220,6 +227,11 @@ class Capabilities:
             ("thinking counted in usage", yes[self.thinking_counted]),
             ("counts that are inferred", self.inferred or "none"),
             ("tokens counted by", counted.get(self.counting, self.counting or "nothing")),
+            (
+                "... without log-probabilities",
+                counted.get(self.counting_bare, self.counting_bare or "nothing"),
+            ),
+            ("several prompts in one request", yes[self.whole] + self._because("whole")),
             ("usage in streams", "with every event" if self.usage_all_along else yes[self.usage]),
             ("a seed repeats a draw", yes[self.seeds]),
             ("... beside other requests", yes[self.seeds_beside]),

@@ -9,19 +9,23 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
-from karui.core.engine import GivenReply, ModelInfo, Reader
+from karui.core.engine import GivenReply, ModelInfo, OnTokens, Reader
 from karui.core.errors import EngineError, InputError
 from karui.core.prompt import Prompt
 from karui.core.request import Request
+from karui.core.trace import Trace
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.requests.listing import Listing
 from karui.engines.openai.requests.request_builder import RequestBuilder, chat_body
 from karui.engines.openai.streams.given_stream import GivenHttpStream
 from karui.engines.openai.streams.stream import HttpStream
-from karui.engines.options import EngineOptions, ServerOptions
+from karui.engines.openai.streams.whole import Unspelled, WholeTrace
+from karui.engines.options import EngineOptions, Logprobs, ServerOptions
 
+_UNASKED = "Its log-probabilities are not asked for (--logprobs)."
 KEY = "KARUI_API_KEY"
 """The environment variable that an API key is read from."""
 
@@ -36,6 +40,7 @@ class HttpEngine:
         suffix: The trial suffix.
         suffix_tokens: Its length.
         can: What the server was found to do.
+        lacking: What it cannot do, by ability, with the reason: the server cannot, or is not asked.
         notes: What a user should know, one sentence each.
         resends: Whether each trial sends its whole prefix: it does.
     """
@@ -44,23 +49,28 @@ class HttpEngine:
 
     resends = True
 
-    def __init__(self, parts: Connection, card: ModelInfo) -> None:
-        """Takes what `connect` has found out."""
+    def __init__(self, parts: Connection, card: ModelInfo, level: Logprobs = Logprobs.ALL) -> None:
+        """Takes what `connect` has found out, and of which tokens log-probabilities are asked for."""
+        self._level = level
         self._parts = parts
         self.card, self.can, self.rule = card, parts.can, parts.rule
         self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
-        self.abilities: frozenset[Ability] = parts.can.abilities
+        self.lacking = {**dict.fromkeys(sorted(level.leaves_out), _UNASKED), **parts.can.lacking}
+        self.abilities: frozenset[Ability] = frozenset(Ability) - self.lacking.keys()
         self.notes = [
             parts.wording.markers.found_how,
             *parts.wording.thinking.notes,
-            *(f"{a}: {why}" for a, why in self.can.lacking.items()),
+            *(f"{a}: {why}" for a, why in self.lacking.items()),
         ]
 
     @property
     def server(self) -> dict[str, str]:
-        """What the server told of its model and version: another one is another recording."""
+        """What the server told of its model and version, and what it is asked for (`logprobs`).
+
+        With another of these it is another recording.
+        """
         told = {"model": self.can.model, "fingerprint": self.can.fingerprint, "weights": self.can.weights}
-        return {name: said for name, said in told.items() if said}
+        return {name: said for name, said in {**told, "logprobs": self._level.value}.items() if said}
 
     @property
     def markers(self) -> Markers:
@@ -119,7 +129,9 @@ class HttpEngine:
             parts = Connection(
                 client=client,
                 can=can,
-                wording=RequestBuilder(can, asking.thinking, asking.renderer),
+                wording=RequestBuilder(
+                    can, asking.thinking, asking.renderer, Listing.of(server.logprobs, can)
+                ),
                 rule=options.rule,
                 suffix=suffix,
                 suffix_ids=ids if can.raw else (),
@@ -130,7 +142,7 @@ class HttpEngine:
             )
             await check_budget(asking, parts, chats=server.budget_chats)
             card = ModelInfo(options.name or address, config=asking.config())
-            return cls(parts, card)
+            return cls(parts, card, server.logprobs)
         finally:
             await client.close()
 
@@ -154,6 +166,15 @@ class HttpEngine:
     def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
         """Starts a stream; nothing is sent before its first `advance`."""
         return HttpStream(self._parts, ask, sample, read)
+
+    async def whole_trace(self, ask: Request, sample: int, read: Reader, on_tokens: OnTokens) -> Trace | None:
+        """Returns a trace made of whole replies; None where the server's have to be streamed."""
+        if not self._parts.can.whole:
+            return None
+        try:
+            return await WholeTrace(self._parts, ask, sample, read, on_tokens).made()
+        except Unspelled:
+            return None
 
     def open_given(self, ask: Request, sample: int, given: GivenReply, read: Reader) -> GivenHttpStream:
         """Starts a stream that retells a reply somebody has already; see `Retells`."""

@@ -25,7 +25,11 @@ def rounded(length: int) -> int:
 
 
 class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
-    """The cache handed to a model's forward, before which one of the `for_` methods says what it is for."""
+    """The cache handed to a model's forward, before which one of the `for_` methods says what it is for.
+
+    Attributes:
+        moves: How often it has been put elsewhere: what holds an address of it has to be made anew.
+    """
 
     def __init__(
         self, shapes: Sequence[tuple[int, int, int]], dtype: torch.dtype, device: torch.device, rows: int
@@ -41,6 +45,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         super().__init__(layers=[_Layer(self, i) for i in range(len(shapes))])
         self._dtype, self._device = dtype, device
         self._rows, self._length = rows, 0
+        self.moves = 0
         # Layers of one shape share one tensor [layers, rows, heads, length, size], so that moving a row is
         # one operation however deep the model is.
         self._groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
@@ -62,6 +67,11 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         return sum(s.numel() * s.element_size() for s in self._stores.values())
 
     @property
+    def length(self) -> int:
+        """Positions that each row has room for."""
+        return self._length
+
+    @property
     def views(self) -> list[list[Tensor]]:
         """Keys and values of every layer, each [rows, heads, length, size]; `ensure` may replace them."""
         return self._views
@@ -72,6 +82,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         if rows <= self._rows and length <= self._length:
             return
         old_rows, old_length = self._rows, self._length
+        self.moves += 1
         while self._rows < rows:
             self._rows *= 2
         if length > self._length:

@@ -66,6 +66,8 @@ class TransformersEngine(BatchingEngine):
         if options.compile:
             seconds = network.compile(card.name)
             self.notes.insert(0, f"The step was compiled in {seconds:.0f} s.")
+        elif options.graphs and network.device.type == "cuda" and (not_so := network.capture()):
+            self.notes.insert(0, f"Steps are not captured as CUDA graphs, which makes them slow: {not_so}.")
         self.notes.insert(0, f"{network.device.type}, {card.dtype}, {self.threads} thread(s): {why}.")
 
     @property

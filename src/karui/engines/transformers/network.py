@@ -9,6 +9,7 @@ from torch import Tensor
 from karui.core.errors import ModelError
 from karui.engines.transformers import quantized
 from karui.engines.transformers.cache import RowCache, rounded
+from karui.engines.transformers.captured import Captured, check
 from karui.engines.transformers.compiled import FIRST_SIZES, CompiledStep, compiling
 
 _ATTENTION = "karui"
@@ -110,10 +111,13 @@ class Network:
         self.dtype: torch.dtype = plain.dtype
         self.cache = RowCache(shapes, plain.dtype, self.device, rows)
         self._compiled: CompiledStep | None = None
+        self.captured: Captured | None = None
         self._check(plain)
 
     def read_prompts(self, rows: list[int], prompts: list[list[int]]) -> None:
         """Reads whole prompts into empty rows."""
+        if self.captured is not None and self.captured.read(rows, [0] * len(rows), prompts):
+            return
         longest = max(map(len, prompts))
         ids = torch.tensor([p + [p[-1]] * (longest - len(p)) for p in prompts], device=self.device)
         self.cache.ensure(max(rows) + 1, longest)
@@ -123,19 +127,13 @@ class Network:
 
     def read_more(self, rows: list[int], lengths: list[int], texts: list[list[int]]) -> None:
         """Appends texts of one length to rows that hold `lengths` tokens."""
+        if self.captured is not None and self.captured.read(rows, lengths, texts):
+            return
         count = len(texts[0])
         seen = rounded(max(lengths) + count)
         self.cache.ensure(max(rows) + 1, seen)
         packed = torch.tensor([rows, lengths], device=self.device)
-        positions = packed[1][:, None] + torch.arange(count, device=self.device)
-        self.cache.for_more(packed[0], positions, seen)
-        self._reader(
-            input_ids=torch.tensor(texts, device=self.device),
-            attention_mask=self._mask(positions, seen),
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        )
+        self.forward_more(torch.tensor(texts, device=self.device), packed[0], packed[1], seen)
 
     def step(self, ids: Tensor, positions: Tensor, longest: int, even: int | None) -> Tensor:
         """Appends tokens to each of the first rows of the cache.
@@ -159,6 +157,26 @@ class Network:
         mask = self._mask(places, seen)
         if self._compiled is not None and width == 1:
             return self._compiled(ids[:, 0], positions, mask, self.cache.views)
+        return self._forward(ids, places, mask, even, seen)
+
+    def forward_rows(self, ids: Tensor, positions: Tensor, seen: int) -> Tensor:
+        """Does what `step` does for one token a row, in room that is there, without a look at any number."""
+        places = positions[:, None]
+        return self._forward(ids, places, self._mask(places, seen), None, seen)
+
+    def forward_more(self, ids: Tensor, rows: Tensor, lengths: Tensor, seen: int) -> None:
+        """Does what `read_more` does, in room that is there, without a look at any number."""
+        positions = lengths[:, None] + torch.arange(ids.shape[1], device=self.device)
+        self.cache.for_more(rows, positions, seen)
+        self._reader(
+            input_ids=ids,
+            attention_mask=self._mask(positions, seen),
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+
+    def _forward(self, ids: Tensor, places: Tensor, mask: Any, even: int | None, seen: int) -> Tensor:
         self.cache.for_step(places, even, seen)
         out = self.model(
             input_ids=ids,
@@ -169,6 +187,18 @@ class Network:
         )
         logits: Tensor = out.logits.flatten(0, 1).float()
         return logits
+
+    @torch.inference_mode()
+    def capture(self) -> str:
+        """Makes graphs of steps and readings from here on; returns why not, "" if it does.
+
+        They are checked against the plain forward first.
+        """
+        captured = Captured(self)
+        if why := check(captured, self, self._allowed):
+            return why
+        self.captured = captured
+        return ""
 
     @torch.inference_mode()
     def compile(self, name: str) -> float:
@@ -211,12 +241,14 @@ class Network:
     @torch.inference_mode()
     def warm_up(self, rows: int = 8) -> None:
         """Takes a step that nobody asked for, to be timed while no row holds anything."""
+        if self.captured is not None and self.captured.warm_up(rows):
+            return
         ids = torch.ones(rows, dtype=torch.long, device=self.device)
         self.step(ids[:, None], torch.full_like(ids, 127), 127, 127)
 
     def close(self) -> None:
         """Lets go of the model and the cache."""
-        del self.model, self._reader, self.cache, self._compiled
+        del self.model, self._reader, self.cache, self._compiled, self.captured
 
     @property
     def _allowed(self) -> float:

@@ -106,6 +106,15 @@ class TorchRunner:
         # Rows of the cache have an order of their own: everything goes in that and comes back in ours.
         order = np.argsort(self._place[slots])
         there = (order[:, None] * places + np.arange(places)).ravel()
+        captured = self._network.captured
+        plain = not (draws.banned or draws.penalized or draws.top_k.any())
+        if captured is not None and places == 1 and plain:
+            turned = np.stack((draws.uniforms, draws.temperature, draws.top_p))[:, order].astype(np.float32)
+            taken = captured.step(tokens[order, 0], lengths[order], turned)
+            if taken is not None:
+                self._length[slots] += 1
+                taken = taken[:, np.argsort(order)]
+                return taken[0].astype(np.int64), taken[1:]
         longest = int(lengths.max())
         even = longest if longest == int(lengths.min()) else None
         # One copy to the device, and both parts without gaps: a compiled step takes strides for another form.

@@ -7,7 +7,8 @@ TOP = 20
 """How many of the likeliest tokens make up the confidence (DeepConf)."""
 BANNED = -1e9
 """A logit that is never drawn; finite, so that probability × log-probability stays 0."""
-_HEAD = 256
+HEAD = 256
+"""Likeliest tokens among which the border of `top_p` is looked for first."""
 
 
 def draw(
@@ -18,6 +19,7 @@ def draw(
     top_k: Tensor | None,
     *,
     greedy: bool,
+    head: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Draws one token per row.
 
@@ -31,6 +33,8 @@ def draw(
         top_p: [rows], None where no row uses it.
         top_k: [rows], 0 keeps all; None where no row uses it.
         greedy: Whether every row is greedy.
+        head: Likeliest tokens among which alone the border of `top_p` is looked for; 0 looks among all where
+            that is not enough, which takes a look at the numbers that a graph cannot take.
 
     Returns:
         The tokens [rows], and [3, rows]: log-probability of the token, entropy, and confidence (minus the
@@ -42,21 +46,26 @@ def draw(
     best = logp.argmax(-1)  # the first of equals, whatever the batch; topk does not promise that
     tokens = best
     if not greedy:
-        drawn = _sample(logits, uniforms, temperature, top_p, top_k)
+        drawn = _sample(logits, uniforms, temperature, top_p, top_k, head)
         tokens = torch.where(temperature == 0, best, drawn)
     chosen = logp.gather(1, tokens[:, None])[:, 0]
     return tokens, torch.stack((chosen, entropy, -likeliest.mean(-1)))
 
 
 def _sample(
-    logits: Tensor, uniforms: Tensor, temperature: Tensor, top_p: Tensor | None, top_k: Tensor | None
+    logits: Tensor,
+    uniforms: Tensor,
+    temperature: Tensor,
+    top_p: Tensor | None,
+    top_k: Tensor | None,
+    head: int = 0,
 ) -> Tensor:
     warm = torch.where(temperature == 0, torch.ones_like(temperature), temperature)
     shares = torch.softmax(logits / warm[:, None], -1)
     if top_k is not None:
         shares = _keep_top_k(shares, top_k)
     if top_p is not None:
-        shares = _keep_top_p(shares, top_p)
+        shares = _keep_top_p(shares, top_p, head)
     sums = shares.cumsum(-1)
     whole = sums[:, -1:].contiguous()
     drawn = torch.searchsorted(sums, uniforms[:, None] * whole, right=True)
@@ -73,14 +82,15 @@ def _keep_top_k(shares: Tensor, top_k: Tensor) -> Tensor:
     return shares * (shares >= least)
 
 
-def _keep_top_p(shares: Tensor, top_p: Tensor) -> Tensor:
+def _keep_top_p(shares: Tensor, top_p: Tensor, head: int = 0) -> Tensor:
     """Keeps the likeliest tokens up to `top_p`; equal shares at the border stay together.
 
     A vocabulary is long and its head short: the head alone is ranked where it reaches `top_p` everywhere.
     """
     wanted = top_p[:, None] * shares.sum(-1, keepdim=True)
-    ranked = shares.topk(min(_HEAD, shares.shape[-1]), -1).values
-    if ranked.shape[-1] < shares.shape[-1] and bool((ranked.sum(-1, keepdim=True) < wanted).any()):
+    ranked = shares.topk(min(HEAD, shares.shape[-1]), -1).values
+    short = ranked.shape[-1] < shares.shape[-1] and not head
+    if short and bool((ranked.sum(-1, keepdim=True) < wanted).any()):
         ranked = shares.sort(-1, descending=True).values
     before = ranked.cumsum(-1) - ranked
     kept = (before < wanted).sum(-1, keepdim=True).clamp(min=1)

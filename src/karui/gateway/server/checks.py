@@ -13,12 +13,18 @@ from time import time
 
 from karui.core.errors import InputError, KaruiError
 from karui.engines.openai.engine import KEY, split_address
+from karui.gateway.assemble import canaries_of
 from karui.gateway.backends.http_connection import Broken
 from karui.gateway.backends.http_pool import Pool
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
+from karui.gateway.records.redact import Redactor
+from karui.gateway.rollout.stages import Stage
+from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.settings import FALLBACK_KEY, Settings
+from karui.models import place
+from karui.models.folder import find_folder
 
 _APART_SECONDS = 30.0
 """How far a server's clock may be from this one's: kept hours, canaries and sessions go by the clock."""
@@ -40,12 +46,13 @@ class Check:
     told: str
 
 
-def checks(choice: Path, settings: Settings) -> Iterator[Check]:
+def checks(choice: Path, settings: Settings, model: str = "") -> Iterator[Check]:
     """Yields what was tried, each as soon as it is known; one that fails does not hide the next.
 
     Args:
         choice: `choice.json`, or its folder.
         settings: What the operator decided.
+        model: Folder or name of the model where it runs in this process; "" is the choice's.
     """
     deployment: Deployment | None = None
 
@@ -55,10 +62,15 @@ def checks(choice: Path, settings: Settings) -> Iterator[Check]:
         return f"{deployment.expectation.label}, {deployment.choice.verdict}"
 
     yield _tried("choice", chosen)
+    yield _tried("settings", lambda: _decided(settings))
     yield _tried("keys", lambda: _keys(settings))
     yield _tried("address", lambda: _address(settings))
     if deployment is not None and settings.upstream:
         yield _tried("upstream and abilities", lambda: _abilities(settings, deployment))
+    if deployment is not None and not settings.upstream:
+        yield _tried("model", lambda: _model(deployment, model))
+    if settings.canaries:
+        yield _tried("canaries", lambda: _canaries(settings))
     for name, address, variable in (
         ("upstream's clock", settings.upstream, KEY),
         ("fallback", "" if settings.fallback == "full" else settings.fallback, FALLBACK_KEY),
@@ -88,6 +100,27 @@ def _keys(settings: Settings) -> str:
 def _address(settings: Settings) -> str:
     listen(settings.host, settings.port).close()
     return f"{settings.host}:{settings.port} is free"
+
+
+def _decided(settings: Settings) -> str:
+    """Returns the stage that is begun with; what is decided beside it is read as a start reads it."""
+    stage = Stage.of(settings.stage) if settings.stage else None
+    FallbackPolicy.of(settings.table, server=settings.fallback != "full")
+    Redactor(settings.redact)
+    return (
+        f"stage {stage.value}" if stage else "the stage goes on where the history says, at first with shadow"
+    )
+
+
+def _model(deployment: Deployment, model: str) -> str:
+    folder = find_folder(place(model or deployment.choice.model.name))
+    return f"{folder} is there; whether it is the chosen one is seen when it is loaded"
+
+
+def _canaries(settings: Settings) -> str:
+    found = canaries_of(settings)
+    assert found is not None
+    return f"{len(found.questions)} questions, {found.per_hour:g} an hour"
 
 
 def _abilities(settings: Settings, deployment: Deployment) -> str:

@@ -14,7 +14,7 @@ from karui.core.errors import InputError
 from karui.engines.chat.override import Override
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.engine import KEY
-from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
+from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
@@ -60,6 +60,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
                 route=settings.route,
                 key=key_for(name, address, settings.upstream),
                 retry=retry,
+                logprobs=Logprobs(footing.logprobs or Logprobs.ALL),
             ),
         )
     if settings.fallback != "full":
@@ -143,7 +144,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         taken.bind((host, port))
         taken.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OverflowError as error:
+        taken.close()
+        raise InputError(f"{port} is no port.", remedy="Choose a --port from 0 to 65535.") from error
+    except OSError as error:
         taken.close()
         raise InputError(
             f"The gateway cannot listen at {host}:{port}.",

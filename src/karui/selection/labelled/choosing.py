@@ -16,6 +16,7 @@ from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.core.study.choice import Choice, Decision, Rule, Tested, Verdict
 from karui.core.study.judge import Judged, Judging, Labelling
+from karui.core.study.limits import Promise
 from karui.core.study.looks import Looks
 from karui.core.study.reasons import Because, Reason
 from karui.recording.judging.labels import Labels, Sheet, truth
@@ -31,6 +32,7 @@ from karui.selection.labelled.prediction_powered import (
     upper_bound,
 )
 from karui.selection.looks.ledger import Family, Ledger, Look, level, now
+from karui.selection.looks.limits import Limited, level_of
 from karui.selection.looks.units import Order, together
 from karui.selection.power import fewest_units
 from karui.selection.select import Fitness, Pilot, unfit
@@ -179,8 +181,13 @@ def choose_judged(
         noted = replace(family, certified=int(certified))
         book.note(Look(now(), model, asked, test.done, (test.blocks.count,), (noted,)))
     told = test.labelling(rule.margin, family.level)
-    chosen = certified and fitness.saving[test.plan.id] > 0 and estimate(test.blocks) <= rule.margin
-    shown = _shown(test, told, family, rule, fitness, certified=certified, chosen=chosen)
+    shown = _shown(test, told, family, fitness, certified=certified)
+    looked = max(1, len(book.earlier(model, order.keys)))
+    limited = Limited(
+        rule.limits, evidence.cost_model, recording.manifest, order, level_of(rule.alpha, looked, 1)
+    )
+    shown = _chosen(shown, limited.promises(evidence.test[test.plan.id]), rule)
+    chosen = shown.reason is None
     best = test.plan if chosen else evidence.test[evidence.baseline].plan
     made = replace(
         before,
@@ -260,25 +267,29 @@ def _family(test: _Test, rule: Rule, book: Ledger, model: str, order: Order) -> 
     return family, spent + (share if test.blocks.count else 0.0)
 
 
-def _shown(
-    test: _Test,
-    told: Labelling,
-    family: Family,
-    rule: Rule,
-    fitness: Fitness,
-    *,
-    certified: bool,
-    chosen: bool,
-) -> Tested:
+def _chosen(tested: Tested, promises: tuple[Promise, ...], rule: Rule) -> Tested:
+    """Returns a tested plan with its promises, and why it is not chosen; None where it is."""
+    why = None
+    if tested.loss > rule.margin:
+        why = Reason.LOSS_EXCEEDS_MARGIN
+    elif tested.verdict is not Verdict.CERTIFIED:
+        why = Reason.TEST_NOT_PASSED
+    elif tested.saving <= 0:
+        why = Reason.SAVES_NOTHING
+    elif not all(promise.kept for promise in promises):
+        why = Reason.LIMIT_NOT_KEPT
+    return replace(tested, promises=promises, reason=None if why is None else Because(why))
+
+
+def _shown(test: _Test, told: Labelling, family: Family, fitness: Fitness, *, certified: bool) -> Tested:
     """Returns what came of the plan; without labels its loss is the judge's word, and no bound holds."""
     loss = estimate(test.blocks) if test.blocks.count else told.by_judge
-    p_value = None
+    p_value, margin = None, family.margin
     if test.blocks.count:
-        p_value = float(np.exp(-log_capital(test.blocks, rule.margin, family.level, test.draw.planned)))
+        p_value = float(np.exp(-log_capital(test.blocks, margin, family.level, test.draw.planned)))
     verdict = Verdict.CERTIFIED if certified else Verdict.PROMISING
-    if not certified and loss > rule.margin:
+    if not certified and loss > margin:
         verdict = Verdict.NOT_SUPPORTED
-    why = Reason.TEST_NOT_PASSED if loss <= rule.margin else Reason.LOSS_EXCEEDS_MARGIN
     return Tested(
         plan=test.plan.id,
         label=test.plan.label,
@@ -289,5 +300,4 @@ def _shown(
         low=lower_bound(test.blocks, family.level, test.draw.planned),
         high=upper_bound(test.blocks, family.level, test.draw.planned),
         saving=fitness.saving[test.plan.id],
-        reason=None if chosen else Because(why),
     )

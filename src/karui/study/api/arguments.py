@@ -86,6 +86,7 @@ def workspace_of(
         thinking=read_override(model.thinking) if model.thinking else NOTHING_SAID,
         workers=model.workers,
         further=tuple(further),
+        logprobs=model.logprobs,
         progress=progress,
         **more,
     )

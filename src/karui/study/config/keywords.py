@@ -27,6 +27,7 @@ class ModelKeywords(EngineKeywords, total=False):
     thinking: Path | str | None
     concurrency: int
     workers: int
+    logprobs: Literal["auto", "all", "few", "answers", "none"]
 
 
 class SamplingKeywords(TypedDict, total=False):

@@ -42,6 +42,12 @@ class ModelOptions:
     workers: int = option(
         0, "Number of processes that record, each with its own engine; 0 measures which is best."
     )
+    logprobs: Literal["auto", "all", "few", "answers", "none"] = option(
+        "auto",
+        "Tokens that a server is asked for log-probabilities of: all, all of them with a few alternatives "
+        "(few), those of trials and final answers (answers) or none; auto takes answers, or what a recording "
+        "was begun with.",
+    )
     compile: bool = option(
         False,
         "Compilation of the model by torch: a minute the first time, faster steps.",

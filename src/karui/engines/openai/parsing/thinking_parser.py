@@ -25,6 +25,7 @@ class ThinkingParser:
         start: What the model does first.
         fields: Whether the server has a field for thinking.
         listed: How many of the likeliest tokens were asked for; 0 for none.
+        signalled: Whether those are enough for signals of the thinking; else they are the answer's alone.
         text: All it wrote, thinking of a field included.
         written: Tokens so far.
         ids: Their numbers, as far as they are told.
@@ -39,6 +40,7 @@ class ThinkingParser:
     start: Start
     fields: bool
     listed: int
+    signalled: bool = True
     text: str = ""
     written: int = 0
     ids: list[int] = field(default_factory=list)
@@ -55,7 +57,8 @@ class ThinkingParser:
     _line_ended: bool = False
     _mode: Start = Start.UNDECIDED
     _pattern: re.Pattern[str] = field(default_factory=lambda: re.compile(""))
-    _signals: list[tuple[float, float, float]] = field(default_factory=list)
+    _signals: list[tuple[float, float, float] | None] = field(default_factory=list)
+    """By token; None for one that was not listed."""
     _stretches: list[Stretch] = field(default_factory=list)
     _half: str = ""
     """The first half of a character that a server has cut in two."""
@@ -154,17 +157,19 @@ class ThinkingParser:
         return self.text[self._resume :] if self._sorted is None else self._sorted.answer
 
     def signals(self, start: int, stop: int) -> list[tuple[float, float, float]]:
-        """Returns log-probability, entropy and confidence of some tokens; empty where nothing was listed."""
-        return self._signals[start:stop] if self.listed and len(self._signals) == self.written else []
+        """Returns log-probability, entropy and confidence of some tokens; empty where not all are listed."""
+        found = [s for s in self._signals[start:stop] if s is not None] if self.listed else []
+        return found if len(found) == stop - start else []
 
     def measured(self, tokens: int) -> Signals:
         """Returns the signals of the first tokens."""
-        return _columns(self.signals(0, tokens))
+        return _columns(self.signals(0, tokens) if self.signalled else [])
 
     @property
     def of_thinking(self) -> Signals:
         """Signals of the thinking's tokens, once the stream has ended."""
-        return _columns([s for begin, end in self._ranges for s in self.signals(begin, end)])
+        spans = self._ranges if self.signalled else ()
+        return _columns([s for begin, end in spans for s in self.signals(begin, end)])
 
     @property
     def of_answer(self) -> list[float]:
@@ -184,7 +189,9 @@ class ThinkingParser:
         return sum(m for at, m in self._unlisted for begin, end in self._ranges if begin <= at < end)
 
     def _count(self, piece: Piece) -> None:
-        missing = parts_before(piece.text) if piece.token is None else piece.token.unlisted
+        missing = 0 if piece.token is None else piece.token.unlisted
+        if piece.token is None and piece.id is None:  # a token that is told by its number hides no other
+            missing = parts_before(piece.text)
         if missing and piece.tokens:
             self._unlisted.append((self.written, missing))
         self.written += piece.tokens
@@ -194,8 +201,8 @@ class ThinkingParser:
             self.first = piece.at
         if piece.id is not None:
             self.ids.append(piece.id)
-        if piece.token is not None and piece.token.logprob is not None:
-            self._signals.append(measure(piece.token, self.listed))
+        token = piece.token if piece.token is not None and piece.token.logprob is not None else None
+        self._signals += [None if token is None else measure(token, self.listed)] * piece.tokens
 
     def _hear_fields(self, piece: Piece) -> None:
         if not piece.text:

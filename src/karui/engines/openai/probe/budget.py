@@ -22,7 +22,6 @@ from karui.engines.openai.connection import Connection
 from karui.engines.openai.probe.cancellation import frees
 from karui.engines.openai.probe.client import QUESTION, ProbeClient, messages_for
 from karui.engines.openai.requests.budgets import FIELDS, with_budget
-from karui.engines.openai.requests.request_builder import RequestBuilder
 from karui.engines.openai.streams.stream import HttpStream
 
 FEW, MANY = 12, 75
@@ -100,9 +99,7 @@ def detects(chats: int) -> float:
 
 
 def _put(parts: Connection, can: Capabilities) -> None:
-    wording = parts.wording
-    parts.can = can
-    parts.wording = RequestBuilder(can, wording.thinking, wording.renderer)
+    parts.can, parts.wording = can, replace(parts.wording, can=can)
 
 
 async def _find_budget(asking: ProbeClient, parts: Connection, chats: int) -> BudgetCheck | None:

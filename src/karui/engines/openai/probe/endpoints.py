@@ -5,11 +5,16 @@ from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
 from karui.engines.openai.capabilities import Capabilities
+from karui.engines.openai.parsing.spelling import matches
 from karui.engines.openai.probe.client import ProbeClient, listing, messages_for
+from karui.engines.openai.protocol.schema import read_replies
+from karui.engines.openai.requests.request_builder import PATHS
 
 LIMITS = ("max_tokens", "max_completion_tokens")
 """In this order: who does not know the first refuses it, who does not know the second generates on and on."""
 _TOPS = (20, 5, 1)
+_WHOLE = 12
+"""Tokens of a reply that its tokens' texts are compared with."""
 _NEUTRAL: dict[str, Any] = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 """Where these are not given, servers fill them from the model's own settings, or their own."""
 _RAW: dict[str, Any] = {
@@ -101,10 +106,17 @@ async def find_listings(asking: ProbeClient, can: Capabilities) -> Capabilities:
 
 async def find_streaming(asking: ProbeClient, can: Capabilities) -> Capabilities:
     """Tries how a stream counts its tokens."""
-    found: dict[str, Any] = {}
     body = await asking.question(can) | {can.limit: 12}
-    if can.logprobs:
-        body |= listing(can, can.logprobs)
+    bare = await _streaming(asking, can, body)
+    if not can.logprobs:
+        return replace(can, **bare, counting_bare=bare.get("counting", ""))
+    asking.why.pop("counting", None)
+    found = await _streaming(asking, can, body | listing(can, can.logprobs))
+    return replace(can, **found, counting_bare=bare.get("counting", ""))
+
+
+async def _streaming(asking: ProbeClient, can: Capabilities, body: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for told in ({"include_usage": True, "continuous_usage_stats": True}, {"include_usage": True}, None):
         try:
             chunks = await asking.streamed(can.route, body | ({"stream_options": told} if told else {}))
@@ -127,4 +139,28 @@ async def find_streaming(asking: ProbeClient, can: Capabilities) -> Capabilities
         else:
             asking.why["counting"] = "Events of a stream do not say how many tokens they hold."
         break
-    return replace(can, **found)
+    return found
+
+
+async def find_whole(asking: ProbeClient, can: Capabilities) -> Capabilities:
+    """Tries whether one request takes two prompts, and tells every token of both replies by its number."""
+    if not can.raw or asking.renderer is None:
+        return can
+    closing = asking.markers.close.strip()
+    ids = await asking.renderer.tokenize(closing) if closing else ()
+    can = replace(can, close_id=ids[0] if len(ids) == 1 else None)
+    one = await asking.question(can)
+    body = {"model": asking.model, **one, "prompt": [one["prompt"], one["prompt"]], can.limit: _WHOLE}
+    try:
+        chunks = read_replies(await asking.client.post(PATHS[can.route], body | {"temperature": 0.0}))
+        asking.spent += 2 * (len(one["prompt"]) + _WHOLE)
+        told = len(chunks) == 2 and all(len(c.ids) == _WHOLE for c in chunks)
+        said = await asking.renderer.spelled(chunks[0].ids, chunks[0].text) if told else []
+    except (EngineError, KeyError, TypeError, ValueError) as error:
+        asking.why["whole"] = getattr(error, "why", "") or "it takes one prompt a request"
+        return can
+    if not told:
+        asking.why["whole"] = "it takes one prompt a request, or does not tell tokens by their numbers"
+    elif not matches(said, chunks[0].text):
+        asking.why["whole"] = "what its tokens say does not add up to its text"
+    return replace(can, whole="whole" not in asking.why)

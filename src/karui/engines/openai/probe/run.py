@@ -14,7 +14,13 @@ from karui.engines.openai.probe.controls import (
     find_switch,
     find_temperature,
 )
-from karui.engines.openai.probe.endpoints import find_extras, find_listings, find_streaming, find_ways
+from karui.engines.openai.probe.endpoints import (
+    find_extras,
+    find_listings,
+    find_streaming,
+    find_ways,
+    find_whole,
+)
 from karui.engines.openai.probe.models import chosen, served, weights_of
 from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
@@ -59,6 +65,7 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     can = await find_extras(asking, can)
     can = await find_listings(asking, can)
     can = await find_streaming(asking, can)
+    can = await find_whole(asking, can)
     can = await find_switch(asking, can)
     can = await find_effort(asking, can)
     can = await find_seeds(asking, can)

@@ -15,6 +15,8 @@ from karui.engines.openai.protocol.dialects import as_choices
 from karui.engines.openai.protocol.finish_reason import read_finish
 from karui.engines.openai.protocol.usage import Usage, read_usage
 
+_STOPPED = ("stop_reason", "matched_stop")
+"""What vLLM and SGLang call the stop word that ended a reply."""
 _NEVER = -1000.0
 """Log-probabilities below this stand for "none": vLLM and OpenAI send -9999."""
 
@@ -54,6 +56,7 @@ class Chunk:
         prompt_ids: The prompt's tokens, where they are told.
         usage: Present at the end, with some servers all along.
         finish: "stop", "length" …; "" before the end.
+        stopped_by: The stop word that ended it, where the server says so; "" elsewhere.
         tool_calls: Arguments of tool calls, joined.
         fingerprint: What the server says of its own version and configuration.
         last: Whether nothing more of the reply follows, though no reason says so: `[DONE]`, or a usage alone.
@@ -68,6 +71,7 @@ class Chunk:
     prompt_ids: tuple[int, ...] = ()
     usage: Usage | None = None
     finish: str = ""
+    stopped_by: str = ""
     tool_calls: str = ""
     fingerprint: str = ""
     last: bool = False
@@ -112,10 +116,19 @@ def read_chunk(data: Mapping[str, Any]) -> Chunk:
         prompt_ids=_numbers(choice.get("prompt_token_ids") or data.get("prompt_token_ids")),
         usage=usage,
         finish=read_finish(choice.get("finish_reason")),
+        stopped_by=next((s for n in _STOPPED if isinstance(s := choice.get(n), str)), ""),
         tool_calls=_calls(message),
         fingerprint=str(data.get("system_fingerprint") or ""),
         last=listed == [] and usage is not None,
     )
+
+
+def read_replies(data: Any) -> list[Chunk]:
+    """Reads the replies to several prompts of one request, in the order of the prompts, without usage."""
+    listed = data.get("choices") if isinstance(data, dict) else None
+    choices = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    choices.sort(key=lambda choice: int(choice.get("index") or 0))
+    return [read_chunk({"choices": [{**choice, "index": 0}]}) for choice in choices]
 
 
 def _choice(listed: Any) -> Mapping[str, Any]:

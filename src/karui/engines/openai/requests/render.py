@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from karui.engines.chat.template import ChatTemplate, arguments_of, begin, find_
 from karui.engines.chat.vocabulary import spell
 from karui.engines.openai.protocol.client import Client
 
-_KEPT = 1024
+_KEPT = 8192
 _TRIES = 2
 """Times that a discovery asks for a rendering: a template that raises does so whenever it is asked."""
 
@@ -59,6 +60,13 @@ class Renderer(Protocol):
     async def pieces(self, text: str) -> list[tuple[int, bytes]]:
         """Returns the tokens of a text with what each of them says; empty where that cannot be told."""
 
+    async def spelled(self, ids: Sequence[int], text: str) -> list[bytes]:
+        """Returns what each of the tokens of a reply says; `text` is what all of them say.
+
+        Raises:
+            KeyError: One of them cannot be told.
+        """
+
 
 class FolderRenderer:
     """A chat template and tokenizer from a folder that the user names."""
@@ -80,6 +88,7 @@ class FolderRenderer:
         self.tokenizer = load_tokenizer(found)
         self.thinking = find_format(self.tokenizer, override=override)
         self._template = ChatTemplate(self.tokenizer, self.thinking)
+        self._bytes: dict[int, bytes] = {}
 
     def learn(self, thinking: ThinkingFormat) -> None:
         """Takes what the model's own words have shown of how it thinks."""
@@ -100,6 +109,13 @@ class FolderRenderer:
         ids = self.tokenizer.encode(text, add_special_tokens=False)
         return list(zip(ids, spell(self.tokenizer.convert_ids_to_tokens(ids)), strict=True))
 
+    async def spelled(self, ids: Sequence[int], text: str) -> list[bytes]:
+        """Returns what each of the tokens says."""
+        fresh = [number for number in dict.fromkeys(ids) if number not in self._bytes]
+        if fresh:
+            self._bytes |= dict(zip(fresh, spell(self.tokenizer.convert_ids_to_tokens(fresh)), strict=True))
+        return [self._bytes[number] for number in ids]
+
 
 class ServerRenderer:
     """The server's own template and tokenizer, behind endpoints that some servers have.
@@ -117,6 +133,7 @@ class ServerRenderer:
         self._client, self._model, self.source = client, model, source
         self.thinking = ThinkingFormat(plain("nothing has been rendered yet"))
         self._kept: OrderedDict[Prompt, Shown] = OrderedDict()
+        self._bytes: dict[int, bytes] = {}
         self._tries = 0
 
     @classmethod
@@ -220,6 +237,21 @@ class ServerRenderer:
         if not all(isinstance(token, dict) for token in listed):
             return []
         return [(int(t["id"]), _said(t["piece"])) for t in listed]
+
+    async def spelled(self, ids: Sequence[int], text: str) -> list[bytes]:
+        """Returns what each of the tokens says, as learnt from the texts of replies so far, and this one."""
+        if not self._bytes.keys() >= set(ids):
+            self._bytes |= dict(await self.pieces(text) if text else ())
+        for number in dict.fromkeys(ids):
+            if number not in self._bytes:  # text is not always cut again as it was drawn
+                self._bytes[number] = await self._alone(number)
+        return [self._bytes[number] for number in ids]
+
+    async def _alone(self, number: int) -> bytes:
+        if self.source != "tokenize":
+            raise KeyError(number)
+        found = await self._ask("detokenize", {"model": self._model, "tokens": [number]})
+        return str(found["prompt"]).encode()
 
     async def _template(self, wanted: Rendering) -> tuple[str, tuple[int, ...]]:
         body: dict[str, Any] = {"messages": list(wanted.messages), "add_generation_prompt": wanted.generate}

@@ -1,7 +1,7 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from karui.core.prompt import Prompt, Sampling
@@ -12,6 +12,7 @@ from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.template import arguments_of, messages_of
 from karui.engines.openai.capabilities import Capabilities, Thinking
 from karui.engines.openai.requests.budgets import joined, with_budget, without_budget
+from karui.engines.openai.requests.listing import Listing
 from karui.engines.openai.requests.render import Renderer, Shown
 
 _EFFORT = "reasoning_effort"
@@ -53,11 +54,13 @@ class RequestBuilder:
         can: What the server does.
         thinking: How its model thinks.
         renderer: Writes raw prompts; None where there is nothing to write them with.
+        listing: How many of the likeliest tokens are asked for.
     """
 
     can: Capabilities
     thinking: ThinkingFormat
     renderer: Renderer | None
+    listing: Listing = field(default_factory=Listing)
 
     @property
     def markers(self) -> Markers:
@@ -89,15 +92,52 @@ class RequestBuilder:
     def thinks(self, opening: RenderedPrompt, sampling: Sampling, seed: int, limit: int) -> dict[str, Any]:
         """Returns the request that streams a whole generation."""
         can = self.can
-        body = self._to_begin(opening) | self._listing(can.logprobs) | {"stream": True, can.limit: limit}
-        body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if sampling.top_k:
-            body["top_k"] = sampling.top_k
-        if "seeds" not in can.why:  # where nothing tells whether it counts, it does no harm
-            body["seed"] = seed % 2**31  # what every server takes
+        listed = self._listing(self.listing.streamed)
+        body = self._to_begin(opening) | listed | {"stream": True, can.limit: limit}
+        body |= self._drawn(sampling, seed)
         if can.usage or can.usage_all_along:
             told = {"continuous_usage_stats": True} if can.usage_all_along else {}
             body["stream_options"] = {"include_usage": True} | told
+        return body
+
+    def goes_on(
+        self,
+        opening: RenderedPrompt,
+        ids: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        limit: int,
+        *,
+        answering: bool,
+    ) -> dict[str, Any]:
+        """Returns the request for a whole piece of a generation, behind the tokens that it has already.
+
+        Args:
+            opening: How the generation began.
+            ids: What it has written so far.
+            sampling: How tokens are drawn.
+            seed: Of this piece.
+            limit: Tokens of this piece at most.
+            answering: Whether its thinking is over; else it stops there if the answer is listed otherwise.
+        """
+        count = self.listing.answer if answering else self.listing.thinking
+        body = self._to_begin(opening) | self._listing(count) | {"stream": False, self.can.limit: limit}
+        body["prompt"] = [*body["prompt"], *ids]
+        if not answering and self.parts_answer:
+            body["stop_token_ids"] = [self.can.close_id]
+        return body | self._drawn(sampling, seed)
+
+    @property
+    def parts_answer(self) -> bool:
+        """Whether the answer takes a request of its own, since more is asked of it than of the thinking."""
+        return self.can.close_id is not None and self.listing.answer != self.listing.thinking
+
+    def _drawn(self, sampling: Sampling, seed: int) -> dict[str, Any]:
+        body: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if "seeds" not in self.can.why:  # where nothing tells whether it counts, it does no harm
+            body["seed"] = seed % 2**31  # what every server takes
         return body
 
     def tries(
@@ -131,7 +171,7 @@ class RequestBuilder:
             body |= {"messages": messages} | CONTINUE
         if can.budget is not None:
             body = without_budget(body, can.budget.field)
-        return body | self._listing(can.logprobs) | {"temperature": 0.0, "stream": False}
+        return body | self._listing(self.listing.trial) | {"temperature": 0.0, "stream": False}
 
     def _to_begin(self, opening: RenderedPrompt) -> dict[str, Any]:
         shown = opening.shown

@@ -5,7 +5,7 @@ pays for its whole prefix. Both is billed as the server reports it.
 """
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from karui.core.engine import Reader
 from karui.core.trace import SIGNAL_UNIT, Peek, Trial
@@ -55,15 +55,19 @@ class Fork:
         if self._trial is None:
             self._sent = self._cached = 0  # a peek before it has been billed by itself
             peeked = self.tokens
-            for _ in range(_ROUNDS):
-                if self._complete():
-                    break
-                await self._ask(self._parts.trial_tokens - self.tokens)
+            await self.go_on()
             # That the peek's token was sent again is counted by the tally.
             self._sent = max(0, self._sent - peeked)
             self._cached = min(self._cached, self._sent)
-            self._trial = await asyncio.to_thread(self._made)
+            self._trial = await asyncio.to_thread(self.made)
         return self._trial
+
+    async def go_on(self) -> None:
+        """Asks until the answer is complete, or as long as a trial may be."""
+        for _ in range(_ROUNDS):
+            if self._complete():
+                break
+            await self._ask(self._parts.trial_tokens - self.tokens)
 
     def _complete(self) -> bool:
         return (
@@ -78,28 +82,39 @@ class Fork:
 
     async def _ask(self, most: int) -> None:
         """Sends one request and takes what came."""
+        known = self.prompt_tokens
+        chunk = read_chunk(await self._parts.client.post(self._opening.path, self.body(most)))
+        usage = chunk.usage
+        # Where it does not say, none were cached.
+        self.take(chunk, *((usage.prompt, usage.cached or 0) if usage is not None else (known, 0)))
+
+    def body(self, most: int) -> dict[str, Any]:
+        """Returns the request for its next tokens, at most so many."""
         parts = self._parts
-        forced_ids = (*parts.suffix_ids, *self._own_ids) if len(self._own_ids) == self.tokens else ()
-        forced_ids = forced_ids if parts.suffix_ids else ()
-        body = parts.wording.tries(
-            self._opening, self._said, self._ids, parts.suffix + self._text, forced_ids
-        )
-        body |= {parts.can.limit: most, "stop": ["}", "\n"] if self._boxed else ["\n"]}
-        chunk = read_chunk(await parts.client.post(self._opening.path, body))
-        sent, cached = self._billed(chunk, forced_ids)
+        suffix = parts.suffix + self._text
+        body = parts.wording.tries(self._opening, self._said, self._ids, suffix, self._forced_ids)
+        return body | {parts.can.limit: most, "stop": ["}", "\n"] if self._boxed else ["\n"]}
+
+    @property
+    def _forced_ids(self) -> tuple[int, ...]:
+        """What is forced behind the thinking, as tokens; empty where they are not known."""
+        told = self._parts.suffix_ids and len(self._own_ids) == self.tokens
+        return (*self._parts.suffix_ids, *self._own_ids) if told else ()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of its next request's prompt, as far as karui knows them; 1 where it does not."""
+        shown = self._opening.shown
+        known = len(shown.ids) + len(self._ids) + len(self._forced_ids) if shown is not None else 0
+        return max(1, known)
+
+    def take(self, chunk: Chunk, sent: int, cached: int) -> None:
+        """Takes the reply to a request, and what of its prompt was sent and cached."""
         self._take(chunk)
         self._sent += sent
         self._cached += min(cached, sent)
         if self._peek is None:
             self._peek = self._looked(chunk.tokens[0] if chunk.tokens else None)
-
-    def _billed(self, chunk: Chunk, forced_ids: tuple[int, ...]) -> tuple[int, int]:
-        """Returns the prompt tokens of a request and those that were cached: none, where it does not say."""
-        if chunk.usage is not None:
-            return chunk.usage.prompt, chunk.usage.cached or 0
-        shown = self._opening.shown
-        known = len(shown.ids) + len(self._ids) + len(forced_ids) if shown is not None else 0
-        return max(1, known), 0
 
     def _take(self, chunk: Chunk) -> None:
         """Adds what was generated; a `}` that was a stop word has been cut from the text and is put back."""
@@ -115,10 +130,11 @@ class Fork:
             said = _added(said, listed)
         elif not listed:
             said = said.removeprefix(self._said + self._parts.suffix + self._text)
-        closed = bool(unlisted) or "}" in listed[-1]
+        # Without a listing, and without a word of the server, the end of the box is the likelier of the two.
+        closed = chunk.stopped_by != "\n" and (bool(unlisted) or not listed or "}" in listed[-1])
         if chunk.finish == "stop" and self._boxed and generated and closed:
             whole = "".join(listed)
-            said = said + "}" if unlisted or not whole.startswith(said) else whole
+            said = said + "}" if unlisted or not listed or not whole.startswith(said) else whole
             # An inner brace may have been closed, and not yet the box.
             self._over = box_end(self._text + said, boxed=True) is not None
         self._text += said
@@ -131,16 +147,17 @@ class Fork:
         """Returns the look at the first token; without a listing nothing is known but its text."""
         if first is None or not first.top:
             return Peek(first.text if first else self._text, 0.0, 0.0, self._sent, self._cached)
-        spread = round(entropy(first.top[: self._parts.can.logprobs]) / SIGNAL_UNIT) * SIGNAL_UNIT
+        spread = round(entropy(first.top[: self._parts.wording.listing.trial]) / SIGNAL_UNIT) * SIGNAL_UNIT
         # Greedily drawn, it is the likeliest; some servers list it with the text of a special token.
         return Peek(first.text, as_probability(first.top[0]), spread, self._sent, self._cached)
 
-    def _made(self) -> Trial:
+    def made(self) -> Trial:
+        """Returns the trial as far as it has come; reading its answer may take a tenth of a second."""
         text = self._text[: box_end(self._text, boxed=self._boxed)]
         answer = self._head + text
         known = len(self._logprobs) == self.tokens - self._unlisted
         sure = mean_probability(self._logprobs) if known else None
-        peek = self._peek if self._parts.can.logprobs else None
+        peek = self._peek if self._parts.wording.listing.trial else None
         sent, cached = self._sent, self._cached
         return Trial(self._read(answer), answer, self.tokens, sure, peek, sent, cached)
 

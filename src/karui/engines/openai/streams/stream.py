@@ -13,20 +13,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from karui.core.engine import OnText, Reader, ignore_text, trace_seed
-from karui.core.errors import EngineError, RequestRejected
+from karui.core.errors import EngineError
 from karui.core.request import Request
-from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
-from karui.core.usage import UsageMeter
+from karui.core.trace import Peek, Trace, Trial
 from karui.core.watcher import Checkpoint
-from karui.engines.chat.answers import answer_after, answer_unsaid, mean_probability
-from karui.engines.chat.markers import Start
-from karui.engines.openai.parsing.counting import counted
 from karui.engines.openai.parsing.pieces import Piece, pieces_of
 from karui.engines.openai.parsing.thinking_parser import ThinkingParser
-from karui.engines.openai.protocol.finish_reason import Ending, ending, is_cut
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.usage import Usage
-from karui.engines.openai.requests.request_builder import RenderedPrompt, limit_of
+from karui.engines.openai.requests.request_builder import RenderedPrompt
+from karui.engines.openai.streams.ending import Ending, needs_length, room, trace_of
 from karui.engines.openai.streams.fork import Fork
 
 if TYPE_CHECKING:
@@ -129,27 +125,17 @@ class HttpStream:
     async def _begin(self) -> None:
         parts, ask = self._parts, self._ask
         opening = self._opening = await parts.wording.open(ask.prompt)
-        reserve = parts.suffix_tokens + parts.trial_tokens
         length = opening.prompt_tokens
-        if (
-            length is None
-            and parts.can.context
-            and ask.sampling.max_tokens + reserve > parts.can.context // 2
-        ):
+        if length is None and needs_length(parts, ask):
             length = await self._measured(opening)
-        self._limit = limit_of(ask, parts.can.context, length, reserve)
-        if self._limit < 1:
-            raise RequestRejected(
-                f"The prompt of question {ask.question!r} is {length} tokens long.",
-                why=f"{parts.can.model} has room for {parts.can.context}, less the answer.",
-                remedy="Shorten the question, or serve the model with a longer context.",
-            )
+        self._limit = room(parts, ask, length)
         self._split = ThinkingParser(
             parts.wording.markers,
             parts.rule,
             opening.start,
             fields=bool(parts.can.thinking_field) and not parts.can.raw,
-            listed=parts.can.logprobs,
+            listed=parts.wording.listing.streamed,
+            signalled=parts.wording.listing.signals,
         )
         seed = trace_seed(parts.seed, ask.question, self._sample)
         body = parts.wording.thinks(opening, ask.sampling, seed, self._limit)
@@ -234,46 +220,18 @@ class HttpStream:
             self._fork = None
 
     def _trace(self, arrival: Arrival) -> Trace:
-        split, usage = self._split, self._usage
+        split = self._split
         assert split is not None
-        split.finish(cut=ending(arrival.finish) in {Ending.LIMIT, Ending.CUT})
-        written, thinking_tokens, shared = counted(split, usage, self._parts.can, self._parts.client.url)
-        self._received = max(self._received, written)
-        answering = split.ended_thinking or split.start is Start.ANSWERING
-        truncated = is_cut(arrival.finish, thinking=not answering and not self._parts.wording.markers.plain)
-        text = ""
-        if not truncated:
-            text = (
-                answer_after(self._parts.wording.markers, split.answer)
-                if answering
-                else answer_unsaid(self._parts.wording.markers, split.text, self._read)
-            )
-        answered = split.of_answer
-        tally = UsageMeter(self.prompt_tokens, usage.cached or 0 if usage else 0, self._parts.suffix_tokens)
-        tally.think(thinking_tokens)
-        bill = tally.finished(written - thinking_tokens)
-        inferred = "; ".join(filter(None, (usage.inferred if usage else "", shared)))
-        remarks = [*split.leaks, f"inferred: {inferred}" if inferred else ""]
-        return Trace(
-            question=self._ask.question,
-            sample=self._sample,
-            end=End.TRUNCATED if truncated else End.FINISHED,
-            thinking=split.thinking,
-            text=text,
-            answer=self._read(text) if text else None,
-            confidence=mean_probability(answered) if text and answered else None,
-            signals=split.of_thinking if thinking_tokens == split.thinking_tokens else NO_SIGNALS,
-            checkpoints=(),
-            thinking_tokens=thinking_tokens,
-            answer_tokens=written - thinking_tokens,
-            usage=bill,
-            time=tally.time,
-            seconds=perf_counter() - self._asked,
-            first_seconds=split.first,
-            thought_seconds=split.thought,
-            finish=arrival.finish,
-            remark="; ".join(filter(None, remarks)),
+        made = trace_of(
+            self._parts,
+            self._ask,
+            self._sample,
+            self._read,
+            split,
+            Ending(self._usage, arrival.finish, self.prompt_tokens, perf_counter() - self._asked),
         )
+        self._received = max(self._received, made.thinking_tokens + made.answer_tokens)
+        return made
 
     def __del__(self) -> None:
         """Ends the request of a stream that was forgotten."""

@@ -1,0 +1,102 @@
+"""The contract sheet: filled from the passport, honest about what karui does not answer, in two languages."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from karui.cli.main import app
+from karui.core.errors import UnknownName
+from karui.i18n.contract import CONTRACT
+from karui.i18n.contract_clauses import CLAUSES
+from karui.passport.contract import sheet
+from karui.passport.sheet_files import html, markdown, write_sheet
+
+
+@pytest.fixture(scope="module", params=["en", "ja"])
+def form(made, request):
+    return sheet(made.passport, request.param)
+
+
+def test_it_is_filled_from_the_passport(made):
+    found = {item: value for section in sheet(made.passport).sections for item, value in section.rows}
+    assert found["Plan"] == made.passport.plan.label
+    assert "at most 20.0 points" in found["Promised"]
+    assert found["Valid"] == "1 December 2026 to 1 March 2027"
+    assert found["Energy per question"].endswith("J (rapl)")
+    assert "other weights" in found["Ended by"]
+    assert found["Cost of 1,000 questions"] == "not known"
+    assert found["Supplier answers for"].startswith("To be agreed")
+
+
+def test_a_plan_that_is_not_certified_promises_nothing(made):
+    promise = replace(made.passport.promise, verdict="promising")
+    found = dict(sheet(replace(made.passport, promise=promise)).sections[0].rows)
+    assert found["Promised"] == "nothing: the study certified no plan"
+
+
+def test_energy_that_was_not_measured_is_not_made_up(made):
+    none = replace(made.passport.consumption, joules={})
+    found = dict(sheet(replace(made.passport, consumption=none)).sections[0].rows)
+    assert found["Energy per question"].startswith("not measured")
+
+
+def test_every_clause_says_what_answers_it_or_that_karui_does_not(form):
+    assert len(form.clauses) == len(CLAUSES)
+    assert {row.answered for row in form.clauses} == {True, False}
+    for row in form.clauses:
+        assert "{" not in row.answer
+        nothing = row.answer in {CONTRACT["not_karui"][0], CONTRACT["not_karui"][1]}
+        assert row.answered is not nothing
+    assert len({row.standard for row in form.clauses}) == 4
+
+
+def test_markdown_and_html_hold_every_value_and_no_markup_of_others(made):
+    strange = replace(made.passport, issuer="<script>alert(1)</script> | *x*")
+    for text in (markdown(sheet(strange)), html(sheet(strange))):
+        assert "<script>alert" not in text
+        assert strange.id in text
+    page = html(sheet(strange, "ja"))
+    assert 'lang="ja"' in page
+    assert "Content-Security-Policy" in page
+    assert "src=" not in page.partition("</head>")[2]
+
+
+def test_the_spreadsheet_is_read_back_and_runs_no_formula(made, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    strange = replace(made.passport, fallback="=1+1")
+    write_sheet(sheet(strange, "ja"), tmp_path / "sheet.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
+    form, clauses = book.worksheets
+    cells = [cell for row in form.iter_rows() for cell in row if cell.value is not None]
+    assert "=1+1" in {cell.value for cell in cells}
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert clauses.max_row == len(CLAUSES) + 3
+    assert form["A1"].value.startswith("契約シート")
+
+
+def test_another_format_is_refused(made, tmp_path):
+    with pytest.raises(UnknownName, match="format of a sheet"):
+        write_sheet(sheet(made.passport), tmp_path / "sheet.pdf")
+
+
+def test_both_languages_have_the_same_placeholders():
+    pairs = [*CONTRACT.values(), *(c.answer for c in CLAUSES if c.answer)]
+    for english, japanese in pairs:
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", japanese)), english
+
+
+def test_the_command_writes_it_of_a_passport_that_holds(made, tmp_path):
+    pytest.importorskip("cryptography")
+    from karui.passport.keys import new_keys
+    from karui.study.passports.issue import Writing, write_passport
+
+    private, public = new_keys(tmp_path)
+    passport = write_passport(made.study, private, tmp_path / "p", Writing())[0]
+    words = ["passport", "sheet", str(passport), "--out", str(tmp_path / "s.md"), "--lang", "ja"]
+    done = CliRunner().invoke(app, [*words, "--key", str(public)])
+    assert done.exit_code == 0, done.output
+    assert "責任分担" in (tmp_path / "s.md").read_text(encoding="utf-8")
+    passport.write_text(passport.read_text().replace('"payload": "', '"payload": "ICAg'))
+    assert CliRunner().invoke(app, [*words, "--key", str(public)]).exit_code == 1
