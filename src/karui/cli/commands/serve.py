@@ -91,6 +91,17 @@ def _show(found: "Opened") -> None:
     judged = judge(deployment.choice, Translator("en", judged=True), Format("en"))[:1]
     for sentence in (*_speaks_of(deployment.choice), *judged):
         say(sentence)
+    plans, comparison = gateway.handler.dispatcher.plans, gateway.rollout.comparison
+    if len(plans) > 1 and comparison is not None:
+        shares = comparison.shares.of
+        rows = [
+            (d.expectation.label, comparison.verdicts[plan], f"{shares.get(plan, 0.0):.0%}")
+            for plan, d in plans.items()
+        ]
+        table(
+            ("plan of the experiment", "found", "share"),
+            [*rows, ("full thinking", "", f"{shares['full']:.0%}")],
+        )
     begun = next((e for e in gateway.stores.requests.events() if e.kind is EventKind.STAGE_SET), None)
     if begun is not None and begun.because.cause is Cause.OTHER_CHOICE:
         say("This choice has not been served before: its roll-out begins in shadow.")

@@ -19,7 +19,7 @@ from karui.gateway.backends.http_pool import Pool
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.records.redact import Redactor
-from karui.gateway.rollout.stages import Stage
+from karui.gateway.records.stage import Stage
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.settings import FALLBACK_KEY, Settings
