@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import log10
 from typing import Any
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 64, 150, 46, 46
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 700, 320, 64, 200, 46, 46
 _STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; --ink: #1b1f24; --soft: #57606a;
   --line: #d9dde2; --cost: #0a6ebd; --memory: #c8590a; }

@@ -7,7 +7,7 @@ size is replayed and chosen from as `karui choose` does it, on two processes, fr
 a process of its own (bench/_scale_side.py). Judged are the processor seconds of all processes, which ten
 times the traces may make eleven times as many, and the largest memory of one process. Where `--out` is
 there already, sizes that it holds and that are not asked for are kept, so sizes can be measured one by one;
-the largest takes about half an hour of two cores and four gigabytes of disk.
+the largest takes about an hour of two cores and four gigabytes of disk.
 """
 
 import argparse

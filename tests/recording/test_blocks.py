@@ -60,7 +60,7 @@ def test_only_a_few_questions_are_in_memory(tmp_path: Path, monkeypatch: pytest.
         pass
     assert read == list(range(9))  # each once
     reader = blocks.questions[0].traces.reader
-    assert sum(map(len, reader._kept.values())) == 3  # two of them and the last
+    assert sum(map(len, reader._kept.values())) == 1  # the last
 
 
 def test_questions_in_memory_are_read_together_and_no_others(

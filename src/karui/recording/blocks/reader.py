@@ -19,11 +19,11 @@ from karui.recording.blocks.row_index import Ints, RowIndex
 from karui.recording.files import reading
 from karui.recording.parts import rows_of
 
-BLOCK_TRACES, BLOCK_BYTES = 4096, 24e6
+BLOCK_TRACES, BLOCK_BYTES = 2048, 24e6
 """At most so many traces in a block, and bytes of them before compression; as objects they are some ten times
 as large."""
-_KEPT = 2
-"""Blocks that are kept: two who walk a recording may be one question apart."""
+_KEPT = 1
+"""Blocks that are kept: who walks a recording in its order comes back to none."""
 _OPEN = 16
 """Parts that are kept open."""
 

@@ -119,6 +119,7 @@ class _Index:
         self._keys: dict[tuple[str, str, str], int] = {}
         self._often: Counter[str] = Counter()
         self._groups: dict[tuple[str, tuple[str, ...]], _Group] = defaultdict(_Group)
+        self._last: tuple[str | None, list[int]] = None, []  # found once for finding and adding
 
     def count(self, texts: Iterator[str]) -> None:
         """Counts the sequences of a batch: how rare each is decides how few pairs are compared."""
@@ -132,13 +133,23 @@ class _Index:
         if known:
             return min(known)
         group = self._groups.get((wording.answer, wording.numbers))
-        return None if group is None else group.alike(wording.masked, self._often)
+        return None if group is None else group.alike(wording.masked, self._rarest(wording.masked))
 
     def add(self, keys: Sequence[tuple[str, str, str]], wording: Wording, leader: int) -> None:
         """Takes in a question."""
         for key in keys:
             self._keys.setdefault(key, leader)
-        self._groups[wording.answer, wording.numbers].add(wording.masked, leader, self._often)
+        group = self._groups[wording.answer, wording.numbers]
+        group.add(wording.masked, leader, self._rarest(wording.masked))
+
+    def _rarest(self, text: str) -> list[int]:
+        """Returns so many of a text's rarest sequences, hashed, that two alike texts have one in common."""
+        if self._last[0] != text:
+            own, often = _sequences(text), self._often
+            first = len(own) - ceil(ALIKE * len(own)) + 1
+            rare = sorted(own, key=lambda s: (often[s], s))[:first]
+            self._last = text, [hash(s) for s in rare]
+        return self._last[1]
 
 
 _MANY = 1000
@@ -157,12 +168,11 @@ class _Group:
         self._rare, self._owners = array("q"), array("q")
         self._places: dict[int, list[int]] = {}
 
-    def add(self, text: str, leader: int, often: Counter[str]) -> None:
-        """Takes in a text."""
+    def add(self, text: str, leader: int, hashes: list[int]) -> None:
+        """Takes in a text, and its rarest sequences by hash."""
         place = len(self._texts)
         self._texts.append(text)
         self._leaders.append(leader)
-        hashes = _rarest(text, often)
         self._rare.extend(hashes)
         self._owners.extend([place] * len(hashes))
         if place == _MANY:
@@ -172,10 +182,10 @@ class _Group:
             for number in hashes:
                 self._places.setdefault(number, []).append(place)
 
-    def alike(self, text: str, often: Counter[str]) -> int | None:
+    def alike(self, text: str, hashes: list[int]) -> int | None:
         """Returns the least leader of the texts of which enough is shared; None where there is none."""
         own = _sequences(text)
-        places = self._sharing(_rarest(text, often))
+        places = self._sharing(hashes)
         return min((self._leaders[p] for p in places if _much(own, self._texts[p])), default=None)
 
     def _sharing(self, hashes: list[int]) -> set[int]:
@@ -190,13 +200,6 @@ class _Group:
 def _much(own: frozenset[str], text: str) -> bool:
     other = _sequences(text)
     return len(own & other) >= ALIKE * len(own | other)
-
-
-def _rarest(text: str, often: Counter[str]) -> list[int]:
-    """Returns so many of a text's rarest sequences, hashed, that two alike texts have one in common."""
-    own = _sequences(text)
-    first = len(own) - ceil(ALIKE * len(own)) + 1
-    return [hash(s) for s in sorted(own, key=lambda s: (often[s], s))[:first]]
 
 
 @lru_cache(maxsize=1024)
