@@ -31,10 +31,12 @@ from _figures import ROOT, Figures, arguments, percent
 import karui
 from karui import tasks
 from karui.core.prompt import Prompt
+from karui.core.question import Task
 from karui.domain.domain import Asked, Domain, fitted
 from karui.gateway.deployment import Deployment
 from karui.measure.intervals import mean_interval, wilson
 from karui.runners.replay import Replay
+from karui.tasks.sources.files import load_file
 
 SPLITS, QUICK_SPLITS, SEED = 6, 1, 20261201
 RECORDED = 1000
@@ -190,7 +192,8 @@ def parted(figures: Figures, folder: Path, count: int) -> None:
     with TemporaryDirectory() as place:
         file = Path(place) / "questions.jsonl"
         file.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
-        recording = karui.record("", file, samples=1, max_tokens=1024, out=Path(place) / "recording")
+        asked_bare = Task("unlike", load_file(file))  # karui-mini was taught without an instruction
+        recording = karui.record("", asked_bare, samples=1, max_tokens=1024, out=Path(place) / "recording")
         outcomes = Replay({"main": recording}).outcomes(plan)
     for n, question in enumerate(recording.questions):
         unlike = domain.compare(question.prompt).unlike
