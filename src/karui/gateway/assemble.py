@@ -4,13 +4,16 @@ Each builder makes one room's objects, complete; none of them is changed afterwa
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
+from uuid import uuid4
 
 from karui import tasks
 from karui.core.engine import Engine
+from karui.core.errors import InputError
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
@@ -28,6 +31,7 @@ from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.records.events import Sink, Sinks
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
+from karui.gateway.records.shared_state import SharedState
 from karui.gateway.records.stage import Stage
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
@@ -38,6 +42,7 @@ from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
+from karui.gateway.rollout.shared import Noted, SharedRollout
 from karui.gateway.rollout.stages import Rollout
 from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
@@ -81,7 +86,7 @@ class Gateway:
         handler: Lets requests in.
         metrics: Counts them.
         upkeep: What is done from time to time.
-        standing: Keeps where guard and roll-out stand.
+        standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
         keys: That clients and the operator have to give.
         started_at: When it came up, seconds since the epoch.
@@ -95,7 +100,7 @@ class Gateway:
     handler: RequestHandler
     metrics: Metrics
     upkeep: Upkeep
-    standing: StandingKeeper
+    standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
     keys: Keys = field(default_factory=Keys, repr=False)
     started_at: float = field(default_factory=time)
@@ -107,6 +112,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Begins what is done from time to time."""
+        if isinstance(self.standing, SharedRollout):
+            await self.standing.begin()
         self.upkeep.start()
         self._log("started")
 
@@ -119,18 +126,24 @@ class Gateway:
             for engine in self.engines.values():
                 await engine.close()
         finally:  # whatever fails before, what is known is kept
-            self.standing.keep()
+            if isinstance(self.standing, SharedRollout):
+                await self.standing.close()
+            else:
+                self.standing.keep()
             self.stores.close()
         self._log("stopped")
 
-    def command(self, what: str, who: str, why: str) -> None:
+    async def command(self, what: str, who: str, why: str) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
 
         Raises:
             InputError: It cannot be done, or is not a command.
         """
-        self.rollout.command(what, who, why, time())
-        self.standing.keep()
+        if isinstance(self.standing, SharedRollout):
+            await self.standing.command(what, who, why, time())
+        else:
+            self.rollout.command(what, who, why, time())
+            self.standing.keep()
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -221,14 +234,18 @@ def assemble(
     backends = build_backends(deployment, engines, servers)
     book = FeedbackBook(stores.requests, deployment.digest)
     comparison = build_comparison(settings, contest, book)
-    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
+    compared = comparison if settings.workers == 1 else None  # what users say is not shared yet
+    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, compared, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
     metrics, telemetry = Metrics(router.every_name), Telemetry.found()
-    standing = StandingKeeper(rollout, stores.requests, lambda: book.keep_standing(comparison.standing()))
-    standing.keep()
-    told: list[Sink] = [stores.requests, book, standing, metrics, *([telemetry] if telemetry else []), *sinks]
-    records = Sinks(rollout, watch, *told)
+    standing = build_standing(
+        settings, rollout, stores.requests, lambda: book.keep_standing(comparison.standing())
+    )
+    told: list[Sink] = [rollout, watch, stores.requests, book, standing]
+    if isinstance(standing, SharedRollout):
+        told = [standing, watch, stores.requests, book]
+    records = Sinks(*told, metrics, *([telemetry] if telemetry else []), *sinks)
     shadow = ShadowRunner(
         deployment.plan,
         deployment.expectation,
@@ -249,7 +266,9 @@ def assemble(
         stores,
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
-        Upkeep(watch, shadow, canaries or canaries_of(settings), tick_seconds),
+        Upkeep(
+            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: _decides(standing)
+        ),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
@@ -305,8 +324,52 @@ def build_rollout(
         comparison,
         _guards(contest, settings) if contest is not None and contest.several else {},
     )
-    controller.resume(past(history, deployment.digest), stage=wanted)
+    if settings.workers > 1:  # all follow what `begin_shared` has begun
+        controller.journal = Noted()
+    else:
+        controller.resume(past(history, deployment.digest), stage=wanted)
     return controller
+
+
+def build_standing(
+    settings: Settings, rollout: RolloutController, history: RequestStore, also: Callable[[], None]
+) -> StandingKeeper | SharedRollout:
+    """Returns what keeps where guard and roll-out stand, and in one process `also` something else."""
+    if settings.workers > 1:
+        state = SharedState(Path(settings.history), rollout.choice, uuid4().hex)
+        return SharedRollout(rollout, state, history)
+    standing = StandingKeeper(rollout, history, also)
+    standing.keep()
+    return standing
+
+
+def _decides(standing: StandingKeeper | SharedRollout) -> bool:
+    """Returns whether this process is the one that decides on the roll-out, and sends canaries."""
+    return not isinstance(standing, SharedRollout) or standing.owner
+
+
+def begin_shared(settings: Settings, deployment: Deployment) -> None:
+    """Writes where all processes of a gateway begin: once, before any of them starts.
+
+    Raises:
+        InputError: The history cannot be used, which they share.
+    """
+    if not settings.history:
+        raise InputError(
+            "Several processes share their state in the history, and there is none.",
+            remedy="Name a file with --history, or leave --workers out.",
+        )
+    path = Path(settings.history)
+    store = RequestStore(path)
+    try:
+        alone = build_rollout(replace(settings, workers=1), deployment, store, None)
+        if not store.flush():
+            raise InputError(f"The history {path} cannot be written.", why=str(store.degraded))
+        SharedState(path, deployment.digest, "").begin(alone.standing(), anew=True)
+    except (sqlite3.Error, OSError) as error:
+        raise InputError(f"The history {path} cannot be used.", why=str(error)) from error
+    finally:
+        store.close()
 
 
 def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -> Comparison:

@@ -41,6 +41,7 @@ class Settings:
         stage: shadow, 5, 25 or 100; "" goes on where the history says, at first with shadow.
         host: Where to listen.
         port: Likewise; 0 takes a free one.
+        workers: Processes that answer; several share stage, guard and canaries in the history.
         allowed_hosts: Names by which browsers may reach a gateway without keys, besides addresses.
         open_to_all: Whether everybody who reaches the port may ask, where no key is set.
         folder: Folder or Hub name with the upstream model's tokenizer and chat template.
@@ -72,6 +73,7 @@ class Settings:
     stage: str = ""
     host: str = "127.0.0.1"
     port: int = 8321
+    workers: int = 1
     allowed_hosts: tuple[str, ...] = ()
     open_to_all: bool = False
     folder: str = ""

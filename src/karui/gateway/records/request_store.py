@@ -95,7 +95,7 @@ class RequestStore:
         self._writer: Writer | None = None
         if path is not None:
             self._read_back()
-            self._writer = Writer(path, _prepare, tidy=self._tidy, connect=connect, told=self._told)
+            self._writer = Writer(path, prepare, tidy=self._tidy, connect=connect, told=self._told)
 
     @property
     def degraded(self) -> Because | None:
@@ -122,6 +122,16 @@ class RequestStore:
             (_INSERT, tuple(getattr(served, name) for name in _NAMES)),
             (_SUM, (served.at, *(added[name] for name in _ADDED))),
         )
+
+    def remember(self, event: Event) -> None:
+        """Takes in a change that is in the file already."""
+        self._events.append(event)
+
+    def reread_events(self) -> None:
+        """Takes in the changes that other processes have written."""
+        if self._path is not None and (rows := self.read(event_rows.LAST, (_EVENTS,))):
+            self._events.clear()
+            self._events.extend(map(event_rows.event_of, reversed(rows)))
 
     def note(self, event: Event) -> None:
         """Takes in a change."""
@@ -205,7 +215,7 @@ class RequestStore:
         self._events.extend(map(event_rows.event_of, reversed(self.read(statement, (_EVENTS,)))))
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[RequestRecord]:
-        return [_served(row) for row in self.read(statement, values)]
+        return [record_of(row) for row in self.read(statement, values)]
 
     def read(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Returns rows of the file; none where it cannot be read, and `degraded` says why."""
@@ -233,7 +243,7 @@ class RequestStore:
         self._events.append(event)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: sqlite3.Connection) -> None:
     """Makes the tables, or brings those of an older version up to date; all of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -292,7 +302,7 @@ def _column(name: str) -> str:
     return f"{name} {_TYPES.get(kind, 'REAL')}"
 
 
-def _served(row: dict[str, Any]) -> RequestRecord:
+def record_of(row: dict[str, Any]) -> RequestRecord:
     """Returns the record of a row; what the row does not know has its default."""
     values: dict[str, Any] = {}
     for f in _FIELDS:

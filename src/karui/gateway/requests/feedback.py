@@ -14,6 +14,7 @@ from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.feedback import FeedbackReply, Said
 from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.shared import SharedRollout
 from karui.gateway.rollout.standing import StandingKeeper
 
 _NOT_DRAWN = "nothing was drawn for this request, so it cannot be compared"
@@ -35,7 +36,7 @@ class FeedbackIntake:
     book: FeedbackBook
     rollout: RolloutController
     conversations: ConversationStore
-    standing: StandingKeeper
+    standing: StandingKeeper | SharedRollout
 
     async def take(self, said: Said, at: float | None = None) -> FeedbackReply:
         """Takes one feedback.

@@ -21,6 +21,7 @@ from karui.gateway.keys import CLIENT_KEY, Keys
 from karui.gateway.server.app import app
 from karui.gateway.server.connection import connection_class, connections
 from karui.gateway.server.logs import log_json_lines
+from karui.gateway.server.workers import inherited
 from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.serving_profile import CheckpointSettings
 
@@ -131,11 +132,13 @@ def ensure_guarded(settings: Settings) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes an address to listen at.
+    """Takes an address to listen at; a worker takes what its supervisor has.
 
     Raises:
         InputError: It is taken, or is none of this machine's.
     """
+    if (taken_before := inherited()) is not None:
+        return taken_before
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small pieces at once only where a socket says that it is TCP; else each waits for an
     # acknowledgement, which a client may put off for 40 ms.

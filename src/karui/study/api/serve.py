@@ -9,10 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from karui.codec.files import save
-from karui.gateway.assemble import Gateway, assemble
+from karui.core.errors import InputError
+from karui.gateway.assemble import Gateway, assemble, begin_shared
 from karui.gateway.deployment import Deployment
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
+from karui.gateway.server.workers import Workers
 from karui.gateway.settings import Settings
 from karui.serving_profile import FILE as PROFILE
 from karui.study.local_engines import inside, origin_of
@@ -75,6 +77,48 @@ def opened(
             check(settings, chosen, engines, origin_of(chosen, model))
         gateway = assemble(settings, deployment, engines, rivals=others)
         yield Opened(gateway, deployment, listening, settings)
+    finally:
+        listening.close()
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """Workers that can be started.
+
+    Attributes:
+        workers: The processes.
+        url: The address that they answer at; /v1 behind it is OpenAI's API.
+    """
+
+    workers: Workers
+    url: str
+
+
+@contextmanager
+def supervised(study: Path, settings: Settings, *, rivals: bool = False) -> Iterator[Supervised]:
+    """Listens for several processes, and writes where all of them begin.
+
+    Raises:
+        InputError: The address is taken, or the processes could not share a history or a model.
+    """
+    deployment = _deployment(study)
+    ensure_guarded(settings)
+    if rivals:
+        raise InputError(
+            "Several processes cannot compare several choices: what users say is not shared yet.",
+            remedy="Name one choice, or leave --workers out.",
+        )
+    if not settings.upstream:
+        raise InputError(
+            "Several processes would each load the model.",
+            remedy="Serve the model with a server and name it with --upstream, or leave --workers out.",
+        )
+    listening = listen(settings.host, settings.port)
+    try:
+        begin_shared(settings, deployment)
+        url = f"http://{settings.host}:{listening.getsockname()[1]}"
+        drain = settings.limits.drain_seconds
+        yield Supervised(Workers(listening, settings.workers, drain_seconds=drain), url)
     finally:
         listening.close()
 
