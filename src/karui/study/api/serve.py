@@ -10,8 +10,9 @@ from typing import Any
 
 from karui.codec.files import save
 from karui.core.errors import InputError
-from karui.gateway.assemble import Gateway, assemble, begin_shared
+from karui.gateway.assemble import Gateway, assemble
 from karui.gateway.deployment import Deployment
+from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
 from karui.gateway.server.workers import Workers
