@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from uuid import uuid4
 
 import pytest
 
@@ -24,12 +25,14 @@ def fake():
         yield found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """Settings that say where the history is."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def place(request, tmp_path_factory):
+    """A function that gives settings which say where a history of its own is."""
     if request.param == "sqlite":
-        return {"workers": 2, "history": str(tmp_path / "h.sqlite3")}
-    return {"state": request.getfixturevalue("postgresql").empty()}
+        folder = tmp_path_factory.mktemp("shared")
+        return lambda: {"workers": 2, "history": str(folder / f"{uuid4().hex}.sqlite3")}
+    cluster = request.getfixturevalue("postgresql")
+    return lambda: {"state": cluster.empty()}
 
 
 @contextmanager
@@ -39,6 +42,12 @@ def two(fake, place, choices, **changes):
         begin_shared(settings(fake, **place, **changes), Contest.of(choices))
         first, *rivals = choices
         yield [stack.enter_context(opened(fake, first, rivals=rivals, **place, **changes)) for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def pair(fake, place):
+    with two(fake, place(), [chosen()], feedback=HALF) as found:
+        yield found
 
 
 def ask(house, caller):
@@ -57,37 +66,39 @@ def compared(house):
     return [arm.count + arm.full_count for arm in house.gateway.status().feedback.arms]
 
 
-def test_a_caller_keeps_the_draw_and_counts_once_whoever_is_asked(fake, place):
-    with two(fake, place, [chosen()], feedback=HALF) as (a, b):
-        for n in range(4):
-            first, one = ask(a, f"u{n}")
-            second, other = ask(b, f"u{n}")
-            assert (one.arm, one.unit, one.step) == (other.arm, other.unit, other.step)
-            assert one.arm
-            assert give(b, first).json()["counted"]
-            assert give(a, first).status_code == 409  # it was given to the other one
-            assert "counted already" in give(a, second).json()["why"]
-        for house in (a, b):
-            until(lambda house=house: compared(house) == [4])
-            until(lambda house=house: house.gateway.status().feedback.given == 8)
-            assert house.gateway.status().feedback.arms == a.gateway.status().feedback.arms
+def test_a_caller_keeps_the_draw_and_counts_once_whoever_is_asked(pair):
+    a, b = pair
+    before, given = compared(a)[0], a.gateway.status().feedback.given
+    for n in range(4):
+        first, one = ask(a, f"u{n}")
+        second, other = ask(b, f"u{n}")
+        assert (one.arm, one.unit, one.step) == (other.arm, other.unit, other.step)
+        assert one.arm
+        assert give(b, first).json()["counted"]
+        assert give(a, first).status_code == 409  # it was given to the other one
+        assert "counted already" in give(a, second).json()["why"]
+    for house in (a, b):
+        until(lambda house=house: compared(house) == [before + 4])
+        until(lambda house=house: house.gateway.status().feedback.given == given + 8)
+    assert a.gateway.status().feedback.arms == b.gateway.status().feedback.arms
 
 
-def test_the_same_feedback_to_both_at_once_is_taken_once(fake, place):
-    with two(fake, place, [chosen()], feedback=HALF) as (a, b):
-        requests = [ask(a, f"u{n}")[0] for n in range(4)]
-        with ThreadPoolExecutor(8) as pool:
-            told = [pool.submit(give, house, r) for r in requests for house in (a, b, a, b)]
-            codes = [each.result().status_code for each in told]
-        assert (codes.count(200), codes.count(409)) == (4, 12)
-        until(lambda: compared(a) == compared(b) == [4])
+def test_the_same_feedback_to_both_at_once_is_taken_once(pair):
+    a, b = pair
+    before = compared(a)[0]
+    requests = [ask(a, f"v{n}")[0] for n in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        told = [pool.submit(give, house, r) for r in requests for house in (a, b, a, b)]
+        codes = [each.result().status_code for each in told]
+    assert (codes.count(200), codes.count(409)) == (4, 12)
+    until(lambda: compared(a) == compared(b) == [before + 4])
 
 
 def test_what_users_find_of_an_experiment_is_done_everywhere(fake, place):
     rule = FeedbackConfig(caller_hours=0.0, alpha=0.4, fine_alpha=0.4, margin=0.0)
     config = ExperimentConfig(explore=0.8, control=0.1)
     plans = [chosen(SHORT), chosen(LONGER)]
-    with two(fake, place, plans, feedback=rule, experiment=config) as (a, b):
+    with two(fake, place(), plans, feedback=rule, experiment=config) as (a, b):
         dear = plans[1].expectation.plan
         for n in range(60):
             house = (a, b)[n % 2]

@@ -168,15 +168,22 @@ def test_two_processes_serve_one_roll_out(choice, tmp_path):
     history = SqliteFile(tmp_path / "h.sqlite3")
     with serving() as fake, gateway(choice, fake, tmp_path, history=history.path) as (process, url):
         assert [ask(url) for _ in range(6)] == ["plan"] * 6
-        until(lambda: kept(history) == (6, 6, 6))
+        until(lambda: kept(history) == (6, 6, 6), 120)
         for killed in psutil.Process(process.pid).children():  # the owner is one of them
             killed.kill()
             assert [ask(url) for _ in range(3)] == ["plan"] * 3
-            until(lambda: len(psutil.Process(process.pid).children()) == 2)
-        until(lambda: kept(history) == (12, 12, 12))
+            until(lambda: len(psutil.Process(process.pid).children()) == 2, 120)
+        until(lambda: kept(history) == (12, 12, 12), 120)
+        counted = httpx.get(f"{url}/metrics").text
+        plans = [
+            line
+            for line in counted.splitlines()
+            if line.startswith("karui:requests_total{") and "plan" in line
+        ]
+        assert [float(line.split()[-1]) for line in plans] == [12.0]  # of all workers, killed ones as well
         told = {"what": "trip", "who": "me", "why": "a drill"}
         assert httpx.post(f"{url}/api/command", json=told).json()["guard"] == "tripped"
-        until(lambda: {ask(url) for _ in range(8)} == {"full"})
+        until(lambda: {ask(url) for _ in range(8)} == {"full"}, 120)
         told["what"] = "reset"
         assert httpx.post(f"{url}/api/command", json=told).json()["guard"] == "watching"
         workers = [child.pid for child in psutil.Process(process.pid).children()]
@@ -188,7 +195,7 @@ def test_a_database_that_goes_away_for_a_while(choice, tmp_path, postgresql):
     state = postgresql.empty()
     with serving() as fake, gateway(choice, fake, tmp_path, state=state) as (process, url):
         assert [ask(url) for _ in range(4)] == ["plan"] * 4
-        until(lambda: kept(PostgreSql(state)) == (4, 4, 4))
+        until(lambda: kept(PostgreSql(state)) == (4, 4, 4), 120)
         postgresql.stop()
         try:
             refused = httpx.post(f"{url}/api/command", json={"what": "trip", "who": "me", "why": "a drill"})
@@ -198,8 +205,8 @@ def test_a_database_that_goes_away_for_a_while(choice, tmp_path, postgresql):
             ran = [ask(url) for _ in range(4)]
             psutil.Process(process.pid).children()[0].kill()
             ran += [ask(url) for _ in range(4)]
-            until(lambda: len(psutil.Process(process.pid).children()) == 2)
+            until(lambda: len(psutil.Process(process.pid).children()) == 2, 120)
             assert httpx.get(f"{url}/health", timeout=60).status_code == 200
         finally:
             postgresql.start()
-        until(lambda: kept(PostgreSql(state)) == (12, 4 + ran.count("plan"), 4 + ran.count("plan")))
+        until(lambda: kept(PostgreSql(state)) == (12, 4 + ran.count("plan"), 4 + ran.count("plan")), 120)

@@ -224,12 +224,12 @@ class SharedRollout:
 
     async def _read(self) -> bool:
         """Reads what came; the owner decides on it. Returns whether there may be more."""
-        after, heard = self._after if self.owner else self._shown, self._heard
+        after, heard = min(self._after, self._shown) if self.owner else self._shown, self._heard
         records = await self._apart(lambda: self.state.records(after, _MOST))
         feedback = await self._apart(lambda: self.state.feedback(heard, _MOST)) if self.owner else []
         for number, record in records:
             self._show(number, record)
-            if self.owner:
+            if self.owner and number > self._after:
                 self._after = number
                 if record.choice == self.controller.choice:
                     self.controller.see(record)
