@@ -175,12 +175,8 @@ def test_two_processes_serve_one_roll_out(choice, tmp_path):
             until(lambda: len(psutil.Process(process.pid).children()) == 2, 120)
         until(lambda: kept(history) == (12, 12, 12), 120)
         counted = httpx.get(f"{url}/metrics").text
-        plans = [
-            line
-            for line in counted.splitlines()
-            if line.startswith("karui:requests_total{") and "plan" in line
-        ]
-        assert [float(line.split()[-1]) for line in plans] == [12.0]  # of all workers, killed ones as well
+        requests = re.findall(r"karui:requests_total\{.*\} (.*)", counted)
+        assert list(map(float, requests)) == [12.0]  # of all workers, killed ones as well
         told = {"what": "trip", "who": "me", "why": "a drill"}
         assert httpx.post(f"{url}/api/command", json=told).json()["guard"] == "tripped"
         until(lambda: {ask(url) for _ in range(8)} == {"full"}, 120)
