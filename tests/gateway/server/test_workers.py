@@ -195,7 +195,7 @@ def test_a_database_that_goes_away_for_a_while(choice, tmp_path, postgresql):
         postgresql.stop()
         try:
             refused = httpx.post(f"{url}/api/command", json={"what": "trip", "who": "me", "why": "a drill"})
-            assert refused.status_code == 400
+            assert refused.status_code == 409
             assert "cannot be used" in refused.text
             assert PASSWORD not in refused.text
             ran = [ask(url) for _ in range(4)]
