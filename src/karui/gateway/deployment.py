@@ -72,6 +72,22 @@ class Deployment:
         plan = catalog.plan_from_spec(choice.spec)
         return Deployment(choice, plan, expectation, _digest(file, file.with_name(FILE)))
 
+    def style(self, name: str) -> Plan:
+        """Returns the prompt style in which a further model of the plan was recorded: its mode.
+
+        Raises:
+            UnknownName: A technique that this installation does not have.
+        """
+        footing = self.expectation.terms.footings.get(name)
+        return catalog.plan_from_spec(footing.style if footing else ())
+
+    def mode_of_main(self, name: str) -> bool:
+        """Whether a further model of the plan is the main one in another prompt style, on the same weights."""
+        further, main = self.choice.beside.get(name), self.choice.model
+        if further is None or not self.style(name).techniques or self.style(name).prepared:
+            return False
+        return further.digest == main.digest if further.digest else further.name == main.name
+
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.
 

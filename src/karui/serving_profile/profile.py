@@ -39,12 +39,15 @@ class CheckpointSettings:
         suffix: The trial suffix.
         thinking: What its user said of how it thinks (`--thinking`), by field.
         logprobs: Of which tokens its server was asked for log-probabilities; "" where none was asked.
+        style: Specs of the techniques that it was recorded with, of a further model of the plan: its mode.
+            Those of the main one are in the plan.
     """
 
     rule: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     suffix: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
     logprobs: str = ""
+    style: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +210,13 @@ class ServingProfile:
         )
 
 
-def _checkpoint_settings(manifest: Manifest) -> CheckpointSettings:
+def _checkpoint_settings(manifest: Manifest, *, mode: bool) -> CheckpointSettings:
     return CheckpointSettings(
         manifest.rule,
         manifest.suffix,
         manifest.thinking.get("override", {}),
         manifest.server.get("logprobs", ""),
+        tuple(manifest.style) if mode else (),
     )
 
 
@@ -231,14 +235,18 @@ def contract_of(
         manifest.verifier or verifier,
         manifest.instruction if manifest.verifier else instruction,
         manifest.sampling,
-        {name: _checkpoint_settings(r.manifest) for name, r in recordings.items()},
+        {name: _checkpoint_settings(r.manifest, mode=name != "main") for name, r in recordings.items()},
     )
 
 
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
         name: CheckpointSettings(
-            CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}), f.get("logprobs", "")
+            CheckpointPolicy.from_dict(f["rule"]),
+            f["suffix"],
+            f.get("thinking", {}),
+            f.get("logprobs", ""),
+            tuple(f.get("style", ())),
         )
         for name, f in values["footings"].items()
     }

@@ -78,6 +78,7 @@ def space_of(
     """
     main = recordings["main"]
     replay = Replay(recordings)
+    known = ThresholdCalibration(pilots or recordings)
     techniques = [catalog.technique(name) for name in (*catalog.names(), *extra)]
     style = catalog.plan_from_spec(main.manifest.style).techniques
     space = search_space(
@@ -86,11 +87,17 @@ def space_of(
         recorded=main.samples,
         refuse=replay.refuse,
         style=style,
-        replies=ThresholdCalibration(pilots or recordings).first_replies,
+        replies=known.first_replies,
+        lessons=known.lessons() if between and pilots and _apart(pilots["main"], main) else None,
         between=between,
         density=density,
     )
     return _with(space, also, replay, style, between=between)
+
+
+def _apart(pilot: Recording, main: Recording) -> bool:
+    """Returns whether two recordings share no question: only then may something be learned from the first."""
+    return {q.id for q in pilot.questions}.isdisjoint(q.id for q in main.questions)
 
 
 def _with(
