@@ -40,4 +40,4 @@ def styled(engine: Engine, style: Plan) -> Engine:
     if not any(t.changes("rewrite") for t in style.techniques):
         return engine
     style.check(engine.abilities, f"the engine of {engine.card.name}")
-    return StyledEngine(engine, style)  # type: ignore[return-value]
+    return StyledEngine(engine, style)

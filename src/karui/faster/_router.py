@@ -133,13 +133,15 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:8]
 
 
-def columns(
-    prompt: Prompt, replies: list[Reply], signals: tuple[str, ...], *, hashed: bool
-) -> list[float]:
+def columns(prompt: Prompt, replies: list[Reply], signals: tuple[str, ...], *, hashed: bool) -> list[float]:
     """Returns what the two models are linear in: 1, the question, the first replies."""
     question = _of_question(prompt, hashed)
     said = [value for reply in replies for value in _of_reply(reply, prompt.user, signals)]
-    return [*question, *said, *(float(a.answer is not None and a.answer == b.answer) for a, b in combinations(replies, 2))]
+    return [
+        *question,
+        *said,
+        *(float(a.answer is not None and a.answer == b.answer) for a, b in combinations(replies, 2)),
+    ]
 
 
 def width(first: int, *, hashed: bool) -> int:
@@ -193,7 +195,10 @@ def _check(router: Router) -> None:
         (set(router.signals) <= known, "they read signals that replies do not have"),
         (router.right.shape == router.cost.shape == shape, "their columns are not those of this version"),
         (router.most.shape == (modes,), "the largest costs are missing"),
-        (all(np.isfinite(a).all() for a in (router.right, router.cost, router.most)), "a weight is no number"),
+        (
+            all(np.isfinite(a).all() for a in (router.right, router.cost, router.most)),
+            "a weight is no number",
+        ),
         (0 < router.length < float("inf"), "full thinking has no length"),
     ):
         if not holds:

@@ -90,7 +90,9 @@ class _Pupil:
     def __init__(self, asked: Sequence[Lesson], modes: tuple[str, ...], rates: Mapping[str, float]) -> None:
         self._asked, self._modes, self._rates = asked, modes, rates
         self._rescue = self._rescues()
-        self.length = max(1e-9, float(np.mean([self._cost(MAIN, a) for q in asked for a in q.attempts[MAIN]])))
+        self.length = max(
+            1e-9, float(np.mean([self._cost(MAIN, a) for q in asked for a in q.attempts[MAIN]]))
+        )
         self._hashed, self._ridge = False, _RIDGES[-1]
         self._hashed, self._ridge = self._setting()
 

@@ -12,6 +12,7 @@ from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.plan import Plan
 from karui.core.study.choice import Choice
 from karui.serving_profile import FILE, ServingProfile
+from karui.serving_profile.profile import is_mode
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,7 @@ class Deployment:
 
     def mode_of_main(self, name: str) -> bool:
         """Whether a further model of the plan is the main one in another prompt style, on the same weights."""
-        further, main = self.choice.beside.get(name), self.choice.model
-        if further is None or not self.style(name).techniques or self.style(name).prepared:
-            return False
-        return further.digest == main.digest if further.digest else further.name == main.name
+        return is_mode(self.choice, name, self.style(name))
 
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.

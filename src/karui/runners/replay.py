@@ -233,7 +233,7 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQ
     for question in main.questions:
         twin = there.get(question.id)
         shown = style.rewrite(Request(question.id, question.prompt, main.manifest.sampling)).prompt
-        if twin is not None and twin.reference == question.reference and twin.prompt in (question.prompt, shown):
+        if twin is not None and (twin.prompt, twin.reference) == (shown, question.reference):
             continue
         lacking = "is not in it" if twin is None else "has another prompt or reference in it"
         raise RecordingMismatch(

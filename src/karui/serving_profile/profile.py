@@ -239,6 +239,25 @@ def contract_of(
     )
 
 
+def is_mode(choice: Choice, name: str, style: Plan) -> bool:
+    """Returns whether a further model of a plan is the main one, shown its prompts in a style.
+
+    Args:
+        choice: The choice.
+        name: By which the plan asks it.
+        style: What it was recorded with.
+    """
+    further, main = choice.beside.get(name), choice.model
+    if further is None or not style.techniques:
+        return False
+    if (
+        not all(t.changes("rewrite") and not t.changes("configure") for t in style.techniques)
+        or style.prepared
+    ):
+        return False
+    return further.digest == main.digest if further.digest or main.digest else further.name == main.name
+
+
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
         name: CheckpointSettings(
