@@ -209,7 +209,7 @@ class Technique:
         return {}
 
     @classmethod
-    def learned(cls, lessons: Lessons) -> Sequence["Technique"]:
+    def learned(cls, lessons: Lessons) -> Sequence["Technique"]:  # noqa: ARG003 - as every hook's interface
         """Returns the instances worth testing that are learned from pilot questions; none by default.
 
         What is learned is among the parameters: it is in the spec, and the plan's id covers it.

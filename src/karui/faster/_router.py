@@ -32,7 +32,7 @@ CONFIDENCE, ENTROPY = "confidence", "entropy"
 _MOST_BYTES, _MOST_MODES = 400_000, 16
 _FIGURES, _OF_REPLY = 6, 6
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_SENTENCE = re.compile(r"[.!?。！？]+(?:\s|$)")  # noqa: RUF001 - full-width signs end Japanese sentences
+_SENTENCE = re.compile(r"[.!?。！？]+(?:\s|$)")
 
 
 @dataclass(frozen=True, eq=False)

@@ -159,7 +159,7 @@ class _Pupil:
         return _Table(np.array(fold), np.array(rows), np.array(right), np.array(cost), np.array(spent))
 
     def _ends(self, here: Mapping[str, Attempt], mode: int, first: tuple[str, ...]) -> tuple[bool, float]:
-        """Returns whether a mode's answer, or that of its rescue, is right, and what it takes beyond the first."""
+        """Returns whether a mode's answer, or its rescue's, is right, and what it takes beyond the first."""
         name, other = self._modes[mode], self._modes[self._rescue[mode]]
         cost = 0.0 if name in first else self._cost(name, here[name])
         if here[name].reply.answer is not None:
@@ -236,14 +236,14 @@ def _log_linear(rows: Floats, cost: Floats, ridge: float) -> Floats:
     scaled, aim = (rows - middle) / scale, np.log1p(cost)
     penalty = np.full(rows.shape[1], ridge)
     penalty[0] = 1e-9
-    weights = np.linalg.solve(scaled.T @ scaled + np.diag(penalty), scaled.T @ aim)
+    weights: Floats = np.linalg.solve(scaled.T @ scaled + np.diag(penalty), scaled.T @ aim)
     told = float(np.exp(np.clip(scaled @ weights, 0.0, 30.0)).mean())
     weights[0] += float(np.log((1.0 + cost.mean()) / told))  # the mean of logarithms is not the mean's
     return _unscaled(weights, middle, scale)
 
 
 def _standard(rows: Floats) -> tuple[Floats, Floats]:
-    """Returns the columns' means and deviations; those of the first, and of constant ones, leave them alone."""
+    """Returns the columns' means and deviations, such that the first and constant ones stay as they are."""
     middle, scale = rows.mean(axis=0), rows.std(axis=0)
     flat = scale < 1e-9
     scale[flat] = 1.0

@@ -83,7 +83,7 @@ class Deployment:
         return catalog.plan_from_spec(footing.style if footing else ())
 
     def mode_of_main(self, name: str) -> bool:
-        """Whether a further model of the plan is the main one in another prompt style, on the same weights."""
+        """Whether a further model of the plan is the main one in another prompt style."""
         return is_mode(self.choice, name, self.style(name))
 
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:

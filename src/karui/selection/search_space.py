@@ -82,8 +82,8 @@ def search_space(
         style: The techniques the recording was made with; they open every plan.
         replies: What a technique's first asks are answered on pilot questions, under techniques that watch
             (`Rehearsal.first_replies`): knobs that are shares of scores become values there.
-        lessons: Pilot questions to learn from (`ThresholdCalibration.lessons`), for techniques that learn; None
-            leaves these out.
+        lessons: Pilot questions to learn from (`ThresholdCalibration.lessons`), for techniques that learn;
+            None leaves these out.
         between: Whether to return only the plans that ask several models.
         density: How many values of each knob are tried.
     """
