@@ -2,14 +2,15 @@
 
     python bench/gemma.py [--data FILE] [--quick] [--out bench/results/gemma.json]
 
-The data are 75 questions × 10 runs with the real probability of every choice after 0, 10 … 100% of each trace
+The data are 75 questions × 10 runs, the probability of every choice after 0, 10 … 100% of each trace
 (repository tobypullan/logit_cot_overthinking, commit f02cd56b2b8c; without a licence, so not part of karui).
-Nothing is chosen: 0.95 is the default of `trial-confidence`, the other thresholds are shown as a curve. A look
-at the choices costs one token. Beside it: every trace cut at the same tenth.
+Nothing is chosen: 0.95 is the default of `trial-confidence`, the other thresholds are shown as a curve. A
+look at the choices costs one token. Beside it: every trace cut at the same tenth.
 
 Two caveats, which karui keeps with the recording: the questions were picked by how the model fared (half of
-them because an early right answer was lost later), so accuracies are of no population and the halves are shown
-apart; and tenths of a finished trace know its length, which no live run does. 75 questions certify nothing.
+them because an early right answer was lost later), so accuracies are of no population and the halves are
+shown apart; and tenths of a finished trace know its length, which no live run does. 75 questions certify
+nothing.
 """
 
 import gzip

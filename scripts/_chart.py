@@ -1,6 +1,6 @@
 """Two charts as SVG, light and dark: accuracy against tokens, and rows of ratios with their gains."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from math import ceil, floor, log10
@@ -12,8 +12,9 @@ _STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", "Hiragino Sans", "Noto Sans CJK JP", sans-serif;
   --ink: #1b1f24; --soft: #57606a; --line: #d9dde2; --paper: #fff; --c0: #1b1f24; --c1: #0d8a68;
   --c2: #0a6ebd; --c3: #c8590a; --c4: #b0478a; --c5: #7b838c; }
-@media (prefers-color-scheme: dark) { svg { --ink: #e6e8ea; --soft: #a6aeb7; --line: #343a41; --paper: #14171a;
-  --c0: #e6e8ea; --c1: #3cc29a; --c2: #5aaef0; --c3: #f0954e; --c4: #e08cc0; --c5: #9aa2ab; } }
+@media (prefers-color-scheme: dark) { svg { --ink: #e6e8ea; --soft: #a6aeb7; --line: #343a41;
+  --paper: #14171a; --c0: #e6e8ea; --c1: #3cc29a; --c2: #5aaef0; --c3: #f0954e; --c4: #e08cc0;
+  --c5: #9aa2ab; } }
 text { fill: var(--ink) } .soft { fill: var(--soft) } .grid { stroke: var(--line) }
 .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 4px }
 .title { font-size: 16px; font-weight: 600 } .bold { font-weight: 600 }
@@ -87,24 +88,28 @@ def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = Fals
     for tick in range(ceil(low / step) * step, high + 1, step):
         parts.append(_line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"))
         parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick}%", "soft", "end"))
-    for value in _ticks(start, most, log=log):
-        parts.append(_text(x(value), HEIGHT - BOTTOM + 20, _short(value), "soft", "middle"))
+    ticks = _ticks(start, most, log=log)
+    parts += [_text(x(value), HEIGHT - BOTTOM + 20, _short(value), "soft", "middle") for value in ticks]
     parts.append(_text(WIDTH - RIGHT, HEIGHT - BOTTOM + 40, axis, "soft", "end"))
     if foot:
         parts.append(_text(LEFT, HEIGHT - BOTTOM + 40, foot, "soft"))
     for each in series:
-        colour = f"var(--c{each.colour})"
-        if each.joined:
-            steps = " ".join(f"{x(d.x):.1f},{y(d.y):.1f}" for d in each.dots)
-            parts.append(f'<polyline points="{steps}" fill="none" stroke="{colour}" stroke-opacity=".6"/>')
-        for d in each.dots:
-            if d.low is not None and d.high is not None:
-                parts.append(_line(x(d.x), y(d.low), x(d.x), y(d.high), stroke=colour))
-            parts.append(f'<circle cx="{x(d.x):.1f}" cy="{y(d.y):.1f}" r="4.6" fill="{colour}"/>')
+        parts += _drawn(each, x, y)
     for d in (d for s in series for d in s.dots if d.name):
         at, anchor = (x(d.x) - 9, "end") if d.left else (x(d.x) + 9, "start")
         parts.append(_text(at, y(d.y) + 4.5, d.name, "halo", anchor))
     return _page(title, HEIGHT, parts)
+
+
+def _drawn(series: Series, x: Callable[[float], float], y: Callable[[float], float]) -> Iterator[str]:
+    colour = f"var(--c{series.colour})"
+    if series.joined:
+        steps = " ".join(f"{x(d.x):.1f},{y(d.y):.1f}" for d in series.dots)
+        yield f'<polyline points="{steps}" fill="none" stroke="{colour}" stroke-opacity=".6"/>'
+    for d in series.dots:
+        if d.low is not None and d.high is not None:
+            yield _line(x(d.x), y(d.low), x(d.x), y(d.high), stroke=colour)
+        yield f'<circle cx="{x(d.x):.1f}" cy="{y(d.y):.1f}" r="4.6" fill="{colour}"/>'
 
 
 def rows(words: Words, listed: Sequence[Row]) -> str:

@@ -1,54 +1,19 @@
 """Writes the figures of docs/evidence.md, and README's first picture, from bench/results.
 
-    python scripts/evidence.py
+    python -m scripts.evidence
 
 No figure of that page is typed by hand: tables stand between `<!-- figures: NAME -->` and
 `<!-- end of figures -->`, pictures in docs/figures/evidence*.svg. tests/docs holds both to the results.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-from scripts._chart import Dot, Row, Series, Words, rows, scatter
+from scripts._evidence_pictures import PICTURES
+from scripts._results import ROOT, SIZES, STUDY, UNTHINKING, Results
 
-ROOT = Path(__file__).parents[1]
-RESULTS, FIGURES = ROOT / "bench" / "results", ROOT / "docs" / "figures"
-PAGE = ROOT / "docs" / "evidence.md"
-STUDY = "qwen2.5-coder-1.5b-gsm8k/choice.json"
-SIZES = ("0.6B", "1.7B", "4B", "8B")
+PAGE, FIGURES = ROOT / "docs" / "evidence.md", ROOT / "docs" / "figures"
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-
-
-class Results:
-    """A file of bench/results, its figures by name."""
-
-    def __init__(self, name: str) -> None:
-        self.content: dict[str, Any] = json.loads((RESULTS / name).read_text(encoding="utf-8"))
-        self._lines = {line["name"]: line for line in self.content.get("figures", ())}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._lines
-
-    def __getitem__(self, name: str) -> float:
-        return float(self._lines[name]["reached"])
-
-    def interval(self, name: str) -> tuple[float, float, float]:
-        """Returns a figure with both ends."""
-        line = self._lines[name]
-        return float(line["reached"]), float(line["low"]), float(line["high"])
-
-    def met(self, name: str) -> bool:
-        """Whether its target was met."""
-        return bool(self._lines[name]["ok"])
-
-    def told(self, name: str, digits: int = 1, unit: str = "", *, signed: bool = False) -> str:
-        """Returns a figure as the page shows it, with its interval where it has one."""
-        line, form = self._lines[name], f"{'+' if signed else ''}.{digits}f"
-        text = f"{line['reached']:{form}}{unit}"
-        return text if "low" not in line else f"{text} [{line['low']:{form}}, {line['high']:{form}}]"
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -107,10 +72,11 @@ def route_table() -> str:
     verdict = ""
     if certified in found:
         verb = "certified" if found.met(certified) else "**not** certified at 2 points"
+        gain = found.told("route: gain over full thinking", signed=True)
+        over = found.told("route: gain over the random router, interval", signed=True)
         verdict = (
-            f"\nThe route's gain over full thinking is {found.told('route: gain over full thinking', signed=True)} "
-            f"points, its loss at most {found[certified]:.2f} points: {verb}. Over the random router it gains "
-            f"{found.told('route: gain over the random router, interval', signed=True)} points.\n"
+            f"\nOver full thinking the route gains {gain} points; its loss is at most {found[certified]:.2f} "
+            f"points: {verb}. Over the random router it gains {over} points.\n"
         )
     return table(("", "accuracy", "tokens"), body) + verdict + sources(found)
 
@@ -147,46 +113,28 @@ def sizes_table() -> str:
 def thinker_table() -> str:
     """The thinker beside its base and controls, and its exits."""
     found = Results("thinker.json")
-    body = []
+    body: list[list[str]] = []
     for name in ("GSM8K", "MATH"):
-        for title in ("base", "answers alone", "thinking closed at once"):
-            if f"{name}, {title}: accuracy" in found:
-                body.append(
-                    [
-                        name,
-                        title,
-                        found.told(f"{name}, {title}: accuracy", unit="%"),
-                        f"{found[f'{name}, {title}: tokens']:,.0f}",
-                        "",
-                    ]
-                )
-        whole = (
+        for title in (t for t in UNTHINKING if f"{name}, {t}: accuracy" in found):
+            accuracy = found.told(f"{name}, {title}: accuracy", unit="%")
+            body.append([name, title, accuracy, f"{found[f'{name}, {title}: tokens']:,.0f}"])
+        named = (
             f"{name}: accuracy, interval" if f"{name}: accuracy, interval" in found else f"{name}: accuracy"
         )
-        body.append(
-            [
-                name,
-                "full thinking",
-                found.told(whole, unit="%"),
-                f"{found[f'{name}: thinking tokens']:,.0f}",
-                "",
-            ]
-        )
+        tokens = f"{found[f'{name}: thinking tokens']:,.0f}"
+        body.append([name, "full thinking", found.told(named, unit="%"), tokens])
         exits = f"{name}, exits"
         verb = "certified" if found.met(f"{exits}: loss, certified") else "**not** certified"
-        loss = f"loss {found[f'{exits}: loss, estimate']:.1f}, at most {found[f'{exits}: loss, certified']:.1f} points: {verb}"
-        body.append([name, "early exit", loss, found.told(f"{exits}: thinking tokens, interval", 3, "×"), ""])
-        kept = f"{exits}: thinking tokens where no trace was cut"
-        body.append(
-            [
-                name,
-                "the same where no trace was cut",
-                f"loss {found[f'{exits}: loss there, estimate']:.1f} points",
-                found.told(kept, 3, "×"),
-                "",
-            ]
+        loss, most = found[f"{exits}: loss, estimate"], found[f"{exits}: loss, certified"]
+        spent = found.told(f"{exits}: thinking tokens, interval", 3, "×")
+        body.append([name, "early exit", f"loss {loss:.1f}, at most {most:.1f} points: {verb}", spent])
+        loss, kept = (
+            found[f"{exits}: loss there, estimate"],
+            f"{exits}: thinking tokens where no trace was cut",
         )
-    return table(("questions", "", "accuracy", "tokens"), [row[:4] for row in body]) + sources(found)
+        words = "the same where no trace was cut"
+        body.append([name, words, f"loss {loss:.1f} points", found.told(kept, 3, "×")])
+    return table(("questions", "", "accuracy", "tokens"), body) + sources(found)
 
 
 def coder_table() -> str:
@@ -225,200 +173,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
 def page(text: str) -> str:
     """Returns docs/evidence.md with its tables as the results have them."""
     return _BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n{m[3]}", text)
-
-
-def gemma_picture() -> str:
-    curve = Results("gemma.json").content["curve"]
-    exits = [Dot(d["tokens"], 100 * d["accuracy"], name=f"at {d['label']}") for d in curve["exits"]]
-    tenths = [Dot(d["tokens"], 100 * d["accuracy"]) for d in curve["tenths"]]
-    found = Results("gemma.json")
-    full = Dot(1.0, found["all: accuracy of full thinking"], name="full thinking", left=True)
-    series = [
-        Series("full thinking", 0, [full]),
-        Series("stopped at a probability", 1, exits, joined=True),
-        Series("cut at the same tenth", 5, tenths, joined=True),
-    ]
-    return scatter("Gemma-4-12B on 75 picked questions of MMLU-Pro", "tokens, full thinking = 1", series)
-
-
-def route_picture() -> str:
-    content = Results("route.json").content
-    names = {"main": "full thinking"}
-    modes = [
-        Dot(
-            m["tokens"],
-            100 * m["accuracy"],
-            name=names.get(m["label"], m["label"]),
-            left=m["label"] == "main",
-        )
-        for m in content["modes"]
-    ]
-    routes = sorted((Dot(p["tokens"], 100 * p["accuracy"]) for p in content["curve"][1:]), key=lambda d: d.x)
-    chosen = [p for p in content["curve"] if p["label"] == content.get("chosen")]
-    series = [Series("one mode for all, and the oracle", 0, modes), Series("routes", 2, routes)]
-    if chosen:
-        p = chosen[0]
-        series.append(Series("chosen on the pilot", 1, [Dot(p["tokens"], 100 * p["accuracy"])]))
-        r = content["random"]
-        series.append(Series("random at its mix", 3, [Dot(r["tokens"], 100 * r["accuracy"])]))
-    return scatter(
-        "Qwen3-0.6B on GSM8K: four modes, and routes between them", "tokens, full thinking = 1", series
-    )
-
-
-def sizes_picture() -> str:
-    found = Results("autotts.json")
-    series = []
-    for colour, size in enumerate(SIZES, 1):
-        title = f"{size} AIME24:"
-        plans = ("against AutoTTS β=.5", "against AutoTTS β=1", "SC@64")
-        dots = [Dot(found[f"{title} {p}, tokens"], found[f"{title} {p}, accuracy"]) for p in plans]
-        dots[-1] = Dot(dots[-1].x, dots[-1].y, name="SC@64")
-        series.append(Series(f"Qwen3-{size}", colour, dots, joined=True))
-    return scatter(
-        "Qwen3 on AIME24, the search set: karui's two plans a size, and SC@64",
-        "thousand tokens a question",
-        series,
-        log=True,
-    )
-
-
-def thinker_picture() -> str:
-    found = Results("thinker.json")
-    series = []
-    for colour, name in ((2, "GSM8K"), (3, "MATH")):
-        whole = found[f"{name}: thinking tokens"]
-        dots = [
-            Dot(found[f"{name}, {m}: tokens"], found[f"{name}, {m}: accuracy"], name=m)
-            for m in ("base", "answers alone", "thinking closed at once")
-            if f"{name}, {m}: accuracy" in found
-        ]
-        full = found[f"{name}: accuracy"]
-        exits = f"{name}, exits"
-        dots.append(
-            Dot(
-                found[f"{exits}: thinking tokens"] * whole,
-                full - found[f"{exits}: loss, estimate"],
-                name="exits",
-            )
-        )
-        dots.append(Dot(whole, full, name="full thinking", left=True))
-        series.append(Series(name, colour, dots))
-    return scatter("A 1.5B model taught to think aloud", "tokens a question", series)
-
-
-def coder_picture() -> str:
-    choice = Results(STUDY).content
-    known = [r for r in choice["rejected"] if r.get("saving") is not None and r.get("loss") is not None]
-    dots = [Dot(1 - r["saving"], -100 * r["loss"]) for r in known if r["saving"] > 0]
-    series = [Series("full thinking", 0, [Dot(1.0, 0.0)]), Series("plans that save tokens", 3, dots)]
-    title = "Qwen2.5-Coder-1.5B on GSM8K: accuracy gained by every plan that saves, on the pilot"
-    return scatter(title, "tokens, full thinking = 1", series)
-
-
-_SAID = {
-    "en": {
-        "title": "What karui did on real reasoners",
-        "tokens": "tokens, baseline = 1×",
-        "gain": "accuracy gained, points, 95%",
-        "certified": "certified",
-        "not": "not certified",
-        "few": "30 questions certify nothing",
-        "picked": "75 picked questions certify nothing",
-        "stays": "nothing to gain: thinking stays",
-        "vote": "length-weighted votes against SC@64",
-        "exit": "early exits",
-        "route": "route between four modes",
-        "exit95": "exit at a probability of 0.95",
-        "whole": "all plans that save lose accuracy",
-    },
-    "ja": {
-        "title": "実在の推論モデルでの結果",
-        "tokens": "トークン数（基準を1×とする）",
-        "gain": "精度の変化（ポイント、95%区間）",
-        "certified": "保証できました",
-        "not": "保証できませんでした",
-        "few": "30問では保証できません",
-        "picked": "選ばれた75問では保証できません",
-        "stays": "改善の余地なし（フル思考のまま）",
-        "vote": "長さで重み付けした多数決（SC@64比）",
-        "exit": "早期終了",
-        "route": "4つのモードの振り分け",
-        "exit95": "確率0.95での早期終了",
-        "whole": "節約するプランはすべて精度が低下",
-    },
-}
-
-
-def first_picture(lang: str) -> str:
-    """README's first figure: one row a model and set, gains and nothings alike."""
-    say = _SAID[lang]
-    sizes, thinker, gemma, route = (Results(f"{n}.json") for n in ("autotts", "thinker", "gemma", "route"))
-    eight = "8B AIME25: against AutoTTS β=1"
-    listed = [
-        Row(
-            "Qwen3-8B · AIME25",
-            say["vote"],
-            sizes.interval(f"{eight}, share of SC@64"),
-            sizes.interval(f"{eight}, gain over SC@64"),
-            say["few"],
-            None,
-        )
-    ]
-    for name in ("MATH", "GSM8K"):
-        exits = f"{name}, exits"
-        good = thinker.met(f"{exits}: loss, certified")
-        gain = (-thinker[f"{exits}: loss, estimate"], -thinker[f"{exits}: loss, certified"], None)
-        ratio = thinker.interval(f"{exits}: thinking tokens, interval")
-        listed.append(
-            Row(f"thinker 1.5B · {name}", say["exit"], ratio, gain, say["certified" if good else "not"], good)
-        )
-    if "route: loss, certified" in route:
-        good = route.met("route: loss, certified")
-        ratio, gain = (
-            route.interval("route: tokens, interval"),
-            route.interval("route: gain over full thinking"),
-        )
-        listed.append(
-            Row("Qwen3-0.6B · GSM8K", say["route"], ratio, gain, say["certified" if good else "not"], good)
-        )
-    else:
-        listed.append(
-            Row("Qwen3-0.6B · GSM8K", say["route"], (1.0, None, None), (0.0, None, None), say["stays"], None)
-        )
-    listed.append(
-        Row(
-            "Gemma-4-12B · MMLU-Pro",
-            say["exit95"],
-            gemma.interval("all: tokens of the exit"),
-            gemma.interval("all: gain of the exit"),
-            say["picked"],
-            None,
-        )
-    )
-    if Results(STUDY).content["decision"] == "nothing":
-        listed.append(
-            Row(
-                "Qwen2.5-Coder-1.5B · GSM8K",
-                say["whole"],
-                (1.0, None, None),
-                (0.0, None, None),
-                say["stays"],
-                None,
-            )
-        )
-    return rows(Words(say["title"], say["tokens"], say["gain"]), listed)
-
-
-PICTURES: Mapping[str, Callable[[], str]] = {
-    "evidence.svg": lambda: first_picture("en"),
-    "evidence.ja.svg": lambda: first_picture("ja"),
-    "evidence-gemma.svg": gemma_picture,
-    "evidence-route.svg": route_picture,
-    "evidence-sizes.svg": sizes_picture,
-    "evidence-thinker.svg": thinker_picture,
-    "evidence-coder.svg": coder_picture,
-}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts import evidence
+from scripts import _results, evidence
 
 
 def test_the_page_shows_the_results():
@@ -25,9 +25,9 @@ def test_readme_begins_with_real_reasoners(readme, picture):
 
 
 def test_a_figure_that_changes_changes_the_page(monkeypatch, tmp_path):
-    for file in evidence.RESULTS.glob("*.json"):
+    for file in _results.RESULTS.glob("*.json"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     gemma = tmp_path / "gemma.json"
     gemma.write_text(gemma.read_text().replace('"reached": 0.', '"reached": 0.9'))
-    monkeypatch.setattr(evidence, "RESULTS", tmp_path)
+    monkeypatch.setattr(_results, "RESULTS", tmp_path)
     assert evidence.gemma_table() not in evidence.PAGE.read_text(encoding="utf-8")

@@ -236,7 +236,7 @@ def _log_linear(rows: Floats, cost: Floats, ridge: float) -> Floats:
     scaled, aim = (rows - middle) / scale, np.log1p(cost)
     penalty = np.full(rows.shape[1], ridge)
     penalty[0] = 1e-9
-    weights: Floats = np.linalg.solve(scaled.T @ scaled + np.diag(penalty), scaled.T @ aim)
+    weights = np.asarray(np.linalg.solve(scaled.T @ scaled + np.diag(penalty), scaled.T @ aim), np.float64)
     told = float(np.exp(np.clip(scaled @ weights, 0.0, 30.0)).mean())
     weights[0] += float(np.log((1.0 + cost.mean()) / told))  # the mean of logarithms is not the mean's
     return _unscaled(weights, middle, scale)
