@@ -31,7 +31,7 @@ import numpy as np
 from _figures import ROOT, Figures, arguments, percent
 
 from karui import tasks
-from karui.core.lesson import Attempt, Lesson
+from karui.core.flow.lesson import Attempt, Lesson
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording

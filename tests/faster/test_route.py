@@ -11,7 +11,7 @@ import pytest
 from karui import catalog
 from karui.core.ability import Ability
 from karui.core.errors import InputError, PlanError, RecordingMismatch
-from karui.core.lesson import Lessons
+from karui.core.flow.lesson import Lessons
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.trace import End

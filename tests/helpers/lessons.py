@@ -1,6 +1,6 @@
 """Lessons made by hand: short questions that a quick mode can answer, and long ones that it cannot."""
 
-from karui.core.lesson import Attempt, Lesson, Lessons
+from karui.core.flow.lesson import Attempt, Lesson, Lessons
 from karui.core.prompt import Prompt
 from karui.faster.route import Route
 from tests.helpers.traces import trace

@@ -15,7 +15,7 @@ from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow
-from karui.core.lesson import Lessons
+from karui.core.flow.lesson import Lessons
 from karui.core.request import Request
 from karui.core.trace import Reply
 from karui.core.watcher import Watcher

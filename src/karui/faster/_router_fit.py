@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.lesson import Attempt, Lesson, Lessons
+from karui.core.flow.lesson import Attempt, Lesson, Lessons
 from karui.faster._router import CONFIDENCE, ENTROPY, MAIN, Floats, Router, columns
 
 FEWEST = 24
@@ -93,7 +93,6 @@ class _Pupil:
         self.length = max(
             1e-9, float(np.mean([self._cost(MAIN, a) for q in asked for a in q.attempts[MAIN]]))
         )
-        self._hashed, self._ridge = False, _RIDGES[-1]
         self._hashed, self._ridge = self._setting()
 
     def firsts(self) -> list[tuple[str, ...]]:

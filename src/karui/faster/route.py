@@ -8,7 +8,7 @@ from typing import ClassVar
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
 from karui.core.flow.flow_tree import Flow
-from karui.core.lesson import Lessons
+from karui.core.flow.lesson import Lessons
 from karui.core.request import Gather, Request
 from karui.core.technique import Family, Technique, knob, require
 from karui.core.trace import Reply

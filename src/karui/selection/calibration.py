@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from karui.core.engine import ModelInfo
 from karui.core.errors import NotRecorded
-from karui.core.lesson import Attempt, Lesson, Lessons
+from karui.core.flow.lesson import Attempt, Lesson, Lessons
 from karui.core.plan import Plan
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Gather, Request, Watch

@@ -7,7 +7,6 @@ from itertools import product
 from typing import Any, Protocol
 
 from karui.core.errors import KaruiError
-from karui.core.lesson import Lessons
 from karui.core.plan import Plan
 from karui.core.study.choice import Rejected
 from karui.core.study.reasons import not_replayable
@@ -65,7 +64,6 @@ def search_space(
     refuse: Callable[[Plan], None],
     style: tuple[Technique, ...] = (),
     replies: Replies | None = None,
-    lessons: Lessons | None = None,
     between: bool = False,
     density: Density = Density(),
 ) -> SearchSpace:
@@ -82,8 +80,6 @@ def search_space(
         style: The techniques the recording was made with; they open every plan.
         replies: What a technique's first asks are answered on pilot questions, under techniques that watch
             (`Rehearsal.first_replies`): knobs that are shares of scores become values there.
-        lessons: Pilot questions to learn from (`ThresholdCalibration.lessons`), for techniques that learn;
-            None leaves these out.
         between: Whether to return only the plans that ask several models.
         density: How many values of each knob are tried.
     """
@@ -116,9 +112,7 @@ def search_space(
     ]
     # What a pair is made of is there alone as well: only then is it known what each part saves.
     parts = {part: None for pair in pairs for part in pair}
-    taught = [v for t in replayable for v in t.learned(lessons)] if lessons is not None else []
-    alone = (v for t in replayable for v in grid(t, density.alone, BETWEEN))
-    singles = [(v,) for v in (*alone, *taught, *parts)]
+    singles = [(v,) for v in (*(v for t in replayable for v in grid(t, density.alone, BETWEEN)), *parts)]
     plans, refused = {}, {}
     for chosen in [(), *singles, *pairs]:
         try:
