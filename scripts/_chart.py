@@ -68,8 +68,8 @@ class Words:
     foot: Sequence[str] = field(default=())
 
 
-def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = False, foot: str = "") -> str:
-    """Returns accuracy against tokens."""
+def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = False, unit: str = "%") -> str:
+    """Returns accuracy against tokens; `unit` stands behind the numbers of accuracy."""
     dots = [dot for s in series for dot in s.dots]
     ends = [v for d in dots for v in (d.y, d.low, d.high) if v is not None]
     low, high = 5 * floor(min(ends) / 5), 5 * ceil(max(ends) / 5)
@@ -87,12 +87,10 @@ def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = Fals
     parts = [_text(LEFT, 30, title, "title"), *_key(series)]
     for tick in range(ceil(low / step) * step, high + 1, step):
         parts.append(_line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"))
-        parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick}%", "soft", "end"))
+        parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick}{unit}", "soft", "end"))
     ticks = _ticks(start, most, log=log)
     parts += [_text(x(value), HEIGHT - BOTTOM + 20, _short(value), "soft", "middle") for value in ticks]
     parts.append(_text(WIDTH - RIGHT, HEIGHT - BOTTOM + 40, axis, "soft", "end"))
-    if foot:
-        parts.append(_text(LEFT, HEIGHT - BOTTOM + 40, foot, "soft"))
     for each in series:
         parts += _drawn(each, x, y)
     for d in (d for s in series for d in s.dots if d.name):

@@ -51,12 +51,12 @@ def sizes_picture() -> str:
     for colour, size in enumerate(SIZES, 1):
         title = f"{size} AIME24:"
         plans = ("against AutoTTS β=.5", "against AutoTTS β=1", "SC@64")
-        dots = [Dot(found[f"{title} {p}, tokens"], found[f"{title} {p}, accuracy"]) for p in plans]
-        dots[-1] = Dot(dots[-1].x, dots[-1].y, name="SC@64")
+        dots = [Dot(1000 * found[f"{title} {p}, tokens"], found[f"{title} {p}, accuracy"]) for p in plans]
+        dots[-1] = Dot(dots[-1].x, dots[-1].y, name="" if size == "4B" else "SC@64")
         series.append(Series(f"Qwen3-{size}", colour, dots, joined=True))
     return scatter(
         "Qwen3 on AIME24, the search set: karui's two plans a size, and SC@64",
-        "thousand tokens a question",
+        "tokens a question",
         series,
         log=True,
     )
@@ -91,8 +91,8 @@ def coder_picture() -> str:
     known = [r for r in choice["rejected"] if r.get("saving") is not None and r.get("loss") is not None]
     dots = [Dot(1 - r["saving"], -100 * r["loss"]) for r in known if r["saving"] > 0]
     series = [Series("full thinking", 0, [Dot(1.0, 0.0)]), Series("plans that save tokens", 3, dots)]
-    title = "Qwen2.5-Coder-1.5B on GSM8K: accuracy gained by every plan that saves, on the pilot"
-    return scatter(title, "tokens, full thinking = 1", series)
+    title = "Qwen2.5-Coder-1.5B on GSM8K: points gained by every plan that saves (pilot)"
+    return scatter(title, "tokens, full thinking = 1", series, unit="")
 
 
 _SAID = {

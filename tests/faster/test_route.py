@@ -23,16 +23,16 @@ from karui.selection.calibration import ThresholdCalibration
 from karui.study.steps import space_of
 from karui.testing.conformance import check
 from karui.testing.synthetic import sibling, synthetic
-from tests.helpers.lessons import attempt, lesson, taught, telling
+from tests.helpers.lessons import attempt, lesson, routes, taught, telling
 
 
-def best(lessons):
+def best(found):
     """The cheapest route that asks nothing first."""
-    return [r for r in Route.learned(lessons) if not r.router.first][-1]
+    return [r for r in found if not r.router.first][-1]
 
 
 def test_it_learns_which_questions_a_cheap_mode_can_answer():
-    router = telling(taught()).router
+    router = telling().router
     short, long = (lesson(n, main=[]).prompt for n in (0, 1))
     assert router.choose(short, {}, 0.1) == "quick"
     assert router.choose(long, {}, 0.1) == "main"
@@ -40,7 +40,7 @@ def test_it_learns_which_questions_a_cheap_mode_can_answer():
 
 
 def test_what_it_learned_is_in_the_plan_and_its_id():
-    one, other = best(taught()), best(taught(60))
+    one, other = best(routes()), best(routes(60))
     assert one.weights != other.weights
     assert Plan((one,)).id != Plan((replace(other, price=one.price),)).id
     again = catalog.plan_from_spec(json.loads(json.dumps(Plan((one,)).spec)))
@@ -55,8 +55,8 @@ def test_a_question_without_an_answer_is_rescued():
         lesson(n, main=[attempt(True, 400, "7" if n % 4 else None)], quick=[attempt(True, 20)])
         for n in range(80)
     ]
-    routes = Route.learned(Lessons(tuple(asked), {"main": 1.0, "quick": 1.0}))
-    assert all(unpacked(r.weights).rescue == (1, 0) for r in routes)
+    found = Route.learned(Lessons(tuple(asked), {"main": 1.0, "quick": 1.0}))
+    assert all(unpacked(r.weights).rescue == (1, 0) for r in found)
 
 
 @pytest.mark.parametrize(("main", "quick"), [(True, True), (False, False), (True, False), (False, True)])
@@ -84,8 +84,8 @@ def test_questions_that_a_mode_lacks_are_not_learned_from():
 
 
 def test_the_price_of_a_token_counts():
-    dear = best(replace(taught(), rates={"main": 1.0, "quick": 19.0}))
-    cheap = best(taught())
+    dear = best(Route.learned(replace(taught(), rates={"main": 1.0, "quick": 19.0})))
+    cheap = best(routes())
     assert dear.router.cost[1, 0] != cheap.router.cost[1, 0]
     prompt = taught().questions[0].prompt
     assert dear.router.choose(prompt, {}, 50.0) != "main" or cheap.router.choose(prompt, {}, 50.0) == "quick"
@@ -100,7 +100,7 @@ def test_logistic_regression_against_a_hand_made_case():
 
 
 def packed(**changed):
-    text = best(taught()).weights
+    text = best(routes()).weights
     values = json.loads(zlib.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
     content = zlib.compress(json.dumps({**values, **changed}).encode())
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
@@ -111,7 +111,7 @@ def packed(**changed):
     [
         "",
         "nonsense!",
-        best(taught()).weights[:-8],
+        best(routes()).weights[:-8],
         packed(modes=["quick", "main"]),
         packed(modes=["main"]),
         packed(rescue=[0, 1]),
@@ -159,9 +159,9 @@ def halves():
 
 def test_it_holds_what_every_technique_has_to_hold():
     pilot, _ = halves()
-    routes = Route.learned(ThresholdCalibration(pilot).lessons())
-    assert {bool(r.router.first) for r in routes} == {False, True}
-    check(Route, *routes[:4])
+    found = Route.learned(ThresholdCalibration(pilot).lessons())
+    assert {bool(r.router.first) for r in found} == {False, True}
+    check(Route, *found[:4])
 
 
 def test_it_is_in_the_space_where_there_is_a_pilot_and_only_there():
@@ -181,10 +181,10 @@ def test_it_is_in_the_space_where_there_is_a_pilot_and_only_there():
 
 def test_signals_that_the_first_replies_have_are_needed_live():
     pilot, _ = halves()
-    routes = [r for r in Route.learned(ThresholdCalibration(pilot).lessons()) if r.router.first]
-    assert routes[0].needs == {Ability.CONFIDENCE, Ability.SIGNALS}
+    found = [r for r in Route.learned(ThresholdCalibration(pilot).lessons()) if r.router.first]
+    assert found[0].needs == {Ability.CONFIDENCE, Ability.SIGNALS}
     with pytest.raises(PlanError, match="route cannot run on a server"):
-        Plan((routes[0],)).check({Ability.TRIALS}, "a server", "quick")
+        Plan((found[0],)).check({Ability.TRIALS}, "a server", "quick")
 
 
 def test_columns_are_as_many_as_the_weights_expect():

@@ -1,5 +1,7 @@
 """Lessons made by hand: short questions that a quick mode can answer, and long ones that it cannot."""
 
+from functools import cache
+
 from karui.core.flow.lesson import Attempt, Lesson, Lessons
 from karui.core.prompt import Prompt
 from karui.faster.route import Route
@@ -21,6 +23,7 @@ def lesson(n, **attempts):
     return Lesson(f"q{n}", Prompt(text), {m: tuple(a) for m, a in attempts.items()})
 
 
+@cache
 def taught(questions=80):
     """Of a mode that is right on the short questions only; full thinking is right on all."""
     asked = [
@@ -30,6 +33,12 @@ def taught(questions=80):
     return Lessons(tuple(asked), {"main": 1.0, "quick": 1.0})
 
 
-def telling(lessons):
+@cache
+def routes(questions=80):
+    """What is learned from them."""
+    return tuple(Route.learned(taught(questions)))
+
+
+def telling():
     """The route that asks nothing first and prices thinking low."""
-    return next(r for r in Route.learned(lessons) if not r.router.first and r.price < 0.5)
+    return next(r for r in routes() if not r.router.first and r.price < 0.5)

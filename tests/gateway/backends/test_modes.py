@@ -13,12 +13,12 @@ from karui.serving_profile import CheckpointSettings
 from karui.shorter.no_thinking import NoThinking
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import RULE, chosen, opened, settings
-from tests.helpers.lessons import LONG_QUESTION, SHORT_QUESTION, taught, telling
+from tests.helpers.lessons import LONG_QUESTION, SHORT_QUESTION, telling
 
 
 def routed(model="toy"):
     """A choice of a route between thinking and not thinking."""
-    plan = Plan((replace(telling(taught()), price=0.1),))
+    plan = Plan((replace(telling(), price=0.1),))
     made = chosen()
     choice = replace(
         made.choice, spec=plan.spec, plan=plan.id, label=plan.label, beside={"quick": ModelInfo(model)}
