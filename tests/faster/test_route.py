@@ -198,15 +198,27 @@ def test_columns_are_as_many_as_the_weights_expect():
 def test_a_log_without_a_limit_stands_beside_one_whose_traces_are_shorter():
     recordings = recorded()
     main, quick = recordings["main"], recordings["quick"]
-    limit = main.manifest.sampling.max_tokens
     whole = [
         replace(q, traces=tuple(replace(t, end=End.FINISHED) for t in q.traces)) for q in quick.questions
     ]
     longest = max(t.thinking_tokens + t.answer_tokens for q in whole for t in q.traces)
-    sampling = replace(main.manifest.sampling, max_tokens=longest)
-    short = replace(quick, manifest=replace(quick.manifest, sampling=sampling), questions=tuple(whole))
-    assert longest < limit
-    assert Replay({"main": main, "quick": short}).questions("quick")
+
+    def beside(questions, limit, main_limit):
+        return {
+            name: replace(
+                recording,
+                manifest=replace(manifest, sampling=replace(manifest.sampling, max_tokens=tokens)),
+                questions=tuple(asked),
+            )
+            for name, recording, manifest, asked, tokens in (
+                ("main", main, main.manifest, main.questions, main_limit),
+                ("quick", quick, quick.manifest, questions, limit),
+            )
+        }
+
+    assert Replay(beside(whole, longest, longest + 100)).questions("quick")
+    assert Replay(beside(whole, longest + 200, longest + 100)).questions("quick")
     cut = replace(whole[0], traces=(replace(whole[0].traces[0], end=End.TRUNCATED), *whole[0].traces[1:]))
-    with pytest.raises(RecordingMismatch, match="sampled"):
-        Replay({"main": main, "quick": replace(short, questions=(cut, *whole[1:]))}).questions("quick")
+    for refused in (beside([cut, *whole[1:]], longest, longest + 100), beside(whole, longest, longest - 1)):
+        with pytest.raises(RecordingMismatch, match="sampled"):
+            Replay(refused).questions("quick")
