@@ -7,10 +7,10 @@ The data are 75 questions × 10 runs, the probability of every choice after 0, 1
 Nothing is chosen: 0.95 is the default of `trial-confidence`, the other thresholds are shown as a curve. A
 look at the choices costs one token. Beside it: every trace cut at the same tenth.
 
-Two caveats, which karui keeps with the recording: the questions were picked by how the model fared (half of
-them because an early right answer was lost later), so accuracies are of no population and the halves are
-shown apart; and tenths of a finished trace know its length, which no live run does. 75 questions certify
-nothing.
+Two caveats, which karui keeps with the recording: the questions were picked by how a first run of the model
+fared (it lost an early right answer, was right, was wrong throughout), so accuracies are of no population and
+the groups are shown apart; and tenths of a finished trace know its length, which no live run does. 75
+questions certify nothing.
 """
 
 import gzip
@@ -31,6 +31,12 @@ from karui.recording import importing
 from karui.runners.replay import Replay
 
 THRESHOLD = 0.95
+GROUPS = {
+    "loss": "lost an early right answer",
+    "final_correct": "right in the end",
+    "stable_wrong": "wrong throughout",
+}
+"""What the data call a group, and what the figures call it."""
 CURVE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 FILE = ROOT.parent / "shared" / "data" / "gemma4-12b-mmlu-pro" / "trajectories.jsonl.gz"
 
@@ -49,12 +55,12 @@ def main() -> int:
     recording = done.recording
     for caveat in recording.manifest.caveats:
         figures.note(f"caveat: {caveat.value}")
-    lost = picked(options.data) & {q.id for q in recording.questions}
-    everything = {q.id for q in recording.questions}
-    figures.shown("questions", len(everything), "", 0)
-    figures.shown("questions picked because an early right answer was lost", len(lost), "", 0)
-    for title, keep in (("all", everything), ("picked as lost", lost), ("others", everything - lost)):
+    groups = picked(options.data)
+    asked = {q.id for q in recording.questions}
+    figures.shown("questions", len(asked), "", 0)
+    for title, keep in (("all", asked), *((title, asked & groups[name]) for name, title in GROUPS.items())):
         if keep:
+            figures.shown(f"{title}: questions", len(keep), "", 0)
             described(figures, title, recording.subset(keep))
     figures.extra = {
         "data": {options.data.name: digest},
@@ -65,11 +71,14 @@ def main() -> int:
     return figures.close()
 
 
-def picked(file: Path) -> set[str]:
-    """Returns the questions that were picked because an early right answer was lost."""
+def picked(file: Path) -> dict[str, set[str]]:
+    """Returns the questions by the group that they were picked for; in "" those of none."""
+    found: dict[str, str] = {}
     with gzip.open(file, "rt", encoding="utf-8") as rows:
-        read = map(json.loads, rows)
-        return {str(row["question_id"]) for row in read if row.get("baseline_cohort") == "loss"}
+        for row in map(json.loads, rows):
+            question = str(row["question_id"])
+            found[question] = found.get(question) or row.get("baseline_cohort") or ""
+    return {name: {q for q, group in found.items() if group == name} for name in GROUPS}
 
 
 def described(figures: Figures, title: str, recording: Recording) -> None:

@@ -148,10 +148,14 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         left, right = gain if worst is None else worst, gain if best is None else best
         parts.append(_line(g(left), top + 14, g(right), top + 14, stroke=colour))
         parts.append(f'<circle cx="{g(gain):.1f}" cy="{top + 14}" r="5" fill="{colour}"/>')
-        parts.append(_text((mark + mark_end) / 2, top + 38, f"{gain:+.1f}", "", "middle"))
+        parts.append(_text((mark + mark_end) / 2, top + 38, _signed(gain), "", "middle"))
     for n, line in enumerate(words.foot):
         parts.append(_text(20, bottom + 42 + 22 * n, line, "soft"))
     return _page(words.title, height, parts)
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "−") if points else "0"
 
 
 def _page(title: str, height: int, parts: Sequence[str]) -> str:

@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from scripts._chart import Dot, Row, Series, Words, rows, scatter
 from scripts._results import SIZES, STUDY, UNTHINKING, Results
 
+NAMED = {"0.5", "0.95", "0.99"}
+"""Thresholds that the picture names: there is no room for all."""
+
 
 def gemma_picture() -> str:
     curve = Results("gemma.json").content["curve"]
-    exits = [Dot(d["tokens"], 100 * d["accuracy"], name=f"at {d['label']}") for d in curve["exits"]]
+    exits = [
+        Dot(d["tokens"], 100 * d["accuracy"], name=f"at {d['label']}" if d["label"] in NAMED else "")
+        for d in curve["exits"]
+    ]
     tenths = [Dot(d["tokens"], 100 * d["accuracy"]) for d in curve["tenths"]]
     found = Results("gemma.json")
     full = Dot(1.0, found["all: accuracy of full thinking"], name="full thinking", left=True)
@@ -28,13 +34,13 @@ def route_picture() -> str:
             m["tokens"],
             100 * m["accuracy"],
             name=names.get(m["label"], m["label"]),
-            left=m["label"] == "main",
+            left=m["label"] not in {"oracle", "direct"},
         )
         for m in content["modes"]
     ]
     routes = sorted((Dot(p["tokens"], 100 * p["accuracy"]) for p in content["curve"][1:]), key=lambda d: d.x)
     chosen = [p for p in content["curve"] if p["label"] == content.get("chosen")]
-    series = [Series("one mode for all, and the oracle", 0, modes), Series("routes", 2, routes)]
+    series = [Series("routes", 2, routes), Series("one mode for all, and the oracle", 0, modes)]
     if chosen:
         p = chosen[0]
         series.append(Series("chosen on the pilot", 1, [Dot(p["tokens"], 100 * p["accuracy"])]))

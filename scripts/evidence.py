@@ -13,6 +13,7 @@ from scripts._evidence_pictures import PICTURES
 from scripts._results import ROOT, SIZES, STUDY, UNTHINKING, Results
 
 PAGE, FIGURES = ROOT / "docs" / "evidence.md", ROOT / "docs" / "figures"
+GROUPS = ("all", "lost an early right answer", "right in the end", "wrong throughout")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -32,18 +33,18 @@ def sources(results: Results) -> str:
 
 
 def gemma_table() -> str:
-    """What an exit at 0.95 keeps, for all questions and both halves."""
+    """What an exit at 0.95 keeps, for all questions and by the groups they were picked for."""
     found = Results("gemma.json")
     body = [
         [
-            title,
+            f"{title} ({found[f'{title}: questions']:.0f})",
             found.told(f"{title}: accuracy of full thinking", unit="%"),
             found.told(f"{title}: gain of the exit", signed=True),
             found.told(f"{title}: tokens of the exit", 3, "×"),
             found.told(f"{title}: right answers that the exit keeps", unit="%"),
             found.told(f"{title}: wrong answers that it turns right", unit="%"),
         ]
-        for title in ("all", "picked as lost", "others")
+        for title in GROUPS
         if f"{title}: gain of the exit" in found
     ]
     head = (

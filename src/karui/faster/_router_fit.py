@@ -22,7 +22,7 @@ _MOST, _ROWS = 800, 2
 _WORDS = 256
 """Questions below which their words are not read: they have 128 columns."""
 _FOLDS = 5
-_RIDGES = (1.0, 10.0, 100.0)
+_RIDGES = (1000.0, 100.0, 10.0, 1.0)
 _PRICES = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 _CHEAP = 0.5
 """What is asked first costs at most this share of full thinking."""
@@ -42,6 +42,7 @@ class _Table:
         right: Whether choosing the mode ends right; (rows, modes).
         cost: What choosing it costs now; (rows, modes).
         spent: What the first replies cost; (rows,).
+        thought: Whether full thinking is right, without a rescue; (rows,).
     """
 
     fold: NDArray[np.intp]
@@ -49,19 +50,40 @@ class _Table:
     right: Floats
     cost: Floats
     spent: Floats
+    thought: Floats
 
 
 @dataclass(frozen=True)
 class _Found:
     """A route as the folds judge it."""
 
-    accuracy: float
+    gain: float
+    error: float
     cost: float
     first: tuple[str, ...]
     price: float
 
 
-def fitted(lessons: Lessons) -> Iterator[tuple[Router, float]]:
+@dataclass(frozen=True)
+class Fit:
+    """What was learned, and how it did on pilot questions that it did not learn from.
+
+    Attributes:
+        router: Learned from all pilot questions.
+        price: Of the cost of one full thinking.
+        gain: Mean accuracy gained over full thinking, by cross-validation.
+        error: Standard error of `gain`.
+        ratio: Cost as a share of full thinking's, by cross-validation.
+    """
+
+    router: Router
+    price: float
+    gain: float
+    error: float
+    ratio: float
+
+
+def fitted(lessons: Lessons) -> Iterator[Fit]:
     """Yields routers with prices that no other beats in both accuracy and cost, the dearest first.
 
     Nothing where there are fewer than 24 pilot questions, or none of them saves anything.
@@ -73,11 +95,12 @@ def fitted(lessons: Lessons) -> Iterator[tuple[Router, float]]:
     pupil = _Pupil(asked, modes, lessons.rates)
     found = [each for first in pupil.firsts() for each in pupil.judged(first)]
     frontier: list[_Found] = []
-    for each in sorted(found, key=lambda f: (f.cost, -f.accuracy)):
-        if each.cost < pupil.length and (not frontier or each.accuracy > frontier[-1].accuracy):
+    for each in sorted(found, key=lambda f: (f.cost, -f.gain)):
+        if each.cost < pupil.length and (not frontier or each.gain > frontier[-1].gain):
             frontier.append(each)
     for each in reversed(frontier[-_ROUTES:]):
-        yield pupil.router(each.first), each.price
+        ratio = each.cost / pupil.length
+        yield Fit(pupil.router(each.first), each.price, each.gain, each.error, ratio)
 
 
 class _Pupil:
@@ -117,7 +140,9 @@ class _Pupil:
         for price, known in values.items():
             chosen = known.argmax(axis=1)
             cost = float((table.spent + table.cost[rows, chosen]).mean())
-            yield _Found(float(table.right[rows, chosen].mean()), cost, first, price)
+            gain = table.right[rows, chosen] - table.thought
+            error = float(gain.std(ddof=1) / len(self._asked) ** 0.5)
+            yield _Found(float(gain.mean()), error, cost, first, price)
 
     def router(self, first: tuple[str, ...]) -> Router:
         """Returns the router that asks these first, learned from all questions."""
@@ -133,18 +158,27 @@ class _Pupil:
         return Router(self._modes, first, self._rescue, signals, self._hashed, right, cost, most, self.length)
 
     def _setting(self) -> tuple[bool, float]:
-        """Returns whether to read words, and the ridge: those with the least loss on folds held out."""
+        """Returns whether to read words, and the ridge: the simplest whose loss is within noise of the least.
+
+        On folds held out; the one-standard-error rule of Breiman et al., "Classification and Regression
+        Trees", 1984, 3.4.3.
+        """
         readings = (False, True) if len(self._asked) >= _WORDS else (False,)
-        losses = {}
-        for hashed in readings:
-            table = self._table((), hashed=hashed)
-            for ridge in _RIDGES:
-                losses[hashed, ridge] = _held_out_loss(table, ridge)
-        return min(losses, key=lambda setting: losses[setting])
+        losses = {
+            (hashed, ridge): _held_out_losses(self._table((), hashed=hashed), ridge)
+            for hashed in readings
+            for ridge in _RIDGES
+        }
+        least = min(losses.values(), key=lambda loss: float(loss.mean()))
+        for setting, loss in losses.items():
+            more = loss - least
+            if more.mean() <= more.std() / len(self._asked) ** 0.5:
+                return setting
+        return False, _RIDGES[0]
 
     def _table(self, first: tuple[str, ...], *, hashed: bool) -> _Table:
         signals = self._signals(first)
-        fold, rows, right, cost, spent = [], [], [], [], []
+        fold, rows, right, cost, spent, thought = [], [], [], [], [], []
         for question in self._asked:
             for n in range(min(_ROWS, max(len(a) for a in question.attempts.values()))):
                 here = {m: question.attempts[m][n % len(question.attempts[m])] for m in self._modes}
@@ -155,7 +189,8 @@ class _Pupil:
                 right.append([float(r) for r, _ in ends])
                 cost.append([c for _, c in ends])
                 spent.append(sum(self._cost(m, here[m]) for m in first))
-        return _Table(np.array(fold), np.array(rows), np.array(right), np.array(cost), np.array(spent))
+                thought.append(float(here[MAIN].right))
+        return _Table(*map(np.array, (fold, rows, right, cost, spent, thought)))
 
     def _ends(self, here: Mapping[str, Attempt], mode: int, first: tuple[str, ...]) -> tuple[bool, float]:
         """Returns whether a mode's answer, or its rescue's, is right, and what it takes beyond the first."""
@@ -256,9 +291,9 @@ def _unscaled(weights: Floats, middle: Floats, scale: Floats) -> Floats:
     return plain
 
 
-def _held_out_loss(table: _Table, ridge: float) -> float:
-    """Returns the cross-validated log loss of all modes."""
-    loss = 0.0
+def _held_out_losses(table: _Table, ridge: float) -> Floats:
+    """Returns the cross-validated log loss of all modes together, row by row."""
+    loss = np.zeros(len(table.rows))
     for fold in range(_FOLDS):
         held = table.fold == fold
         if not held.any() or held.all():
@@ -266,5 +301,5 @@ def _held_out_loss(table: _Table, ridge: float) -> float:
         for mode in range(table.right.shape[1]):
             weights = logistic(table.rows[~held], table.right[~held, mode], ridge)
             odds = np.clip(table.rows[held] @ weights, -30.0, 30.0)
-            loss += float((np.logaddexp(0.0, odds) - table.right[held, mode] * odds).sum())
+            loss[held] += np.logaddexp(0.0, odds) - table.right[held, mode] * odds
     return loss

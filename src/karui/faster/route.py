@@ -68,7 +68,7 @@ class Route(Technique):
     @classmethod
     def learned(cls, lessons: Lessons) -> Sequence["Route"]:
         """Returns the routes on the frontier of accuracy and cost, each judged on folds it did not see."""
-        return [cls(router.packed(), price) for router, price in fitted(lessons)]
+        return [cls(fit.router.packed(), fit.price) for fit in fitted(lessons)]
 
     @property
     def router(self) -> Router:
