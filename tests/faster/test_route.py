@@ -18,8 +18,10 @@ from karui.core.trace import End
 from karui.faster._router import columns, unpacked, width
 from karui.faster._router_fit import logistic
 from karui.faster.route import Route
-from karui.runners.replay import Replay
+from karui.runners.replay import Replay, mode
 from karui.selection.calibration import ThresholdCalibration
+from karui.serving_profile import contract_of
+from karui.shorter.no_thinking import NoThinking
 from karui.study.steps import space_of
 from karui.testing.conformance import check
 from karui.testing.synthetic import sibling, synthetic
@@ -222,3 +224,19 @@ def test_a_log_without_a_limit_stands_beside_one_whose_traces_are_shorter():
     for refused in (beside([cut, *whole[1:]], longest, longest + 100), beside(whole, longest, longest - 1)):
         with pytest.raises(RecordingMismatch, match="sampled"):
             Replay(refused).questions("quick")
+
+
+def test_a_recording_in_a_prompt_style_is_a_mode_of_the_main_model():
+    recordings = recorded()
+    main, quick = recordings["main"], recordings["quick"]
+    closed = [replace(q, prompt=replace(q.prompt, thinking=False)) for q in quick.questions]
+    styled = replace(
+        quick, manifest=replace(quick.manifest, style=(NoThinking().spec,)), questions=tuple(closed)
+    )
+    assert mode(main, styled) == Plan((NoThinking(),))
+    assert Replay({"main": main, "quick": styled}).questions("quick")
+    assert contract_of({"main": main, "quick": styled}).footings["quick"].style == (NoThinking().spec,)
+    assert mode(styled, styled) == Plan()  # both were shown the same: nothing is rewritten on top
+    bare = replace(styled, manifest=quick.manifest)
+    with pytest.raises(RecordingMismatch, match="another prompt"):
+        Replay({"main": main, "quick": bare}).questions("quick")

@@ -229,7 +229,7 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQ
             remedy="Record both with the same temperature, top-p and token limit.",
         )
     there = {q.id: q for q in other.questions}
-    style = catalog.plan_from_spec(other.manifest.style)
+    style = mode(main, other)
     for question in main.questions:
         twin = there.get(question.id)
         shown = style.rewrite(Request(question.id, question.prompt, main.manifest.sampling)).prompt
@@ -242,6 +242,13 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQ
             remedy="Record both models on the same questions with the same prompts.",
         )
     return {q.id: there[q.id] for q in main.questions}
+
+
+def mode(main: Recording, other: Recording) -> Plan:
+    """Returns the style that makes the main recording's prompts another one's; none where they are alike."""
+    shown = {q.id: q.prompt for q in other.questions}
+    alike = all(shown.get(q.id, q.prompt) == q.prompt for q in main.questions)
+    return Plan() if alike else catalog.plan_from_spec(other.manifest.style)
 
 
 def _sampled_alike(main: Recording, other: Recording) -> bool:

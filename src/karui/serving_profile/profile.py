@@ -22,7 +22,7 @@ from karui.core.study.domain import DomainSummary
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
 from karui.domain.domain import Domain
-from karui.runners.replay import Replay
+from karui.runners.replay import Replay, mode
 from karui.runners.replay_trace import Playback
 from karui.serving_profile.signals import DriftSignals, signals
 
@@ -210,13 +210,13 @@ class ServingProfile:
         )
 
 
-def _checkpoint_settings(manifest: Manifest, *, mode: bool) -> CheckpointSettings:
+def _checkpoint_settings(manifest: Manifest, style: Plan) -> CheckpointSettings:
     return CheckpointSettings(
         manifest.rule,
         manifest.suffix,
         manifest.thinking.get("override", {}),
         manifest.server.get("logprobs", ""),
-        tuple(manifest.style) if mode else (),
+        tuple(style.spec),
     )
 
 
@@ -235,7 +235,10 @@ def contract_of(
         manifest.verifier or verifier,
         manifest.instruction if manifest.verifier else instruction,
         manifest.sampling,
-        {name: _checkpoint_settings(r.manifest, mode=name != "main") for name, r in recordings.items()},
+        {
+            name: _checkpoint_settings(r.manifest, mode(recordings["main"], r))
+            for name, r in recordings.items()
+        },
     )
 
 

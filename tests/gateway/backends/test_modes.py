@@ -39,8 +39,9 @@ def test_each_mode_is_asked_of_the_same_server_with_its_switch(route):
             before = len(fake.requests)
             reply, _ = house.ask(question)
             assert reply.choices[0].message.content
-            asked = str(fake.requests[before:])
-            closed.append("'enable_thinking': False" in asked or "<think>\\n\\n</think>" in asked)
+            [body] = fake.requests[before:]
+            shown, _ = fake.prompt(body, chat=route == "chat")
+            closed.append(shown.endswith("</think>\n\n"))
         assert closed == [True, False]
         assert {(r.ran, r.status) for r in house.records} == {("plan", 200)}
 
@@ -56,8 +57,3 @@ def test_modes_are_kept_beside_the_choice(tmp_path):
     expectation = routed().expectation
     expectation.save(tmp_path / "expectation.json")
     assert type(expectation).load(tmp_path / "expectation.json") == expectation
-
-
-def test_a_server_without_the_switch_is_refused():
-    with serving(switch=False) as fake, pytest.raises(PlanError, match="no-thinking cannot run"):
-        connect(settings(fake), routed())
