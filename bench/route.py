@@ -96,11 +96,31 @@ def read(figures: Figures, files: Mapping[str, Path], main: str, verifier: str) 
         done = importing.import_log(file, verifier=tasks.verifier(verifier))
         found["main" if name == main else name] = done.recording
         figures.note(f"{name}: {len(done.recording.questions)} questions, sha256 {digest(file)[:16]}…")
-    common = set.intersection(*({q.id for q in r.questions if q.traces} for r in found.values()))
-    lost = max(len(r.questions) for r in found.values()) - len(common)
-    if lost:
+    ids = {q.prompt.user: q.id for q in found["main"].questions}
+    named = {name: renamed(recording, ids) for name, recording in found.items()}
+    common = set.intersection(*({q.id for q in r.questions if q.traces} for r in named.values()))
+    if lost := max(len(r.questions) for r in found.values()) - len(common):
         figures.note(f"{lost} questions are not in every log and are left out")
-    return {name: recording.subset(common) for name, recording in found.items()}
+    order = {q.id: n for n, q in enumerate(named["main"].questions)}
+    # Logs tell no limit, so each has its longest reply for one; modes have limits of their own.
+    limit = max(r.manifest.sampling.max_tokens for r in named.values())
+    named = {name: limited(r, limit) for name, r in named.items()}
+    return {
+        name: replace(r, questions=tuple(sorted(r.subset(common).questions, key=lambda q: order[q.id])))
+        for name, r in named.items()
+    }
+
+
+def limited(recording: Recording, limit: int) -> Recording:
+    """Returns a recording with this token limit in its manifest."""
+    sampling = replace(recording.manifest.sampling, max_tokens=limit)
+    return replace(recording, manifest=replace(recording.manifest, sampling=sampling))
+
+
+def renamed(recording: Recording, ids: Mapping[str, str]) -> Recording:
+    """Returns a log's questions by the ids of the main one's: logs number their questions each for itself."""
+    known = (replace(q, id=ids[q.prompt.user]) for q in recording.questions if q.prompt.user in ids)
+    return replace(recording, questions=tuple(known))
 
 
 def parted(recordings: Mapping[str, Recording]) -> tuple[dict[str, Recording], dict[str, Recording]]:
