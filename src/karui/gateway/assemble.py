@@ -5,7 +5,7 @@ Each builder makes one room's objects, complete; none of them is changed afterwa
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
 
@@ -14,12 +14,11 @@ from karui.core.engine import Engine
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
-from karui.gateway.arms.experiment import moving
-from karui.gateway.arms.rule import Comparison, fixed
-from karui.gateway.backends.circuit_breaker import Breaker, Circuit
+from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
+from karui.gateway.database.database import Database
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics
@@ -28,19 +27,24 @@ from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.records.events import Sink, Sinks
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.stage import Stage
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
-from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
-from karui.gateway.rollout.stages import Rollout
-from karui.gateway.rollout.standing import StandingKeeper, past
+from karui.gateway.rollout.shared import SharedRollout
+from karui.gateway.rollout.standing import StandingKeeper
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
+from karui.gateway.rollout_builders import (
+    build_comparison,
+    build_database,
+    build_rollout,
+    build_standing,
+    decides,
+)
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
 from karui.gateway.servers import Servers, build_servers, full_thinking
@@ -81,7 +85,7 @@ class Gateway:
         handler: Lets requests in.
         metrics: Counts them.
         upkeep: What is done from time to time.
-        standing: Keeps where guard and roll-out stand.
+        standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
         keys: That clients and the operator have to give.
         started_at: When it came up, seconds since the epoch.
@@ -95,7 +99,7 @@ class Gateway:
     handler: RequestHandler
     metrics: Metrics
     upkeep: Upkeep
-    standing: StandingKeeper
+    standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
     keys: Keys = field(default_factory=Keys, repr=False)
     started_at: float = field(default_factory=time)
@@ -107,6 +111,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Begins what is done from time to time."""
+        if isinstance(self.standing, SharedRollout):
+            await self.standing.begin()
         self.upkeep.start()
         self._log("started")
 
@@ -119,18 +125,24 @@ class Gateway:
             for engine in self.engines.values():
                 await engine.close()
         finally:  # whatever fails before, what is known is kept
-            self.standing.keep()
+            if isinstance(self.standing, SharedRollout):
+                await self.standing.close()
+            else:
+                self.standing.keep()
             self.stores.close()
         self._log("stopped")
 
-    def command(self, what: str, who: str, why: str) -> None:
+    async def command(self, what: str, who: str, why: str) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
 
         Raises:
             InputError: It cannot be done, or is not a command.
         """
-        self.rollout.command(what, who, why, time())
-        self.standing.keep()
+        if isinstance(self.standing, SharedRollout):
+            await self.standing.command(what, who, why, time())
+        else:
+            self.rollout.command(what, who, why, time())
+            self.standing.keep()
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -186,7 +198,7 @@ class Gateway:
         if comparison is None:
             return FeedbackStatus()
         return FeedbackStatus.of(
-            comparison, self.feedback.book.given, {plan: d.expectation.label for plan, d in labels.items()}
+            comparison, self.feedback.given, {plan: d.expectation.label for plan, d in labels.items()}
         )
 
 
@@ -217,7 +229,8 @@ def assemble(
     contest = Contest.of([deployment, *rivals])
     deployment, keys = contest.first, Keys.read()
     servers = build_servers(settings, engines["main"])
-    stores = build_stores(settings, deployment)
+    database = build_database(settings)
+    stores = build_stores(settings, deployment, database)
     backends = build_backends(deployment, engines, servers)
     book = FeedbackBook(stores.requests, deployment.digest)
     comparison = build_comparison(settings, contest, book)
@@ -225,10 +238,13 @@ def assemble(
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
     metrics, telemetry = Metrics(router.every_name), Telemetry.found()
-    standing = StandingKeeper(rollout, stores.requests, lambda: book.keep_standing(comparison.standing()))
-    standing.keep()
-    told: list[Sink] = [stores.requests, book, standing, metrics, *([telemetry] if telemetry else []), *sinks]
-    records = Sinks(rollout, watch, *told)
+    standing = build_standing(
+        settings, rollout, stores.requests, database, lambda: book.keep_standing(comparison.standing())
+    )
+    told: list[Sink] = [rollout, watch, stores.requests, book, standing]
+    if isinstance(standing, SharedRollout):
+        told = [standing, watch, stores.requests, book]
+    records = Sinks(*told, metrics, *([telemetry] if telemetry else []), *sinks)
     shadow = ShadowRunner(
         deployment.plan,
         deployment.expectation,
@@ -249,17 +265,19 @@ def assemble(
         stores,
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
-        Upkeep(watch, shadow, canaries or canaries_of(settings), tick_seconds),
+        Upkeep(
+            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: decides(standing)
+        ),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
     )
 
 
-def build_stores(settings: Settings, deployment: Deployment) -> Stores:
+def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:
     """Returns what the gateway keeps; its files are opened."""
     return Stores(
-        RequestStore(Path(settings.history) if settings.history else None),
+        RequestStore(database, shared=settings.shared),
         ConversationStore(
             Path(settings.keep),
             settings.keep_hours * 3600,
@@ -282,49 +300,6 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
     return Backends(
         runner, full, ProxyBackend(servers.upstream, markers=full.markers), server, servers.upstream.breaker
     )
-
-
-def build_rollout(
-    settings: Settings,
-    deployment: Deployment,
-    history: RequestStore,
-    breaker: Breaker | None,
-    comparison: Comparison | None = None,
-    contest: Contest | None = None,
-) -> RolloutController:
-    """Returns guard and stage where the gateway before this one left off."""
-    wanted = Stage.of(settings.stage) if settings.stage else None
-    at, e = time(), deployment.expectation
-    watched = replace(e, domain=None) if settings.any_questions else e
-    controller = RolloutController(
-        Guard(watched, settings.guard, deployment.choice.promises),
-        Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
-        history,
-        breaker,
-        deployment.digest,
-        comparison,
-        _guards(contest, settings) if contest is not None and contest.several else {},
-    )
-    controller.resume(past(history, deployment.digest), stage=wanted)
-    return controller
-
-
-def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -> Comparison:
-    """Returns the comparison by what users say where the gateway before this one left off."""
-    rule, plans = settings.feedback, list(contest.plans)
-    shares = (
-        moving(contest.costs, settings.experiment) if contest.several else fixed(plans[0], rule.full_share)
-    )
-    made = Comparison(plans, rule, shares)
-    made.resume(book.standing())
-    book.keep_standing(made.standing())
-    return made
-
-
-def _guards(contest: Contest, settings: Settings) -> dict[str, Guard]:
-    """Returns a guard for each plan of an experiment; together they have the error of one."""
-    each = replace(settings.guard, alpha=settings.guard.alpha / len(contest.plans))
-    return {plan: Guard(d.expectation, each) for plan, d in contest.plans.items()}
 
 
 def build_handler(

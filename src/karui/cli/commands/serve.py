@@ -33,6 +33,7 @@ def serve(
     """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
     from karui.cli.console import say
     from karui.gateway.server.server import run
+    from karui.gateway.server.workers import is_worker, tell_ready
     from karui.gateway.settings import Settings
     from karui.study.api.serve import opened
 
@@ -42,13 +43,19 @@ def serve(
             _check(choice, settings, options.model)
         return
     if test_fallbacks:
-        settings = replace(settings, history="", keep_hours=0.0)
+        settings = replace(settings, history="", keep_hours=0.0, workers=1, state="")
     first, *rivals = choices
+    if settings.workers > 1 and not is_worker():
+        _supervise(first, settings, rivals)
+        return
     with opened(
         first, settings, model=options.model, concurrency=options.concurrency, rivals=rivals
     ) as found:
         if test_fallbacks:
             _test_fallbacks(found.gateway)
+            return
+        if is_worker():
+            run(found.gateway, found.listening, tell_ready)
             return
         _show(found)
 
@@ -57,6 +64,23 @@ def serve(
             say(f"Monitor at {found.url}/")
 
         run(found.gateway, found.listening, ready)
+
+
+def _supervise(choice: Path, settings: "Settings", rivals: list[Path]) -> None:
+    """Runs the workers, each this very command anew, and exits with 1 where they cannot be started."""
+    from karui.cli.console import say, table
+    from karui.study.api.serve import supervised
+
+    with supervised(choice, settings, rivals) as found:
+        table(("setting", "value"), settings.rows())
+        say()
+
+        def ready() -> None:
+            say(f"Serving at {found.url}/v1 by {settings.workers} processes (models karui/plan, karui/full)")
+            say(f"Monitor at {found.url}/")
+
+        if not found.workers.run(ready):
+            raise typer.Exit(1)
 
 
 def _check(choice: Path, settings: "Settings", model: str) -> None:

@@ -56,6 +56,7 @@ class Upkeep:
         tick_seconds: How often it is looked whether a canary is due.
         look_seconds: How often the upstream's list of models is read.
         tidy: What else is done as often, on a thread.
+        decides: Whether this process is the one that sends canaries.
         degraded: Why it does not work at present; None while it does.
     """
 
@@ -65,6 +66,7 @@ class Upkeep:
     tick_seconds: float = 1.0
     look_seconds: float = 30.0
     tidy: Callable[[], None] = lambda: None
+    decides: Callable[[], bool] = lambda: True
     degraded: Because | None = field(default=None, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
 
@@ -98,7 +100,7 @@ class Upkeep:
             asked = at
 
     def _send_canaries(self, since: float, at: float) -> None:
-        if self.canaries is None:
+        if self.canaries is None or not self.decides():
             return
         guard = self.watch.rollout.guard
         may = guard.phase is Phase.WATCHING or guard.wants_probe(at)

@@ -111,7 +111,7 @@ class Pages:
         try:
             told = await json_body(request)
             what, who, why = (str(told.get(k, "")) for k in ("what", "who", "why"))
-            self._gateway.command(what, who, why)
+            await self._gateway.command(what, who, why)
         except KaruiError as error:
             return refused(ApiError(409, str(error)))
         except ApiError as error:

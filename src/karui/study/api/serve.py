@@ -9,10 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from karui.codec.files import save
+from karui.core.errors import InputError
+from karui.gateway.arms.contest import Contest
 from karui.gateway.assemble import Gateway, assemble
 from karui.gateway.deployment import Deployment
+from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
+from karui.gateway.server.workers import Workers, is_worker
 from karui.gateway.settings import Settings
 from karui.serving_profile import FILE as PROFILE
 from karui.study.local_engines import inside, origin_of
@@ -73,8 +77,47 @@ def opened(
             engines = inside(deployment, model, settings.beside, concurrency)
         for chosen in (deployment, *others):
             check(settings, chosen, engines, origin_of(chosen, model))
+        if settings.shared and not is_worker():
+            begin_shared(settings, Contest.of([deployment, *others]))
         gateway = assemble(settings, deployment, engines, rivals=others)
         yield Opened(gateway, deployment, listening, settings)
+    finally:
+        listening.close()
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """Workers that can be started.
+
+    Attributes:
+        workers: The processes.
+        url: The address that they answer at; /v1 behind it is OpenAI's API.
+    """
+
+    workers: Workers
+    url: str
+
+
+@contextmanager
+def supervised(study: Path, settings: Settings, rivals: Sequence[Path] = ()) -> Iterator[Supervised]:
+    """Listens for several processes, and writes where all of them begin.
+
+    Raises:
+        InputError: The address is taken, or the processes could not share a history or a model.
+    """
+    contest = Contest.of([*map(_deployment, (study, *rivals))])
+    ensure_guarded(settings)
+    if not settings.upstream:
+        raise InputError(
+            "Several processes would each load the model.",
+            remedy="Serve the model with a server and name it with --upstream, or leave --workers out.",
+        )
+    listening = listen(settings.host, settings.port)
+    try:
+        begin_shared(settings, contest)
+        url = f"http://{settings.host}:{listening.getsockname()[1]}"
+        drain = settings.limits.drain_seconds
+        yield Supervised(Workers(listening, settings.workers, drain_seconds=drain), url)
     finally:
         listening.close()
 

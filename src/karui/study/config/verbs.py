@@ -36,6 +36,12 @@ class ServeOptions:
     stage: str | None = option(None, "Stage: shadow, or 5, 25 or 100 percent of the requests.")
     host: str | None = option(None, "Address to listen at (127.0.0.1).")
     port: int | None = option(None, "Port to listen at (8321); 0 takes a free one.")
+    workers: int | None = option(
+        None, "Number of processes that answer (1); they share the roll-out in the history.", least=1
+    )
+    state: str | None = option(
+        None, "A PostgreSQL database that gateways on several machines share: postgresql://USER@HOST/NAME."
+    )
     allowed_host: tuple[str, ...] = option(
         (), "A host name by which browsers may reach a gateway without keys (repeatable)."
     )
@@ -80,6 +86,8 @@ class ServeOptions:
             "stage",
             "host",
             "port",
+            "workers",
+            "state",
             "open_to_all",
             "folder",
             "same_model",
