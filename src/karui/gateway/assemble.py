@@ -291,7 +291,11 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
         return Backends(runner, local, local, server)
     full = full_thinking(servers.upstream, terms, main)
     return Backends(
-        runner, full, ProxyBackend(servers.upstream, markers=full.markers), server, servers.upstream.breaker
+        runner,
+        full,
+        ProxyBackend(servers.upstream, markers=full.markers, exactly=True),
+        server,
+        servers.upstream.breaker,
     )
 
 

@@ -112,13 +112,21 @@ class ResponseWriter:
         if self.ended:
             return
         if self.status:  # a stream is under way
-            await self.end(event(error_object(error)))
+            await self.end(self.error_event(error))
             return
         if error.retry_after is not None:
             self.headers["retry-after"] = str(max(1, ceil(error.retry_after)))
         if error.status == 401:
             self.headers["www-authenticate"] = "Bearer"
-        await self.whole(dumped(error_object(error)), status=error.status)
+        await self.whole(dumped(self.error_object(error)), status=error.status)
+
+    def error_object(self, error: ApiError) -> dict[str, Any]:
+        """Returns an error as the client's API has it."""
+        return error_object(error)
+
+    def error_event(self, error: ApiError) -> bytes:
+        """Returns the event that ends a stream with an error."""
+        return event(self.error_object(error))
 
 
 class CompletionWriter:

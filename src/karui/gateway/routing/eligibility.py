@@ -74,6 +74,8 @@ def plan_request_of(
     """
     if not asked.chat:
         return _plainly("a completion of raw text")
+    if asked.native is not None and asked.native.untranslated:
+        return _plainly(asked.native.untranslated)
     body = asked.body
     usual = {**_WITH, "reasoning_effort": (effort,)}
     for name, value in body.items():
