@@ -37,7 +37,7 @@ from karui.gateway.rollout.shadow import ShadowRunner
 from karui.gateway.rollout.shared import SharedRollout
 from karui.gateway.rollout.standing import StandingKeeper
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
-from karui.gateway.rollout_builders import build_comparison, build_rollout, build_standing
+from karui.gateway.rollout_builders import build_comparison, build_rollout, build_standing, decides
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
 from karui.gateway.servers import Servers, build_servers, full_thinking
@@ -259,7 +259,7 @@ def assemble(
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
         Upkeep(
-            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: _decides(standing)
+            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: decides(standing)
         ),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),

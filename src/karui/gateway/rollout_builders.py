@@ -1,4 +1,4 @@
-"""Guard, stage and comparison put together: for one process, or for several that share them in the history."""
+"""Guard, stage and comparison put together: for one process, or for several that share a history."""
 
 import sqlite3
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker
 from karui.gateway.deployment import Deployment
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import SharedState
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.shared import Noted, SharedRollout
+from karui.gateway.rollout.shared_state import SharedState
 from karui.gateway.rollout.stages import Rollout
 from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.settings import Settings

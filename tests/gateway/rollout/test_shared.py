@@ -11,12 +11,12 @@ from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import LEASE_SECONDS, SharedState
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.guard_status import GuardConfig, Phase
 from karui.gateway.rollout.shared import Noted, SharedRollout
+from karui.gateway.rollout.shared_state import LEASE_SECONDS, SharedState
 from karui.gateway.rollout.stages import Rollout, StageRule
 from karui.gateway.rollout.standing import past
 from tests.helpers.gateways import chosen

@@ -22,9 +22,9 @@ from karui.core.errors import InputError
 from karui.gateway.records.events import Event
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import SharedState, View
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.shared_state import SharedState, View
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
