@@ -25,6 +25,7 @@ class Prompt:
             tells it nothing.
         history: The turns before the user's message, oldest first: role (user or assistant) and text.
         thoughts: The thinking of those turns, one for each; empty where none is known.
+        parameters: Tools, response format and stop words, as JSON (`karui.core.parameters`); "" for none.
     """
 
     user: str
@@ -38,6 +39,7 @@ class Prompt:
     told_budget: int = 0
     history: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
+    parameters: str = ""
 
     def messages(self, *, apart: bool, thoughts_field: str = "") -> list[dict[str, Any]]:
         """Returns what a chat template is given.

@@ -16,6 +16,7 @@ from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.local import LocalBackend
+from karui.gateway.backends.parameter_check import ParameterCheck
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.deployment import Deployment
@@ -284,16 +285,20 @@ def build_stores(settings: Settings, deployment: Deployment) -> Stores:
 def build_backends(deployment: Deployment, engines: Mapping[str, Engine], servers: Servers) -> Backends:
     """Returns what can answer."""
     terms, main = deployment.expectation.terms, engines["main"]
-    runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction)
+    check = ParameterCheck(main)
+    covered = frozenset(terms.parameters)
+    runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction, covered)
     server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
         local = LocalBackend(runner)
-        return Backends(runner, local, local, server)
+        return Backends(runner, local, local, check, server)
     full = full_thinking(servers.upstream, terms, main)
+    direct = ProxyBackend(servers.upstream, markers=full.markers, exactly=True)
     return Backends(
         runner,
         full,
-        ProxyBackend(servers.upstream, markers=full.markers, exactly=True),
+        direct,
+        check,
         server,
         servers.upstream.breaker,
     )
@@ -323,6 +328,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.guard.floor,
         settings.any_sampling,
         settings.any_questions,
+        settings.any_parameters,
     )
 
 

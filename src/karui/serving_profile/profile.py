@@ -13,6 +13,7 @@ from karui.codec.disk import writing
 from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
+from karui.core.parameters import kinds_of
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.recording import Manifest, RecordedQuestion, Recording
@@ -56,12 +57,14 @@ class ServingContract:
         instruction: Appended to every question, of the plan and of full thinking.
         sampling: How tokens are drawn.
         footings: By the names that the plan's asks use; "main" at least.
+        parameters: Kinds of parameters that recorded questions had: `karui.core.parameters`.
     """
 
     verifier: str = "exact"
     instruction: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     footings: Mapping[str, CheckpointSettings] = field(default_factory=lambda: {"main": CheckpointSettings()})
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,7 @@ def contract_of(
         manifest.instruction if manifest.verifier else instruction,
         manifest.sampling,
         {name: _checkpoint_settings(r.manifest) for name, r in recordings.items()},
+        tuple(sorted({kind for q in recordings["main"].questions for kind in kinds_of(q.prompt.parameters)})),
     )
 
 
@@ -242,7 +246,8 @@ def _contract(values: Mapping[str, Any]) -> ServingContract:
         )
         for name, f in values["footings"].items()
     }
-    return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
+    read = {"sampling": Sampling(**values["sampling"]), "footings": footings}
+    return ServingContract(**{**values, **read, "parameters": tuple(values.get("parameters", ()))})
 
 
 def _domain(values: dict[str, Any] | None) -> Domain | None:

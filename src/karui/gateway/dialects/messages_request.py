@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from karui.gateway.dialects.models import MessagesRequestBody
-from karui.gateway.dialects.reading import Missing, content_of, object_of, schema_format, text_of, validate
+from karui.gateway.dialects.reading import Missing, content_of, object_of, schema_format, text_of, validate, word
 from karui.gateway.openai_api.chat_request import ChatRequest, NativeRequest, checked, read_object
 from karui.gateway.openai_api.replies import dumped
 
@@ -32,19 +32,19 @@ def read_messages(data: bytes) -> ChatRequest:
     validate(body, MessagesRequestBody)
     missing = Missing()
     chat = {name: value for name, value in body.items() if name not in _READ | _STATEFUL}
-    for name in _STATEFUL & body.keys():
+    for name in sorted(_STATEFUL & body.keys()):
         missing.add(name)
     chat |= {"messages": _messages(body, missing), "max_tokens": body["max_tokens"]}
     chat |= _stopped(body) | _tools(body, missing) | _output(body, missing)
     thinking = body.get("thinking") or {}
-    if thinking.get("type") == "disabled":
+    if word(thinking) == "disabled":
         chat["chat_template_kwargs"] = {"enable_thinking": False}
     if body.get("stream"):
         chat["stream_options"] = {"include_usage": True}
     user = (body.get("metadata") or {}).get("user_id")
     if isinstance(user, str) and user:
         chat["user"] = user
-    shown = thinking.get("type") in {"enabled", "adaptive"} and thinking.get("display") != "omitted"
+    shown = word(thinking) in {"enabled", "adaptive"} and word(thinking, "display") != "omitted"
     native = NativeRequest(PATH, body, missing.first, shows_thinking=shown)
     return checked(chat, chat=True, native=native)
 
@@ -79,7 +79,7 @@ def _turn(turn: Mapping[str, Any], where: str, missing: Missing) -> list[dict[st
     results: list[dict[str, Any]] = []
     for n, block in enumerate(content):
         place = f"{where}.content[{n}]"
-        kind = block.get("type")
+        kind = word(block)
         if kind == "thinking" and role == "assistant":
             thoughts.append(text_of(block, "thinking", place))
         elif kind == "tool_use" and role == "assistant":
@@ -98,9 +98,9 @@ def _turn(turn: Mapping[str, Any], where: str, missing: Missing) -> list[dict[st
 
 def _block(block: Mapping[str, Any], where: str, missing: Missing) -> dict[str, Any] | None:
     """Returns a block as a part of a chat message; None where chats have none of its kind."""
-    if block.get("type") == "text":
+    if word(block) == "text":
         return {"type": "text", "text": text_of(block, "text", where)}
-    if block.get("type") == "image":
+    if word(block) == "image":
         source = object_of(block, "source", where)
         url = source.get("url")
         if source.get("type") == "base64":
@@ -139,7 +139,7 @@ def _tools(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
         made["tools"] = [tool for tool in tools if tool is not None]
     choice = body.get("tool_choice")
     if choice:
-        kind = choice.get("type")
+        kind = word(choice)
         if kind == "tool":
             name = text_of(choice, "name", "tool_choice")
             made["tool_choice"] = {"type": "function", "function": {"name": name}}
@@ -153,7 +153,7 @@ def _tools(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any], where: str, missing: Missing) -> dict[str, Any] | None:
-    if tool.get("type") not in {None, "custom"}:
+    if tool.get("type") is not None and word(tool) != "custom":
         missing.add("a tool of the server's own")
         return None
     schema = object_of(tool, "input_schema", where)
@@ -170,7 +170,7 @@ def _output(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
     effort, form = wanted.pop("effort", None), wanted.pop("format", None)
     if effort is not None:
         made["reasoning_effort"] = effort
-    if isinstance(form, dict) and form.get("type") == "json_schema":
+    if isinstance(form, dict) and word(form) == "json_schema":
         made["response_format"] = schema_format(
             object_of(form, "schema", "output_config.format"), strict=True
         )

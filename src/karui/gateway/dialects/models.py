@@ -1,4 +1,4 @@
-"""Requests and replies of Anthropic's messages and OpenAI's responses as models: they validate, and make `/openapi.json`.
+"""Requests and replies of Anthropic's messages and OpenAI's responses as models, as in `openai_api.models`.
 
 A field's description completes the sentence "FIELD must be …". Fields that are not named here go on as they
 came, to a server with the same API, or as fields of a chat.

@@ -51,6 +51,12 @@ def validate(body: Mapping[str, Any], model: type[BaseModel]) -> None:
         raise ApiError(400, f"{where} must be {wanted}{got}.", param=name) from error
 
 
+def word(part: Mapping[str, Any], name: str = "type") -> str:
+    """Returns a field that is a word; "" where it is missing, or something else."""
+    value = part.get(name)
+    return value if isinstance(value, str) else ""
+
+
 def text_of(part: Mapping[str, Any], name: str, where: str) -> str:
     """Returns a field that must be a text.
 

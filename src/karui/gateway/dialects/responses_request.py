@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from karui.gateway.dialects.models import ResponsesRequestBody
-from karui.gateway.dialects.reading import Missing, content_of, schema_format, text_of, validate
+from karui.gateway.dialects.reading import Missing, content_of, schema_format, text_of, validate, word
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest, NativeRequest, checked, read_object
 
 PATH = "responses"
@@ -43,7 +43,7 @@ def read_responses(data: bytes) -> ChatRequest:
     validate(body, ResponsesRequestBody)
     missing = Missing()
     for name, nothing in _STATEFUL:
-        if body.get(name) not in {None, nothing} if not isinstance(body.get(name), dict | list) else True:
+        if body.get(name) not in (None, nothing):
             missing.add(name)
     chat = {name: value for name, value in body.items() if name not in _READ}
     chat["messages"] = _messages(body, missing)
@@ -89,7 +89,7 @@ def _add(made: list[dict[str, Any]], item: Mapping[str, Any], where: str, missin
         content = _content(item.get("output", ""), where, missing)
         made.append({"role": "tool", "tool_call_id": text_of(item, "call_id", where), "content": content})
     elif kind == "message":
-        role = item.get("role")
+        role = word(item, "role")
         if role not in {"user", "assistant", "system", "developer"}:
             raise ApiError(
                 400, f"{where}.role must be one of user, assistant, system, developer.", param="input"
@@ -128,11 +128,11 @@ def _content(content: Any, where: str, missing: Missing) -> Any:
         raise ApiError(400, f"{where} must have a text or a list of parts.", param="input")
     parts: list[dict[str, Any]] = []
     for n, part in enumerate(content):
-        if part.get("type") in _TEXTS:
+        if word(part) in _TEXTS:
             parts.append({"type": "text", "text": text_of(part, "text", f"{where}.content[{n}]")})
-        elif part.get("type") == "input_image" and isinstance(part.get("image_url"), str):
+        elif word(part) == "input_image" and isinstance(part.get("image_url"), str):
             parts.append({"type": "image_url", "image_url": {"url": part["image_url"]}})
-        elif part.get("type") == "refusal":
+        elif word(part) == "refusal":
             parts.append({"type": "text", "text": text_of(part, "refusal", f"{where}.content[{n}]")})
         else:
             missing.add("a part other than text and images")
@@ -144,7 +144,7 @@ def _tools(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
     made: dict[str, Any] = {}
     tools = []
     for n, tool in enumerate(body.get("tools") or ()):
-        if tool.get("type") != "function":
+        if word(tool) != "function":
             missing.add("a tool of the server's own")
             continue
         told = {k: tool[k] for k in ("description", "parameters", "strict") if tool.get(k) is not None}
@@ -152,7 +152,7 @@ def _tools(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
     if tools:
         made["tools"] = tools
     choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "function":
+    if isinstance(choice, dict) and word(choice) == "function":
         made["tool_choice"] = {
             "type": "function",
             "function": {"name": text_of(choice, "name", "tool_choice")},
@@ -172,7 +172,7 @@ def _output(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
     if text.get("verbosity") is not None:
         made["verbosity"] = text["verbosity"]
     form = text.get("format")
-    kind = form.get("type") if isinstance(form, dict) else None
+    kind = word(form) if isinstance(form, dict) else ""
     if kind == "json_schema":
         named = form.get("name") if isinstance(form.get("name"), str) else "output"
         told = {name: form.get(name) for name in ("description", "strict")}

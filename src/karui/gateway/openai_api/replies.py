@@ -1,7 +1,7 @@
 """Replies: whole completions, their usage, and errors, in OpenAI's shapes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,18 +58,23 @@ def completion(
     finish: str,
     usage: Usage,
     karui: Mapping[str, Any],
+    calls: Sequence[Mapping[str, Any]] = (),
+    choices: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
     """Returns a whole chat completion; the thinking stands under both names that clients look for."""
-    message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None}
-    if thinking:
-        message |= thought(thinking)
+    shown = thought(thinking) if thinking else {}
+    message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None, **shown}
+    if calls:
+        message |= {"content": answer or None, "tool_calls": list(calls)}
+    listed = [{**choice, "message": {**choice["message"], **shown}} for choice in choices]
     return dumped(
         {
             "id": id,
             "object": "chat.completion",
             "created": created,
             "model": model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+            "choices": listed
+            or [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
             "usage": usage.as_dict(),
             "karui": dict(karui),
         }

@@ -199,14 +199,38 @@ class CompletionWriter:
                 finish=result.finish,
                 usage=result.usage,
                 karui=karui,
+                calls=result.calls,
+                choices=result.choices,
             )
             await self._response.whole(body)
             return
         if result.thinking and not self.begun:
             await self.think(result.thinking)
+        for choice in result.choices:
+            await self._chosen(choice)
+        if result.choices:
+            await self._end("", result.usage, karui)
+            return
         if result.answer:
             await self.say(result.answer)
+        if result.calls:
+            self.answering = True
+            await self._piece({"tool_calls": [{"index": n, **call} for n, call in enumerate(result.calls)]})
         await self._end(result.finish, result.usage, karui)
+
+    async def _chosen(self, choice: Mapping[str, Any]) -> None:
+        """Sends a choice as its server made it, and its end."""
+        self.answering = True
+        await self._begin()
+        head = {"index": choice.get("index") or 0, "logprobs": choice.get("logprobs")}
+        calls = [{"index": n, **call} for n, call in enumerate(choice["message"].get("tool_calls") or ())]
+        said = {"content": choice["message"].get("content"), **({"tool_calls": calls} if calls else {})}
+        for told in (
+            {"delta": said, "finish_reason": None},
+            {"delta": {}, "finish_reason": choice.get("finish_reason")},
+        ):
+            await self._response.write(event({**self._chunk({}, None), "choices": [{**head, **told}]}))
+            head["logprobs"] = None
 
     async def think(self, text: str) -> None:
         """Sends thinking."""
@@ -236,7 +260,8 @@ class CompletionWriter:
     async def _end(self, finish: str, usage: Usage, karui: Mapping[str, Any]) -> None:
         """Sends why it ended, karui's own object, and the usage if it is wanted."""
         await self._begin()
-        data = event(self._chunk({}, finish) | {"karui": dict(karui)})
+        last = self._chunk({}, finish) if finish else {**self._chunk({}, None), "choices": []}
+        data = event(last | {"karui": dict(karui)})
         if self._usage:
             data += event({**self._head, "choices": [], "usage": usage.as_dict()})
         await self._response.end(data + DONE)

@@ -14,6 +14,7 @@ from karui.core.errors import KaruiError, RequestRejected
 from karui.gateway.arms.shares import unit_of
 from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
+from karui.gateway.backends.parameter_check import ParameterCheck
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.deployment import Deployment
@@ -24,7 +25,7 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
-from karui.gateway.routing.eligibility import Ineligible
+from karui.gateway.routing.eligibility import Ineligible, has_parameters
 from karui.gateway.routing.fallback_policy import Action
 from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of
 
@@ -44,12 +45,14 @@ class Backends:
         full: Full thinking of the served model, asked what the plan is asked.
         direct: The same, asked exactly what the client asks.
         server: Full thinking on the fallback server; None where there is none.
+        parameters: Knows with which parameters the model's server answers behind closed thinking.
         breaker: Of the upstream; None where the model runs in this process.
     """
 
     runner: PlanRunner
     full: Backend
     direct: Backend
+    parameters: ParameterCheck
     server: Backend | None = None
     breaker: Breaker | None = None
 
@@ -74,6 +77,12 @@ class Dispatcher:
     evidence: Evidence
     plans: Mapping[str, Deployment] = field(default_factory=dict)
 
+    async def prepare(self, request: ChatRequest) -> None:
+        """Finds out what has to be known before a request can be routed."""
+        wants = has_parameters(request) and request.model in self.router.plan_names
+        if wants and self.backends.parameters.lacking is None:
+            await self.backends.parameters.find()
+
     def context(
         self,
         request: ChatRequest,
@@ -83,7 +92,7 @@ class Dispatcher:
         record: RecordBuilder,
     ) -> RequestContext:
         """Returns a request as backends see it."""
-        found = self.router.plan_request(request)
+        found = self.router.plan_request(request, lacking=self.backends.parameters.lacking)
         if isinstance(found, Ineligible):
             return RequestContext(
                 request, raw, headers, response, record, ineligible=found.detail, named=found.named
@@ -108,6 +117,7 @@ class Dispatcher:
             context.named,
             context.record.record.unlike_by,
             self._unit(context),
+            self.router.uncovered(context.plan_request),
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
@@ -121,7 +131,7 @@ class Dispatcher:
             step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
             context.record.set(arm=decision.arm, unit=asked.unit, step=step)
         if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
-            context.record.set(comparable=self._comparable(context))
+            context.record.set(comparable=not asked.uncovered and self._comparable(context))
         await self.carry_out(decision, context)
 
     def _chosen(self, arm: str) -> Deployment:

@@ -149,6 +149,7 @@ class RequestHandler:
             if isinstance(response, TranslatingWriter):
                 response.answers(request)
             full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
+            await self.dispatcher.prepare(request)
             context = self.dispatcher.context(request, raw, headers, response, record)
             named = request.model if request.model in self.dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)

@@ -1,9 +1,11 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from karui.core.parameters import STOP
 from karui.core.prompt import Prompt, Sampling
 from karui.core.request import Request
 from karui.engines.chat.discovery.arguments import LEVELS
@@ -76,6 +78,7 @@ class RequestBuilder:
             return RenderedPrompt(PATHS["completions"], self._body(prompt), shown.start, shown)
         body = joined(self._body(prompt), chat_body(prompt, self.thinking))
         messages = body.pop("messages")
+        body |= asked_with(prompt.parameters)
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
             start = Start.UNDECIDED
@@ -213,6 +216,13 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
         effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
     told = {"chat_template_kwargs": arguments} if arguments else {}
     return {"messages": messages, **effort, **told}
+
+
+def asked_with(parameters: str) -> dict[str, Any]:
+    """Returns the parameters with which a server thinks: stop words are for what follows the thinking."""
+    told: dict[str, Any] = json.loads(parameters) if parameters else {}
+    told.pop(STOP, None)
+    return told
 
 
 def limit_of(ask: Request, context: int, prompt: int | None, reserve: int) -> int:
