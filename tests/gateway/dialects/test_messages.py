@@ -188,7 +188,7 @@ def test_a_stream_that_breaks_ends_with_an_error_of_the_api(met):
     with up() as house:
         house.fake.behaviour.faults.append(met)
         with pytest.raises(anthropic.APIStatusError, match="api_error"):
-            events_of(house, tools=[TOOL], thinking=THINK)
+            events_of(house, model="toy", thinking=THINK)
         assert house.records[-1].status == 502
 
 

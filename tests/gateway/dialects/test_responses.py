@@ -162,7 +162,7 @@ def test_a_stream_that_breaks_ends_with_an_error_of_the_api(met):
     with up() as house:
         house.fake.behaviour.faults.append(met)
         with pytest.raises(openai.APIError, match=r"middle of its reply|engine died"):
-            events_of(house, tools=[TOOL])
+            events_of(house, model="toy")
         assert house.records[-1].status == 502
 
 

@@ -212,7 +212,9 @@ class HttpEngine:
         options, server = self._made_with
         if self.can.raw:
             address = f"{parts.client.url}#{self.can.model}"
-            parts = (await HttpEngine.connect(address, options, replace(server, route="chat"))).connection
+            parts = (
+                await HttpEngine.connect(address, options, replace(server, route="chat", budget_chats=1))
+            ).connection
         client = Client(parts.client.url, key=server.key or "", retry=server.retry)
         try:
             way, lacking = await find_closing(replace(parts, client=client), kinds)

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from karui.gateway.dialects.models import MessagesRequestBody
-from karui.gateway.dialects.reading import Missing, content_of, object_of, schema_format, text_of, validate, word
+from karui.gateway.dialects.reading import (
+    Missing,
+    content_of,
+    object_of,
+    schema_format,
+    text_of,
+    validate,
+    word,
+)
 from karui.gateway.openai_api.chat_request import ChatRequest, NativeRequest, checked, read_object
 from karui.gateway.openai_api.replies import dumped
 

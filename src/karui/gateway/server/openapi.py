@@ -71,7 +71,7 @@ def description() -> _Schema:
         "info": {
             "title": "karui",
             "version": __version__,
-            "description": "A chosen plan behind OpenAI's and Anthropic's APIs, with a monitor and a fallback.",
+            "description": "A chosen plan served behind OpenAI's and Anthropic's APIs, with a monitor.",
         },
         "paths": {
             "/v1/chat/completions": {
