@@ -6,6 +6,7 @@ A prompt carries them as JSON. A tool call stands in a text as models of Hermes'
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 TOOLS, FORMAT, STOP = "tools", "response_format", "stop"
@@ -18,6 +19,8 @@ _KINDS: Mapping[str, str] = {
     "stop": STOP,
 }
 """By parameter that may change what a model answers, its kind."""
+_LARGE = 65_536
+"""Characters beyond which parameters are read anew each time, and not kept."""
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 
 
@@ -36,7 +39,20 @@ def parameters_of(fields: Mapping[str, Any]) -> str:
 
 def kinds_of(parameters: str) -> frozenset[str]:
     """Returns the kinds of parameters: `tools`, `response_format`, `stop`."""
-    return frozenset(_KINDS[name] for name in json.loads(parameters)) if parameters else frozenset()
+    return frozenset(_KINDS[name] for name in fields_of(parameters))
+
+
+def fields_of(parameters: str) -> Mapping[str, Any]:
+    """Returns parameters by name. They are shared: nobody changes them."""
+    return _kept(parameters) if len(parameters) <= _LARGE else _read(parameters)
+
+
+def _read(parameters: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = json.loads(parameters) if parameters else {}
+    return found
+
+
+_kept = lru_cache(maxsize=128)(_read)
 
 
 def cut_at(text: str, stop: Any) -> tuple[str, str]:

@@ -11,12 +11,13 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine
+from karui.core.parameters import FORMAT, TOOLS
+from karui.core.question import Verifier
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.local import LocalBackend
-from karui.gateway.backends.parameter_check import ParameterCheck
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.deployment import Deployment
@@ -31,6 +32,7 @@ from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
@@ -46,6 +48,11 @@ from karui.gateway.settings import Settings
 from karui.gateway.status import FeedbackStatus, GatewayStatus
 
 _log = logging.getLogger(__name__)
+_READ = {
+    TOOLS: frozenset({"tool-call", "python", "judge"}),
+    FORMAT: frozenset({"json", "python", "judge", "regex"}),
+}
+"""Verifiers that read tool calls, and answers in a format."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +294,9 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
     terms, main = deployment.expectation.terms, engines["main"]
     check = ParameterCheck(main)
     covered = frozenset(terms.parameters)
-    runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction, covered)
+    runner = PlanRunner(
+        engines, tasks.verifier(terms.verifier), terms.instruction, covered, _readers(terms.verifier)
+    )
     server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
         local = LocalBackend(runner)
@@ -302,6 +311,13 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
         server,
         servers.upstream.breaker,
     )
+
+
+def _readers(spec: str) -> dict[str, Verifier]:
+    """Returns what reads tool calls and formats, where the certified verifier does not."""
+    name = spec.partition(":")[0]
+    usual = {TOOLS: "tool-call", FORMAT: "json"}
+    return {kind: tasks.verifier(usual[kind]) for kind in usual if name not in _READ[kind]}
 
 
 def build_handler(

@@ -76,6 +76,13 @@ def test_a_choice_made_without_them_is_shadow_only(kind):
         assert (silent.ran, silent.status, silent.comparable) == ("plan", 200, False)
 
 
+def test_calls_and_formats_are_read_as_such_whatever_verifier_the_choice_has():
+    with serving(completions=False) as fake, opened(fake, covering("tools")) as house:
+        runner = house.gateway.handler.dispatcher.backends.runner
+        read = {kind: runner.reader({kind}).spec for kind in ("tools", "response_format", "stop")}
+        assert read == {"tools": "tool-call", "response_format": "json", "stop": "numeric"}
+
+
 def test_the_operator_may_have_the_plan_answer_all_of_them():
     with serving(completions=False) as fake, opened(fake, covering(), any_parameters=True) as house:
         reply, headers = house.ask(**ASKED["tools"])

@@ -1,10 +1,9 @@
 """What the backends share: one request as they see it, and what they promise."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from karui.core.parameters import kinds_of
 from karui.core.prompt import Prompt, Sampling
@@ -23,18 +22,18 @@ class PlanRequest:
         prompt: What the model is shown, without the task's instruction.
         sampling: How its tokens are drawn.
         seed: The client's; None where it gave none.
-        beside: `n`, `logprobs` and `top_logprobs` where they ask for more than one bare answer, as JSON.
+        beside: `n`, `logprobs` and `top_logprobs` where they ask for more than one bare answer.
     """
 
     prompt: Prompt
     sampling: Sampling
     seed: int | None = None
-    beside: str = ""
+    beside: tuple[tuple[str, Any], ...] = ()
 
     @property
     def kinds(self) -> frozenset[str]:
         """Kinds of parameters that a certificate has to cover."""
-        several = frozenset({"n"}) if json.loads(self.beside or "{}").get("n", 1) > 1 else frozenset()
+        several = {"n"} if dict(self.beside).get("n", 1) > 1 else set()
         return kinds_of(self.prompt.parameters) | several
 
 

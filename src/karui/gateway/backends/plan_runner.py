@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from karui.core.engine import Engine
 from karui.core.errors import EngineError, EngineTimeout, KaruiError, RequestRejected
 from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
-from karui.core.parameters import STOP, TOOLS, calls_in, cut_at, kinds_of
+from karui.core.parameters import FORMAT, STOP, TOOLS, calls_in, cut_at, fields_of, kinds_of
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.question import Question, Verifier
@@ -24,6 +24,7 @@ from karui.engines.openai import HttpEngine
 from karui.engines.openai.protocol.schema import read_chunk
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.backends.usage_reader import off_loop
 from karui.gateway.clean import clean
 from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
@@ -143,12 +144,22 @@ class PlanRunner:
         verifier: Whose reader finds the answers.
         instruction: Appended to the user's message, unless it has parameters that no recorded question had.
         covered: The kinds of parameters that recorded questions had.
+        readers: Verifiers whose readers find the answers to requests with a kind of parameters, where it is
+            not the usual one.
     """
 
     engines: Mapping[str, Engine]
     verifier: Verifier
     instruction: str
     covered: frozenset[str] = frozenset()
+    readers: Mapping[str, Verifier] = field(default_factory=dict)
+
+    def reader(self, kinds: Collection[str]) -> Verifier:
+        """Returns the verifier whose reader finds the answers to requests with these kinds of parameters."""
+        return next(
+            (self.readers[kind] for kind in (TOOLS, FORMAT) if kind in kinds and kind in self.readers),
+            self.verifier,
+        )
 
     async def stream(
         self,
@@ -168,7 +179,9 @@ class PlanRunner:
             dialogue: What was asked.
             question: A canary, with its reference; None for a request of a client.
         """
-        asked = question or Question(self._seeded(request, dialogue), "", "", _Reading(self.verifier))
+        asked = question or Question(
+            self._seeded(request, dialogue), "", "", _Reading(self.reader(dialogue.kinds))
+        )
         prompt = dialogue.prompt
         covered = dialogue.kinds <= self.covered
         if self.instruction and covered and not prompt.user.rstrip().endswith(self.instruction):
@@ -191,8 +204,9 @@ class PlanRunner:
         if result.failure is not None or not (prompt.parameters or dialogue.beside) or result.truncated:
             return result
         if not dialogue.beside:
-            return _parted(result, prompt.parameters)
-        engine, asked = self.engines["main"], json.loads(dialogue.beside)
+            size = len(prompt.parameters) + len(result.answer)
+            return await off_loop(size, _parted, result, prompt.parameters)
+        engine, asked = self.engines["main"], dict(dialogue.beside)
         if not isinstance(engine, HttpEngine):
             return result
         drawn: dict[str, Any] = {
@@ -214,7 +228,7 @@ class PlanRunner:
 
 def _parted(result: PlanResult, parameters: str) -> PlanResult:
     """Returns a result cut at a stop word, its tool calls apart from what it says."""
-    answer, stopped = cut_at(result.answer, json.loads(parameters).get(STOP))
+    answer, stopped = cut_at(result.answer, fields_of(parameters).get(STOP))
     if TOOLS not in kinds_of(parameters) or stopped:
         return replace(result, answer=answer)
     said, calls = calls_in(answer)

@@ -14,7 +14,6 @@ from karui.core.errors import KaruiError, RequestRejected
 from karui.gateway.arms.shares import unit_of
 from karui.gateway.backends.backend import Backend, RequestContext
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerStatus
-from karui.gateway.backends.parameter_check import ParameterCheck
 from karui.gateway.backends.plan_runner import PlanResult, PlanRunner, in_own_words
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.deployment import Deployment
@@ -22,6 +21,7 @@ from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner

@@ -150,7 +150,8 @@ class RequestHandler:
                 response.answers(request)
             full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
             await self.dispatcher.prepare(request)
-            context = self.dispatcher.context(request, raw, headers, response, record)
+            seen = partial(self.dispatcher.context, request, raw, headers, response, record)
+            context = seen() if len(raw) < _LARGE else await asyncio.to_thread(seen)
             named = request.model if request.model in self.dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
             async with self.admission.slot():

@@ -1,6 +1,5 @@
 """Which requests a plan can run, and why the others cannot: those go to full thinking as they are."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -119,14 +118,15 @@ def _strange(asked: ChatRequest, effort: str, lacking: Mapping[str, str] | None)
 
 def has_parameters(asked: ChatRequest) -> bool:
     """Returns whether a request asks for more of its answer than plain text."""
-    return asked.chat and bool(parameters_of(asked.body) or _beside(asked.body))
+    body = asked.body
+    return asked.chat and (any(body.get(name) for name in _ANSWERED - {"n"}) or bool(_beside(body)))
 
 
-def _beside(body: Mapping[str, Any]) -> str:
-    """Returns what asks for more than one bare answer, as JSON; "" for nothing."""
+def _beside(body: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Returns what asks for more than one bare answer."""
     told = {n: body[n] for n in ("n", "logprobs", "top_logprobs") if body.get(n) not in (None, False)}
     wanted = told.get("n", 1) > 1 or "logprobs" in told
-    return json.dumps(told) if wanted else ""
+    return tuple(told.items()) if wanted else ()
 
 
 def _plainly(reason: str) -> Ineligible:

@@ -3,10 +3,10 @@
 Which way a server goes on from has to be tried: `karui.engines.openai.probe.closing`.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from karui.core.parameters import fields_of
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.requests.request_builder import CONTINUE, RenderedPrompt
 
@@ -45,9 +45,15 @@ def answer_body(
         parameters: Of the prompt; all of them go to the server as they are.
         sampling: How its tokens are drawn.
     """
-    told = json.loads(parameters) if parameters else {}
     messages = [*(dict(m) for m in opening.messages), dict(turn)]
-    return {**opening.body, "messages": messages, **CONTINUE, **told, **sampling, "stream": False}
+    return {
+        **opening.body,
+        "messages": messages,
+        **CONTINUE,
+        **fields_of(parameters),
+        **sampling,
+        "stream": False,
+    }
 
 
 def behind(turn: Mapping[str, Any], text: str) -> str:

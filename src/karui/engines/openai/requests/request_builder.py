@@ -1,11 +1,10 @@
 """The bodies of requests: what an ask becomes on the wire, raw or as chat."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from karui.core.parameters import STOP
+from karui.core.parameters import STOP, fields_of
 from karui.core.prompt import Prompt, Sampling
 from karui.core.request import Request
 from karui.engines.chat.discovery.arguments import LEVELS
@@ -220,9 +219,7 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
 
 def asked_with(parameters: str) -> dict[str, Any]:
     """Returns the parameters with which a server thinks: stop words are for what follows the thinking."""
-    told: dict[str, Any] = json.loads(parameters) if parameters else {}
-    told.pop(STOP, None)
-    return told
+    return {name: value for name, value in fields_of(parameters).items() if name != STOP}
 
 
 def limit_of(ask: Request, context: int, prompt: int | None, reserve: int) -> int:
