@@ -30,12 +30,14 @@ def up(*, fake=None, **changes):
 
 def create(house, *, model="karui/plan", input=QUESTION, **more):  # noqa: A002 - the API's name
     with house.recorded():
-        raw = house.client.responses.with_raw_response.create(model=model, input=input, **more)
+        raw = house.client.responses.with_raw_response.create(
+            model=model, input=input, max_output_tokens=400, **more
+        )
     return raw.parse(), raw.headers
 
 
 def events_of(house, **more):
-    given = {"model": "karui/plan", "input": QUESTION, **more}
+    given = {"model": "karui/plan", "input": QUESTION, "max_output_tokens": 400, **more}
     with house.recorded(), house.client.responses.stream(**given) as stream:
         events = list(stream)
         return events, stream.get_final_response()
@@ -129,7 +131,9 @@ def test_a_streamed_function_call():
 def test_a_schema_is_passed_on_and_parsed_by_the_client():
     with up() as house:
         with house.recorded():
-            reply = house.client.responses.parse(model="karui/plan", input=QUESTION, text_format=Total)
+            reply = house.client.responses.parse(
+                model="karui/plan", input=QUESTION, text_format=Total, max_output_tokens=400
+            )
         assert reply.output_parsed == Total(number=7)
         asked = house.fake.requests[-1]["response_format"]
         assert (asked["type"], asked["json_schema"]["name"]) == ("json_schema", "Total")

@@ -51,6 +51,7 @@ class ChatReading:
         self.created = 0
         self.end = ChatEnd()
         self._hearing = Hearing()
+        self._thought = self._said = False
 
     def take(self, data: Mapping[str, Any]) -> list[Piece]:
         """Returns what a chunk, or a whole completion, says; markers that may begin are held back."""
@@ -61,12 +62,25 @@ class ChatReading:
         self._note(chunk, data)
         made: list[Piece] = []
         for text, apart in chunk.parts:
-            made += _pieces(self._hearing.take(text, apart=apart))
+            made += self._pieces(self._hearing.take(text, apart=apart))
         return [*made, *(self.rest() if chunk.calls else ()), *chunk.calls]
 
     def rest(self) -> list[Piece]:
         """Returns what was held back."""
-        return _pieces(self._hearing.end())
+        return self._pieces(self._hearing.end())
+
+    def _pieces(self, said: list[tuple[str, bool]]) -> list[Piece]:
+        """Returns texts as pieces; line breaks between thinking and answer belong to neither."""
+        made: list[Piece] = []
+        for text, thinks in said:
+            self._thought = self._thought or thinks
+            answer = text if self._said or not self._thought else text.lstrip("\n")
+            self._said = self._said or (not thinks and bool(answer))
+            if text and thinks:
+                made.append(Thinking(text))
+            elif answer and not thinks:
+                made.append(Answer(answer))
+        return made
 
     def _note(self, chunk: Chunk, data: Mapping[str, Any]) -> None:
         end = self.end
@@ -76,10 +90,6 @@ class ChatReading:
             end.usage = chunk.usage.after(None if end.usage is _NO_USAGE else end.usage)
         if isinstance(data.get("karui"), dict):
             end.karui = data["karui"]
-
-
-def _pieces(said: list[tuple[str, bool]]) -> list[Piece]:
-    return [Thinking(text) if thinks else Answer(text) for text, thinks in said if text]
 
 
 def _seconds(value: Any) -> int:
