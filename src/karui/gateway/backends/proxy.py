@@ -102,9 +102,8 @@ class ProxyBackend:
         native = context.request.native
         if native is None:
             return None
-        passes = self.exactly and await self.upstream.speaks(native.path)
-        context.response.headers["x-karui-api"] = f"{native.path}, {'passed on' if passes else 'translated'}"
-        if passes:
+        if self.exactly and await self.upstream.speaks(native.path):
+            context.response.headers["x-karui-api"] = f"{native.path}, passed on"
             assert isinstance(context.response, TranslatingWriter)
             context.response.pass_on()
             return native

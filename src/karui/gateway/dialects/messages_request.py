@@ -129,10 +129,7 @@ def _call(block: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _result(block: Mapping[str, Any], where: str, missing: Missing) -> dict[str, Any]:
     content = block.get("content", "")
     if isinstance(content, list):
-        parts = [
-            _block(part, where, missing) if isinstance(part, dict) else missing.add("a result of a tool")
-            for part in content
-        ]
+        parts = [_block(part if isinstance(part, dict) else {}, where, missing) for part in content]
         found = [part for part in parts if part is not None]
         content = content_of(found) if found else ""
     elif not isinstance(content, str):

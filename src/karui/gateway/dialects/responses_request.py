@@ -171,15 +171,16 @@ def _output(body: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
         made["reasoning_effort"] = reasoning["effort"]
     if text.get("verbosity") is not None:
         made["verbosity"] = text["verbosity"]
-    form = text.get("format")
-    kind = word(form) if isinstance(form, dict) else ""
+    given = text.get("format")
+    form: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    kind = word(form)
     if kind == "json_schema":
-        named = form.get("name") if isinstance(form.get("name"), str) else "output"
+        named = word(form, "name") or "output"
         told = {name: form.get(name) for name in ("description", "strict")}
         made["response_format"] = schema_format(form.get("schema"), named, **told)
     elif kind == "json_object":
         made["response_format"] = {"type": "json_object"}
-    elif form is not None and kind != "text":
+    elif given is not None and kind != "text":
         missing.add("text.format")
     return made
 

@@ -36,6 +36,8 @@ class TranslatingWriter(ResponseWriter):
         """Takes the request that is answered, once it has been read."""
         assert self._dialect.translation is not None
         self._translation = self._dialect.translation(request)
+        if request.native is not None:
+            self.headers["x-karui-api"] = f"{request.native.path}, translated"
 
     def pass_on(self) -> None:
         """From now on what is written is in the client's own API."""

@@ -225,12 +225,13 @@ class CompletionWriter:
         head = {"index": choice.get("index") or 0, "logprobs": choice.get("logprobs")}
         calls = [{"index": n, **call} for n, call in enumerate(choice["message"].get("tool_calls") or ())]
         said = {"content": choice["message"].get("content"), **({"tool_calls": calls} if calls else {})}
-        for told in (
-            {"delta": said, "finish_reason": None},
-            {"delta": {}, "finish_reason": choice.get("finish_reason")},
-        ):
-            await self._response.write(event({**self._chunk({}, None), "choices": [{**head, **told}]}))
-            head["logprobs"] = None
+        last = {"index": head["index"], "delta": {}, "logprobs": None}
+        pieces = (
+            {**head, "delta": said, "finish_reason": None},
+            {**last, "finish_reason": choice.get("finish_reason")},
+        )
+        for piece in pieces:
+            await self._response.write(event({**self._chunk({}, None), "choices": [piece]}))
 
     async def think(self, text: str) -> None:
         """Sends thinking."""

@@ -144,7 +144,7 @@ class RequestHandler:
             nonlocal context
             self._check_key(headers)
             raw = await heard
-            reading = partial(_read, dialect, raw)
+            reading = partial(read_body, dialect, raw)
             request, raw = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
             if isinstance(response, TranslatingWriter):
                 response.answers(request)
@@ -244,7 +244,7 @@ def _writer(send: Send, lane: Any, dialect: Dialect) -> ResponseWriter:
     )
 
 
-def _read(dialect: Dialect, raw: bytes) -> tuple[ChatRequest, bytes]:
+def read_body(dialect: Dialect, raw: bytes) -> tuple[ChatRequest, bytes]:
     """Returns a request, and its body as chat completions have it."""
     request = dialect.read(raw)
     return request, raw if request.native is None else dumped(request.body)
