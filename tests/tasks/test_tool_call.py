@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from karui.core.parameters import with_calls
+from karui.core.prompt import with_calls
 from karui.tasks.verifiers import verifier
 
 JUDGE = verifier("tool-call")

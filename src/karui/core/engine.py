@@ -7,8 +7,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from karui.core.ability import Ability
 from karui.core.errors import PlanError
-from karui.core.parameters import kinds_of
-from karui.core.prompt import Prompt
+from karui.core.prompt import Prompt, kinds_of
 from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.usage import UsageMeter

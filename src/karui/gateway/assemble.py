@@ -11,7 +11,7 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine
-from karui.core.parameters import FORMAT, TOOLS
+from karui.core.prompt import FORMAT, TOOLS
 from karui.core.question import Verifier
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook

@@ -13,9 +13,8 @@ from karui.codec.disk import writing
 from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
-from karui.core.parameters import kinds_of
 from karui.core.plan import Plan
-from karui.core.prompt import Sampling
+from karui.core.prompt import Sampling, kinds_of
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Choice
@@ -57,7 +56,7 @@ class ServingContract:
         instruction: Appended to every question, of the plan and of full thinking.
         sampling: How tokens are drawn.
         footings: By the names that the plan's asks use; "main" at least.
-        parameters: Kinds of parameters that recorded questions had: `karui.core.parameters`.
+        parameters: Kinds of parameters that recorded questions had: `karui.core.prompt`.
     """
 
     verifier: str = "exact"

@@ -17,9 +17,8 @@ from karui.artifacts.build import make
 from karui.cli.main import app
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
-from karui.core.parameters import parameters_of
 from karui.core.plan import Plan
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, parameters_of
 from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine

@@ -8,8 +8,7 @@ import pytest
 from karui import catalog, tasks
 from karui.core.engine import CheckpointPolicy
 from karui.core.errors import EngineError, PlanError
-from karui.core.parameters import parameters_of
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, parameters_of
 from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine

@@ -194,7 +194,7 @@ class HttpEngine:
         """Finds out whether the server answers with parameters behind closed thinking; by its chat.
 
         Args:
-            kinds: Of `karui.core.parameters`.
+            kinds: Of `karui.core.prompt`.
 
         Returns:
             The kinds with which it does not, each with the reason.

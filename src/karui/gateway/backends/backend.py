@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any, Protocol
 
-from karui.core.parameters import kinds_of
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, kinds_of
 from karui.domain.domain import Likeness
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.chunks import Completion, Stream

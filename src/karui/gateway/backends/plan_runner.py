@@ -13,9 +13,8 @@ from karui.core.engine import Engine
 from karui.core.errors import EngineError, EngineTimeout, KaruiError, RequestRejected
 from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
-from karui.core.parameters import FORMAT, STOP, TOOLS, calls_in, cut_at, fields_of, kinds_of
 from karui.core.plan import Plan
-from karui.core.prompt import Prompt
+from karui.core.prompt import FORMAT, STOP, TOOLS, Prompt, calls_in, cut_at, fields_of, kinds_of
 from karui.core.question import Question, Verifier
 from karui.core.request import Request
 from karui.core.trace import End, Trace

@@ -53,28 +53,18 @@ def completion(
     created: int,
     model: str,
     *,
-    thinking: str,
-    answer: str,
-    finish: str,
+    choices: Sequence[Mapping[str, Any]],
     usage: Usage,
     karui: Mapping[str, Any],
-    calls: Sequence[Mapping[str, Any]] = (),
-    choices: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """Returns a whole chat completion; the thinking stands under both names that clients look for."""
-    shown = thought(thinking) if thinking else {}
-    message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None, **shown}
-    if calls:
-        message |= {"content": answer or None, "tool_calls": list(calls)}
-    listed = [{**choice, "message": {**choice["message"], **shown}} for choice in choices]
+    """Returns a whole chat completion."""
     return dumped(
         {
             "id": id,
             "object": "chat.completion",
             "created": created,
             "model": model,
-            "choices": listed
-            or [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+            "choices": list(choices),
             "usage": usage.as_dict(),
             "karui": dict(karui),
         }

@@ -194,13 +194,9 @@ class CompletionWriter:
                 self._id,
                 self._created,
                 self._model,
-                thinking=result.thinking,
-                answer=result.answer,
-                finish=result.finish,
+                choices=_choices(result),
                 usage=result.usage,
                 karui=karui,
-                calls=result.calls,
-                choices=result.choices,
             )
             await self._response.whole(body)
             return
@@ -225,7 +221,7 @@ class CompletionWriter:
         head = {"index": choice.get("index") or 0, "logprobs": choice.get("logprobs")}
         calls = [{"index": n, **call} for n, call in enumerate(choice["message"].get("tool_calls") or ())]
         said = {"content": choice["message"].get("content"), **({"tool_calls": calls} if calls else {})}
-        last = {"index": head["index"], "delta": {}, "logprobs": None}
+        last: dict[str, Any] = {"index": head["index"], "delta": {}, "logprobs": None}
         pieces = (
             {**head, "delta": said, "finish_reason": None},
             {**last, "finish_reason": choice.get("finish_reason")},
@@ -280,6 +276,17 @@ class CompletionWriter:
     def _chunk(self, delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
         choice = {"index": 0, "delta": dict(delta), "logprobs": None, "finish_reason": finish}
         return {**self._head, "choices": [choice], **({"usage": None} if self._usage else {})}
+
+
+def _choices(result: Completion) -> list[dict[str, Any]]:
+    """Returns the choices of a whole reply; the thinking stands under both names that clients look for."""
+    shown = thought(result.thinking) if result.thinking else {}
+    if result.choices:
+        return [{**choice, "message": {**choice["message"], **shown}} for choice in result.choices]
+    message: dict[str, Any] = {"role": "assistant", "content": result.answer, "refusal": None, **shown}
+    if result.calls:
+        message |= {"content": result.answer or None, "tool_calls": list(result.calls)}
+    return [{"index": 0, "message": message, "logprobs": None, "finish_reason": result.finish}]
 
 
 def _ascii(value: str) -> bytes:

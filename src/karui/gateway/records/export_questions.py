@@ -15,8 +15,7 @@ from typing import Any
 
 from karui.codec.disk import writing
 from karui.core.errors import InputError
-from karui.core.parameters import parameters_of
-from karui.core.prompt import Prompt, prompt_of
+from karui.core.prompt import Prompt, parameters_of, prompt_of
 from karui.gateway.records.events import Kept
 
 MORE, TWICE = "with more than text, or not ending with the user", "asked before"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from karui.core.engine import Engine
 from karui.core.errors import KaruiError
-from karui.core.parameters import KINDS
+from karui.core.prompt import KINDS
 from karui.engines.openai import HttpEngine
 from karui.gateway.clean import clean
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from karui.core.parameters import kinds_of, parameters_of
-from karui.core.prompt import Sampling, prompt_of
+from karui.core.prompt import Sampling, kinds_of, parameters_of, prompt_of
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.openai_api.chat_request import ChatRequest
 

@@ -22,8 +22,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from karui.core.errors import InputError, QuestionsError, UnknownName
-from karui.core.parameters import parameters_of
-from karui.core.prompt import prompt_of
+from karui.core.prompt import parameters_of, prompt_of
 from karui.core.question import Question
 from karui.tasks.answers.amounts import quantity
 from karui.tasks.verifiers import verifier

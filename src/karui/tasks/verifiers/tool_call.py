@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from karui.core.parameters import calls_in
+from karui.core.prompt import calls_in
 
 
 class _Strange(ValueError):

@@ -3,12 +3,12 @@
 import json
 from dataclasses import replace
 
-from karui.core.parameters import with_calls
+from karui.core.prompt import with_calls
 from karui.engines.openai.protocol.schema import Chunk
 
 
 class CallSpeller:
-    """Writes the calls of one stream into its text; see `karui.core.parameters`."""
+    """Writes the calls of one stream into its text; see `karui.core.prompt`."""
 
     def __init__(self) -> None:
         """No call has come."""

@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from karui.core.errors import EngineError
-from karui.core.parameters import FORMAT, STOP, TOOLS
-from karui.core.prompt import Prompt
+from karui.core.prompt import FORMAT, STOP, TOOLS, Prompt
 from karui.engines.openai.probe.client import QUESTION
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.requests.closing import WAYS, answer_body, behind, closed
@@ -50,7 +49,7 @@ async def find_closing(parts: "Connection", kinds: Collection[str]) -> tuple[str
 
     Args:
         parts: The server by its chat.
-        kinds: Of `karui.core.parameters`: those that are wanted. Stop words need nothing.
+        kinds: Of `karui.core.prompt`: those that are wanted. Stop words need nothing.
     """
     wanted = [kind for kind in kinds if kind in _TRIED]
     best: tuple[str, dict[str, str]] = (WAYS[0], {kind: _NOT[kind] for kind in wanted})

@@ -6,7 +6,7 @@ Which way a server goes on from has to be tried: `karui.engines.openai.probe.clo
 from collections.abc import Mapping
 from typing import Any
 
-from karui.core.parameters import fields_of
+from karui.core.prompt import fields_of
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.requests.request_builder import CONTINUE, RenderedPrompt
 

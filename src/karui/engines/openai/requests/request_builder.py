@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from karui.core.parameters import STOP, fields_of
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import STOP, Prompt, Sampling, fields_of
 from karui.core.request import Request
 from karui.engines.chat.discovery.arguments import LEVELS
 from karui.engines.chat.format import Message, ThinkingFormat

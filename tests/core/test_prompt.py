@@ -2,7 +2,7 @@
 
 import pytest
 
-from karui.core.parameters import calls_in, cut_at, kinds_of, parameters_of, with_calls
+from karui.core.prompt import calls_in, cut_at, kinds_of, parameters_of, with_calls
 
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {}}}
 
