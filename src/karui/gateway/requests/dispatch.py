@@ -25,7 +25,7 @@ from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
-from karui.gateway.routing.eligibility import Ineligible, has_parameters
+from karui.gateway.routing.eligibility import Ineligible
 from karui.gateway.routing.fallback_policy import Action
 from karui.gateway.routing.router import RouteDecision, Router, RouteRequest, caller_key, caller_of
 
@@ -79,8 +79,7 @@ class Dispatcher:
 
     async def prepare(self, request: ChatRequest) -> None:
         """Finds out what has to be known before a request can be routed."""
-        wants = has_parameters(request) and request.model in self.router.plan_names
-        if wants and self.backends.parameters.lacking is None:
+        if self.router.has_parameters(request) and self.backends.parameters.lacking is None:
             await self.backends.parameters.find()
 
     def context(

@@ -20,7 +20,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutStatus
-from karui.gateway.routing.eligibility import Ineligible, plan_request_of
+from karui.gateway.routing.eligibility import Ineligible, has_parameters, plan_request_of
 from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 
 PLAN, FULL = "karui/plan", "karui/full"
@@ -130,6 +130,10 @@ class Router:
         free = self.any_sampling if any_sampling is None else any_sampling
         sampling = self.deployment.expectation.terms.sampling
         return plan_request_of(request, sampling, self._effort, any_sampling=free, lacking=lacking)
+
+    def has_parameters(self, request: ChatRequest) -> bool:
+        """Returns whether a request for the plan asks for more of its answer than plain text."""
+        return request.model in self.plan_names and has_parameters(request)
 
     def uncovered(self, asked: PlanRequest | None) -> str:
         """Returns the kinds of a request's parameters that no recorded question had; "" for none."""
