@@ -129,8 +129,10 @@ class Dispatcher:
         if decision.arm:
             step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
             context.record.set(arm=decision.arm, unit=asked.unit, step=step)
-        if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
-            context.record.set(comparable=not asked.uncovered and self._comparable(context))
+        if asked.uncovered:
+            context.record.set(comparable=False)
+        elif decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
+            context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
 
     def _chosen(self, arm: str) -> Deployment:
