@@ -217,8 +217,7 @@ SCHEMA = {
 }
 
 
-def test_a_format_behind_thinking_that_a_plan_has_closed(url):
-    engine = HttpEngine.load(f"{url}#mini", rule=CheckpointPolicy(max_interval=40, min_interval=16))
+def test_a_format_behind_thinking_that_a_plan_has_closed(engine):
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
     plan = catalog.parse("token-budget:tokens=60")
 
