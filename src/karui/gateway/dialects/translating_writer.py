@@ -31,6 +31,8 @@ class TranslatingWriter(ResponseWriter):
         self._told: Mapping[str, str] = {}
         self._held: list[bytes] = []
         self._events = Events()
+        self._turn = asyncio.Lock()
+        """Held while a piece is translated: what shows that a stream is in use comes in between."""
 
     def answers(self, request: ChatRequest) -> None:
         """Takes the request that is answered, once it has been read."""
@@ -72,8 +74,9 @@ class TranslatingWriter(ResponseWriter):
         if self._native:
             await super().write(data)
         elif self._streams:
-            if made := await _off_loop(self._stream, data):
-                await super().write(made)
+            async with self._turn:
+                if made := await _off_loop(self._stream, data):
+                    await super().write(made)
         else:
             self._held.append(data)
 
@@ -82,7 +85,8 @@ class TranslatingWriter(ResponseWriter):
         if self._native:
             await super().end(data)
         elif self._streams:
-            await super().end(await _off_loop(self._last, data))
+            async with self._turn:
+                await super().end(await _off_loop(self._last, data))
         else:
             self._held.append(data)
             made = await _off_loop(self._whole, b"".join(self._held))
