@@ -22,18 +22,19 @@ class PlanRequest:
         sampling: How its tokens are drawn.
         seed: The client's; None where it gave none.
         beside: `n`, `logprobs` and `top_logprobs` where they ask for more than one bare answer.
+        kinds: Kinds of parameters that a certificate has to cover.
     """
 
     prompt: Prompt
     sampling: Sampling
     seed: int | None = None
     beside: tuple[tuple[str, Any], ...] = ()
+    kinds: frozenset[str] = field(init=False)
 
-    @property
-    def kinds(self) -> frozenset[str]:
-        """Kinds of parameters that a certificate has to cover."""
+    def __post_init__(self) -> None:
+        """Reads the parameters once: they may be long."""
         several = {"n"} if dict(self.beside).get("n", 1) > 1 else set()
-        return kinds_of(self.prompt.parameters) | several
+        object.__setattr__(self, "kinds", kinds_of(self.prompt.parameters) | several)
 
 
 @dataclass
