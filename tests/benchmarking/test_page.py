@@ -93,7 +93,7 @@ def test_one_set_is_shown_at_a_time_and_has_an_address(tab):
     tab.select_option("#set", "second")
     expect(tab.locator(".set:not([hidden])")).to_have_attribute("data-set", "second")
     assert tab.url.endswith("#set-second")
-    assert tab.locator(".mast nav a").nth(1).get_attribute("href") == "index.ja.html#set-second"
+    assert tab.locator(".mast nav a").nth(1).get_attribute("href") == "ja.html#set-second"
 
 
 def test_headings_sort_by_keyboard_and_say_so(tab):
@@ -169,7 +169,7 @@ def test_the_command_writes_the_page_and_prints_a_set(results, tmp_path):
     assert done.exit_code == 0, done.output
     assert load_results(tmp_path / "site" / FILE) == results
     names = {p.name for p in (tmp_path / "site").iterdir()}
-    assert names == {"index.html", "index.ja.html", FILE, "benchmark.schema.json"}
+    assert names == {"index.html", "ja.html", FILE, "benchmark.schema.json"}
     table = runner.invoke(
         app, ["benchmark", "table", str(tmp_path / FILE), "--out", str(tmp_path / "s"), "--set", "made"]
     )

@@ -152,3 +152,19 @@ def test_results_of_another_version_are_not_overwritten(tmp_path, finished):
     file = made(tmp_path, SUITE.replace('version = "1"', 'version = "2"'))
     with pytest.raises(InputError, match="small 1"):
         karui.benchmark(file, finished / "out")
+
+
+def test_a_study_is_measured_with_the_plan_that_it_chose(tmp_path):
+    recorded(tmp_path / "rec", "model-one")
+    study = karui.choose(tmp_path / "rec", max_drop=30.0)
+    study.save(tmp_path / "study")
+    recorded(tmp_path / "study" / "recording", "model-one")
+    asked = SUITE.replace('recording = "{here}/one"', 'study = "{here}/study"')
+    file = tmp_path / "suite.toml"
+    file.write_text(asked, encoding="utf-8")
+    results = karui.benchmark(file, tmp_path / "out", only=["one"])
+    assert study.best is not None
+    chosen = cell(results, "chosen-plan")
+    assert chosen.points[0].settings == study.best.label
+    assert chosen.evidence.kind == "study"
+    assert chosen.caveats == ("plan chosen on these questions",)

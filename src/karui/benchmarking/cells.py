@@ -13,6 +13,7 @@ from karui.benchmarking.results import Cell, Evidence, SetInfo
 from karui.benchmarking.results import Family as Kind
 from karui.benchmarking.sources import Found, SourceMissing, digest_of, find, like, load, replied, set_digest
 from karui.benchmarking.suite import Method, Places, Run, Suite, Variant
+from karui.codec.files import load_study
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.plan import Plan
 from karui.core.recording import Recording
@@ -22,6 +23,8 @@ from karui.runners.replay import Replay, beside
 MEASURED = 1
 """Counts up when a change of karui's code changes figures: every cell is then measured anew."""
 FULL = "full-thinking"
+CHOSEN = "chosen-plan"
+_FLATTERED = "plan chosen on these questions"
 _SAMPLES = re.compile(r"--samples \d+")
 
 
@@ -85,6 +88,8 @@ class RunCells:
     def jobs(self) -> Iterator[Job]:
         """Yields every cell: full thinking, controls, methods, variants."""
         yield self._job(Job(FULL))
+        if self._choice:
+            yield self._job(Job(CHOSEN))
         controls = {c.name for c in self.suite.controls}
         for method in methods_of(self.suite, self.run):
             yield self._job(Job(method.name, method.plans, method.name in controls))
@@ -119,6 +124,7 @@ class RunCells:
         }
         return replace(job, key=sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24])
 
+    @cached_property
     def info(self) -> SetInfo:
         """Returns what is to be said of the run's questions."""
         asked = next(s for s in self.suite.sets if s.name == self.run.set)
@@ -130,6 +136,14 @@ class RunCells:
             licence=asked.licence,
             source=asked.source,
         )
+
+    @cached_property
+    def _choice(self) -> Plan | None:
+        """The plan that a study chose; None where the run is no study, or full thinking stays."""
+        if not self.found.source.study:
+            return None
+        choice = load_study(self.found.study).choice
+        return catalog.plan_from_spec(choice.spec) if choice.spec and not choice.withdrawn else None
 
     @cached_property
     def bench(self) -> Bench:
@@ -166,6 +180,9 @@ class RunCells:
             settings = self._variant(job.variant)
         elif job.method == FULL:
             settings = [bench.full]
+        elif job.method == CHOSEN:
+            assert self._choice is not None
+            settings = [bench.played(self._choice, self._choice.label)]
         else:
             settings, refused = bench.measured(self._settings(job))
             if not settings:
@@ -189,24 +206,24 @@ class RunCells:
 
     def _cell(self, job: Job, settings: Sequence[Measured], refused: Sequence[str]) -> Cell:
         bench, run = self.bench, self.run
-        info = self.info()
         control = job.method if job.control else ""
         full = job.method == FULL
+        caveats = tuple(c.value for c in bench.recording.manifest.caveats)
         return Cell(
             set=run.set,
-            set_digest=info.digest,
+            set_digest=self.info.digest,
             model=run.model,
             engine=run.engine or _engine(settings[0].recording),
             method=job.method,
             family=job.variant.family if job.variant else _family(job, settings[0].outcomes.plan),
             measured="imported" if bench.recording.manifest.source else "replayed",
-            questions=info.questions,
+            questions=self.info.questions,
             unit="words" if bench.in_words else "tokens",
             evidence=self._evidence(job, settings),
             points=tuple(bench.point(one, control) for one in settings),
             levels=() if full else tuple(bench.levels(settings, self.suite.levels, control)),
             refused=tuple(refused),
-            caveats=tuple(c.value for c in bench.recording.manifest.caveats),
+            caveats=(*caveats, _FLATTERED) if job.method == CHOSEN else caveats,
             by="karui",
             key=job.key,
         )
@@ -217,7 +234,7 @@ class RunCells:
         digests = [*(f.digest for f in sources), *(self._aux[m].digest for m in sorted(asked))]
         permuted = any(one.outcomes.plan.flows for one in settings)
         return Evidence(
-            kind="log" if sources[0].source.log else "recording",
+            kind=sources[0].kind,
             digest=digests[0] if len(digests) == 1 else digest_of(digests),
             samples=replied([one.recording for one in settings]),
             runs=self.suite.runs if permuted else 1,

@@ -100,11 +100,19 @@ class Bench:
         done, refused = [], []
         for words in dict.fromkeys(plans):
             try:
-                plan = Plan((*self.style.techniques, *catalog.parse(words).techniques))
-                done.append(Measured(words, self.replay.outcomes(plan), self.recording))
+                done.append(self.played(catalog.parse(words), words))
             except KaruiError as error:
                 refused.append(" ".join(filter(None, (error.what, error.why))))
         return done, refused
+
+    def played(self, plan: Plan, settings: str) -> Measured:
+        """Returns a plan replayed over the recording.
+
+        Raises:
+            KaruiError: It cannot be.
+        """
+        whole = Plan((*self.style.techniques, *plan.techniques))
+        return Measured(settings, self.replay.outcomes(whole), self.recording)
 
     def point(self, one: Measured, control: str = "") -> Point:
         """Returns a setting as the results keep it.

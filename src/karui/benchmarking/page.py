@@ -4,7 +4,8 @@ Everything is in the HTML: without its script the page shows every set one after
 filters, and shows one set at a time.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -23,10 +24,11 @@ from karui.i18n.languages import LANGUAGES
 from karui.i18n.words import Words
 from karui.version import __version__
 
-NAMES = {"en": ("English", "index.html"), "ja": ("日本語", "index.ja.html")}
+NAMES = {"en": ("English", "index.html"), "ja": ("日本語", "ja.html")}
 _PACKAGE = "karui.benchmarking"
 FAMILIES = ("baseline", "shorter", "smaller", "faster", "control")
 COSTS = ("accuracy", "tokens", "flops", "latency", "against_full")
+VERDICTS = ("better", "undecided", "worse")
 REST = ("truncated", "looped", "aes", "ock")
 _SCRIPT = ("shown", "sort", "ascending", "descending")
 """Texts that the script fills in."""
@@ -40,6 +42,23 @@ class MissingCells:
     methods: tuple[str, ...]
     why: str
     make: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a method's settings fared against the plain control, all sets and models together: verdicts alone.
+
+    Attributes:
+        method: Its name.
+        family: Its family.
+        pairs: Models on question sets that it was measured with.
+        verdicts: By axis and verdict, how many settings.
+    """
+
+    method: str
+    family: str
+    pairs: int
+    verdicts: Mapping[Axis, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,8 @@ def page(results: Results, lang: str) -> str:
             f=form,
             results=results,
             sections=sections,
+            tallies=_tallies(sections, controls[0]),
+            verdicts=VERDICTS,
             axes=AXES,
             families=FAMILIES,
             columns=(*COSTS, *controls, *REST),
@@ -111,7 +132,8 @@ def page(results: Results, lang: str) -> str:
 
 
 def _section(results: Results, info: SetInfo, maker: RowMaker, words: Words, form: Format) -> Section:
-    cells = [c for c in results.cells if (c.set, c.set_digest) == (info.name, info.digest)]
+    here = [c for c in results.cells if (c.set, c.set_digest) == (info.name, info.digest)]
+    cells = sorted(here, key=lambda c: c.family == "control")  # what is to be beaten stands below
     rows = maker.rows(cells, info.name)
     dots = {axis: _dots(rows, axis, form) for axis in AXES}
     title = info.title.get(words.lang) or next(iter(info.title.values()))  # type: ignore[call-overload]
@@ -128,6 +150,26 @@ def _section(results: Results, info: SetInfo, maker: RowMaker, words: Words, for
         refused=list(dict.fromkeys((f"{c.model}, {c.method}", why) for c in cells for why in c.refused)),
         missing=_missing(results, info.name),
     )
+
+
+def _tallies(sections: Sequence[Section], control: str) -> list[Tally]:
+    """Returns every method's tally, those first whose settings are better most often at equal tokens."""
+    by_method: dict[str, list[Row]] = {}
+    for row in (r for s in sections for r in s.rows):
+        if row.cell.family != "baseline" and row.cell.method != control:
+            by_method.setdefault(row.cell.method, []).append(row)
+    found = []
+    for method, rows in by_method.items():
+        counts = {axis: Counter(r.matched[control][axis].verdict for r in rows) for axis in AXES}
+        pairs = len({(r.cell.set, r.cell.model) for r in rows})
+        found.append(Tally(method, rows[0].cell.family, pairs, counts))
+    return sorted(found, key=_standing, reverse=True)
+
+
+def _standing(tally: Tally) -> tuple[float, int]:
+    counts = tally.verdicts["tokens"]
+    known = sum(counts[v] for v in VERDICTS)
+    return ((counts["better"] - counts["worse"]) / known if known else -2.0, known)
 
 
 def _dots(rows: Sequence[Row], axis: Axis, form: Format) -> list[Dot]:

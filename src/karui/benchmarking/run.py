@@ -165,7 +165,7 @@ def _done(book: _Book, cells: RunCells, job: Job, known: Mapping[str, Cell]) -> 
         return False
     try:
         cell = cells.measure(job)
-        info = cells.info()
+        info = cells.info
     except KaruiError as error:
         book.lack(run, job.method, refused(error), cells.command(job))
         return False

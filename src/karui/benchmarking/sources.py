@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Literal
 
 from karui import catalog, tasks
 from karui.benchmarking.suite import Places, Run, Source
@@ -48,7 +49,7 @@ class Found:
     digest: str
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["log", "study", "recording"]:
         """What it is, as `Evidence.kind`."""
         return "log" if self.source.log else "study" if self.source.study else "recording"
 

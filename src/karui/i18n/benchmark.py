@@ -76,6 +76,7 @@ BENCHMARK: Table = {
     "worse": ("worse", "悪い"),
     "undecided": ("no difference shown", "差は示されない"),
     "method_full-thinking": ("full thinking", "全思考"),
+    "method_chosen-plan": ("chosen plan", "選ばれたプラン"),
     "method_plain-control": ("plain control", "単純な対照"),
     "method_random-exit": ("random exit", "ランダム終了"),
     "levels": ("Accuracy at equal cost", "同じコストでの正答率"),
@@ -104,6 +105,22 @@ BENCHMARK: Table = {
         "No cell of this set knows its {axis}; the table says why.",
         "この問題セットには{axis}の分かるセルがありません。理由は表にあります。",
     ),
+    "tally": ("Method by method", "手法ごとのまとめ"),
+    "tally_note": (
+        (
+            "How many settings, on all question sets and models, came out better or worse than the "
+            "{control} that costs as much. These are verdicts counted, no figures compared."
+        ),
+        (
+            "全問題セット・全モデルを通じて、同じコストの{control}より良かった設定、悪かった設定の数です。"
+            "判定を数えたもので、値を比べたものではありません。"
+        ),
+    ),
+    "pairs": ("Models × sets", "モデル×問題セット"),
+    "shares": ("Shares", "割合"),
+    "equal_tokens": ("at equal tokens", "同トークン"),
+    "equal_flops": ("at equal FLOPs", "同FLOPs"),
+    "equal_latency": ("at equal latency", "同レイテンシー"),
     "missing": ("Not measured", "測っていないもの"),
     "missing_note": (
         "{n} cells of the suite are missing: what they would need, and the command that makes it.",
@@ -214,6 +231,10 @@ BENCHMARK: Table = {
     "caveat_questions picked by their outcome": (
         "questions were picked by how the model fared on them",
         "問題はモデルの解答結果を見て選ばれています",
+    ),
+    "caveat_plan chosen on these questions": (
+        "a plan was chosen on these very questions, which flatters it",
+        "プランはこの問題群で選ばれたため、値は実力より良く見えます",
     ),
     "caveats": ("Take care", "注意"),
     "sort": ("Sorted by {column}, {order}", "{column}で並べ替え（{order}）"),

@@ -72,7 +72,7 @@
     });
   };
   const again = () => {
-    for (const head of shown().querySelectorAll("[aria-sort]")) sort(head, head.getAttribute("aria-sort") === "descending");
+    for (const head of document.querySelectorAll(".set:not([hidden]) [aria-sort], .tally [aria-sort]")) sort(head, head.getAttribute("aria-sort") === "descending");
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("thead button");
