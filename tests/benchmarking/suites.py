@@ -81,9 +81,9 @@ def made(folder: Path, text: str = SUITE) -> Path:
     return file
 
 
-def recorded(folder: Path, name: str, **changes: object) -> None:
-    """Writes a recording of 24 questions with 4 traces each."""
-    recording = synthetic(24, 4, tokens=120, **changes)
+def recorded(folder: Path, name: str, *, questions: int = 24, samples: int = 4, **changes: object) -> None:
+    """Writes a recording."""
+    recording = synthetic(questions, samples, tokens=120, **changes)
     manifest = replace(recording.manifest, model=replace(recording.manifest.model, name=name))
     assert isinstance(manifest.model, ModelInfo)
     save(replace(recording, manifest=manifest), folder)

@@ -55,6 +55,7 @@ def opened(results, chromium, tmp_path_factory):
 @pytest.fixture
 def tab(opened):
     """The page as it is when it is opened."""
+    opened[0].goto(opened[0].url.partition("#")[0])
     opened[0].reload()
     return opened[0]
 

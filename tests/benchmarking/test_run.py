@@ -114,6 +114,16 @@ def test_cells_of_others_stay_and_those_that_left_the_suite_go(tmp_path, finishe
     assert not any(c.method == "self-consistency" for c in after.cells)
 
 
+def test_a_cell_whose_recording_is_gone_stays(tmp_path, finished):
+    file = tmp_path / "suite.toml"
+    file.write_text(SUITE, encoding="utf-8")
+    before = load_results(finished / "out" / FILE)
+    save_results(before, tmp_path / "out" / FILE)
+    after = karui.benchmark(file, tmp_path / "out")
+    assert after.cells == before.cells
+    assert {m.method for m in after.missing if m.model == "model-one"} == {"best-of-n"}
+
+
 def test_two_models_with_other_questions_are_not_one_set(tmp_path):
     file = made(tmp_path)
     recorded(tmp_path / "two", "model-two", seed=5, habits=("steady",))
@@ -155,10 +165,10 @@ def test_results_of_another_version_are_not_overwritten(tmp_path, finished):
 
 
 def test_a_study_is_measured_with_the_plan_that_it_chose(tmp_path):
-    recorded(tmp_path / "rec", "model-one")
-    study = karui.choose(tmp_path / "rec", max_drop=30.0)
+    recorded(tmp_path / "rec", "model-one", questions=16, samples=1)
+    study = karui.choose(tmp_path / "rec", max_drop=60.0, accept_truncation=True)
     study.save(tmp_path / "study")
-    recorded(tmp_path / "study" / "recording", "model-one")
+    recorded(tmp_path / "study" / "recording", "model-one", questions=16, samples=1)
     asked = SUITE.replace('recording = "{here}/one"', 'study = "{here}/study"')
     file = tmp_path / "suite.toml"
     file.write_text(asked, encoding="utf-8")

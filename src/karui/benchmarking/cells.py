@@ -199,7 +199,7 @@ class RunCells:
             run = self.run.model_copy(update={"only_of": "", "config": {}})
             recording = like(self.bench.recording, load(found, run, self.places))
             style = catalog.plan_from_spec(recording.manifest.style)
-            label = variant.settings[number] if variant.settings else style.label
+            label = variant.settings[number] if variant.settings else _names(style)
             outcomes = Replay({"main": recording}, self.suite.runs).outcomes(style)
             settings.append(Measured(label, outcomes, recording))
         return settings
@@ -239,6 +239,11 @@ class RunCells:
             samples=replied([one.recording for one in settings]),
             runs=self.suite.runs if permuted else 1,
         )
+
+
+def _names(style: Plan) -> str:
+    """Returns a style's techniques by name: what they were told stands in the recording."""
+    return " + ".join(t.name() for t in style.techniques)
 
 
 def _engine(recording: Recording) -> str:

@@ -189,7 +189,9 @@ def _names(last: Sequence[Dot], scale: _Scale) -> list[Markup]:
     free = float(TOP - _NEAR)
     for one in sorted(last, key=lambda d: scale.at(d.x, d.y)[1]):
         free = max(scale.at(one.x, one.y)[1] + 4, free + _NEAR)
-        for part in _broken(one.model.partition("\0")[0]):
+        model, _, engine = one.model.partition("\0")
+        several = sum(d.model.startswith(f"{model}\0") for d in last) > 1
+        for part in _broken(f"{model}, {engine}" if several else model):
             placed.append(_text(WIDTH - RIGHT + 8, free, part, "start", "tag"))
             free += 13
         free -= 13

@@ -22,8 +22,8 @@ from karui.runners.replay import Replay
 
 Floats = NDArray[np.float64]
 COSTS = CostModel()
-_FLOPS = "matrix products and attention (2001.08361)"
-_NO_PROMPT = "; prompts are not in the log"
+_FLOPS = "2001.08361"  # matrix products and attention, by `karui.measure.flops`
+_NO_PROMPT = ", no prompt"
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def page(results: Results, lang: str) -> str:
             controls=controls,
             named=maker.named,
             shape=shape,
-            reason=maker.reason,
+            engine=maker.engine,
             models=list(dict.fromkeys(c.model for c in results.cells)),
             methods=len({c.method for c in results.cells}),
             languages=[(code, *NAMES[code]) for code in LANGUAGES],

@@ -92,6 +92,10 @@ class RowMaker:
         """Returns why a figure is missing, translated where it is known."""
         return self._known(f"why_{why}", why)
 
+    def engine(self, engine: str) -> str:
+        """Returns what a cell ran on, translated where it is not stated."""
+        return self._known(f"engine_{engine}", engine)
+
     def caveat(self, caveat: str) -> str:
         """Returns what has to be known, translated likewise."""
         return self._known(f"caveat_{caveat}", caveat)

@@ -87,7 +87,8 @@ def run_suite(
     """Measures every cell of a suite that is not in the results yet.
 
     A cell is done where the results hold one of the same recordings, settings and controls. Cells that others
-    added stay. What is not there is listed with the command that makes it.
+    added stay, and so do those whose recording is not there any more. What is in neither is listed with the
+    command that makes it.
 
     Args:
         file: The suite's TOML file.
@@ -106,7 +107,7 @@ def run_suite(
     places = Places(suite, file, folders or {})
     runs = list(suite.runs_of(only))
     book, known = _begun(suite, path, all_runs=not only)
-    work = [(cells, job) for run in runs for cells, job in _jobs(book, suite, run, places)]
+    work = [(cells, job) for run in runs for cells, job in _jobs(book, run, places, known)]
     for number, (cells, job) in enumerate(work):
         if on_cell:
             on_cell(number, len(work), f"{cells.run.set}, {cells.run.model}, {job.method}")
@@ -119,16 +120,27 @@ def run_suite(
     return results
 
 
-def _jobs(book: _Book, suite: Suite, run: Run, places: Places) -> Iterator[tuple[RunCells, Job]]:
-    """Yields a run's cells; where its recording is not there, they are missing."""
+def _jobs(book: _Book, run: Run, places: Places, known: Mapping[str, Cell]) -> Iterator[tuple[RunCells, Job]]:
+    """Yields a run's cells; where its recording is not there, they are what they were, or missing."""
+    suite = book.suite
     try:
         cells = RunCells.of(suite, run, places)
     except SourceMissing as lacking:
         for method in (FULL, *(m.name for m in methods_of(suite, run)), *(v.method for v in run.variants)):
-            book.lack(run, method, f"There is no {lacking.place}.", lacking.make)
+            _lacking(book, run, method, lacking, known)
         return
     for job in cells.jobs():
         yield cells, job
+
+
+def _lacking(book: _Book, run: Run, method: str, lacking: SourceMissing, known: Mapping[str, Cell]) -> None:
+    """Sees to a cell whose source is not there: one that was measured elsewhere stays, by its digest."""
+    place = (run.set, run.model, method)
+    before = [c for c in known.values() if (c.set, c.model, c.method) == place]
+    for cell in before:
+        book.cells[cell.place] = cell
+    if not before:
+        book.lack(run, method, f"There is no {lacking.place}.", lacking.make)
 
 
 def _begun(suite: Suite, path: Path, *, all_runs: bool) -> tuple[_Book, dict[str, Cell]]:
@@ -156,7 +168,7 @@ def _done(book: _Book, cells: RunCells, job: Job, known: Mapping[str, Cell]) -> 
     run = cells.run
     book.missing.pop((run.set, run.model, job.method), None)
     if job.lacking is not None:
-        book.lack(run, job.method, f"There is no {job.lacking.place}.", job.lacking.make)
+        _lacking(book, run, job.method, job.lacking, known)
         return False
     before = known.get(job.key)
     info = book.sets.get(run.set)

@@ -67,6 +67,7 @@ BENCHMARK: Table = {
     "aes": ("AES", "AES"),
     "ock": ("OckScore", "OckScore"),
     "evidence": ("Evidence", "根拠"),
+    "engine_not stated": ("not stated", "記載なし"),
     "measured_live": ("live", "実測"),
     "measured_replayed": ("replayed", "再生"),
     "measured_imported": ("imported", "取り込み"),
@@ -109,11 +110,13 @@ BENCHMARK: Table = {
     "tally_note": (
         (
             "How many settings, on all question sets and models, came out better or worse than the "
-            "{control} that costs as much. These are verdicts counted, no figures compared."
+            "{control} that costs as much. These are verdicts counted, no figures compared. What smaller "
+            "models save in memory and in time per token is not in it."
         ),
         (
             "全問題セット・全モデルを通じて、同じコストの{control}より良かった設定、悪かった設定の数です。"
-            "判定を数えたもので、値を比べたものではありません。"
+            "判定を数えたもので、値を比べたものではありません。小さくしたモデルが節約するメモリと1トークン"
+            "の時間は含みません。"
         ),
     ),
     "pairs": ("Models × sets", "モデル×問題セット"),

@@ -117,7 +117,8 @@
     if (event.target.id === "set") {
       history.replaceState(null, "", `#set-${event.target.value}`);
       choose(event.target.value);
-      for (const link of document.querySelectorAll(".mast nav a")) link.hash = `#set-${event.target.value}`;
+      for (const link of document.querySelectorAll(".mast nav a"))
+        link.setAttribute("href", `${link.getAttribute("href").split("#")[0]}#set-${event.target.value}`);
       return;
     }
     apply();
