@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 
 from karui.cli.commands import (
+    benchmark,
     catalogue,
     choose,
     compare,
@@ -63,6 +64,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
 for _verb, (_run, _line) in _VERBS.items():
     app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
 app.add_typer(passport.app, name="passport")
+app.add_typer(benchmark.app, name="benchmark")
 for _old, _new in RENAMED_VERBS.items():
     app.command(_old, cls=Verb, hidden=True)(explained()(_VERBS[_new][0]))
 
