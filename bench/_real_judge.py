@@ -72,8 +72,10 @@ def ask(named: str, data: Path, count: int, cache: Path) -> None:
     KEPT.write_text(text + "\n", encoding="utf-8")
 
 
-def kept() -> dict[str, Any]:
-    """Returns what was kept."""
+def kept() -> dict[str, Any] | None:
+    """Returns what was kept; None where nothing is."""
+    if not KEPT.exists():
+        return None
     content: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
     return content
 
@@ -85,7 +87,9 @@ def values(pairs: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
 
 def resampled() -> Units:
     """Returns units drawn from the pairs with replacement: they lose what the pairs lose on average."""
-    d, f = values(kept()["pairs"])
+    content = kept()
+    assert content is not None, f"{KEPT} is missing"
+    d, f = values(content["pairs"])
 
     def units(rng: Generator, shape: tuple[int, ...]) -> tuple[Values, Values]:
         places = rng.integers(d.size, size=shape)

@@ -294,6 +294,9 @@ def _labels(figures: Figures, pool: ProcessPoolExecutor, worlds: int) -> None:
 def _real(figures: Figures, pool: ProcessPoolExecutor, worlds: int) -> None:
     """Prints how a real judge errs, what it certifies at hand, and in worlds drawn from its pairs."""
     content = _real_judge.kept()
+    if content is None:
+        figures.note("a real judge: left out, nobody was asked yet (--ask MODEL)")
+        return
     _real_judge.shown(figures, content)
     d, f = _real_judge.values(content["pairs"])
     _at_hand(figures, d, f)

@@ -148,7 +148,8 @@ def test_a_narrow_page_names_answers_as_they_stand(browser, site, lang) -> None:
     page.wait_for_selector("#work:not([hidden])")
     shot(page, f"pair-phone-{lang}")
     first, second = (page.locator(box).bounding_box() for box in ("#left", "#right"))
-    assert first["x"] == second["x"] and first["y"] < second["y"]
+    assert first["x"] == second["x"]
+    assert first["y"] < second["y"]
     assert [page.inner_text(f".sides article:nth-child({n}) h2") for n in (1, 2)] == [
         words("upper"),
         words("lower"),
@@ -156,7 +157,8 @@ def test_a_narrow_page_names_answers_as_they_stand(browser, site, lang) -> None:
     assert page.inner_text("#choices [data-value='3']") == words("stacked_3")
     page.set_viewport_size({"width": 1280, "height": 860})
     first, second = (page.locator(box).bounding_box() for box in ("#left", "#right"))
-    assert first["y"] == second["y"] and first["x"] < second["x"]
+    assert first["y"] == second["y"]
+    assert first["x"] < second["x"]
     assert words("pair_3") in page.inner_text("#choices [data-value='3']")
     page.close()
 
