@@ -14,12 +14,14 @@ loses, and what the judge said that it loses. The replies themselves have no lic
 import asyncio
 import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from _figures import ROOT, Figures
+from _llama import llama_server
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -37,6 +39,8 @@ KEPT = ROOT / "bench" / "results" / "judge-verdicts.json"
 FULL, PLAN = "thinking", "few-shot"
 """Files of the replies."""
 NAME = "Qwen2.5-Coder-1.5B-Instruct, Q4_K_M"
+AT_ONCE = 4
+"""Questions to the judge side by side."""
 
 
 def ask(named: str, data: Path, count: int, cache: Path) -> None:
@@ -56,7 +60,9 @@ def ask(named: str, data: Path, count: int, cache: Path) -> None:
         lost.append(int(full["right"]) - int(plan["right"]))
     cache.mkdir(parents=True, exist_ok=True)
     verdicts = Verdicts.open(cache, About.of(Judge(Mode.PAIRWISE), NAME))
-    asyncio.run(_ask(verdicts, asked, named))
+    if verdicts.missing(asked):
+        with _served(named, cache / "server.log") as judge:
+            asyncio.run(_ask(verdicts, asked, judge))
     said = [-(verdicts.score(item) or 0.0) for item in asked]
     alone = [not full["answer"] for full in replies[0]]
     content = {
@@ -130,15 +136,27 @@ def shown(figures: Figures, content: dict[str, Any]) -> None:
     figures.shown("real judge: pairs without a verdict", 100 * judging["unjudged"] / len(pairs), "%")
 
 
-async def _ask(verdicts: Verdicts, asked: Sequence[Asked], named: str) -> None:
-    if not verdicts.missing(asked):
+@contextmanager
+def _served(named: str, log: Path) -> Iterator[str]:
+    """Gives the judge as karui takes it; a GGUF file is served by llama.cpp's own server meanwhile."""
+    if not named.endswith(".gguf"):
+        yield named
         return
+    with llama_server(Path(named), log, slots=AT_ONCE) as address:
+        yield f"{address}#{NAME}"
+
+
+async def _ask(verdicts: Verdicts, asked: Sequence[Asked], named: str) -> None:
     model = judge_model(named)
     try:
-        await verdicts.ask(asked, model, on_progress=lambda done, all_: print(f"\r{done}/{all_}", end=""))
+        await verdicts.ask(asked, model, at_once=AT_ONCE, on_progress=_progress)
     finally:
         await model.close()
-    print()
+
+
+def _progress(done: int, wanted: int) -> None:
+    if done % 10 == 0 or done == wanted:
+        print(f"  {done} of {wanted} verdicts", flush=True)
 
 
 def _replies(file: Path, count: int) -> list[dict[str, Any]]:
