@@ -230,7 +230,7 @@ def _text(path: Path) -> str:
     if not path.is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         known = [entry.name for entry in beside if entry.suffix in _SUFFIXES]
-        raise UnknownName("questions file", str(path), known or [f"no questions file in {path.parent}"])
+        raise UnknownName("questions file", str(path), known or ["no other in this folder"])
     if path.suffix not in _SUFFIXES:
         raise QuestionsError(
             f"{path.name} is not a type of file that karui reads questions from.",
