@@ -199,7 +199,7 @@ class RunCells:
             run = self.run.model_copy(update={"only_of": "", "config": {}})
             recording = like(self.bench.recording, load(found, run, self.places))
             style = catalog.plan_from_spec(recording.manifest.style)
-            label = variant.settings[number] if variant.settings else _names(style)
+            label = variant.settings[number] if variant.settings else _names(style) or variant.method
             outcomes = Replay({"main": recording}, self.suite.runs).outcomes(style)
             settings.append(Measured(label, outcomes, recording))
         return settings
