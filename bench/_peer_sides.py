@@ -1,4 +1,4 @@
-"""The sides of bench/peers.py: what generates, how many threads it has, and whether its weights are float32."""
+"""The sides of bench/peers.py: engines in processes of their own, and servers."""
 
 import asyncio
 import json
@@ -73,17 +73,25 @@ class InProcess:
 
     def __init__(self, name: str, processes: Sequence["subprocess.Popen[str]"], *, whole: bool) -> None:
         self.name, self.whole, self._processes = name, whole, list(processes)
-        for process in self._processes:
-            _heard(process)  # it says that it is ready
+        self._ready = False
+
+    def wait(self) -> None:
+        """Waits until the model is loaded."""
+        if not self._ready:
+            for process in self._processes:
+                _heard(process)
+        self._ready = True
 
     def prompts(self, texts: Sequence[str]) -> Tokens:
         """Returns the tokens of prompts, as karui's engine has them."""
+        self.wait()
         _say(self._processes[0], {"do": "prompts", "texts": list(texts)})
         found: Tokens = _heard(self._processes[0])["tokens"]
         return found
 
     def run(self, job: Job) -> Ran:
         """Does a job; processes take every n-th prompt, and streams are divided among them."""
+        self.wait()
         used = self._processes[: max(1, min(len(self._processes), job.streams))]
         count, before, began = len(used), _spent(used), perf_counter()
         for n, process in enumerate(used):
@@ -179,9 +187,9 @@ def vllm(name: str, binary: Path, threads: int, slots: int, log: Path) -> Iterat
 
 
 def _listening(port: int) -> int:
-    found = next(
-        c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.status == "LISTEN"
-    )
+    """Returns the process that listens at a port."""
+    listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+    found = next(c.pid for c in listening if c.laddr.port == port)
     assert found is not None
     return found
 
@@ -211,11 +219,9 @@ def _spent(processes: Sequence[Any]) -> float:
     return total
 
 
-_ENDS = {
-    int(n) for n in (json.loads((MINI / "generation_config.json").read_text()).get("eos_token_id"),) if n
-}
+_END = int(json.loads((MINI / "generation_config.json").read_text(encoding="utf-8"))["eos_token_id"])
 
 
 def _without_end(replies: Tokens) -> Tokens:
     """Returns replies without the token that ends a turn: some say it, some do not."""
-    return [reply[:-1] if reply and reply[-1] in _ENDS else reply for reply in replies]
+    return [reply[:-1] if reply and reply[-1] == _END else reply for reply in replies]

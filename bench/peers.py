@@ -1,6 +1,7 @@
 """karui's engine on a CPU against its peers: the same model, prompts and greedy answers, in one run.
 
-    python bench/peers.py [--quick] [--threads N] [--rounds N] [--streams 1 8 32] [--out bench/results/peers.json]
+    python bench/peers.py [--quick] [--threads N] [--rounds N] [--streams 1 8 32]
+                          [--out bench/results/peers.json]
 
 Peers are vLLM's build for CPUs, llama.cpp's server and transformers' own continuous batching; all compute in
 float32, and all get `--threads` threads (every core by default; 1 where other programs want the cores, since
@@ -149,16 +150,17 @@ def _thrift(ran: Ran) -> float:
 
 def _likeness(theirs: Ran, ours: Ran) -> str:
     """Says how many replies are the same token for token, and where the first others part."""
-    parted = [
-        next(
-            (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-        )
-        for one, other in zip(theirs.replies, ours.replies, strict=True)
-        if one != other
-    ]
+    pairs = zip(theirs.replies, ours.replies, strict=True)
+    parted = [_parting(one, other) for one, other in pairs if one != other]
     same = len(ours.replies) - len(parted)
     where = f"; the others part at token {', '.join(map(str, sorted(parted)))}" if parted else ""
     return f"{same} of {len(ours.replies)} replies are the same, token for token{where}"
+
+
+def _parting(one: Sequence[int], other: Sequence[int]) -> int:
+    """Returns how many tokens two replies have in common before they differ."""
+    differing = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differing, min(len(one), len(other)))
 
 
 if __name__ == "__main__":

@@ -233,7 +233,7 @@ class Outcomes:
         return tuple(self.bills)
 
     def remembered(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Returns what `make` returns, [questions], made once: means over runs are asked for again and again."""
+        """Returns what `make` returns, [questions], made once: means are asked for again and again."""
         if key not in self._means:
             self._means[key] = make()
             self._means[key].flags.writeable = False
