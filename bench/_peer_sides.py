@@ -182,7 +182,7 @@ def vllm(name: str, binary: Path, threads: int, slots: int, log: Path) -> Iterat
     health = f"http://127.0.0.1:{port}/health"
     more = {"model": "mini", "return_token_ids": True}
     made["OMP_NUM_THREADS"] = str(threads)
-    with server(command, health, log, seconds=420, env=made) as process:
+    with server(command, health, log, seconds=900, env=made) as process:
         yield Served(name, f"http://127.0.0.1:{port}/v1/completions", process.pid, more, whole=True)
 
 

@@ -1,6 +1,6 @@
 """karui's engine on a CPU against its peers: the same model, prompts and greedy answers, in one run.
 
-    python bench/peers.py [--quick] [--threads N] [--rounds N] [--streams 1 8 32]
+    python bench/peers.py [--quick] [--threads N] [--rounds N] [--streams 1 8 32] [--max-tokens N]
                           [--out bench/results/peers.json]
 
 Peers are vLLM's build for CPUs, llama.cpp's server and transformers' own continuous batching; all compute in
@@ -46,10 +46,11 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, default=cores(), help="threads of every side")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
+    parser.add_argument("--max-tokens", type=int, default=MOST, help="most tokens of a reply")
     parser.add_argument("--streams", type=int, nargs="*", default=[*STREAMS], help="streams at a time")
     options = parser.parse_args()
     figures = Figures("peers", options)
-    rounds, most = (1, 16) if options.quick else (options.rounds, MOST)
+    rounds, most = (1, 16) if options.quick else (options.rounds, options.max_tokens)
     figures.note(f"{options.threads} thread(s) a side; load {os.getloadavg()[0]:.1f}")
     with TemporaryDirectory() as folder, _sides(options, Path(folder), figures) as sides:
         texts = [q.prompt.user for q in read_questions(embedded("recording"))]
