@@ -38,6 +38,13 @@ from karui.study.workspace import embedded
 STREAMS, MOST = (1, 8, 32), 128
 """Streams at a time, and most tokens of a reply."""
 OURS = "karui"
+LEAVABLE = {
+    "vllm": "vLLM's build for CPUs (3.5 GB)",
+    "transformers": "transformers' continuous batching",
+    "f32": "llama.cpp in float32",
+    "q8_0": "llama.cpp's Q8_0",
+}
+"""Sides that can be left out."""
 VLLM = ROOT / ".venv-vllm" / "bin" / "vllm"
 
 
@@ -47,6 +54,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=cores(), help="threads of every side")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
     parser.add_argument("--max-tokens", type=int, default=MOST, help="most tokens of a reply")
+    parser.add_argument("--without", nargs="*", default=[], choices=LEAVABLE, help="sides to leave out")
     parser.add_argument("--streams", type=int, nargs="*", default=[*STREAMS], help="streams at a time")
     options = parser.parse_args()
     figures = Figures("peers", options)
@@ -63,7 +71,7 @@ def main() -> int:
             _show(figures, sides, streams, measured)
             if streams == max(options.streams):
                 _judge(figures, sides, streams, measured)
-    figures.extra = {"threads": options.threads, "max_tokens": most}
+    figures.extra |= {"threads": options.threads, "max_tokens": most}
     return figures.close()
 
 
@@ -71,7 +79,6 @@ def main() -> int:
 def _sides(options: argparse.Namespace, folder: Path, figures: Figures) -> Iterator[list[Side]]:
     """Starts all sides, karui's one process first, and ends them with the block."""
     threads, slots = options.threads, max(options.streams)
-    files = {kind: _gguf(folder, kind) for kind in (("f32",) if options.quick else ("f32", "q8_0"))}
     with ExitStack() as stack:
 
         def begun(name: str, kind: str, model: Path, threads: int, processes: int = 1) -> Side:
@@ -83,17 +90,20 @@ def _sides(options: argparse.Namespace, folder: Path, figures: Figures) -> Itera
         sides.append(begun(OURS, "karui", MINI, threads))
         if threads > 1:
             sides.append(begun(f"{OURS}, {threads} processes", "karui", MINI, 1, threads))
-        sides.append(begun("transformers' continuous batching", "batching", MINI, threads))
-        for kind, file in files.items():
-            log = folder / f"{kind}.log"
+        without = {"vllm", "q8_0"} if options.quick else {*options.without}
+        if "transformers" not in without:
+            sides.append(begun("transformers' continuous batching", "batching", MINI, threads))
+        for kind in (kind for kind in ("f32", "q8_0") if kind not in without):
+            file, log = _gguf(folder, kind), folder / f"{kind}.log"
             sides.append(stack.enter_context(llama(f"llama.cpp's server, {kind}", file, threads, slots, log)))
             sides.append(begun(f"{OURS} on llama.cpp, {kind}", "karui", file, threads))
-        if options.quick:
-            figures.note("left out: vLLM's build for CPUs (3.5 GB), and Q8_0")
-        else:
+        if "vllm" not in without:
             if not VLLM.exists():
                 subprocess.run(["make", "vllm"], cwd=ROOT, check=True)
             sides.append(stack.enter_context(vllm("vLLM", VLLM, threads, slots, folder / "vllm.log")))
+        if without:
+            figures.note(f"left out: {'; '.join(LEAVABLE[name] for name in sorted(without))}")
+        figures.extra["without"] = sorted(without)
         yield sides
 
 
