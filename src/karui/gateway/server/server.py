@@ -15,17 +15,20 @@ from karui.engines.chat.override import Override
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.engine import KEY
 from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
+from karui.engines.styled import styled
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
 from karui.gateway.server.app import app
 from karui.gateway.server.connection import connection_class, connections
 from karui.gateway.server.logs import log_json_lines
-from karui.gateway.server.workers import inherited
+from karui.gateway.server.workers import inherited, is_worker
 from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.serving_profile import CheckpointSettings
 
 _log = logging.getLogger(__name__)
+_WAITING = 2048
+"""Connections that nobody has taken yet."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -46,10 +49,12 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
     engines: dict[str, Engine] = {}
     for name in chosen.plan.models:
         address = settings.upstream if name == "main" else settings.beside.get(name, "")
+        if not address and chosen.mode_of_main(name):
+            address = settings.upstream
         if not address:
             continue  # the check of abilities says which
         footing = chosen.expectation.terms.footings.get(name, CheckpointSettings())
-        engines[name] = HttpEngine.load(
+        engine = HttpEngine.load(
             address,
             EngineOptions(
                 thinking=Override.of(footing.thinking, "The choice"),
@@ -64,6 +69,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
                 logprobs=Logprobs(footing.logprobs or Logprobs.ALL),
             ),
         )
+        engines[name] = styled(engine, chosen.style(name))
     if settings.fallback != "full":
         warn_of_plain_http(os.environ.get(FALLBACK_KEY, ""), settings.fallback)
     return engines
@@ -146,7 +152,7 @@ def listen(host: str, port: int) -> socket.socket:
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
-        taken.listen(2048)
+        taken.listen(_WAITING)
     except OverflowError as error:
         taken.close()
         raise InputError(f"{port} is no port.", remedy="Choose a --port from 0 to 65535.") from error
@@ -193,6 +199,8 @@ def _server(gateway: Gateway, on_ready: Callable[[], None]) -> "_Server":
         server_header=False,
         http=connection_class(gateway.settings.limits.head_seconds),
         ws="none",
+        # asyncio takes as many connections at a time: a worker takes one, and leaves the next to the others.
+        backlog=1 if is_worker() else _WAITING,
         limit_concurrency=connections(gateway.settings.limits.connections),
     )
     return _Server(config, on_ready)
@@ -207,5 +215,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(_WAITING)  # asyncio has set that to `backlog` as well
         if self.started:
             self._on_ready()
