@@ -117,15 +117,9 @@ class Reference:
             seen: Instead of the table: that of the others.
         """
         known = self.seen if seen is None else seen
-<<<<<<< HEAD
-        vector, (vectors, lengths) = _vector(question).astype(np.float32), self._measured
-        long = lengths * np.linalg.norm(vector)
-        apart = np.maximum(0.0, 1.0 - vectors @ vector / np.maximum(1.0, long))
-=======
-        asked, vectors = vector(question).astype(np.float32), self.vectors.astype(np.float32)
-        long = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.linalg.norm(asked)
+        asked, (vectors, lengths) = vector(question).astype(np.float32), self._measured
+        long = lengths * np.linalg.norm(asked)
         apart = np.maximum(0.0, 1.0 - vectors @ asked / np.maximum(1.0, long))
->>>>>>> main
         shaped = np.abs(self.shapes - question.shape) @ _SCALES
         both = apart + shaped
         if but is not None:
