@@ -72,9 +72,7 @@ class CostModel:
             if shape is None or card is None:
                 return None
             value_bytes = 4.0 if card.dtype in _WIDE else 2.0
-            mean = outcomes.remembered(
-                ("held", name), partial(np.nanmean, positions, axis=1, dtype=np.float64)
-            )
+            mean = outcomes.remembered(("held", name), partial(_over_runs, positions))
             total += mean * kv_bytes_per_token(shape, value_bytes)
         return total
 
@@ -172,6 +170,11 @@ class CostModel:
         return None if seconds is None else np.asarray(np.nanmean(seconds, axis=1))
 
 
+def _over_runs(values: NDArray[np.float32]) -> Floats:
+    """Returns the mean of each question over its runs."""
+    return np.asarray(np.nanmean(values, axis=1, dtype=np.float64))
+
+
 def shape_of(card: ModelInfo | None) -> Shape | None:
     """Returns the shape of a card's model; None where its configuration is unknown or unsupported."""
     try:
@@ -181,7 +184,7 @@ def shape_of(card: ModelInfo | None) -> Shape | None:
 
 
 def _token_time(outcomes: Outcomes) -> Floats:
-    return np.asarray(np.nanmean(outcomes.time, axis=1, dtype=np.float64))
+    return _over_runs(outcomes.time)
 
 
 _LACKING = {
