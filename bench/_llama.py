@@ -16,7 +16,15 @@ CONTEXT = 2048
 
 @contextmanager
 def llama_server(
-    file: Path, log: Path, *, template: Path | None = None, reasoning: str = "deepseek", slots: int = 8
+    file: Path,
+    log: Path,
+    *,
+    template: Path | None = None,
+    reasoning: str = "deepseek",
+    slots: int = 8,
+    threads: int = 1,
+    context: int = CONTEXT,
+    cache: str = "f16",
 ) -> Iterator[str]:
     """Serves a GGUF file until the block ends; gives the address of its API.
 
@@ -26,12 +34,18 @@ def llama_server(
         template: A chat template instead of the file's own (`--chat-template-file`).
         reasoning: Its parser of thinking (`--reasoning-format`): none, auto or deepseek.
         slots: Streams side by side (`--parallel`).
+        threads: Of the processor.
+        context: Tokens that each slot has.
+        cache: Type of keys and values (`--cache-type-k`, `--cache-type-v`): f16 or f32.
     """
     job = {
         "model": str(file),
         "template": template.read_text(encoding="utf-8") if template else "",
         "reasoning": reasoning,
         "slots": slots,
+        "threads": threads,
+        "context": context,
+        "cache": cache,
     }
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -69,9 +83,11 @@ def main(job: dict[str, object]) -> None:
     params.reasoning_format = getattr(
         formats, f"COMMON_REASONING_FORMAT_{str(job['reasoning']).upper().replace('-', '_')}"
     )
-    slots = int(str(job["slots"]))
-    params.n_parallel, params.n_ctx = slots, CONTEXT * slots
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    slots, threads = int(str(job["slots"])), int(str(job["threads"]))
+    params.n_parallel, params.n_ctx = slots, int(str(job["context"])) * slots
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    kind = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{str(job['cache']).upper()}")
+    params.cache_type_k = params.cache_type_v = kind
     params.hostnames, params.port = ["127.0.0.1"], 0
     # Without flash attention a row gets the same logits whatever runs beside it.
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED

@@ -1,71 +1,99 @@
-"""The picture of bench/scale.py: cost and memory against work, as an SVG written by hand."""
+"""The picture of bench/scale.py, as an SVG written by hand: cost and memory against traces and workers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log10
-from typing import Any
+from typing import Any, TypeAlias
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 700, 320, 64, 200, 46, 46
+Measured: TypeAlias = Mapping[int, Mapping[str, Any]]
+Line: TypeAlias = tuple[str, str, dict[int, float]]
+"""Its name, its colour and its points."""
+
+WIDTH, HEIGHT, TOP, BOTTOM = 860, 340, 76, 50
 _STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; --ink: #1b1f24; --soft: #57606a;
-  --line: #d9dde2; --cost: #0a6ebd; --memory: #c8590a; }
+  --line: #d9dde2; --cost: #0a6ebd; --memory: #c8590a; --wall: #2a8a4a; }
 @media (prefers-color-scheme: dark) { svg { --ink: #e6e8ea; --soft: #a6aeb7; --line: #343a41;
-  --cost: #5aaef0; --memory: #f0954e; } }
+  --cost: #5aaef0; --memory: #f0954e; --wall: #63c683; } }
 text { fill: var(--ink) } .soft { fill: var(--soft) } .grid { stroke: var(--line) }
-.title { font-size: 16px; font-weight: 600 }
+.title { font-size: 15px; font-weight: 600 }
 """
-_LOW, _HIGH = 0, 4
-"""Decades of the vertical axis: 1 to 10,000."""
 
 
-def drawn(measured: Mapping[int, Mapping[str, Any]], plans: int) -> str:
-    """Returns the picture of sizes and what each took."""
-    sizes = sorted(measured)
-    first, last = log10(sizes[0]), max(log10(sizes[-1]), log10(sizes[0]) + 1)
-
-    def x(traces: float) -> float:
-        return LEFT + (log10(traces) - first) / (last - first) * (WIDTH - LEFT - RIGHT)
-
-    def y(value: float) -> float:
-        return HEIGHT - BOTTOM - (log10(value) - _LOW) / (_HIGH - _LOW) * (HEIGHT - TOP - BOTTOM)
-
-    lines = [
-        f'<text class="title" x="{LEFT}" y="24">Replay of {plans} plans, and the choice among them</text>'
-    ]
-    for decade in range(_LOW, _HIGH + 1):
-        at = y(10**decade)
-        lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        lines.append(
-            f'<text class="soft" x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{10**decade:,}</text>'
-        )
-    under = HEIGHT - BOTTOM + 20
-    lines += [
-        f'<text class="soft" x="{x(size):.1f}" y="{under}" text-anchor="middle">{size:,}</text>'
-        for size in sizes
-    ]
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    lines.append(
-        f'<text class="soft" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">traces recorded</text>'
+def drawn(by_size: Measured, by_workers: Measured, plans: int) -> str:
+    """Returns the picture of what each size took, and of what each number of workers took."""
+    cost = {n: float(told["processor_seconds"]) for n, told in by_size.items()}
+    memory = {n: float(max(told["megabytes"], told["megabytes_of_workers"])) for n, told in by_size.items()}
+    parts = _panel(
+        64,
+        300,
+        f"{plans} plans replayed and chosen from",
+        "traces recorded",
+        [("processor seconds", "cost", cost), ("MB of one process", "memory", memory)],
     )
-    costs = {s: measured[s]["processor_seconds"] for s in sizes}
-    sizes_of = {s: max(measured[s]["megabytes"], measured[s]["megabytes_of_workers"]) for s in sizes}
-    for values, name, colour in (
-        (costs, "processor seconds", "cost"),
-        (sizes_of, "MB of one process", "memory"),
-    ):
-        points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in values.items())
-        lines.append(f'<polyline fill="none" stroke="var(--{colour})" stroke-width="2" points="{points}"/>')
-        lines += [
-            f'<circle cx="{x(s):.1f}" cy="{y(v):.1f}" r="4" fill="var(--{colour})"/>'
-            for s, v in values.items()
-        ]
-        end = values[sizes[-1]]
-        lines.append(
-            f'<text x="{x(sizes[-1]) + 10:.1f}" y="{y(end) + 4:.1f}" style="fill: var(--{colour})">'
-            f"{end:,.0f} {name}</text>"
+    if by_workers:
+        shared = next(iter(by_workers.values()))["traces"]
+        parts += _panel(
+            540,
+            180,
+            f"{shared:,} traces on several processes",
+            "processes, on two cores",
+            [
+                ("processor seconds", "cost", _column(by_workers, "processor_seconds")),
+                ("seconds", "wall", _column(by_workers, "seconds")),
+            ],
         )
-    body = "\n".join(lines)
+    body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="Processor seconds grow with the traces, and the memory of a process hardly">\n'
-        f"<style>{_STYLE}</style>\n{body}\n</svg>\n"
+        f'aria-label="Processor seconds grow with the traces, and the memory of a process hardly; more '
+        f'processes take hardly more processor time">\n<style>{_STYLE}</style>\n{body}\n</svg>\n'
     )
+
+
+def _column(measured: Measured, name: str) -> dict[int, float]:
+    return {n: float(told[name]) for n, told in sorted(measured.items())}
+
+
+def _panel(left: int, width: int, title: str, under: str, lines: Sequence[Line]) -> list[str]:
+    """Returns a chart with logarithmic axes, and the last value of each line beside it."""
+    places = sorted({n for _, _, points in lines for n in points})
+    values = [v for _, _, points in lines for v in points.values()]
+    low, high = int(log10(min(values))), int(log10(max(values))) + 1
+    first, last = log10(places[0]), max(log10(places[-1]), log10(places[0]) + 0.5)
+
+    def x(place: float) -> float:
+        return left + (log10(place) - first) / (last - first) * width
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (log10(value) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    found = [f'<text class="title" x="{left - 40}" y="24">{title}</text>']
+    for decade in range(low, high + 1):
+        at = y(10**decade)
+        found.append(f'<line class="grid" x1="{left}" x2="{left + width}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        found.append(
+            f'<text class="soft" x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{10**decade:,}</text>'
+        )
+    found += [
+        f'<text class="soft" x="{x(n):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{n:,}</text>'
+        for n in places
+    ]
+    found.append(
+        f'<text class="soft" x="{left + width / 2}" y="{HEIGHT - 8}" text-anchor="middle">{under}</text>'
+    )
+    beside: list[float] = []
+    for name, colour, points in sorted(lines, key=lambda line: -line[2][max(line[2])]):
+        path = " ".join(f"{x(n):.1f},{y(v):.1f}" for n, v in sorted(points.items()))
+        found.append(f'<polyline fill="none" stroke="var(--{colour})" stroke-width="2" points="{path}"/>')
+        found += [
+            f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="4" fill="var(--{colour})"/>'
+            for n, v in points.items()
+        ]
+        end = points[max(points)]
+        at = max(y(end) + 4, beside[-1] + 18) if beside else y(end) + 4  # below the one above it
+        beside.append(at)
+        found.append(
+            f'<text x="{left + width + 10}" y="{at:.1f}" style="fill: var(--{colour})">'
+            f"{end:,.0f} {name}</text>"
+        )
+    return found

@@ -1,17 +1,19 @@
 """A million traces × 300 plans, replayed and chosen from: memory of a process, and cost against work.
 
-    python bench/scale.py [--quick] [--traces 1000 10000 …] [--folder F] [--out bench/results/scale.json]
+    python bench/scale.py [--quick] [--traces 1000 10000 …] [--workers 1 2 …] [--folder F]
+                          [--out bench/results/scale.json]
 
 Recordings of 10³ to 10⁶ traces are made from the one that ships with karui (bench/_scale_recording.py). Each
 size is replayed and chosen from as `karui choose` does it, on two processes, from its parts on the disk, in
 a process of its own (bench/_scale_side.py). Judged are the processor seconds of all processes, which ten
-times the traces may make eleven times as many, and the largest memory of one process. Where `--out` is
-there already, sizes that it holds and that are not asked for are kept, so sizes can be measured one by one;
-the largest takes about an hour of two cores and four gigabytes of disk.
+times the traces may make eleven times as many, and the largest memory of one process. 10⁴ traces are done by
+1 to 8 processes as well. Where `--out` is there already, what it holds and is not asked for is kept, so sizes
+can be measured one by one; the largest takes about half an hour of two cores and two gigabytes of disk.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,8 @@ from karui.study.workspace import embedded
 
 SIZES, QUICK = (1_000, 10_000, 100_000, 1_000_000), (400, 4_000)
 PLANS, QUICK_PLANS, PROCESSES = 300, 20, 2
+WORKERS, SHARED = (1, 2, 4, 8), 10_000
+"""Processes, and the traces that so many do together."""
 TIMES, MEGABYTES = 11.0, 1000.0
 PICTURE = ROOT / "docs" / "figures" / "scale.svg"
 
@@ -34,44 +38,62 @@ def main() -> int:
     """Measures every size that is asked for, and judges."""
     parser = arguments(__doc__)
     parser.add_argument("--traces", type=int, nargs="*", help="sizes; by default all")
+    parser.add_argument("--workers", type=int, nargs="*", help="processes; by default 1 to 8")
     parser.add_argument("--folder", type=Path, help="where recordings are made and kept; None forgets them")
     options = parser.parse_args()
-    sizes = options.traces or (QUICK if options.quick else SIZES)
+    sizes, workers, shared = SIZES, WORKERS, SHARED
+    if options.quick:
+        sizes, workers, shared = QUICK, (1, 2), QUICK[0]
+    sizes, workers = (
+        asked if asked is not None else usual
+        for asked, usual in ((options.traces, sizes), (options.workers, workers))
+    )
     figures = Figures("scale", options)
     with TemporaryDirectory() as place:
-        measured = _known(options) | {
-            size: _measured(size, options.folder or Path(place), quick=options.quick) for size in sizes
-        }
-    _judge(figures, measured)
-    figures.extra = {"sizes": {str(size): told for size, told in sorted(measured.items())}}
+        folder = options.folder or Path(place)
+
+        def took(size: int, processes: int) -> dict[str, Any]:
+            return _measured(folder, size, processes, quick=options.quick)
+
+        by_size = _known(options, "sizes") | {size: took(size, PROCESSES) for size in sizes}
+        by_workers = _known(options, "workers") | {n: took(shared, n) for n in workers}
+    _judge(figures, by_size)
+    _show_workers(figures, by_workers)
+    figures.extra = {
+        name: {str(number): told for number, told in sorted(found.items())}
+        for name, found in (("sizes", by_size), ("workers", by_workers))
+    }
     if options.out is not None and not options.quick:
-        PICTURE.write_text(drawn(measured, PLANS), encoding="utf-8")
+        PICTURE.write_text(drawn(by_size, by_workers, PLANS), encoding="utf-8")
     return figures.close()
 
 
-def _known(options: argparse.Namespace) -> dict[int, dict[str, Any]]:
-    """Returns what was measured before of other sizes."""
+def _known(options: argparse.Namespace, name: str) -> dict[int, dict[str, Any]]:
+    """Returns what was measured before of other sizes, or with other numbers of workers."""
     if options.quick or options.out is None or not options.out.exists():
         return {}
-    kept = json.loads(options.out.read_text(encoding="utf-8"))["sizes"]
-    return {int(size): told for size, told in kept.items()}
+    kept = json.loads(options.out.read_text(encoding="utf-8")).get(name, {})
+    return {int(number): told for number, told in kept.items()}
 
 
-def _measured(size: int, folder: Path, *, quick: bool) -> dict[str, Any]:
+def _measured(folder: Path, size: int, processes: int, *, quick: bool) -> dict[str, Any]:
     """Returns what one size took."""
     recording = folder / f"traces-{size}"
     write(embedded("recording"), recording, size)
     task = {
         "recording": str(recording),
         "plans": QUICK_PLANS if quick else PLANS,
-        "processes": PROCESSES,
+        "processes": processes,
         "by_blocks": True,
     }
     side = [sys.executable, str(Path(__file__).parent / "_scale_side.py"), json.dumps(task)]
     run = subprocess.run(side, stdout=subprocess.PIPE, text=True, check=True)
     told: dict[str, Any] = json.loads(run.stdout)
     disk = sum(file.stat().st_size for file in recording.iterdir())
-    return told | {"megabytes_on_disk": round(disk / 1e6, 1)}
+    return told | {
+        "megabytes_on_disk": round(disk / 1e6, 1),
+        "load": [round(load, 1) for load in os.getloadavg()],
+    }
 
 
 def _judge(figures: Figures, measured: dict[int, dict[str, Any]]) -> None:
@@ -92,6 +114,13 @@ def _judge(figures: Figures, measured: dict[int, dict[str, Any]]) -> None:
             f"{told['megabytes_of_workers']:.0f} MB where they are replayed; seconds of {told['steps']}"
         )
         before = size, seconds
+
+
+def _show_workers(figures: Figures, measured: dict[int, dict[str, Any]]) -> None:
+    for processes, told in sorted(measured.items()):
+        name = f"{told['traces']:,} traces, {processes} process{'es' * (processes > 1)}"
+        figures.shown(f"{name}: wall time", told["seconds"], "s")
+        figures.shown(f"{name}: processor time", told["processor_seconds"], "s")
 
 
 if __name__ == "__main__":

@@ -142,17 +142,17 @@ def test_where_it_begins_and_ends():
 @pytest.mark.parametrize("unit", ["a ", "ab, ", "0 & ", "x = {n}; ", "Check {n} and {m} again. ", "待つ"])
 def test_work_grows_with_the_text_alone(unit, monkeypatch):
     """Counts what is looked at instead of timing it."""
-    from karui.core import loops
+    from karui.core.loops import detector
 
     looked = 0
-    before = loops._tellings
+    before = detector._tellings
 
     def counting(passage):
         nonlocal looked
         looked += len(passage)
         return before(passage)
 
-    monkeypatch.setattr(loops, "_tellings", counting)
+    monkeypatch.setattr(detector, "_tellings", counting)
     text = "".join(unit.format(n=n, m=n * n) for n in range(20_000))
     loop_in(text)
     assert looked <= 6 * len(text)

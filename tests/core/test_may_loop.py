@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from karui.core.loops import LoopDetector, loop_in, may_loop
+from karui.core.loops import LoopDetector, loop_in
+from karui.core.loops.first_look import may_loop
 
 SPELLED = (
     "wait Wait let me check again 7 12 13 , . So x = + ß 待って もう一度 確認 。 --- the sum of each step is"

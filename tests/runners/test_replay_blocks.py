@@ -20,6 +20,7 @@ from karui.runners.outcome_columns import OutcomeColumns
 from karui.runners.outcome_store import OutcomeStore, Packed, StoredOutcomes
 from karui.runners.replay import Replay, replay_all
 from karui.runners.spread import Processes
+from karui.selection.evidence import Evidence
 from karui.study.steps import space_of
 from karui.testing.alike import differences
 from karui.testing.synthetic import sibling, synthetic
@@ -179,3 +180,24 @@ def test_stored_outcomes_have_what_outcomes_have(tmp_path: Path) -> None:
     assert (found.live, found.errors, found.seconds.size) == (False, 0, 0)
     with pytest.raises(AttributeError):
         _ = found.nothing_of_the_kind
+
+
+def test_each_array_is_read_once_to_measure_and_compare_a_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = store.load(saved(tmp_path / "r"), blocks=BlockSize(9))
+    read: list[object] = []
+    reading = OutcomeStore._read
+
+    def counted(kept: OutcomeStore, pieces: object) -> np.ndarray:
+        read.append(pieces)
+        return reading(kept, pieces)
+
+    monkeypatch.setattr(OutcomeStore, "_read", counted)
+    plans, told = PLANS[:8], []
+    for recording in (blocks, MADE):
+        found = {o.plan.id: o for o in outcomes(Replay({"main": recording}, runs=2), plans)}
+        evidence = Evidence({}, found, plans[0].id)
+        told.append((evidence.measured, evidence.compared))
+    assert repr(told[0]) == repr(told[1])  # NaN is no number that equals itself
+    assert len({id(pieces) for pieces in read}) == len(read) > 0

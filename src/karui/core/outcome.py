@@ -1,9 +1,10 @@
 """Outcomes: what a plan came to on one question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,20 +203,41 @@ class Outcomes:
     errors: int = 0
     models: Mapping[str, ModelInfo] = field(default_factory=dict)
     paces: Mapping[str, Throughput] = field(default_factory=dict)
+    _means: dict[Hashable, NDArray[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
         """Mean correctness of each question over its runs, shape [questions]."""
-        return np.asarray(np.nanmean(self.correct, axis=1, dtype=np.float64))
+        return self.remembered(
+            "accuracy", lambda: np.asarray(np.nanmean(self.correct, axis=1, dtype=np.float64))
+        )
 
     def billed(self, *kinds: str, model: str | None = None) -> NDArray[np.float64]:
         """Returns the mean of these kinds of the bill, shape [questions]; of all models, or of one."""
         columns = [BILL_FIELDS.index(kind) for kind in kinds]
+
+        def mean(name: str) -> NDArray[np.float64]:
+            bill = self.bills[name]
+            there = bill[:, :, columns[0]] if len(columns) == 1 else bill[:, :, columns].sum(axis=2)
+            return np.asarray(np.nanmean(there, axis=1))
+
         total: NDArray[np.float64] = np.zeros(len(self.questions))
-        for name, bill in self.bills.items():
+        for name in self.models_billed:
             if model in {None, name}:
-                total += np.nanmean(bill[:, :, columns].sum(axis=2), axis=1)
+                total += self.remembered((name, *columns), partial(mean, name))
         return total
+
+    @property
+    def models_billed(self) -> tuple[str, ...]:
+        """The models that there are bills of."""
+        return tuple(self.bills)
+
+    def remembered(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Returns what `make` returns, [questions], made once: means are asked for again and again."""
+        if key not in self._means:
+            self._means[key] = make()
+            self._means[key].flags.writeable = False
+        return self._means[key]
 
     @property
     def tokens(self) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ import base64
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,12 @@ class Reference:
         typical = (max(float(far), 1e-3), max(float(odd), 1e-3), middle)
         return Reference(bare.seen, bare.vectors, bare.shapes, own, typical)
 
+    @cached_property
+    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The vectors, and the length of each."""
+        vectors = self.vectors.astype(np.float32)
+        return vectors, np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+
     def parts(
         self, question: Features, *, but: int | None = None, seen: NDArray[np.bool_] | None = None
     ) -> Parts:
@@ -110,8 +117,8 @@ class Reference:
             seen: Instead of the table: that of the others.
         """
         known = self.seen if seen is None else seen
-        asked, vectors = vector(question).astype(np.float32), self.vectors.astype(np.float32)
-        long = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.linalg.norm(asked)
+        asked, (vectors, lengths) = vector(question).astype(np.float32), self._measured
+        long = lengths * np.linalg.norm(asked)
         apart = np.maximum(0.0, 1.0 - vectors @ asked / np.maximum(1.0, long))
         shaped = np.abs(self.shapes - question.shape) @ _SCALES
         both = apart + shaped

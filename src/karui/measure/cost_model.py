@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -38,7 +39,7 @@ class CostModel:
 
         Each model's own bill by its own shape, all models together; or those of one model alone.
         """
-        wanted = [model] if model else list(outcomes.bills)
+        wanted = [model] if model else outcomes.models_billed
         total = np.zeros(len(outcomes.questions))
         for name in wanted:
             shape = shape_of(outcomes.models.get(name))
@@ -71,7 +72,8 @@ class CostModel:
             if shape is None or card is None:
                 return None
             value_bytes = 4.0 if card.dtype in _WIDE else 2.0
-            total += np.nanmean(positions, axis=1, dtype=np.float64) * kv_bytes_per_token(shape, value_bytes)
+            mean = outcomes.remembered(("held", name), partial(_over_runs, positions))
+            total += mean * kv_bytes_per_token(shape, value_bytes)
         return total
 
     def memory_bytes(self, outcomes: Outcomes) -> Floats | None:
@@ -105,7 +107,7 @@ class CostModel:
         by the machine time that the generated tokens take at the throughput of each model's recording.
         """
         total = np.zeros(len(outcomes.questions))
-        for name in outcomes.bills:
+        for name in outcomes.models_billed:
             cost = self._token_cost(outcomes, name) if self._by_token else self._machine_cost(outcomes, name)
             if cost is None:
                 return None
@@ -168,6 +170,11 @@ class CostModel:
         return None if seconds is None else np.asarray(np.nanmean(seconds, axis=1))
 
 
+def _over_runs(values: NDArray[np.float32]) -> Floats:
+    """Returns the mean of each question over its runs."""
+    return np.asarray(np.nanmean(values, axis=1, dtype=np.float64))
+
+
 def shape_of(card: ModelInfo | None) -> Shape | None:
     """Returns the shape of a card's model; None where its configuration is unknown or unsupported."""
     try:
@@ -177,7 +184,7 @@ def shape_of(card: ModelInfo | None) -> Shape | None:
 
 
 def _token_time(outcomes: Outcomes) -> Floats:
-    return np.asarray(np.nanmean(outcomes.time, axis=1, dtype=np.float64))
+    return _over_runs(outcomes.time)
 
 
 _LACKING = {

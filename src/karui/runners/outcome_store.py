@@ -5,7 +5,7 @@ when somebody looks at it. 300 plans on a million traces come to 25 GB as arrays
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import Any, TypeAlias
@@ -63,7 +63,8 @@ class OutcomeStore:
         self._questions = blocks
         self._file = TemporaryFile(prefix="karui-outcomes-")  # noqa: SIM115 - it goes with this object
         self._pieces: dict[int, dict[Key, _Pieces]] = {}
-        self._kept: OrderedDict[tuple[int, Key], NDArray[Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Hashable], NDArray[Any]] = OrderedDict()
+        self._bytes = 0
         self._end = 0
 
     def put(self, block: int, plan: int, packed: Packed) -> None:
@@ -88,13 +89,18 @@ class OutcomeStore:
 
     def array(self, plan: int, key: Key) -> NDArray[Any]:
         """Returns an array of a plan on all questions, [questions, runs, …], padded with NaN."""
+        return self.remembered(plan, key, lambda: self._read(self._pieces[plan][key]))
+
+    def remembered(self, plan: int, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Returns what `make` returns, an array of a plan, made once while there is room for it."""
         found = self._kept.get((plan, key))
         if found is None:
-            found = self._read(self._pieces[plan][key])
+            found = make()
             found.flags.writeable = False
             self._kept[plan, key] = found
-            while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > _KEPT_BYTES:
-                self._kept.popitem(last=False)
+            self._bytes += found.nbytes
+            while len(self._kept) > 1 and self._bytes > _KEPT_BYTES:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
         self._kept.move_to_end((plan, key))
         return found
 
@@ -148,10 +154,23 @@ class StoredOutcomes(Outcomes):
             "paces": paces,
             "seconds": np.empty((0, 0), np.float32),
             "first_answer_seconds": np.empty((0, 0), np.float32),
+            "_means": {},  # which the store has
             "_stored": (store, number),
         }
         for name, value in known.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def models_billed(self) -> tuple[str, ...]:
+        """The models that there are bills of."""
+        store, number = self.__dict__["_stored"]
+        return tuple(name for group, name in store.keys(number) if group == "bills")
+
+    def remembered(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """As `Outcomes.remembered`, in the room that the store has for arrays."""
+        store, number = self.__dict__["_stored"]
+        found: NDArray[Any] = store.remembered(number, ("mean", key), make)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """Reads an array, or those of all models."""

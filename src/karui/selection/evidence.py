@@ -50,20 +50,25 @@ class Evidence:
         """The units of the test questions, in the order in which they are bet on."""
         return Order.of(self.test[self.baseline].questions, self.units)
 
-    @cached_property
+    @property
     def measured(self) -> Mapping[str, Measurement]:
         """Every plan on the test questions summed up, by plan id; measured once."""
-        return {key: measure(outcomes, self.cost_model) for key, outcomes in self.test.items()}
+        return self._summed[0]
 
-    @cached_property
+    @property
     def compared(self) -> Mapping[str, Comparison]:
         """Every plan but the baseline, compared with it on the test questions, by plan id; measured once."""
-        base = self.test[self.baseline]
-        return {
-            key: compare(base, outcomes, self.cost_model)
-            for key, outcomes in self.test.items()
-            if key != self.baseline
-        }
+        return self._summed[1]
+
+    @cached_property
+    def _summed(self) -> tuple[dict[str, Measurement], dict[str, Comparison]]:
+        """Both, a plan after the other: its outcomes may have to be read from a disk."""
+        base, measured, compared = self.test[self.baseline], {}, {}
+        for key, outcomes in self.test.items():
+            measured[key] = measure(outcomes, self.cost_model)
+            if key != self.baseline:
+                compared[key] = compare(base, outcomes, self.cost_model)
+        return measured, compared
 
     @property
     def plans(self) -> tuple[MeasuredPlan, ...]:

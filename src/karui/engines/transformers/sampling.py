@@ -7,8 +7,8 @@ TOP = 20
 """How many of the likeliest tokens make up the confidence (DeepConf)."""
 BANNED = -1e9
 """A logit that is never drawn; finite, so that probability × log-probability stays 0."""
-HEAD = 256
-"""Likeliest tokens among which the border of `top_p` is looked for first."""
+FEW, HEAD = 32, 256
+"""Likeliest tokens among which the border of `top_p` is looked for first, and then: mostly few make it up."""
 
 
 def draw(
@@ -85,12 +85,14 @@ def _keep_top_k(shares: Tensor, top_k: Tensor) -> Tensor:
 def _keep_top_p(shares: Tensor, top_p: Tensor, head: int = 0) -> Tensor:
     """Keeps the likeliest tokens up to `top_p`; equal shares at the border stay together.
 
-    A vocabulary is long and its head short: the head alone is ranked where it reaches `top_p` everywhere.
+    A vocabulary is long and its head short: as few tokens are ranked as reach `top_p` everywhere.
     """
     wanted = top_p[:, None] * shares.sum(-1, keepdim=True)
-    ranked = shares.topk(min(HEAD, shares.shape[-1]), -1).values
-    short = ranked.shape[-1] < shares.shape[-1] and not head
-    if short and bool((ranked.sum(-1, keepdim=True) < wanted).any()):
+    for most in (head,) if head else (FEW, HEAD):
+        ranked = shares.topk(min(most, shares.shape[-1]), -1).values
+        if head or bool((ranked.sum(-1, keepdim=True) >= wanted).all()):
+            break
+    else:
         ranked = shares.sort(-1, descending=True).values
     before = ranked.cumsum(-1) - ranked
     kept = (before < wanted).sum(-1, keepdim=True).clamp(min=1)

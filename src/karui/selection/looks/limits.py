@@ -151,4 +151,4 @@ def _found(here: Promise, estimate: float, bound: float | None) -> Promise:
 def _countable(model: CostModel, outcomes: Outcomes) -> tuple[float, float] | None:
     """Returns prices that a gateway can count a request by; None with several models or a machine's."""
     prices: TokenPrices | None = model.own_prices.get("main", model.prices)
-    return (prices.prompt, prices.output) if prices is not None and len(outcomes.bills) == 1 else None
+    return (prices.prompt, prices.output) if prices is not None and len(outcomes.models_billed) == 1 else None

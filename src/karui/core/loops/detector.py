@@ -1,30 +1,13 @@
-"""Loops: thinking that says the same passage again and again. Found as the text comes, in linear time.
-
-A text is read as units: words, numbers, symbols, single characters of scripts without spaces. Three kinds
-are found:
-
-* `SAME`: one passage over and over, to the letter but for case and spaces;
-* `COUNTER`: one passage in which a single number counts on ("Wait, let me check again (17)");
-* `STALE`: no strict period, but most of the last sentences were said at least twice before, in any order.
-
-How much must be said again before it counts depends on what it is: three times will do for sentences; rows of
-zeros and rules of tables may go on for pages. **Not** found are the same thoughts in other words, passages in
-which several numbers change (they may be cases that are worked through), and counters written as words; short
-formulas without a word are found late.
-"""
+"""Reads a text unit by unit and finds the first loop in it, and how long it goes on."""
 
 import re
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
 
-from karui.core.trace import End, Trace
-
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-_UNIT = re.compile(rf"(?:\d{{1,16}}|[{_CJK}]|[^\W\d_{_CJK}]{{1,32}}|\S)\s{{0,15}}|\s{{1,16}}")
+UNIT = re.compile(rf"(?:\d{{1,16}}|[{_CJK}]|[^\W\d_{_CJK}]{{1,32}}|\S)\s{{0,15}}|\s{{1,16}}")
 """A unit with the spaces behind it."""
 _ENDING = re.compile(r"^[.!?]\s|^[。！？]|\n")
 """A unit, with the spaces behind it, that ends a sentence."""
@@ -38,23 +21,21 @@ _BACK = re.compile(
 )
 """Words that go back over what was said; a counter beside one of them counts attempts, not cases."""
 
-_GRAM, _GRAM_BITS = 4, 2**60 - 1
+GRAM, _GRAM_BITS = 4, 2**60 - 1
 """Units that have to be alike before a period is looked at, and the bits that these are held in."""
-_SENTENCES, _STALE_SHARE, _NEARLY_ALL = 20, 0.65, 0.85
+SENTENCES, _STALE_SHARE, _NEARLY_ALL = 20, 0.65, 0.85
 """Sentences that are looked back on; the share of their characters that was said at least twice before; and
 that share where nothing in them goes back: lists have sentences that are alike."""
 _LEAST = 200
 """Characters that these sentences have at least."""
-_TELLING = 8
+TELLING = 8
 """Different words that they tell at least: rows of a table that are alike, or lines of code, tell fewer."""
 _CASES = 25
 """Different words that a passage with a counter has at least where nothing in it goes back: shorter ones may
 well be cases that are gone through ("Is 17 divisible by 7? No.")."""
 _NUMBER, _SPACE = 0, -1
 """What stands for any number where numbers may change, and for what is no unit."""
-_SHORT = 1 << 15  # units below which their numbers are never mixed up in a gram
-_STOPS = re.compile(r"[.!?。！？\n]")  # what ends a sentence, and a point within a number
-_SPACES = 16
+SPACES = 16
 """Spaces in a row that are taken for one unit."""
 
 
@@ -109,12 +90,12 @@ class LoopDetector:
         self._ends = [0]  # characters up to the end of each unit, with a leading zero
         self._wide = [0]  # of them, those of scripts without spaces
         self._same, self._counter = _Period(), _Period()
-        self._last_number = -_GRAM
+        self._last_number = -GRAM
         self._sentences = _Sentences()
 
     def read(self, text: str) -> Loop | None:
         """Reads on, up to the last unit, which may go on itself; returns the first loop, if there is one."""
-        units = _UNIT.findall(self._held + text)
+        units = UNIT.findall(self._held + text)
         self._held = units.pop() if units else ""
         known = self._known
         for unit in units:
@@ -135,7 +116,7 @@ class LoopDetector:
         if _ENDING.search(unit):
             self._ending.add(unit)
         # Spaces and line breaks are no units, but an endless row of them is one that repeats.
-        if unit.isspace() and len(unit) < _SPACES:
+        if unit.isspace() and len(unit) < SPACES:
             return _SPACE
         folded = unit.strip().casefold() or " "
         if folded in self._known:
@@ -156,7 +137,7 @@ class LoopDetector:
         same.take(here, unit, look=True)
         if unit in self._numbers:
             self._last_number, unit = here, _NUMBER
-        counter.take(here, unit, look=here - self._last_number < _GRAM)
+        counter.take(here, unit, look=here - self._last_number < GRAM)
         if self.going_on:
             assert self.loop is not None
             self.going_on = self._holds(self.loop.kind)
@@ -179,7 +160,7 @@ class LoopDetector:
         same, again = self._same, self._sentences.again
         said = [self._names[unit] for place in again for unit in same.units[place]]
         back = self._sentences.share >= _NEARLY_ALL or _goes_back(said)
-        if back and _told(said) >= _TELLING:
+        if back and _told(said) >= TELLING:
             periodic = same.run >= 2 * same.period > 0
             self._found(LoopKind.SAME if periodic else LoopKind.STALE, len(same.units) - again[0].start)
 
@@ -217,87 +198,6 @@ class LoopDetector:
         return [names[unit] for unit in self._same.units[-units:]]
 
 
-@lru_cache(maxsize=1 << 18)
-def loop_in(text: str) -> Loop | None:
-    """Returns the first loop of a text, None where there is none; texts are remembered with their loops.
-
-    What a text cut short comes to is known from the whole one: it loops if `Loop.found` lies before the cut.
-    """
-    return LoopDetector().read(text) if may_loop(text) else None
-
-
-def may_loop(text: str) -> bool:
-    """Returns whether anything is said so often that `LoopDetector` could find a loop: a quick first look.
-
-    Without `_GRAM` units in a row that stand there three times, or such stretches between stops, none is.
-    """
-    units = _UNIT.findall(text)
-    folded = {unit: _folded(unit) for unit in set(units)}
-    row = [name for unit in units if (name := folded[unit])]
-    grams = Counter(zip(row, row[1:], row[2:], row[3:], strict=False))
-    if len(units) >= _SHORT or max(grams.values(), default=0) > 2:
-        return True
-    if len(stretches := _STOPS.split(text)) <= _SENTENCES:
-        return False
-    times = Counter("".join(stretch.split()).casefold() for stretch in stretches)
-    return sum(len(stretch) for stretch, said in times.items() if said > 2) >= _TELLING
-
-
-def _folded(unit: str) -> str:
-    """Returns what `LoopDetector` takes a unit for, numbers all alike; nothing for what is no unit."""
-    if unit.isspace() and len(unit) < _SPACES:
-        return ""
-    folded = unit.strip().casefold() or " "
-    return "#" if folded.isdecimal() else folded
-
-
-def loop_tokens(trace: Trace, tokens: int | None = None) -> int:
-    """Returns how many of a trace's thinking tokens lie in a loop, judged by its characters.
-
-    Nobody needed them. What a trace that leaves its loop thinks afterwards is not counted.
-
-    Args:
-        trace: With its text.
-        tokens: Only of the first so many; None is of all.
-    """
-    return loop_tokens_of(trace.thinking, trace.thinking_tokens, tokens)
-
-
-def loop_tokens_of(text: str, thinking: int, tokens: int | None = None) -> int:
-    """Returns `loop_tokens` of a trace with this text of so many thinking tokens."""
-    loop = loop_in(text)
-    if loop is None:
-        return 0
-    end = thinking if tokens is None else min(tokens, thinking)
-    share = thinking / len(text)
-    return max(0, min(end, round(loop.end * share)) - round(loop.begin * share))
-
-
-def needed_tokens(trace: Trace) -> int:
-    """Returns a trace's thinking tokens without those that lie in a loop."""
-    return trace.thinking_tokens - loop_tokens(trace)
-
-
-def looped(trace: Trace, whole: Trace | None = None) -> bool | None:
-    """Returns whether a trace came to loop; None where its text was not kept, so that it is not known.
-
-    Args:
-        trace: As far as it came.
-        whole: The trace that it is the beginning of, where it was cut short: one look serves all its cuts.
-    """
-    whole = whole or trace
-    if trace.thinking_tokens and not whole.thinking and trace.end not in {End.DROPPED, End.STOPPED}:
-        return None
-    loop = loop_in(whole.thinking)
-    return loop is not None and loop.found < len(trace.thinking)
-
-
-def count_looped(traces: Iterable[tuple[Trace, Trace | None]]) -> int | None:
-    """Returns how many of some traces loop, each as `looped` takes it; None where one is not known."""
-    found = [looped(trace, whole) for trace, whole in traces]
-    return None if None in found else sum(map(bool, found))
-
-
 class _Sentences:
     """Whether most of the last sentences were said before, in any order.
 
@@ -314,9 +214,7 @@ class _Sentences:
         self.again: list[slice] = []
         self._start = 0
         self._said: dict[int, int] = {}
-        self._last: deque[tuple[bool, int, slice]] = deque(
-            maxlen=_SENTENCES
-        )  # said before, characters, where
+        self._last: deque[tuple[bool, int, slice]] = deque(maxlen=SENTENCES)  # said before, characters, where
 
     def end(self, units: list[int], ends: list[int]) -> None:
         """Takes the sentence that ends with the last unit."""
@@ -330,7 +228,7 @@ class _Sentences:
         chars = sum(length for _, length, _ in self._last)
         again = sum(length for said, length, _ in self._last if said)
         self.share = again / chars
-        self.stale = len(self._last) == _SENTENCES and chars >= _LEAST and self.share >= _STALE_SHARE
+        self.stale = len(self._last) == SENTENCES and chars >= _LEAST and self.share >= _STALE_SHARE
         self.again = [where for said, _, where in self._last if said] if self.stale else []
 
 
@@ -363,7 +261,7 @@ class _Period:
         self._gram = gram = (self._gram << 15 ^ unit) & _GRAM_BITS
         if look:
             if not self.period and (before := self._latest.get(gram)) is not None:
-                self.period, self.run = here - before, _GRAM
+                self.period, self.run = here - before, GRAM
             self._latest[gram] = here
 
     def said_whole(self, times: int) -> bool:
