@@ -73,6 +73,11 @@ class HttpEngine:
         return {name: said for name, said in {**told, "logprobs": self._level.value}.items() if said}
 
     @property
+    def here(self) -> bool:
+        """Whether the server runs on this machine."""
+        return self._parts.client.here
+
+    @property
     def markers(self) -> Markers:
         """Where its model's thinking begins and ends, as far as it is known."""
         return self._parts.wording.markers
