@@ -15,8 +15,11 @@ PORTFOLIO: Table = {
     "nothing_certified": ("Nothing is certified yet.", "保証されたプランはまだありません。"),
     "ranking": ("Ranking", "順位"),
     "roi_picture": (
-        "ROI over {months} months: the bar is the range, the line at 0% is break-even.",
-        "{months}か月のROI。帯は範囲、0%の線は損益分岐です。",
+        (
+            "ROI over {months} months: the bar is the range, the line is break-even (0%). The scale is "
+            "logarithmic away from it."
+        ),
+        "{months}か月のROI。帯は範囲、縦線は損益分岐（0%）です。目盛りは0%から離れると対数です。",
     ),
     "team": ("Team", "担当"),
     "plan": ("Plan", "プラン"),
@@ -40,8 +43,9 @@ PORTFOLIO: Table = {
     "payback": ("Earned back after", "回収期間"),
     "break_even": ("Breaks even from", "損益分岐の件数"),
     "break_even_value": ("{n} questions a month", "月{n}問"),
-    "took": ("Took", "所要"),
+    "took": ("took {spent}", "所要{spent}"),
     "took_value": ("{tokens} tokens, {hours}", "{tokens}トークン、{hours}"),
+    "took_money": ("{took}, {money}", "{took}、{money}"),
     "hours_value": ("{n} hours", "{n}時間"),
     "minutes_value": ("{n} minutes", "{n}分"),
     "expected": ("Will take at most", "今後の所要（最大）"),

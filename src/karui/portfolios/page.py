@@ -1,7 +1,7 @@
 """The page of a portfolio: one file that loads nothing."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import asinh, isfinite
 
 from markupsafe import Markup
 
@@ -11,9 +11,6 @@ from karui.portfolios.entry import Entry
 from karui.portfolios.portfolio import Portfolio
 from karui.portfolios.words import Told
 from karui.version import __version__
-
-_LEAST, _MOST = -1.0, 10.0
-"""Where the picture of ROIs ends; what lies beyond is drawn to the edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +25,25 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The scale that all bars of a page share."""
+    """The scale that all bars of a page share: linear around 0%, logarithmic far from it (asinh)."""
 
     low: float
     high: float
 
     @staticmethod
     def of(entries: tuple[Entry, ...]) -> "Scale":
-        """Returns a scale that holds every ROI, as far as it goes."""
+        """Returns a scale that holds every ROI, a total loss and a gain of 100%."""
         ends = [end for e in entries if (roi := _roi(e)) is not None for end in roi if isfinite(end)]
-        return Scale(
-            min([_LEAST, *(max(_LEAST, e) for e in ends)]), max([1.0, *(min(_MOST, e) for e in ends)])
-        )
+        return Scale(asinh(min([-1.0, *ends])), asinh(max([1.0, *ends])))
 
     def bar(self, roi: Range) -> Bar:
         """Returns a range as a bar; one that is a point is still to be seen."""
         left, right = (self._at(end) for end in roi)
-        return Bar(left, max(0.8, right - left), self._at(0.0), gains=roi[0] > 0)
+        wide = max(0.8, right - left)
+        return Bar(min(left, 100.0 - wide), wide, self._at(0.0), gains=roi[0] > 0)
 
     def _at(self, value: float) -> float:
-        inside = min(max(value, self.low), self.high)
-        return round(100 * (inside - self.low) / (self.high - self.low), 2)
+        return round(100 * (asinh(value) - self.low) / (self.high - self.low), 2)
 
 
 def page(portfolio: Portfolio, lang: str) -> str:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from math import isfinite
 
 from karui.core.study.choice import Decision
-from karui.i18n.formats import DASH, Format
+from karui.i18n.formats import DASH, Format, three_digits
 from karui.i18n.portfolio import PORTFOLIO
 from karui.i18n.words import Words
 from karui.measure.cost import Range
 from karui.portfolios.budget import Budget, Spending
 from karui.portfolios.entry import Entry, Why
 from karui.portfolios.portfolio import Portfolio
+from karui.portfolios.returns import Returns
 
 _UNITS = ("tokens", "hours", "money")
 
@@ -46,7 +47,7 @@ class Told:
 
     def percent(self, ends: Range | None) -> str:
         """Returns a range of shares, such as an ROI."""
-        return DASH if ends is None else self.form.percents(*ends, 0)
+        return DASH if ends is None else self.form.percents(*map(three_digits, ends), 0)
 
     def roi(self, entry: Entry) -> str:
         """Returns the ROI of a plan; a dash where there is none."""
@@ -69,7 +70,7 @@ class Told:
         took = w(
             "took_value", tokens=self.amount("tokens", spent.tokens), hours=self.amount("hours", spent.hours)
         )
-        return f"{took}, {self.amount('money', spent.money)}" if spent.money else took
+        return w("took_money", took=took, money=self.amount("money", spent.money)) if spent.money else took
 
     def limits(self, budget: Budget) -> str:
         """Returns a budget."""
@@ -137,15 +138,28 @@ class Told:
             yield w("saving"), self.money(returns.saving)
             if returns.net != returns.saving:
                 yield w("net"), self.money(returns.net)
-            yield w("payback"), form.months(*(end if isfinite(end) else None for end in returns.payback))
+            yield w("payback"), self.payback(entry, returns)
             if returns.break_even is not None:
-                yield w("break_even"), w("break_even_value", n=form.integer(returns.break_even))
+                yield w("break_even"), w("break_even_value", n=form.integer(three_digits(returns.break_even)))
         if returns is not None:
             yield w("invested"), form.money(returns.invested, self.portfolio.currency)
-        if entry.spent != Spending():
-            yield w("took"), self.spending(entry.spent)
         if entry.wanted is not None:
             yield w("expected"), self.spending(entry.wanted.spending)
+
+    def payback(self, entry: Entry, returns: Returns) -> str:
+        """Returns when it is earned back: in questions and days where that is within a month."""
+        soonest, latest = (end if isfinite(end) else None for end in returns.payback)
+        volume = entry.stakes.questions_per_month
+        if latest is not None and latest < 1 and volume:
+            return self.form.earned_back(soonest, latest, volume)
+        return self.form.months(soonest, latest)
+
+    def footer(self, entry: Entry) -> str:
+        """Returns what it asks, and what it took."""
+        told = [entry.model, entry.questions]
+        if entry.spent != Spending():
+            told.append(self.words("took", spent=self.spending(entry.spent)))
+        return " · ".join(told)
 
     def assumptions(self) -> str:
         """Returns the shared assumptions in one line."""
