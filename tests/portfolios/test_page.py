@@ -131,7 +131,7 @@ def test_the_page_says_everything_and_loads_nothing(lang, entries):
         assert each.name in text
     assert "&lt;model&gt;" in text
     assert "<model>" not in text
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text
     assert told.words("why_gains") in text
     assert "1,820" in told.roi(entries["gains"])
     assert told.why(entries["promising"]).count("180") == 1

@@ -165,11 +165,12 @@ async def _affordable(config: PortfolioConfig, poc: Poc, job: Job, book: Book) -
             tokens_per_second=pace.per_second,
         )
         left = config.budget.left(spent_by_all(config, book))
-    remaining = max(0, traces_wanted(job) - recorded(poc.study.output.out)[1])
+    there = recorded(poc.study.output.out)[1]
+    remaining = max(0, traces_wanted(job) - there)
     needs = expected(remaining, kept.tokens_a_trace, kept.tokens_per_second, prices)
     lacking = left.lacking(needs)
     held = len(job.held.questions) if job.held is not None else 0
-    state = kept.state if lacking else State.BEGUN
+    state = State.WAITING if lacking and not there else State.BEGUN
     book.note(poc.name, state=state, needs=needs, lacking=lacking, held=held, failure="")
     return not lacking
 
