@@ -47,7 +47,7 @@ class Told:
 
     def percent(self, ends: Range | None) -> str:
         """Returns a range of shares, such as an ROI."""
-        return DASH if ends is None else self.form.percents(*map(three_digits, ends), 0)
+        return DASH if ends is None else self.form.percents(three_digits(ends[0]), three_digits(ends[1]), 0)
 
     def roi(self, entry: Entry) -> str:
         """Returns the ROI of a plan; a dash where there is none."""
