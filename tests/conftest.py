@@ -40,6 +40,15 @@ def chromium() -> Path:
     return Path(found)
 
 
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server; see `tests.helpers.postgresql`."""
+    from tests.helpers.postgresql import cluster  # psycopg is an extra's
+
+    with cluster() as made:
+        yield made
+
+
 _LONG = (
     "study/test_variant_search.py",
     "runners/test_live_is_replay.py",

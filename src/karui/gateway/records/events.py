@@ -37,6 +37,17 @@ class EventKind(StrEnum):
     """A change of an older file that this version does not know."""
 
 
+LOCAL_KINDS = frozenset(
+    {
+        EventKind.BREAKER_CLOSED,
+        EventKind.BREAKER_OPEN,
+        EventKind.BREAKER_HALF_OPEN,
+        EventKind.MODEL_CHANGED,
+        EventKind.MODEL_BACK,
+        EventKind.HISTORY,
+    }
+)
+"""What each process finds itself, where several share a roll-out."""
 GUARD_KINDS = frozenset({EventKind.GUARD_WATCHING, EventKind.GUARD_TRIPPED, EventKind.GUARD_PROBING})
 
 
