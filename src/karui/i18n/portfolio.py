@@ -154,13 +154,13 @@ PORTFOLIO: Table = {
             "less operating and the cost of more errors; invested is the cost of the study and what is paid "
             "once. Tokens, accuracy and what the study took are measured; volumes, prices and other costs "
             "are stated in the file. A range takes both ends of the measured intervals at once, so it is "
-            "wider than 95%. A plan that is not certified has the loss of what was invested as its low end."
+            "wider than 95%. A plan that is not certified has the loss of what its study took as its low end."
         ),
         (
             "ROI =（{months} × 月間純額 − 投資額）÷ 投資額。月間純額は、トークン削減額から運用費と誤りの増加"
             "による費用を引いた額です。投資額は、検証にかかった費用と一時費用の合計です。トークン、正答率、"
             "検証の所要は測定値で、件数、価格、その他の費用はファイルで指定した値です。範囲は測定区間の両端を"
-            "同時にとるため、95%より広くなります。未保証のプランでは、投資額をすべて失う場合を下限とします。"
+            "同時にとるため、95%より広くなります。未保証のプランでは、検証費用を失う場合を下限とします。"
         ),
     ),
     "machine": ("Machine: {machine}", "実行環境：{machine}"),

@@ -7,8 +7,8 @@
     payback  = invested / net
 
 Everything is a range. The ends of the tokens and of the errors are combined as if the worst met: the range is
-wider than its nominal level, never narrower. A plan that is not certified may come to nothing: its low end is
-the loss of what was invested.
+wider than its nominal level, never narrower. A plan that is not certified may never be introduced: its low
+end is the loss of what its study took.
 """
 
 from collections.abc import Mapping
@@ -104,10 +104,10 @@ def returns_of(
     lost = _combined((0.0, 0.0), (0.0, 0.0), stakes, cost, None, idle=True)
     return replace(
         found,
-        saving=(min(0.0, found.saving[0]), found.saving[1]),
-        net=(min(0.0, found.net[0]), found.net[1]),
-        value=(min(lost.value[0], found.value[0]), found.value[1]),
-        roi=None if found.roi is None else (min(found.roi[0], -1.0), found.roi[1]),
+        saving=(0.0, found.saving[1]),
+        net=(0.0, found.net[1]),
+        value=(lost.value[0], found.value[1]),
+        roi=None if found.roi is None else (-1.0, found.roi[1]),
         payback=(found.payback[0], inf),
     )
 

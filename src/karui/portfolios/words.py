@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 
 from karui.core.study.choice import Decision
 from karui.i18n.formats import DASH, Format, three_digits
@@ -156,7 +157,7 @@ class Told:
 
     def footer(self, entry: Entry) -> str:
         """Returns what it asks, and what it took."""
-        told = [entry.model, entry.questions]
+        told = [entry.model if "://" in entry.model else Path(entry.model).name, Path(entry.questions).name]
         if entry.spent != Spending():
             told.append(self.words("took", spent=self.spending(entry.spent)))
         return " · ".join(told)
