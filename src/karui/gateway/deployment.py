@@ -12,6 +12,7 @@ from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.plan import Plan
 from karui.core.study.choice import Choice
 from karui.serving_profile import FILE, ServingProfile
+from karui.serving_profile.profile import is_mode
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,19 @@ class Deployment:
             )
         plan = catalog.plan_from_spec(choice.spec)
         return Deployment(choice, plan, expectation, _digest(file, file.with_name(FILE)))
+
+    def style(self, name: str) -> Plan:
+        """Returns the prompt style in which a further model of the plan was recorded: its mode.
+
+        Raises:
+            UnknownName: A technique that this installation does not have.
+        """
+        footing = self.expectation.terms.footings.get(name)
+        return catalog.plan_from_spec(footing.style if footing else ())
+
+    def mode_of_main(self, name: str) -> bool:
+        """Whether a further model of the plan is the main one in another prompt style."""
+        return is_mode(self.choice, name, self.style(name))
 
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.
