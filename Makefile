@@ -33,7 +33,7 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint docs format bench-quick environment vllm litellm demo wheels check-wheels check-deploy data-package clean distclean
+.PHONY: help test poc lint docs format bench-quick environment vllm litellm peers demo wheels check-wheels check-deploy data-package clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
@@ -45,6 +45,7 @@ help:
 	@echo 'make environment  .venv with everything, development tools included'
 	@echo 'make vllm         vLLM for CPUs in .venv-vllm (3.5 GB), for the tests against a real server'
 	@echo 'make litellm      LiteLLM in .venv-litellm (0.6 GB), to be compared with in bench/gateway.py'
+	@echo 'make peers        lm-eval, inspect-ai and MLflow in .venv-peers (1.5 GB): their own readers read what karui exports'
 	@echo 'make demo         model server, gateway, monitor and a small load; Ctrl-C ends it'
 	@echo 'make wheels       gathers karui and what it needs in wheels/, for machines without a network'
 	@echo 'make check-wheels installs from there without a network, in a fresh environment'
@@ -145,6 +146,18 @@ $(LITELLM_MADE):
 	.venv-litellm/bin/python -m pip install --progress-bar off 'litellm[proxy]==$(LITELLM)'
 	touch $@
 
+# Their pins do not agree with karui's (MLflow wants an older pyarrow and pandas), so they live apart.
+PEERS := lm-eval==0.4.13 inspect-ai==0.3.285 mlflow==3.17.2
+PEERS_MADE := .venv-peers/made-$(shell echo '$(PEERS)' | cksum | cut -d ' ' -f 1)
+
+peers: $(PEERS_MADE)
+
+$(PEERS_MADE):
+	rm -rf .venv-peers
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --progress-bar off $(PEERS) --editable .
+	touch $@
+
 demo: $(RUNNING)
 	@$(BIN)/python deploy/demo.py
 
@@ -189,4 +202,4 @@ clean:
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .venv-vllm .venv-litellm .venv-linters wheels
+	rm -rf .venv .venv-vllm .venv-litellm .venv-peers .venv-linters wheels

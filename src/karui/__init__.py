@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from karui.study.api.choose import choose, choose_async
     from karui.study.api.compare import compare
     from karui.study.api.confirm import confirm, confirm_async
+    from karui.study.api.export import export
     from karui.study.api.load import load_recording, load_study, load_task
     from karui.study.api.make import make, make_async
     from karui.study.api.poc import poc, poc_async
+    from karui.study.api.portfolio import portfolio, portfolio_async
     from karui.study.api.profile import profile, profile_async
     from karui.study.api.record import record, record_async
     from karui.study.api.replay import replay, replay_async
@@ -47,6 +49,7 @@ __all__ = [
     "compare",
     "confirm",
     "confirm_async",
+    "export",
     "load_recording",
     "load_study",
     "load_task",
@@ -54,6 +57,8 @@ __all__ = [
     "make_async",
     "poc",
     "poc_async",
+    "portfolio",
+    "portfolio_async",
     "profile",
     "profile_async",
     "record",

@@ -1,10 +1,7 @@
 """Two runs side by side: pairing by what is asked, differences that are real, rules that fail a build."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from math import comb
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from karui.core.errors import InputError, UnknownName
 from karui.i18n.comparison import COMPARISON
 from karui.recording.store import save
 from karui.testing.synthetic import synthetic
+from tests.helpers.peers import PYTHON, run_peers
 
 LOGS = Path(__file__).with_name("logs")
 
@@ -272,11 +270,11 @@ def test_a_study_without_its_recording_is_refused(recordings, tmp_path):
 
 
 def _logs(tool: str, folder: Path) -> list[Path]:
-    """The two logs of a tool: made now where the tool is installed, else those it made before."""
-    if find_spec({"lm-eval": "lm_eval", "inspect": "inspect_ai"}[tool]) is None:
-        folder = LOGS / tool
+    """The two logs of a tool: made now where `make peers` has installed it, else those it made before."""
+    if PYTHON.exists():
+        run_peers(LOGS / "make.py", tool, folder)
     else:
-        subprocess.run([sys.executable, LOGS / "make.py", tool, folder], check=True, capture_output=True)
+        folder = LOGS / tool
     pattern = "**/samples_*.jsonl" if tool == "lm-eval" else "*.eval"
     return [next((folder / name).glob(pattern)) for name in ("old", "new")]
 

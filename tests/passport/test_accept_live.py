@@ -1,16 +1,23 @@
 """An acceptance that runs live, with the runs stood in for: it stops when it is decided."""
 
+import json
+from base64 import b64decode, b64encode
 from dataclasses import replace
+from shutil import copytree
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from karui.cli.main import app
 from karui.core.errors import InputError, QuestionsError
 from karui.core.question import Question, Task
 from karui.passport import sealed
 from karui.passport.acceptance import Acceptance, AcceptancePlan
+from karui.passport.keys import new_keys
 from karui.study.config.schema import ModelOptions
 from karui.study.passports import accept as room
+from karui.study.passports.issue import Writing, write_passport
 from karui.study.workspace import Workspace
 from karui.tasks import verifier
 
@@ -67,6 +74,36 @@ def test_a_plan_that_loses_nothing_is_accepted(ran, made):
     found = room.accept(made.passport, a_task(100), PLAN, room.Live(model=MODEL))
     assert found.verdict is Acceptance.ACCEPTED
     assert found.high < 0.12
+
+
+def test_an_update_is_judged_by_an_acceptance_and_a_forgery_is_not(ran, made, tmp_path):
+    runs = ran(0.0)
+    private, public = new_keys(tmp_path / "keys")
+    passport = write_passport(made.study, private, tmp_path / "p", Writing(issuer="A supplier"))[0]
+    model = copytree(made.model, tmp_path / "model")
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    questions = tmp_path / "ours.jsonl"
+    rows = [{"id": f"q{n}", "question": f"What is {n}?", "answer": str(n)} for n in range(150)]
+    questions.write_text("\n".join(map(json.dumps, rows)))
+
+    def verify(file, *words):
+        given = ("--key", public, "--model", model, "--reproduce", 150, "--questions", questions, *words)
+        return CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, given)])
+
+    done = verify(passport)
+    assert (done.exit_code, runs.asked) == (1, [])
+    assert "another chat template" in done.output
+    done = verify(passport, "--updated")
+    assert done.exit_code == 0, done.output
+    assert "another chat template" in done.output
+    assert "Accepted after" in done.output
+    envelope = json.loads(passport.read_text())
+    envelope["payload"] = b64encode(
+        b64decode(envelope["payload"]).replace(b"A supplier", b"A thief")
+    ).decode()
+    forged = tmp_path / "forged.json"
+    forged.write_text(json.dumps(envelope))
+    assert verify(forged, "--updated").exit_code == 1
 
 
 def test_several_replies_are_one_piece_of_evidence(ran, made):

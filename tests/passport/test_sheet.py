@@ -76,6 +76,18 @@ def test_the_spreadsheet_is_read_back_and_runs_no_formula(made, tmp_path):
     assert form["A1"].value.startswith("契約シート")
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_row_is_as_high_as_its_wrapped_text(made, tmp_path, lang):
+    openpyxl = pytest.importorskip("openpyxl")
+    long = "長い説明" * 60 if lang == "ja" else "a long word " * 30
+    write_sheet(sheet(replace(made.passport, fallback=long), lang), tmp_path / "sheet.xlsx")
+    form = openpyxl.load_workbook(tmp_path / "sheet.xlsx").worksheets[0]
+    heights = {row[1].value: form.row_dimensions[row[1].row].height for row in form.iter_rows()}
+    line = min(heights.values())
+    columns = len(long) * (2 if lang == "ja" else 1)
+    assert heights[long] >= line * columns / form.column_dimensions["B"].width
+
+
 def test_another_format_is_refused(made, tmp_path):
     with pytest.raises(UnknownName, match="format of a sheet"):
         write_sheet(sheet(made.passport), tmp_path / "sheet.pdf")

@@ -10,9 +10,9 @@ from karui.core.study import Assumptions, Made, ModelVersion, QuestionParts
 from karui.core.study.learning import Training
 from karui.i18n.formats import Format
 from karui.i18n.report import LANGUAGES, TABLE
+from karui.measure.savings import Usage, save_per_machine, save_per_token
 from karui.report import write
 from karui.report.context import Context
-from karui.report.savings import Usage, save_per_machine, save_per_token
 from karui.report.sections.learning import making_hours, taught
 from karui.report.sections.learning_curve_chart import panels
 

@@ -9,9 +9,9 @@ import pytest
 
 from karui.core.study import Assumptions
 from karui.i18n.report import LANGUAGES, TABLE
+from karui.measure.savings import save_per_machine, save_per_token
 from karui.report import write
 from karui.report.context import Context
-from karui.report.savings import save_per_machine, save_per_token
 from karui.report.sections.savings_panel import results
 
 A4 = {"width": 703, "height": 1039}  # pixels of 1/96 inch between the margins of print.css

@@ -21,9 +21,9 @@ from karui.i18n.formats import Format, three_digits
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.i18n.translator import Translator
 from karui.measure.cost import MachinePrice, TokenPrices, machine_saving, token_saving
+from karui.measure.savings import machine_counts, save_per_machine, save_per_token
 from karui.report import write
 from karui.report.context import Context
-from karui.report.savings import machine_counts, save_per_machine, save_per_token
 from karui.report.view_model import derived
 
 DECISIONS = ("fix", "adopt", "pilot", "collect", "nothing", "withdrawn")

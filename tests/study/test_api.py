@@ -21,7 +21,7 @@ from karui.study.progress import ProgressUpdate
 from karui.study.result import Study
 from karui.testing.synthetic import synthetic
 
-VERBS = ("choose", "confirm", "make", "poc", "profile", "record", "replay", "run", "serve")
+VERBS = ("choose", "confirm", "make", "poc", "portfolio", "profile", "record", "replay", "run", "serve")
 QUICK = {"min_accuracy": 0, "accept_truncation": True}
 
 

@@ -10,6 +10,7 @@ from karui.cli.commands import (
     choose,
     compare,
     explain,
+    export,
     feedback,
     import_,
     judge,
@@ -18,6 +19,7 @@ from karui.cli.commands import (
     merge,
     passport,
     poc,
+    portfolio,
     probe,
     profile,
     record,
@@ -41,6 +43,10 @@ app = typer.Typer(
 )
 _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "poc": (poc.poc, "The whole job: record, replay, choose, confirm, report."),
+    "portfolio": (
+        portfolio.portfolio,
+        "Run several proofs of concept within a budget, and rank them by ROI.",
+    ),
     "record": (record.record, "Record full traces, with a trial at every checkpoint."),
     "merge": (merge.merge, "Merge recordings of one task that were made apart."),
     "make": (make.make, "Make new weights from a model: quantize, prune, distil, train."),
@@ -56,6 +62,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "profile": (profile.profile, "Measure models: memory and tokens per second on this machine."),
     "probe": (probe.probe, "Find out what a server can do, by trying it."),
     "explain": (explain.explain, "Think a short answer of the gateway through in full."),
+    "export": (export.export, "Write a run for other tools: lm-eval, inspect, CSV, Parquet, MLflow."),
     "import": (import_.import_, "Import traces recorded elsewhere."),
     "trials": (trials.trials, "Add trials to imported texts, so that early exits can be replayed on them."),
     "techniques": (catalogue.techniques, "List the techniques."),

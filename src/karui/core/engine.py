@@ -126,6 +126,11 @@ def engine_server(engine: "Engine") -> dict[str, str]:
     return dict(getattr(engine, "server", {}))
 
 
+def engine_here(engine: "Engine") -> bool:
+    """Returns whether an engine computes on this machine, whose energy counters then say what it takes."""
+    return bool(getattr(engine, "here", True))
+
+
 class Engine(Protocol):
     """Turns asks into streams. Engines differ in speed and abilities, never in meaning."""
 

@@ -6,11 +6,12 @@ Each builder makes one room's objects, complete; none of them is changed afterwa
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import time
 
 from karui import tasks
-from karui.core.engine import Engine
+from karui.core.engine import Engine, engine_here
 from karui.core.prompt import FORMAT, TOOLS
 from karui.core.question import Verifier
 from karui.engines.openai import HttpEngine
@@ -22,6 +23,7 @@ from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.database.database import Database
 from karui.gateway.deployment import Deployment
+from karui.gateway.energy import EnergyStatus, EnergyWatch
 from karui.gateway.keys import Keys
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
@@ -53,6 +55,7 @@ from karui.gateway.routing.router import Router
 from karui.gateway.servers import Servers, build_servers, full_thinking
 from karui.gateway.settings import Settings
 from karui.gateway.status import FeedbackStatus, GatewayStatus
+from karui.measure.energy import EnergyMeter
 
 _log = logging.getLogger(__name__)
 _READ = {
@@ -198,6 +201,7 @@ class Gateway:
             any_questions=settings.any_questions,
             degraded=tuple(filter(None, ill)),
             feedback=self._said(),
+            energy=self.upkeep.energy.status if self.upkeep.energy is not None else EnergyStatus(),
         )
 
     def _said(self) -> FeedbackStatus:
@@ -252,7 +256,8 @@ def assemble(
     told: list[Sink] = [rollout, watch, stores.requests, book, standing]
     if isinstance(standing, SharedRollout):
         told = [standing, watch, stores.requests, book]
-    records = Sinks(*told, metrics, *([telemetry] if telemetry else []), *sinks)
+    energy = build_energy(settings, engines["main"])
+    records = Sinks(*told, metrics, energy, *([telemetry] if telemetry else []), *sinks)
     shadow = ShadowRunner(
         deployment.plan,
         deployment.expectation,
@@ -263,6 +268,8 @@ def assemble(
         choice=deployment.digest,
         wants_full=rollout.watched.get(deployment.expectation.plan, rollout.guard).wants_full,
     )
+    sent, sends = canaries or canaries_of(settings), partial(decides, standing)
+    upkeep = Upkeep(watch, shadow, sent, tick_seconds, energy=energy, decides=sends)
     evidence = Evidence(settings.guard.caller_seconds, settings.guard.question_seconds)
     dispatcher = Dispatcher(router, backends, rollout, shadow, evidence, contest.plans)
     return Gateway(
@@ -273,13 +280,17 @@ def assemble(
         stores,
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
-        Upkeep(
-            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: decides(standing)
-        ),
+        upkeep,
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
     )
+
+
+def build_energy(settings: Settings, main: Engine) -> EnergyWatch:
+    """Returns what reads the machine's energy counters, where they say what requests take."""
+    # Of several processes each sees only its own requests, and all of them the same counters.
+    return EnergyWatch(EnergyMeter(here=engine_here(main) and settings.workers == 1))
 
 
 def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from karui.core.study.domain import DomainSummary
 from karui.gateway.arms.rule import ArmStatus, Comparison, Verdict
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.energy import EnergyStatus
 from karui.gateway.records.cause import Because
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
@@ -105,6 +106,7 @@ class GatewayStatus:
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
         degraded: What does not work at present though serving goes on.
         feedback: What users say.
+        energy: What the machine took, where it has counters and the model runs on it.
     """
 
     at: float
@@ -139,3 +141,4 @@ class GatewayStatus:
     any_questions: bool = False
     degraded: tuple[Because, ...] = ()
     feedback: FeedbackStatus = field(default_factory=FeedbackStatus)
+    energy: EnergyStatus = field(default_factory=EnergyStatus)

@@ -85,6 +85,16 @@ PASSPORT: Table = {
         ("Answers were judged by a language model ({model}), not checked; people labelled {labels} of them."),
         ("回答は照合ではなく言語モデル（{model}）が判定したものです。うち人が判定したものは{labels}件です。"),
     ),
+    "updated": (
+        (
+            "What the passport is about was updated: the acceptance says whether the promise holds all the "
+            "same. Issue a passport of what is served now."
+        ),
+        (
+            "保証の対象が更新されています。約束がなお守られるかどうかを検収で判定します。現在運用しているもの"
+            "のパスポートを発行し直してください。"
+        ),
+    ),
     "refused": ("The passport does not hold.", "このパスポートは有効と認められません。"),
     "planned": (
         (
@@ -145,8 +155,14 @@ PASSPORT: Table = {
         "記録の再生だけで足ります：karui choose RECORDING",
     ),
     "effort_accept": (
-        "an acceptance by sampling: karui passport verify --reproduce N; where it does not accept, record",
-        "抜取検収で足ります：karui passport verify --reproduce N。合格しない場合は記録し直してください",
+        (
+            "an acceptance by sampling: karui passport verify --updated --reproduce N; where it does not "
+            "accept, record"
+        ),
+        (
+            "抜取検収で足ります：karui passport verify --updated --reproduce N。合格しない場合は記録し直して"
+            "ください"
+        ),
     ),
     "effort_record": ("record and choose anew: karui poc", "記録と選択をやり直してください：karui poc"),
     "diff_none": ("Nothing that the promise rests on has changed.", "保証の前提に変更はありません。"),

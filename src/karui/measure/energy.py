@@ -26,11 +26,14 @@ class EnergyMeter:
 
     Attributes:
         powercap: Folder of the RAPL counters.
+        here: Whether what is measured runs on this machine; else its counters say nothing of it, and there
+            is no figure.
         joules: Of all laps: by source, None where there is no readable counter.
         seconds: Set on leaving: how long the block took.
     """
 
     powercap: Path = POWERCAP
+    here: bool = True
     joules: Mapping[str, float | None] = field(default_factory=dict)
     seconds: float = 0.0
     _rapl: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -38,19 +41,23 @@ class EnergyMeter:
     _start: float = field(default=0.0, init=False, repr=False)
 
     def __enter__(self) -> Self:
-        self._rapl, self._nvml, self._start = _read_rapl(self.powercap), _read_nvml(), monotonic()
+        self._rapl, self._nvml = self._read()
+        self._start = monotonic()
         self.joules = {"rapl": 0.0, "nvml": 0.0}
         return self
 
     def lap(self) -> None:
         """Adds what was used since the last reading. A source that could not be read once has no figure."""
-        rapl, nvml = _read_rapl(self.powercap), _read_nvml()
+        rapl, nvml = self._read()
         used = {
             "rapl": _rapl_joules(self.powercap, self._rapl, rapl),
             "nvml": _nvml_joules(self._nvml, nvml),
         }
         self._rapl, self._nvml = rapl, nvml
         self.joules = {name: _sum(self.joules[name], joules) for name, joules in used.items()}
+
+    def _read(self) -> tuple[dict[str, int], list[int]]:
+        return (_read_rapl(self.powercap), _read_nvml()) if self.here else ({}, [])
 
     def per(self, count: float) -> dict[str, float]:
         """Returns joules for each of so many tokens, by source; a source without a figure is left out."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from markupsafe import Markup
 
@@ -15,6 +17,8 @@ from karui.passport.contract import Sheet
 
 _HEAD, _OPEN = "DDE5E8", "6B747B"
 """Colours of headings and of what karui does not answer."""
+_LINE_POINTS = 16.0
+"""Height of a line."""
 
 
 def markdown(sheet: Sheet) -> str:
@@ -108,13 +112,21 @@ def _fill(page: Any, lines: Sequence[_Line]) -> None:
 
 
 def _shape(page: Any, widths: tuple[int, ...], merged: tuple[int, ...]) -> None:
-    """Sets the columns' widths, lets long lines run over all columns, and fits the page to its width."""
+    """Sets widths and heights, lets long lines run over all columns, and fits the page to its width."""
     for column, width in enumerate(widths, 1):
         page.column_dimensions["ABCD"[column - 1]].width = width
     for row in merged:
         page.merge_cells(start_row=row, start_column=1, end_row=row, end_column=len(widths))
-        letters = len(str(page.cell(row, 1).value))
-        page.row_dimensions[row].height = 16 * (1 + 2 * letters // sum(widths))
+    # Not every program makes a row as high as its wrapped text: LibreOffice draws the lines over each other.
+    for number, cells in enumerate(page.iter_rows(values_only=True), 1):
+        across = (sum(widths),) if number in merged else widths
+        lines = [ceil(_columns(str(text or "")) / width) for text, width in zip(cells, across, strict=False)]
+        page.row_dimensions[number].height = _LINE_POINTS * max(1, *lines)
     page.page_setup.orientation = "landscape"
     page.page_setup.fitToHeight = 0
     page.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _columns(text: str) -> int:
+    """Returns how many columns of a spreadsheet a text takes: two for each Japanese character."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

@@ -39,6 +39,10 @@ REMARKS = frozenset({Problem.NOT_SEEN, Problem.VERSIONS, Problem.UNKNOWN_SERVER}
 """What is said without refusing the passport."""
 
 
+UPDATES = frozenset({Problem.WEIGHTS, Problem.TEMPLATE, Problem.ENGINE, Problem.SERVER, Problem.SAMPLING})
+"""What an update changes; an acceptance shows whether the promise holds all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was found.
@@ -98,6 +102,12 @@ class Checked:
     def holds(self) -> bool:
         """Whether nothing refuses it."""
         return not any(f.refuses for f in self.findings)
+
+    @property
+    def updated(self) -> bool:
+        """Whether it is the issuer's and in force, and only an update of what it is about refuses it."""
+        refusing = {f.problem for f in self.findings if f.refuses}
+        return self.passport is not None and bool(refusing) and refusing <= UPDATES
 
 
 def verify(envelope: Any, checker: Checker, present: Present, now: datetime | None = None) -> Checked:

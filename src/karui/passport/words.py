@@ -33,6 +33,10 @@ class PassportWords:
             yield self._words("refused")
         yield from map(self.finding, checked.findings)
 
+    def updated(self) -> str:
+        """Returns what an acceptance of an update decides."""
+        return self._words("updated")
+
     def planned(self, plan: AcceptancePlan, true: Chances, worse: Chances) -> str:
         """Returns what was agreed, and how it ends in imagined worlds."""
         form = self._form

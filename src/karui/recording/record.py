@@ -204,7 +204,7 @@ class _Session(TraceJobs[tuple[str, int]]):
         self._first, self._early = set(jobs[:FEW]), list[Trace]()
         self._finished = self._finished_tokens = self._tokens = 0
         self._timeouts = writer.manifest.timeouts - timed_out()  # those of earlier runs stay counted
-        self._energy = EnergyMeter()
+        self._energy = EnergyMeter(here=source.info.here)
 
     async def run(self, at_once: int) -> None:
         """Makes every trace that is missing, and measures the energy it takes."""

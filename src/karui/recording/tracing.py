@@ -12,6 +12,7 @@ from karui.core.engine import (
     ModelInfo,
     OnTokens,
     Reader,
+    engine_here,
     engine_name,
     engine_server,
 )
@@ -35,6 +36,7 @@ class EngineInfo:
         thinks: How the model thinks, and how that was found out.
         server: What a server told of its model and version.
         workers: The processes that record, by what `Manifest.workers` says of each.
+        here: Whether it computes on this machine.
     """
 
     card: ModelInfo
@@ -46,6 +48,7 @@ class EngineInfo:
     thinks: Mapping[str, Any]
     server: Mapping[str, str] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
+    here: bool = True
 
     @staticmethod
     def of(engine: Engine) -> "EngineInfo":
@@ -59,6 +62,7 @@ class EngineInfo:
             engine.suffix_tokens,
             engine.thinks,
             engine_server(engine),
+            here=engine_here(engine),
         )
 
 

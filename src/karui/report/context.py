@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from karui.core.study import Assumptions, MeasuredPlan, Measurement, Study
 from karui.i18n.formats import Format
 from karui.i18n.translator import Translator
-from karui.report.savings import Usage
+from karui.measure.savings import Usage
 from karui.report.view_model import Headline, PlanTable, board_of, decide
 
 

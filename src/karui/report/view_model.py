@@ -8,7 +8,7 @@ from typing import Any
 from karui.codec.values import encode
 from karui.core.study import Comparison, MeasuredPlan, Measurement, Study
 from karui.core.study.choice import Axis, Decision
-from karui.report.savings import Usage, machine_counts, save_per_machine, save_per_token
+from karui.measure.savings import Usage, machine_counts, save_per_machine, save_per_token
 from karui.selection.best import GROUPS, best_plans, group_of
 
 _CHEAPEST = 2

@@ -66,7 +66,8 @@ def verify(
 ) -> None:
     """Check a passport; with --reproduce N, accept or contradict its promise on N questions, run live.
 
-    Exit code 0: it holds (and is accepted); 1: it does not hold; 3: contradicted; 5: undecided.
+    Exit code 0: it holds (and is accepted); 1: it does not hold; 3: contradicted; 5: undecided. After an
+    update the passport does not hold any more; with --updated the acceptance says whether the promise does.
     """
     from karui.cli.console import say
     from karui.passport.acceptance import AcceptancePlan
@@ -77,9 +78,12 @@ def verify(
         say(line)
     if as_json:
         _print_json(checked)
-    if checked.passport is None or not checked.holds:
-        raise typer.Exit(REFUSED)
     asked = options.acceptance
+    judged = bool(asked.updated and asked.reproduce and checked.updated)
+    if checked.passport is None or not (checked.holds or judged):
+        raise typer.Exit(REFUSED)
+    if judged:
+        say(words.updated())
     if not asked.reproduce:
         return
     margin = checked.passport.promise.margin

@@ -83,6 +83,11 @@ class HttpEngine:
         return self._parts
 
     @property
+    def here(self) -> bool:
+        """Whether the server runs on this machine."""
+        return self._parts.client.here
+
+    @property
     def markers(self) -> Markers:
         """Where its model's thinking begins and ends, as far as it is known."""
         return self._parts.wording.markers

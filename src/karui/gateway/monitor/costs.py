@@ -93,12 +93,26 @@ def panel(v: View) -> Markup:
             CostRow(w("row_thousand"), money(c.thousand)),
             CostRow(v.around("row_saved_ever"), money(c.saved_ever), strong=True, since=since),
         )
-        return part("costs", v, rows=rows, stated=w("price_token", price=money(price.per_million)))
+        stated = w("price_token", price=money(price.per_million))
+        return part("costs", v, rows=rows, stated=stated, energy=energy(v))
     if price.per_machine_hour is not None:
         rows = (
             CostRow(w("row_machine"), money(c.hour)),
             CostRow(w("row_thousand"), money(c.thousand)),
             CostRow(w("row_room"), times(v, c.room), strong=True),
         )
-        return part("costs", v, rows=rows, stated=w("price_machine", price=money(price.per_machine_hour)))
-    return part("costs", v, rows=())
+        stated = w("price_machine", price=money(price.per_machine_hour))
+        return part("costs", v, rows=rows, stated=stated, energy=energy(v))
+    return part("costs", v, rows=(), energy=energy(v))
+
+
+def energy(v: View) -> str:
+    """Returns what a request took by the machine's own counters, as a sentence; "" where none was read."""
+    w, found = v.words, v.now.energy
+    said = [
+        w(f"energy_{source}", joules=v.form.decimal(joules, 1))
+        for source, joules in found.per_request.items()
+    ]
+    if not said:
+        return ""
+    return w("energy_note", each=w("energy_and").join(said), n=v.form.integer(found.requests))

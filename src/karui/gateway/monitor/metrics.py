@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from math import isnan
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -195,6 +195,12 @@ class _Gauges(Collector):
             for sight in now.guard.sights:
                 family.add_metric([sight.name], float(getattr(sight, attribute)))
             yield family
+        energy = CounterMetricFamily(
+            "karui:energy_joules", "Of this machine since the start, by counter.", labels=["counter"]
+        )
+        for source, joules in now.energy.joules.items():
+            energy.add_metric([source], joules)
+        yield energy
         yield from _said(now.feedback)
 
 

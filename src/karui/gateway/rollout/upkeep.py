@@ -9,6 +9,7 @@ from time import time
 
 from karui.gateway.backends.upstream import Upstream
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
+from karui.gateway.energy import EnergyWatch
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.rollout.canaries import Canaries
@@ -55,6 +56,7 @@ class Upkeep:
         canaries: The operator's own questions; None without.
         tick_seconds: How often it is looked whether a canary is due.
         look_seconds: How often the upstream's list of models is read.
+        energy: Reads the machine's energy counters as often, on a thread; None where nothing does.
         tidy: What else is done as often, on a thread.
         decides: Whether this process is the one that sends canaries.
         degraded: Why it does not work at present; None while it does.
@@ -65,6 +67,7 @@ class Upkeep:
     canaries: Canaries | None = None
     tick_seconds: float = 1.0
     look_seconds: float = 30.0
+    energy: EnergyWatch | None = None
     tidy: Callable[[], None] = lambda: None
     decides: Callable[[], bool] = lambda: True
     degraded: Because | None = field(default=None, init=False)
@@ -92,6 +95,8 @@ class Upkeep:
                     looked = at
                     await self.watch.look()
                     await asyncio.to_thread(self.tidy)
+                    if self.energy is not None:
+                        await asyncio.to_thread(self.energy.read)
                 self.degraded = None
             except Exception as error:  # noqa: BLE001 - what is done from time to time must not end at one fault
                 if self.degraded is None:

@@ -313,6 +313,13 @@ TEXT: dict[str, str] = {
     "price_machine": (
         "Price as stated: {price} per machine-hour. A machine costs the same whether busy or idle."
     ),
+    "energy_rapl": "{joules} J of the processors (RAPL)",
+    "energy_nvml": "{joules} J of the GPUs (NVML)",
+    "energy_and": " and ",
+    "energy_note": (
+        "Energy of one request, measured over {n} requests since the start: {each}. All that this machine "
+        "did meanwhile counts, idle time too."
+    ),
     "price_none": "No price is stated. To see money here: karui serve --price-output 1.2 --currency EUR",
     "estimate_note": (
         "An estimate: what full thinking would have taken is its mean in the recording. Silent runs "

@@ -308,6 +308,12 @@ TEXT: dict[str, str] = {
     "room_value": "{ratio}倍",
     "price_token": "単価（入力値）：生成100万トークンあたり{price}。プロンプトは含みません。",
     "price_machine": "単価（入力値）：サーバー1時間あたり{price}。稼働率にかかわらず同額です。",
+    "energy_rapl": "プロセッサ{joules} J（RAPL）",
+    "energy_nvml": "GPU {joules} J（NVML）",
+    "energy_and": "、",
+    "energy_note": (
+        "1リクエストあたりの消費電力量（起動後の{n}件での実測）：{each}。待機中も含め、このマシン全体の値です。"
+    ),
     "price_none": "単価が未設定です。金額を表示するには：karui serve --price-output 180 --currency JPY",
     "estimate_note": (
         "推定値です。フル思考の場合の使用量には記録時の平均を使い、シャドー実行とカナリアの使用量は差"

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -94,8 +95,8 @@ class RayWorker:
         if isinstance(told, KaruiError):
             raise told
         self.loaded = True
-        info: tuple[EngineInfo, dict[str, Any]] = told
-        return info
+        info, more = told
+        return replace(info, here=False), more  # the cluster decides which node computes
 
     async def measure(self, rows: int) -> float:
         """Returns its tokens per second."""

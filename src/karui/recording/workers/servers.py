@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import ceil
 
-from karui.core.engine import Engine, Reader, engine_server
+from karui.core.engine import Engine, Reader, engine_here, engine_server
 from karui.core.errors import EngineError, RequestRejected
 from karui.core.request import Request
 from karui.core.trace import Trace
@@ -75,7 +75,7 @@ class ServerPool:
             {"name": s.name, "device": s.address, "server": engine_server(s.engine), "versions": versions()}
             for s in self._servers
         )
-        self._info = replace(first, workers=told)
+        self._info = replace(first, workers=told, here=all(engine_here(s.engine) for s in self._servers))
 
     @property
     def info(self) -> EngineInfo:

@@ -9,9 +9,9 @@ from karui.codec.values import encode
 from karui.core.study.assumptions import MODES
 from karui.html.embedded_data import data
 from karui.measure.cost import Saving
+from karui.measure.savings import machine_counts, save_per_machine, save_per_token
 from karui.report.context import Context
 from karui.report.render import render
-from karui.report.savings import machine_counts, save_per_machine, save_per_token
 
 UNITS = {
     "price_prompt": "unit_per_million",

@@ -45,6 +45,11 @@ class AcceptanceOptions:
     opened: Path | None = option(None, "Opened questions for it, with --commitment and --seed.")
     commitment: Path | None = option(None, "The commitment.json that the issuer published.")
     seed: str = option("0", "Seed that drew the opened questions, or the order of your own.")
+    updated: bool = option(
+        False,
+        "Consent to another model, template, engine, server or sampling: the acceptance judges the update.",
+        names=("--updated",),
+    )
     tolerance: float = option(5.0, "Points beyond the margin that have to be found out.")
     samples: int = option(1, "Replies to each question.", least=1)
     alpha: float = option(0.05, "Chance of contradicting a promise that is kept, at most.")

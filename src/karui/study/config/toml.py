@@ -32,15 +32,38 @@ def read_config(path: Path | str, config: type) -> dict[str, Any]:
         InputError: The file cannot be read, or a value is of the wrong type.
         UnknownName: There is no such option; names the nearest.
     """
+    return read_options(read_tables(path), config, str(path))
+
+
+def read_tables(path: Path | str) -> dict[str, Any]:
+    """Returns what a TOML file holds, as it is.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
     with reading(path, format="TOML"):
-        read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_options(table: Mapping[str, Any], config: type, where: str) -> dict[str, Any]:
+    """Returns the options that a table names, with their values.
+
+    Args:
+        table: As it was read.
+        config: The class whose options it may name.
+        where: The table's place, for errors.
+
+    Raises:
+        InputError: A value is of the wrong type.
+        UnknownName: There is no such option; names the nearest.
+    """
     kinds = {name: kind for name, _, kind in options_of(config)}
     values: dict[str, Any] = {}
-    for key, value in read.items():
+    for key, value in table.items():
         name = key.replace("-", "_")
         if name not in kinds:
-            raise UnknownName(f"option in {path}", key, list(kinds))
-        values[name] = _value(kinds[name], value, f"{key} in {path}")
+            raise UnknownName(f"option in {where}", key, list(kinds))
+        values[name] = _value(kinds[name], value, f"{key} in {where}")
     return values
 
 

@@ -207,3 +207,21 @@ class CompareOptions:
         "", "Verifier that reads and judges the answers of logs; by default the log's own verdicts."
     )
     tokenizer: str = option("", "Model (folder or Hub name) whose tokenizer counts what a log does not.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What `karui export` can be told, besides the run."""
+
+    format: Literal["lm-eval", "inspect", "csv", "parquet", "mlflow"] = option(
+        "parquet", "Format: lm-eval, inspect, csv, parquet or mlflow."
+    )
+    out: Path = option(Path("export"), "Folder for the files.")
+    to: str = option(
+        "",
+        "MLflow's tracking URI: a server (http://…), a database (sqlite:///mlflow.db) or a folder.",
+        shown="MLFLOW_TRACKING_URI",
+    )
+    experiment: str = option("karui", "MLflow's experiment.")
+    verifier: str = same(CompareOptions, "verifier")
+    tokenizer: str = same(CompareOptions, "tokenizer")

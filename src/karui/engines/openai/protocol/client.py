@@ -48,6 +48,11 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
+    def here(self) -> bool:
+        """Whether the server runs on this machine."""
+        return urlsplit(self.url).hostname in _LOOPBACK
+
+    @property
     def root(self) -> str:
         """The server's own root: servers put what OpenAI has no name for beside `/v1`, not below it."""
         return self.url.removesuffix("/v1")

@@ -1,7 +1,7 @@
 """The calculation of savings: from a study and assumptions to money, in two modes that are never mixed.
 
-The arithmetic is `karui.measure.cost`'s. `static/savings.js` repeats it in the page, where every assumption
-can be changed; a test drives the page and compares the two.
+The arithmetic is `karui.measure.cost`'s. The report's `static/savings.js` repeats it in the page, where every
+assumption can be changed; a test drives the page and compares the two.
 """
 
 from dataclasses import dataclass
