@@ -37,7 +37,7 @@ def _estimate(config: StudyConfig) -> None:
     from karui.cli.failing import say_failure
     from karui.cli.summary import say_fits
     from karui.recording.workers.streams import STREAMS
-    from karui.study.api.estimate import estimate
+    from karui.study.api.poc import estimate
     from karui.study.baseline import FAILS
 
     with Steps() as steps:

@@ -1,22 +1,25 @@
-"""`karui.poc`: the whole job, from questions to a study."""
+"""`karui.poc`: the whole job, from questions to a study; and what it would take, from a few of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Unpack
 
 from karui.core.errors import InputError
 from karui.core.question import Task
 from karui.core.recording import Recording
+from karui.core.study.failure import BaselineFailure
 from karui.recording.growth import arrange, recognise
 from karui.study.api.arguments import call_text, config_of, workspace_of
+from karui.study.baseline import examined, usable
 from karui.study.config.keywords import StudyKeywords
 from karui.study.config.schema import StudyConfig
 from karui.study.data_split import brought_along, ensure_parts, hold_back, recorded_in
 from karui.study.loop import awaitable, blocking
 from karui.study.options import StudyOptions, on_this_machine
 from karui.study.progress import OnProgress, Progress, progress_of
-from karui.study.prospects import Division, planned_parts, prospects, unfamiliar
+from karui.study.prospects import Division, estimated, planned_parts, prospects, unfamiliar
 from karui.study.result import Study
 from karui.study.run import RECORDING, Job, run
 from karui.study.variants.default_trainings import trained
@@ -26,6 +29,8 @@ from karui.tasks.verifiers.judge import judge_of
 
 _MINI_QUESTIONS, _MINI_SAMPLES, _MINI_CONFIRM = 400, 2, 120
 """The embedded demonstration: what a two-core machine records and confirms within five minutes."""
+_FEW = 5
+"""Questions that an estimate records."""
 _MINI_VARIANTS = ("no-thinking",)
 """Recorded beside full thinking: the control that shows what thinking buys."""
 
@@ -215,3 +220,45 @@ def _small(session: Workspace, config: StudyConfig) -> Workspace | None:
 
 poc = blocking(_poc)
 poc_async = awaitable(_poc)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was found.
+
+    Attributes:
+        lines: What all questions would take, for people.
+        recording: Of the few questions.
+        failure: Why full thinking fails on them; None where it does not.
+    """
+
+    lines: list[str]
+    recording: Recording
+    failure: BaselineFailure | None
+
+
+async def _estimate(config: StudyConfig, on_progress: OnProgress = None) -> Estimate:
+    """Records five questions, and reckons what all would take.
+
+    Args:
+        config: Of the study.
+        on_progress: As `karui.poc` takes it.
+
+    Raises:
+        KaruiError: As `karui.poc`.
+    """
+    progress = progress_of(on_progress)
+    job = prepare(config, progress).job
+    few = replace(job.task, questions=job.task.questions[:_FEW])
+    try:
+        with TemporaryDirectory() as folder:
+            label = f"Recording {_FEW} questions"
+            spent = await job.session.record(few, Path(folder) / "recording", label)
+    finally:
+        await job.session.close()
+    lines = estimated(spent, len(job.task.questions), job.session.samples)
+    failing = examined(usable(spent, progress), job.options)
+    return Estimate(lines, spent, failing[0] if failing else None)
+
+
+estimate = blocking(_estimate)
