@@ -33,10 +33,10 @@ class Route(Technique):
     is a digest of it.
 
     Ding et al., "Hybrid LLM: Cost-Efficient and Quality-Aware Query Routing", arXiv 2404.14618; Ong et al.,
-    "RouteLLM", arXiv 2406.18665, at half the cost on some benchmarks with an embedding and 55,000
-    preferences. The rule is the plug-in one of Jitkrittum et al., arXiv 2502.08773. Unlike them it learns
-    from one's own recordings, has no network, and may look at first replies as FrugalGPT (arXiv 2305.05176)
-    does.
+    "RouteLLM", arXiv 2406.18665, at half the cost on some benchmarks, learned from people's preferences.
+    The rule is the plug-in one of Jitkrittum et al., "Universal Model Routing for Efficient LLM Inference",
+    arXiv 2502.08773. Unlike them it learns from one's own recordings, has no network, and may look at first
+    replies as FrugalGPT (arXiv 2305.05176) does.
     """
 
     family: ClassVar[Family] = Family.FASTER
