@@ -51,6 +51,7 @@ def postgresql():
 
 _LONG = (
     "study/test_variant_search.py",
+    "study/test_portfolio.py",
     "runners/test_live_is_replay.py",
     "engines/batching/test_speculation.py",
     "artifacts/test_distributed.py",
