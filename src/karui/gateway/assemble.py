@@ -11,6 +11,7 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine
+from karui.core.errors import InputError
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
@@ -18,18 +19,22 @@ from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
+from karui.gateway.clean import clean
 from karui.gateway.deployment import Deployment
-from karui.gateway.keys import Keys
+from karui.gateway.keys import KeyRing
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
+from karui.gateway.records.cause import Because
 from karui.gateway.records.conversation_store import ConversationStore
-from karui.gateway.records.events import Sink, Sinks
+from karui.gateway.records.events import Actor, Event, EventKind, Sink, Sinks, Via
+from karui.gateway.records.log import logged
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.requests.quota import Quotas
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
@@ -37,14 +42,16 @@ from karui.gateway.rollout.shadow import ShadowRunner
 from karui.gateway.rollout.shared import SharedRollout
 from karui.gateway.rollout.standing import StandingKeeper
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
-from karui.gateway.rollout_builders import build_comparison, build_rollout, build_standing
+from karui.gateway.rollout_builders import build_comparison, build_rollout, build_standing, decides
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
 from karui.gateway.servers import Servers, build_servers, full_thinking
 from karui.gateway.settings import Settings
 from karui.gateway.status import FeedbackStatus, GatewayStatus
+from karui.version import __version__
 
 _log = logging.getLogger(__name__)
+_NOBODY = Via()
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Gateway:
         upkeep: What is done from time to time.
         standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
-        keys: That clients and the operator have to give.
+        keys: That clients and operators have to give.
         started_at: When it came up, seconds since the epoch.
     """
 
@@ -94,7 +101,7 @@ class Gateway:
     upkeep: Upkeep
     standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
-    keys: Keys = field(default_factory=Keys, repr=False)
+    keys: KeyRing = field(repr=False)
     started_at: float = field(default_factory=time)
 
     @property
@@ -122,20 +129,41 @@ class Gateway:
                 await self.standing.close()
             else:
                 self.standing.keep()
+            self._log("stopped")
             self.stores.close()
-        self._log("stopped")
 
-    async def command(self, what: str, who: str, why: str) -> None:
+    async def command(self, what: str, who: str, why: str, via: Via = _NOBODY) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
 
         Raises:
             InputError: It cannot be done, or is not a command.
         """
-        if isinstance(self.standing, SharedRollout):
-            await self.standing.command(what, who, why, time())
-        else:
-            self.rollout.command(what, who, why, time())
-            self.standing.keep()
+        try:
+            if isinstance(self.standing, SharedRollout):
+                await self.standing.command(what, who, why, time(), via)
+            else:
+                self.rollout.command(what, who, why, time(), via)
+                self.standing.keep()
+        except InputError as error:
+            self.note(EventKind.COMMAND_REFUSED, f"{what}: {error.what}", via, who)
+            raise
+
+    def note(
+        self, kind: EventKind, told: str, via: Via = _NOBODY, who: str = "", by: Actor = Actor.OPERATOR
+    ) -> None:
+        """Notes what somebody did, in the history and in the log."""
+        event = Event(
+            kind,
+            time(),
+            by,
+            Because.stated(told),
+            name=clean(who or via.key),
+            request=via.request,
+            choice=self.deployment.digest,
+            via=via,
+        )
+        logged(_log, event)
+        self.stores.requests.note(event)
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -143,6 +171,9 @@ class Gateway:
         model = self.deployment.choice.model.name
         extra = {"event": f"gateway_{what}", "plan": e.plan, "model": model, "stage": stage.value}
         _log.info("gateway %s: %s of %s, stage %s", what, e.label, model, stage, extra=extra)
+        told = Because.stated(f"karui {__version__}, {e.label} of {model}, stage {stage}")
+        kind = EventKind.STARTED if what == "started" else EventKind.STOPPED
+        self.stores.requests.note(Event(kind, time(), Actor.KARUI, told, choice=self.deployment.digest))
 
     def status(self) -> GatewayStatus:
         """Returns the gateway's state."""
@@ -220,7 +251,7 @@ def assemble(
         InputError: A setting cannot be used.
     """
     contest = Contest.of([deployment, *rivals])
-    deployment, keys = contest.first, Keys.read()
+    deployment, keys = contest.first, KeyRing(file=settings.keys)
     servers = build_servers(settings, engines["main"])
     stores = build_stores(settings, deployment)
     backends = build_backends(deployment, engines, servers)
@@ -259,7 +290,7 @@ def assemble(
         build_handler(settings, dispatcher, records, stores.conversations, keys),
         metrics,
         Upkeep(
-            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: _decides(standing)
+            watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: decides(standing)
         ),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
@@ -296,7 +327,7 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
 
 
 def build_handler(
-    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore, keys: Keys
+    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore, keys: KeyRing
 ) -> RequestHandler:
     """Returns what lets requests in."""
     return RequestHandler(
@@ -304,7 +335,8 @@ def build_handler(
         AdmissionQueue(settings.limits),
         settings.limits,
         records,
-        keys.client,
+        keys,
+        Quotas(settings.workers),
         keeper=conversations if conversations.on else None,
     )
 

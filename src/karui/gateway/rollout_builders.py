@@ -1,4 +1,4 @@
-"""Guard, stage and comparison put together: for one process, or for several that share them in the history."""
+"""Guard, stage and comparison put together: for one process, or for several that share them."""
 
 import sqlite3
 from collections.abc import Callable

@@ -43,6 +43,7 @@ class Settings:
         port: Likewise; 0 takes a free one.
         workers: Processes that answer; several share stage, guard and canaries in the history.
         allowed_hosts: Names by which browsers may reach a gateway without keys, besides addresses.
+        keys: A file with the keys of teams and operators; see `named_keys`.
         open_to_all: Whether everybody who reaches the port may ask, where no key is set.
         folder: Folder or Hub name with the upstream model's tokenizer and chat template.
         route: completions or chat, instead of what is found best.
@@ -75,6 +76,7 @@ class Settings:
     port: int = 8321
     workers: int = 1
     allowed_hosts: tuple[str, ...] = ()
+    keys: str = ""
     open_to_all: bool = False
     folder: str = ""
     route: str = ""

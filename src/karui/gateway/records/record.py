@@ -72,6 +72,7 @@ class RequestRecord:
         unlikeness: How far its question is from the recorded ones, over the threshold: above 1 it is unlike
             them; None where that was not looked at.
         unlike_by: In what it is most unlike them, where it is; "" else.
+        team: Whose key was given; "" where it was no team's.
     """
 
     id: str
@@ -108,6 +109,7 @@ class RequestRecord:
     step: int = 0
     unlikeness: float | None = None
     unlike_by: str = ""
+    team: str = ""
 
     @property
     def unlike(self) -> bool:

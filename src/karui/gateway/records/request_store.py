@@ -23,7 +23,7 @@ from typing import Any
 from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import AUDIT_KINDS, Actor, Event, EventKind
 from karui.gateway.records.log import logged
 from karui.gateway.records.recent import Ring
 from karui.gateway.records.record import FallbackReason, RequestRecord
@@ -135,7 +135,8 @@ class RequestStore:
 
     def note(self, event: Event) -> None:
         """Takes in a change."""
-        self._events.append(event)
+        if event.kind not in AUDIT_KINDS:
+            self._events.append(event)
         if self._writer is not None:
             self._writer.put((event_rows.INSERT, event_rows.row_of(event)))
 
@@ -186,6 +187,16 @@ class RequestStore:
     def events(self, limit: int = 50) -> list[Event]:
         """Returns the last changes, newest first."""
         return list(reversed(self._events))[:limit]
+
+    def audit(self, since: float) -> list[Event]:
+        """Returns everything that was noted from a time on, oldest first: changes, and what operators did.
+
+        Without a file, the last changes only.
+        """
+        if self._writer is None:
+            return [event for event in self._events if event.at >= since]
+        self._writer.flush()
+        return list(map(event_rows.event_of, self.read(event_rows.SINCE, (since,))))
 
     def totals(self, since: float) -> Totals:
         """Returns sums and percentiles from a time until now."""

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.upstream import UpstreamError
-from karui.gateway.keys import bearer, same_key
+from karui.gateway.keys import KeyRing, Keys, given_key
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError, read_request
 from karui.gateway.openai_api.reply_writer import LANE, ResponseWriter, Send
@@ -23,6 +23,7 @@ from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
+from karui.gateway.requests.quota import Quota, Quotas
 
 Receive = Callable[[], Awaitable[Any]]
 _LARGE = 65_536
@@ -43,7 +44,8 @@ class RequestHandler:
         admission: Holds a bounded number of them.
         limits: What protects the gateway.
         records: Takes each finished record.
-        key: That clients have to give; "" asks for none.
+        keys: That clients have to give.
+        quotas: What each team may use.
         keeper: Keeps what is said; None keeps nothing.
     """
 
@@ -51,7 +53,8 @@ class RequestHandler:
     admission: AdmissionQueue
     limits: Limits
     records: Sink
-    key: str = field(default="", repr=False)
+    keys: KeyRing = field(default_factory=lambda: KeyRing(Keys()), repr=False)
+    quotas: Quotas = field(default_factory=Quotas)
     keeper: Keeper | None = None
 
     async def serve(self, scope: Any, receive: Receive, send: Send, *, chat: bool) -> None:
@@ -137,10 +140,18 @@ class RequestHandler:
         record.wants_text = self.keeper is not None
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
+        quota: Quota | None = None
 
         async def work() -> None:
+            nonlocal context, quota
+            quota = self._quota(headers)
+            record.set(team=quota.team.name)
+            with quota.slot():
+                response.headers.update(quota.headers())
+                await answer()
+
+        async def answer() -> None:
             nonlocal context
-            self._check_key(headers)
             raw = await heard
             reading = partial(read_request, raw, chat=chat)
             request = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
@@ -154,7 +165,7 @@ class RequestHandler:
         try:
             await self.guarded(work(), record, response)
         finally:
-            self._close(record, context)
+            self._close(record, context, quota)
 
     async def guarded(self, work: Awaitable[object], record: RecordBuilder, response: ResponseWriter) -> None:
         """Waits for a request's work, for so long as a request may take; what goes wrong is answered."""
@@ -180,14 +191,19 @@ class RequestHandler:
             message = "The gateway failed; its log has the details under this request id."
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
-    def _check_key(self, headers: Mapping[str, str]) -> None:
-        if self.key and not same_key(bearer(headers.get("authorization", "")), self.key):
+    def _quota(self, headers: Mapping[str, str]) -> Quota:
+        """Returns what the client's team may use."""
+        team = self.keys.now.team(given_key(headers))
+        if team is None:
             raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
         if not is_json(headers.get("content-type", "")):
             raise ApiError(415, "The body must have the content type application/json.", code="media_type")
+        return self.quotas.of(team)
 
-    def _close(self, record: RecordBuilder, context: RequestContext | None) -> None:
+    def _close(self, record: RecordBuilder, context: RequestContext | None, quota: Quota | None) -> None:
         served = record.close()
+        if quota is not None:
+            quota.spend(served.prompt_tokens + served.thinking_tokens + served.answer_tokens)
         self.records.see(served)
         if context is not None:
             self.dispatcher.shadow.answered(context)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from karui.core.errors import InputError
-from karui.gateway.records.events import Event
+from karui.gateway.records.events import Event, Via
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.shared_state import SharedState, View
@@ -27,6 +27,7 @@ from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
 
 _log = logging.getLogger(__name__)
+_NOBODY = Via()
 _LOOK_SECONDS = 0.2
 _MOST = 1000
 """Records that are read at a time."""
@@ -115,7 +116,7 @@ class SharedRollout:
         async with self._turn:
             await self._went(await self._view(self.state.look))
 
-    async def command(self, what: str, who: str, why: str, at: float) -> None:
+    async def command(self, what: str, who: str, why: str, at: float, via: Via = _NOBODY) -> None:
         """Does what an operator wants, whichever process they ask; see `RolloutController.command`.
 
         Raises:
@@ -125,7 +126,7 @@ class SharedRollout:
             async with self._turn:
                 await self._went(await self._view(self.state.take))
                 if self.owner:
-                    self.controller.command(what, who, why, at)
+                    self.controller.command(what, who, why, at, via)
                 if not self.owner or not await self._keep():
                     raise InputError("Another command came in between.", remedy="Look, and try again.")
         except (sqlite3.Error, OSError) as error:

@@ -100,6 +100,7 @@ def _routed(gateway: Gateway, access: Access) -> Starlette:
             Route("/api/state", pages.state),
             Route("/api/login", pages.login, methods=["POST"]),
             Route("/api/logout", pages.logout, methods=["POST"]),
+            Route("/api/audit", pages.audit),
             Route("/api/command", pages.command, methods=["POST"]),
             Route("/explain/{id}", pages.explanation, methods=["GET"]),
             Route("/explain/{id}", pages.explain, methods=["POST"]),

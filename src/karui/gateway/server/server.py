@@ -123,11 +123,11 @@ def ensure_guarded(settings: Settings) -> None:
     Raises:
         InputError: Others than this machine would reach the gateway, and no key is asked of them.
     """
-    if Keys.read().client or settings.open_to_all or settings.host in _LOOPBACK:
+    if Keys.read(file=settings.keys).asks_clients or settings.open_to_all or settings.host in _LOOPBACK:
         return
     raise InputError(
         f"At {settings.host} everybody who reaches the port could use the model: no key is set.",
-        remedy=f"Set {CLIENT_KEY} to a key that clients have to give, or say --open.",
+        remedy=f"Set {CLIENT_KEY} to a key that clients have to give, name a file of keys, or say --open.",
     )
 
 

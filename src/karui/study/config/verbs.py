@@ -42,6 +42,7 @@ class ServeOptions:
     allowed_host: tuple[str, ...] = option(
         (), "A host name by which browsers may reach a gateway without keys (repeatable)."
     )
+    keys: str | None = option(None, "A TOML file with the keys of teams and operators (docs/serve.md).")
     open_to_all: bool | None = option(
         None, "Permission for everybody who reaches the port, where no key is set.", names=("--open",)
     )
@@ -84,6 +85,7 @@ class ServeOptions:
             "host",
             "port",
             "workers",
+            "keys",
             "open_to_all",
             "folder",
             "same_model",
