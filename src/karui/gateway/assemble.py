@@ -3,6 +3,7 @@
 Each builder makes one room's objects, complete; none of them is changed afterwards.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class Gateway:
         standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
         keys: That clients and operators have to give.
+        telemetry: Sends spans; None where OpenTelemetry is not installed.
         started_at: When it came up, seconds since the epoch.
     """
 
@@ -102,6 +104,7 @@ class Gateway:
     standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
     keys: KeyRing = field(repr=False)
+    telemetry: Telemetry | None = None
     started_at: float = field(default_factory=time)
 
     @property
@@ -131,6 +134,8 @@ class Gateway:
                 self.standing.keep()
             self._log("stopped")
             self.stores.close()
+            if self.telemetry is not None:
+                await asyncio.to_thread(self.telemetry.close)
 
     async def command(self, what: str, who: str, why: str, via: Via = _NOBODY) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
@@ -295,6 +300,7 @@ def assemble(
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
         keys,
+        telemetry,
     )
 
 

@@ -19,8 +19,9 @@ const attempt = async (name, work) => {
 };
 window.done = (async () => {
   for (const mode of ["cors", "no-cors"]) for (const kind of kinds)
-    for (const path of ["/api/command", "/api/login"]) attempt(`${mode} ${kind} ${path}`, () => fetch(url + path,
-      { method: "POST", mode, credentials: "include", headers: { "content-type": kind }, body: trip }));
+    for (const path of ["/api/command", "/api/login"])
+      await attempt(`${mode} ${kind} ${path}`, () => fetch(url + path,
+        { method: "POST", mode, credentials: "include", headers: { "content-type": kind }, body: trip }));
   for (const path of ["/api/state", "/metrics", "/v1/models", "/explain/x", "/api/audit"])
     await attempt(`read ${path}`, () => fetch(url + path, { credentials: "include" }));
   navigator.sendBeacon(url + "/api/command", new Blob([trip], { type: "text/plain; a=json" }));

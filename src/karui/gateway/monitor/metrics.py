@@ -102,11 +102,7 @@ class Metrics:
         self._requests.labels(*by, str(served.status)).inc()
         if served.why is not FallbackReason.NONE:
             self._fallbacks.labels(served.why.value).inc()
-        if served.team:
-            self._team.labels(served.team, str(served.status)).inc()
-            self._team_tokens.labels(served.team, "prompt").inc(served.prompt_tokens)
-            completed = served.thinking_tokens + served.answer_tokens
-            self._team_tokens.labels(served.team, "completion").inc(completed)
+        self._see_team(served)
         if served.unlikeness is not None:
             self._unlike.labels("no" if served.unlike else "yes").inc()
         if not served.comparable:
@@ -132,6 +128,14 @@ class Metrics:
                 histogram.labels(*by).observe(seconds)
         if served.ran == "plan" and served.confidence is not None:
             self._confidence.labels(*by).observe(served.confidence)
+
+    def _see_team(self, served: RequestRecord) -> None:
+        """Takes in what a team used; nothing where it was no team's."""
+        if served.team:
+            self._team.labels(served.team, str(served.status)).inc()
+            self._team_tokens.labels(served.team, "prompt").inc(served.prompt_tokens)
+            completed = served.thinking_tokens + served.answer_tokens
+            self._team_tokens.labels(served.team, "completion").inc(completed)
 
     def _see_silent(self, served: RequestRecord) -> None:
         """Takes in a run that nobody saw."""
