@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.helpers.postgresql import cluster
+
 # The first call of a test may import for a second; how long one takes says nothing on a busy machine.
 settings.register_profile("karui", deadline=None)
 settings.load_profile("karui")
@@ -38,6 +40,13 @@ def chromium() -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server; see `tests.helpers.postgresql`."""
+    with cluster() as made:
+        yield made
 
 
 _LONG = (

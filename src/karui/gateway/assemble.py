@@ -21,6 +21,7 @@ from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.clean import clean
+from karui.gateway.database.database import Database
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import KeyRing
 from karui.gateway.monitor.metrics import Metrics
@@ -43,7 +44,13 @@ from karui.gateway.rollout.shadow import ShadowRunner
 from karui.gateway.rollout.shared import SharedRollout
 from karui.gateway.rollout.standing import StandingKeeper
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
-from karui.gateway.rollout_builders import build_comparison, build_rollout, build_standing, decides
+from karui.gateway.rollout_builders import (
+    build_comparison,
+    build_database,
+    build_rollout,
+    build_standing,
+    decides,
+)
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
 from karui.gateway.servers import Servers, build_servers, full_thinking
@@ -227,7 +234,7 @@ class Gateway:
         if comparison is None:
             return FeedbackStatus()
         return FeedbackStatus.of(
-            comparison, self.feedback.book.given, {plan: d.expectation.label for plan, d in labels.items()}
+            comparison, self.feedback.given, {plan: d.expectation.label for plan, d in labels.items()}
         )
 
 
@@ -258,17 +265,17 @@ def assemble(
     contest = Contest.of([deployment, *rivals])
     deployment, keys = contest.first, KeyRing(file=settings.keys)
     servers = build_servers(settings, engines["main"])
-    stores = build_stores(settings, deployment)
+    database = build_database(settings)
+    stores = build_stores(settings, deployment, database)
     backends = build_backends(deployment, engines, servers)
     book = FeedbackBook(stores.requests, deployment.digest)
     comparison = build_comparison(settings, contest, book)
-    compared = comparison if settings.workers == 1 else None  # what users say is not shared yet
-    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, compared, contest)
+    rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
     metrics, telemetry = Metrics(router.every_name), Telemetry.found()
     standing = build_standing(
-        settings, rollout, stores.requests, lambda: book.keep_standing(comparison.standing())
+        settings, rollout, stores.requests, database, lambda: book.keep_standing(comparison.standing())
     )
     told: list[Sink] = [rollout, watch, stores.requests, book, standing]
     if isinstance(standing, SharedRollout):
@@ -304,10 +311,10 @@ def assemble(
     )
 
 
-def build_stores(settings: Settings, deployment: Deployment) -> Stores:
+def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:
     """Returns what the gateway keeps; its files are opened."""
     return Stores(
-        RequestStore(Path(settings.history) if settings.history else None),
+        RequestStore(database, shared=settings.shared),
         ConversationStore(
             Path(settings.keep),
             settings.keep_hours * 3600,

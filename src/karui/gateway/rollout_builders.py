@@ -1,10 +1,11 @@
-"""Guard, stage and comparison put together: for one process, or for several that share them."""
+"""Guard, stage and comparison put together: for one process, or for several that share a history."""
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import time
+from typing import Any
 from uuid import uuid4
 
 from karui.core.errors import InputError
@@ -13,13 +14,16 @@ from karui.gateway.arms.contest import Contest
 from karui.gateway.arms.experiment import moving
 from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker
+from karui.gateway.database.database import Database
+from karui.gateway.database.sqlite import SqliteFile
 from karui.gateway.deployment import Deployment
+from karui.gateway.records.events import Event
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import SharedState
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.shared import Noted, SharedRollout
+from karui.gateway.rollout.shared_state import SharedState
 from karui.gateway.rollout.stages import Rollout
 from karui.gateway.rollout.standing import StandingKeeper, past
 from karui.gateway.settings import Settings
@@ -39,27 +43,30 @@ def build_rollout(
     watched = replace(e, domain=None) if settings.any_questions else e
     controller = RolloutController(
         Guard(watched, settings.guard, deployment.choice.promises),
-        Rollout(wanted or Stage.SHADOW, at, settings.rollout, e.same),
-        history,
+        # Where several share it, nothing is known until the shared state was seen.
+        Rollout((not settings.shared and wanted) or Stage.SHADOW, at, settings.rollout, e.same),
+        Noted(history.note) if settings.shared else history,
         breaker,
         deployment.digest,
         comparison,
         _guards(contest, settings) if contest is not None and contest.several else {},
     )
-    if settings.workers > 1:  # all follow what `begin_shared` has begun
-        controller.journal = Noted()
-    else:
+    if not settings.shared:
         controller.resume(past(history, deployment.digest), stage=wanted)
     return controller
 
 
 def build_standing(
-    settings: Settings, rollout: RolloutController, history: RequestStore, also: Callable[[], None]
+    settings: Settings,
+    rollout: RolloutController,
+    history: RequestStore,
+    database: Database | None,
+    also: Callable[[], None],
 ) -> StandingKeeper | SharedRollout:
     """Returns what keeps where guard and roll-out stand, and in one process `also` something else."""
-    if settings.workers > 1:
-        state = SharedState(Path(settings.history), rollout.choice, uuid4().hex)
-        return SharedRollout(rollout, state, history)
+    if settings.shared:
+        assert database is not None
+        return SharedRollout(rollout, SharedState(database, rollout.choice, uuid4().hex), history)
     standing = StandingKeeper(rollout, history, also)
     standing.keep()
     return standing
@@ -70,28 +77,79 @@ def decides(standing: StandingKeeper | SharedRollout) -> bool:
     return not isinstance(standing, SharedRollout) or standing.owner
 
 
-def begin_shared(settings: Settings, deployment: Deployment) -> None:
-    """Writes where all processes of a gateway begin: once, before any of them starts.
+def build_database(settings: Settings) -> Database | None:
+    """Returns where the history is; None where it is kept in memory only.
+
+    Raises:
+        InputError: The address of a database cannot be read, or what speaks to it is not installed.
+    """
+    if settings.state:
+        if not settings.state.startswith(("postgresql://", "postgres://")):
+            raise InputError(
+                "The state is no address of a PostgreSQL database.",
+                remedy="Give --state postgresql://USER@HOST:5432/NAME; one machine needs --history only.",
+            )
+        from karui.gateway.database.postgresql import PostgreSql
+
+        return PostgreSql(settings.state)
+    return SqliteFile(Path(settings.history)) if settings.history else None
+
+
+def begin_shared(settings: Settings, contest: Contest) -> None:
+    """Writes where all processes of a gateway begin, unless others are there: before any of them starts.
+
+    A stage that the operator names is begun with whoever is there.
 
     Raises:
         InputError: The history cannot be used, which they share.
     """
-    if not settings.history:
+    database = build_database(settings)
+    if database is None:
         raise InputError(
             "Several processes share their state in the history, and there is none.",
-            remedy="Name a file with --history, or leave --workers out.",
+            remedy="Name a file with --history, a database with --state, or leave --workers out.",
         )
-    path = Path(settings.history)
-    store = RequestStore(path)
+    store = RequestStore(database)
+    state = SharedState(database, contest.first.digest, "")
     try:
-        alone = build_rollout(replace(settings, workers=1), deployment, store, None)
         if not store.flush():
-            raise InputError(f"The history {path} cannot be written.", why=str(store.degraded))
-        SharedState(path, deployment.digest, "").begin(alone.standing(), anew=True)
-    except (sqlite3.Error, OSError) as error:
-        raise InputError(f"The history {path} cannot be used.", why=str(error)) from error
+            raise InputError(f"The history {database.name} cannot be written.", why=str(store.degraded))
+        if not state.begun():
+            begun = _built(settings, contest, store)
+            wanted = Stage.of(settings.stage) if settings.stage else None
+            if wanted is not None:
+                begun.rollout.resume(wanted, time())
+            begun.resume(past(store, begun.choice), stage=wanted)
+            state.begin(begun.shared() | {"given": FeedbackBook(store, begun.choice).given}, _noted(begun))
+        if settings.stage:
+            state.change(partial(_staged, settings, contest, store))
+    except database.errors as error:
+        raise InputError(f"The history {database.name} cannot be used.", why=str(error)) from error
     finally:
         store.close()
+
+
+def _staged(
+    settings: Settings, contest: Contest, store: RequestStore, state: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Event]]:
+    """Returns a shared state at the stage that the operator named, and what changed."""
+    controller = _built(settings, contest, store)
+    controller.follow(state)
+    controller.set_at_start(Stage.of(settings.stage))
+    events = _noted(controller)
+    changes = int(state.get("changes", 0)) + len(events)
+    return {**state, **controller.shared(), "changes": changes}, events
+
+
+def _built(settings: Settings, contest: Contest, store: RequestStore) -> RolloutController:
+    """Returns a controller that serves nothing."""
+    comparison = build_comparison(settings, contest, FeedbackBook(store, contest.first.digest))
+    return build_rollout(settings, contest.first, store, None, comparison, contest)
+
+
+def _noted(controller: RolloutController) -> list[Event]:
+    assert isinstance(controller.journal, Noted)
+    return controller.journal.events
 
 
 def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -> Comparison:
@@ -102,7 +160,8 @@ def build_comparison(settings: Settings, contest: Contest, book: FeedbackBook) -
     )
     made = Comparison(plans, rule, shares)
     made.resume(book.standing())
-    book.keep_standing(made.standing())
+    if not settings.shared:
+        book.keep_standing(made.standing())
     return made
 
 

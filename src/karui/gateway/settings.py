@@ -10,9 +10,10 @@
 Everything is shown when the gateway starts. Keys come from the environment only and are never shown.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -28,6 +29,7 @@ from karui.gateway.status import Price
 
 FALLBACK_KEY = "KARUI_FALLBACK_KEY"
 """Environment variable with the key for the fallback server; the upstream's is KARUI_API_KEY."""
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(?=@)|((?:^|[?&\s])password=)[^&\s]*")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Settings:
         stage: shadow, 5, 25 or 100; "" goes on where the history says, at first with shadow.
         host: Where to listen.
         port: Likewise; 0 takes a free one.
-        workers: Processes that answer; several share stage, guard and canaries in the history.
+        workers: Processes that answer; several share the roll-out and what users say, in the history.
+        state: Address of a PostgreSQL database in which the history is instead of a file: gateways on several
+            machines share it, postgresql://USER@HOST:PORT/NAME. Its password is never shown.
         allowed_hosts: Names by which browsers may reach a gateway without keys, besides addresses.
         keys: A file with the keys of teams and operators; see `named_keys`.
         open_to_all: Whether everybody who reaches the port may ask, where no key is set.
@@ -75,6 +79,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8321
     workers: int = 1
+    state: str = ""
     allowed_hosts: tuple[str, ...] = ()
     keys: str = ""
     open_to_all: bool = False
@@ -99,6 +104,11 @@ class Settings:
     experiment: ExperimentConfig = field(default_factory=ExperimentConfig)
     table: Mapping[str, str] = field(default_factory=dict)
     price: Price = field(default_factory=Price)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes decide as well."""
+        return self.workers > 1 or bool(self.state)
 
     @staticmethod
     def read(path: Path | None, options: Mapping[str, Any]) -> "Settings":
@@ -127,7 +137,8 @@ class Settings:
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns every setting and its value, in words."""
-        return list(_rows(self, ""))
+        hidden = replace(self, state=_PASSWORD.sub(r"\1…", self.state))
+        return list(_rows(hidden, ""))
 
 
 def _made(kind: type, values: Mapping[str, Any], where: str) -> Any:

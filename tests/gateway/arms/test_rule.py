@@ -62,19 +62,28 @@ def test_each_feedback_is_weighted_by_the_chances_of_its_own_step():
     """What was drawn by earlier shares comes later: it must not be weighted by today's."""
     moving = {FULL: 0.5, "a": 0.5}
     comparison = Comparison(["a"], RULE, lambda _: dict(moving), salt="s")
-    before = json.dumps(comparison.standing())
+    before, first = json.dumps(comparison.standing()), comparison.shares.step
     moving.update({FULL: 0.1, "a": 0.9})
     late = Comparison(["a"], RULE, lambda _: dict(moving), salt="s")
     assert late.resume(json.loads(before))
-    assert (late.shares.step, late.shares.of) == (1, {FULL: 0.1, "a": 0.9})
-    late.see("a", 0, 0.0)
+    assert late.shares.of == {FULL: 0.1, "a": 0.9}
+    assert late.shares.step != first
+    late.see("a", first, 0.0)
     alone = Comparison(["a"], RULE, fixed("a", 0.5), salt="s")
-    alone.see("a", 0, 0.0)
+    alone.see("a", first, 0.0)  # the same shares have the same number everywhere
     assert late.status()[0].worse == alone.status()[0].worse
     for step in (-1, 2):
         assert not late.see("a", step, 0.0)
-    assert not late.see("another plan", 0, 0.0)
+    assert not late.see("another plan", first, 0.0)
     assert late.status()[0].count == 1
+
+
+def test_what_an_older_history_numbered_is_still_counted():
+    comparison = Comparison(["a"], RULE, fixed("a", 0.5), salt="s")
+    kept = {**comparison.standing(), "steps": [{FULL: 0.5, "a": 0.5}]}
+    assert comparison.resume(json.loads(json.dumps(kept)))
+    comparison.see("a", 0, 0.0)
+    assert comparison.status()[0].count == 1
 
 
 def test_nothing_is_compared_without_a_share_for_full_thinking():

@@ -7,14 +7,15 @@ from threading import Barrier, Event, Thread
 import numpy as np
 import pytest
 
+from karui.gateway.database.sqlite import SqliteFile, connect
 from karui.gateway.records import request_store as module
 from karui.gateway.records.cause import Because
 from karui.gateway.records.events import Actor, EventKind
 from karui.gateway.records.events import Event as Change
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.records.request_store import SCHEMA
-from karui.gateway.records.sqlite_writer import Writer, connect
 from karui.gateway.records.stage import Stage
+from karui.gateway.records.writer import Writer
 
 
 def served(n, **given):
@@ -170,10 +171,9 @@ def test_what_waits_too_long_is_lost_and_counted(tmp_path):
     faults = ["database or disk is full"]
     told = []
     writer = Writer(
-        tmp_path / "w.db",
+        SqliteFile(tmp_path / "w.db", lambda p: Faulty(p, faults)),
         lambda c: c.execute("CREATE TABLE IF NOT EXISTS t (x)"),
         capacity=10,
-        connect=lambda p: Faulty(p, faults),
         told=told.append,
     )
     until(lambda: writer.degraded)
@@ -190,7 +190,9 @@ def test_what_waits_too_long_is_lost_and_counted(tmp_path):
 
 def test_closing_while_nothing_can_be_written_counts_what_is_lost(tmp_path):
     faults, told = ["database or disk is full"], []
-    writer = Writer(tmp_path / "w.db", lambda c: None, connect=lambda p: Faulty(p, faults), told=told.append)
+    writer = Writer(
+        SqliteFile(tmp_path / "w.db", lambda p: Faulty(p, faults)), lambda c: None, told=told.append
+    )
     writer.put(("INSERT INTO t VALUES (?)", (1,)))
     writer.close()
     assert writer.lost == 1

@@ -155,13 +155,16 @@ def test_no_text_of_a_model_stops_the_others(stream):
 
 
 def test_a_row_that_cannot_be_written_is_one_lost_row(tmp_path):
-    from karui.gateway.records.sqlite_writer import Writer
+    from karui.gateway.database.sqlite import SqliteFile
+    from karui.gateway.records.writer import Writer
 
     class Bad:
         def __conform__(self, _):
             raise RecursionError("too deep")
 
-    writer = Writer(tmp_path / "w.db", lambda c: c.execute("CREATE TABLE IF NOT EXISTS t (a)") and None)
+    writer = Writer(
+        SqliteFile(tmp_path / "w.db"), lambda c: c.execute("CREATE TABLE IF NOT EXISTS t (a)") and None
+    )
     for value in ("a", Bad(), "b"):
         writer.put(("INSERT INTO t VALUES (?)", (value,)))
     assert writer.flush()
@@ -170,7 +173,8 @@ def test_a_row_that_cannot_be_written_is_one_lost_row(tmp_path):
 
 
 def test_a_thread_that_fails_goes_on_and_says_so(tmp_path):
-    from karui.gateway.records.sqlite_writer import Writer
+    from karui.gateway.database.sqlite import SqliteFile
+    from karui.gateway.records.writer import Writer
 
     faults = [RuntimeError("a plug-in's fault"), MemoryError()]
 
@@ -179,7 +183,9 @@ def test_a_thread_that_fails_goes_on_and_says_so(tmp_path):
             raise faults[0]
 
     writer = Writer(
-        tmp_path / "w.db", lambda c: c.execute("CREATE TABLE IF NOT EXISTS t (a)") and None, tidy=tidy
+        SqliteFile(tmp_path / "w.db"),
+        lambda c: c.execute("CREATE TABLE IF NOT EXISTS t (a)") and None,
+        tidy=tidy,
     )
     until(lambda: writer.degraded)
     assert "plug-in" in str(writer.degraded)
@@ -191,10 +197,11 @@ def test_a_thread_that_fails_goes_on_and_says_so(tmp_path):
 
 
 def test_what_waits_is_bounded_in_bytes(tmp_path):
-    from karui.gateway.records.sqlite_writer import Writer
+    from karui.gateway.database.sqlite import SqliteFile
+    from karui.gateway.records.writer import Writer
 
     blocked = threading.Event()
-    writer = Writer(tmp_path / "w.db", lambda c: blocked.wait() and None, capacity_bytes=1000)
+    writer = Writer(SqliteFile(tmp_path / "w.db"), lambda c: blocked.wait() and None, capacity_bytes=1000)
     for _ in range(20):
         writer.put(("SELECT 1", ()), size=300)
     assert writer.lost == 17

@@ -1,22 +1,25 @@
 """Several processes with one history: one decides, all follow, each record counts once, whoever is killed."""
 
 import asyncio
-import sqlite3
 import time
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from karui.core.errors import InputError
+from karui.gateway.database.postgresql import PostgreSql
+from karui.gateway.database.sqlite import SqliteFile
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import LEASE_SECONDS, SharedState
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.drift_guard import Guard
 from karui.gateway.rollout.guard_status import GuardConfig, Phase
 from karui.gateway.rollout.shared import Noted, SharedRollout
+from karui.gateway.rollout.shared_state import LEASE_SECONDS, SharedState
 from karui.gateway.rollout.stages import Rollout, StageRule
 from karui.gateway.rollout.standing import past
 from tests.helpers.gateways import chosen
@@ -39,10 +42,10 @@ class Clock:
 class Process:
     """One process of a gateway; `kill` ends it without a word."""
 
-    def __init__(self, path, name, clock, rule=STAYS):
-        self.store = RequestStore(path)
-        self.controller = controller(Noted(), rule)
-        self.state = SharedState(path, CHOICE, name, clock=clock)
+    def __init__(self, database, name, rule=STAYS):
+        self.store = RequestStore(database, shared=True)
+        self.controller = controller(Noted(self.store.note), rule)
+        self.state = SharedState(database, CHOICE, name)
         self.shared = SharedRollout(self.controller, self.state, self.store)
         self.name, self.count = name, 0
 
@@ -88,20 +91,58 @@ def controller(journal, rule=STAYS):
     )
 
 
+def in_file(path, clock):
+    return SqliteFile(path, clock=clock)
+
+
+def in_postgresql(url, clock):
+    class Jumping(PostgreSql):
+        """A server whose clock is in the tests' hands."""
+
+        def now(self, connection):
+            return clock()
+
+    return Jumping(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """A function that opens the history anew, as another process does; its clock is `clock`."""
+    clock = Clock()
+    if request.param == "sqlite":
+        opened = partial(in_file, tmp_path / "h.sqlite3", clock)
+    else:
+        opened = partial(in_postgresql, request.getfixturevalue("postgresql").empty(), clock)
+    opened.clock = clock
+    return opened
+
+
 @pytest.fixture
-def shared(tmp_path):
+def shared(database):
     """A function that starts a process; all are ended in the end."""
-    path, clock, made = tmp_path / "h.sqlite3", Clock(), []
-    SharedState(path, CHOICE, "", clock=clock).begin(controller(None).standing())
+    made = []
+    SharedState(database(), CHOICE, "").begin(controller(None).shared())
 
     def process(name, **more):
-        made.append(Process(path, name, clock, **more))
+        made.append(Process(database(), name, **more))
         return made[-1]
 
-    process.path, process.clock = path, clock
+    process.database, process.clock = database, database.clock
     yield process
     for one in made:
         one.kill()
+
+
+class Lost:
+    """A database that cannot be used."""
+
+    def __init__(self, database):
+        self.errors = database.errors
+
+    @contextmanager
+    def session(self):
+        raise self.errors[0]("it is gone")
+        yield
 
 
 def turn(*processes):
@@ -230,13 +271,8 @@ def test_the_stage_goes_on_by_the_requests_of_all(shared):
 def test_a_lost_history_leaves_each_to_what_it_sees(shared):
     a, b = shared("a"), shared("b")
     turn(a, b)
-    lost = sqlite3.OperationalError("disk I/O error")
-
-    def broken(path):
-        raise lost
-
-    work = a.state._connect
-    a.state._connect = broken
+    work = a.state.database
+    a.state.database = Lost(work)
 
     async def looks():
         a.shared._turn = asyncio.Lock()
@@ -253,7 +289,7 @@ def test_a_lost_history_leaves_each_to_what_it_sees(shared):
     turn(b)  # the others have its records too
     assert b.controller.guard.phase is Phase.TRIPPED
     counts = b.controller.guard.standing()
-    a.state._connect = work
+    a.state.database = work
     asyncio.run(looks())
     assert (a.shared.lost, a.controller.guard.standing()) == (False, counts)
 
@@ -263,9 +299,11 @@ def test_a_history_that_was_taken_away_begins_with_what_is_known(shared):
     turn(a, b)
     command(a, "trip")
     turn(b)
-    for name in ("", "-wal", "-shm"):
-        shared.path.with_name(shared.path.name + name).unlink(missing_ok=True)
-    with pytest.raises(sqlite3.Error):
+    database = shared.database()
+    with database.session() as connection:
+        for table in ("served", "standings"):
+            connection.execute(f"DROP TABLE {table}")
+    with pytest.raises(database.errors):
         turn(a)
     turn(a, b)
     assert (a.shared.owner, a.controller.guard.phase) == (True, Phase.TRIPPED)
@@ -278,7 +316,7 @@ def test_one_that_serves_alone_afterwards_goes_on_there(shared):
     a.answer(4)
     turn(a)
     a.kill()
-    store = RequestStore(shared.path)
+    store = RequestStore(shared.database())
     alone = controller(store)
     store.note(
         Event(
@@ -298,7 +336,7 @@ def test_one_that_serves_alone_afterwards_goes_on_there(shared):
 
 def test_another_choice_has_another_owner(shared):
     a = shared("a")
-    other = SharedState(shared.path, "another", "b", clock=shared.clock)
+    other = SharedState(shared.database(), "another", "b")
     assert other.look() is None
     other.begin({})
     turn(a)

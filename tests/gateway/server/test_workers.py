@@ -153,7 +153,7 @@ def kept(folder):
     """Returns how many records there are, and how many of them count."""
     with closing(sqlite3.connect(folder / "h.sqlite3")) as connection:
         (rows,) = connection.execute("SELECT count(*) FROM served").fetchone()
-        (state,) = connection.execute("SELECT state FROM leads").fetchone()
+        (state,) = connection.execute("SELECT standing FROM standings WHERE owner <> ''").fetchone()
     return rows, json.loads(state)["rollout"]["seen"]
 
 

@@ -43,10 +43,10 @@ def serve(
             _check(choice, settings, options.model)
         return
     if test_fallbacks:
-        settings = replace(settings, history="", keep_hours=0.0, workers=1)
+        settings = replace(settings, history="", keep_hours=0.0, workers=1, state="")
     first, *rivals = choices
     if settings.workers > 1 and not is_worker():
-        _supervise(first, settings, rivals=bool(rivals))
+        _supervise(first, settings, rivals)
         return
     with opened(
         first, settings, model=options.model, concurrency=options.concurrency, rivals=rivals
@@ -66,12 +66,12 @@ def serve(
         run(found.gateway, found.listening, ready)
 
 
-def _supervise(choice: Path, settings: "Settings", *, rivals: bool) -> None:
+def _supervise(choice: Path, settings: "Settings", rivals: list[Path]) -> None:
     """Runs the workers, each this very command anew, and exits with 1 where they cannot be started."""
     from karui.cli.console import say, table
     from karui.study.api.serve import supervised
 
-    with supervised(choice, settings, rivals=rivals) as found:
+    with supervised(choice, settings, rivals) as found:
         table(("setting", "value"), settings.rows())
         say()
 

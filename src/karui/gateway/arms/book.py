@@ -14,12 +14,16 @@ from typing import Any, Protocol
 from karui.gateway.records.record import RequestRecord
 
 _INSERT = (
-    "INSERT OR IGNORE INTO feedback (id, at, value, arm, unit, choice, counted) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO feedback (id, at, value, arm, unit, choice, counted, step) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING"
 )
-_SERVED = "SELECT at, choice, arm, unit, step FROM served WHERE id = ? AND NOT shadow AND NOT canary"
+_SERVED = "SELECT at, choice, arm, unit, step FROM served WHERE id = ? AND shadow = 0 AND canary = 0"
 _GIVEN = "SELECT 1 FROM feedback WHERE id = ?"
-_COUNTED = "SELECT 1 FROM feedback WHERE unit = ? AND counted LIMIT 1"
-_KEEP = "INSERT OR REPLACE INTO standings (choice, after, standing) VALUES (?, 0, ?)"
+_COUNTED = "SELECT 1 FROM feedback WHERE unit = ? AND counted = 1 LIMIT 1"
+_KEEP = (
+    "INSERT INTO standings (choice, after, standing) VALUES (?, 0, ?)"
+    " ON CONFLICT (choice) DO UPDATE SET standing = excluded.standing"
+)
 _STANDING = "SELECT standing FROM standings WHERE choice = ?"
 _TOTAL = "SELECT count(*) AS given FROM feedback WHERE choice = ?"
 _REMEMBERED = 20_000
@@ -149,7 +153,8 @@ class FeedbackBook:
         _remember(self._given, said.id, None)
         if said.counted:
             _remember(self._units, drawn.unit, None)
-        row = (said.id, said.at, said.value, drawn.arm, drawn.unit, drawn.choice, int(said.counted))
+        drew = (drawn.arm, drawn.unit, drawn.choice, int(said.counted), drawn.step)
+        row = (said.id, said.at, said.value, *drew)
         steps: list[tuple[str, tuple[object, ...]]] = [(_INSERT, row)]
         if standing is not None:
             steps.append((_KEEP, (self._name, json.dumps(standing))))

@@ -5,9 +5,11 @@ than the margin is out, one that is found `fine` loses less than the margin; bot
 is stated beforehand and shared equally by the plans (Bonferroni), however often one looks.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from secrets import token_hex
 from typing import Any
 
@@ -132,7 +134,7 @@ class Comparison:
         """
         self.rule, self.salt = rule, salt or token_hex(16)
         self._arms, self._share_rule = tuple(arms), shares
-        self._steps: list[dict[str, float]] = []
+        self._steps: dict[int, dict[str, float]] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -162,7 +164,7 @@ class Comparison:
             step: By which shares.
             value: What was said, in [0, 1].
         """
-        if not 0 <= step < len(self._steps):
+        if step not in self._steps:
             return []
         chances, found = self._steps[step], []
         for plan in self._arms if arm == FULL else (arm,):
@@ -227,7 +229,7 @@ class Comparison:
         return {
             "rule": [rule.margin, rule.alpha, rule.fine_alpha],
             "salt": self.salt,
-            "steps": self._steps,
+            "steps": {str(step): of for step, of in self._steps.items()},
             "verdicts": {arm: verdict.value for arm, verdict in self.verdicts.items()},
             "tests": {arm: test.standing() for arm, test in self._tests.items()},
         }
@@ -241,7 +243,9 @@ class Comparison:
         rule = self.rule
         try:
             salt = str(standing["salt"])
-            steps = [{str(a): float(s) for a, s in step.items()} for step in standing["steps"]]
+            kept = standing["steps"]  # of an older history a list
+            kept = dict(enumerate(kept)) if isinstance(kept, list) else kept
+            steps = {int(n): {str(a): float(s) for a, s in of.items()} for n, of in kept.items()}
             same = standing["rule"] == [rule.margin, rule.alpha, rule.fine_alpha]
             tests = {arm: FeedbackTest(rule.margin) for arm in self._arms}
             verdicts = dict.fromkeys(self._arms, Verdict.OPEN)
@@ -258,9 +262,18 @@ class Comparison:
     def _share(self) -> None:
         """Sets the shares by what is known; others than before are a step of their own."""
         of = {arm: share for arm, share in self._share_rule(self.verdicts).items() if share > 0}
-        if not self._steps or self._steps[-1] != of:
-            self._steps.append(of)
-        self.shares = Shares(len(self._steps) - 1, of)
+        step = _step(of)
+        self._steps[step] = of
+        self.shares = Shares(step, of)
+
+
+def _step(of: Mapping[str, float]) -> int:
+    """Returns the number of shares, which follows from them alone.
+
+    So processes that share a comparison never give one number to two things, whatever each of them has seen.
+    """
+    digest = blake2b(json.dumps(of, sort_keys=True).encode(), digest_size=6)
+    return int.from_bytes(digest.digest(), "big")
 
 
 def fixed(arm: str, full_share: float) -> ShareRule:

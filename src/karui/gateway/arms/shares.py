@@ -20,7 +20,7 @@ class Shares:
     """How much of the traffic each arm has.
 
     Attributes:
-        step: Their number: they change by stated steps only.
+        step: Their number, by which requests that were drawn by them are known.
         of: By arm, positive; together 1.
     """
 

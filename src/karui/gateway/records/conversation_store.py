@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.gateway.database.database import Connection
+from karui.gateway.database.sqlite import Connect, SqliteFile, connect
 from karui.gateway.records.cause import Because
 from karui.gateway.records.events import Actor, Event, EventKind, Kept
 from karui.gateway.records.log import logged
 from karui.gateway.records.redact import Redactor
-from karui.gateway.records.sqlite_writer import Connect, Writer, connect
+from karui.gateway.records.writer import Writer
 
 _log = logging.getLogger(__name__)
 SCHEMA = 1
@@ -74,12 +76,11 @@ class ConversationStore:
         self._writer: Writer | None = None
         if path is not None and (seconds > 0 or path.exists()):
             self._writer = Writer(
-                path,
+                SqliteFile(path, self._connect),
                 _prepare,
                 tidy=self._tidy,
                 tidy_seconds=_TIDY_SECONDS,
                 capacity=_CAPACITY,
-                connect=self._connect,
                 told=lambda because: logged(
                     _log, Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because)
                 ),
@@ -141,7 +142,7 @@ class ConversationStore:
         if self._writer is not None:
             self._writer.close()
 
-    def _tidy(self, connection: sqlite3.Connection) -> None:
+    def _tidy(self, connection: Connection) -> None:
         _expire(connection, self._clock())
         _shrink(connection, self._bytes)
 
@@ -202,7 +203,7 @@ def _private(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in {0, SCHEMA}:
         raise sqlite3.OperationalError(f"it has schema {version}, and this karui writes {SCHEMA}")
@@ -215,7 +216,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _expire(connection: sqlite3.Connection, now: float) -> int:
+def _expire(connection: Connection, now: float) -> int:
     ended = connection.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount
     connection.execute(_UNREFERRED)
     # The log beside the file still holds what was written: it is folded in and cut off. Always, for a reader
@@ -224,7 +225,7 @@ def _expire(connection: sqlite3.Connection, now: float) -> int:
     return ended
 
 
-def _shrink(connection: sqlite3.Connection, most: int) -> None:
+def _shrink(connection: Connection, most: int) -> None:
     """Deletes the oldest conversations until the file holds no more than it may."""
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     while True:

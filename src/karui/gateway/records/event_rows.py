@@ -1,18 +1,18 @@
 """Changes as rows of the history file."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from karui.gateway.database.database import Connection, Database
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import AUDIT_KINDS, Actor, Event, EventKind, Via
 from karui.gateway.records.legacy import legacy
 from karui.gateway.records.stage import Stage
 
-TABLE = (
-    "CREATE TABLE IF NOT EXISTS changes (at REAL, kind TEXT, actor TEXT, name TEXT, stage TEXT,"
-    " cause TEXT, details TEXT, plan TEXT, choice TEXT)"
+COLUMNS = (
+    "at DOUBLE PRECISION, kind TEXT, actor TEXT, name TEXT, stage TEXT,"
+    " cause TEXT, details TEXT, plan TEXT, choice TEXT"
 )
 ADDED = ("plan", "choice")
 """Columns that files of earlier versions lack: their changes are about a plan that nobody knows."""
@@ -21,9 +21,9 @@ INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _AUDIT = ", ".join(f"'{kind.value}'" for kind in sorted(AUDIT_KINDS))
-LAST = f"SELECT * FROM changes WHERE kind NOT IN ({_AUDIT}) ORDER BY at DESC, rowid DESC LIMIT ?"  # noqa: S608 - own names
-SINCE = "SELECT * FROM changes WHERE at >= ? ORDER BY at, rowid"
-STANDING = "SELECT * FROM changes WHERE kind IN ({marks}) ORDER BY at DESC, rowid DESC"
+LAST = f"SELECT * FROM changes WHERE kind NOT IN ({_AUDIT}) ORDER BY at DESC, {{number}} DESC LIMIT ?"  # noqa: S608 - own names
+SINCE = "SELECT * FROM changes WHERE at >= ? ORDER BY at, {number}"
+STANDING = "SELECT * FROM changes WHERE kind IN ({marks}) ORDER BY at DESC, {number} DESC"
 LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowid DESC LIMIT ?"
 
 
@@ -74,8 +74,13 @@ def event_of(row: Mapping[str, Any]) -> Event:
         return Event(EventKind.OTHER, row["at"], Actor.KARUI, Because.stated(said), text=str(row["kind"]))
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def table(database: Database) -> str:
+    """Returns the statement that makes the table."""
+    return f"CREATE TABLE IF NOT EXISTS changes ({', '.join((*database.numbering, COLUMNS))})"
+
+
+def migrate(database: Database, connection: Connection) -> None:
     """Reads the changes of a file of schema 1 into the table of schema 2; the old table stays as it is."""
-    connection.execute(TABLE)
+    connection.execute(table(database))
     for row in connection.execute("SELECT at, what, who, why FROM events ORDER BY rowid").fetchall():
         connection.execute(INSERT, row_of(legacy(*row)))

@@ -63,6 +63,17 @@ AUDIT_KINDS = frozenset(
     }
 )
 """What is noted of operators and of the gateway itself and changes nothing: the monitor leaves it out."""
+LOCAL_KINDS = frozenset(
+    {
+        EventKind.BREAKER_CLOSED,
+        EventKind.BREAKER_OPEN,
+        EventKind.BREAKER_HALF_OPEN,
+        EventKind.MODEL_CHANGED,
+        EventKind.MODEL_BACK,
+        EventKind.HISTORY,
+    }
+)
+"""What each process finds itself, where several share a roll-out."""
 GUARD_KINDS = frozenset({EventKind.GUARD_WATCHING, EventKind.GUARD_TRIPPED, EventKind.GUARD_PROBING})
 
 

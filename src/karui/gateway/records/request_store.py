@@ -1,25 +1,23 @@
-"""The request store: every `RequestRecord` and every change, kept in SQLite, and read back after a restart.
+"""The request store: every `RequestRecord` and every change, kept in a database and read back later.
 
 It holds no prompt and no answer. Writing is `Writer`'s; the monitor's figures come from memory, so that they
 are there even while the file cannot be written. The columns are the fields of `RequestRecord`: a field that
 is new gets its column when an older file is opened.
 
-Several gateways on one machine may share a file. A team with gateways on several machines wants PostgreSQL:
-the statements here are plain enough for it (`INSERT`, one `ON CONFLICT`), and it would come in through
-`Writer`'s `connect`. It is not there.
+Several gateways on one machine may share an SQLite file, those on several machines a PostgreSQL database.
 """
 
 import json
 import logging
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from karui.gateway.database.database import Connection, Database, transaction
+from karui.gateway.database.sqlite import Connect, SqliteFile, connect
 from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
 from karui.gateway.records.cause import Because, Cause
@@ -27,7 +25,7 @@ from karui.gateway.records.events import AUDIT_KINDS, Actor, Event, EventKind
 from karui.gateway.records.log import logged
 from karui.gateway.records.recent import Ring
 from karui.gateway.records.record import FallbackReason, RequestRecord
-from karui.gateway.records.sqlite_writer import Connect, Writer, connect
+from karui.gateway.records.writer import Writer
 
 _log = logging.getLogger(__name__)
 SCHEMA = 2
@@ -40,28 +38,42 @@ _RING = 20_000
 _FIELDS = fields(RequestRecord)
 _NAMES = tuple(f.name for f in _FIELDS)
 _INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
-_SAID = "id TEXT PRIMARY KEY, at REAL, value REAL, arm TEXT, unit TEXT, choice TEXT, counted INTEGER"
 _FEEDBACK = (
-    f"CREATE TABLE IF NOT EXISTS feedback ({_SAID})",
-    "CREATE INDEX IF NOT EXISTS feedback_unit ON feedback (unit)",
-    "CREATE INDEX IF NOT EXISTS served_id ON served (id)",
+    "id TEXT PRIMARY KEY, at DOUBLE PRECISION, value DOUBLE PRECISION, arm TEXT, unit TEXT, choice TEXT,"
+    " counted BIGINT, step BIGINT"
 )
 """What users said, which `karui.gateway.arms.book` writes and reads."""
+_STANDINGS = {
+    "choice": "TEXT PRIMARY KEY",
+    "after": "BIGINT",
+    "standing": "TEXT",
+    "owner": "TEXT",
+    "until": "DOUBLE PRECISION",
+    "term": "BIGINT",
+    "version": "BIGINT",
+    "heard": "BIGINT",
+}
+"""Where guard and roll-out stand. From `owner` on it is that of `rollout.shared_state`: NULL where
+the row is of a gateway that serves alone."""
 _LAST = (
-    "SELECT * FROM served WHERE rowid IN"
-    " (SELECT rowid FROM served WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?) ORDER BY at, rowid"
+    "SELECT * FROM served WHERE {number} IN (SELECT {number} FROM served"
+    " WHERE at >= ? ORDER BY at DESC, {number} DESC LIMIT ?) ORDER BY at, {number}"
 )
-_AFTER = "SELECT * FROM served WHERE rowid > ? AND choice = ? ORDER BY rowid"
+_LATEST = "SELECT {number} AS number, * FROM served ORDER BY at DESC, {number} DESC LIMIT ?"
+_AFTER = "SELECT * FROM served WHERE {number} > ? AND choice = ? ORDER BY {number}"
 _KEEP = (
-    "INSERT OR REPLACE INTO standings (choice, after, standing)"
-    " VALUES (?, (SELECT coalesce(max(rowid), 0) FROM served), ?)"
+    "INSERT INTO standings (choice, after, standing)"
+    " VALUES (?, (SELECT coalesce(max({number}), 0) FROM served), ?) ON CONFLICT (choice) DO UPDATE SET"
+    " after = excluded.after, standing = excluded.standing,"
+    " owner = NULL, until = NULL, term = NULL, version = NULL, heard = NULL"
 )
 _STANDING = "SELECT after, standing FROM standings WHERE choice = ?"
+_ALL = 2**62
 _SUMS = tuple(f.name for f in fields(Sums))
 _ADDED = tuple(name for name in _SUMS if name != "began")
 _SUM = (
     f"INSERT INTO sums (one, began, {', '.join(_ADDED)}) VALUES (1, ?{', ?' * len(_ADDED)}) "  # noqa: S608 - own names
-    f"ON CONFLICT (one) DO UPDATE SET {', '.join(f'{n} = {n} + excluded.{n}' for n in _ADDED)}"
+    f"ON CONFLICT (one) DO UPDATE SET {', '.join(f'{n} = sums.{n} + excluded.{n}' for n in _ADDED)}"
 )
 
 
@@ -70,32 +82,37 @@ class RequestStore:
 
     def __init__(
         self,
-        path: Path | None,
+        kept: Database | Path | None,
         *,
         days: float = _DAYS,
         remembered: int = _RING,
         connect: Connect = connect,
         clock: Callable[[], float] = time.time,
+        shared: bool = False,
     ) -> None:
-        """Opens the file, or makes it; whatever is wrong with it shows in `degraded`.
+        """Opens the database, or makes it; whatever is wrong with it shows in `degraded`.
 
         Args:
-            path: The file; None keeps the last requests in memory only.
+            kept: The database, or an SQLite file; None keeps the last requests in memory only.
             days: Rows older than this are deleted; the sums since the beginning stay.
             remembered: How many of the last requests stay in memory.
             connect: Opens the file.
             clock: Seconds since the epoch.
+            shared: Whether what others write is taken in with `take`, and what this one writes as well.
         """
-        self._path, self._days, self._connect, self._clock = path, days, connect, clock
+        self._kept = SqliteFile(kept, connect) if isinstance(kept, Path) else kept
+        self._days, self._clock, self._shared = days, clock, shared
         self._remembered = remembered
         self._ring = Ring(remembered)
         self._events: deque[Event] = deque(maxlen=_EVENTS)
         self._unread: Because | None = None
         self._schema = 0
+        self.number = 0
+        """Of the last record that was read back."""
         self._writer: Writer | None = None
-        if path is not None:
+        if self._kept is not None:
             self._read_back()
-            self._writer = Writer(path, prepare, tidy=self._tidy, connect=connect, told=self._told)
+            self._writer = Writer(self._kept, self._prepare, tidy=self._tidy, told=self._told)
 
     @property
     def degraded(self) -> Because | None:
@@ -114,7 +131,8 @@ class RequestStore:
 
     def see(self, served: RequestRecord) -> None:
         """Takes in one request."""
-        self._ring.add(served)
+        if not self._shared:
+            self.take(served)
         if self._writer is None:
             return
         added = contribution(served)
@@ -123,13 +141,17 @@ class RequestStore:
             (_SUM, (served.at, *(added[name] for name in _ADDED))),
         )
 
+    def take(self, served: RequestRecord) -> None:
+        """Takes in a request that is in the database, or is on its way there."""
+        self._ring.add(served)
+
     def remember(self, event: Event) -> None:
         """Takes in a change that is in the file already."""
         self._events.append(event)
 
     def reread_events(self) -> None:
         """Takes in the changes that other processes have written."""
-        if self._path is not None and (rows := self.read(event_rows.LAST, (_EVENTS,))):
+        if self._kept is not None and (rows := self.read(event_rows.LAST, (_EVENTS,))):
             self._events.clear()
             self._events.extend(map(event_rows.event_of, reversed(rows)))
 
@@ -148,7 +170,7 @@ class RequestStore:
     def keep_standing(self, choice: str, standing: Mapping[str, Any]) -> None:
         """Keeps where guard and roll-out stand, after every record that was taken in so far."""
         if self._writer is not None:
-            self._writer.put((_KEEP, (choice, json.dumps(standing))))
+            self._writer.put((self._said(_KEEP), (choice, json.dumps(standing))))
 
     def standing(self, choice: str) -> tuple[dict[str, Any] | None, list[RequestRecord]]:
         """Returns where guard and roll-out stood last, and the records of this choice that came since.
@@ -168,8 +190,8 @@ class RequestStore:
         if self._writer is None:
             return None
         self._writer.flush()
-        statement = event_rows.STANDING.format(marks=", ".join("?" * len(kinds)))
-        rows = self.read(statement, tuple(kinds))
+        statement = event_rows.STANDING.replace("{marks}", ", ".join("?" * len(kinds)))
+        rows = self.read(statement, [kind.value for kind in kinds])
         return next((e for e in map(event_rows.event_of, rows) if e.choice == choice), None)
 
     def since(self, at: float, limit: int = -1) -> list[RequestRecord]:
@@ -182,7 +204,7 @@ class RequestStore:
         if self._writer is None:
             return []
         self._writer.flush()
-        return self._rows(_LAST, (at, limit))
+        return self._rows(_LAST, (at, limit if limit >= 0 else _ALL))
 
     def events(self, limit: int = 50) -> list[Event]:
         """Returns the last changes, newest first."""
@@ -212,10 +234,12 @@ class RequestStore:
             self._writer.close()
 
     def _read_back(self) -> None:
-        assert self._path is not None
-        if not self._path.exists():
+        assert self._kept is not None
+        if not self._kept.found():
             return
-        latest = self._rows("SELECT * FROM served ORDER BY at DESC, rowid DESC LIMIT ?", (self._remembered,))
+        rows = self.read(_LATEST, (self._remembered,))
+        self.number = max((row["number"] for row in rows), default=0)
+        latest = list(map(record_of, rows))
         if self._unread:
             return
         for served in reversed(latest):
@@ -229,21 +253,34 @@ class RequestStore:
         return [record_of(row) for row in self.read(statement, values)]
 
     def read(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Returns rows of the file; none where it cannot be read, and `degraded` says why."""
-        assert self._path is not None
+        """Returns rows; none where they cannot be read, and `degraded` says why.
+
+        Args:
+            statement: `{number}` in it is the column by which rows are numbered.
+            values: Of the statement.
+        """
+        assert self._kept is not None
         try:
-            with closing(self._connect(self._path)) as connection:
-                self._schema = _check(connection)
+            with self._kept.session() as connection:
+                self._schema = _check(self._kept, connection)
                 if not self._schema:
                     return []  # another gateway is just making it
-                cursor = connection.execute(statement, values)
-                names = [column[0] for column in cursor.description]
+                cursor = connection.execute(self._said(statement), values)
+                names = [column[0] for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
-        except (sqlite3.Error, OSError) as error:
-            self._unread = Because.of(Cause.UNREADABLE, file=self._path.name, error=str(error))
+        except self._kept.errors as error:
+            self._unread = Because.of(Cause.UNREADABLE, file=self._kept.name, error=str(error))
             return []
 
-    def _tidy(self, connection: sqlite3.Connection) -> None:
+    def _said(self, statement: str) -> str:
+        assert self._kept is not None
+        return statement.replace("{number}", self._kept.number)
+
+    def _prepare(self, connection: Connection) -> None:
+        assert self._kept is not None
+        prepare(self._kept, connection)
+
+    def _tidy(self, connection: Connection) -> None:
         old = self._clock() - 86400 * self._days
         for table in ("served", "feedback"):
             connection.execute(f"DELETE FROM {table} WHERE at < ?", (old,))  # noqa: S608 - own names
@@ -254,39 +291,34 @@ class RequestStore:
         self._events.append(event)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare(database: Database, connection: Connection) -> None:
     """Makes the tables, or brings those of an older version up to date; all of it or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _check(connection) == 1:
-            event_rows.migrate(connection)
-        columns = ", ".join(_column(name) for name in _NAMES)
-        sums = ", ".join(f"{f.name} {_TYPES.get(f.type, 'REAL')}" for f in fields(Sums))
+    with transaction(database, connection):
+        if _check(database, connection) == 1:
+            event_rows.migrate(database, connection)
+        columns = {name: _column(name) for name in _NAMES}
+        sums = ", ".join(f"{f.name} {_TYPES.get(f.type, _REAL)}" for f in fields(Sums))
         for statement in (
-            f"CREATE TABLE IF NOT EXISTS served ({columns})",
+            f"CREATE TABLE IF NOT EXISTS served ({', '.join((*database.numbering, *columns.values()))})",
             "CREATE INDEX IF NOT EXISTS served_at ON served (at)",
-            event_rows.TABLE,
-            "CREATE TABLE IF NOT EXISTS standings (choice TEXT PRIMARY KEY, after INTEGER, standing TEXT)",
-            f"CREATE TABLE IF NOT EXISTS sums (one INTEGER PRIMARY KEY, {sums})",
-            f"PRAGMA user_version = {SCHEMA}",
+            event_rows.table(database),
+            f"CREATE TABLE IF NOT EXISTS standings ({', '.join(' '.join(c) for c in _STANDINGS.items())})",
+            f"CREATE TABLE IF NOT EXISTS sums (one BIGINT PRIMARY KEY, {sums})",
+            f"CREATE TABLE IF NOT EXISTS feedback ({', '.join((*database.numbering, _FEEDBACK))})",
         ):
             connection.execute(statement)
-        _add_columns(connection, "served", {name: _column(name) for name in _NAMES})
-        for statement in _FEEDBACK:
-            connection.execute(statement)
-        _add_columns(connection, "changes", {name: f"{name} TEXT" for name in event_rows.ADDED})
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
-
-
-def _add_columns(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
-    """Gives a table of an earlier version the columns that it lacks."""
-    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    for name, column in columns.items():
-        if name not in there:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        for table, added in (
+            ("served", columns),
+            ("changes", {name: f"{name} TEXT" for name in event_rows.ADDED}),
+            ("standings", {name: f"{name} {kind}" for name, kind in _STANDINGS.items()}),
+            ("feedback", {"step": "step BIGINT"}),
+        ):
+            there = database.columns(connection, table)
+            for name in added.keys() - there:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {added[name]}")
+        for index in ("feedback_unit ON feedback (unit)", "served_id ON served (id)"):
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {index}")
+        database.set_schema(connection, SCHEMA)
 
 
 def _loaded(text: str) -> dict[str, Any] | None:
@@ -298,19 +330,20 @@ def _loaded(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _check(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def _check(database: Database, connection: Connection) -> int:
+    version = database.schema(connection)
     if not 0 <= version <= SCHEMA:
-        raise sqlite3.OperationalError(f"it has schema {version}, and this karui writes {SCHEMA}")
-    return int(version)
+        raise OSError(f"it has schema {version}, and this karui writes {SCHEMA}")
+    return version
 
 
-_TYPES: dict[object, str] = {str: "TEXT", FallbackReason: "TEXT", int: "INTEGER", bool: "INTEGER"}
+_REAL = "DOUBLE PRECISION"
+_TYPES: dict[object, str] = {str: "TEXT", FallbackReason: "TEXT", int: "BIGINT", bool: "BIGINT"}
 
 
 def _column(name: str) -> str:
     kind = next(f.type for f in _FIELDS if f.name == name)
-    return f"{name} {_TYPES.get(kind, 'REAL')}"
+    return f"{name} {_TYPES.get(kind, _REAL)}"
 
 
 def record_of(row: dict[str, Any]) -> RequestRecord:

@@ -90,6 +90,7 @@ class RolloutController:
         watched: Of an experiment: the plans, each with a guard of its own; empty for a single plan.
         stale: Why the upstream is not the model chosen for; None while it is.
         changes: How many there were.
+        alone: Whether other processes decide as well and cannot be asked: then no further stage begins.
     """
 
     guard: Guard
@@ -101,6 +102,7 @@ class RolloutController:
     watched: Mapping[str, Guard] = field(default_factory=dict)
     stale: Because | None = None
     changes: int = 0
+    alone: bool = False
     _circuit: Circuit = field(default=Circuit.CLOSED)
 
     @property
@@ -136,17 +138,21 @@ class RolloutController:
         else:
             self.guard.see(served)
             self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        self.look_at_breaker(served)
+        self.rollout.see(served)
+        rule, at = self.rollout.rule, time()
+        if rule.by_itself and not self.alone and self.stage.following is not None and not self.needs(at):
+            advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
+            self._note(replace(advanced, request=served.id))
+
+    def look_at_breaker(self, served: RequestRecord) -> None:
+        """Notes where the circuit has changed, with the record after which it was seen."""
         if self.breaker is not None and self.breaker.circuit is not self._circuit:
             self._circuit = self.breaker.circuit
             because = Because.stated(self.breaker.why)
             self._note(
                 Event(_BREAKER_KINDS[self._circuit], time(), Actor.BREAKER, because, request=served.id)
             )
-        self.rollout.see(served)
-        rule, at = self.rollout.rule, time()
-        if rule.by_itself and self.stage.following is not None and not self.needs(at):
-            advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
-            self._note(replace(advanced, request=served.id))
 
     def hear(self, drawn: Drawn, value: float, at: float, *, request: str) -> None:
         """Learns from one feedback, and does what the rule says of what it decides.
@@ -263,10 +269,32 @@ class RolloutController:
             # A crash came between the finding and what follows of it.
             self._lost(time(), Actor.USERS, "")
 
+    def set_at_start(self, stage: Stage) -> None:
+        """Begins a stage that the operator named when a gateway was started, unless it is the present one."""
+        if stage is not self.stage:
+            because = Because.of(Cause.SET_AT_START)
+            self._note(self.rollout.set_at_start(stage, time(), because))
+
     def standing(self) -> dict[str, Any]:
         """Returns where guard and roll-out stand, JSON-able, for `resume`."""
         arms = {arm: guard.standing() for arm, guard in self.watched.items()}
         return {"guard": self.guard.standing(), "rollout": self.rollout.standing(), "arms": arms}
+
+    def shared(self) -> dict[str, Any]:
+        """Returns `standing`, with what is compared by what users say, for `follow`."""
+        compared = {} if self.comparison is None else {"comparison": self.comparison.standing()}
+        return self.standing() | compared
+
+    def follow(self, state: Mapping[str, Any]) -> None:
+        """Stands where another process stands."""
+        stood = state["rollout"]
+        self.guard.resume(state["guard"])
+        self.rollout.resume(Stage.of(str(stood["stage"])), float(stood["since"]))
+        self.rollout.resume_counts(stood)
+        for arm, guard in self.watched.items():
+            guard.resume(state["arms"].get(arm, {}))
+        if self.comparison is not None and "comparison" in state:
+            self.comparison.resume(state["comparison"])
 
     def mark_stale(self, because: Because | None, at: float, *, request: str = "") -> None:
         """Takes why the upstream is another model than was chosen for; None where it is that one.

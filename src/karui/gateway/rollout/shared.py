@@ -1,17 +1,16 @@
-"""A roll-out that several processes share: the owner decides on every record once, all others follow.
+"""A roll-out that several processes share: the owner decides on everything once, all others follow.
 
-Each process writes its records to the history. The owner reads them there, its own like everybody's, in
-the order in which they were written, and keeps in one transaction what it concluded and up to which
-record: so each record counts exactly once, whoever is killed. The others read what was decided, several
-times a second.
+Each process writes its records, and the feedback that it takes, to the history. The owner reads them there,
+its own like everybody's, in the order in which they were written, and keeps in one transaction what it
+concluded and up to where: so each counts exactly once, whoever is killed. The others read what was decided,
+several times a second; everybody reads the records, for the monitor.
 
-While the history cannot be used, a process goes on by what it sees itself; once it can, what it
-concluded alone is forgotten, for its records come to the owner then.
+While the history cannot be used, a process goes on by what it sees itself, but to no further stage, and takes
+no feedback; once it can, what it concluded alone is forgotten, for its records come to the owner then.
 """
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,12 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from karui.core.errors import InputError
-from karui.gateway.records.events import Event, Via
+from karui.gateway.arms.book import Feedback
+from karui.gateway.records.events import LOCAL_KINDS, Event, Via
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.records.shared_state import SharedState, View
-from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutController
+from karui.gateway.rollout.shared_state import SharedState, View
 
 _log = logging.getLogger(__name__)
 _NOBODY = Via()
@@ -36,13 +35,22 @@ T = TypeVar("T")
 
 @dataclass
 class Noted:
-    """The changes that a controller has decided on, until they are kept. A journal."""
+    """The changes that a controller has decided on, until they are kept. A journal.
 
+    Attributes:
+        local: Takes what is this process's own, such as its circuit breaker.
+        events: What is not kept yet.
+    """
+
+    local: Callable[[Event], None]
     events: list[Event] = field(default_factory=list)
 
     def note(self, event: Event) -> None:
         """Takes one change."""
-        self.events.append(event)
+        if event.kind in LOCAL_KINDS:
+            self.local(event)
+        else:
+            self.events.append(event)
 
 
 @dataclass
@@ -56,6 +64,7 @@ class SharedRollout:
         look_seconds: How often it is looked.
         owner: Whether this process decides.
         lost: Whether the history cannot be used at present.
+        given: How many feedbacks there were on this choice.
     """
 
     controller: RolloutController
@@ -64,22 +73,33 @@ class SharedRollout:
     look_seconds: float = _LOOK_SECONDS
     owner: bool = field(default=False, init=False)
     lost: bool = field(default=False, init=False)
+    given: int = field(default=0, init=False)
+    _changes: int = field(default=0, init=False)
     _version: int = field(default=-1, init=False)
     _term: int = field(default=-1, init=False)
     _after: int = field(default=0, init=False)
+    _heard: int = field(default=0, init=False)
+    _shown: int = field(default=0, init=False)
+    _alone: set[str] = field(default_factory=set, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="karui shares"), init=False
     )
 
+    def __post_init__(self) -> None:
+        self._shown = self.store.number
+
     def keep(self) -> None:
         """Does nothing: what is decided is kept with each look."""
 
     def see(self, served: RequestRecord) -> None:
         """Takes a record of this process: it counts once it comes from the history."""
+        self.controller.look_at_breaker(served)
         if self.lost:
             self.controller.see(served)
+            self.store.take(served)
+            self._alone.add(served.id)
 
     @property
     def noted(self) -> Noted:
@@ -102,17 +122,12 @@ class SharedRollout:
             if self.owner:
                 await self.turn()
                 await self._apart(self.state.leave)
-        except (sqlite3.Error, OSError) as error:
+        except self.state.database.errors as error:
             _log.warning("the history cannot be used: %s", error)
         self._thread.shutdown(wait=False)
 
     async def turn(self) -> None:
-        """Looks once: decides on what came, or follows.
-
-        Raises:
-            sqlite3.Error: The history cannot be used.
-            OSError: Likewise.
-        """
+        """Looks once: decides on what came, or follows. Raises one of the database's `errors`."""
         async with self._turn:
             await self._went(await self._view(self.state.look))
 
@@ -129,13 +144,20 @@ class SharedRollout:
                     self.controller.command(what, who, why, at, via)
                 if not self.owner or not await self._keep():
                     raise InputError("Another command came in between.", remedy="Look, and try again.")
-        except (sqlite3.Error, OSError) as error:
+        except self.state.database.errors as error:
             self._forget()
-            raise InputError(
-                "The history cannot be used, which all processes share.",
-                why=str(error),
-                remedy="Try again when it can be: the log has the details.",
-            ) from error
+            raise _unusable(error) from error
+
+    async def say(self, said: Feedback) -> bool | None:
+        """Takes one feedback; returns whether it counts, None where there was feedback on its request.
+
+        Raises:
+            InputError: The history cannot be used.
+        """
+        try:
+            return await asyncio.to_thread(self.state.say, said)
+        except self.state.database.errors as error:
+            raise _unusable(error) from error
 
     async def _run(self) -> None:
         while True:
@@ -147,48 +169,76 @@ class SharedRollout:
             await self.turn()
             if self.lost:
                 _log.warning("the shared history can be used again")
-            self.lost = False
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the next look may work
+            self.lost = self.controller.alone = False
+        except Exception as error:  # noqa: BLE001 - whatever a database does, the next look may work
             self._forget()
             if not self.lost:
                 _log.warning("the shared history cannot be used: %s", error)
-            self.lost = True
+            self.lost = self.controller.alone = True
 
-    async def _view(self, look: Callable[[], View | None]) -> View:
-        view = await self._apart(look)
-        if view is None:  # the file is new: what this process knows is where all begin
-            await self._apart(lambda: self.state.begin(self._standing()))
-            view = await self._apart(look)
+    async def _view(self, look: Callable[[int], View | None]) -> View:
+        view = await self._apart(lambda: look(self._version))
+        if view is None:  # the history is new: what this process knows is where all begin
+            standing = self._standing()
+            await self._apart(lambda: self.state.begin(standing))
+            self._version = -1
+            view = await self._apart(lambda: look(-1))
+            self._shown = view.after if view is not None else 0
         if view is None:
-            raise sqlite3.OperationalError("the shared row does not stay")
+            raise OSError("the shared row does not stay")
         return view
 
     async def _went(self, view: View) -> None:
         """Does what a view asks for."""
         began = view.mine and (not self.owner or view.term != self._term)
-        if (began or not view.mine) and view.version != self._version:
-            self._follow(view)
+        if view.state is not None and (began or not view.mine):
+            self._follow(view.state, view.version)
         self.owner, self._term = view.mine, view.term
+        if began:
+            self._after, self._heard = view.after, view.heard
+            _log.info("this process decides on the roll-out, term %d", view.term)
         if not view.mine:
             self.noted.events.clear()  # the owner notes what it finds itself
-            return
-        if began:
-            self._after = view.after
-            _log.info("this process decides on the roll-out, term %d", view.term)
-        while records := await self._apart(lambda: self.state.records(self._after, _MOST)):
-            for number, record in records:
-                self.controller.see(record)
+        while await self._read():
+            pass
+
+    async def _read(self) -> bool:
+        """Reads what came; the owner decides on it. Returns whether there may be more."""
+        after, heard = self._after if self.owner else self._shown, self._heard
+        records = await self._apart(lambda: self.state.records(after, _MOST))
+        feedback = await self._apart(lambda: self.state.feedback(heard, _MOST)) if self.owner else []
+        for number, record in records:
+            self._show(number, record)
+            if self.owner:
                 self._after = number
-            if not await self._keep():
-                return
-        if self.noted.events:
-            await self._keep()
+                if record.choice == self.controller.choice:
+                    self.controller.see(record)
+        for number, said in feedback:
+            self._heard = number
+            self.given += 1
+            if said.counted and self.controller.comparison is not None:
+                self.controller.hear(said.drawn, said.value, said.at, request=said.id)
+        news = bool(records or feedback or self.noted.events)
+        if self.owner and news and not await self._keep():
+            return False
+        return _MOST in {len(records), len(feedback)}
+
+    def _show(self, number: int, record: RequestRecord) -> None:
+        """Has the monitor show a record, unless it does already."""
+        if number <= self._shown:
+            return
+        self._shown = number
+        if record.id in self._alone:
+            self._alone.discard(record.id)
+        else:
+            self.store.take(record)
 
     async def _keep(self) -> bool:
         """Keeps what was decided; returns whether this process still may."""
         events = list(self.noted.events)
-        after, standing = self._after, self._standing()
-        version = await self._apart(lambda: self.state.keep(self._term, after, standing, events))
+        self._changes += len(events)
+        upto, standing = (self._after, self._heard), self._standing()
+        version = await self._apart(lambda: self.state.keep(self._term, upto, standing, events))
         if version is None:
             self._forget()
             return False
@@ -198,16 +248,13 @@ class SharedRollout:
         del self.noted.events[: len(events)]
         return True
 
-    def _follow(self, view: View) -> None:
+    def _follow(self, state: Mapping[str, Any], version: int) -> None:
         """Stands where the owner stands."""
-        stood = view.state.get("rollout", {})
-        before = self.controller.stage, self.controller.guard.phase
-        self.controller.guard.resume(view.state.get("guard", {}))
-        self.controller.rollout.resume(Stage.of(str(stood["stage"])), float(stood["since"]))
-        self.controller.rollout.resume_counts(stood)
-        self._version = view.version
+        self.controller.follow(state)
+        self.given, self._version = int(state.get("given", 0)), version
         self.noted.events.clear()  # what was concluded alone
-        if before != (self.controller.stage, self.controller.guard.phase):
+        if self._changes != (changes := int(state.get("changes", 0))):
+            self._changes = changes
             self.store.reread_events()
 
     def _forget(self) -> None:
@@ -216,8 +263,16 @@ class SharedRollout:
         self.noted.events.clear()
 
     def _standing(self) -> Mapping[str, Any]:
-        return self.controller.standing()
+        return {**self.controller.shared(), "given": self.given, "changes": self._changes}
 
     async def _apart(self, work: Callable[[], T]) -> T:
-        """Does on a thread what waits for the disk; one thing at a time."""
+        """Does on a thread what waits for the database; one thing at a time."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _unusable(error: Exception) -> InputError:
+    return InputError(
+        "The history cannot be used, which all processes share.",
+        why=str(error),
+        remedy="Try again when it can be: the log has the details.",
+    )

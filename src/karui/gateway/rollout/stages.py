@@ -116,6 +116,10 @@ class Rollout:
             )
         return self._to(stage, at, Actor.OPERATOR, because, name)
 
+    def set_at_start(self, stage: Stage, at: float, because: Because) -> Event:
+        """Begins a stage that the operator named when a gateway was started."""
+        return self._to(stage, at, Actor.OPTION, because)
+
     def tripped(self, at: float, because: Because) -> Event | None:
         """Rolls back after the guard has tripped: what it watches goes through the small stages again."""
         if self.stage.share <= Stage.FIVE.share:

@@ -10,13 +10,14 @@ from typing import Any
 
 from karui.codec.files import save
 from karui.core.errors import InputError
+from karui.gateway.arms.contest import Contest
 from karui.gateway.assemble import Gateway, assemble
 from karui.gateway.deployment import Deployment
 from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
 from karui.gateway.server.sessions import share_sessions
-from karui.gateway.server.workers import Workers
+from karui.gateway.server.workers import Workers, is_worker
 from karui.gateway.settings import Settings
 from karui.serving_profile import FILE as PROFILE
 from karui.study.local_engines import inside, origin_of
@@ -77,6 +78,8 @@ def opened(
             engines = inside(deployment, model, settings.beside, concurrency)
         for chosen in (deployment, *others):
             check(settings, chosen, engines, origin_of(chosen, model))
+        if settings.shared and not is_worker():
+            begin_shared(settings, Contest.of([deployment, *others]))
         gateway = assemble(settings, deployment, engines, rivals=others)
         yield Opened(gateway, deployment, listening, settings)
     finally:
@@ -97,19 +100,14 @@ class Supervised:
 
 
 @contextmanager
-def supervised(study: Path, settings: Settings, *, rivals: bool = False) -> Iterator[Supervised]:
+def supervised(study: Path, settings: Settings, rivals: Sequence[Path] = ()) -> Iterator[Supervised]:
     """Listens for several processes, and writes where all of them begin.
 
     Raises:
         InputError: The address is taken, or the processes could not share a history or a model.
     """
-    deployment = _deployment(study)
+    contest = Contest.of([*map(_deployment, (study, *rivals))])
     ensure_guarded(settings)
-    if rivals:
-        raise InputError(
-            "Several processes cannot compare several choices: what users say is not shared yet.",
-            remedy="Name one choice, or leave --workers out.",
-        )
     if not settings.upstream:
         raise InputError(
             "Several processes would each load the model.",
@@ -117,7 +115,7 @@ def supervised(study: Path, settings: Settings, *, rivals: bool = False) -> Iter
         )
     listening = listen(settings.host, settings.port)
     try:
-        begin_shared(settings, deployment)
+        begin_shared(settings, contest)
         share_sessions()
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         drain = settings.limits.drain_seconds

@@ -39,6 +39,9 @@ class ServeOptions:
     workers: int | None = option(
         None, "Number of processes that answer (1); they share the roll-out in the history.", least=1
     )
+    state: str | None = option(
+        None, "A PostgreSQL database that gateways on several machines share: postgresql://USER@HOST/NAME."
+    )
     allowed_host: tuple[str, ...] = option(
         (), "A host name by which browsers may reach a gateway without keys (repeatable)."
     )
@@ -86,6 +89,7 @@ class ServeOptions:
             "port",
             "workers",
             "keys",
+            "state",
             "open_to_all",
             "folder",
             "same_model",

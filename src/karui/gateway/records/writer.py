@@ -1,43 +1,28 @@
-"""Writes to an SQLite file from a thread of its own, so that no request ever waits for a disk.
+"""Writes to a database from a thread of its own, so that no request ever waits for it.
 
-Rows are handed over and written in batches. A file that cannot be written (a full disk, no permission,
+Rows are handed over and written in batches. A database that cannot be written (a full disk, no permission,
 another version's tables) stops nothing: rows wait in memory up to a limit, the oldest are then lost and
 counted, and the writer tries again, more and more rarely. Once it works, what has waited is written.
 """
 
 import logging
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from threading import Condition, Thread
 
+from karui.gateway.database.database import Connection, Database, Steps, transaction
 from karui.gateway.records.cause import Because, Cause
 
 _log = logging.getLogger(__name__)
-Steps = tuple[tuple[str, tuple[object, ...]], ...]
-"""Statements with their values that are written together or not at all: one row, for people who count."""
-Work = Callable[[sqlite3.Connection], None]
-Connect = Callable[[Path], sqlite3.Connection]
+Work = Callable[[Connection], None]
 
 _BATCH = 1_000
-_BUSY_SECONDS = 5.0
-"""How long another process that writes the same file is waited for."""
 _FIRST_RETRY, _LAST_RETRY = 0.25, 30.0
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Opens a database for writing: readers never wait, and a crash of this process loses no written row."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    return connection
-
-
 class Writer:
-    """A thread that writes one database.
+    """A thread that writes to one database.
 
     Attributes:
         lost: Rows that were never written.
@@ -45,31 +30,29 @@ class Writer:
 
     def __init__(
         self,
-        path: Path,
+        database: Database,
         prepare: Work,
         *,
         tidy: Work | None = None,
         tidy_seconds: float = 3600.0,
         capacity: int = 20_000,
         capacity_bytes: int = 256 * 2**20,
-        connect: Connect = connect,
         told: Callable[[Because], None] = lambda _: None,
     ) -> None:
-        """Starts the thread; the file is opened on it.
+        """Starts the thread; the database is connected to on it.
 
         Args:
-            path: The file.
-            prepare: Makes or checks the tables after opening; raises `sqlite3.Error` or `OSError`.
+            database: Where to.
+            prepare: Makes or checks the tables after opening; raises one of its `errors`.
             tidy: What is done on opening and every `tidy_seconds`, such as deleting what is old.
             tidy_seconds: See above.
             capacity: Rows that may wait.
             capacity_bytes: What they may hold together.
-            connect: Opens the file.
             told: Called on the thread when trouble begins and ends.
         """
         self._degraded: Because | None = None
         self.lost = 0
-        self._path, self._prepare, self._connect, self._told = path, prepare, connect, told
+        self._database, self._prepare, self._told = database, prepare, told
         self._tidy, self._tidy_seconds, self._tidied = tidy, tidy_seconds, float("-inf")
         self._capacity = capacity
         self._capacity_bytes, self._waiting = capacity_bytes, 0
@@ -77,15 +60,15 @@ class Writer:
         self._held: list[Steps] = []
         self._there = Condition()
         self._closing = self._idle = False
-        self._connection: sqlite3.Connection | None = None
-        self._thread = Thread(target=self._run, name=f"karui writes {path.name}", daemon=True)
+        self._connection: Connection | None = None
+        self._thread = Thread(target=self._run, name=f"karui writes {database.name}", daemon=True)
         self._thread.start()
 
     @property
     def degraded(self) -> Because | None:
         """Why nothing can be written at present, and what waits or is lost; None while it can."""
         if not self._thread.is_alive() and not self._closing:
-            return Because.of(Cause.WRITER_ENDED, file=self._path.name)
+            return Because.of(Cause.WRITER_ENDED, file=self._database.name)
         return self._degraded
 
     def put(self, *steps: tuple[str, tuple[object, ...]], size: int = 0) -> None:
@@ -144,7 +127,7 @@ class Writer:
 
     def _open(self) -> None:
         if self._connection is None:
-            connection = self._connect(self._path)
+            connection = self._database.connect()
             try:
                 self._prepare(connection)
             except BaseException:
@@ -175,28 +158,26 @@ class Writer:
         assert self._connection is not None
         try:
             self._transact(self._held)
-        except (sqlite3.OperationalError, OSError):
-            raise
         except Exception as error:
-            if type(error) is sqlite3.DatabaseError:  # the file itself is broken
+            if self._database.outage(error):
                 raise
             self._one_by_one()
         with self._there:
             self._held = []
         if self._degraded:
             self._degraded = None
-            self._told(Because.of(Cause.WRITABLE_AGAIN, file=self._path.name, lost=self.lost))
+            self._told(Because.of(Cause.WRITABLE_AGAIN, file=self._database.name, lost=self.lost))
 
     def _one_by_one(self) -> None:
         """One row that no database would take must not keep the others out."""
         while self._held:
             try:
                 self._transact(self._held[:1])
-            except (sqlite3.OperationalError, OSError):
-                raise  # the rest is tried again later
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
+                if self._database.outage(error):
+                    raise  # the rest is tried again later
                 self.lost += 1
-                _log.warning("a row of %s cannot be kept: %s", self._path.name, type(error).__name__)
+                _log.warning("a row of %s cannot be kept: %s", self._database.name, type(error).__name__)
             with self._there:
                 self._held = self._held[1:]
 
@@ -204,11 +185,8 @@ class Writer:
         assert self._connection is not None
         if not rows:
             return
-        with self._connection:  # commits, or rolls back
-            self._connection.execute("BEGIN IMMEDIATE")
-            for steps in rows:
-                for statement, values in steps:
-                    self._connection.execute(statement, values)
+        with transaction(self._database, self._connection):
+            self._database.write(self._connection, rows)
 
     def _tidy_up(self) -> None:
         assert self._connection is not None
@@ -229,7 +207,7 @@ class Writer:
         why = str(error) or type(error).__name__
         with self._there:
             self._degraded = degraded = Because.of(
-                Cause.UNWRITABLE, file=self._path.name, error=why, waiting=waiting, lost=self.lost
+                Cause.UNWRITABLE, file=self._database.name, error=why, waiting=waiting, lost=self.lost
             )
             self._there.notify_all()
         if first:
@@ -242,7 +220,7 @@ class Writer:
         self._rows.clear()
         self._held = []
         if unwritten:
-            self._told(Because.of(Cause.CLOSED_UNWRITTEN, file=self._path.name, rows=unwritten))
+            self._told(Because.of(Cause.CLOSED_UNWRITTEN, file=self._database.name, rows=unwritten))
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,0 +1,1 @@
+"""Where a gateway keeps things: an SQLite file of one machine, or a PostgreSQL database for several."""
