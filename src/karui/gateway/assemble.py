@@ -3,7 +3,6 @@
 Each builder makes one room's objects, complete; none of them is changed afterwards.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,20 +22,16 @@ from karui.gateway.backends.proxy import ProxyBackend
 from karui.gateway.clean import clean
 from karui.gateway.database.database import Database
 from karui.gateway.deployment import Deployment
-from karui.gateway.keys import KeyRing
-from karui.gateway.monitor.metrics import Metrics
-from karui.gateway.monitor.tracing import Telemetry
+from karui.gateway.process import Process
 from karui.gateway.records.cause import Because
 from karui.gateway.records.conversation_store import ConversationStore
 from karui.gateway.records.events import Actor, Event, EventKind, Sink, Sinks, Via
 from karui.gateway.records.log import logged
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
-from karui.gateway.requests.quota import Quotas
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
@@ -91,12 +86,10 @@ class Gateway:
         servers: Behind it.
         stores: What it keeps.
         handler: Lets requests in.
-        metrics: Counts them.
         upkeep: What is done from time to time.
         standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
-        keys: That clients and operators have to give.
-        telemetry: Sends spans; None where OpenTelemetry is not installed.
+        process: What all routes of this process share.
         started_at: When it came up, seconds since the epoch.
     """
 
@@ -106,13 +99,16 @@ class Gateway:
     servers: Servers
     stores: Stores
     handler: RequestHandler
-    metrics: Metrics
     upkeep: Upkeep
     standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
-    keys: KeyRing = field(repr=False)
-    telemetry: Telemetry | None = None
+    process: Process
     started_at: float = field(default_factory=time)
+
+    @property
+    def name(self) -> str:
+        """Name of the route; "" where there are not several."""
+        return self.deployment.route
 
     @property
     def rollout(self) -> RolloutController:
@@ -127,7 +123,7 @@ class Gateway:
         self._log("started")
 
     async def close(self) -> None:
-        """Ends everything that is under way, and keeps what is known."""
+        """Ends everything that is under way, and keeps what is known; the process's parts go on."""
         try:
             await self.upkeep.close()
             await self.handler.dispatcher.shadow.close()
@@ -141,8 +137,6 @@ class Gateway:
                 self.standing.keep()
             self._log("stopped")
             self.stores.close()
-            if self.telemetry is not None:
-                await asyncio.to_thread(self.telemetry.close)
 
     async def command(self, what: str, who: str, why: str, via: Via = _NOBODY) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
@@ -226,6 +220,7 @@ class Gateway:
             any_questions=settings.any_questions,
             degraded=tuple(filter(None, ill)),
             feedback=self._said(),
+            route=self.name,
         )
 
     def _said(self) -> FeedbackStatus:
@@ -247,6 +242,7 @@ def assemble(
     canaries: Canaries | None = None,
     tick_seconds: float = 1.0,
     rivals: Sequence[Deployment] = (),
+    process: Process | None = None,
 ) -> Gateway:
     """Puts a gateway together.
 
@@ -258,12 +254,13 @@ def assemble(
         canaries: Instead of those that the settings name.
         tick_seconds: How often it is looked whether a canary is due.
         rivals: Further choices of the same model, checked: then this is an experiment.
+        process: What this process has, where it serves several routes; None makes it for this one.
 
     Raises:
         InputError: A setting cannot be used.
     """
     contest = Contest.of([deployment, *rivals])
-    deployment, keys = contest.first, KeyRing(file=settings.keys)
+    deployment, process = contest.first, process or Process.of(settings)
     servers = build_servers(settings, engines["main"])
     database = build_database(settings)
     stores = build_stores(settings, deployment, database)
@@ -273,14 +270,14 @@ def assemble(
     rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
-    metrics, telemetry = Metrics(router.every_name), Telemetry.found()
+    process.metrics.names |= router.every_name
     standing = build_standing(
         settings, rollout, stores.requests, database, lambda: book.keep_standing(comparison.standing())
     )
     told: list[Sink] = [rollout, watch, stores.requests, book, standing]
     if isinstance(standing, SharedRollout):
         told = [standing, watch, stores.requests, book]
-    records = Sinks(*told, metrics, *([telemetry] if telemetry else []), *sinks)
+    records = Sinks(*told, *process.sinks, *sinks)
     shadow = ShadowRunner(
         deployment.plan,
         deployment.expectation,
@@ -299,22 +296,20 @@ def assemble(
         engines,
         servers,
         stores,
-        build_handler(settings, dispatcher, records, stores.conversations, keys),
-        metrics,
+        build_handler(settings, dispatcher, records, stores.conversations, process),
         Upkeep(
             watch, shadow, canaries or canaries_of(settings), tick_seconds, decides=lambda: decides(standing)
         ),
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
-        keys,
-        telemetry,
+        process,
     )
 
 
 def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:
     """Returns what the gateway keeps; its files are opened."""
     return Stores(
-        RequestStore(database, shared=settings.shared),
+        RequestStore(database, shared=settings.shared, route=deployment.route),
         ConversationStore(
             Path(settings.keep),
             settings.keep_hours * 3600,
@@ -340,16 +335,20 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
 
 
 def build_handler(
-    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore, keys: KeyRing
+    settings: Settings,
+    dispatcher: Dispatcher,
+    records: Sink,
+    conversations: ConversationStore,
+    process: Process,
 ) -> RequestHandler:
     """Returns what lets requests in."""
     return RequestHandler(
         dispatcher,
-        AdmissionQueue(settings.limits),
+        process.admission,
         settings.limits,
         records,
-        keys,
-        Quotas(settings.workers),
+        process.keys,
+        process.quotas,
         keeper=conversations if conversations.on else None,
     )
 
@@ -364,6 +363,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.guard.floor,
         settings.any_sampling,
         settings.any_questions,
+        deployment.route,
     )
 
 

@@ -126,10 +126,21 @@ class Settings:
         if path is not None:
             with reading(path, format="TOML"):
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Settings.of(values, options)
+
+    @staticmethod
+    def of(told: Mapping[str, Any], options: Mapping[str, Any]) -> "Settings":
+        """Returns the settings of a table, with the options over it.
+
+        Raises:
+            InputError: A setting has a wrong value.
+            UnknownName: A setting does not exist.
+        """
+        values = dict(told)
         for name, value in options.items():
-            told = values.get(name)
-            if isinstance(value, Mapping) and isinstance(told, Mapping):
-                values[name] = {**told, **value}
+            before = values.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                values[name] = {**before, **value}
             elif value is not None:
                 values[name] = value
         made: Settings = _made(Settings, values, "")

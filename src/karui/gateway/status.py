@@ -105,6 +105,7 @@ class GatewayStatus:
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
         degraded: What does not work at present though serving goes on.
         feedback: What users say.
+        route: Name of the route; "" where there are not several.
     """
 
     at: float
@@ -139,3 +140,4 @@ class GatewayStatus:
     any_questions: bool = False
     degraded: tuple[Because, ...] = ()
     feedback: FeedbackStatus = field(default_factory=FeedbackStatus)
+    route: str = ""

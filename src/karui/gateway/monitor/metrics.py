@@ -4,7 +4,7 @@ Counters and histograms follow `RequestRecord`; gauges show `GatewayStatus` at t
 Shadow runs and canaries are counted apart, so that every other figure is about requests that clients sent.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import isnan
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -31,23 +31,27 @@ class Metrics:
 
     Attributes:
         registry: Its own, so that two gateways in one process do not meet.
+        names: The models' names that have series of their own.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, routed: bool = False) -> None:
         """Registers everything.
 
         Args:
             names: The models' names that the gateway serves; each has series of its own.
+            routed: Whether every series of requests has the route as a label, too.
         """
         self.registry = CollectorRegistry(auto_describe=False)
-        self._models = frozenset(names)
+        self.names = frozenset(names)
+        self._routed = routed
+        route = ("route",) if routed else ()
         by = ("model_name", "ran")
 
         def counter(name: str, what: str, labels: tuple[str, ...] = by) -> Counter:
-            return Counter(f"karui:{name}", what, labels, registry=self.registry)
+            return Counter(f"karui:{name}", what, (*route, *labels), registry=self.registry)
 
         def histogram(name: str, what: str, edges: tuple[float, ...] = _SECONDS) -> Histogram:
-            return Histogram(f"karui:{name}", what, by, registry=self.registry, buckets=edges)
+            return Histogram(f"karui:{name}", what, (*route, *by), registry=self.registry, buckets=edges)
 
         self._requests = counter(
             "requests", "Requests of clients by what answered and HTTP status.", (*by, "status")
@@ -98,13 +102,14 @@ class Metrics:
         if served.shadow or served.canary:
             self._see_silent(served)
             return
-        by = (self._name(served.model), served.ran)
+        route = self._route(served)
+        by = (*route, self._name(served.model), served.ran)
         self._requests.labels(*by, str(served.status)).inc()
         if served.why is not FallbackReason.NONE:
-            self._fallbacks.labels(served.why.value).inc()
+            self._fallbacks.labels(*route, served.why.value).inc()
         self._see_team(served)
         if served.unlikeness is not None:
-            self._unlike.labels("no" if served.unlike else "yes").inc()
+            self._unlike.labels(*route, "no" if served.unlike else "yes").inc()
         if not served.comparable:
             self._not_compared.labels(*by).inc()
         if served.truncated:
@@ -132,10 +137,10 @@ class Metrics:
     def _see_team(self, served: RequestRecord) -> None:
         """Takes in what a team used; nothing where it was no team's."""
         if served.team:
-            self._team.labels(served.team, str(served.status)).inc()
-            self._team_tokens.labels(served.team, "prompt").inc(served.prompt_tokens)
-            completed = served.thinking_tokens + served.answer_tokens
-            self._team_tokens.labels(served.team, "completion").inc(completed)
+            of = (*self._route(served), served.team)
+            self._team.labels(*of, str(served.status)).inc()
+            self._team_tokens.labels(*of, "prompt").inc(served.prompt_tokens)
+            self._team_tokens.labels(*of, "completion").inc(served.thinking_tokens + served.answer_tokens)
 
     def _see_silent(self, served: RequestRecord) -> None:
         """Takes in a run that nobody saw."""
@@ -143,8 +148,9 @@ class Metrics:
         well = served.correct if served.canary else served.agrees
         if served.status >= 400:
             well = False
-        self._silent.labels(kind, {None: "unknown", True: "yes", False: "no"}[well]).inc()
-        self._own.labels(kind).inc(served.generated)
+        route = self._route(served)
+        self._silent.labels(*route, kind, {None: "unknown", True: "yes", False: "no"}[well]).inc()
+        self._own.labels(*route, kind).inc(served.generated)
 
     def text(self, status: GatewayStatus | None = None, lost: int = 0) -> bytes:
         """Returns the metrics as Prometheus reads them.
@@ -153,51 +159,67 @@ class Metrics:
             status: The gateway at this moment; None leaves the gauges out.
             lost: Rows of the history that were never written.
         """
-        counted = generate_latest(self.registry)
-        if status is None:
-            return counted
+        return self._with({} if status is None else {"": (status, lost)})
+
+    def text_of(self, routes: Mapping[str, tuple[GatewayStatus, int]]) -> bytes:
+        """Returns the metrics of several routes, as `text` those of one: state and lost rows by name."""
+        return self._with(routes)
+
+    def _with(self, routes: Mapping[str, tuple[GatewayStatus, int]]) -> bytes:
         gauges = CollectorRegistry(auto_describe=False)
-        gauges.register(_Gauges(status, lost))
-        return generate_latest(gauges) + counted
+        gauges.register(_Gauges(routes))
+        return generate_latest(gauges) + generate_latest(self.registry)
+
+    def _route(self, served: RequestRecord) -> tuple[str, ...]:
+        return (served.route,) if self._routed else ()
 
     def _name(self, model: str) -> str:
-        return model if model in self._models else _OTHER
+        return model if model in self.names else _OTHER
 
 
 class _Gauges(Collector):
-    """The gateway's state, read when it is asked for."""
+    """The gateway's state by route, read when it is asked for; "" names the only one."""
 
-    def __init__(self, now: GatewayStatus, lost: int) -> None:
-        self._now, self._lost = now, lost
+    def __init__(self, routes: Mapping[str, tuple[GatewayStatus, int]]) -> None:
+        self._routes = routes
 
     def collect(self) -> Iterator[Metric]:
-        now = self._now
-        plain = (
-            ("num_requests_running", "Requests being answered.", now.in_flight),
-            ("num_requests_waiting", "Requests waiting for a place.", now.queued),
-            ("silent_runs_left_out", "Silent runs left out, as enough were under way.", now.left_out),
-            ("start_time_seconds", "When the gateway came up, since the epoch.", now.started_at),
-            ("stage_percent", "Share of requests that the plan answers; 0 in shadow.", _percent(now.stage)),
-            ("key_refused", "1 where a server does not accept the gateway's key.", bool(now.key_refused)),
-            ("stale", "1 where the upstream is not the model that was chosen for.", bool(now.stale)),
-            ("degraded", "How many things do not work though serving goes on.", len(now.degraded)),
-            ("history_rows_lost", "Rows of the history that were never written.", self._lost),
-        )
-        for name, what, value in plain:
-            yield GaugeMetricFamily(f"karui:{name}", what, value=float(value))
-        yield _states("guard", "1 at the guard's phase.", now.guard.phase, "watching tripped probing")
-        yield _states("breaker", "1 at the circuit breaker's state.", now.breaker, "closed open half-open")
-        tests = (
-            ("guard_evidence", "How many times less likely than all being well, by test.", "evidence"),
-            ("guard_evidence_needed", "The evidence that trips the guard.", "needed"),
-            ("guard_seen", "Requests that the test was made on.", "seen"),
-        )
-        for name, what, attribute in tests:
-            family = GaugeMetricFamily(f"karui:{name}", what, labels=["test"])
-            for sight in now.guard.sights:
-                family.add_metric([sight.name], float(getattr(sight, attribute)))
-            yield family
-        yield from _said(now.feedback)
+        families: dict[str, Metric] = {}
+        for route, (now, lost) in self._routes.items():
+            for family in _gauges(now, lost):
+                whole = families.setdefault(family.name, Metric(family.name, family.documentation, "gauge"))
+                label = {"route": route} if route else {}
+                whole.samples += [s._replace(labels={**label, **s.labels}) for s in family.samples]
+        yield from families.values()
+
+
+def _gauges(now: GatewayStatus, lost: int) -> Iterator[Metric]:
+    plain = (
+        ("num_requests_running", "Requests being answered.", now.in_flight),
+        ("num_requests_waiting", "Requests waiting for a place.", now.queued),
+        ("silent_runs_left_out", "Silent runs left out, as enough were under way.", now.left_out),
+        ("start_time_seconds", "When the gateway came up, since the epoch.", now.started_at),
+        ("stage_percent", "Share of requests that the plan answers; 0 in shadow.", _percent(now.stage)),
+        ("key_refused", "1 where a server does not accept the gateway's key.", bool(now.key_refused)),
+        ("stale", "1 where the upstream is not the model that was chosen for.", bool(now.stale)),
+        ("degraded", "How many things do not work though serving goes on.", len(now.degraded)),
+        ("history_rows_lost", "Rows of the history that were never written.", lost),
+    )
+    for name, what, value in plain:
+        yield GaugeMetricFamily(f"karui:{name}", what, value=float(value))
+    yield _states("guard", "1 at the guard's phase.", now.guard.phase, "watching tripped probing")
+    yield _states("breaker", "1 at the circuit breaker's state.", now.breaker, "closed open half-open")
+    tests = (
+        ("guard_evidence", "How many times less likely than all being well, by test.", "evidence"),
+        ("guard_evidence_needed", "The evidence that trips the guard.", "needed"),
+        ("guard_seen", "Requests that the test was made on.", "seen"),
+    )
+    for name, what, attribute in tests:
+        family = GaugeMetricFamily(f"karui:{name}", what, labels=["test"])
+        for sight in now.guard.sights:
+            family.add_metric([sight.name], float(getattr(sight, attribute)))
+        yield family
+    yield from _said(now.feedback)
 
 
 def _said(said: FeedbackStatus) -> Iterator[Metric]:

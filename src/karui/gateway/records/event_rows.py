@@ -21,7 +21,12 @@ INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _AUDIT = ", ".join(f"'{kind.value}'" for kind in sorted(AUDIT_KINDS))
-LAST = f"SELECT * FROM changes WHERE kind NOT IN ({_AUDIT}) ORDER BY at DESC, {{number}} DESC LIMIT ?"  # noqa: S608 - own names
+LAST = (
+    f"SELECT * FROM changes WHERE kind NOT IN ({_AUDIT})"  # noqa: S608 - own names
+    " AND (coalesce(choice, '') LIKE ? ESCAPE '!' OR coalesce(choice, '') = '')"
+    " ORDER BY at DESC, {number} DESC LIMIT ?"
+)
+"""The last changes of the choices that a pattern names, and those of none."""
 SINCE = "SELECT * FROM changes WHERE at >= ? ORDER BY at, {number}"
 STANDING = "SELECT * FROM changes WHERE kind IN ({marks}) ORDER BY at DESC, {number} DESC"
 LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowid DESC LIMIT ?"

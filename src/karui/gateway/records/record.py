@@ -60,7 +60,8 @@ class RequestRecord:
         moves: What the plan did, such as "peek=2,trial=1,answer@312"; "" where it did not run.
         detail: More of why, in words, such as "tools" or what the upstream said; no prompt, no answer.
         stage: The roll-out's, when it came.
-        choice: Digest of the choice that was served; "" in rows of earlier versions.
+        choice: Digest of the choice that was served, behind an @ the route where there are several; "" in
+            rows of earlier versions.
         comparable: Whether it may be compared with the recording: false for a request with a smaller limit of
             tokens than the certified one, and for one more of a caller who has just been counted.
         canary_of: Of a canary: which question it was; "" else.
@@ -110,6 +111,11 @@ class RequestRecord:
     unlikeness: float | None = None
     unlike_by: str = ""
     team: str = ""
+
+    @property
+    def route(self) -> str:
+        """Name of the route that answered; "" where there are not several."""
+        return self.choice.partition("@")[2]
 
     @property
     def unlike(self) -> bool:

@@ -31,6 +31,31 @@ _LARGE = 65_536
 _log = logging.getLogger(__name__)
 
 
+class UnderWay:
+    """Counts what is under way, and tells when there is nothing."""
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self.count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        """Takes one in."""
+        self.count += 1
+        self._none.clear()
+
+    def __exit__(self, *_: object) -> None:
+        """Takes one out."""
+        self.count -= 1
+        if not self.count:
+            self._none.set()
+
+    async def none(self) -> None:
+        """Waits until there is nothing."""
+        await self._none.wait()
+
+
 class _ClientLeft(Exception):
     """The client left before its request was complete."""
 
@@ -47,6 +72,9 @@ class RequestHandler:
         keys: That clients have to give.
         quotas: What each team may use.
         keeper: Keeps what is said; None keeps nothing.
+        chooses: Where several routes have one door: returns the route's handler for a model's name, which
+            then answers and keeps the record; raises ApiError where no route has it. None answers itself.
+        under_way: How many requests this handler answers.
     """
 
     dispatcher: Dispatcher
@@ -56,6 +84,8 @@ class RequestHandler:
     keys: KeyRing = field(default_factory=lambda: KeyRing(Keys()), repr=False)
     quotas: Quotas = field(default_factory=Quotas)
     keeper: Keeper | None = None
+    chooses: "Callable[[str], RequestHandler] | None" = None
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     async def serve(self, scope: Any, receive: Receive, send: Send, *, chat: bool) -> None:
         """Answers one HTTP request."""
@@ -135,9 +165,10 @@ class RequestHandler:
         *,
         chat: bool,
     ) -> None:
-        rollout = self.dispatcher.rollout
-        record = RecordBuilder(uuid4().hex, stage=rollout.stage.value, choice=rollout.choice)
-        record.wants_text = self.keeper is not None
+        record = RecordBuilder(uuid4().hex)
+        target = self
+        if self.chooses is None:
+            self.begin(record)
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
         quota: Quota | None = None
@@ -151,21 +182,32 @@ class RequestHandler:
                 await answer()
 
         async def answer() -> None:
-            nonlocal context
+            nonlocal context, target
             raw = await heard
             reading = partial(read_request, raw, chat=chat)
             request = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
-            full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
-            context = self.dispatcher.context(request, raw, headers, response, record)
-            named = request.model if request.model in self.dispatcher.router.every_name else "other"
+            if self.chooses is not None:
+                target = self.chooses(request.model)
+                target.begin(record)
+            dispatcher = target.dispatcher
+            full_tokens = dispatcher.router.deployment.expectation.full_tokens
+            context = dispatcher.context(request, raw, headers, response, record)
+            named = request.model if request.model in dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
-            async with self.admission.slot():
-                await self.dispatcher.answer(context)
+            with target.under_way:
+                async with self.admission.slot():
+                    await dispatcher.answer(context)
 
         try:
             await self.guarded(work(), record, response)
         finally:
-            self._close(record, context, quota)
+            target._close(record, context, quota)
+
+    def begin(self, record: RecordBuilder) -> None:
+        """Notes what serves when a request comes."""
+        rollout = self.dispatcher.rollout
+        record.set(stage=rollout.stage.value, choice=rollout.choice)
+        record.wants_text = self.keeper is not None
 
     async def guarded(self, work: Awaitable[object], record: RecordBuilder, response: ResponseWriter) -> None:
         """Waits for a request's work, for so long as a request may take; what goes wrong is answered."""

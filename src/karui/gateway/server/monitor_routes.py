@@ -13,8 +13,8 @@ from karui.core.errors import KaruiError
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.explain import Explainer
 from karui.gateway.backends.upstream import UpstreamError
-from karui.gateway.monitor import explained, login, plain
-from karui.gateway.monitor.page import figures, page
+from karui.gateway.monitor import explained, plain
+from karui.gateway.monitor.page import figures, login, page
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.replies import dumped
 from karui.gateway.records.aggregates import Totals
@@ -32,7 +32,7 @@ _WRONG_SECONDS = 0.5
 """How long a wrong key is answered later."""
 _NOTED_SECONDS = 1.0
 """How often wrong keys are noted."""
-_WINDOW_SECONDS = 3600.0
+WINDOW_SECONDS = 3600.0
 """What the monitor sums up."""
 _FRESH_SECONDS = 1.0
 """For how long figures are shown to everyone who looks, before they are calculated anew."""
@@ -55,7 +55,7 @@ class Pages:
         """Shows the monitor, or the form for the operator's key."""
         lang = language_of(request)
         if (wrong := self._access.reader(request)) is not None:
-            return _locked(request, wrong, known=self._gateway.keys.now.asks_operators)
+            return locked(request, wrong, known=self._gateway.process.keys.now.asks_operators)
         at, text = self._page.get(lang, (0.0, ""))
         if not text or monotonic() - at > _FRESH_SECONDS:
             text = await self._seen(lambda now, seen, changed: page(now, seen, changed, lang))
@@ -79,18 +79,18 @@ class Pages:
         now, history = self._gateway.status(), self._gateway.stores.requests
 
         def made() -> T:
-            return make(now, history.totals(time() - _WINDOW_SECONDS), history.events())
+            return make(now, history.totals(time() - WINDOW_SECONDS), history.events())
 
         return await asyncio.to_thread(made)
 
     async def explanation(self, request: Request) -> Response:
         """Shows a kept answer; its script asks for the full thinking."""
         if (wrong := self._access.operator(request)) is not None:
-            return _locked(request, wrong, known=self._gateway.keys.now.asks_operators)
+            return locked(request, wrong, known=self._gateway.process.keys.now.asks_operators)
         name = _name(request)
         self._gateway.note(EventKind.EXPLAINED, name, self._access.via(request))
         kept = await asyncio.to_thread(self._gateway.stores.conversations.get, name)
-        text = explained.page(name, kept, language_of(request))
+        text = explained.page(name, kept, language_of(request), self._gateway.name)
         return html_page(text, 200 if kept else 404)
 
     async def explain(self, request: Request) -> Response:
@@ -181,11 +181,11 @@ class Pages:
         return response
 
 
-def _locked(request: Request, wrong: ApiError, *, known: bool) -> Response:
+def locked(request: Request, wrong: ApiError, *, known: bool) -> Response:
     """Returns what somebody without the key sees: a browser the form for it, a program the error."""
     if "text/html" not in request.headers.get("accept", ""):
         return refused(wrong)
-    return html_page(login.page(language_of(request), known=known), 401)
+    return html_page(login(language_of(request), known=known), 401)
 
 
 def _name(request: Request) -> str:

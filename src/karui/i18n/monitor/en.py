@@ -1,5 +1,7 @@
 """The monitor in English."""
 
+from karui.i18n.monitor import operators
+
 TEXT: dict[str, str] = {
     "title": "karui monitor: {model}",
     "monitor": "monitor",
@@ -11,6 +13,7 @@ TEXT: dict[str, str] = {
     "no_figure": "–",
     # Facts under the name
     "fact_plan": "Plan",
+    "fact_route": "Route",
     "fact_model": "Model",
     "fact_upstream": "Server",
     "fact_in_process": "in this process",
@@ -266,22 +269,12 @@ TEXT: dict[str, str] = {
     "event shares_set": "Traffic shared anew",
     "event users_fine": "Users find the plan no worse",
     "event history": "History",
-    "event started": "Gateway started",
-    "event stopped": "Gateway stopped",
-    "event logged_in": "Logged in",
-    "event login_refused": "Log-in refused",
-    "event logged_out": "Logged out",
-    "event command_refused": "Command refused",
-    "event explained": "Conversation read",
-    "event reloaded": "Settings read anew",
-    "event reload_refused": "Settings not read anew",
     "actor rule": "by the rule",
     "actor guard": "by the guard",
     "actor breaker": "by the circuit breaker",
     "actor upstream": "seen at the server",
     "actor users": "by users’ feedback",
     "actor operator": "by {name}",
-    "actor somebody": "by somebody",
     "actor option": "by option",
     "cause set_at_start": "Set when the gateway was started.",
     "cause other_choice": "This choice has not been served before: it starts in shadow.",
@@ -378,16 +371,6 @@ TEXT: dict[str, str] = {
     "explain_agree": "Both say the same.",
     "explain_differ": "The two answers differ. Look at which is right, and tell whoever owns the plan.",
     "explain_redacted": "Masked before this was kept: {n}. The full thinking sees the masks too.",
-    "login_title": "Log in to karui",
-    "login_lead": "This gateway shows its monitor and what it keeps to its operators only.",
-    "login_none": (
-        "This gateway has a key for clients and none for an operator, so its monitor is shown on its own "
-        "machine only. Set KARUI_OPERATOR_KEY, or name operators in the file of keys, to see it from here."
-    ),
-    "login_key": "Operator's key",
-    "login_do": "Log in",
-    "login_wrong": "The key is wrong.",
-    "login_client": "This key is for completions. The monitor opens with an operator’s key.",
     "explain_unlike": "This question is unlike the study’s ({by}): the certificate does not speak of it.",
     "explain_missing": "Nothing is kept under {id}.",
     "explain_missing_why": (
@@ -395,4 +378,5 @@ TEXT: dict[str, str] = {
     ),
     "explain_again": "Try again",
     "explain_full_itself": "This was already answered by full thinking.",
+    **operators.EN,
 }

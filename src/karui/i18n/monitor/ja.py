@@ -1,5 +1,7 @@
 """The monitor in Japanese."""
 
+from karui.i18n.monitor import operators
+
 TEXT: dict[str, str] = {
     "title": "karui モニター：{model}",
     "monitor": "モニター",
@@ -10,6 +12,7 @@ TEXT: dict[str, str] = {
     "none_yet": "まだありません",
     "no_figure": "–",
     "fact_plan": "プラン",
+    "fact_route": "ルート",
     "fact_model": "モデル",
     "fact_upstream": "モデルサーバー",
     "fact_in_process": "同一プロセス内",
@@ -264,22 +267,12 @@ TEXT: dict[str, str] = {
     "event shares_set": "配分を変更",
     "event users_fine": "利用者の評価に遜色なし",
     "event history": "履歴",
-    "event started": "ゲートウェイを起動",
-    "event stopped": "ゲートウェイを停止",
-    "event logged_in": "ログイン",
-    "event login_refused": "ログインを拒否",
-    "event logged_out": "ログアウト",
-    "event command_refused": "操作を拒否",
-    "event explained": "会話を閲覧",
-    "event reloaded": "設定を再読み込み",
-    "event reload_refused": "設定の再読み込みに失敗",
     "actor rule": "自動（条件達成）",
     "actor guard": "ドリフト監視",
     "actor breaker": "サーキットブレーカー",
     "actor upstream": "モデルサーバーで検出",
     "actor users": "利用者の評価",
     "actor operator": "操作者：{name}",
-    "actor somebody": "不明な操作者",
     "actor option": "起動オプション",
     "cause set_at_start": "起動時に設定しました。",
     "cause other_choice": "この選択を運用するのは初めてのため、シャドー運用から始めます。",
@@ -367,19 +360,10 @@ TEXT: dict[str, str] = {
     "explain_agree": "どちらも同じ答えです。",
     "explain_differ": "答えが異なります。どちらが正しいか確認し、プランの管理者に知らせてください。",
     "explain_redacted": "保存前に{n}か所を伏せています。再思考も伏せた文面で行います。",
-    "login_title": "運用者キーの入力",
-    "login_lead": "このゲートウェイのモニターと保存された会話は、運用者だけが見られます。",
-    "login_none": (
-        "利用者用のキーだけが設定されているため、モニターはゲートウェイのあるマシンでしか見られません。"
-        "ここから見るには、運用者用のキーを設定するか、キーのファイルに運用者を登録してください。"
-    ),
-    "login_key": "運用者キー",
-    "login_do": "ログイン",
-    "login_wrong": "キーが違います。",
-    "login_client": "これは利用者用のキーです。モニターを開くには運用者キーが必要です。",
     "explain_unlike": "この質問は検証時の質問と異なるため（{by}）、保証の対象外です。",
     "explain_missing": "{id}の会話は保存されていません。",
     "explain_missing_why": "会話は、運用者が保存を有効にした場合に限り、決められた期間だけ残ります。",
     "explain_again": "再試行",
     "explain_full_itself": "この回答はもともとフル思考によるものです。",
+    **operators.JA,
 }
