@@ -20,10 +20,11 @@ from pathlib import Path
 from _drift import drift
 from _faults import faults
 from _figures import ROOT, Figures, arguments
+from _gateway_workers import several
 from _overhead import overhead
 from _savings import savings
 
-PARTS = ("overhead", "faults", "savings", "drift")
+PARTS = ("overhead", "workers", "faults", "savings", "drift")
 
 
 def found(given: str, usual: str) -> Path | None:
@@ -51,6 +52,7 @@ def main() -> int:
         folder = Path(where)
         parts: dict[str, Callable[[], None]] = {
             "overhead": lambda: overhead(figures, folder, litellm, nginx),
+            "workers": lambda: several(figures, folder),
             "faults": lambda: faults(figures, folder),
             "savings": lambda: savings(figures, folder, vllm),
             "drift": lambda: drift(figures, folder, vllm),

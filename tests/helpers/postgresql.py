@@ -9,6 +9,8 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -53,17 +55,17 @@ class Cluster:
         self._process = None
         self.start()
 
-    def url(self, name="postgres", password="a%2Fsecret%3Aof%40the%20tests"):
-        """The address of a database."""
-        return f"postgresql://karui:{password}@127.0.0.1:{self.port}/{name}"
+    @property
+    def url(self):
+        """The address of the database."""
+        return f"postgresql://karui:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/postgres"
 
-    def database(self, name):
-        """Makes a database; returns its address."""
-        import psycopg
-
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return self.url(name)
+    def empty(self):
+        """Returns the address of tables of their own: a schema, which is made sooner than a database."""
+        name = f"k{uuid4().hex}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{self.url}?options=-csearch_path%3D{name}"
 
     def start(self):
         """Starts the server, and waits until it answers."""

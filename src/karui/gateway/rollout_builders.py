@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from time import time
 from typing import Any
 from uuid import uuid4
@@ -66,7 +67,9 @@ def build_standing(
     """Returns what keeps where guard and roll-out stand, and in one process `also` something else."""
     if settings.shared:
         assert database is not None
-        return SharedRollout(rollout, SharedState(database, rollout.choice, uuid4().hex), history)
+        state = SharedState(database, rollout.choice, uuid4().hex)
+        server = f"{gethostname()} {settings.upstream}" if settings.upstream else ""
+        return SharedRollout(rollout, state, history, server)
     standing = StandingKeeper(rollout, history, also)
     standing.keep()
     return standing

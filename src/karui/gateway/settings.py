@@ -29,7 +29,7 @@ from karui.gateway.status import Price
 
 FALLBACK_KEY = "KARUI_FALLBACK_KEY"
 """Environment variable with the key for the fallback server; the upstream's is KARUI_API_KEY."""
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(?=@)|((?:^|[?&\s])password=)[^&\s]*")
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(?=@)|((?:^|[?&\s])(?:ssl)?password=)[^&\s]*")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8321
     workers: int = 1
-    state: str = ""
+    state: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ()
     keys: str = ""
     open_to_all: bool = False
@@ -148,7 +148,7 @@ class Settings:
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns every setting and its value, in words."""
-        hidden = replace(self, state=_PASSWORD.sub(r"\1…", self.state))
+        hidden = replace(self, state=_PASSWORD.sub(r"\1\2…", self.state))
         return list(_rows(hidden, ""))
 
 

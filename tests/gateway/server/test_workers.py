@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,11 +16,14 @@ import pytest
 
 from karui.codec.files import save
 from karui.core.errors import InputError
+from karui.gateway.database.postgresql import PostgreSql
+from karui.gateway.database.sqlite import SqliteFile
 from karui.gateway.server.server import listen
 from karui.gateway.server.workers import Workers
 from karui.study.api.serve import supervised
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, settings, until
+from tests.helpers.postgresql import PASSWORD
 
 ANSWERING = """
 import os
@@ -36,6 +38,8 @@ while True:
 """
 SUPERVISING = f"""
 import sys
+from karui.gateway.database.postgresql import PostgreSql
+from karui.gateway.database.sqlite import SqliteFile
 from karui.gateway.server.server import listen
 from karui.gateway.server.workers import Workers
 workers = Workers(listen("127.0.0.1", 0), 2, [sys.executable, "-c", {ANSWERING!r}], 5.0)
@@ -119,11 +123,12 @@ def test_what_several_processes_cannot_share_is_refused(choice, tmp_path):
 
 
 @contextmanager
-def gateway(choice, fake, folder):
+def gateway(choice, fake, folder, **settings):
     """Runs `karui serve` with two workers; gives its process and address."""
     config = folder / "karui.toml"
-    history = folder / "h.sqlite3"
-    config.write_text(f'history = "{history}"\n[guard]\ncaller_seconds = 0.0\nquestion_seconds = 0.0\n')
+    lines = [f'{name} = "{value}"' for name, value in settings.items()]
+    lines += ["[guard]", "caller_seconds = 0.0", "question_seconds = 0.0"]
+    config.write_text("\n".join(lines))
     words = ["serve", choice, "--config", config, "--upstream", fake.url, "--port", "0", "--stage", "100"]
     process = subprocess.Popen(
         [sys.executable, "-m", "karui", *map(str, words), "--workers", "2"],
@@ -149,27 +154,55 @@ def ask(url):
     return reply.headers["x-karui-ran"]
 
 
-def kept(folder):
-    """Returns how many records there are, and how many of them count."""
-    with closing(sqlite3.connect(folder / "h.sqlite3")) as connection:
-        (rows,) = connection.execute("SELECT count(*) FROM served").fetchone()
-        (state,) = connection.execute("SELECT standing FROM standings WHERE owner <> ''").fetchone()
-    return rows, json.loads(state)["rollout"]["seen"]
+def kept(database):
+    """Returns how many requests of clients there are, how many a plan answered, and how many count."""
+    with database.session() as connection:
+        of_clients = "FROM served WHERE shadow = 0"
+        (rows,) = connection.execute(f"SELECT count(*) {of_clients}").fetchone()
+        (plans,) = connection.execute(f"SELECT count(*) {of_clients} AND ran = 'plan'").fetchone()
+        (state,) = connection.execute("SELECT standing FROM standings WHERE term IS NOT NULL").fetchone()
+    return rows, plans, json.loads(state)["rollout"]["seen"]
 
 
 def test_two_processes_serve_one_roll_out(choice, tmp_path):
-    with serving() as fake, gateway(choice, fake, tmp_path) as (process, url):
+    history = SqliteFile(tmp_path / "h.sqlite3")
+    with serving() as fake, gateway(choice, fake, tmp_path, history=history.path) as (process, url):
         assert [ask(url) for _ in range(6)] == ["plan"] * 6
-        until(lambda: kept(tmp_path) == (6, 6))
+        until(lambda: kept(history) == (6, 6, 6), 120)
         for killed in psutil.Process(process.pid).children():  # the owner is one of them
             killed.kill()
             assert [ask(url) for _ in range(3)] == ["plan"] * 3
-            until(lambda: len(psutil.Process(process.pid).children()) == 2)
-        until(lambda: kept(tmp_path) == (12, 12))
+            until(lambda: len(psutil.Process(process.pid).children()) == 2, 120)
+        until(lambda: kept(history) == (12, 12, 12), 120)
+        counted = httpx.get(f"{url}/metrics").text
+        requests = re.findall(r"karui:requests_total\{.*\} (.*)", counted)
+        assert list(map(float, requests)) == [12.0]  # of all workers, killed ones as well
         told = {"what": "trip", "who": "me", "why": "a drill"}
         assert httpx.post(f"{url}/api/command", json=told).json()["guard"] == "tripped"
-        until(lambda: {ask(url) for _ in range(8)} == {"full"})
+        until(lambda: {ask(url) for _ in range(8)} == {"full"}, 120)
         told["what"] = "reset"
         assert httpx.post(f"{url}/api/command", json=told).json()["guard"] == "watching"
         workers = [child.pid for child in psutil.Process(process.pid).children()]
     assert all(map(gone, workers))
+
+
+def test_a_database_that_goes_away_for_a_while(choice, tmp_path, postgresql):
+    """Requests are answered meanwhile, also by a worker that starts then, and all count in the end."""
+    state = postgresql.empty()
+    with serving() as fake, gateway(choice, fake, tmp_path, state=state) as (process, url):
+        assert [ask(url) for _ in range(4)] == ["plan"] * 4
+        until(lambda: kept(PostgreSql(state)) == (4, 4, 4), 120)
+        postgresql.stop()
+        try:
+            refused = httpx.post(f"{url}/api/command", json={"what": "trip", "who": "me", "why": "a drill"})
+            assert refused.status_code == 400
+            assert "cannot be used" in refused.text
+            assert PASSWORD not in refused.text
+            ran = [ask(url) for _ in range(4)]
+            psutil.Process(process.pid).children()[0].kill()
+            ran += [ask(url) for _ in range(4)]
+            until(lambda: len(psutil.Process(process.pid).children()) == 2, 120)
+            assert httpx.get(f"{url}/health", timeout=60).status_code == 200
+        finally:
+            postgresql.start()
+        until(lambda: kept(PostgreSql(state)) == (12, 4 + ran.count("plan"), 4 + ran.count("plan")), 120)

@@ -66,7 +66,8 @@ class Breaker:
 
     def status(self, at: float) -> BreakerStatus:
         """Returns whether `enter` would let a request through now; changes nothing."""
-        tries = self.circuit is Circuit.OPEN and at >= self.tries_at
+        set_back = at < self.since  # a clock that was keeps nobody waiting for the time in between
+        tries = self.circuit is Circuit.OPEN and (at >= self.tries_at or set_back)
         return BreakerStatus(self.circuit is Circuit.CLOSED or tries, self.why)
 
     def enter(self, at: float) -> bool:
@@ -100,6 +101,19 @@ class Breaker:
         elif self.circuit is Circuit.HALF_OPEN:  # nothing was learnt: the next request tries
             self._change(at, Circuit.OPEN)
         return self.circuit is not before
+
+    def adopt(self, circuit: Circuit, why: str, since: float, tries_at: float) -> None:
+        """Does as another process of this machine did, which asks the same server.
+
+        Args:
+            circuit: Open or closed.
+            why: The last failure.
+            since: When it changed, seconds since the epoch.
+            tries_at: When the next try is due, while open.
+        """
+        self.circuit, self.why, self.since, self.tries_at = circuit, why, since, tries_at
+        if circuit is Circuit.CLOSED:
+            self._failed, self._rests = 0, 1
 
     def _open(self, at: float) -> None:
         self.tries_at = at + self.rule.rest_seconds * self._rests

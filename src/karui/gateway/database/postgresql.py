@@ -174,9 +174,8 @@ class _Session:
         return self.raw.info.transaction_status in {status.ACTIVE, status.INTRANS, status.INERROR}
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
-        cursor: Cursor = self.raw.execute(
-            _placed(statement).encode(), [_plain(value) for value in values] or None
-        )
+        plain = [_plain(value) for value in values]
+        cursor: Cursor = self.raw.execute(_placed(statement).encode(), plain or None)
         return cursor
 
     def commit(self) -> None:

@@ -4,12 +4,14 @@ Counters and histograms follow `RequestRecord`; gauges show `GatewayStatus` at t
 Shadow runs and canaries are counted apart, so that every other figure is about requests that clients sent.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from math import isnan
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from karui.gateway.records.record import FallbackReason, RequestRecord
@@ -168,13 +170,22 @@ class Metrics:
     def _with(self, routes: Mapping[str, tuple[GatewayStatus, int]]) -> bytes:
         gauges = CollectorRegistry(auto_describe=False)
         gauges.register(_Gauges(routes))
-        return generate_latest(gauges) + generate_latest(self.registry)
+        return generate_latest(gauges) + generate_latest(_of_all_workers() or self.registry)
 
     def _route(self, served: RequestRecord) -> tuple[str, ...]:
         return (served.route,) if self._routed else ()
 
     def _name(self, model: str) -> str:
         return model if model in self.names else _OTHER
+
+
+def _of_all_workers() -> CollectorRegistry | None:
+    """Returns what the workers of one supervisor have counted together; None in a gateway of one process."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return None
+    registry = CollectorRegistry(auto_describe=False)
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
 
 
 class _Gauges(Collector):

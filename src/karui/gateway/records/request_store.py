@@ -56,6 +56,9 @@ _STANDINGS = {
 }
 """Where guard and roll-out stand. From `owner` on it is that of `rollout.shared_state`: NULL where
 the row is of a gateway that serves alone."""
+_CIRCUITS = (
+    "server TEXT PRIMARY KEY, circuit TEXT, why TEXT, since DOUBLE PRECISION, tries_at DOUBLE PRECISION"
+)
 _LAST = (
     "SELECT * FROM served WHERE {number} IN (SELECT {number} FROM served"
     " WHERE at >= ? ORDER BY at DESC, {number} DESC LIMIT ?) ORDER BY at, {number}"
@@ -315,6 +318,7 @@ def prepare(database: Database, connection: Connection) -> None:
             event_rows.table(database),
             f"CREATE TABLE IF NOT EXISTS standings ({', '.join(' '.join(c) for c in _STANDINGS.items())})",
             f"CREATE TABLE IF NOT EXISTS sums (one BIGINT PRIMARY KEY, {sums})",
+            f"CREATE TABLE IF NOT EXISTS circuits ({_CIRCUITS})",
             f"CREATE TABLE IF NOT EXISTS feedback ({', '.join((*database.numbering, _FEEDBACK))})",
         ):
             connection.execute(statement)

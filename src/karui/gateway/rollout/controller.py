@@ -138,21 +138,24 @@ class RolloutController:
         else:
             self.guard.see(served)
             self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
-        self.look_at_breaker(served)
+        self.look_at_breaker(request=served.id)
         self.rollout.see(served)
         rule, at = self.rollout.rule, time()
         if rule.by_itself and not self.alone and self.stage.following is not None and not self.needs(at):
             advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
             self._note(replace(advanced, request=served.id))
 
-    def look_at_breaker(self, served: RequestRecord) -> None:
-        """Notes where the circuit has changed, with the record after which it was seen."""
+    def look_at_breaker(self, *, request: str) -> None:
+        """Notes where the circuit has changed, with the request after which that was seen."""
         if self.breaker is not None and self.breaker.circuit is not self._circuit:
             self._circuit = self.breaker.circuit
             because = Because.stated(self.breaker.why)
-            self._note(
-                Event(_BREAKER_KINDS[self._circuit], time(), Actor.BREAKER, because, request=served.id)
-            )
+            self._note(Event(_BREAKER_KINDS[self._circuit], time(), Actor.BREAKER, because, request=request))
+
+    def adopt_circuit(self) -> None:
+        """Takes the breaker's circuit as known: another process has noted it."""
+        if self.breaker is not None:
+            self._circuit = self.breaker.circuit
 
     def hear(self, drawn: Drawn, value: float, at: float, *, request: str) -> None:
         """Learns from one feedback, and does what the rule says of what it decides.

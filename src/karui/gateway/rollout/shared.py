@@ -14,16 +14,18 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from time import time
 from typing import Any, TypeVar
 
 from karui.core.errors import InputError
 from karui.gateway.arms.book import Feedback
+from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.records.events import LOCAL_KINDS, Event, Via
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.rollout.controller import RolloutController
-from karui.gateway.rollout.shared_state import SharedState, View
+from karui.gateway.rollout.shared_state import CircuitView, SharedState, View
 
 _log = logging.getLogger(__name__)
 _NOBODY = Via()
@@ -61,6 +63,7 @@ class SharedRollout:
         controller: Decides whether the plan serves; its journal is a `Noted`.
         state: What the processes share.
         store: The history: records have to be in it before they count.
+        server: This machine and the upstream, whose circuit its processes share; "" shares none.
         look_seconds: How often it is looked.
         owner: Whether this process decides.
         lost: Whether the history cannot be used at present.
@@ -70,6 +73,7 @@ class SharedRollout:
     controller: RolloutController
     state: SharedState
     store: RequestStore
+    server: str = ""
     look_seconds: float = _LOOK_SECONDS
     owner: bool = field(default=False, init=False)
     lost: bool = field(default=False, init=False)
@@ -95,7 +99,7 @@ class SharedRollout:
 
     def see(self, served: RequestRecord) -> None:
         """Takes a record of this process: it counts once it comes from the history."""
-        self.controller.look_at_breaker(served)
+        self.controller.look_at_breaker(request=served.id)
         if self.lost:
             self.controller.see(served)
             self.store.take(served)
@@ -130,6 +134,7 @@ class SharedRollout:
         """Looks once: decides on what came, or follows. Raises one of the database's `errors`."""
         async with self._turn:
             await self._went(await self._view(self.state.look))
+        await self._share_breaker()
 
     async def command(self, what: str, who: str, why: str, at: float, via: Via = _NOBODY) -> None:
         """Does what an operator wants, whichever process they ask; see `RolloutController.command`.
@@ -202,14 +207,30 @@ class SharedRollout:
         while await self._read():
             pass
 
+    async def _share_breaker(self) -> None:
+        """Tells the other processes of this machine of this one's circuit, or does as the last one that told.
+
+        A server that is gone for one is gone for all of them; other machines may have another way to it.
+        """
+        breaker, server = self.controller.breaker, self.server
+        if breaker is None or not server:
+            return
+        own = CircuitView(breaker.circuit, breaker.why, breaker.since, breaker.tries_at)
+        if own.circuit is Circuit.HALF_OPEN:
+            return  # what comes of the try decides
+        told = await self._apart(lambda: self.state.circuit(server, own, time()))
+        if told.since > breaker.since and breaker.circuit is own.circuit:
+            breaker.adopt(*astuple(told))
+            self.controller.adopt_circuit()
+
     async def _read(self) -> bool:
         """Reads what came; the owner decides on it. Returns whether there may be more."""
-        after, heard = self._after if self.owner else self._shown, self._heard
+        after, heard = min(self._after, self._shown) if self.owner else self._shown, self._heard
         records = await self._apart(lambda: self.state.records(after, _MOST))
         feedback = await self._apart(lambda: self.state.feedback(heard, _MOST)) if self.owner else []
         for number, record in records:
             self._show(number, record)
-            if self.owner:
+            if self.owner and number > self._after:
                 self._after = number
                 if record.choice == self.controller.choice:
                     self.controller.see(record)

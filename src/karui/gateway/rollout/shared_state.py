@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from karui.gateway.arms.book import Drawn, Feedback
+from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.database.database import Connection, Database, transaction
 from karui.gateway.records import event_rows
 from karui.gateway.records.events import Event
@@ -50,6 +51,12 @@ _FEEDBACK = (
     "SELECT {number} AS number, id, at, value, arm, unit, choice, counted, step FROM feedback"
     " WHERE {number} > ? AND choice = ? ORDER BY {number} LIMIT ?"
 )
+_CIRCUIT = "SELECT circuit, why, since, tries_at FROM circuits WHERE server = ?"
+_TELL_CIRCUIT = (
+    "INSERT INTO circuits (server, circuit, why, since, tries_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (server) DO UPDATE SET circuit = excluded.circuit, why = excluded.why,"
+    " since = excluded.since, tries_at = excluded.tries_at"
+)
 _COUNTED = "SELECT 1 FROM feedback WHERE unit = ? AND counted = 1 LIMIT 1"
 _SAY = (
     "INSERT INTO feedback (id, at, value, arm, unit, choice, counted, step) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -76,6 +83,16 @@ class View:
     heard: int
     version: int
     state: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitView:
+    """A circuit breaker as processes tell each other; see `Breaker`."""
+
+    circuit: Circuit
+    why: str
+    since: float
+    tries_at: float
 
 
 @dataclass
@@ -178,6 +195,23 @@ class SharedState:
         """
         with self._written() as connection:
             return self._keep(connection, (self.me, term), upto, state, events)
+
+    def circuit(self, server: str, own: "CircuitView", at: float) -> "CircuitView":
+        """Returns the circuit of a server that changed last: of this process, which is then told, or another.
+
+        Args:
+            server: Machine and address.
+            own: This process's circuit.
+            at: Now, seconds since the epoch; a change after it was before the clock was set back.
+        """
+        with self.database.session() as connection:
+            row = connection.execute(_CIRCUIT, (server,)).fetchone()
+        if row is None or not own.since <= row[2] <= at + 1:
+            with self._written() as connection:
+                values = (server, own.circuit.value, own.why, own.since, own.tries_at)
+                connection.execute(_TELL_CIRCUIT, values)
+            return own
+        return CircuitView(Circuit(row[0]), *row[1:])
 
     def leave(self) -> None:
         """Gives the lease back, so that the next owner need not wait."""

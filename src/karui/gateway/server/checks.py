@@ -20,6 +20,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.stage import Stage
+from karui.gateway.rollout_builders import build_database
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.settings import FALLBACK_KEY, Settings
@@ -78,7 +79,10 @@ def checks(choice: Path, settings: Settings, model: str = "") -> Iterator[Check]
         if address:
             yield _tried(name, partial(_server, address, variable, settings))
     kept = settings.keep if settings.keep_hours else ""
-    for name, file in (("history", settings.history), ("conversations", kept)):
+    if settings.state:
+        yield _tried("state", lambda: _state(settings))
+    history = "" if settings.state else settings.history
+    for name, file in (("history", history), ("conversations", kept)):
         if file:
             yield _tried(name, partial(_disk, Path(file)))
 
@@ -163,6 +167,21 @@ def _apart(date: str) -> str:
             f"The clocks are {apart:.0f} seconds apart.", remedy="Set this machine's or the server's clock."
         )
     return "the clocks agree"
+
+
+def _state(settings: Settings) -> str:
+    database = build_database(settings)
+    assert database is not None
+    try:
+        with database.session() as connection:
+            apart = abs(database.now(connection) - time())
+    except database.errors as error:
+        raise InputError(f"{database.name} cannot be used.", why=str(error)) from error
+    if apart > _APART_SECONDS:
+        raise InputError(
+            f"The clocks are {apart:.0f} seconds apart.", remedy="Set this machine's or the database's clock."
+        )
+    return f"{database.name} answers; the clocks agree"
 
 
 def _disk(file: Path) -> str:

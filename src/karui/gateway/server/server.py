@@ -22,11 +22,13 @@ from karui.gateway.routes import RouteTable
 from karui.gateway.server.app import app, app_of
 from karui.gateway.server.connection import connection_class, connections
 from karui.gateway.server.logs import log_json_lines
-from karui.gateway.server.workers import inherited
+from karui.gateway.server.workers import inherited, is_worker
 from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.serving_profile import CheckpointSettings
 
 _log = logging.getLogger(__name__)
+_WAITING = 2048
+"""Connections that nobody has taken yet."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -147,7 +149,7 @@ def listen(host: str, port: int) -> socket.socket:
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
-        taken.listen(2048)
+        taken.listen(_WAITING)
     except OverflowError as error:
         taken.close()
         raise InputError(f"{port} is no port.", remedy="Choose a --port from 0 to 65535.") from error
@@ -199,6 +201,8 @@ def _server(gateway: Gateway | RouteTable, on_ready: Callable[[], None]) -> "_Se
         server_header=False,
         http=connection_class(settings.limits.head_seconds),
         ws="none",
+        # asyncio takes as many connections at a time: a worker takes one, and leaves the next to the others.
+        backlog=1 if is_worker() else _WAITING,
         limit_concurrency=connections(settings.limits.connections),
     )
     return _Server(config, on_ready)
@@ -213,5 +217,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(_WAITING)  # asyncio has set that to `backlog` as well
         if self.started:
             self._on_ready()

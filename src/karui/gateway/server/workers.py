@@ -16,12 +16,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 _log = logging.getLogger(__name__)
 _SOCKET, _LIFE, _READY = "KARUI_WORKER_SOCKET", "KARUI_WORKER_LIFE", "KARUI_WORKER_READY"
 """Where a worker finds, by their numbers: what it accepts from, what ends with its supervisor, and what it
 tells that it is up."""
+_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Where prometheus-client adds up what the workers count."""
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 5.0
 _SETTLED_SECONDS = 10.0
 """After so long a worker counts as started well: the next one that is killed is started anew at once."""
@@ -84,6 +87,7 @@ class Workers:
     restarts: int = field(default=0, init=False)
     _workers: list[_Worker] = field(default_factory=list, init=False)
     _told: Event = field(default_factory=Event, init=False)
+    _counts: str = field(default="", init=False)
 
     @property
     def pids(self) -> list[int]:
@@ -116,6 +120,10 @@ class Workers:
 
     def supervise(self, on_ready: Callable[[], None] = lambda: None) -> bool:
         """As `run`, without taking signals: until `stop`."""
+        with TemporaryDirectory(prefix="karui-metrics-") as self._counts:
+            return self._supervise(on_ready)
+
+    def _supervise(self, on_ready: Callable[[], None]) -> bool:
         life, held = os.pipe()
         ready, tell = os.pipe()
         os.set_blocking(ready, False)
@@ -136,6 +144,7 @@ class Workers:
     def _started(self, life: int, tell: int) -> _Worker:
         numbers = {_SOCKET: self.listening.fileno(), _LIFE: life, _READY: tell}
         environment = os.environ | {name: str(number) for name, number in numbers.items()}
+        environment[_COUNTS] = self._counts
         process = subprocess.Popen(  # noqa: S603 - this very command
             [*self.command], env=environment, pass_fds=tuple(numbers.values()), stdin=subprocess.DEVNULL
         )
