@@ -163,7 +163,7 @@ class Gateway:
             time(),
             by,
             Because.stated(told),
-            name=clean(who or via.key),
+            name=clean(who or via.key or via.origin),
             request=via.request,
             choice=self.deployment.digest,
             via=via,

@@ -244,7 +244,15 @@ class RouteTable:
 
     def note(self, kind: EventKind, told: str, via: Via, by: Actor = Actor.OPERATOR) -> None:
         """Notes what concerns all routes: in the history once, and in the log."""
-        event = Event(kind, time(), by, Because.stated(told), name=via.key, request=via.request, via=via)
+        event = Event(
+            kind,
+            time(),
+            by,
+            Because.stated(told),
+            name=via.key or via.origin or "SIGHUP",
+            via=via,
+            request=via.request,
+        )
         logged(_log, event)
         first, *others = self
         first.stores.requests.note(event)
