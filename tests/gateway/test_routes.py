@@ -152,7 +152,7 @@ def test_reading_anew_changes_adds_and_removes_and_touches_nothing_else(two, tmp
 def test_a_stream_goes_on_while_its_route_is_replaced(two):
     file, tables, one, _ = two
     write(file, tables)
-    one.behaviour.delay = 0.02  # between tokens
+    one.behaviour.delay = 0.5  # between tokens, until everything was looked at
     with opened(file) as house:
         lines, begun = [], threading.Event()
 
@@ -171,6 +171,7 @@ def test_a_stream_goes_on_while_its_route_is_replaced(two):
         assert house.reload().json()["removed"] == ["support"]
         assert house.table.get("support") is None
         assert old.handler.under_way.count == 1
+        one.behaviour.delay = 0.0
         reading.join(30)
         assert [line for line in lines if line][-1] == "data: [DONE]"
         until(lambda: not house.table._leaving)

@@ -191,12 +191,12 @@ class RouteTable:
         self._running[of.name] = _Running(of, made)
         self._names = self._named()
         if old is not None:
-            self._leave(old)
+            self._leave(old, replaced=True)
         return [of.name]
 
-    def _leave(self, gateway: Gateway) -> None:
-        """Lets a gateway end once it has answered what it has."""
-        if isinstance(gateway.standing, StandingKeeper):
+    def _leave(self, gateway: Gateway, *, replaced: bool = False) -> None:
+        """Lets a gateway end once it has answered what it has; whoever replaces it keeps the standing."""
+        if replaced and isinstance(gateway.standing, StandingKeeper):
             gateway.standing.end()
 
         async def left() -> None:
