@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.helpers.postgresql import cluster
-
 # The first call of a test may import for a second; how long one takes says nothing on a busy machine.
 settings.register_profile("karui", deadline=None)
 settings.load_profile("karui")
@@ -45,6 +43,8 @@ def chromium() -> Path:
 @pytest.fixture(scope="session")
 def postgresql():
     """A PostgreSQL server; see `tests.helpers.postgresql`."""
+    from tests.helpers.postgresql import cluster  # psycopg is an extra's
+
     with cluster() as made:
         yield made
 

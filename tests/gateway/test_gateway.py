@@ -70,8 +70,7 @@ def test_a_plan_runs_on_a_dialogue_and_its_thinking_goes_to_a_model_that_sees_it
     with serving(sees=sees) as fake, opened(fake) as house:
         with house.recorded():
             reply = house.client.chat.completions.create(model="karui/plan", messages=DIALOGUE)
-        prompts = [fake.text(r["prompt"]) for r in fake.requests if isinstance(r.get("prompt"), list)]
-        shown = [p for p in prompts if "What is 1 and 2?" in p]
+        shown = [p for p in fake.prompts() if "What is 1 and 2?" in p]
     assert house.records[-1].ran == "plan"
     assert reply.choices[0].message.content == "\\boxed{8}"
     assert shown

@@ -20,7 +20,7 @@ WALKS = {
     "karui/full": [*BEFORE, *DECIDED, "backends.proxy", "backends.upstream", LAST],
 }
 ASKED = {
-    *("rollout.controller", "rollout.drift_guard", "records.stage", "backends.circuit_breaker"),
+    *("rollout.controller", "rollout.drift_guard", "arms.rule", "records.stage", "backends.circuit_breaker"),
     *("openai_api.chunks", "openai_api.replies", "backends.backend", "records.record"),
     *("backends.http_pool", "backends.http_connection", "backends.body_framing", "openai_api.reply_writer"),
     "backends.usage_reader",

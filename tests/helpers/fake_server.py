@@ -179,6 +179,11 @@ class Fake:
     def text(self, ids):
         return "".join(self.names[i] for i in ids)
 
+    def prompts(self):
+        """Returns the texts of all prompts that came as tokens, one or several a request."""
+        asked = [r["prompt"] for r in self.requests if isinstance(r.get("prompt"), list)]
+        return [self.text(ids) for p in asked for ids in (p if isinstance(p[0], list) else [p])]
+
     # Routes.
 
     async def models(self, request):

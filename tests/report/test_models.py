@@ -6,7 +6,20 @@ import pytest
 
 from karui.core.study import Interaction, Made, ModelProfile, ModelVersion, PartFigures, RaceResult, Screening
 from karui.core.study.choice import Axis
-from karui.i18n.report import EVIDENCE, FAILING, FIRST, IMPORTS, LANGUAGES, LOOKS, MISBEHAVIOUR, MODELS, TABLE
+from karui.i18n.report import (
+    DOMAIN,
+    EVIDENCE,
+    FAILING,
+    FIRST,
+    IMPORTS,
+    JUDGE,
+    LANGUAGES,
+    LIMITS,
+    LOOKS,
+    MISBEHAVIOUR,
+    MODELS,
+    TABLE,
+)
 from karui.report import write
 from karui.report.context import Context
 from karui.report.sections.models import fastest, remark, screening
@@ -105,5 +118,5 @@ def test_a_study_of_one_model_has_no_such_section(study, tmp_path):
 
 
 def test_no_string_is_written_twice():
-    parts = (FIRST, FAILING, EVIDENCE, IMPORTS, MODELS, MISBEHAVIOUR, LOOKS)
+    parts = (FIRST, FAILING, EVIDENCE, IMPORTS, MODELS, MISBEHAVIOUR, LOOKS, DOMAIN, LIMITS, JUDGE)
     assert len(TABLE) == sum(map(len, parts))

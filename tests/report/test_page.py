@@ -51,8 +51,8 @@ def test_it_fits_screen_phone_and_paper(browser, study_of, tmp_path, decision, l
         page.emulate_media(media="print")
         page.set_viewport_size(A4)
         box = page.locator("#first").bounding_box()
-        assert box["y"] + box["height"] <= A4["height"]
         page.locator("#first").screenshot(path=str(tmp_path / "a4.png"))
+        assert box["y"] + box["height"] <= A4["height"]
         assert page.evaluate("document.documentElement.scrollWidth") <= A4["width"]
         page.evaluate("document.getElementById('evidence').remove()")
         printed = page.pdf(prefer_css_page_size=True)

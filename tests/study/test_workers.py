@@ -131,6 +131,15 @@ def test_as_many_streams_as_are_worth_it(rates: dict[int, float], most: int, exp
     assert asyncio.run(fastest(rate, most)) == (expected, rates[expected])
 
 
+def test_one_slow_measurement_decides_nothing() -> None:
+    measured = {32: [10.0, 100.0], 64: [150.0, 20.0], 128: [50.0, 60.0]}
+
+    async def rate(count: int) -> float:
+        return measured[count].pop(0)
+
+    assert asyncio.run(fastest(rate, 128)) == (64, 150.0)
+
+
 def test_streams_are_bounded_by_memory_and_by_work(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"model_type": "llama", "num_hidden_layers": 8, "hidden_size": 512, "num_attention_heads": 8}
     config |= {"head_dim": 64, "intermediate_size": 1024, "vocab_size": 1000}

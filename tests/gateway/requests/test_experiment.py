@@ -1,5 +1,6 @@
 """Several plans behind one gateway: drawn, compared, dropped, found; every step in the history."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -94,7 +95,7 @@ def test_a_poisoned_plan_is_dropped_the_right_one_is_found_and_a_restart_keeps_b
     with experiment(fake, **kept) as house:
         assert house.gateway.rollout.comparison.standing() == standing
         assert {asked(house, f"{n} and 6")[0].arm for n in range(20)} <= {"full", PLANS["dear"]}
-        house.gateway.command("reset", "aoi", "another try")
+        asyncio.run(house.gateway.command("reset", "aoi", "another try"))
         assert set(house.gateway.rollout.comparison.verdicts.values()) == {Verdict.OPEN}
 
 

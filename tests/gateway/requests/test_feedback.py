@@ -1,5 +1,6 @@
 """Feedback over a real gateway: taken once, compared where an arm was drawn, kept, and no text unasked."""
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -196,7 +197,7 @@ def test_users_that_find_the_plan_worse_trip_the_guard_until_a_command(fake, tmp
         assert house.gateway.rollout.guard.phase is Phase.TRIPPED
         event = next(e for e in house.gateway.stores.requests.events() if e.kind is EventKind.GUARD_TRIPPED)
         assert (event.by, event.because.cause) == (Actor.USERS, Cause.USERS_WORSE)
-        house.gateway.command("reset", "aoi", "mended")
+        asyncio.run(house.gateway.command("reset", "aoi", "mended"))
         assert house.gateway.status().feedback.arms[0].verdict is Verdict.OPEN
     with opened(fake, **kept) as house:
         assert house.gateway.rollout.guard.phase is Phase.WATCHING

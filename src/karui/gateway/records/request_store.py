@@ -281,6 +281,7 @@ class RequestStore:
                     return []  # another gateway is just making it
                 cursor = connection.execute(self._said(statement), values)
                 names = [column[0] for column in cursor.description or ()]
+                self._unread = None
                 return [dict(zip(names, row, strict=True)) for row in cursor]
         except self._kept.errors as error:
             self._unread = Because.of(Cause.UNREADABLE, file=self._kept.name, error=str(error))
