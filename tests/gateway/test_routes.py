@@ -152,8 +152,8 @@ def test_reading_anew_changes_adds_and_removes_and_touches_nothing_else(two, tmp
 def test_a_stream_goes_on_while_its_route_is_replaced(two):
     file, tables, one, _ = two
     write(file, tables)
-    one.behaviour.delay = 0.5  # between tokens, until everything was looked at
     with opened(file) as house:
+        one.behaviour.delay = 0.5  # between tokens, until everything was looked at
         lines, begun = [], threading.Event()
 
         def read():

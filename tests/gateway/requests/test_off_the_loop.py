@@ -34,22 +34,24 @@ async def _ident():
     return threading.get_ident()
 
 
-@pytest.mark.parametrize("plan", ["100", "shadow"])
+@pytest.mark.parametrize("stage", ["100", "shadow"])
 def test_answers_are_read_on_threads_under_the_plan_in_shadow_by_canaries_and_explained(
-    threads, tmp_path, plan
+    threads, tmp_path, stage
 ):
-    canary = Question("c1", QUESTION, "7", verifier("numeric"))
+    # So many canaries as come at once here would leave no place for shadow runs.
+    canaries = [Question("c1", QUESTION, "7", verifier("numeric"))] if stage == "100" else []
     kept = {"keep_hours": 1.0, "keep": str(tmp_path / "kept.sqlite3")}
-    with serving() as fake, opened(fake, stage=plan, questions=[canary], **kept) as house:
+    with serving() as fake, opened(fake, stage=stage, questions=canaries, **kept) as house:
         _, headers = house.ask()
         house.stream()
-        until(lambda: any(r.canary and r.correct is not None for r in house.records))
-        if plan == "shadow":
+        if canaries:
+            until(lambda: any(r.canary and r.correct is not None for r in house.records))
+        else:
             until(lambda: any(r.shadow and r.agrees is not None for r in house.records))
         name = headers["x-karui-request-id"]
         until(lambda: house.gateway.stores.conversations.get(name) is not None)
         assert house.http.post(f"/explain/{name}").status_code == 200
         loop = asyncio.run_coroutine_threadsafe(_ident(), house.loops[0]).result(10)
     assert threads["read"]
-    assert threads["verify"]
+    assert bool(threads["verify"]) == bool(canaries)
     assert loop not in threads["read"] | threads["verify"]
