@@ -71,6 +71,7 @@ class RouteFile:
         settings: What holds for the process.
         routes: The routes, in the file's order; none in a file that has no such table.
         faults: Why a table cannot be used, by route.
+        order: The names of all routes, those with faults among them, as they follow each other.
     """
 
     path: Path | None
@@ -78,6 +79,7 @@ class RouteFile:
     settings: Settings
     routes: tuple[RouteSettings, ...] = ()
     faults: Mapping[str, str] | None = None
+    order: tuple[str, ...] = ()
 
     @staticmethod
     def read(path: Path | None, options: Mapping[str, Any]) -> "RouteFile":
@@ -109,7 +111,7 @@ class RouteFile:
                 routes.append(route)
             except (InputError, UnknownName) as error:
                 faults[name] = str(error)
-        return RouteFile(path, options, settings, tuple(routes), faults)
+        return RouteFile(path, options, settings, tuple(routes), faults, tuple(tables))
 
     def again(self) -> "RouteFile":
         """Reads the same file once more."""

@@ -212,7 +212,7 @@ class RouteTable:
 
     def _order(self, file: RouteFile) -> None:
         """Puts the routes into the file's order; what is in it no more and runs comes last."""
-        place = {of.name: n for n, of in enumerate(file.routes)}
+        place = {name: n for n, name in enumerate(file.order)}
         self._running = dict(sorted(self._running.items(), key=lambda item: place.get(item[0], len(place))))
         self._names = self._named()
 
