@@ -307,6 +307,17 @@ def test_whole_texts(tmp_path, names):
     assert "1 replies never end their thinking" in " ".join(done.notes)
 
 
+def test_a_worked_answer_counts_by_its_end(tmp_path):
+    row = {
+        "question": "3 + 4?",
+        "ground_truth_answer": "He has 3, gets 4: <<3+4=7>>7.\n#### 7",
+        "model_output": "#### 7",
+    }
+    [question] = read(written(tmp_path / "a.jsonl", row)).recording.questions
+    assert question.reference == "7"
+    assert question.correct(question.traces[0].answer)
+
+
 # --- where thinking ends ---------------------------------------------------------------------------------
 
 ANALYSIS = "<|channel|>analysis<|message|>"

@@ -42,7 +42,9 @@ EXITS = (
 
 
 # These have a parameter to give: see below, and tests/shorter/test_merge.py
-@pytest.mark.parametrize("name", sorted({*catalog.names()} - {"best-of-scored", "draft-model", "merge"}))
+@pytest.mark.parametrize(
+    "name", sorted({*catalog.names()} - {"best-of-scored", "draft-model", "merge", "route"})
+)
 def test_technique(name):
     check(catalog.technique(name))
 

@@ -15,6 +15,7 @@ from karui.core.arrays.runs import ReplyColumns, Runs
 from karui.core.build_context import BuildContext
 from karui.core.errors import InputError, PlanError, UnknownName
 from karui.core.flow.flow_tree import Flow
+from karui.core.flow.lesson import Lessons
 from karui.core.request import Request
 from karui.core.trace import Reply
 from karui.core.watcher import Watcher
@@ -206,6 +207,14 @@ class Technique:
         needed of these models.
         """
         return {}
+
+    @classmethod
+    def learned(cls, lessons: Lessons) -> Sequence["Technique"]:  # noqa: ARG003 - as every hook's interface
+        """Returns the instances worth testing that are learned from pilot questions; none by default.
+
+        What is learned is among the parameters: it is in the spec, and the plan's id covers it.
+        """
+        return ()
 
     @classmethod
     def name(cls) -> str:

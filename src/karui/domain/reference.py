@@ -84,7 +84,7 @@ class Reference:
         kept = questions[:MOST]
         bare = Reference(
             counts > 0,
-            np.array([_vector(question) for question in kept], dtype=np.int8),
+            np.array([vector(question) for question in kept], dtype=np.int8),
             np.array([question.shape for question in kept], dtype=np.float32),
             np.zeros(len(kept), dtype=np.float32),
             (1.0, 1.0, 1.0),
@@ -110,9 +110,9 @@ class Reference:
             seen: Instead of the table: that of the others.
         """
         known = self.seen if seen is None else seen
-        vector, vectors = _vector(question).astype(np.float32), self.vectors.astype(np.float32)
-        long = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.linalg.norm(vector)
-        apart = np.maximum(0.0, 1.0 - vectors @ vector / np.maximum(1.0, long))
+        asked, vectors = vector(question).astype(np.float32), self.vectors.astype(np.float32)
+        long = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.linalg.norm(asked)
+        apart = np.maximum(0.0, 1.0 - vectors @ asked / np.maximum(1.0, long))
         shaped = np.abs(self.shapes - question.shape) @ _SCALES
         both = apart + shaped
         if but is not None:
@@ -166,7 +166,7 @@ class Reference:
         return found
 
 
-def _vector(question: Features) -> NDArray[np.int8]:
+def vector(question: Features) -> NDArray[np.int8]:
     """Returns a question's sequences, hashed into so many numbers (Weinberger et al., 0902.2206)."""
     total = np.zeros(DIMENSIONS)
     for hashes in (question.words, question.pairs, question.letters):

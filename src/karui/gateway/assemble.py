@@ -32,6 +32,7 @@ from karui.gateway.records.request_store import RequestStore
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
@@ -48,7 +49,7 @@ from karui.gateway.rollout_builders import (
 )
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
-from karui.gateway.servers import Servers, build_servers, full_thinking
+from karui.gateway.servers import Servers, build_servers, full_thinking, readers
 from karui.gateway.settings import Settings
 from karui.gateway.status import FeedbackStatus, GatewayStatus
 from karui.version import __version__
@@ -323,14 +324,24 @@ def build_stores(settings: Settings, deployment: Deployment, database: Database 
 def build_backends(deployment: Deployment, engines: Mapping[str, Engine], servers: Servers) -> Backends:
     """Returns what can answer."""
     terms, main = deployment.expectation.terms, engines["main"]
-    runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction)
+    check = ParameterCheck(main)
+    covered = frozenset(terms.parameters)
+    runner = PlanRunner(
+        engines, tasks.verifier(terms.verifier), terms.instruction, covered, readers(terms.verifier)
+    )
     server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
         local = LocalBackend(runner)
-        return Backends(runner, local, local, server)
+        return Backends(runner, local, local, check, server)
     full = full_thinking(servers.upstream, terms, main)
+    direct = ProxyBackend(servers.upstream, markers=full.markers, exactly=True)
     return Backends(
-        runner, full, ProxyBackend(servers.upstream, markers=full.markers), server, servers.upstream.breaker
+        runner,
+        full,
+        direct,
+        check,
+        server,
+        servers.upstream.breaker,
     )
 
 
@@ -363,6 +374,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.guard.floor,
         settings.any_sampling,
         settings.any_questions,
+        settings.any_parameters,
         deployment.route,
     )
 

@@ -12,6 +12,7 @@ from karui.core.errors import InputError, ModelError, PlanError
 from karui.core.plan import Plan
 from karui.core.study.choice import Choice
 from karui.serving_profile import FILE, ServingProfile
+from karui.serving_profile.profile import is_mode
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,19 @@ class Deployment:
     def on_route(self, name: str) -> "Deployment":
         """Returns it as one route of several serves it."""
         return replace(self, digest=f"{self.digest}@{name}") if name else self
+
+    def style(self, name: str) -> Plan:
+        """Returns the prompt style in which a further model of the plan was recorded: its mode.
+
+        Raises:
+            UnknownName: A technique that this installation does not have.
+        """
+        footing = self.expectation.terms.footings.get(name)
+        return catalog.plan_from_spec(footing.style if footing else ())
+
+    def mode_of_main(self, name: str) -> bool:
+        """Whether a further model of the plan is the main one in another prompt style."""
+        return is_mode(self.choice, name, self.style(name))
 
     def check_model(self, card: ModelInfo, served: str, *, same: bool, origin: str = "") -> None:
         """Refuses a model that the choice was not made for.

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from karui import catalog
 from karui.core.engine import trace_seed
 from karui.core.errors import KaruiError, NotRecorded, RecordingMismatch
 from karui.core.loops import loop_in
@@ -15,6 +16,7 @@ from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Rejected
 from karui.core.study.reasons import not_replayable
+from karui.core.trace import End
 from karui.recording.blocks.questions import BlockTraces, in_memory, reads_blocks
 from karui.runners.outcome_columns import OutcomeColumns
 from karui.runners.replay_arrays import ArrayReplay
@@ -212,11 +214,14 @@ class Replay:
 def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQuestion]:
     """Returns the questions of `main` as `other`, a recording of a second model, holds them, by id.
 
+    A recording in a prompt style is a mode: its prompts are the main one's as the style rewrites them, which
+    is what its engine does live.
+
     Raises:
         RecordingMismatch: They are not the same questions with the same references, were not shown with the
             same prompts, or were sampled differently: a plan that asks both models does none of that live.
     """
-    if main.manifest.sampling != other.manifest.sampling:
+    if not _sampled_alike(main, other):
         raise RecordingMismatch(
             f"The recording of {model!r} cannot stand beside the main one.",
             why=f"It was sampled with {other.manifest.sampling}, the main one with {main.manifest.sampling}. "
@@ -224,9 +229,11 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQ
             remedy="Record both with the same temperature, top-p and token limit.",
         )
     there = {q.id: q for q in other.questions}
+    style = mode(main, other)
     for question in main.questions:
         twin = there.get(question.id)
-        if twin is not None and (twin.prompt, twin.reference) == (question.prompt, question.reference):
+        shown = style.rewrite(Request(question.id, question.prompt, main.manifest.sampling)).prompt
+        if twin is not None and (twin.prompt, twin.reference) == (shown, question.reference):
             continue
         lacking = "is not in it" if twin is None else "has another prompt or reference in it"
         raise RecordingMismatch(
@@ -235,6 +242,30 @@ def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQ
             remedy="Record both models on the same questions with the same prompts.",
         )
     return {q.id: there[q.id] for q in main.questions}
+
+
+def mode(main: Recording, other: Recording) -> Plan:
+    """Returns the style that makes the main recording's prompts another one's; none where they are alike."""
+    shown = {q.id: q.prompt for q in other.questions}
+    alike = all(shown.get(q.id, q.prompt) == q.prompt for q in main.questions)
+    return Plan() if alike else catalog.plan_from_spec(other.manifest.style)
+
+
+def _sampled_alike(main: Recording, other: Recording) -> bool:
+    """Returns whether the other's traces are what the main one's sampling would have drawn.
+
+    Token limits may differ where none of its traces would have met the main one's: an import whose log names
+    no limit has its longest trace for one.
+    """
+    ours, theirs = main.manifest.sampling, other.manifest.sampling
+    if replace(theirs, max_tokens=ours.max_tokens) != ours:
+        return False
+    if theirs.max_tokens == ours.max_tokens:
+        return True
+    return all(
+        t.end is not End.TRUNCATED and t.thinking_tokens + t.answer_tokens <= ours.max_tokens
+        for t in other.traces()
+    )
 
 
 def replay_all(

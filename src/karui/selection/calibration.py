@@ -1,13 +1,15 @@
-"""Calibrating: what a technique's first asks are answered on a pilot, for knobs that are shares of scores."""
+"""Calibrating: what pilot questions are answered, for knobs that are shares of scores and for what learns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
+from karui.core.engine import ModelInfo
 from karui.core.errors import NotRecorded
+from karui.core.flow.lesson import Attempt, Lesson, Lessons
 from karui.core.plan import Plan
-from karui.core.recording import Recording
+from karui.core.recording import RecordedQuestion, Recording
 from karui.core.request import Gather, Request, Watch
 from karui.core.technique import Technique
 from karui.core.trace import Reply
@@ -57,6 +59,29 @@ class ThresholdCalibration:
             return []
         return list(chain.from_iterable(self._dealt(asks, kept, n) for n, asks in enumerate(begun)))
 
+    def lessons(self) -> Lessons:
+        """Returns the pilot questions with what every model replied, unwatched, for techniques that learn.
+
+        A token of a further model costs its share of the main one's parameters, as FLOPs do; where one of
+        the two is not known to be smaller, a token is a token.
+        """
+        main = self.recordings["main"]
+        there = {m: beside(main, r, m) for m, r in self.recordings.items() if m != "main"}
+        asked = [
+            Lesson(
+                q.id,
+                q.prompt,
+                {m: self._attempts(held[q.id]) for m, held in ({"main": {q.id: q}} | there).items()},
+            )
+            for q in main.questions[: self.questions]
+        ]
+        cards = {m: r.manifest.model for m, r in self.recordings.items()}
+        return Lessons(tuple(asked), {m: _rate(card, cards["main"]) for m, card in cards.items()})
+
+    def _attempts(self, question: RecordedQuestion) -> tuple[Attempt, ...]:
+        traces = question.traces[: self.traces]
+        return tuple(Attempt(t.reply, question.correct(t.answer), t.tokens) for t in traces)
+
     @staticmethod
     def _first_asks(technique: Technique, main: Recording, number: int) -> Sequence[Request]:
         question = main.questions[number]
@@ -90,3 +115,7 @@ class ThresholdCalibration:
                 for question in self.recordings["main"].questions[: self.questions]
             ]
         return self._kept[key]
+
+
+def _rate(card: ModelInfo, main: ModelInfo) -> float:
+    return card.parameters / main.parameters if card.parameters and main.parameters else 1.0

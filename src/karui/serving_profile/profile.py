@@ -14,7 +14,7 @@ from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
 from karui.core.plan import Plan
-from karui.core.prompt import Sampling
+from karui.core.prompt import Sampling, kinds_of
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Choice
@@ -22,7 +22,7 @@ from karui.core.study.domain import DomainSummary
 from karui.core.trace import Trace
 from karui.core.watcher import Action, Checkpoint
 from karui.domain.domain import Domain
-from karui.runners.replay import Replay
+from karui.runners.replay import Replay, mode
 from karui.runners.replay_trace import Playback
 from karui.serving_profile.signals import DriftSignals, signals
 
@@ -39,12 +39,15 @@ class CheckpointSettings:
         suffix: The trial suffix.
         thinking: What its user said of how it thinks (`--thinking`), by field.
         logprobs: Of which tokens its server was asked for log-probabilities; "" where none was asked.
+        style: Specs of the techniques that it was recorded with, of a further model of the plan: its mode.
+            Those of the main one are in the plan.
     """
 
     rule: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     suffix: str = ""
     thinking: Mapping[str, Any] = field(default_factory=dict)
     logprobs: str = ""
+    style: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,14 @@ class ServingContract:
         instruction: Appended to every question, of the plan and of full thinking.
         sampling: How tokens are drawn.
         footings: By the names that the plan's asks use; "main" at least.
+        parameters: Kinds of parameters that recorded questions had: `karui.core.prompt`.
     """
 
     verifier: str = "exact"
     instruction: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     footings: Mapping[str, CheckpointSettings] = field(default_factory=lambda: {"main": CheckpointSettings()})
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +212,13 @@ class ServingProfile:
         )
 
 
-def _checkpoint_settings(manifest: Manifest) -> CheckpointSettings:
+def _checkpoint_settings(manifest: Manifest, style: Plan) -> CheckpointSettings:
     return CheckpointSettings(
         manifest.rule,
         manifest.suffix,
         manifest.thinking.get("override", {}),
         manifest.server.get("logprobs", ""),
+        tuple(style.spec),
     )
 
 
@@ -231,18 +237,46 @@ def contract_of(
         manifest.verifier or verifier,
         manifest.instruction if manifest.verifier else instruction,
         manifest.sampling,
-        {name: _checkpoint_settings(r.manifest) for name, r in recordings.items()},
+        {
+            name: _checkpoint_settings(r.manifest, mode(recordings["main"], r))
+            for name, r in recordings.items()
+        },
+        tuple(sorted({kind for q in recordings["main"].questions for kind in kinds_of(q.prompt.parameters)})),
     )
+
+
+def is_mode(choice: Choice, name: str, style: Plan) -> bool:
+    """Returns whether a further model of a plan is the main one, shown its prompts in a style.
+
+    Args:
+        choice: The choice.
+        name: By which the plan asks it.
+        style: What it was recorded with.
+    """
+    further, main = choice.beside.get(name), choice.model
+    if further is None or not style.techniques:
+        return False
+    if (
+        not all(t.changes("rewrite") and not t.changes("configure") for t in style.techniques)
+        or style.prepared
+    ):
+        return False
+    return further.digest == main.digest if further.digest or main.digest else further.name == main.name
 
 
 def _contract(values: Mapping[str, Any]) -> ServingContract:
     footings = {
         name: CheckpointSettings(
-            CheckpointPolicy.from_dict(f["rule"]), f["suffix"], f.get("thinking", {}), f.get("logprobs", "")
+            CheckpointPolicy.from_dict(f["rule"]),
+            f["suffix"],
+            f.get("thinking", {}),
+            f.get("logprobs", ""),
+            tuple(f.get("style", ())),
         )
         for name, f in values["footings"].items()
     }
-    return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
+    read = {"sampling": Sampling(**values["sampling"]), "footings": footings}
+    return ServingContract(**{**values, **read, "parameters": tuple(values.get("parameters", ()))})
 
 
 def _domain(values: dict[str, Any] | None) -> Domain | None:

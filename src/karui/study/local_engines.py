@@ -6,7 +6,9 @@ from dataclasses import replace
 from karui.artifacts.artifact import Artifact
 from karui.core.engine import Engine
 from karui.core.errors import InputError
+from karui.core.plan import Plan
 from karui.engines.chat.override import Override
+from karui.engines.styled import styled
 from karui.gateway.deployment import Deployment
 from karui.study.workspace import Workspace
 
@@ -52,12 +54,16 @@ def inside(chosen: Deployment, model: str, beside: Mapping[str, str], at_once: i
     for name in chosen.plan.models:
         if name == "main":
             continue
+        style = chosen.style(name)
+        if chosen.mode_of_main(name) and not beside.get(name):
+            engines[name] = styled(session.engine_of(Plan()), style)
+            continue
         further = chosen.choice.beside.get(name)
         known = further.name if further else ""
         if not (beside.get(name) or known):
             raise InputError(f"The plan asks a further model, {name!r}: --aux-model {name}=FOLDER names it.")
         other = session.beside(beside.get(name) or known)
-        engines[name] = replace(other, thinking=_said(chosen, name)).engine
+        engines[name] = styled(replace(other, thinking=_said(chosen, name)).engine_of(style), style)
     for name, engine in engines.items():
         footing = chosen.expectation.terms.footings.get(name)
         if footing is not None and (engine.rule, engine.suffix) != (footing.rule, footing.suffix):

@@ -1,6 +1,6 @@
 """The steps that several verbs share: from recordings to evidence, to a choice, to a study."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -78,6 +78,7 @@ def space_of(
     """
     main = recordings["main"]
     replay = Replay(recordings)
+    known = ThresholdCalibration(pilots or recordings)
     techniques = [catalog.technique(name) for name in (*catalog.names(), *extra)]
     style = catalog.plan_from_spec(main.manifest.style).techniques
     space = search_space(
@@ -86,11 +87,24 @@ def space_of(
         recorded=main.samples,
         refuse=replay.refuse,
         style=style,
-        replies=ThresholdCalibration(pilots or recordings).first_replies,
+        replies=known.first_replies,
         between=between,
         density=density,
     )
-    return _with(space, also, replay, style, between=between)
+    taught = (
+        [[t.spec for t in (*style, each)] for each in _taught(techniques, known, main)] if between else []
+    )
+    return _with(space, [*also, *taught], replay, style, between=between)
+
+
+def _taught(
+    techniques: Sequence[type[Technique]], pilots: ThresholdCalibration, main: Recording
+) -> Iterator[Technique]:
+    """Yields what techniques learn from pilot questions; nothing where these are the questions to test on."""
+    pilot, tested = pilots.recordings["main"].questions, {q.id for q in main.questions}
+    if not any(q.id in tested for q in pilot):
+        lessons = pilots.lessons()
+        yield from (each for technique in techniques for each in technique.learned(lessons))
 
 
 def _with(

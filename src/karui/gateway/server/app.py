@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.dialects.dialect import DIALECTS
 from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.requests.handler import CompletionsEndpoint, RequestHandler
@@ -148,8 +149,7 @@ def _routes(
     handler: RequestHandler, probes: _Probes, pages: Pages | RoutePages, feedback: _View
 ) -> list[Route]:
     return [
-        Route("/v1/chat/completions", CompletionsEndpoint(handler, chat=True), methods=["POST"]),
-        Route("/v1/completions", CompletionsEndpoint(handler, chat=False), methods=["POST"]),
+        *(Route(d.path, CompletionsEndpoint(handler, d), methods=["POST"]) for d in DIALECTS),
         Route("/v1/feedback", feedback, methods=["POST"]),
         Route("/v1/models", probes.models),
         Route("/health", probes.health),
@@ -205,4 +205,5 @@ async def _api_error(_: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     what = "Method not allowed" if status == 405 else "Not found"
-    return refused(ApiError(status, f"{what}: {request.method} {request.url.path[:200]}."))
+    path = request.url.path
+    return refused(ApiError(status, f"{what}: {request.method} {path[:200]}."), path)

@@ -15,6 +15,7 @@ from karui.engines.chat.override import Override
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.engine import KEY
 from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
+from karui.engines.styled import styled
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
@@ -49,10 +50,12 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
     engines: dict[str, Engine] = {}
     for name in chosen.plan.models:
         address = settings.upstream if name == "main" else settings.beside.get(name, "")
+        if not address and chosen.mode_of_main(name):
+            address = settings.upstream
         if not address:
             continue  # the check of abilities says which
         footing = chosen.expectation.terms.footings.get(name, CheckpointSettings())
-        engines[name] = HttpEngine.load(
+        engine = HttpEngine.load(
             address,
             EngineOptions(
                 thinking=Override.of(footing.thinking, "The choice"),
@@ -67,6 +70,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
                 logprobs=Logprobs(footing.logprobs or Logprobs.ALL),
             ),
         )
+        engines[name] = styled(engine, chosen.style(name))
     if settings.fallback != "full":
         warn_of_plain_http(os.environ.get(FALLBACK_KEY, ""), settings.fallback)
     return engines

@@ -5,14 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from karui import catalog
 from karui.core.engine import ModelInfo
 from karui.core.errors import InputError
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.question import Task
 from karui.core.study.choice import Confirmation
+from karui.engines.styled import styled
 from karui.measure.cost_model import CostModel
 from karui.selection.confirm import confirm as confirm_live
+from karui.serving_profile.profile import is_mode
 from karui.study.api.arguments import config_of, workspace_of
 from karui.study.config.keywords import ModelKeywords
 from karui.study.config.schema import ModelOptions, SamplingOptions
@@ -72,11 +75,20 @@ async def _confirm(
         seed=study.data.manifest.seed,
     )
     session = replace(workspace_of(settings, sampling, progress, artifacts=Path(artifacts)), sampling=drawn)
-    sessions = {name: session.beside(_named(name, aux_model or {}, choice.beside)) for name in _others(plan)}
+    given, styles = aux_model or {}, {name: _style(study, name) for name in _others(plan)}
+    sessions = {
+        name: session
+        if name not in given and is_mode(choice, name, style)
+        else session.beside(_named(name, given, choice.beside))
+        for name, style in styles.items()
+    }
     reference = "self" if choice.agreement else "given"
     task = questions if isinstance(questions, Task) else task_of(str(questions), reference=reference)
     try:
-        engines = {"main": session.engine_of(plan), **{n: s.engine for n, s in sessions.items()}}
+        engines = {"main": session.engine_of(plan)}
+        for name, style in styles.items():
+            own = Plan(()) if sessions[name] is session else style
+            engines[name] = styled(sessions[name].engine_of(own), style)
         progress.begin("Confirming the choice live")
         base, live, confirmation = await confirm_live(
             plan,
@@ -96,6 +108,12 @@ async def _confirm(
 
 def _others(plan: Plan) -> list[str]:
     return [name for name in plan.models if name != "main"]
+
+
+def _style(study: Study, name: str) -> Plan:
+    """Returns the prompt style in which a further model of the plan was recorded."""
+    footing = study.profile.terms.footings.get(name) if study.profile else None
+    return catalog.plan_from_spec(footing.style if footing else ())
 
 
 def _named(name: str, given: Mapping[str, str], known: Mapping[str, ModelInfo]) -> str:

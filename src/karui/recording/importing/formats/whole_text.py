@@ -4,6 +4,7 @@ Known are the columns of published sets of traces: `question, ground_truth_answe
 `question, gold, text`. What other names mean is not guessed: rename the columns, or use karui's own layout.
 """
 
+import re
 from collections.abc import Iterator
 
 from karui.core.prompt import Prompt
@@ -13,6 +14,8 @@ from karui.recording.importing.source import Source
 
 _LAYOUTS = (("ground_truth_answer", "model_output"), ("gold", "text"))
 """Columns of the right answer and of the reply."""
+_WORKED = re.compile(r"\n#### (\S[^\n]*)\s*$")
+"""The end of a worked answer, as GSM8K's own files have it: what follows is the right answer."""
 
 
 class WholeText(Adapter):
@@ -42,7 +45,12 @@ class WholeText(Adapter):
                 where=row.where,
                 text=None if text is None else str(text),
                 prompt=Prompt(str(values["question"])),
-                reference=None if reference is None else str(reference),
+                reference=None if reference is None else _answer(str(reference)),
                 kind=str(values.get("benchmark") or ""),
                 model=str(values.get("model") or ""),
             )
+
+
+def _answer(reference: str) -> str:
+    worked = _WORKED.search(reference)
+    return worked.group(1).strip() if worked else reference

@@ -1,0 +1,309 @@
+"""Routing between the modes of one model: cheaper than thinking at a certified loss, or not?
+
+    python bench/route.py [--data DIR] [--main thinking] [--quick] [--out bench/results/route.json]
+
+DIR holds one log for each mode, all of the same questions (any format that `karui import` reads); a mode is
+named as its file. By default they are those of Qwen3-0.6B on the first 660 questions of GSM8K test: thinking,
+cot, few-shot, direct, one reply each (repository Anirudhcheruvu/Qwen3-0.6B-GSM8K-Experiments, commit
+a01e11415c47; without a licence, so not part of karui). The logs count no tokens: words and signs are counted.
+
+The rule, fixed here and the same for all data:
+1. Questions that a mode lacks are left out. karui's own split parts a quarter as the pilot; all routes are
+   learned there (`karui.faster.route`), none sees another question.
+2. Of these the cheapest is taken whose loss, by cross-validation within the pilot, plus one standard error is
+   at most 2 points. If there is none, full thinking stays and the script says so.
+3. The other questions judge that one plan once, with karui's betting test: its loss has to be certified at 2
+   points. The chance of error is 2.5%, for this is the second rule: the first took the loss on the pilot as
+   the learned routes had it, which flatters them, and missed (docs/log.md).
+
+Beside it: full thinking; full thinking with the rescue alone (what a question without an answer gains from a
+second mode, without any routing); each mode alone; a random router (the same first replies, the same mix of
+modes, dealt to the questions at random); the oracle, which knows for each question the cheapest right mode.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from _figures import ROOT, Figures, arguments, percent
+
+from karui import tasks
+from karui.core.flow.lesson import Attempt, Lesson
+from karui.core.outcome import Outcomes
+from karui.core.plan import Plan
+from karui.core.recording import Recording
+from karui.core.trace import End
+from karui.faster._router_fit import Fit, fitted
+from karui.faster.route import Route
+from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
+from karui.recording import importing
+from karui.runners.replay import Replay
+from karui.selection.betting import upper_bound
+from karui.selection.calibration import ThresholdCalibration
+from karui.selection.evidence import split
+
+MARGIN, ALPHA = 0.02, 0.025
+DEALS = 100
+"""Shuffles of the random router."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What became of every question, one entry each."""
+
+    right: np.ndarray
+    tokens: np.ndarray
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "qwen3-0.6b-gsm8k")
+    parser.add_argument("--main", default="thinking", help="the mode that is full thinking")
+    parser.add_argument("--verifier", default="numeric", help="what reads and judges the answers")
+    options = parser.parse_args()
+    files = {re.sub(r"\.jsonl?(\.\w+)?$", "", f.name): f for f in sorted(options.data.glob("*.json*"))}
+    if options.main not in files or len(files) < 2:
+        held = ", ".join(files) or "no log"
+        print(f"{options.main} and another mode are not under {options.data}: it holds {held}.")
+        return 2
+    figures = Figures("route", options)
+    recordings = read(figures, files, options.main, options.verifier)
+    if not recordings["main"].questions:
+        print("No question is in every log.")
+        return 2
+    pilot, test = parted(recordings)
+    described(figures, recordings, test)
+    if not pilot["main"].questions or not test["main"].questions:
+        figures.note("Too few questions for a pilot: nothing is learned, full thinking stays.")
+        return figures.close()
+    routed(figures, pilot, test)
+    figures.extra |= {
+        "data": {name: digest(file) for name, file in files.items()},
+        "command": "python bench/route.py --out bench/results/route.json",
+        "questions": {"pilot": len(pilot["main"].questions), "test": len(test["main"].questions)},
+    }
+    return figures.close()
+
+
+def read(figures: Figures, files: Mapping[str, Path], main: str, verifier: str) -> dict[str, Recording]:
+    """Returns the logs as recordings of the questions that all of them hold, the main one's as "main"."""
+    found = {}
+    for name, file in files.items():
+        done = importing.import_log(file, verifier=tasks.verifier(verifier))
+        found["main" if name == main else name] = done.recording
+        figures.note(f"{name}: {len(done.recording.questions)} questions, sha256 {digest(file)[:16]}…")
+    ids = {q.prompt.user: q.id for q in found["main"].questions}
+    named = {name: renamed(recording, ids) for name, recording in found.items()}
+    common = set.intersection(*({q.id for q in r.questions if q.traces} for r in named.values()))
+    if lost := max(len(r.questions) for r in found.values()) - len(common):
+        figures.note(f"{lost} questions are not in every log and are left out")
+    order = {q.id: n for n, q in enumerate(named["main"].questions)}
+    # Logs tell no limit, so each has its longest reply for one; modes have limits of their own.
+    limit = max(r.manifest.sampling.max_tokens for r in named.values())
+    named = {name: limited(r, limit) for name, r in named.items()}
+    return {
+        name: replace(r, questions=tuple(sorted(r.subset(common).questions, key=lambda q: order[q.id])))
+        for name, r in named.items()
+    }
+
+
+def limited(recording: Recording, limit: int) -> Recording:
+    """Returns a recording with this token limit in its manifest."""
+    sampling = replace(recording.manifest.sampling, max_tokens=limit)
+    return replace(recording, manifest=replace(recording.manifest, sampling=sampling))
+
+
+def renamed(recording: Recording, ids: Mapping[str, str]) -> Recording:
+    """Returns a log's questions by the ids of the main one's: logs number their questions each for itself."""
+    known = (replace(q, id=ids[q.prompt.user]) for q in recording.questions if q.prompt.user in ids)
+    return replace(recording, questions=tuple(known))
+
+
+def parted(recordings: Mapping[str, Recording]) -> tuple[dict[str, Recording], dict[str, Recording]]:
+    """Returns the pilot part and the test part, of every mode the same questions."""
+    pilot, test = split(recordings["main"])
+    return tuple(  # type: ignore[return-value]
+        {m: r.subset({q.id for q in part.questions}) for m, r in recordings.items()} for part in (pilot, test)
+    )
+
+
+def described(figures: Figures, recordings: Mapping[str, Recording], test: Mapping[str, Recording]) -> None:
+    """Each mode alone on the test part, and how much of full thinking was cut."""
+    cut = [t.end is End.TRUNCATED for t in recordings["main"].traces()]
+    figures.shown("full thinking: cut by its token limit", 100 * float(np.mean(cut)), "%", 1)
+    base = alone(test, "main")
+    for mode in test:
+        here, title = alone(test, mode), "full thinking" if mode == "main" else f"{mode} alone"
+        figures.shown(f"{title}: accuracy", percent(mean_interval(here.right)), "%", 1)
+        figures.shown(f"{title}: tokens (words and signs)", float(here.tokens.mean()), "", 0)
+        if mode != "main":
+            figures.shown(f"{title}: tokens", ratio_interval(here.tokens, base.tokens), "×", 3)
+            gain = percent(paired_difference(base.right, here.right))
+            figures.shown(f"{title}: gain over full thinking", gain, "points", 1)
+    best = oracle(test)
+    figures.shown("oracle: accuracy", percent(mean_interval(best.right)), "%", 1)
+    figures.shown("oracle: tokens", ratio_interval(best.tokens, base.tokens), "×", 3)
+
+
+def routed(figures: Figures, pilot: Mapping[str, Recording], test: Mapping[str, Recording]) -> None:
+    """Learns on the pilot, chooses there, and has the test part judge what was chosen."""
+    fits = list(fitted(ThresholdCalibration(pilot).lessons()))
+    routes = [Plan((Route(fit.router.packed(), fit.price),)) for fit in fits]
+    figures.note(f"{len(routes)} routes learned from {len(pilot['main'].questions)} pilot questions")
+    chosen = cheapest(figures, fits, routes)
+    replay = Replay(test, runs=runs(test))
+    base, curve = replay.outcomes(Plan()), [replay.outcomes(plan) for plan in routes]
+    figures.extra["curve"] = [point("full thinking", base, base)] + [
+        point(plan.label, found, base) for plan, found in zip(routes, curve, strict=True)
+    ]
+    figures.extra["modes"] = [
+        {"label": m, "accuracy": float(e.right.mean()), "tokens": float(e.tokens.mean() / base.tokens.mean())}
+        for m, e in [(m, alone(test, m)) for m in test] + [("oracle", oracle(test))]
+    ]
+    if chosen is None:
+        figures.note("No plan is within the margin on the pilot: full thinking stays, nothing is cheaper.")
+        return
+    figures.extra["chosen"] = chosen.label
+    figures.note(f"chosen on the pilot: {chosen.label}, judged on {len(base.questions)} questions")
+    found = curve[routes.index(chosen)]
+    judged(figures, base, found)
+    [route] = chosen.techniques
+    assert isinstance(route, Route)
+    lessons = ThresholdCalibration(test, questions=len(base.questions)).lessons().questions
+    compared(figures, route, lessons, found, base)
+
+
+def runs(recordings: Mapping[str, Recording]) -> int:
+    """Returns on how many permutations plans are run: with one trace each there is but one."""
+    return 10 if any(len(q.traces) > 1 for r in recordings.values() for q in r.questions) else 1
+
+
+def cheapest(figures: Figures, fits: Sequence[Fit], routes: Sequence[Plan]) -> Plan | None:
+    """Returns the cheapest route within the margin by cross-validation; None where none is."""
+    fit: list[tuple[float, Plan]] = []
+    for each, plan in zip(fits, routes, strict=True):
+        figures.note(
+            f"folds of the pilot: {plan.label}: {each.ratio:.3f}×, "
+            f"loss {-100 * each.gain:+.1f} ± {100 * each.error:.1f} points"
+        )
+        if each.error - each.gain <= MARGIN:
+            fit.append((each.ratio, plan))
+    return min(fit, key=lambda pair: pair[0])[1] if fit else None
+
+
+def judged(figures: Figures, base: Outcomes, found: Outcomes) -> None:
+    """The chosen plan on the test part."""
+    loss = base.accuracy - found.accuracy
+    ratio = ratio_interval(found.tokens, base.tokens)
+    figures.shown("route: accuracy", percent(mean_interval(found.accuracy)), "%", 1)
+    gain = percent(paired_difference(base.accuracy, found.accuracy))
+    figures.shown("route: gain over full thinking", gain, "points", 1)
+    figures.shown("route: tokens, interval", ratio, "×", 3)
+    figures.at_most("route: tokens, upper end", ratio.high, 1.0, "×", 3)
+    figures.at_most("route: loss, certified", 100 * upper_bound(loss, ALPHA), 100 * MARGIN, "points", 2)
+
+
+def compared(
+    figures: Figures, route: Route, lessons: Sequence[Lesson], found: Outcomes, base: Outcomes
+) -> None:
+    """The chosen route beside a random router at its mix, and beside its rescue alone."""
+    picks = [pick(route, lesson) for lesson in lessons]
+    own = Ends(
+        *map(np.array, zip(*(ended(route, q, m) for q, m in zip(lessons, picks, strict=True)), strict=True))
+    )
+    if all(len(a) == 1 for q in lessons for a in q.attempts.values()):  # else replay deals other attempts
+        assert np.allclose(own.right, found.accuracy)
+        assert np.allclose(own.tokens, found.tokens)
+    shares = {mode: picks.count(mode) / len(picks) for mode in route.router.modes}
+    figures.note("mix: " + ", ".join(f"{mode} {100 * share:.0f}%" for mode, share in shares.items()))
+    rng, right, tokens = np.random.default_rng(0), [], []
+    for _ in range(20 if figures.quick else DEALS):
+        dealt = rng.permutation(picks).tolist()
+        ends = [ended(route, q, m) for q, m in zip(lessons, dealt, strict=True)]
+        right.append([r for r, _ in ends])
+        tokens.append([t for _, t in ends])
+    random = Ends(np.mean(right, axis=0), np.mean(tokens, axis=0))
+    figures.shown("random router at the same mix: accuracy", percent(mean_interval(random.right)), "%", 1)
+    figures.shown("random router at the same mix: tokens", ratio_interval(random.tokens, base.tokens), "×", 3)
+    gain = percent(paired_difference(random.right, own.right))
+    figures.at_least("route: gain over the random router", gain.value, 0.0, "points", 1)
+    figures.shown("route: gain over the random router, interval", gain, "points", 1)
+    figures.shown("route: tokens to the random router's", ratio_interval(own.tokens, random.tokens), "×", 3)
+    bare = replace(route.router, first=())
+    rescued = [_ended(bare.modes, (), bare.rescue, q, "main") for q in lessons]
+    right_only, spent = (np.array(column) for column in zip(*rescued, strict=True))
+    figures.shown("thinking with the rescue alone: accuracy", percent(mean_interval(right_only)), "%", 1)
+    figures.shown("thinking with the rescue alone: tokens", ratio_interval(spent, base.tokens), "×", 3)
+    figures.extra["random"] = {
+        "accuracy": float(random.right.mean()),
+        "tokens": float(random.tokens.mean() / base.tokens.mean()),
+    }
+
+
+def pick(route: Route, lesson: Lesson) -> str:
+    """Returns the mode that a question gets, by the first attempt of each."""
+    replies = {mode: lesson.attempts[mode][0].reply for mode in route.router.first}
+    return route.router.choose(lesson.prompt, replies, route.price)
+
+
+def ended(route: Route, lesson: Lesson, mode: str) -> tuple[float, float]:
+    """Returns whether a question that got a mode was answered right, and what it took."""
+    return _ended(route.router.modes, route.router.first, route.router.rescue, lesson, mode)
+
+
+def _ended(
+    modes: Sequence[str], first: Sequence[str], rescue: Sequence[int], lesson: Lesson, mode: str
+) -> tuple[float, float]:
+    """As the flow of `route` does it."""
+    asked: dict[str, Attempt] = {m: lesson.attempts[m][0] for m in first}
+    for each in (mode, modes[rescue[modes.index(mode)]]):
+        asked.setdefault(each, lesson.attempts[each][0])
+        if asked[each].reply.answer is not None:
+            break
+    answered = asked[each].reply.answer is not None
+    last = (
+        asked[each]
+        if answered
+        else next((a for a in asked.values() if a.reply.answer is not None), asked[mode])
+    )
+    return float(last.right), float(sum(a.tokens for a in asked.values()))
+
+
+def alone(recordings: Mapping[str, Recording], mode: str) -> Ends:
+    """Returns a mode asked by itself, over all its traces."""
+    asked = recordings[mode].questions
+    right = np.array([np.mean([q.correct(t.answer) for t in q.traces]) for q in asked])
+    return Ends(right, np.array([np.mean([t.tokens for t in q.traces]) for q in asked]))
+
+
+def oracle(recordings: Mapping[str, Recording]) -> Ends:
+    """Returns the cheapest mode that is right on each question, the cheapest of all where none is."""
+    ends = [alone(recordings, mode) for mode in recordings]
+    right, tokens = np.array([e.right for e in ends]), np.array([e.tokens for e in ends])
+    best = np.lexsort((tokens, -right), axis=0)[0]
+    none = right.max(axis=0) == 0
+    best[none] = tokens.argmin(axis=0)[none]
+    here = np.arange(right.shape[1])
+    return Ends(right[best, here], tokens[best, here])
+
+
+def point(label: str, found: Outcomes, base: Outcomes) -> dict[str, object]:
+    """Returns a plan as the picture shows it."""
+    return {
+        "label": label,
+        "accuracy": float(found.accuracy.mean()),
+        "tokens": float(found.tokens.mean() / base.tokens.mean()),
+    }
+
+
+def digest(file: Path) -> str:
+    """Returns a file's sha256."""
+    return sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Writes the figures of docs/evidence.md, and README's first picture, from bench/results.
+
+    python -m scripts.evidence
+
+No figure of that page is typed by hand: tables stand between `<!-- figures: NAME -->` and
+`<!-- end of figures -->`, pictures in docs/figures/evidence*.svg. tests/docs holds both to the results.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from scripts._evidence_pictures import PICTURES
+from scripts._results import ROOT, SIZES, STUDY, UNTHINKING, Results
+
+PAGE, FIGURES = ROOT / "docs" / "evidence.md", ROOT / "docs" / "figures"
+GROUPS = ("all", "lost an early right answer", "right in the end", "wrong throughout")
+_BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table."""
+    lines = [" | ".join(row) for row in (head, ["---"] * len(head), *body)]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def sources(results: Results) -> str:
+    """Returns where figures come from: command, day, digests of the data."""
+    content = results.content
+    digests = content.get("data") or content.get("digests") or {}
+    told = ", ".join(f"{name} `{digest[:16]}…`" for name, digest in digests.items())
+    command = content.get("command") or f"python bench/{content['bench']}.py"
+    return f"\n`{command}`, {content['made']}. sha256: {told}.\n"
+
+
+def gemma_table() -> str:
+    """What an exit at 0.95 keeps, for all questions and by the groups they were picked for."""
+    found = Results("gemma.json")
+    body = [
+        [
+            f"{title} ({found[f'{title}: questions']:.0f})",
+            found.told(f"{title}: accuracy of full thinking", unit="%"),
+            found.told(f"{title}: gain of the exit", signed=True),
+            found.told(f"{title}: tokens of the exit", 3, "×"),
+            found.told(f"{title}: right answers that the exit keeps", unit="%"),
+            found.told(f"{title}: wrong answers that it turns right", unit="%"),
+        ]
+        for title in GROUPS
+        if f"{title}: gain of the exit" in found
+    ]
+    head = (
+        "questions",
+        "full thinking",
+        "gain, points",
+        "tokens",
+        "right answers kept",
+        "wrong ones turned right",
+    )
+    return table(head, body) + sources(found)
+
+
+def route_table() -> str:
+    """Each mode, the oracle, the route and its controls."""
+    found = Results("route.json")
+    modes = [m["label"] for m in found.content["modes"] if m["label"] not in {"main", "oracle"}]
+    names = ["full thinking", *(f"{m} alone" for m in modes)]
+    names += ["thinking with the rescue alone", "random router at the same mix", "route", "oracle"]
+    body = []
+    for name in (n for n in names if f"{n}: accuracy" in found):
+        ratio = next((k for k in (f"{name}: tokens, interval", f"{name}: tokens") if k in found), "")
+        tokens = "1×" if name == "full thinking" else found.told(ratio, 3, "×")
+        body.append([name, found.told(f"{name}: accuracy", unit="%"), tokens])
+    certified = "route: loss, certified"
+    verdict = ""
+    if certified in found:
+        verb = "certified" if found.met(certified) else "**not** certified at 2 points"
+        gain = found.told("route: gain over full thinking", signed=True)
+        over = found.told("route: gain over the random router, interval", signed=True)
+        verdict = (
+            f"\nOver full thinking the route gains {gain} points; its loss is at most {found[certified]:.2f} "
+            f"points: {verb}. Over the random router it gains {over} points.\n"
+        )
+    return table(("", "accuracy", "tokens"), body) + verdict + sources(found)
+
+
+def sizes_table() -> str:
+    """Self-consistency and karui's plans on every set that is there."""
+    found = Results("autotts.json")
+    body = []
+    for size in SIZES:
+        for name, part in (("AIME24", "search"), ("AIME25", "held-out"), ("HMMT25", "held-out")):
+            if f"{size} {name}: SC@64, accuracy" not in found:
+                continue
+            body.append(
+                [
+                    f"{size} {name} ({part})",
+                    "SC@64",
+                    found.told(f"{size} {name}: SC@64, accuracy", unit="%"),
+                    "1×",
+                ]
+            )
+            for rival in ("AutoTTS β=.5", "AutoTTS β=1"):
+                title = f"{size} {name}: against {rival}"
+                body.append(
+                    [
+                        "",
+                        f"karui against {rival}",
+                        found.told(f"{title}, accuracy", unit="%"),
+                        found.told(f"{title}, share of SC@64", 3, "×"),
+                    ]
+                )
+    return table(("Qwen3", "plan", "accuracy", "tokens"), body) + sources(found)
+
+
+def thinker_table() -> str:
+    """The thinker beside its base and controls, and its exits."""
+    found = Results("thinker.json")
+    body: list[list[str]] = []
+    for name in ("GSM8K", "MATH"):
+        for title in (t for t in UNTHINKING if f"{name}, {t}: accuracy" in found):
+            accuracy = found.told(f"{name}, {title}: accuracy", unit="%")
+            body.append([name, title, accuracy, f"{found[f'{name}, {title}: tokens']:,.0f}"])
+        named = (
+            f"{name}: accuracy, interval" if f"{name}: accuracy, interval" in found else f"{name}: accuracy"
+        )
+        tokens = f"{found[f'{name}: thinking tokens']:,.0f}"
+        body.append([name, "full thinking", found.told(named, unit="%"), tokens])
+        exits = f"{name}, exits"
+        verb = "certified" if found.met(f"{exits}: loss, certified") else "**not** certified"
+        loss, most = found[f"{exits}: loss, estimate"], found[f"{exits}: loss, certified"]
+        spent = found.told(f"{exits}: thinking tokens, interval", 3, "×")
+        body.append([name, "early exit", f"loss {loss:.1f}, at most {most:.1f} points: {verb}", spent])
+        loss, kept = (
+            found[f"{exits}: loss there, estimate"],
+            f"{exits}: thinking tokens where no trace was cut",
+        )
+        words = "the same where no trace was cut"
+        body.append([name, words, f"loss {loss:.1f} points", found.told(kept, 3, "×")])
+    return table(("questions", "", "accuracy", "tokens"), body) + sources(found)
+
+
+def coder_table() -> str:
+    """Of all plans that save anything, how many lose how much."""
+    choice = Results(STUDY).content
+    saving = [r for r in choice["rejected"] if r.get("saving") and r["saving"] > 0.05]
+    kept = [r for r in saving if r["loss"] <= choice["rule"]["margin"]]
+    best = min(saving, key=lambda r: r["loss"])
+    body = [
+        ["decision", f"{choice['decision']!r}: full thinking stays"],
+        ["plans considered", str(choice["space"])],
+        ["of these save 5% of the tokens or more", str(len(saving))],
+        ["of these lose at most 2 points on the pilot", str(len(kept))],
+        [
+            "the least loss among them",
+            f"{100 * best['loss']:+.1f} points at {1 - best['saving']:.2f}× ({best['label']})",
+        ],
+        ["questions", f"{choice['pilot_questions']} of the pilot, {choice['questions']} of the test"],
+    ]
+    digest = choice["recordings"]["main"]
+    return (
+        table(("", ""), body)
+        + f"\n`karui choose recording --out choice`. Digest of the recording: `{digest[:16]}…`.\n"
+    )
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "gemma": gemma_table,
+    "route": route_table,
+    "sizes": sizes_table,
+    "thinker": thinker_table,
+    "coder": coder_table,
+}
+
+
+def page(text: str) -> str:
+    """Returns docs/evidence.md with its tables as the results have them."""
+    return _BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n{m[3]}", text)
+
+
+def main() -> None:
+    """Writes the page and the pictures."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, drawn in PICTURES.items():
+        (FIGURES / name).write_text(drawn(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The evidence page and README's first picture hold what bench/results holds."""
+
+import pytest
+
+from scripts import _results, evidence
+
+
+def test_the_page_shows_the_results():
+    text = evidence.PAGE.read_text(encoding="utf-8")
+    assert all(f"<!-- figures: {name} -->" in text for name in evidence.TABLES)
+    assert evidence.page(text) == text
+
+
+@pytest.mark.parametrize("name", evidence.PICTURES)
+def test_the_pictures_are_drawn_from_the_results(name):
+    assert (evidence.FIGURES / name).read_text(encoding="utf-8") == evidence.PICTURES[name]()
+
+
+@pytest.mark.parametrize(
+    ("readme", "picture"), [("README.md", "evidence.svg"), ("README.ja.md", "evidence.ja.svg")]
+)
+def test_readme_begins_with_real_reasoners(readme, picture):
+    text = (evidence.ROOT / readme).read_text(encoding="utf-8")
+    assert text.index("](docs/figures/") == text.index(f"](docs/figures/{picture})")
+
+
+def test_a_figure_that_changes_changes_the_page(monkeypatch, tmp_path):
+    for file in _results.RESULTS.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    gemma = tmp_path / "gemma.json"
+    gemma.write_text(gemma.read_text().replace('"reached": 0.', '"reached": 0.9'))
+    monkeypatch.setattr(_results, "RESULTS", tmp_path)
+    assert evidence.gemma_table() not in evidence.PAGE.read_text(encoding="utf-8")
