@@ -12,8 +12,7 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine, engine_here
-from karui.core.prompt import FORMAT, TOOLS
-from karui.core.question import Verifier
+from karui.core.errors import InputError
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
@@ -21,17 +20,17 @@ from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.local import LocalBackend
 from karui.gateway.backends.plan_runner import PlanRunner
 from karui.gateway.backends.proxy import ProxyBackend
+from karui.gateway.clean import clean
 from karui.gateway.database.database import Database
 from karui.gateway.deployment import Deployment
 from karui.gateway.energy import EnergyStatus, EnergyWatch
-from karui.gateway.keys import Keys
-from karui.gateway.monitor.metrics import Metrics
-from karui.gateway.monitor.tracing import Telemetry
+from karui.gateway.process import Process
+from karui.gateway.records.cause import Because
 from karui.gateway.records.conversation_store import ConversationStore
-from karui.gateway.records.events import Sink, Sinks
+from karui.gateway.records.events import Actor, Event, EventKind, Sink, Sinks, Via
+from karui.gateway.records.log import logged
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.request_store import RequestStore
-from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
@@ -52,17 +51,14 @@ from karui.gateway.rollout_builders import (
 )
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.routing.router import Router
-from karui.gateway.servers import Servers, build_servers, full_thinking
+from karui.gateway.servers import Servers, build_servers, full_thinking, readers
 from karui.gateway.settings import Settings
 from karui.gateway.status import FeedbackStatus, GatewayStatus
 from karui.measure.energy import EnergyMeter
+from karui.version import __version__
 
 _log = logging.getLogger(__name__)
-_READ = {
-    TOOLS: frozenset({"tool-call", "python", "judge"}),
-    FORMAT: frozenset({"json", "python", "judge", "regex"}),
-}
-"""Verifiers that read tool calls, and answers in a format."""
+_NOBODY = Via()
 
 
 @dataclass(frozen=True)
@@ -94,11 +90,10 @@ class Gateway:
         servers: Behind it.
         stores: What it keeps.
         handler: Lets requests in.
-        metrics: Counts them.
         upkeep: What is done from time to time.
         standing: Keeps where guard and roll-out stand: of this process, or of all that share a history.
         feedback: Takes what users say.
-        keys: That clients and the operator have to give.
+        process: What all routes of this process share.
         started_at: When it came up, seconds since the epoch.
     """
 
@@ -108,12 +103,16 @@ class Gateway:
     servers: Servers
     stores: Stores
     handler: RequestHandler
-    metrics: Metrics
     upkeep: Upkeep
     standing: StandingKeeper | SharedRollout
     feedback: FeedbackIntake
-    keys: Keys = field(default_factory=Keys, repr=False)
+    process: Process
     started_at: float = field(default_factory=time)
+
+    @property
+    def name(self) -> str:
+        """Name of the route; "" where there are not several."""
+        return self.deployment.route
 
     @property
     def rollout(self) -> RolloutController:
@@ -128,7 +127,7 @@ class Gateway:
         self._log("started")
 
     async def close(self) -> None:
-        """Ends everything that is under way, and keeps what is known."""
+        """Ends everything that is under way, and keeps what is known; the process's parts go on."""
         try:
             await self.upkeep.close()
             await self.handler.dispatcher.shadow.close()
@@ -140,20 +139,41 @@ class Gateway:
                 await self.standing.close()
             else:
                 self.standing.keep()
+            self._log("stopped")
             self.stores.close()
-        self._log("stopped")
 
-    async def command(self, what: str, who: str, why: str) -> None:
+    async def command(self, what: str, who: str, why: str, via: Via = _NOBODY) -> None:
         """Does what an operator wants, and keeps it; see `RolloutController.command`.
 
         Raises:
             InputError: It cannot be done, or is not a command.
         """
-        if isinstance(self.standing, SharedRollout):
-            await self.standing.command(what, who, why, time())
-        else:
-            self.rollout.command(what, who, why, time())
-            self.standing.keep()
+        try:
+            if isinstance(self.standing, SharedRollout):
+                await self.standing.command(what, who, why, time(), via)
+            else:
+                self.rollout.command(what, who, why, time(), via)
+                self.standing.keep()
+        except InputError as error:
+            self.note(EventKind.COMMAND_REFUSED, f"{what}: {error.what}", via, who)
+            raise
+
+    def note(
+        self, kind: EventKind, told: str, via: Via = _NOBODY, who: str = "", by: Actor = Actor.OPERATOR
+    ) -> None:
+        """Notes what somebody did, in the history and in the log."""
+        event = Event(
+            kind,
+            time(),
+            by,
+            Because.stated(told),
+            name=clean(who or via.key or via.origin),
+            request=via.request,
+            choice=self.deployment.digest,
+            via=via,
+        )
+        logged(_log, event)
+        self.stores.requests.note(event)
 
     def _log(self, what: str) -> None:
         """Writes that the gateway has started or stopped."""
@@ -161,6 +181,9 @@ class Gateway:
         model = self.deployment.choice.model.name
         extra = {"event": f"gateway_{what}", "plan": e.plan, "model": model, "stage": stage.value}
         _log.info("gateway %s: %s of %s, stage %s", what, e.label, model, stage, extra=extra)
+        told = Because.stated(f"karui {__version__}, {e.label} of {model}, stage {stage}")
+        kind = EventKind.STARTED if what == "started" else EventKind.STOPPED
+        self.stores.requests.note(Event(kind, time(), Actor.KARUI, told, choice=self.deployment.digest))
 
     def status(self) -> GatewayStatus:
         """Returns the gateway's state."""
@@ -202,6 +225,7 @@ class Gateway:
             degraded=tuple(filter(None, ill)),
             feedback=self._said(),
             energy=self.upkeep.energy.status if self.upkeep.energy is not None else EnergyStatus(),
+            route=self.name,
         )
 
     def _said(self) -> FeedbackStatus:
@@ -223,6 +247,7 @@ def assemble(
     canaries: Canaries | None = None,
     tick_seconds: float = 1.0,
     rivals: Sequence[Deployment] = (),
+    process: Process | None = None,
 ) -> Gateway:
     """Puts a gateway together.
 
@@ -234,12 +259,13 @@ def assemble(
         canaries: Instead of those that the settings name.
         tick_seconds: How often it is looked whether a canary is due.
         rivals: Further choices of the same model, checked: then this is an experiment.
+        process: What this process has, where it serves several routes; None makes it for this one.
 
     Raises:
         InputError: A setting cannot be used.
     """
     contest = Contest.of([deployment, *rivals])
-    deployment, keys = contest.first, Keys.read()
+    deployment, process = contest.first, process or Process.of(settings)
     servers = build_servers(settings, engines["main"])
     database = build_database(settings)
     stores = build_stores(settings, deployment, database)
@@ -249,15 +275,15 @@ def assemble(
     rollout = build_rollout(settings, deployment, stores.requests, backends.breaker, comparison, contest)
     watch = UpstreamWatch(rollout, servers.upstream, servers.identity)
     router = build_router(settings, deployment, servers)
-    metrics, telemetry = Metrics(router.every_name), Telemetry.found()
+    process.metrics.names |= router.every_name
     standing = build_standing(
         settings, rollout, stores.requests, database, lambda: book.keep_standing(comparison.standing())
     )
     told: list[Sink] = [rollout, watch, stores.requests, book, standing]
     if isinstance(standing, SharedRollout):
         told = [standing, watch, stores.requests, book]
-    energy = build_energy(settings, engines["main"])
-    records = Sinks(*told, metrics, energy, *([telemetry] if telemetry else []), *sinks)
+    energy = build_energy(settings, deployment, engines["main"])
+    records = Sinks(*told, energy, *process.sinks, *sinks)
     shadow = ShadowRunner(
         deployment.plan,
         deployment.expectation,
@@ -278,25 +304,25 @@ def assemble(
         engines,
         servers,
         stores,
-        build_handler(settings, dispatcher, records, stores.conversations, keys),
-        metrics,
+        build_handler(settings, dispatcher, records, stores.conversations, process),
         upkeep,
         standing,
         FeedbackIntake(book, rollout, stores.conversations, standing),
-        keys,
+        process,
     )
 
 
-def build_energy(settings: Settings, main: Engine) -> EnergyWatch:
+def build_energy(settings: Settings, deployment: Deployment, main: Engine) -> EnergyWatch:
     """Returns what reads the machine's energy counters, where they say what requests take."""
-    # Of several processes each sees only its own requests, and all of them the same counters.
-    return EnergyWatch(EnergyMeter(here=engine_here(main) and settings.workers == 1))
+    # Of several processes or routes each sees only its own requests, and all of them the same counters.
+    alone = settings.workers == 1 and not deployment.route
+    return EnergyWatch(EnergyMeter(here=engine_here(main) and alone))
 
 
 def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:
     """Returns what the gateway keeps; its files are opened."""
     return Stores(
-        RequestStore(database, shared=settings.shared),
+        RequestStore(database, shared=settings.shared, route=deployment.route),
         ConversationStore(
             Path(settings.keep),
             settings.keep_hours * 3600,
@@ -313,7 +339,7 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
     check = ParameterCheck(main)
     covered = frozenset(terms.parameters)
     runner = PlanRunner(
-        engines, tasks.verifier(terms.verifier), terms.instruction, covered, _readers(terms.verifier)
+        engines, tasks.verifier(terms.verifier), terms.instruction, covered, readers(terms.verifier)
     )
     server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
@@ -331,23 +357,21 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
     )
 
 
-def _readers(spec: str) -> dict[str, Verifier]:
-    """Returns what reads tool calls and formats, where the certified verifier does not."""
-    name = spec.partition(":")[0]
-    usual = {TOOLS: "tool-call", FORMAT: "json"}
-    return {kind: tasks.verifier(usual[kind]) for kind in usual if name not in _READ[kind]}
-
-
 def build_handler(
-    settings: Settings, dispatcher: Dispatcher, records: Sink, conversations: ConversationStore, keys: Keys
+    settings: Settings,
+    dispatcher: Dispatcher,
+    records: Sink,
+    conversations: ConversationStore,
+    process: Process,
 ) -> RequestHandler:
     """Returns what lets requests in."""
     return RequestHandler(
         dispatcher,
-        AdmissionQueue(settings.limits),
+        process.admission,
         settings.limits,
         records,
-        keys.client,
+        process.keys,
+        process.quotas,
         keeper=conversations if conversations.on else None,
     )
 
@@ -363,6 +387,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.any_sampling,
         settings.any_questions,
         settings.any_parameters,
+        deployment.route,
     )
 
 

@@ -1,7 +1,7 @@
 """The choice that is to be served, and whether it may be: here, on this model, by this server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class Deployment:
         choice: As `karui choose` or `karui poc` wrote it.
         plan: What it chose.
         expectation: What the recording says of it.
-        digest: Of both files; "" where they were not read from files. A changed choice has another one.
+        digest: Of both files; "" where they were not read from files. A changed choice has another one. Where
+            one gateway serves several routes, the route follows behind an @: each has a history of its own.
     """
 
     choice: Choice
@@ -72,6 +73,15 @@ class Deployment:
             )
         plan = catalog.plan_from_spec(choice.spec)
         return Deployment(choice, plan, expectation, _digest(file, file.with_name(FILE)))
+
+    @property
+    def route(self) -> str:
+        """Name of the route that serves it; "" where there are not several."""
+        return self.digest.partition("@")[2]
+
+    def on_route(self, name: str) -> "Deployment":
+        """Returns it as one route of several serves it."""
+        return replace(self, digest=f"{self.digest}@{name}") if name else self
 
     def style(self, name: str) -> Plan:
         """Returns the prompt style in which a further model of the plan was recorded: its mode.

@@ -4,8 +4,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from karui import tasks
 from karui.core.engine import Engine
 from karui.core.errors import InputError
+from karui.core.prompt import FORMAT, TOOLS
+from karui.core.question import Verifier
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.engine import KEY, split_address
 from karui.gateway.backends.circuit_breaker import Breaker
@@ -14,6 +17,12 @@ from karui.gateway.backends.upstream import Upstream
 from karui.gateway.backends.upstream_identity import UpstreamIdentity
 from karui.gateway.settings import FALLBACK_KEY, Settings
 from karui.serving_profile import ServingContract
+
+_READ = {
+    TOOLS: frozenset({"tool-call", "python", "judge"}),
+    FORMAT: frozenset({"json", "python", "judge", "regex"}),
+}
+"""Verifiers that read tool calls, and answers in a format."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +102,10 @@ def full_thinking(upstream: Upstream, terms: ServingContract, main: HttpEngine |
         return ProxyBackend(upstream, terms.instruction, usual)
     markers = None if main.markers.plain else main.markers
     return ProxyBackend(upstream, terms.instruction, usual, markers, main.to_think, main.thinking_words)
+
+
+def readers(spec: str) -> dict[str, Verifier]:
+    """Returns what reads tool calls and formats, where the certified verifier does not."""
+    name = spec.partition(":")[0]
+    usual = {TOOLS: "tool-call", FORMAT: "json"}
+    return {kind: tasks.verifier(usual[kind]) for kind in usual if name not in _READ[kind]}

@@ -47,6 +47,7 @@ class Settings:
         state: Address of a PostgreSQL database in which the history is instead of a file: gateways on several
             machines share it, postgresql://USER@HOST:PORT/NAME. Its password is never shown.
         allowed_hosts: Names by which browsers may reach a gateway without keys, besides addresses.
+        keys: A file with the keys of teams and operators; see `named_keys`.
         open_to_all: Whether everybody who reaches the port may ask, where no key is set.
         folder: Folder or Hub name with the upstream model's tokenizer and chat template.
         route: completions or chat, instead of what is found best.
@@ -81,6 +82,7 @@ class Settings:
     workers: int = 1
     state: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ()
+    keys: str = ""
     open_to_all: bool = False
     folder: str = ""
     route: str = ""
@@ -126,10 +128,21 @@ class Settings:
         if path is not None:
             with reading(path, format="TOML"):
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Settings.of(values, options)
+
+    @staticmethod
+    def of(told: Mapping[str, Any], options: Mapping[str, Any]) -> "Settings":
+        """Returns the settings of a table, with the options over it.
+
+        Raises:
+            InputError: A setting has a wrong value.
+            UnknownName: A setting does not exist.
+        """
+        values = dict(told)
         for name, value in options.items():
-            told = values.get(name)
-            if isinstance(value, Mapping) and isinstance(told, Mapping):
-                values[name] = {**told, **value}
+            before = values.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                values[name] = {**before, **value}
             elif value is not None:
                 values[name] = value
         made: Settings = _made(Settings, values, "")

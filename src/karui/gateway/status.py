@@ -107,6 +107,7 @@ class GatewayStatus:
         degraded: What does not work at present though serving goes on.
         feedback: What users say.
         energy: What the machine took, where it has counters and the model runs on it.
+        route: Name of the route; "" where there are not several.
     """
 
     at: float
@@ -142,3 +143,4 @@ class GatewayStatus:
     degraded: tuple[Because, ...] = ()
     feedback: FeedbackStatus = field(default_factory=FeedbackStatus)
     energy: EnergyStatus = field(default_factory=EnergyStatus)
+    route: str = ""

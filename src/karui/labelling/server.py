@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from karui.core.errors import InputError, KaruiError
-from karui.gateway.keys import Keys
+from karui.gateway.keys import KeyRing, Keys
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.server.auth import Access
 from karui.gateway.server.door import Door, Plain, refused
@@ -139,7 +139,7 @@ class _Routes:
 
 def app(desk: Desk) -> Door:
     """Returns the ASGI application: this machine alone is let in, and no other site's page."""
-    access = Access(Keys())
+    access = Access(KeyRing(Keys()))
     routes = _Routes(desk, access)
     inside = Starlette(
         routes=[

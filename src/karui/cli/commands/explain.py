@@ -13,6 +13,7 @@ def explain(
         help="Id of the request: header x-karui-request-id, or the monitor's list."
     ),
     url: str = typer.Option("http://127.0.0.1:8321", help="Address of the gateway."),
+    route: str = typer.Option("", help="Route of a gateway that serves several."),
     lang: o.Lang = "en",
     json: o.Json = False,
 ) -> None:
@@ -21,7 +22,7 @@ def explain(
 
     from karui.gateway.client import explanation
 
-    found = explanation(url, request)
+    found = explanation(url, request, route)
     if json:
         typer.echo(dumps(found, ensure_ascii=False, indent=1))
         return

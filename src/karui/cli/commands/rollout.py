@@ -16,6 +16,7 @@ def rollout(
     why: Annotated[str, typer.Option(help="Reason, which is kept with the change.")] = "",
     who: Annotated[str, typer.Option(help="Your name; this machine's user by default.")] = "",
     url: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8321",
+    route: Annotated[str, typer.Option(help="Route of a gateway that serves several.")] = "",
     json: o.Json = False,
 ) -> None:
     """Show or change a gateway's stage; the operator's key is read from KARUI_OPERATOR_KEY."""
@@ -26,8 +27,8 @@ def rollout(
     from karui.gateway.client import command, state
 
     if what:
-        command(url, what, who or getuser(), why)
-    now = state(url)
+        command(url, what, who or getuser(), why, route)
+    now = state(url, route)
     if json:
         typer.echo(dumps(now, indent=1))
         return

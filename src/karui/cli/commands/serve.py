@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from karui.cli.options import configured
+from karui.cli.serving_routes import check_routes, serve_routes
 from karui.study.config.verbs import ServeOptions
 
 if TYPE_CHECKING:
     from karui.core.study.choice import Choice
     from karui.gateway.assemble import Gateway
+    from karui.gateway.route_file import RouteFile
     from karui.gateway.settings import Settings
     from karui.study.api.serve import Opened
 
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 @configured(ServeOptions, files=False)
 def serve(
     options: ServeOptions,
-    choices: list[Path] = typer.Argument(
-        help="choice.json of `karui choose` or `karui poc`, or its folder; several are an experiment."
+    choices: list[Path] | None = typer.Argument(
+        None,
+        help="choice.json of `karui choose` or `karui poc`, or its folder; several are an experiment. None "
+        "where the file of settings has routes.",
     ),
-    config: Path | None = typer.Option(None, help="A TOML file of settings; options win."),
+    config: Path | None = typer.Option(None, help="A TOML file of settings, maybe with routes; options win."),
     test_fallbacks: bool = typer.Option(
         False, "--test-fallbacks", help="Test of every fallback, once each; then the gateway ends."
     ),
@@ -32,12 +36,16 @@ def serve(
 ) -> None:
     """Serve a choice; keys are read from KARUI_SERVE_KEY, KARUI_OPERATOR_KEY and KARUI_API_KEY."""
     from karui.cli.console import say
+    from karui.gateway.route_file import RouteFile
     from karui.gateway.server.server import run
     from karui.gateway.server.workers import is_worker, tell_ready
-    from karui.gateway.settings import Settings
     from karui.study.api.serve import opened
 
-    settings = Settings.read(config, options.settings)
+    file = RouteFile.read(config, options.settings)
+    if (file.routes or file.faults) and not choices:
+        (check_routes if check else serve_routes)(file)
+        return
+    choices, settings = _one(choices, file), file.settings
     if check:
         for choice in choices:
             _check(choice, settings, options.model)
@@ -64,6 +72,22 @@ def serve(
             say(f"Monitor at {found.url}/")
 
         run(found.gateway, found.listening, ready)
+
+
+def _one(choices: list[Path] | None, file: "RouteFile") -> list[Path]:
+    """Returns the choices that were named; refuses none, and those beside a file with routes."""
+    from karui.core.errors import InputError
+
+    if not choices:
+        raise InputError(
+            "No choice is named.", remedy="Name one: karui serve FOLDER; or routes in a file: --config FILE."
+        )
+    if file.routes or file.faults:
+        raise InputError(
+            f"{file.path} has routes, and a choice is named besides.",
+            remedy="Leave the choice out, or name it as a route in the file.",
+        )
+    return choices
 
 
 def _supervise(choice: Path, settings: "Settings", rivals: list[Path]) -> None:

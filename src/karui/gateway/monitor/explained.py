@@ -15,11 +15,12 @@ from karui.i18n.monitor import MonitorTranslator
 from karui.version import __version__
 
 
-def page(id: str, kept: Kept | None, lang: str) -> str:  # noqa: A002 - the record's name for it
+def page(id: str, kept: Kept | None, lang: str, route: str = "") -> str:  # noqa: A002 - the record's name for it
     """Returns the page; its script asks for the full thinking, which takes its time."""
+    of_route = f"&route={route}" if route else ""
     w = MonitorTranslator(lang)
     told = {
-        "address": f"/explain/{quote(id, safe='')}?lang={lang}",
+        "address": f"/explain/{quote(id, safe='')}?lang={lang}{of_route}",
         "failed": w("explain_failed", reason="{reason}"),
         "again": w("explain_again"),
     }

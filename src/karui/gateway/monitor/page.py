@@ -1,4 +1,4 @@
-"""The page at `/`, the parts of it that change, and the figures of `/api/state`."""
+"""The page at `/`, the parts of it that change, the figures of `/api/state`, and the form that logs in."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from karui.gateway.monitor import costs, panels, plain, rollout
 from karui.gateway.monitor.health import health
-from karui.gateway.monitor.render import part
+from karui.gateway.monitor.render import part, rendered
 from karui.gateway.monitor.tiles import tiles
 from karui.gateway.monitor.view import View
 from karui.gateway.records.aggregates import Totals
@@ -16,10 +16,11 @@ from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
 from karui.html.embedded_data import data
 from karui.html.page import document, static
+from karui.i18n.monitor import MonitorTranslator
 from karui.version import __version__
 
 POLL_SECONDS = 2.0
-_SIGNS = {
+SIGNS = {
     "green": "M5 12.5l4.5 4.5L19 7.5",
     "yellow": "M12 6v8M12 17.6v.4",
     "red": "M7 7l10 10M17 7L7 17",
@@ -44,7 +45,7 @@ def page(
         poll_seconds: How often its script asks for new figures.
     """
     v = View.of(now, totals, events, lang)
-    told = {"lang": lang, "state": f"/api/state?lang={lang}", "seconds": poll_seconds}
+    told = {"lang": lang, "state": f"/api/state?lang={lang}{v.of_route}", "seconds": poll_seconds}
     body = part(
         "monitor",
         v,
@@ -99,16 +100,30 @@ def shell(title: str, lang: str, body: Markup, script: str) -> str:
     return document(title, lang, body, style=style, script=code, connect="'self'")
 
 
+def login(lang: str, *, known: bool) -> str:
+    """Returns the form for an operator's key: what a browser sees of a gateway with keys.
+
+    Args:
+        lang: Its language.
+        known: Whether there is an operator's key that could be given.
+    """
+    w = MonitorTranslator(lang)
+    told = {"wrong": w("login_wrong"), "client": w("login_client")} if known else None
+    body = rendered("login", w=w, known=known, version=__version__, data=data("login-data", told))
+    return shell(w("login_title"), lang, body, "login.js")
+
+
 def _light(v: View) -> Markup:
     found = health(v)
     # A time in it is shown in the reader's own time zone, as every time on the page.
     before, _, after = found.action.partition(v.clock(found.at)) if found.at else ("", "", "")
-    return part("light", v, light=found, sign=_SIGNS[found.colour], around=(before, after))
+    return part("light", v, light=found, sign=SIGNS[found.colour], around=(before, after))
 
 
 def _facts(v: View) -> Markup:
     w, now = v.words, v.now
     facts = (
+        *(((w("fact_route"), now.route, True),) if now.route else ()),
         (w("fact_plan"), now.plan, True),
         (w("fact_model"), now.model, False),
         (w("fact_upstream"), now.upstream or w("fact_in_process"), False),

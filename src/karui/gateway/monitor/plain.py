@@ -43,6 +43,8 @@ def event(changed: Event) -> dict[str, Any]:
         "cause": changed.because.cause.value,
         "values": value(dict(changed.because.values)),
         "request": changed.request,
+        "key": changed.via.key,
+        "origin": changed.via.origin,
     }
 
 

@@ -82,5 +82,7 @@ def _row(v: View, s: RequestRecord) -> RequestRow:
         seconds=w("no_figure") if isnan(s.seconds) else v.seconds(s.seconds),
         confidence=w("no_figure") if s.confidence is None else f.decimal(s.confidence, 2),
         id=s.id,
-        link=f"/explain/{s.id}?lang={f.lang}" if v.now.keep_hours and not failed and not silent else "",
+        link=f"/explain/{s.id}?lang={f.lang}{v.of_route}"
+        if v.now.keep_hours and not failed and not silent
+        else "",
     )

@@ -1,11 +1,14 @@
 """OpenTelemetry: one span a request, by the names of the GenAI conventions, where its API is installed.
 
-The conventions are still "in development": their names stand in one table, `NAMES`, and nowhere else. Where
-the operator configured no SDK, the API's spans cost next to nothing and go nowhere. A span carries what
-`RequestRecord` holds: no prompt, no answer.
+The conventions are still "in development": their names stand in one table, `NAMES`, and nowhere else. Spans
+go to the collector that OpenTelemetry's own variables name (`OTEL_EXPORTER_OTLP_ENDPOINT`), else to the SDK
+that the operator configured in this process; without either they cost next to nothing and go nowhere. A span
+carries what `RequestRecord` holds: no prompt, no answer.
 """
 
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +16,11 @@ from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.version import __version__
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider as Exporting
     from opentelemetry.trace import Tracer, TracerProvider
 
+_log = logging.getLogger(__name__)
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 NAMES: dict[str, str] = {
     "operation": "gen_ai.operation.name",
     "provider": "gen_ai.provider.name",
@@ -33,6 +39,7 @@ NAMES: dict[str, str] = {
     "why": "karui.fallback.reason",
     "moves": "karui.moves",
     "stage": "karui.stage",
+    "team": "karui.team",
     "extra_tokens": "karui.usage.extra_tokens",
     "saved": "karui.usage.saved_tokens_estimate",
     "first_answer_seconds": "karui.time_to_first_answer_token",
@@ -54,15 +61,28 @@ class Telemetry:
         """
         from opentelemetry import trace
 
+        self._own: Exporting | None = None
         self._tracer: Tracer = trace.get_tracer("karui.gateway", __version__, tracer_provider=provider)
 
     @staticmethod
-    def found() -> "Telemetry | None":
+    def found(environment: Mapping[str, str] = os.environ) -> "Telemetry | None":
         """Returns one, or None where the OpenTelemetry API is not installed."""
         try:
-            return Telemetry()
-        except ImportError:
+            made = _exporting() if any(environment.get(name) for name in _ENDPOINTS) else None
+            found = Telemetry(made)
+        except ImportError as error:
+            if any(environment.get(name) for name in _ENDPOINTS):
+                _log.warning(
+                    "no span is sent, as %s is not installed: pip install 'karui[trace]'", error.name
+                )
             return None
+        found._own = made
+        return found
+
+    def close(self) -> None:
+        """Sends what waits, where spans are this object's to send; waits for the collector, up to 10 s."""
+        if self._own is not None:
+            self._own.shutdown()
 
     def see(self, served: RequestRecord) -> None:
         """Makes the span of a request that has ended: it begins and ends when the request did."""
@@ -83,6 +103,20 @@ class Telemetry:
         if served.status >= 500:
             span.set_status(Status(StatusCode.ERROR, served.detail))
         span.end(_nanoseconds(served.at + served.seconds))
+
+
+def _exporting() -> "Exporting":
+    """Returns a provider that sends spans in batches, on a thread of its own, as the variables say."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    name = os.environ.get("OTEL_SERVICE_NAME") or "karui"
+    about = Resource.create({"service.name": name, "service.version": __version__})
+    provider = TracerProvider(resource=about)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
 
 
 def _values(served: RequestRecord) -> dict[str, Any]:
@@ -111,6 +145,7 @@ def _values(served: RequestRecord) -> dict[str, Any]:
         ("why", served.why.value, lambda v: v != FallbackReason.NONE.value),
         ("moves", served.moves, bool),
         ("stage", served.stage, bool),
+        ("team", served.team, bool),
         ("first_token_seconds", served.first_token_seconds, lambda v: not isnan(v)),
         ("first_answer_seconds", served.first_answer_seconds, lambda v: not isnan(v)),
         ("confidence", served.confidence, lambda v: v is not None),

@@ -57,6 +57,11 @@ class View:
         return w("span_days", n=int(seconds // _DAY), h=int(seconds % _DAY // _HOUR))
 
     @property
+    def of_route(self) -> str:
+        """What an address says of the route, behind another parameter; "" where there are not several."""
+        return f"&route={self.now.route}" if self.now.route else ""
+
+    @property
     def window(self) -> str:
         """The length of the window, in words."""
         return self.span(self.totals.seconds)

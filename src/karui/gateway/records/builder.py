@@ -42,6 +42,7 @@ class Known(TypedDict, total=False):
     step: int
     unlikeness: float | None
     unlike_by: str
+    team: str
 
 
 _OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})

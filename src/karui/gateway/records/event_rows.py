@@ -6,7 +6,7 @@ from typing import Any
 
 from karui.gateway.database.database import Connection, Database
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import AUDIT_KINDS, Actor, Event, EventKind, Via
 from karui.gateway.records.legacy import legacy
 from karui.gateway.records.stage import Stage
 
@@ -20,7 +20,14 @@ INSERT = (
     "INSERT INTO changes (at, kind, actor, name, stage, cause, details, plan, choice)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-LAST = "SELECT * FROM changes ORDER BY at DESC, {number} DESC LIMIT ?"
+_AUDIT = ", ".join(f"'{kind.value}'" for kind in sorted(AUDIT_KINDS))
+LAST = (
+    f"SELECT * FROM changes WHERE kind NOT IN ({_AUDIT})"  # noqa: S608 - own names
+    " AND (coalesce(choice, '') LIKE ? ESCAPE '!' OR coalesce(choice, '') = '')"
+    " ORDER BY at DESC, {number} DESC LIMIT ?"
+)
+"""The last changes of the choices that a pattern names, and those of none."""
+SINCE = "SELECT * FROM changes WHERE at >= ? ORDER BY at, {number}"
 STANDING = "SELECT * FROM changes WHERE kind IN ({marks}) ORDER BY at DESC, {number} DESC"
 LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowid DESC LIMIT ?"
 
@@ -28,6 +35,7 @@ LAST_OF_SCHEMA_1 = "SELECT at, what, who, why FROM events ORDER BY at DESC, rowi
 def row_of(event: Event) -> tuple[object, ...]:
     """Returns the values of `INSERT`."""
     told: dict[str, object] = {"request": event.request, "text": event.text}
+    told |= {"key": event.via.key, "origin": event.via.origin}
     if event.probe_at:
         told |= {"probe_at": event.probe_at, "rests": event.rests}
     details = {"values": dict(event.because.values)} | {k: v for k, v in told.items() if v}
@@ -63,6 +71,7 @@ def event_of(row: Mapping[str, Any]) -> Event:
             choice=row.get("choice") or "",
             probe_at=details.get("probe_at", 0.0),
             rests=details.get("rests", 1),
+            via=Via(details.get("key", ""), details.get("origin", ""), details.get("request", "")),
         )
     except ValueError:  # a newer version's kind, actor or cause: shown, and nothing is concluded from it
         told = ", ".join(f"{name} {value}" for name, value in details["values"].items())

@@ -33,10 +33,36 @@ class EventKind(StrEnum):
     """What users say has shown that the plan loses less than the margin."""
     HISTORY = "history"
     """The history's file cannot be written, or can be again."""
+    STARTED = "started"
+    """The gateway has started."""
+    STOPPED = "stopped"
+    LOGGED_IN = "logged_in"
+    """An operator has opened the monitor in a browser."""
+    LOGIN_REFUSED = "login_refused"
+    LOGGED_OUT = "logged_out"
+    COMMAND_REFUSED = "command_refused"
+    """An operator wanted something that could not be done."""
+    EXPLAINED = "explained"
+    """An operator has read a kept conversation."""
+    RELOADED = "reloaded"
+    """The settings were read anew."""
+    RELOAD_REFUSED = "reload_refused"
     OTHER = "other"
     """A change of an older file that this version does not know."""
 
 
+AUDIT_KINDS = frozenset(
+    {
+        EventKind.STARTED,
+        EventKind.STOPPED,
+        EventKind.LOGGED_IN,
+        EventKind.LOGIN_REFUSED,
+        EventKind.LOGGED_OUT,
+        EventKind.COMMAND_REFUSED,
+        EventKind.EXPLAINED,
+    }
+)
+"""What is noted of operators and of the gateway itself and changes nothing: the monitor leaves it out."""
 LOCAL_KINDS = frozenset(
     {
         EventKind.BREAKER_CLOSED,
@@ -63,9 +89,26 @@ class Actor(StrEnum):
     USERS = "users"
     """Those who gave feedback."""
     OPERATOR = "operator"
+    SOMEBODY = "somebody"
+    """Whoever gave a wrong key."""
     OPTION = "option"
     """The operator, by an option when the gateway was started."""
     KARUI = "karui"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How an operator's wish came.
+
+    Attributes:
+        key: Name of the operator's key that was given; "" where none was asked for.
+        origin: Address that the request came from.
+        request: Id of the request; "" where it was none.
+    """
+
+    key: str = ""
+    origin: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +128,7 @@ class Event:
         choice: Digest of the choice that it is about; likewise.
         probe_at: Of a trip: when probing begins, seconds since the epoch; 0 else.
         rests: Of a trip: how many times the shortest rest that is.
+        via: How an operator's wish for it came; empty where it was nobody's.
     """
 
     kind: EventKind
@@ -99,6 +143,7 @@ class Event:
     choice: str = ""
     probe_at: float = 0.0
     rests: int = 1
+    via: Via = Via()
 
     @property
     def what(self) -> str:

@@ -2,7 +2,7 @@
 
 Standard library logging, below the logger `karui.gateway`. The message is plain English; everything in it is
 also a field of the log record, so that a JSON formatter keeps it: `event`, `actor`, `operator`, `stage`,
-`cause`, `why` and `request_id`.
+`key`, `origin`, `cause`, `why` and `request_id`.
 """
 
 import logging
@@ -10,7 +10,15 @@ import logging
 from karui.gateway.records.cause import Cause
 from karui.gateway.records.events import Event, EventKind
 
-_WARNINGS = frozenset({EventKind.GUARD_TRIPPED, EventKind.BREAKER_OPEN, EventKind.MODEL_CHANGED})
+_WARNINGS = frozenset(
+    {
+        EventKind.GUARD_TRIPPED,
+        EventKind.BREAKER_OPEN,
+        EventKind.MODEL_CHANGED,
+        EventKind.LOGIN_REFUSED,
+        EventKind.RELOAD_REFUSED,
+    }
+)
 
 
 def logged(log: logging.Logger, event: Event) -> None:
@@ -26,6 +34,8 @@ def logged(log: logging.Logger, event: Event) -> None:
             "event": event.kind.value,
             "actor": event.by.value,
             "operator": event.name,
+            "key": event.via.key,
+            "origin": event.via.origin,
             "stage": event.stage.value if event.stage else "",
             "cause": event.because.cause.value,
             "why": event.why,

@@ -62,7 +62,8 @@ class RequestRecord:
         moves: What the plan did, such as "peek=2,trial=1,answer@312"; "" where it did not run.
         detail: More of why, in words, such as "tools" or what the upstream said; no prompt, no answer.
         stage: The roll-out's, when it came.
-        choice: Digest of the choice that was served; "" in rows of earlier versions.
+        choice: Digest of the choice that was served, behind an @ the route where there are several; "" in
+            rows of earlier versions.
         comparable: Whether it may be compared with the recording: false for a request with a smaller limit of
             tokens than the certified one, and for one more of a caller who has just been counted.
         canary_of: Of a canary: which question it was; "" else.
@@ -74,6 +75,7 @@ class RequestRecord:
         unlikeness: How far its question is from the recorded ones, over the threshold: above 1 it is unlike
             them; None where that was not looked at.
         unlike_by: In what it is most unlike them, where it is; "" else.
+        team: Whose key was given; "" where it was no team's.
     """
 
     id: str
@@ -110,6 +112,12 @@ class RequestRecord:
     step: int = 0
     unlikeness: float | None = None
     unlike_by: str = ""
+    team: str = ""
+
+    @property
+    def route(self) -> str:
+        """Name of the route that answered; "" where there are not several."""
+        return self.choice.partition("@")[2]
 
     @property
     def unlike(self) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from karui.gateway.database.sqlite import Connect, SqliteFile, connect
 from karui.gateway.records import event_rows
 from karui.gateway.records.aggregates import Sums, Totals, contribution
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import AUDIT_KINDS, Actor, Event, EventKind
 from karui.gateway.records.log import logged
 from karui.gateway.records.recent import Ring
 from karui.gateway.records.record import FallbackReason, RequestRecord
@@ -62,7 +63,10 @@ _LAST = (
     "SELECT * FROM served WHERE {number} IN (SELECT {number} FROM served"
     " WHERE at >= ? ORDER BY at DESC, {number} DESC LIMIT ?) ORDER BY at, {number}"
 )
-_LATEST = "SELECT {number} AS number, * FROM served ORDER BY at DESC, {number} DESC LIMIT ?"
+_LATEST = (
+    "SELECT {number} AS number, * FROM served WHERE coalesce(choice, '') LIKE ? ESCAPE '!'"
+    " ORDER BY at DESC, {number} DESC LIMIT ?"
+)
 _AFTER = "SELECT * FROM served WHERE {number} > ? AND choice = ? ORDER BY {number}"
 _KEEP = (
     "INSERT INTO standings (choice, after, standing)"
@@ -75,7 +79,7 @@ _ALL = 2**62
 _SUMS = tuple(f.name for f in fields(Sums))
 _ADDED = tuple(name for name in _SUMS if name != "began")
 _SUM = (
-    f"INSERT INTO sums (one, began, {', '.join(_ADDED)}) VALUES (1, ?{', ?' * len(_ADDED)}) "  # noqa: S608 - own names
+    f"INSERT INTO sums (one, began, {', '.join(_ADDED)}) VALUES (?, ?{', ?' * len(_ADDED)}) "  # noqa: S608 - own names
     f"ON CONFLICT (one) DO UPDATE SET {', '.join(f'{n} = sums.{n} + excluded.{n}' for n in _ADDED)}"
 )
 
@@ -92,6 +96,7 @@ class RequestStore:
         connect: Connect = connect,
         clock: Callable[[], float] = time.time,
         shared: bool = False,
+        route: str = "",
     ) -> None:
         """Opens the database, or makes it; whatever is wrong with it shows in `degraded`.
 
@@ -101,10 +106,13 @@ class RequestStore:
             remembered: How many of the last requests stay in memory.
             connect: Opens the file.
             clock: Seconds since the epoch.
+            route: Of which route the rows are read back, where one gateway serves several; "" for all rows.
             shared: Whether what others write is taken in with `take`, and what this one writes as well.
         """
         self._kept = SqliteFile(kept, connect) if isinstance(kept, Path) else kept
         self._days, self._clock, self._shared = days, clock, shared
+        self._sum = _key_of_sums(route)
+        self._of_route = f"%@{route.replace('_', '!_')}" if route else "%"
         self._remembered = remembered
         self._ring = Ring(remembered)
         self._events: deque[Event] = deque(maxlen=_EVENTS)
@@ -141,7 +149,7 @@ class RequestStore:
         added = contribution(served)
         self._writer.put(
             (_INSERT, tuple(getattr(served, name) for name in _NAMES)),
-            (_SUM, (served.at, *(added[name] for name in _ADDED))),
+            (_SUM, (self._sum, served.at, *(added[name] for name in _ADDED))),
         )
 
     def take(self, served: RequestRecord) -> None:
@@ -154,13 +162,14 @@ class RequestStore:
 
     def reread_events(self) -> None:
         """Takes in the changes that other processes have written."""
-        if self._kept is not None and (rows := self.read(event_rows.LAST, (_EVENTS,))):
+        if self._kept is not None and (rows := self.read(event_rows.LAST, (self._of_route, _EVENTS))):
             self._events.clear()
             self._events.extend(map(event_rows.event_of, reversed(rows)))
 
     def note(self, event: Event) -> None:
         """Takes in a change."""
-        self._events.append(event)
+        if event.kind not in AUDIT_KINDS:
+            self._events.append(event)
         if self._writer is not None:
             self._writer.put((event_rows.INSERT, event_rows.row_of(event)))
 
@@ -212,6 +221,16 @@ class RequestStore:
         """Returns the last changes, newest first."""
         return list(reversed(self._events))[:limit]
 
+    def audit(self, since: float) -> list[Event]:
+        """Returns everything that was noted from a time on, oldest first: changes, and what operators did.
+
+        Without a file, the last changes only.
+        """
+        if self._writer is None:
+            return [event for event in self._events if event.at >= since]
+        self._writer.flush()
+        return list(map(event_rows.event_of, self.read(event_rows.SINCE, (since,))))
+
     def totals(self, since: float) -> Totals:
         """Returns sums and percentiles from a time until now."""
         return self._ring.totals(since, self._clock())
@@ -229,17 +248,20 @@ class RequestStore:
         assert self._kept is not None
         if not self._kept.found():
             return
-        rows = self.read(_LATEST, (self._remembered,))
+        rows = self.read(_LATEST, (self._of_route, self._remembered))
         self.number = max((row["number"] for row in rows), default=0)
         latest = list(map(record_of, rows))
         if self._unread:
             return
         for served in reversed(latest):
             self._ring.add(served, counted=False)
-        for row in self.read(f"SELECT {', '.join(_SUMS)} FROM sums"):  # noqa: S608 - own names
+        for row in self.read(f"SELECT {', '.join(_SUMS)} FROM sums WHERE one = ?", (self._sum,)):  # noqa: S608 - own names
             self._ring.begin(Sums(**row))
-        statement = event_rows.LAST_OF_SCHEMA_1 if self._schema == 1 else event_rows.LAST
-        self._events.extend(map(event_rows.event_of, reversed(self.read(statement, (_EVENTS,)))))
+        if self._schema == 1:
+            changes = self.read(event_rows.LAST_OF_SCHEMA_1, (_EVENTS,))
+        else:
+            changes = self.read(event_rows.LAST, (self._of_route, _EVENTS))
+        self._events.extend(map(event_rows.event_of, reversed(changes)))
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[RequestRecord]:
         return [record_of(row) for row in self.read(statement, values)]
@@ -313,6 +335,11 @@ def prepare(database: Database, connection: Connection) -> None:
         for index in ("feedback_unit ON feedback (unit)", "served_id ON served (id)"):
             connection.execute(f"CREATE INDEX IF NOT EXISTS {index}")
         database.set_schema(connection, SCHEMA)
+
+
+def _key_of_sums(route: str) -> int:
+    """Returns the row of `sums` that is of a route; 1 is that of everything, where there are no routes."""
+    return 2 + int.from_bytes(blake2b(route.encode(), digest_size=6).digest(), "big") if route else 1
 
 
 def _loaded(text: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.routing.fallback_drill import DrillReply, DrillResult, run_drill
 from karui.gateway.routing.fallback_policy import Action
-from karui.gateway.routing.router import PLAN, RouteDecision
+from karui.gateway.routing.router import RouteDecision
 
 _QUESTION = "What is 17 + 25?"
 
@@ -38,7 +38,7 @@ class _Performer:
             sent.append(message)
 
         messages = [{"role": "user", "content": self.question}]
-        raw = dumped({"model": PLAN, "messages": messages})
+        raw = dumped({"model": self.handler.dispatcher.router.plan_name, "messages": messages})
         record, response = RecordBuilder(uuid4().hex), ResponseWriter(send)
         did: Action | None = None
 

@@ -16,7 +16,7 @@ from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.dialects.dialect import Dialect
 from karui.gateway.dialects.translating_writer import TranslatingWriter
-from karui.gateway.keys import given_key, same_key
+from karui.gateway.keys import KeyRing, Keys, given_key
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.openai_api.replies import dumped
@@ -26,11 +26,37 @@ from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
+from karui.gateway.requests.quota import Quota, Quotas
 
 Receive = Callable[[], Awaitable[Any]]
 _LARGE = 65_536
 """Bytes of a body that are read at once; more is read on a thread."""
 _log = logging.getLogger(__name__)
+
+
+class UnderWay:
+    """Counts what is under way, and tells when there is nothing."""
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self.count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        """Takes one in."""
+        self.count += 1
+        self._none.clear()
+
+    def __exit__(self, *_: object) -> None:
+        """Takes one out."""
+        self.count -= 1
+        if not self.count:
+            self._none.set()
+
+    async def none(self) -> None:
+        """Waits until there is nothing."""
+        await self._none.wait()
 
 
 class _ClientLeft(Exception):
@@ -46,16 +72,23 @@ class RequestHandler:
         admission: Holds a bounded number of them.
         limits: What protects the gateway.
         records: Takes each finished record.
-        key: That clients have to give; "" asks for none.
+        keys: That clients have to give.
+        quotas: What each team may use.
         keeper: Keeps what is said; None keeps nothing.
+        chooses: Where several routes have one door: returns the route's handler for a model's name, which
+            then answers and keeps the record; raises ApiError where no route has it. None answers itself.
+        under_way: How many requests this handler answers.
     """
 
     dispatcher: Dispatcher
     admission: AdmissionQueue
     limits: Limits
     records: Sink
-    key: str = field(default="", repr=False)
+    keys: KeyRing = field(default_factory=lambda: KeyRing(Keys()), repr=False)
+    quotas: Quotas = field(default_factory=Quotas)
     keeper: Keeper | None = None
+    chooses: "Callable[[str], RequestHandler] | None" = None
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     async def serve(self, scope: Any, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answers one HTTP request of an API."""
@@ -134,33 +167,53 @@ class RequestHandler:
         response: ResponseWriter,
         dialect: Dialect,
     ) -> None:
-        rollout = self.dispatcher.rollout
-        record = RecordBuilder(uuid4().hex, stage=rollout.stage.value, choice=rollout.choice)
-        record.wants_text = self.keeper is not None
+        record = RecordBuilder(uuid4().hex)
+        target = self
+        if self.chooses is None:
+            self.begin(record)
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
+        quota: Quota | None = None
 
         async def work() -> None:
-            nonlocal context
-            self._check_key(headers)
+            nonlocal context, quota
+            quota = self._quota(headers)
+            record.set(team=quota.team.name)
+            with quota.slot():
+                response.headers.update(quota.headers())
+                await answer()
+
+        async def answer() -> None:
+            nonlocal context, target
             raw = await heard
             reading = partial(read_body, dialect, raw)
             request, raw = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
             if isinstance(response, TranslatingWriter):
                 response.answers(request)
-            full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
-            await self.dispatcher.prepare(request)
-            seen = partial(self.dispatcher.context, request, raw, headers, response, record)
+            if self.chooses is not None:
+                target = self.chooses(request.model)
+                target.begin(record)
+            dispatcher = target.dispatcher
+            full_tokens = dispatcher.router.deployment.expectation.full_tokens
+            await dispatcher.prepare(request)
+            seen = partial(dispatcher.context, request, raw, headers, response, record)
             context = seen() if len(raw) < _LARGE else await asyncio.to_thread(seen)
-            named = request.model if request.model in self.dispatcher.router.every_name else "other"
+            named = request.model if request.model in dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
-            async with self.admission.slot():
-                await self.dispatcher.answer(context)
+            with target.under_way:
+                async with self.admission.slot():
+                    await dispatcher.answer(context)
 
         try:
             await self.guarded(work(), record, response)
         finally:
-            self._close(record, context)
+            target._close(record, context, quota)
+
+    def begin(self, record: RecordBuilder) -> None:
+        """Notes what serves when a request comes."""
+        rollout = self.dispatcher.rollout
+        record.set(stage=rollout.stage.value, choice=rollout.choice)
+        record.wants_text = self.keeper is not None
 
     async def guarded(self, work: Awaitable[object], record: RecordBuilder, response: ResponseWriter) -> None:
         """Waits for a request's work, for so long as a request may take; what goes wrong is answered."""
@@ -186,14 +239,19 @@ class RequestHandler:
             message = "The gateway failed; its log has the details under this request id."
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
-    def _check_key(self, headers: Mapping[str, str]) -> None:
-        if self.key and not same_key(given_key(headers), self.key):
+    def _quota(self, headers: Mapping[str, str]) -> Quota:
+        """Returns what the client's team may use."""
+        team = self.keys.now.team(given_key(headers))
+        if team is None:
             raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
         if not is_json(headers.get("content-type", "")):
             raise ApiError(415, "The body must have the content type application/json.", code="media_type")
+        return self.quotas.of(team)
 
-    def _close(self, record: RecordBuilder, context: RequestContext | None) -> None:
+    def _close(self, record: RecordBuilder, context: RequestContext | None, quota: Quota | None) -> None:
         served = record.close()
+        if quota is not None:
+            quota.spend(served.prompt_tokens + served.thinking_tokens + served.answer_tokens)
         self.records.see(served)
         if context is not None:
             self.dispatcher.shadow.answered(context)

@@ -14,7 +14,6 @@ from karui.gateway.records.events import Kept
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.requests.handler import RequestHandler
 from karui.gateway.routing.eligibility import Ineligible
-from karui.gateway.routing.router import FULL
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,12 @@ class Rethinker:
             UpstreamError: The model failed.
         """
         dispatcher = self.handler.dispatcher
-        body = {**kept.params, "model": FULL, "messages": list(kept.messages), "stream": False}
+        body = {
+            **kept.params,
+            "model": dispatcher.router.full_name,
+            "messages": list(kept.messages),
+            "stream": False,
+        }
         body.pop("stream_options", None)
         request = read_request(dumped(body), chat=True)
         asked = dispatcher.router.plan_request(request, any_sampling=True)
@@ -43,7 +47,7 @@ class Rethinker:
             raise ApiError(409, f"The request cannot be thought through again: {asked.detail}.")
         record = RecordBuilder(
             f"{kept.id}-explained",
-            model=FULL,
+            model=dispatcher.router.full_name,
             why=FallbackReason.ASKED,
             stage=dispatcher.rollout.stage.value,
             choice=dispatcher.rollout.choice,

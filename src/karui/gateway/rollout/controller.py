@@ -17,7 +17,7 @@ from karui.gateway.arms.shares import Shares
 from karui.gateway.backends.circuit_breaker import Breaker, Circuit
 from karui.gateway.clean import clean
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind, Journal
+from karui.gateway.records.events import Actor, Event, EventKind, Journal, Via
 from karui.gateway.records.log import logged
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.stage import Stage
@@ -27,6 +27,7 @@ from karui.gateway.rollout.guard_status import Phase, State
 from karui.gateway.rollout.stages import Rollout
 
 _log = logging.getLogger(__name__)
+_NOBODY = Via()
 _GUARD_KINDS = {
     Phase.WATCHING: EventKind.GUARD_WATCHING,
     Phase.TRIPPED: EventKind.GUARD_TRIPPED,
@@ -313,7 +314,7 @@ class RolloutController:
         told = because or Because.of(Cause.MODEL_BACK)
         self._note(Event(kind, at, Actor.UPSTREAM, told, request=request))
 
-    def command(self, what: str, who: str, why: str, at: float) -> None:
+    def command(self, what: str, who: str, why: str, at: float, via: Via = _NOBODY) -> None:
         """Does what an operator wants.
 
         Args:
@@ -321,6 +322,7 @@ class RolloutController:
             who: The operator's name.
             why: The reason, in their words.
             at: Now, seconds since the epoch.
+            via: How the wish came.
 
         Raises:
             InputError: It cannot be done, or is not a command.
@@ -330,41 +332,56 @@ class RolloutController:
             raise InputError("The change has no reason.", remedy="Give the reason with --why.")
         onward = self.stage.following
         if what == "advance" or (onward is not None and what.strip().rstrip("%") == onward):
-            self._note(self.rollout.advance(at, Actor.OPERATOR, watching=self._well, name=who))
+            self._note(self.rollout.advance(at, Actor.OPERATOR, watching=self._well, name=who), via)
         elif what == "trip":
             self.guard.trip(at, because)
-            self._guard_changed(phase, at, Actor.OPERATOR, name=who)
+            self._guard_changed(phase, at, Actor.OPERATOR, name=who, via=via)
         elif what == "reset":
             self.guard.reset(at, because)
             if self.comparison is not None:
                 self.comparison.begin()
             for guard in self.watched.values():
                 guard.reset(at, because)
-            self._guard_changed(phase, at, Actor.OPERATOR, name=who, always=True)
+            self._guard_changed(phase, at, Actor.OPERATOR, name=who, via=via, always=True)
         else:
-            self._note(self.rollout.back(Stage.of(what), at, because, name=who))
+            self._note(self.rollout.back(Stage.of(what), at, because, name=who), via)
 
     @property
     def _well(self) -> bool:
         return self.guard.phase is Phase.WATCHING and self.stale is None
 
     def _guard_changed(
-        self, before: Phase, at: float, by: Actor, *, name: str = "", request: str = "", always: bool = False
+        self,
+        before: Phase,
+        at: float,
+        by: Actor,
+        *,
+        name: str = "",
+        request: str = "",
+        via: Via = _NOBODY,
+        always: bool = False,
     ) -> None:
         phase = self.guard.phase
         if phase is before and not always:
             return
         because = self.guard.state.changes[-1].because
+        request = request or via.request
         event = Event(_GUARD_KINDS[phase], at, by, because, name=name, request=request)
         if phase is not Phase.WATCHING:
             event = replace(event, probe_at=self.guard.state.probe_at, rests=self.guard.rests)
-        self._note(event)
+        self._note(event, via)
         tripped = phase is Phase.TRIPPED and before is Phase.WATCHING
         if tripped and (back := self.rollout.tripped(at, because)):
             self._note(replace(back, request=request))
 
-    def _note(self, event: Event) -> None:
-        event = replace(event, plan=self.guard.expectation.plan, choice=self.choice)
+    def _note(self, event: Event, via: Via = _NOBODY) -> None:
+        event = replace(
+            event,
+            plan=self.guard.expectation.plan,
+            choice=self.choice,
+            request=event.request or via.request,
+            via=via,
+        )
         self.changes += 1
         logged(_log, event)
         if self.journal is not None:

@@ -21,13 +21,14 @@ from typing import Any, TypeVar
 from karui.core.errors import InputError
 from karui.gateway.arms.book import Feedback
 from karui.gateway.backends.circuit_breaker import Circuit
-from karui.gateway.records.events import LOCAL_KINDS, Event
+from karui.gateway.records.events import LOCAL_KINDS, Event, Via
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.shared_state import CircuitView, SharedState, View
 
 _log = logging.getLogger(__name__)
+_NOBODY = Via()
 _LOOK_SECONDS = 0.2
 _MOST = 1000
 """Records that are read at a time."""
@@ -135,7 +136,7 @@ class SharedRollout:
             await self._went(await self._view(self.state.look))
         await self._share_breaker()
 
-    async def command(self, what: str, who: str, why: str, at: float) -> None:
+    async def command(self, what: str, who: str, why: str, at: float, via: Via = _NOBODY) -> None:
         """Does what an operator wants, whichever process they ask; see `RolloutController.command`.
 
         Raises:
@@ -145,7 +146,7 @@ class SharedRollout:
             async with self._turn:
                 await self._went(await self._view(self.state.take))
                 if self.owner:
-                    self.controller.command(what, who, why, at)
+                    self.controller.command(what, who, why, at, via)
                 if not self.owner or not await self._keep():
                     raise InputError("Another command came in between.", remedy="Look, and try again.")
         except self.state.database.errors as error:

@@ -28,7 +28,12 @@ class StandingKeeper:
     beside: Callable[[], None] = lambda: None
     _changes: int = field(default=0, init=False)
     _records: int = field(default=0, init=False)
+    _ended: bool = field(default=False, init=False)
     _at: float = field(default_factory=monotonic, init=False)
+
+    def end(self) -> None:
+        """Keeps nothing more: another one has taken its place."""
+        self._ended = True
 
     def see(self, served: RequestRecord) -> None:
         """Keeps the standing where it has changed, or has not been kept for some time."""
@@ -39,6 +44,8 @@ class StandingKeeper:
 
     def keep(self) -> None:
         """Keeps the standing."""
+        if self._ended:
+            return
         self._changes, self._records, self._at = self.rollout.changes, 0, monotonic()
         self.store.keep_standing(self.rollout.choice, self.rollout.standing())
         self.beside()

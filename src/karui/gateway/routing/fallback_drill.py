@@ -15,7 +15,7 @@ from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.stage import Stage
 from karui.gateway.rollout.controller import RolloutStatus
 from karui.gateway.routing.fallback_policy import REASONS, Action
-from karui.gateway.routing.router import PLAN, RouteDecision, Router, RouteRequest
+from karui.gateway.routing.router import RouteDecision, Router, RouteRequest
 
 _WHY = "rehearsed"
 _ALL_UNSURE = 2.0
@@ -114,4 +114,6 @@ def decision_if(router: Router, reason: FallbackReason) -> RouteDecision:
         tripped=because if reason is FallbackReason.GUARD else None,
     )
     closed = reason is not FallbackReason.BREAKER
-    return router.decide(RouteRequest(PLAN), rollout, BreakerStatus(closed, "" if closed else _WHY))
+    return router.decide(
+        RouteRequest(router.plan_name), rollout, BreakerStatus(closed, "" if closed else _WHY)
+    )

@@ -84,6 +84,7 @@ class Router:
         any_sampling: Whether clients may change temperature and top_p under the plan.
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
         any_parameters: Whether the plan answers requests whose parameters no recorded question had as well.
+        route: Name of the route, where one gateway serves several; clients ask for its plan by it.
         plan_names: Every name by which clients may ask for the plan.
     """
 
@@ -95,18 +96,30 @@ class Router:
     any_sampling: bool = False
     any_questions: bool = False
     any_parameters: bool = False
+    route: str = ""
     plan_names: frozenset[str] = field(init=False)
     _effort: str = field(init=False)
 
     def __post_init__(self) -> None:
         plan = self.plan
-        object.__setattr__(self, "plan_names", frozenset({PLAN, f"karui/{plan.id}", *self.names}))
+        own = {self.route} if self.route else {PLAN, f"karui/{plan.id}"}
+        object.__setattr__(self, "plan_names", frozenset({*own, *self.names}))
         object.__setattr__(self, "_effort", plan.rewrite(Request("", Prompt(""))).prompt.effort)
 
     @property
     def every_name(self) -> frozenset[str]:
         """Every name by which clients may ask for something; any other one is their own word."""
-        return self.plan_names | self.served | {FULL}
+        return self.plan_names | self.served | {self.full_name}
+
+    @property
+    def plan_name(self) -> str:
+        """The name by which clients usually ask for the plan."""
+        return self.route or PLAN
+
+    @property
+    def full_name(self) -> str:
+        """The name by which clients ask for full thinking."""
+        return f"{self.route}/full" if self.route else FULL
 
     @property
     def plan(self) -> Plan:
@@ -170,11 +183,11 @@ class Router:
         """Returns what answers by the name that the client gave; None where the plan may."""
         if request.model in self.served:
             return RouteDecision(Action.DIRECT, FallbackReason.ASKED)
-        if request.model == FULL:
+        if request.model == self.full_name:
             action = Action.DIRECT if request.ineligible or request.uncovered else Action.FULL
             return RouteDecision(action, FallbackReason.ASKED)
         if request.model not in self.plan_names:
-            known = ", ".join(sorted({PLAN, FULL, *self.served}))
+            known = ", ".join(sorted({self.plan_name, self.full_name, *self.served}))
             message = f"The model {request.model[:100]!r} does not exist. Available models: {known}."
             raise ApiError(404, message, param="model", code="model_not_found")
         if request.ineligible:

@@ -1,7 +1,10 @@
-"""The routes: OpenAI's, and the gateway's own."""
+"""The routes: OpenAI's, and the gateway's own; of one choice, or of several under names."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,100 +16,190 @@ from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.dialects.dialect import DIALECTS
 from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.requests.handler import CompletionsEndpoint
-from karui.gateway.routing.router import FULL, PLAN
+from karui.gateway.requests.handler import CompletionsEndpoint, RequestHandler
+from karui.gateway.routes import RouteTable
+from karui.gateway.routing.router import Router
 from karui.gateway.server.auth import Access
 from karui.gateway.server.door import Door, Plain, refused
 from karui.gateway.server.feedback_route import FeedbackRoute
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
+from karui.gateway.server.route_pages import RoutePages
+
+_log = logging.getLogger(__name__)
+_NO_SIGNALS = (ValueError, RuntimeError, NotImplementedError)
+"""What an event loop raises that may take no signals: that of another thread, or on another system."""
+_View = Callable[[Request], Awaitable[Response]]
 
 
-class _Routes:
-    """What is at which path."""
+class _Probes:
+    """What load balancers, scrapers and clients ask of every gateway."""
 
-    def __init__(self, gateway: Gateway, access: Access) -> None:
-        self._gateway, self._access = gateway, access
+    def __init__(self, gateways: Callable[[], list[Gateway]], access: Access) -> None:
+        self._gateways, self._access = gateways, access
 
     async def models(self, request: Request) -> Response:
         """Lists the models that clients may ask for."""
-        gateway = self._gateway
         if (wrong := self._access.client(request)) is not None:
             return refused(wrong)
-        router = gateway.handler.dispatcher.router
-        plans, own = router.plan_names, router.served
-        owners = {PLAN: "karui", FULL: "karui", **dict.fromkeys(sorted(plans - {PLAN}), "karui")}
-        owners |= dict.fromkeys(sorted(own), "upstream")
-        created = int(gateway.started_at)
-        listed = [
+        listed: dict[str, tuple[str, int]] = {}
+        for gateway in self._gateways():
+            for name, owner in _owners(gateway.handler.dispatcher.router).items():
+                listed.setdefault(name, (owner, int(gateway.started_at)))
+        data = [
             {"id": name, "object": "model", "created": created, "owned_by": owner}
-            for name, owner in owners.items()
+            for name, (owner, created) in listed.items()
         ]
-        return JSONResponse({"object": "list", "data": listed})
+        return JSONResponse({"object": "list", "data": data})
 
     async def health(self, request: Request) -> Response:
-        """Says whether requests can be answered."""
-        gateway, now = self._gateway, self._gateway.status()
-        down = now.breaker is Circuit.OPEN and gateway.servers.fallback is None
+        """Says whether requests can be answered: of several routes, whether those of any can."""
+        told = {gateway.name: _health(gateway) for gateway in self._gateways()}
+        down = all(one["status"] != "ok" for one in told.values())
+        if "" in told:
+            return Plain(told[""], status_code=503 if down else 200)
         status = "upstream down" if down else "ok"
-        told = {
-            "status": status,
-            "stage": now.stage,
-            "guard": now.guard.phase,
-            "breaker": now.breaker,
-            "stale": str(now.stale or ""),
-            "degraded": [str(because) for because in now.degraded],
-        }
-        return Plain(told, status_code=503 if down else 200)
+        return Plain({"status": status, "routes": told}, status_code=503 if down else 200)
 
     async def metrics(self, request: Request) -> Response:
         """Gives Prometheus what it wants."""
         if (wrong := self._access.scraper(request)) is not None:
             return refused(wrong)
-        gateway = self._gateway
-        text = gateway.metrics.text(gateway.status(), gateway.stores.requests.lost)
-        return Response(text, media_type=CONTENT_TYPE)
+        gateways = self._gateways()
+        now = {g.name: (g.status(), g.stores.requests.lost) for g in gateways}
+        return Response(gateways[0].process.metrics.text_of(now), media_type=CONTENT_TYPE)
 
     async def described(self, request: Request) -> Response:
         """Gives the OpenAPI description."""
         return JSONResponse(description())
 
 
+def _owners(router: Router) -> Mapping[str, str]:
+    """Returns the names of models that a router knows, in the order in which they are listed."""
+    first = (router.plan_name, router.full_name)
+    own = (*first, *sorted(router.plan_names - {*first}))
+    return {**dict.fromkeys(own, "karui"), **dict.fromkeys(sorted(router.served), "upstream")}
+
+
+def _health(gateway: Gateway) -> dict[str, object]:
+    now = gateway.status()
+    down = now.breaker is Circuit.OPEN and gateway.servers.fallback is None
+    return {
+        "status": "upstream down" if down else "ok",
+        "stage": now.stage,
+        "guard": now.guard.phase,
+        "breaker": now.breaker,
+        "stale": str(now.stale or ""),
+        "degraded": [str(because) for because in now.degraded],
+    }
+
+
 def app(gateway: Gateway) -> Door:
-    """Returns the ASGI application of a gateway."""
+    """Returns the ASGI application of a gateway with one choice."""
     settings = gateway.settings
-    access = Access(gateway.keys, frozenset({settings.host, *settings.allowed_hosts}))
-    return Door(_routed(gateway, access), access)
-
-
-def _routed(gateway: Gateway, access: Access) -> Starlette:
-    routes, pages = _Routes(gateway, access), Pages(gateway, access)
+    access = Access(gateway.process.keys, frozenset({settings.host, *settings.allowed_hosts}))
+    pages = Pages(gateway, access)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         await gateway.start()
-        yield
-        await gateway.close()
+        try:
+            with _on_hangup(gateway.process.keys.reload):
+                yield
+        finally:
+            await gateway.close()
+            await asyncio.to_thread(gateway.process.close)
 
+    feedback = FeedbackRoute(gateway.feedback, access).give
+    routes = _routes(gateway.handler, _Probes(lambda: [gateway], access), pages, feedback)
+    return Door(_starlette(routes, life), access)
+
+
+def app_of(table: RouteTable) -> Door:
+    """Returns the ASGI application of a gateway with several routes."""
+    settings = table.file.settings
+    access = Access(table.process.keys, frozenset({settings.host, *settings.allowed_hosts}))
+    pages = RoutePages(table, access)
+    reloads: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task: asyncio.Task[object] = asyncio.ensure_future(table.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        await table.start()
+        try:
+            with _on_hangup(reload):
+                yield
+        finally:
+            await asyncio.gather(*reloads, return_exceptions=True)
+            await table.close()
+
+    routes = [
+        *_routes(table.door, _Probes(lambda: list(table), access), pages, pages.feedback),
+        Route("/routes/{route}", pages.route),
+        Route("/api/reload", pages.reload, methods=["POST"]),
+    ]
+    return Door(_starlette(routes, life), access)
+
+
+def _routes(
+    handler: RequestHandler, probes: _Probes, pages: Pages | RoutePages, feedback: _View
+) -> list[Route]:
+    return [
+        *(Route(d.path, CompletionsEndpoint(handler, d), methods=["POST"]) for d in DIALECTS),
+        Route("/v1/feedback", feedback, methods=["POST"]),
+        Route("/v1/models", probes.models),
+        Route("/health", probes.health),
+        Route("/metrics", probes.metrics),
+        Route("/openapi.json", probes.described),
+        Route("/", pages.monitor),
+        Route("/api/state", pages.state),
+        Route("/api/login", pages.login, methods=["POST"]),
+        Route("/api/logout", pages.logout, methods=["POST"]),
+        Route("/api/audit", pages.audit),
+        Route("/api/command", pages.command, methods=["POST"]),
+        Route("/explain/{id}", pages.explanation, methods=["GET"]),
+        Route("/explain/{id}", pages.explain, methods=["POST"]),
+    ]
+
+
+def _starlette(
+    routes: list[Route], life: Callable[[Starlette], AbstractAsyncContextManager[None]]
+) -> Starlette:
     return Starlette(
-        routes=[
-            *(Route(d.path, CompletionsEndpoint(gateway.handler, d), methods=["POST"]) for d in DIALECTS),
-            Route("/v1/feedback", FeedbackRoute(gateway.feedback, access).give, methods=["POST"]),
-            Route("/v1/models", routes.models),
-            Route("/health", routes.health),
-            Route("/metrics", routes.metrics),
-            Route("/openapi.json", routes.described),
-            Route("/", pages.monitor),
-            Route("/api/state", pages.state),
-            Route("/api/login", pages.login, methods=["POST"]),
-            Route("/api/logout", pages.logout, methods=["POST"]),
-            Route("/api/command", pages.command, methods=["POST"]),
-            Route("/explain/{id}", pages.explanation, methods=["GET"]),
-            Route("/explain/{id}", pages.explain, methods=["POST"]),
-        ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        routes=routes,
+        exception_handlers={404: _not_found, 405: _not_found, ApiError: _api_error},
         lifespan=life,
     )
+
+
+class _on_hangup:  # noqa: N801 - read as a verb, as contextlib's are
+    """Does something at each SIGHUP, where this event loop may take signals; what fails is logged."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+
+    def __enter__(self) -> None:
+        with suppress(*_NO_SIGNALS):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._do)
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(*_NO_SIGNALS):
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+    def _do(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - a wrong file must not end what serves
+            _log.warning("nothing was read anew: %s", error)
+
+
+async def _api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return refused(error)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

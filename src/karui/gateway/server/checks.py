@@ -95,10 +95,14 @@ def _tried(name: str, work: Callable[[], str]) -> Check:
 
 
 def _keys(settings: Settings) -> str:
-    keys = Keys.read()
+    keys = Keys.read(file=settings.keys)
     ensure_guarded(settings)
     told = {"clients": keys.client, "operator": keys.operator, "metrics": keys.metrics}
-    return "set: " + (", ".join(name for name, key in told.items() if key) or "none; this machine is trusted")
+    found = [name for name, key in told.items() if key]
+    teams, operators = ({*names} for names in keys.named.names)
+    found += [f"{len(teams)} teams"] if teams else []
+    found += [f"{len(operators)} operators by name"] if operators else []
+    return "set: " + (", ".join(found) or "none; this machine is trusted")
 
 
 def _address(settings: Settings) -> str:

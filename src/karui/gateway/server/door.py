@@ -1,5 +1,7 @@
 """What every request passes first: pages of other sites and foreign host names are turned away."""
 
+from uuid import uuid4
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from karui.gateway.dialects.dialect import error_at
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.replies import dumped
-from karui.gateway.server.auth import Access, from_elsewhere
+from karui.gateway.server.auth import REQUEST_ID, Access, from_elsewhere
 
 
 class Plain(JSONResponse):
@@ -43,6 +45,8 @@ class Door:
                 message = {**message, "headers": [*headers, (b"x-content-type-options", b"nosniff")]}
             await send(message)
 
+        if not scope["path"].startswith("/v1/"):  # a completion's id is its record's
+            scope[REQUEST_ID] = uuid4().hex
         request = Request(scope)
         wrong = self._access.host(request)
         if wrong is None and request.url.path != "/health":

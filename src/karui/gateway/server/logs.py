@@ -6,7 +6,20 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-_FIELDS = ("event", "actor", "operator", "stage", "cause", "why", "request_id", "plan", "model", "correct")
+_FIELDS = (
+    "event",
+    "actor",
+    "operator",
+    "key",
+    "origin",
+    "stage",
+    "cause",
+    "why",
+    "request_id",
+    "plan",
+    "model",
+    "correct",
+)
 """What the gateway gives log records as `extra`."""
 
 

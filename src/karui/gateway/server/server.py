@@ -19,7 +19,8 @@ from karui.engines.styled import styled
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
-from karui.gateway.server.app import app
+from karui.gateway.routes import RouteTable
+from karui.gateway.server.app import app, app_of
 from karui.gateway.server.connection import connection_class, connections
 from karui.gateway.server.logs import log_json_lines
 from karui.gateway.server.workers import inherited, is_worker
@@ -129,11 +130,11 @@ def ensure_guarded(settings: Settings) -> None:
     Raises:
         InputError: Others than this machine would reach the gateway, and no key is asked of them.
     """
-    if Keys.read().client or settings.open_to_all or settings.host in _LOOPBACK:
+    if Keys.read(file=settings.keys).asks_clients or settings.open_to_all or settings.host in _LOOPBACK:
         return
     raise InputError(
         f"At {settings.host} everybody who reaches the port could use the model: no key is set.",
-        remedy=f"Set {CLIENT_KEY} to a key that clients have to give, or say --open.",
+        remedy=f"Set {CLIENT_KEY} to a key that clients have to give, name a file of keys, or say --open.",
     )
 
 
@@ -166,13 +167,15 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
-def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+def run(
+    gateway: Gateway | RouteTable, taken: socket.socket, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Serves until SIGTERM or SIGINT; requests under way may finish within the drain time.
 
     Changes of state are logged to stderr as lines of JSON meanwhile.
 
     Args:
-        gateway: What answers.
+        gateway: What answers, one choice or several routes.
         taken: Where to listen.
         on_ready: Called when requests are taken.
     """
@@ -184,24 +187,27 @@ def run(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = l
         logging.getLogger("karui.gateway").removeHandler(handler)
 
 
-async def serve(gateway: Gateway, taken: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+async def serve(
+    gateway: Gateway | RouteTable, taken: socket.socket, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Serves on the running event loop; cancelled, it stops as well. Logging is left to its process."""
     await _server(gateway, on_ready).serve(sockets=[taken])
 
 
-def _server(gateway: Gateway, on_ready: Callable[[], None]) -> "_Server":
+def _server(gateway: Gateway | RouteTable, on_ready: Callable[[], None]) -> "_Server":
+    settings = gateway.file.settings if isinstance(gateway, RouteTable) else gateway.settings
     config = uvicorn.Config(
-        app(gateway),
+        app_of(gateway) if isinstance(gateway, RouteTable) else app(gateway),
         log_level="warning",
         access_log=False,
         lifespan="on",
-        timeout_graceful_shutdown=round(gateway.settings.limits.drain_seconds),
+        timeout_graceful_shutdown=round(settings.limits.drain_seconds),
         server_header=False,
-        http=connection_class(gateway.settings.limits.head_seconds),
+        http=connection_class(settings.limits.head_seconds),
         ws="none",
         # asyncio takes as many connections at a time: a worker takes one, and leaves the next to the others.
         backlog=1 if is_worker() else _WAITING,
-        limit_concurrency=connections(gateway.settings.limits.connections),
+        limit_concurrency=connections(settings.limits.connections),
     )
     return _Server(config, on_ready)
 

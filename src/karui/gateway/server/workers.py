@@ -98,6 +98,12 @@ class Workers:
         """Has `run` end; requests under way may finish."""
         self._told.set()
 
+    def hang_up(self) -> None:
+        """Has every worker read its files anew."""
+        for worker in self._workers:
+            with suppress(OSError):
+                worker.process.send_signal(signal.SIGHUP)
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> bool:
         """Runs until SIGTERM or SIGINT; returns whether the workers came up at first.
 
@@ -105,6 +111,7 @@ class Workers:
             on_ready: Called once all of them answer.
         """
         before = {s: signal.signal(s, lambda *_: self._told.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: self.hang_up())
         try:
             return self.supervise(on_ready)
         finally:

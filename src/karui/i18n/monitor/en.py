@@ -1,5 +1,7 @@
 """The monitor in English."""
 
+from karui.i18n.monitor import operators
+
 TEXT: dict[str, str] = {
     "title": "karui monitor: {model}",
     "monitor": "monitor",
@@ -11,6 +13,7 @@ TEXT: dict[str, str] = {
     "no_figure": "–",
     # Facts under the name
     "fact_plan": "Plan",
+    "fact_route": "Route",
     "fact_model": "Model",
     "fact_upstream": "Server",
     "fact_in_process": "in this process",
@@ -376,15 +379,6 @@ TEXT: dict[str, str] = {
     "explain_agree": "Both say the same.",
     "explain_differ": "The two answers differ. Look at which is right, and tell whoever owns the plan.",
     "explain_redacted": "Masked before this was kept: {n}. The full thinking sees the masks too.",
-    "login_title": "Log in to karui",
-    "login_lead": "This gateway shows its monitor and what it keeps to its operator only.",
-    "login_none": (
-        "This gateway has a key for clients and none for an operator, so its monitor is shown on its own "
-        "machine only. Set KARUI_OPERATOR_KEY to see it from here."
-    ),
-    "login_key": "Operator's key",
-    "login_do": "Log in",
-    "login_wrong": "The key is wrong.",
     "explain_unlike": "This question is unlike the study’s ({by}): the certificate does not speak of it.",
     "explain_missing": "Nothing is kept under {id}.",
     "explain_missing_why": (
@@ -392,4 +386,5 @@ TEXT: dict[str, str] = {
     ),
     "explain_again": "Try again",
     "explain_full_itself": "This was already answered by full thinking.",
+    **operators.EN,
 }

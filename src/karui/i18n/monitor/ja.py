@@ -1,5 +1,7 @@
 """The monitor in Japanese."""
 
+from karui.i18n.monitor import operators
+
 TEXT: dict[str, str] = {
     "title": "karui モニター：{model}",
     "monitor": "モニター",
@@ -10,6 +12,7 @@ TEXT: dict[str, str] = {
     "none_yet": "まだありません",
     "no_figure": "–",
     "fact_plan": "プラン",
+    "fact_route": "ルート",
     "fact_model": "モデル",
     "fact_upstream": "モデルサーバー",
     "fact_in_process": "同一プロセス内",
@@ -364,18 +367,10 @@ TEXT: dict[str, str] = {
     "explain_agree": "どちらも同じ答えです。",
     "explain_differ": "答えが異なります。どちらが正しいか確認し、プランの管理者に知らせてください。",
     "explain_redacted": "保存前に{n}か所を伏せています。再思考も伏せた文面で行います。",
-    "login_title": "運用者キーの入力",
-    "login_lead": "このゲートウェイのモニターと保存された会話は、運用者だけが見られます。",
-    "login_none": (
-        "利用者用のキーだけが設定されているため、モニターはゲートウェイのあるマシンでしか見られません。"
-        "ここから見るには、運用者用のキーを設定してください。"
-    ),
-    "login_key": "運用者キー",
-    "login_do": "ログイン",
-    "login_wrong": "キーが違います。",
     "explain_unlike": "この質問は検証時の質問と異なるため（{by}）、保証の対象外です。",
     "explain_missing": "{id}の会話は保存されていません。",
     "explain_missing_why": "会話は、運用者が保存を有効にした場合に限り、決められた期間だけ残ります。",
     "explain_again": "再試行",
     "explain_full_itself": "この回答はもともとフル思考によるものです。",
+    **operators.JA,
 }

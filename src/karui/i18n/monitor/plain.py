@@ -54,6 +54,15 @@ EVENTS: dict[str, str] = {
     "shares_set": "shares",
     "users_fine": "users find the plan no worse",
     "history": "history",
+    "started": "gateway started",
+    "stopped": "gateway stopped",
+    "logged_in": "logged in",
+    "login_refused": "log-in refused",
+    "logged_out": "logged out",
+    "command_refused": "command refused",
+    "explained": "conversation read",
+    "reloaded": "settings read anew",
+    "reload_refused": "settings not read anew",
     "other": "{text}",
 }
 ACTORS: dict[str, str] = {
@@ -63,6 +72,7 @@ ACTORS: dict[str, str] = {
     "upstream": "upstream",
     "users": "users",
     "operator": "operator {name}",
+    "somebody": "somebody",
     "option": "operator, by option",
     "karui": "karui",
 }

@@ -16,6 +16,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.server.server import serve as serve_gateway
+from karui.gateway.server.sessions import share_sessions
 from karui.gateway.server.workers import Workers, is_worker
 from karui.gateway.settings import Settings
 from karui.serving_profile import FILE as PROFILE
@@ -115,6 +116,7 @@ def supervised(study: Path, settings: Settings, rivals: Sequence[Path] = ()) -> 
     listening = listen(settings.host, settings.port)
     try:
         begin_shared(settings, contest)
+        share_sessions()
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         drain = settings.limits.drain_seconds
         yield Supervised(Workers(listening, settings.workers, drain_seconds=drain), url)

@@ -45,6 +45,7 @@ class ServeOptions:
     allowed_host: tuple[str, ...] = option(
         (), "A host name by which browsers may reach a gateway without keys (repeatable)."
     )
+    keys: str | None = option(None, "A TOML file with the keys of teams and operators (docs/serve.md).")
     open_to_all: bool | None = option(
         None, "Permission for everybody who reaches the port, where no key is set.", names=("--open",)
     )
@@ -87,6 +88,7 @@ class ServeOptions:
             "host",
             "port",
             "workers",
+            "keys",
             "state",
             "open_to_all",
             "folder",

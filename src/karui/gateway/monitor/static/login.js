@@ -1,4 +1,4 @@
-// Gives the operator's key once; the gateway answers with a cookie that no script and no other site can use.
+// Gives an operator's key once; the gateway answers with a cookie that no script and no other site can use.
 (() => {
   "use strict";
   const told = JSON.parse(document.getElementById("login-data").textContent);
@@ -14,7 +14,7 @@
         body: JSON.stringify({ key: document.getElementById("key").value }),
       });
       if (reply.ok) location.reload();
-      else note.textContent = told.wrong;
+      else note.textContent = (await reply.json()).error.code === "client_key" ? told.client : told.wrong;
     } catch (error) {
       note.textContent = error.message;
     }

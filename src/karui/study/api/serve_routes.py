@@ -1,0 +1,90 @@
+"""Serving several routes from one file: one process, or several."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from karui.core.errors import InputError
+from karui.gateway.arms.contest import Contest
+from karui.gateway.assemble import Gateway, assemble
+from karui.gateway.deployment import Deployment
+from karui.gateway.process import Process
+from karui.gateway.rollout_builders import begin_shared
+from karui.gateway.route_file import RouteFile, RouteSettings
+from karui.gateway.routes import RouteTable
+from karui.gateway.server.server import check, connect, ensure_guarded, listen
+from karui.gateway.server.sessions import share_sessions
+from karui.gateway.server.workers import Workers, is_worker
+from karui.study.api.serve import Supervised
+from karui.study.local_engines import origin_of
+
+
+@dataclass(frozen=True)
+class OpenedRoutes:
+    """Routes that listen and do not answer yet.
+
+    Attributes:
+        table: What will answer.
+        listening: Where it listens.
+    """
+
+    table: RouteTable
+    listening: socket.socket
+
+    @property
+    def url(self) -> str:
+        """Its address; /v1 behind it is OpenAI's API."""
+        return f"http://{self.table.file.settings.host}:{self.listening.getsockname()[1]}"
+
+
+@contextmanager
+def opened_routes(file: RouteFile) -> Iterator[OpenedRoutes]:
+    """Listens, connects to every route's servers, and checks that they fit their choices.
+
+    Raises:
+        KaruiError: A route cannot be served: its name is in front of the reason.
+    """
+    ensure_guarded(file.settings)
+    listening = listen(file.settings.host, file.settings.port)
+    try:
+        yield OpenedRoutes(RouteTable(file, Process.of(file.settings, routed=True), build), listening)
+    finally:
+        listening.close()
+
+
+def build(route: RouteSettings, deployment: Deployment, process: Process) -> Gateway:
+    """Returns the gateway of a route, its servers connected and checked.
+
+    Raises:
+        KaruiError: A server does not answer, or does not serve what was chosen for.
+    """
+    engines = connect(route.settings, deployment)
+    check(route.settings, deployment, engines, origin_of(deployment, ""))
+    if route.settings.shared and not is_worker():
+        begin_shared(route.settings, Contest.of([deployment]))
+    return assemble(route.settings, deployment, engines, process=process)
+
+
+@contextmanager
+def supervised_routes(file: RouteFile) -> Iterator[Supervised]:
+    """Listens for several processes, and writes where all routes begin.
+
+    Raises:
+        InputError: The address is taken, a route cannot be used, or the processes could share no history.
+    """
+    settings = file.settings
+    ensure_guarded(settings)
+    for name, why in (file.faults or {}).items():
+        raise InputError(f"The route {name} cannot be served.", why=why)
+    listening = listen(settings.host, settings.port)
+    try:
+        for route in file.routes:
+            deployment = Deployment.load(route.choice).on_route(route.name)
+            begin_shared(route.settings, Contest.of([deployment]))
+        share_sessions()
+        url = f"http://{settings.host}:{listening.getsockname()[1]}"
+        drain = settings.limits.drain_seconds
+        yield Supervised(Workers(listening, settings.workers, drain_seconds=drain), url)
+    finally:
+        listening.close()
