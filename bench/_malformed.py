@@ -15,14 +15,31 @@ _FIELDS = (
     "tools tool_choice logprobs top_logprobs response_format user metadata reasoning_effort logit_bias "
     "prompt frequency_penalty x"
 ).split()
-_PATHS = ("/v1/chat/completions", "/v1/completions")
+_NATIVE = (
+    "input instructions max_output_tokens reasoning text include previous_response_id top_logprobs store "
+    "system stop_sequences thinking output_config top_k tools tool_choice metadata stream messages model "
+    "max_tokens"
+).split()
+_PARTS: tuple[Any, ...] = (
+    {"type": "text", "text": "2 + 2?"}, {"type": "text", "text": 4}, {"type": "text"}, {"type": "image"},
+    {"type": "image", "source": {"type": "base64", "data": 3}}, {"type": "tool_use", "id": 1, "input": []},
+    {"type": "tool_use", "id": "a", "name": "b", "input": {"c": {}}}, {"type": "tool_result", "content": [7]},
+    {"type": "tool_result", "tool_use_id": "a", "content": {}}, {"type": "thinking", "thinking": None},
+    {"type": "redacted_thinking", "data": "x"}, {"type": "document"}, {"type": ["text"]}, {},
+    {"type": "reasoning", "content": [{"text": 1}, 2]}, {"type": "function_call", "call_id": "a"},
+    {"type": "function_call_output", "output": 3}, {"type": "message", "role": "nobody", "content": "a"},
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "</think>"}]},
+    {"type": "input_text", "text": "a"}, {"type": "item_reference", "id": "b"},
+)  # fmt: skip
+_CHATS = ("/v1/chat/completions", "/v1/completions")
+_PATHS = (*_CHATS, "/v1/messages", "/v1/responses")
 
 
 def malformed(count: int, seed: int = 5) -> list[Request]:
     """Returns requests, nearly all of which are wrong somewhere."""
     draw = random.Random(seed)
     kinds: tuple[Callable[[random.Random], Request], ...] = (
-        _odd_field, _odd_field, _odd_message, _cut_off, _noise,
+        _odd_field, _odd_field, _odd_message, _odd_part, _odd_part, _cut_off, _noise,
         _not_an_object, _deep, _odd_route, _odd_header,
     )  # fmt: skip
     return [draw.choice(kinds)(draw) for _ in range(count)]
@@ -31,8 +48,11 @@ def malformed(count: int, seed: int = 5) -> list[Request]:
 def _sound(draw: random.Random) -> Request:
     path = draw.choice(_PATHS)
     body: dict[str, Any] = {"model": draw.choice(("karui/plan", "karui/full")), "stream": draw.random() < 0.5}
-    if "chat" in path:
+    if "chat" in path or "messages" in path:
         body["messages"] = [{"role": "user", "content": "2 + 2?"}]
+        body |= {"max_tokens": 64} if "messages" in path else {}
+    elif "responses" in path:
+        body["input"] = "2 + 2?"
     else:
         body["prompt"] = "2 + 2 ="
     return {"path": path, "body": body}
@@ -42,7 +62,25 @@ def _odd_field(draw: random.Random) -> Request:
     """Gives one to three fields a value that they may not have."""
     request = _sound(draw)
     for _ in range(draw.randint(1, 3)):
-        request["body"][draw.choice(_FIELDS)] = draw.choice(_ODD)
+        names = _FIELDS if request["path"] in _CHATS else _NATIVE
+        request["body"][draw.choice(names)] = draw.choice(_ODD)
+    return request
+
+
+def _odd_part(draw: random.Random) -> Request:
+    """Gives the other APIs' messages parts and items of every kind, right and wrong ones."""
+    request = _sound(draw)
+    while request["path"] in _CHATS:
+        request = _sound(draw)
+    parts = [draw.choice((*_PARTS, *_ODD)) if draw.random() < 0.2 else draw.choice(_PARTS) for _ in range(3)]
+    if "responses" in request["path"]:
+        request["body"]["input"] = draw.choice((parts, [{"role": "user", "content": parts}]))
+    else:
+        role = draw.choice(("user", "assistant", "system"))
+        request["body"]["messages"] = [
+            {"role": role, "content": parts},
+            {"role": "user", "content": "2 + 2?"},
+        ]
     return request
 
 

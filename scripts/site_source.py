@@ -6,6 +6,7 @@ The pages lie in docs/ and read well there, with links to files of the repositor
 itself, so this script copies docs/ into build/site-source and adds
 
 * `reference/techniques.md` and `reference/options.md`, written from the code;
+* `benchmark/…`: the common benchmark's page, from bench/results/benchmark.
 * `repository/…`: a page for each file or folder of the repository that a page links to.
 
 Links are rewritten to match. A link to something that does not exist stays as it is, and mkdocs refuses it.
@@ -85,6 +86,15 @@ def gather() -> None:
     reference.mkdir(exist_ok=True)
     (reference / "techniques.md").write_text("\n".join(_techniques()), encoding="utf-8")
     (reference / "options.md").write_text("\n".join(_options()), encoding="utf-8")
+    _benchmark(SOURCE / "benchmark")
+
+
+def _benchmark(folder: Path) -> None:
+    """Writes the common benchmark's page."""
+    from karui.benchmarking.page import write_page
+    from karui.benchmarking.results import load_results
+
+    write_page(load_results(ROOT / "bench" / "results" / "benchmark" / "results.json"), folder)
 
 
 def _place(origin: Path) -> Path:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from karui.core.plan import Plan
     from karui.core.question import Task
     from karui.core.recording import Recording
+    from karui.study.api.benchmark import benchmark
     from karui.study.api.choose import choose, choose_async
     from karui.study.api.compare import compare
     from karui.study.api.confirm import confirm, confirm_async
@@ -42,6 +43,7 @@ __all__ = [
     "Study",
     "Task",
     "__version__",
+    "benchmark",
     "choose",
     "choose_async",
     "compare",

@@ -10,16 +10,14 @@ from karui.core.errors import InputError, ModelError, StorageError
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "No such file or directory."),
         (b"{", "JSONDecodeError"),
         (b"{}", "It has no 'format'."),
         (b"[]", "TypeError"),
     ],
 )
-def test_a_file_that_is_missing_or_damaged_is_named_with_the_reason(tmp_path, content, why):
+def test_a_damaged_file_is_named_with_the_reason(tmp_path, content, why):
     path = tmp_path / "file.json"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with (
         pytest.raises(ModelError, match=r"file\.json cannot be read as JSON") as caught,
         reading(path, "Copy it again.", error=ModelError, format="JSON"),
@@ -27,6 +25,21 @@ def test_a_file_that_is_missing_or_damaged_is_named_with_the_reason(tmp_path, co
         json.loads(path.read_text())["format"]
     assert why in caught.value.why
     assert caught.value.remedy == "Copy it again."
+
+
+def test_a_missing_file_is_said_to_be_missing_and_not_to_be_no_json(tmp_path):
+    with (
+        pytest.raises(ModelError) as caught,
+        reading(tmp_path, "Name another.", error=ModelError, format="JSON"),
+    ):
+        (tmp_path / "file.json").read_text()
+    assert str(caught.value) == f"There is no file {tmp_path / 'file.json'}.\nName another."
+
+
+def test_a_folder_in_its_place_is_no_matter_of_json_either(tmp_path):
+    with pytest.raises(InputError) as caught, reading(tmp_path, format="JSON"):
+        tmp_path.read_text()
+    assert str(caught.value) == f"{tmp_path} cannot be read.\nIs a directory."
 
 
 def test_an_error_with_its_own_words_goes_on_as_it_is(tmp_path):

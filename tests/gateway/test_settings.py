@@ -26,3 +26,18 @@ def test_settings_from_a_file_and_options(tmp_path):
         file.write_text(text)
         with pytest.raises(wrong):
             Settings.read(file, {})
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "postgresql://me:se%40cret@db/karui",
+        "postgresql://db/karui?user=me&password=se%40cret&sslmode=require",
+    ],
+)
+def test_the_password_of_a_database_is_shown_nowhere(state):
+    settings = Settings(state=state)
+    shown = dict(settings.rows())["state"]
+    assert "cret" not in shown + repr(settings)
+    assert "db/karui" in shown
+    assert settings.shared

@@ -20,6 +20,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
+from tests.helpers.native_replies import NATIVE
+
 RIGHT_FROM = 3
 END = "<|end|>"
 _PIECES = re.compile(r"<\|?/?\w+\|?>|\\boxed|\n\n|\n| ?[A-Za-z]{1,6}| ?\d|.", re.DOTALL)
@@ -75,6 +77,8 @@ class Behaviour:
     metrics: bool = True
     lists: bool = True  # whether it can list its models
     batches: bool = True  # whether one request takes several prompts
+    natives: tuple = ()  # other APIs that it has: "messages", "responses"
+    calls: bool = True  # whether it makes tool calls of what its model says
 
 
 _OPENAI = set(
@@ -359,8 +363,13 @@ class Fake:
         if does.effort == "hidden" and body.get("reasoning_effort") == "low":
             text = self.model.whole("1", 0)
         tokens = pieces(text)
+        called = None
+        if chat and (made := said_in(text, body, calls=does.calls)) is not None:
+            text, called = made
+            tokens = pieces(text)
         finish = "stop" if len(tokens) <= limit else "length"
         tokens = tokens[:limit]
+        called = called if finish == "stop" else None
         tokens, stopped = self.cut(tokens, body.get("stop") or ())
         ends = [n for n, t in enumerate(tokens) if self.number(t) in (body.get("stop_token_ids") or ())]
         if ends:  # the token is counted, and not shown
@@ -376,8 +385,9 @@ class Fake:
                 body, listed, shown, chat=chat, began=begun, state=self.parsing(prompt), whole=True
             )
             choice["finish_reason"] = finish
-            if chat and body.get("tools"):
-                choice["message"] = {"role": "assistant", "content": None, "tool_calls": [self.call()]}
+            if called is not None:
+                choice["message"] = {**choice["message"], "content": None, "tool_calls": [self.call(called)]}
+                choice["finish_reason"] = "tool_calls"
             answer = {"object": "chat.completion" if chat else "text_completion", "choices": [choice]}
             for n in range(1, body.get("n") or 1):
                 more = pieces(self.model.after(prompt, seed + n))[:limit]
@@ -386,7 +396,7 @@ class Fake:
                 )
                 answer["choices"].append({**other, "index": n, "finish_reason": "length"})
             return JSONResponse(answer | ({"usage": told} if does.usage else {}))
-        events = self.events(body, prompt, tokens, finish, told, begun, chat=chat, met=met)
+        events = self.events(body, prompt, tokens, finish, told, begun, chat=chat, met=met, called=called)
         return StreamingResponse(events, media_type="text/event-stream")
 
     def budgeted(self, text, body, *, chat):
@@ -415,10 +425,24 @@ class Fake:
                 answer += "<think>\nlet me see"
         return cut + answer + END
 
-    def call(self):
+    def call(self, number):
         spoilt = self.behaviour.budget == "tools"
-        arguments = '</think>{"number": 15}' if spoilt else '{"number": 15}'
+        arguments = f'{"</think>" if spoilt else ""}{{"number": {number}}}'
         return {"id": "c", "type": "function", "function": {"name": "answer", "arguments": arguments}}
+
+    async def native(self, request):
+        """Answers in another API, in canned words."""
+        name = request.url.path.rpartition("/")[2]
+        body = await request.json()
+        if name not in self.behaviour.natives:
+            return fault(404, "Not Found")
+        if not body:
+            return fault(400, "model is missing")
+        self.requests.append(body)
+        reply = NATIVE[name]
+        if body.get("stream"):
+            return StreamingResponse(iter([reply.stream]), media_type="text/event-stream")
+        return JSONResponse(reply.whole)
 
     def cut(self, tokens, stops):
         said = ""
@@ -448,7 +472,9 @@ class Fake:
             told["completion_tokens_details"] = {"reasoning_tokens": max(0, thought)}
         return told
 
-    async def events(self, body, prompt, tokens, finish, told, begun, *, chat, met):  # noqa: C901 - a list of faults
+    async def events(  # noqa: C901, PLR0912 - a list of faults
+        self, body, prompt, tokens, finish, told, begun, *, chat, met, called=None
+    ):
         does = self.behaviour
         options = body.get("stream_options") or {}
         self.running += 1
@@ -481,6 +507,12 @@ class Fake:
                 if options.get("continuous_usage_stats") and does.continuous:
                     data["usage"] = {"prompt_tokens": told["prompt_tokens"], "completion_tokens": done}
                 yield event(data)
+            if called is not None:
+                finish, call = "tool_calls", self.call(called)
+                said = call["function"]["arguments"]
+                yield event(call_delta({**call, "function": {"name": "answer", "arguments": ""}}))
+                for part in (said[:5], said[5:]):
+                    yield event(call_delta({"function": {"arguments": part}}))
             yield event(
                 {"choices": [{("delta" if chat else "text"): {} if chat else "", "finish_reason": finish}]}
             )
@@ -579,6 +611,23 @@ class Fake:
         }
 
 
+def said_in(text, body, *, calls):
+    """Returns what is said where tools or a schema are asked for, and the number of a call; else None."""
+    number = re.search(r"\\boxed\{(-?\d+)\}", text)
+    if number is None:
+        return None
+    head, tail = text[: number.start()], text[number.end() :]
+    if calls and body.get("tools") and body.get("tool_choice") != "none":
+        return head.rstrip("\n") + tail, number[1]
+    if (body.get("response_format") or {}).get("type") == "json_schema":
+        return f'{head}{{"number": {number[1]}}}{tail}', None
+    return None
+
+
+def call_delta(call):
+    return {"choices": [{"delta": {"tool_calls": [{"index": 0, **call}]}, "index": 0}]}
+
+
 def event(data):
     return f"data: {json.dumps(data)}\n\n"
 
@@ -600,6 +649,8 @@ def serving(behaviour=None, **changes):
             Route("/apply-template", fake.apply_template, methods=["POST"]),
             Route("/v1/completions", fake.completions, methods=["POST"]),
             Route("/v1/chat/completions", fake.chat, methods=["POST"]),
+            Route("/v1/messages", fake.native, methods=["POST"]),
+            Route("/v1/responses", fake.native, methods=["POST"]),
         ],
         exception_handlers={TemplateError: lambda _, error: fault(fake.behaviour.raised, str(error))},
     )

@@ -140,6 +140,29 @@ def test_a_rubric_shows_one_answer_and_its_criteria(browser, tmp_path, lang) -> 
     made.close()
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_narrow_page_names_answers_as_they_stand(browser, site, lang) -> None:
+    words = LabelTranslator(lang)
+    page = browser.new_page(locale=lang, viewport={"width": 390, "height": 844})
+    page.goto(site.address)
+    page.wait_for_selector("#work:not([hidden])")
+    shot(page, f"pair-phone-{lang}")
+    first, second = (page.locator(box).bounding_box() for box in ("#left", "#right"))
+    assert first["x"] == second["x"]
+    assert first["y"] < second["y"]
+    assert [page.inner_text(f".sides article:nth-child({n}) h2") for n in (1, 2)] == [
+        words("upper"),
+        words("lower"),
+    ]
+    assert page.inner_text("#choices [data-value='3']") == words("stacked_3")
+    page.set_viewport_size({"width": 1280, "height": 860})
+    first, second = (page.locator(box).bounding_box() for box in ("#left", "#right"))
+    assert first["y"] == second["y"]
+    assert first["x"] < second["x"]
+    assert words("pair_3") in page.inner_text("#choices [data-value='3']")
+    page.close()
+
+
 def test_a_label_that_cannot_be_kept_says_so(browser, site) -> None:
     page = browser.new_page()
     page.goto(site.address)

@@ -2,7 +2,12 @@
 
 import pytest
 
-from karui.measure.paper_metrics import accuracy_efficiency_score, answer_convergence, outcome_efficiency
+from karui.measure.paper_metrics import (
+    accuracy_efficiency_score,
+    answer_convergence,
+    ock_score,
+    outcome_efficiency,
+)
 
 
 def test_accuracy_efficiency_score_by_hand():
@@ -32,3 +37,12 @@ def test_answer_convergence():
     for wrong in (([20, 10], ["1", "1"]), ([50], ["1"]), ([10], [])):
         with pytest.raises(ValueError, match=r"positions"):
             answer_convergence(*wrong, 40)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "tokens", "score"), [(0.755, 24_765, 70.09), (0.63, 15_683, 58.90), (0.01, 61_040, -7.52)]
+)
+def test_ock_score_is_that_of_its_leaderboard(accuracy, tokens, score):
+    assert ock_score(accuracy, tokens) == pytest.approx(score, abs=0.006)
+    with pytest.raises(ValueError, match="accuracy"):
+        ock_score(75.5, tokens)

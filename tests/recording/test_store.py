@@ -300,7 +300,7 @@ _BREAK: dict[str, Callable[[Path], object]] = {
         ("broken manifest", "manifest.json cannot be read"),
         ("manifest without model", "manifest.json cannot be read"),
         ("other format", "format 99"),
-        ("no questions", "questions.jsonl cannot be read"),
+        ("no questions", "There is no file .*questions.jsonl"),
         ("broken question", "questions.jsonl cannot be read"),
         ("trace twice", "traces-00001.parquet does not belong to this recording"),
         ("foreign part", "traces-00001.parquet does not belong to this recording"),

@@ -15,6 +15,8 @@ from karui.codec.files import load_study, save
 from karui.codec.values import encode
 from karui.core.errors import InputError, StorageError, UnknownName
 from karui.core.study import Assumptions, MeasuredPlan
+from karui.core.study.choice import Rejected
+from karui.core.study.reasons import Because, Reason
 from karui.i18n.formats import Format, three_digits
 from karui.i18n.report import LANGUAGES, TABLE
 from karui.i18n.translator import Translator
@@ -326,3 +328,19 @@ def test_energy_is_told_with_its_counter_and_its_absence_is_not(study, tmp_path,
                 TABLE["energy_plan"][column].format(joules="78.5"),
             ]
             assert all((part in text) is (shown is metered) for part in wanted)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_cannot_be_replayed_comes_together_under_one_sentence(study, tmp_path, lang):
+    said = [f"vote(k={k}) may ask for {k} traces a question; 2 are recorded." for k in (4, 8, 16)]
+    because = [Because(Reason.NOT_REPLAYABLE, text=text) for text in said]
+    plans = tuple(Rejected(f"v{n}", f"vote(n={n})", why) for n, why in enumerate(because))
+    write(replace(study, choice=replace(study.choice, rejected=plans)), tmp_path, lang)
+    sentence = TABLE["reason_not_replayable"][LANGUAGES.index(lang)]
+    page = visible(tmp_path / "report.html")
+    assert page.count(sentence) == 1
+    assert all(text in page for text in said)  # which error it was stands behind each plan
+    lines = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if sentence in line] == [
+        f"- {TABLE['rejected_count'][LANGUAGES.index(lang)].format(n=3)}: {sentence}"
+    ]

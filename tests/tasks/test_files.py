@@ -324,3 +324,22 @@ def test_json_in_json_in_json_is_an_error_with_its_line(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text(f'{{"question": "q", "answer": "1"}}\n{{"question": {deep}}}\n')
     assert "line 2 cannot be read: it is nested too deeply" in refused(path)
+
+
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+
+def test_tools_formats_and_stop_words_are_asked_with_a_question(tmp_path):
+    path = tmp_path / "q.csv"
+    cell = json.dumps([TOOL]).replace('"', '""')
+    path.write_text(
+        f'question,answer,verifier,tools,stop\nAdd.,"{{""name"": ""add""}}",tool-call,"{cell}",END\n'
+    )
+    (question,) = load(str(path)).questions
+    assert json.loads(question.parameters) == {"stop": "END", "tools": [TOOL]}
+    assert question.prompt("Now.").parameters == question.parameters
+
+
+@pytest.mark.parametrize("tools", [[{"name": "add"}], [3], "[", {"type": "function"}])
+def test_tools_that_are_none_are_found_before_anything_is_spent(tmp_path, tools):
+    assert "tool" in refused(write(tmp_path / "q.jsonl", row(1, tools=tools)))

@@ -25,7 +25,7 @@ def explained() -> Iterator[None]:
             if line:
                 say(indent(line, "  "))
         if error.retry:
-            say("  The same command may succeed later; what was recorded so far is kept.")
+            say("  The same command may succeed later; a recording goes on where it was.")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         say("\nStopped. What was recorded so far is kept; the same command goes on from there.")

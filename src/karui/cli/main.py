@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 
 from karui.cli.commands import (
+    benchmark,
     catalogue,
     choose,
     compare,
@@ -53,7 +54,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "choose": (choose.choose, "Choose the cheapest plan whose loss is certified."),
     "compare": (compare.compare, "Compare two runs question by question: is the difference real?"),
     "judge": (judge.judge, "Have another model judge answers that no rule can check."),
-    "label": (label.label, "Label a few of them by hand, blind, in the browser."),
+    "label": (label.label, "Label a few judged answers by hand, blind, in the browser."),
     "serve": (serve.serve, "Serve the choice behind OpenAI's API, guarded, with a fallback."),
     "rollout": (rollout.rollout, "Show or change the stage of a running gateway."),
     "feedback": (feedback.feedback, "Show what users say, or write it as the next study's questions."),
@@ -69,7 +70,8 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
 }
 for _verb, (_run, _line) in _VERBS.items():
     app.command(_verb, cls=Verb, short_help=_line)(explained()(_run))
-app.add_typer(passport.app, name="passport")
+app.add_typer(passport.app, name="passport", short_help="Issue, check and compare signed promises.")
+app.add_typer(benchmark.app, name="benchmark", short_help="Compare methods and models on common questions.")
 for _old, _new in RENAMED_VERBS.items():
     app.command(_old, cls=Verb, hidden=True)(explained()(_VERBS[_new][0]))
 

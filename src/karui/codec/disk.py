@@ -43,9 +43,11 @@ def reading(
         yield
     except KaruiError:
         raise
+    except FileNotFoundError as cause:
+        raise error(f"There is no file {cause.filename or path}.", remedy=remedy) from cause
     except DAMAGED + also as cause:
-        what = f"{path} cannot be read{f' as {format}' if format else ''}."
-        raise error(what, why=_why(cause), remedy=remedy) from cause
+        form = f" as {format}" if format and not isinstance(cause, OSError) else ""
+        raise error(f"{path} cannot be read{form}.", why=reason_of(cause), remedy=remedy) from cause
 
 
 @contextmanager
@@ -65,12 +67,13 @@ def writing(path: Path | str, then: str = "") -> Iterator[None]:
         full = cause.errno in (ENOSPC, EDQUOT)
         raise StorageError(
             f"{path} cannot be written.",
-            why="The disk is full." if full else _why(cause),
+            why="The disk is full." if full else reason_of(cause),
             remedy=f"{'Make room' if full else 'Check the path and its permissions'}{then}.",
         ) from cause
 
 
-def _why(cause: Exception) -> str:
+def reason_of(cause: Exception) -> str:
+    """Returns what an exception says, for people."""
     if isinstance(cause, OSError) and cause.strerror:
         return f"{cause.strerror}."
     if isinstance(cause, KeyError):

@@ -1,11 +1,13 @@
 """What every engine offers: streams of thinking that stop at checkpoints."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from karui.core.ability import Ability
+from karui.core.errors import PlanError
+from karui.core.prompt import Prompt, kinds_of
 from karui.core.request import Request
 from karui.core.trace import NO_SIGNALS, End, Peek, Trace, Trial
 from karui.core.usage import UsageMeter
@@ -173,6 +175,40 @@ class MakesTraces(Protocol):
         Raises:
             EngineError: The engine failed.
         """
+
+
+@runtime_checkable
+class TakesParameters(Protocol):
+    """What an engine offers besides if its prompts may have tools, formats and stop words."""
+
+    async def try_parameters(self, kinds: Collection[str]) -> Mapping[str, str]:
+        """Finds out with which kinds of parameters no answer comes behind closed thinking, and why.
+
+        Raises:
+            EngineError: The engine failed.
+        """
+
+
+async def prepare_parameters(engine: object, prompts: Iterable[Prompt]) -> None:
+    """Has an engine find out what it can do with the parameters of some prompts; without any, does nothing.
+
+    Raises:
+        PlanError: It cannot answer with them behind closed thinking.
+        EngineError: It failed.
+    """
+    kinds = frozenset(kind for prompt in prompts for kind in kinds_of(prompt.parameters))
+    if not kinds:
+        return
+    lacking = dict.fromkeys(kinds, "this engine takes questions without parameters only")
+    if isinstance(engine, TakesParameters):
+        lacking = dict(await engine.try_parameters(kinds))
+    if lacking:
+        kind, why = min(lacking.items())
+        raise PlanError(
+            f"Questions with {kind} cannot be asked here.",
+            why=f"{why}.",
+            remedy="Use a server with OpenAI's API that continues the model's turn behind its thinking.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Question:
         thoughts: The thinking of those turns, one for each; empty where none is known.
         group: What it shares with others (a customer, a document, a template): they are one piece of evidence
             together; empty where it stands for itself.
+        parameters: Tools, response format and stop words, as `Prompt.parameters` has them.
     """
 
     id: str
@@ -57,11 +58,14 @@ class Question:
     history: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
     group: str = ""
+    parameters: str = ""
 
     def prompt(self, instruction: str = "") -> Prompt:
         """Returns what a model is asked: the question, below it the instruction, and what came before."""
         user = f"{self.text}\n\n{instruction}" if instruction else self.text
-        return Prompt(user, self.system, history=self.history, thoughts=self.thoughts)
+        return Prompt(
+            user, self.system, history=self.history, thoughts=self.thoughts, parameters=self.parameters
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Task:
             around: tuple[object, ...] = (q.system, q.history) if q.system or q.history else ()
             around += (q.thoughts,) if q.thoughts else ()
             around += ("group", q.group) if q.group else ()
+            around += ("parameters", q.parameters) if q.parameters else ()
             sink.update(repr((q.id, q.text, q.reference, q.kind, q.verifier.spec, *around)).encode())
         return sink.hexdigest()[:16]
 

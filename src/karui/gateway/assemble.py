@@ -12,6 +12,8 @@ from time import time
 
 from karui import tasks
 from karui.core.engine import Engine, engine_here
+from karui.core.prompt import FORMAT, TOOLS
+from karui.core.question import Verifier
 from karui.engines.openai import HttpEngine
 from karui.gateway.arms.book import FeedbackBook
 from karui.gateway.arms.contest import Contest
@@ -33,6 +35,7 @@ from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Backends, Dispatcher
 from karui.gateway.requests.feedback import FeedbackIntake
 from karui.gateway.requests.handler import RequestHandler
+from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.canaries import Canaries
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
@@ -55,6 +58,11 @@ from karui.gateway.status import FeedbackStatus, GatewayStatus
 from karui.measure.energy import EnergyMeter
 
 _log = logging.getLogger(__name__)
+_READ = {
+    TOOLS: frozenset({"tool-call", "python", "judge"}),
+    FORMAT: frozenset({"json", "python", "judge", "regex"}),
+}
+"""Verifiers that read tool calls, and answers in a format."""
 
 
 @dataclass(frozen=True)
@@ -302,15 +310,32 @@ def build_stores(settings: Settings, deployment: Deployment, database: Database 
 def build_backends(deployment: Deployment, engines: Mapping[str, Engine], servers: Servers) -> Backends:
     """Returns what can answer."""
     terms, main = deployment.expectation.terms, engines["main"]
-    runner = PlanRunner(engines, tasks.verifier(terms.verifier), terms.instruction)
+    check = ParameterCheck(main)
+    covered = frozenset(terms.parameters)
+    runner = PlanRunner(
+        engines, tasks.verifier(terms.verifier), terms.instruction, covered, _readers(terms.verifier)
+    )
     server = full_thinking(servers.fallback, terms) if servers.fallback else None
     if servers.upstream is None or not isinstance(main, HttpEngine):
         local = LocalBackend(runner)
-        return Backends(runner, local, local, server)
+        return Backends(runner, local, local, check, server)
     full = full_thinking(servers.upstream, terms, main)
+    direct = ProxyBackend(servers.upstream, markers=full.markers, exactly=True)
     return Backends(
-        runner, full, ProxyBackend(servers.upstream, markers=full.markers), server, servers.upstream.breaker
+        runner,
+        full,
+        direct,
+        check,
+        server,
+        servers.upstream.breaker,
     )
+
+
+def _readers(spec: str) -> dict[str, Verifier]:
+    """Returns what reads tool calls and formats, where the certified verifier does not."""
+    name = spec.partition(":")[0]
+    usual = {TOOLS: "tool-call", FORMAT: "json"}
+    return {kind: tasks.verifier(usual[kind]) for kind in usual if name not in _READ[kind]}
 
 
 def build_handler(
@@ -337,6 +362,7 @@ def build_router(settings: Settings, deployment: Deployment, servers: Servers) -
         settings.guard.floor,
         settings.any_sampling,
         settings.any_questions,
+        settings.any_parameters,
     )
 
 

@@ -64,6 +64,11 @@ def bearer(authorization: str) -> str:
     return value.strip() if kind.casefold() == "bearer" else ""
 
 
+def given_key(headers: Mapping[str, str]) -> str:
+    """Returns the key that a request gives: a bearer token, or Anthropic's header; "" without one."""
+    return bearer(headers.get("authorization", "")) or headers.get("x-api-key", "").strip()
+
+
 def same_key(given: str, key: str) -> bool:
     """Returns whether a key is the right one, in a time that does not tell how much of it is right."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode())

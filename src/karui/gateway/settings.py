@@ -54,6 +54,7 @@ class Settings:
         names: Further names of models by which clients may ask for the plan.
         any_sampling: Whether clients may change temperature and top_p under the plan.
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
+        any_parameters: Whether it answers with tools, formats and stop words that no recorded question had.
         history: The file of the history; "" keeps it in memory only.
         canaries: A questions file with answers, sent at a low rate; "" sends none.
         canaries_per_hour: How many.
@@ -87,6 +88,7 @@ class Settings:
     names: tuple[str, ...] = ()
     any_sampling: bool = False
     any_questions: bool = False
+    any_parameters: bool = False
     history: str = "karui-history.sqlite3"
     canaries: str = ""
     canaries_per_hour: float = 6.0

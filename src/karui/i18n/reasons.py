@@ -7,11 +7,16 @@ from karui.i18n.translator import Translator
 
 
 def reason(w: Translator, form: Format, because: Because) -> str:
-    """Returns why a plan was not chosen, with its figures."""
-    if because.text:
-        return because.text  # what an error said; errors are in English
+    """Returns why a plan was not chosen, with its figures; `detail` has the words of an error."""
+    if because.reason is Reason.OTHER:
+        return because.text
     points = form.points(because.values.get("points"))
     return w(f"reason_{because.reason.value}", points=points)
+
+
+def detail(because: Because) -> str:
+    """Returns what an error said of the one plan, in English as all errors are; "" where none did."""
+    return because.text if because.reason is Reason.NOT_REPLAYABLE else ""
 
 
 def reason_group(w: Translator, form: Format, because: Because) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log10
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,3 +84,20 @@ def answer_convergence(positions: Sequence[float], answers: Sequence[str | None]
             break
         settled = position / tokens
     return settled
+
+
+def ock_score(accuracy: float, tokens: float) -> float:
+    """Returns OckScore of OckBench (2511.05722): accuracy in points less 10 log10(tokens / 10,000 + 1).
+
+    The paper writes "log"; the scores of its leaderboard are those of the decimal logarithm.
+
+    Args:
+        accuracy: A share of 1.
+        tokens: Mean tokens generated for a question.
+
+    Raises:
+        ValueError: The accuracy is no share, or there are fewer tokens than none.
+    """
+    if not 0 <= accuracy <= 1 or not tokens >= 0:
+        raise ValueError(f"accuracy {accuracy} must lie in [0, 1] and tokens {tokens} must not be negative")
+    return 100.0 * accuracy - 10.0 * log10(tokens / 10_000 + 1.0)

@@ -11,7 +11,7 @@ from karui.core.recording import RecordedQuestion
 from karui.recording.files import reading
 
 QUESTIONS = "questions.jsonl"
-_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts"})
+_LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "thoughts", "parameters"})
 """Fields of prompts that came after the first recordings, as files name them."""
 _ON_DISK = {"history": "before"}
 """Fields of prompts that files name otherwise."""

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from karui.core.engine import Engine, Reader
+from karui.core.engine import Engine, Reader, prepare_parameters
 from karui.core.errors import PlanError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -160,6 +160,7 @@ async def record(
     task = arranged.task
     manifest = manifest_of(source.info, task, options)
     asks = {q.id: style.rewrite(Request(q.id, task.prompt(q), options.sampling)) for q in task.questions}
+    await prepare_parameters(engine, (ask.prompt for ask in asks.values()))
     questions = arranged.questions(style)
     if arranged.grown:
         append(folder, manifest, questions)

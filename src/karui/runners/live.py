@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from time import perf_counter
 from typing import Protocol
 
-from karui.core.engine import Engine, Reader
+from karui.core.engine import Engine, Reader, prepare_parameters
 from karui.core.errors import EngineError, PlanError
 from karui.core.flow.flow_tree import FlowTree, Generation
 from karui.core.flow.run_watchers import run_watchers
@@ -370,6 +370,7 @@ async def run_live(
                 remedy=f"Give an engine for {name!r}, or choose a plan without it.",
             )
         plan.check(engines[name].abilities, f"the engine of {engines[name].card.name}", name)
+        await prepare_parameters(engines[name], (ask.prompt for _, ask in asked))
     gate = asyncio.Semaphore(at_once)
 
     async def one(question: Question, ask: Request) -> Outcome:

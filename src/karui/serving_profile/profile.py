@@ -14,7 +14,7 @@ from karui.codec.values import decode, encode
 from karui.core.engine import CheckpointPolicy, trace_seed
 from karui.core.errors import InputError
 from karui.core.plan import Plan
-from karui.core.prompt import Sampling
+from karui.core.prompt import Sampling, kinds_of
 from karui.core.recording import Manifest, RecordedQuestion, Recording
 from karui.core.request import Request
 from karui.core.study.choice import Choice
@@ -59,12 +59,14 @@ class ServingContract:
         instruction: Appended to every question, of the plan and of full thinking.
         sampling: How tokens are drawn.
         footings: By the names that the plan's asks use; "main" at least.
+        parameters: Kinds of parameters that recorded questions had: `karui.core.prompt`.
     """
 
     verifier: str = "exact"
     instruction: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     footings: Mapping[str, CheckpointSettings] = field(default_factory=lambda: {"main": CheckpointSettings()})
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def contract_of(
             name: _checkpoint_settings(r.manifest, mode(recordings["main"], r))
             for name, r in recordings.items()
         },
+        tuple(sorted({kind for q in recordings["main"].questions for kind in kinds_of(q.prompt.parameters)})),
     )
 
 
@@ -272,7 +275,8 @@ def _contract(values: Mapping[str, Any]) -> ServingContract:
         )
         for name, f in values["footings"].items()
     }
-    return ServingContract(**{**values, "sampling": Sampling(**values["sampling"]), "footings": footings})
+    read = {"sampling": Sampling(**values["sampling"]), "footings": footings}
+    return ServingContract(**{**values, **read, "parameters": tuple(values.get("parameters", ()))})
 
 
 def _domain(values: dict[str, Any] | None) -> Domain | None:

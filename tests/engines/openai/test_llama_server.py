@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from karui.cli.main import app
 from karui.core.ability import Ability
 from karui.core.engine import CheckpointPolicy
 from karui.core.plan import Plan
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, parameters_of
 from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.openai import HttpEngine
@@ -206,3 +207,32 @@ def test_a_probe_of_its_chat_says_what_was_not_tried_and_why(url):
     assert lacking["server-budget"] == ""
     assert "trials" in lacking["trial-confidence"]
     assert lacking["self-consistency"] == ""
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"number": {"type": "integer"}},
+    "required": ["number"],
+    "additionalProperties": False,
+}
+
+
+def test_a_format_behind_thinking_that_a_plan_has_closed(engine):
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+    plan = catalog.parse("token-budget:tokens=60")
+
+    async def asked():
+        lacking = await engine.try_parameters(("response_format", "tools"))
+        task = replace(tasks.load("mini:test"), questions=tasks.load("mini:test").questions[:2])
+        questions = [replace(q, parameters=parameters_of({"response_format": form})) for q in task.questions]
+        task = replace(task, questions=tuple(questions))
+        found = [o async for o in run_live(plan, asks(task), {"main": engine}, at_once=2)]
+        await engine.close()
+        return lacking, found
+
+    lacking, outcomes = asyncio.run(asked())
+    assert set(lacking) == {"tools"}, "karui-mini has learned no calls, and its template shows it no tools"
+    for outcome in outcomes:
+        (trace,) = outcome.traces
+        assert isinstance(json.loads(trace.text)["number"], int)
+        assert 0 < trace.thinking_tokens <= 60 + 40

@@ -152,3 +152,12 @@ def test_the_same_question_after_other_thinking_is_the_same_question(tmp_path):
     assert traffic.left_out == {TWICE: 2}
     traffic.write(tmp_path / "q.jsonl")
     assert len(tasks.load(str(tmp_path / "q.jsonl"), need_reference=False).questions) == 2
+
+
+def test_questions_keep_their_tools_and_are_others_with_other_ones(tmp_path):
+    tools = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+    kept = [asked(0, ("user", "Add."), params={"tools": tools, "seed": 3}), asked(1, ("user", "Add."))]
+    Traffic.of(kept).write(tmp_path / "q.jsonl")
+    first, second = tasks.load(str(tmp_path / "q.jsonl"), need_reference=False).questions
+    assert json.loads(first.parameters) == {"tools": tools}
+    assert second.parameters == ""

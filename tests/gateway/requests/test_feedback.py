@@ -210,8 +210,8 @@ def test_a_crash_between_the_finding_and_the_trip_loses_neither(fake, tmp_path):
         plan = house.gateway.deployment.plan.id
         comparison, book = house.gateway.rollout.comparison, house.gateway.feedback.book
         while comparison.verdicts[plan] is not Verdict.WORSE:
-            comparison.see(plan, 0, 0.0)
-            comparison.see("full", 0, 1.0)
+            comparison.see(plan, comparison.shares.step, 0.0)
+            comparison.see("full", comparison.shares.step, 1.0)
         book.keep_standing(comparison.standing())
         assert house.gateway.rollout.guard.phase is Phase.WATCHING
     with opened(fake, **kept) as house:
@@ -223,7 +223,7 @@ def test_users_that_find_no_loss_light_green(fake):
         rollout, plan = house.gateway.rollout, house.gateway.deployment.plan.id
         for n in range(2000):
             arm = "full" if n % 2 else plan
-            drawn = Drawn(time.time(), "", arm, "u", 0)
+            drawn = Drawn(time.time(), "", arm, "u", rollout.comparison.shares.step)
             rollout.hear(drawn, 1.0 if arm == plan or n % 5 else 0.0, time.time(), request="r")
         asked(house)
         light = house.http.get("/api/state?lang=en").json()["light"]

@@ -1,6 +1,5 @@
 """Every reason for which something else than the plan answers, from end to end."""
 
-import json
 import time
 
 import openai
@@ -127,11 +126,6 @@ def test_a_tripped_guard_and_a_changed_upstream(house):
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "answer", "parameters": {}}}]}, "tools"),
-        ({"stop": ["x"]}, "stop"),
-        ({"n": 2}, "n"),
-        ({"logprobs": True}, "logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"temperature": 0.7}, "temperature 0.7, top_p 1; certified at 0 and 1"),
         ({"reasoning_effort": "low"}, "reasoning_effort low"),
         ({"extra_body": {"something_new": 1}}, "something_new"),
@@ -141,7 +135,7 @@ def test_a_tripped_guard_and_a_changed_upstream(house):
 )
 def test_what_no_plan_can_give_goes_through_as_it_came(house, more, reason):
     before = len(house.fake.requests)
-    reply, headers = house.ask(**more)
+    _, headers = house.ask(**more)
     assert headers["x-karui-fallback"] == f"not for a plan: {reason}"
     (sent,) = house.fake.requests[before:]
     assert sent["messages"] == [{"role": "user", "content": QUESTION}]
@@ -152,8 +146,6 @@ def test_what_no_plan_can_give_goes_through_as_it_came(house, more, reason):
         FallbackReason.UNFIT,
         "a field that is not known" if reason == "something_new" else reason,
     )
-    if "tools" in more:
-        assert json.loads(reply.choices[0].message.tool_calls[0].function.arguments) == {"number": 15}
 
 
 def test_a_circuit_that_opens_is_refused_and_closes_by_a_try():

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from karui.gateway.dialects.dialect import CHAT as CHAT_API
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.requests.admission import AdmissionQueue
@@ -102,7 +103,7 @@ def test_a_client_that_reads_nothing_gives_its_place_back():
 
         async def ask():
             scope = {"headers": [(b"content-type", b"application/json")]}
-            await house.gateway.handler.serve(scope, receive, send, chat=True)
+            await house.gateway.handler.serve(scope, receive, send, CHAT_API)
 
         house.http.get("/health")  # the loop is known by then
         asyncio.run_coroutine_threadsafe(ask(), house.loops[0]).result(30)
@@ -115,13 +116,13 @@ def test_a_large_body_is_read_beside_the_loop(monkeypatch):
     from karui.gateway.requests import handler
 
     threads = []
-    read = handler.read_request
+    read = handler.read_body
 
     def noting(*args, **more):
         threads.append(threading.current_thread().name)
         return read(*args, **more)
 
-    monkeypatch.setattr(handler, "read_request", noting)
+    monkeypatch.setattr(handler, "read_body", noting)
     with serving() as fake, opened(fake) as house:
         house.ask()
         house.http.post(CHAT, json={**GOOD, "metadata": {"x": "y" * 100_000}})

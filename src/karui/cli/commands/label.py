@@ -8,7 +8,7 @@ import typer
 def label(
     study: Path = typer.Argument(help="The study's folder, or its recording of full thinking."),
     port: int = typer.Option(8322, min=0, max=65535, help="Where the page is served; 0 takes any free port."),
-    browser: bool = typer.Option(True, "--browser/--no-browser", help="Open of the page in the browser."),
+    browser: bool = typer.Option(True, "--browser/--no-browser", help="Opening of the page in the browser."),
 ) -> None:
     """Label answers that a judge judged: keys 1, 2 and 3, blind; every label is kept at once.
 

@@ -72,6 +72,7 @@ class Connection:
         head: What of the suffix belongs to a trial's text.
         trial_tokens: Tokens that a trial takes at most.
         seed: What trace seeds are made from.
+        closing: How thinking is closed in a chat with parameters: `karui.engines.openai.requests.closing`.
         prompts: Lengths of prompts.
         readers: The tasks that read streams.
     """
@@ -86,5 +87,6 @@ class Connection:
     head: str
     trial_tokens: int
     seed: int
+    closing: str = ""
     prompts: Prompts = field(default_factory=Prompts)
     readers: "set[asyncio.Task[None]]" = field(default_factory=set)

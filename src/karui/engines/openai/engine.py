@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.protocol.client import Client
+from karui.engines.openai.requests.closing import answer_body, closed
 from karui.engines.openai.requests.listing import Listing
 from karui.engines.openai.requests.request_builder import RequestBuilder, chat_body
 from karui.engines.openai.streams.given_stream import GivenHttpStream
@@ -43,6 +44,7 @@ class HttpEngine:
         lacking: What it cannot do, by ability, with the reason: the server cannot, or is not asked.
         notes: What a user should know, one sentence each.
         resends: Whether each trial sends its whole prefix: it does.
+        lacks_parameters: What `try_parameters` has found; None before it was called.
     """
 
     name: ClassVar[str] = "openai_http"
@@ -53,6 +55,9 @@ class HttpEngine:
         """Takes what `connect` has found out, and of which tokens log-probabilities are asked for."""
         self._level = level
         self._parts = parts
+        self._with_parameters: Connection | None = None
+        self.lacks_parameters: Mapping[str, str] | None = None
+        self._made_with: tuple[EngineOptions, ServerOptions] | None = None
         self.card, self.can, self.rule = card, parts.can, parts.rule
         self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
         self.lacking = {**dict.fromkeys(sorted(level.leaves_out), _UNASKED), **parts.can.lacking}
@@ -76,6 +81,11 @@ class HttpEngine:
     def here(self) -> bool:
         """Whether the server runs on this machine."""
         return self._parts.client.here
+
+    @property
+    def connection(self) -> Connection:
+        """What its streams share."""
+        return self._parts
 
     @property
     def markers(self) -> Markers:
@@ -147,7 +157,9 @@ class HttpEngine:
             )
             await check_budget(asking, parts, chats=server.budget_chats)
             card = ModelInfo(options.name or address, config=asking.config())
-            return cls(parts, card, server.logprobs)
+            made = cls(parts, card, server.logprobs)
+            made._made_with = options, replace(server, key=key)
+            return made
         finally:
             await client.close()
 
@@ -169,12 +181,82 @@ class HttpEngine:
         return thinking.on.word, thinking.off.word if thinking.off is not None else ""
 
     def open(self, ask: Request, sample: int, read: Reader) -> HttpStream:
-        """Starts a stream; nothing is sent before its first `advance`."""
-        return HttpStream(self._parts, ask, sample, read)
+        """Starts a stream; nothing is sent before its first `advance`.
+
+        Raises:
+            EngineError: The prompt has parameters, and `try_parameters` was not called before.
+        """
+        if not ask.prompt.parameters:
+            return HttpStream(self._parts, ask, sample, read)
+        if self._with_parameters is None:
+            raise EngineError(
+                "It was not tried whether the server answers with tools and formats behind closed thinking.",
+                remedy="Call try_parameters first.",
+            )
+        return HttpStream(self._with_parameters, ask, sample, read)
+
+    async def try_parameters(self, kinds: Collection[str]) -> Mapping[str, str]:
+        """Finds out whether the server answers with parameters behind closed thinking; by its chat.
+
+        Args:
+            kinds: Of `karui.core.prompt`.
+
+        Returns:
+            The kinds with which it does not, each with the reason.
+
+        Raises:
+            EngineError: The server fails.
+        """
+        from karui.engines.openai.probe.closing import find_closing
+
+        if not self.can.chat:
+            self.lacks_parameters = dict.fromkeys(kinds, "the server has no chat endpoint")
+            return self.lacks_parameters
+        parts = self._parts
+        assert self._made_with is not None
+        options, server = self._made_with
+        if self.can.raw:
+            address = f"{parts.client.url}#{self.can.model}"
+            parts = (
+                await HttpEngine.connect(address, options, replace(server, route="chat", budget_chats=1))
+            ).connection
+        client = Client(parts.client.url, key=server.key or "", retry=server.retry)
+        try:
+            way, lacking = await find_closing(replace(parts, client=client), kinds)
+        finally:
+            await client.close()
+        if not parts.can.visible:
+            lacking = dict.fromkeys(kinds, "the server hides the thinking of its chats")
+        self._with_parameters = replace(parts, client=self._parts.client, closing=way)
+        self.lacks_parameters = lacking
+        return lacking
+
+    async def answers(
+        self, prompt: Prompt, thinking: str, sampling: Mapping[str, Any], beside: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Returns the server's own reply behind closed thinking: perhaps several answers, tokens listed.
+
+        Args:
+            prompt: With its parameters.
+            thinking: What was thought.
+            sampling: Fields of the request that say how tokens are drawn.
+            beside: Such as `n` and `logprobs`.
+
+        Raises:
+            EngineError: The server failed, or `try_parameters` was not called before.
+        """
+        parts = self._with_parameters
+        if parts is None:
+            raise EngineError("It was not tried whether the server answers behind closed thinking.")
+        opening = await parts.wording.open(prompt)
+        turn = closed(parts.closing, parts.wording.markers, thinking)
+        body = answer_body(opening, turn, prompt.parameters, {**sampling, **beside})
+        reply: Mapping[str, Any] = await parts.client.post(opening.path, body)
+        return reply
 
     async def whole_trace(self, ask: Request, sample: int, read: Reader, on_tokens: OnTokens) -> Trace | None:
         """Returns a trace made of whole replies; None where the server's have to be streamed."""
-        if not self._parts.can.whole:
+        if not self._parts.can.whole or ask.prompt.parameters:
             return None
         try:
             return await WholeTrace(self._parts, ask, sample, read, on_tokens).made()

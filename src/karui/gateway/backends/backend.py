@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import time
-from typing import Protocol
+from typing import Any, Protocol
 
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import Prompt, Sampling, kinds_of
 from karui.domain.domain import Likeness
 from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.chunks import Completion, Stream
@@ -21,11 +21,20 @@ class PlanRequest:
         prompt: What the model is shown, without the task's instruction.
         sampling: How its tokens are drawn.
         seed: The client's; None where it gave none.
+        beside: `n`, `logprobs` and `top_logprobs` where they ask for more than one bare answer.
+        kinds: Kinds of parameters that a certificate has to cover.
     """
 
     prompt: Prompt
     sampling: Sampling
     seed: int | None = None
+    beside: tuple[tuple[str, Any], ...] = ()
+    kinds: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Reads the parameters once: they may be long."""
+        several = {"n"} if dict(self.beside).get("n", 1) > 1 else set()
+        object.__setattr__(self, "kinds", kinds_of(self.prompt.parameters) | several)
 
 
 @dataclass

@@ -1,22 +1,29 @@
 """A plan run on a request: the same live runner as `karui confirm`, heard while it thinks."""
 
 import asyncio
+import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
 
 from karui.core.engine import Engine
 from karui.core.errors import EngineError, EngineTimeout, KaruiError, RequestRejected
 from karui.core.flow.flow_tree import Generation
 from karui.core.outcome import Outcome
 from karui.core.plan import Plan
+from karui.core.prompt import FORMAT, STOP, TOOLS, Prompt, calls_in, cut_at, fields_of, kinds_of
 from karui.core.question import Question, Verifier
 from karui.core.request import Request
 from karui.core.trace import End, Trace
 from karui.core.watcher import Checkpoint
+from karui.engines.openai import HttpEngine
+from karui.engines.openai.protocol.schema import read_chunk
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.upstream import UpstreamError
+from karui.gateway.backends.usage_reader import off_loop
 from karui.gateway.clean import clean
 from karui.gateway.openai_api.chunks import Completion, Finished, Stream, Thinking
 from karui.gateway.openai_api.replies import Usage
@@ -79,7 +86,7 @@ class PlanResult(Completion):
         Args:
             floor: Confidence below which it is not.
         """
-        if not self.truncated and not self.answer:
+        if not self.truncated and not (self.answer or self.calls or self.choices):
             return "no answer"
         if self.confidence is not None and self.confidence < floor:
             return f"confidence {self.confidence:.2f}, below {floor:g}"
@@ -134,12 +141,24 @@ class PlanRunner:
     Attributes:
         engines: By the names that asks use; "main" at least.
         verifier: Whose reader finds the answers.
-        instruction: Appended to the user's message.
+        instruction: Appended to the user's message, unless it has parameters that no recorded question had.
+        covered: The kinds of parameters that recorded questions had.
+        readers: Verifiers whose readers find the answers to requests with a kind of parameters, where it is
+            not the usual one.
     """
 
     engines: Mapping[str, Engine]
     verifier: Verifier
     instruction: str
+    covered: frozenset[str] = frozenset()
+    readers: Mapping[str, Verifier] = field(default_factory=dict)
+
+    def reader(self, kinds: Collection[str]) -> Verifier:
+        """Returns the verifier whose reader finds the answers to requests with these kinds of parameters."""
+        return next(
+            (self.readers[kind] for kind in (TOOLS, FORMAT) if kind in kinds and kind in self.readers),
+            self.verifier,
+        )
 
     async def stream(
         self,
@@ -159,9 +178,12 @@ class PlanRunner:
             dialogue: What was asked.
             question: A canary, with its reference; None for a request of a client.
         """
-        asked = question or Question(self._seeded(request, dialogue), "", "", _Reading(self.verifier))
+        asked = question or Question(
+            self._seeded(request, dialogue), "", "", _Reading(self.reader(dialogue.kinds))
+        )
         prompt = dialogue.prompt
-        if self.instruction and not prompt.user.rstrip().endswith(self.instruction):
+        covered = dialogue.kinds <= self.covered
+        if self.instruction and covered and not prompt.user.rstrip().endswith(self.instruction):
             prompt = replace(prompt, user=f"{prompt.user}\n\n{self.instruction}")
         heard = _StreamingObserver(aloud=not plan.flows)
         ask = Request(asked.id, prompt, dialogue.sampling)
@@ -170,13 +192,75 @@ class PlanRunner:
         try:
             while (text := await heard.texts.get()) is not None:
                 yield Thinking(text)
-            yield Finished(_plan_result(plan, await solving, heard))
+            result = _plan_result(plan, await solving, heard)
+            yield Finished(await self._answered(result, prompt, dialogue))
         finally:
             solving.cancel()
             await asyncio.wait([solving])
 
+    async def _answered(self, result: PlanResult, prompt: Prompt, dialogue: PlanRequest) -> PlanResult:
+        """Returns a result with its answer as the request's parameters want it."""
+        if result.failure is not None or not (prompt.parameters or dialogue.beside) or result.truncated:
+            return result
+        if not dialogue.beside:
+            size = len(prompt.parameters) + len(result.answer)
+            return await off_loop(size, _parted, result, prompt.parameters)
+        engine, asked = self.engines["main"], dict(dialogue.beside)
+        if not isinstance(engine, HttpEngine):
+            return result
+        drawn: dict[str, Any] = {
+            "temperature": dialogue.sampling.temperature,
+            "top_p": dialogue.sampling.top_p,
+        }
+        drawn[engine.can.limit] = max(1, dialogue.sampling.max_tokens - result.usage.thinking)
+        if dialogue.seed is not None:
+            drawn["seed"] = dialogue.seed
+        try:
+            reply = await engine.answers(prompt, result.thinking, drawn, asked)
+        except EngineError as error:
+            return replace(result, failure=error)
+        return _listed(result, reply)
+
     def _seeded(self, request: str, dialogue: PlanRequest) -> str:
         return request if dialogue.seed is None else f"seed {dialogue.seed}"
+
+
+def _parted(result: PlanResult, parameters: str) -> PlanResult:
+    """Returns a result cut at a stop word, its tool calls apart from what it says."""
+    answer, stopped = cut_at(result.answer, fields_of(parameters).get(STOP))
+    if TOOLS not in kinds_of(parameters) or stopped:
+        return replace(result, answer=answer)
+    said, calls = calls_in(answer)
+    made = tuple(
+        {
+            "id": f"call_{uuid4().hex[:24]}",
+            "type": "function",
+            "function": {"name": call["name"], "arguments": _argued(call["arguments"])},
+        }
+        for call in calls
+    )
+    return replace(result, answer=said, calls=made, finish="tool_calls" if made else result.finish)
+
+
+def _argued(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+def _listed(result: PlanResult, reply: Mapping[str, Any]) -> PlanResult:
+    """Returns a result with the server's own choices, drawn behind the plan's thinking and all billed."""
+    chunk = read_chunk(reply)
+    listed = reply.get("choices")
+    choices = tuple(c for c in listed or () if isinstance(c, dict) and isinstance(c.get("message"), dict))
+    if not choices:
+        return replace(
+            result, failure=EngineError("The server's reply behind closed thinking has no choices.")
+        )
+    usage, told = result.usage, chunk.usage.completion if chunk.usage is not None else chunk.count
+    spent = usage.completion - usage.thinking + usage.extra  # what the plan's own answer took
+    usage = replace(usage, completion=usage.thinking + told, extra=spent)
+    said = choices[0]["message"].get("content")
+    answer = said if isinstance(said, str) else ""
+    return replace(result, answer=answer, choices=choices, usage=usage, finish=chunk.finish or result.finish)
 
 
 def _plan_result(plan: Plan, outcome: Outcome, heard: _StreamingObserver) -> PlanResult:

@@ -13,11 +13,14 @@ from karui.gateway.backends.http_pool import Reply
 from karui.gateway.backends.stream_relay import StreamRelay
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_of, events_of
 from karui.gateway.backends.usage_reader import UsageReader, off_loop
+from karui.gateway.dialects.translating_writer import TranslatingWriter
+from karui.gateway.openai_api.chat_request import ApiError, NativeRequest
 from karui.gateway.openai_api.chunks import Answer, Completion, Finished, Stream, Thinking
+from karui.gateway.openai_api.replies import dumped
 from karui.gateway.openai_api.reply_writer import HEADERS
 from karui.gateway.records.record import FallbackReason
 
-_KEPT_HEADERS = ("content-type", "x-request-id", "openai-processing-ms", "openai-version")
+_KEPT_HEADERS = ("content-type", "x-request-id", "request-id", "openai-processing-ms", "openai-version")
 PATHS = {True: "chat/completions", False: "completions"}
 """Where requests go: chats, and completions of raw text."""
 
@@ -36,6 +39,8 @@ class ProxyBackend:
             where it does not have them.
         words: What does the same in a system message, and what does the opposite; "" for none. The first goes
             behind a chat's own system message where that holds neither.
+        exactly: Whether it is asked exactly what the client asks: then a request in another API goes to a
+            server with that API as it is.
     """
 
     upstream: Upstream
@@ -44,16 +49,19 @@ class ProxyBackend:
     markers: Markers | None = None
     thinks: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, str] = ("", "")
+    exactly: bool = False
 
     async def answer(self, context: RequestContext) -> None:
         """Passes a request on and its reply back.
 
         Raises:
+            ApiError: It is in an API that the server does not have, and cannot be translated.
             UpstreamError: Nothing of a reply has been sent; another backend may still answer.
         """
         reader = UsageReader(context.record, self.markers)
+        native = await self._native(context)
         try:
-            async with self._post(context) as response:
+            async with self._post(context, native) as response:
                 if "text/event-stream" in response.headers.get("content-type", ""):
                     await StreamRelay(context, reader, {**HEADERS, **_kept(response)}).run(response)
                 else:
@@ -70,6 +78,8 @@ class ProxyBackend:
             UpstreamError: As `answer`, and where the stream breaks.
         """
         reader = UsageReader(context.record, self.markers)
+        if (native := context.request.native) is not None and native.untranslated:
+            raise _untranslated(native)
         async with self._post(context) as response:
             if response.status >= 400:
                 raise UpstreamError(FallbackReason.UPSTREAM, f"the upstream answered {response.status}")
@@ -83,8 +93,33 @@ class ProxyBackend:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
         yield Finished(Completion("", "", result.finish or "stop", result.usage))
 
-    def _post(self, context: RequestContext) -> AbstractAsyncContextManager[Reply]:
-        return self.upstream.post(PATHS[context.request.chat], self._body(context), context.headers)
+    async def _native(self, context: RequestContext) -> NativeRequest | None:
+        """Returns the request as it is sent in its client's own API; None where it is sent as a chat.
+
+        Raises:
+            ApiError: It can be sent neither way.
+        """
+        native = context.request.native
+        if native is None:
+            return None
+        if self.exactly and await self.upstream.speaks(native.path):
+            context.response.headers["x-karui-api"] = f"{native.path}, passed on"
+            assert isinstance(context.response, TranslatingWriter)
+            context.response.pass_on()
+            return native
+        if native.untranslated:
+            raise _untranslated(native)
+        return None
+
+    def _post(
+        self, context: RequestContext, native: NativeRequest | None = None
+    ) -> AbstractAsyncContextManager[Reply]:
+        if native is None:
+            return self.upstream.post(PATHS[context.request.chat], self._body(context), context.headers)
+        named = (
+            context.request.model if context.request.model in self.upstream.served else self.upstream.model
+        )
+        return self.upstream.post(native.path, dumped({**native.body, "model": named}), context.headers)
 
     def _body(self, context: RequestContext) -> bytes:
         """Returns the body for the server: as it came, where nothing has to be changed."""
@@ -103,7 +138,18 @@ class ProxyBackend:
         # The record needs the usage; a client that did not ask for it does not see it.
         if asked.stream and not asked.usage and self.upstream.usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        if asked.native is not None and "max_tokens" in body:  # a translation calls it by its usual name
+            body[self.upstream.limit] = body.pop("max_tokens")
         return context.raw if body == asked.body else json.dumps(body).encode()
+
+
+def _untranslated(native: NativeRequest) -> ApiError:
+    return ApiError(
+        400,
+        f"The model's server has no /v1/{native.path}, and chat completions have no place for this: "
+        f"{native.untranslated}.",
+        code="unsupported",
+    )
 
 
 def _kept(response: Reply) -> dict[str, str]:

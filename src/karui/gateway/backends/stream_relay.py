@@ -14,8 +14,6 @@ from karui.gateway.backends.http_pool import Reply
 from karui.gateway.backends.upstream import LONGEST_EVENT, UpstreamError, chunk_of
 from karui.gateway.backends.usage_reader import LARGE, UsageReader, off_loop
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.openai_api.replies import error_object
-from karui.gateway.openai_api.reply_writer import event
 from karui.gateway.records.record import FallbackReason
 
 _TRIES = 4
@@ -66,7 +64,7 @@ class StreamRelay:
                 detail = error.detail if isinstance(error, UpstreamError) else "the upstream broke off"
                 record.set(status=502, detail=detail)
                 told = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
-                await client.end((b"" if self._parted else b"\n\n") + event(error_object(told)))
+                await client.end((b"" if self._parted else b"\n\n") + client.error_event(told))
                 raise UpstreamError(FallbackReason.UPSTREAM, detail) from error
         finally:
             reader.close()

@@ -27,6 +27,8 @@ _ONWARD = ("traceparent", "tracestate", "baggage", "x-request-id")
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
 """Values of headers that every server takes."""
 _KEY_REFUSED = frozenset({401, 403})
+_ABSENT = frozenset({404, 405, 501})
+"""What servers answer with at a path that they do not have."""
 _log = logging.getLogger(__name__)
 _IN_BAND = "the upstream's stream holds an error"
 LONGEST_EVENT = 16 * 2**20
@@ -105,6 +107,7 @@ class Upstream:
         headers = {"content-type": "application/json", "accept": "*/*", "user-agent": "karui", **told}
         bounds = self.bounds
         self._pool = Pool(self.url, headers, bounds.connect_seconds, bounds.silence_seconds)
+        self._speaks: dict[str, bool] = {}
 
     @asynccontextmanager
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
@@ -153,6 +156,20 @@ class Upstream:
             body=body,
             retry_after=float(after) if after.isdecimal() else None,
         )
+
+    async def speaks(self, path: str) -> bool:
+        """Returns whether the server has an API's path, found out by a request that asks for nothing."""
+        if path not in self._speaks:
+            try:
+                async with self._pool.request("POST", path, b"{}") as reply:
+                    await reply.read()
+                    status = reply.status
+            except (Broken, TimeoutError):
+                return False
+            if status in _KEY_REFUSED or status == 429:
+                return True
+            self._speaks[path] = status not in _ABSENT
+        return self._speaks[path]
 
     async def get(self, path: str) -> object:
         """Returns what is at a path; None where there is nothing to be had."""

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 from karui.engines.chat.hearing import Hearing
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.protocol.content import paired
+from karui.engines.openai.protocol.dialects import as_choices
 from karui.engines.openai.protocol.errors import fault_in
 from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.engines.openai.protocol.schema import Chunk
@@ -128,7 +129,7 @@ class UsageReader:
         if isinstance(found, dict) and (fault := fault_in(found)) is not None:
             _log.warning("the upstream's reply is an error: %s", clean(fault.message, 400))
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is an error")
-        if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
+        if not isinstance(found, dict) or not isinstance(as_choices(found).get("choices"), list):
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream's reply is not a completion")
         chunk = chunk_in(found)
         for text, apart in chunk.parts:

@@ -20,6 +20,7 @@ _DESIGNED = (
     FallbackReason.ASKED,
     FallbackReason.UNFIT,
     FallbackReason.UNLIKE,
+    FallbackReason.UNCOVERED,
     FallbackReason.COMPARED,
 )
 """Reasons for full thinking that are no fault."""

@@ -36,16 +36,34 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True)
+class NativeRequest:
+    """A request as its client wrote it, in another API than chat completions.
+
+    Attributes:
+        path: Where a server with that API takes it, such as "messages".
+        body: As it came.
+        untranslated: The field that chat completions have no place for; "" where its translation is whole.
+        shows_thinking: Whether the client wants to see the thinking.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    untranslated: str = ""
+    shows_thinking: bool = True
+
+
+@dataclass(frozen=True)
 class ChatRequest:
     """One request.
 
     Attributes:
-        body: As it came.
+        body: As it came; of another API than OpenAI's chat and completions, its translation to a chat.
         chat: Whether it is a chat; else a completion of raw text.
         model: As the client names it.
         stream: Whether the reply is to come piece by piece.
         usage: Whether a stream is to end with the usage.
         limit: Tokens that may be generated; None where the request does not say.
+        native: As its client wrote it, where that was in another API; None else.
     """
 
     body: Mapping[str, Any]
@@ -54,6 +72,7 @@ class ChatRequest:
     stream: bool
     usage: bool
     limit: int | None
+    native: NativeRequest | None = None
 
     @property
     def messages(self) -> list[Mapping[str, Any]]:
@@ -68,9 +87,15 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
     Raises:
         ApiError: Says which field is wrong, and what it must be.
     """
-    body = read_json(data)
-    if not isinstance(body, dict):
-        raise ApiError(400, "The body must be a JSON object.")
+    return checked(read_object(data), chat=chat)
+
+
+def checked(body: Mapping[str, Any], *, chat: bool, native: NativeRequest | None = None) -> ChatRequest:
+    """Returns a body as a request.
+
+    Raises:
+        ApiError: Says which field is wrong, and what it must be.
+    """
     try:
         read = (ChatRequestBody if chat else TextRequestBody).model_validate(body)
     except ValidationError as error:
@@ -80,7 +105,19 @@ def read_request(data: bytes, *, chat: bool) -> ChatRequest:
         raise ApiError(400, "stream_options is only for streams.", param="stream_options")
     usage = options is not None and bool(options.include_usage)
     limit = read.max_tokens if read.max_completion_tokens is None else read.max_completion_tokens
-    return ChatRequest(body, chat, read.model, bool(read.stream), usage, limit)
+    return ChatRequest(body, chat, read.model, bool(read.stream), usage, limit, native)
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Returns a body's JSON object; see `read_json`.
+
+    Raises:
+        ApiError: It is something else.
+    """
+    body = read_json(data)
+    if not isinstance(body, dict):
+        raise ApiError(400, "The body must be a JSON object.")
+    return body
 
 
 def read_json(data: bytes) -> Any:

@@ -1,8 +1,8 @@
 """What a backend streams: thinking, then the answer, and last what it came to."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.gateway.openai_api.replies import Usage
@@ -17,12 +17,16 @@ class Completion:
         answer: Text of its answer; "" where the token limit cut it, or it was streamed already.
         finish: "stop", "length" where the limit cut it, or the server's word where the server did.
         usage: Its tokens.
+        calls: Its tool calls, as a message has them.
+        choices: The server's own choices where it was asked for several, or for log-probabilities.
     """
 
     thinking: str
     answer: str
     finish: str
     usage: Usage
+    calls: tuple[Mapping[str, Any], ...] = ()
+    choices: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def truncated(self) -> bool:

@@ -3,6 +3,7 @@
 A field's description completes the sentence "FIELD must be …".
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from karui.gateway.openai_api.chat_request import ApiError
 
 MOST_REFERENCE = 10_000
 """Characters of a reference."""
+_PREFIX = re.compile(r"\A(?:chatcmpl-|msg_|resp_)")
+"""What the ids of replies begin with."""
 LABELS = {"good": 1.0, "mixed": 0.5, "bad": 0.0}
 """What can be said in a word, and its value."""
 
@@ -24,7 +27,7 @@ class FeedbackBody(BaseModel):
     request_id: str = Field(
         min_length=1,
         max_length=100,
-        description="the x-karui-request-id of a reply, with chatcmpl- or without",
+        description="the x-karui-request-id of a reply, or the id of the reply itself",
     )
     value: float | None = Field(None, ge=0.0, le=1.0, description="a number from 0, bad, to 1, good")
     label: Literal["good", "mixed", "bad"] | None = Field(
@@ -70,7 +73,7 @@ def read_feedback(body: Any) -> Said:
     if (told.value is None) == (told.label is None):
         raise ApiError(400, "value or label must be given, and not both.", param="value")
     value = LABELS[told.label] if told.label is not None else float(told.value or 0.0)
-    return Said(told.request_id.removeprefix("chatcmpl-"), value, (told.reference or "").strip())
+    return Said(_PREFIX.sub("", told.request_id), value, (told.reference or "").strip())
 
 
 def _field_error(error: ValidationError) -> ApiError:

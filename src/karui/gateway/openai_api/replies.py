@@ -1,7 +1,7 @@
 """Replies: whole completions, their usage, and errors, in OpenAI's shapes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,23 +53,18 @@ def completion(
     created: int,
     model: str,
     *,
-    thinking: str,
-    answer: str,
-    finish: str,
+    choices: Sequence[Mapping[str, Any]],
     usage: Usage,
     karui: Mapping[str, Any],
 ) -> bytes:
-    """Returns a whole chat completion; the thinking stands under both names that clients look for."""
-    message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None}
-    if thinking:
-        message |= thought(thinking)
+    """Returns a whole chat completion."""
     return dumped(
         {
             "id": id,
             "object": "chat.completion",
             "created": created,
             "model": model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+            "choices": list(choices),
             "usage": usage.as_dict(),
             "karui": dict(karui),
         }

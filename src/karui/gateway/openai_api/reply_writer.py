@@ -112,13 +112,21 @@ class ResponseWriter:
         if self.ended:
             return
         if self.status:  # a stream is under way
-            await self.end(event(error_object(error)))
+            await self.end(self.error_event(error))
             return
         if error.retry_after is not None:
             self.headers["retry-after"] = str(max(1, ceil(error.retry_after)))
         if error.status == 401:
             self.headers["www-authenticate"] = "Bearer"
-        await self.whole(dumped(error_object(error)), status=error.status)
+        await self.whole(dumped(self.error_object(error)), status=error.status)
+
+    def error_object(self, error: ApiError) -> dict[str, Any]:
+        """Returns an error as the client's API has it."""
+        return error_object(error)
+
+    def error_event(self, error: ApiError) -> bytes:
+        """Returns the event that ends a stream with an error."""
+        return event(self.error_object(error))
 
 
 class CompletionWriter:
@@ -186,9 +194,7 @@ class CompletionWriter:
                 self._id,
                 self._created,
                 self._model,
-                thinking=result.thinking,
-                answer=result.answer,
-                finish=result.finish,
+                choices=_choices(result),
                 usage=result.usage,
                 karui=karui,
             )
@@ -196,9 +202,32 @@ class CompletionWriter:
             return
         if result.thinking and not self.begun:
             await self.think(result.thinking)
+        for choice in result.choices:
+            await self._chosen(choice)
+        if result.choices:
+            await self._end("", result.usage, karui)
+            return
         if result.answer:
             await self.say(result.answer)
+        if result.calls:
+            self.answering = True
+            await self._piece({"tool_calls": [{"index": n, **call} for n, call in enumerate(result.calls)]})
         await self._end(result.finish, result.usage, karui)
+
+    async def _chosen(self, choice: Mapping[str, Any]) -> None:
+        """Sends a choice as its server made it, and its end."""
+        self.answering = True
+        await self._begin()
+        head = {"index": choice.get("index") or 0, "logprobs": choice.get("logprobs")}
+        calls = [{"index": n, **call} for n, call in enumerate(choice["message"].get("tool_calls") or ())]
+        said = {"content": choice["message"].get("content"), **({"tool_calls": calls} if calls else {})}
+        last: dict[str, Any] = {"index": head["index"], "delta": {}, "logprobs": None}
+        pieces = (
+            {**head, "delta": said, "finish_reason": None},
+            {**last, "finish_reason": choice.get("finish_reason")},
+        )
+        for piece in pieces:
+            await self._response.write(event({**self._chunk({}, None), "choices": [piece]}))
 
     async def think(self, text: str) -> None:
         """Sends thinking."""
@@ -228,7 +257,8 @@ class CompletionWriter:
     async def _end(self, finish: str, usage: Usage, karui: Mapping[str, Any]) -> None:
         """Sends why it ended, karui's own object, and the usage if it is wanted."""
         await self._begin()
-        data = event(self._chunk({}, finish) | {"karui": dict(karui)})
+        last = self._chunk({}, finish) if finish else {**self._chunk({}, None), "choices": []}
+        data = event(last | {"karui": dict(karui)})
         if self._usage:
             data += event({**self._head, "choices": [], "usage": usage.as_dict()})
         await self._response.end(data + DONE)
@@ -246,6 +276,17 @@ class CompletionWriter:
     def _chunk(self, delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
         choice = {"index": 0, "delta": dict(delta), "logprobs": None, "finish_reason": finish}
         return {**self._head, "choices": [choice], **({"usage": None} if self._usage else {})}
+
+
+def _choices(result: Completion) -> list[dict[str, Any]]:
+    """Returns the choices of a whole reply; the thinking stands under both names that clients look for."""
+    shown = thought(result.thinking) if result.thinking else {}
+    if result.choices:
+        return [{**choice, "message": {**choice["message"], **shown}} for choice in result.choices]
+    message: dict[str, Any] = {"role": "assistant", "content": result.answer, "refusal": None, **shown}
+    if result.calls:
+        message |= {"content": result.answer or None, "tool_calls": list(result.calls)}
+    return [{"index": 0, "message": message, "logprobs": None, "finish_reason": result.finish}]
 
 
 def _ascii(value: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from karui.codec.disk import writing
 from karui.core.errors import InputError
-from karui.core.prompt import Prompt, prompt_of
+from karui.core.prompt import Prompt, parameters_of, prompt_of
 from karui.gateway.records.events import Kept
 
 MORE, TWICE = "with more than text, or not ending with the user", "asked before"
@@ -56,7 +56,7 @@ class Traffic:
             if isinstance(asked, str) or not asked.user.strip():
                 left_out[MORE] += 1
                 continue
-            asked = replace(asked, user=asked.user.strip())
+            asked = _whole(asked, conversation)
             # With other thinking in the turns before, it is still the same question: one piece of evidence.
             same = replace(asked, thoughts=())
             if same in rows:
@@ -111,7 +111,7 @@ def _referred(kept: Iterable[Kept], limit: int, references: Mapping[str, str]) -
     for conversation in told:
         asked = prompt_of(conversation.messages)
         if not isinstance(asked, str):
-            asked_as[conversation.id] = same = replace(asked, user=asked.user.strip(), thoughts=())
+            asked_as[conversation.id] = same = replace(_whole(asked, conversation), thoughts=())
             answers.setdefault(same, set()).add(references[conversation.id].strip())
     agreed = [
         {**row, "answer": references[str(row["id"])].strip()}
@@ -129,11 +129,17 @@ def _referred(kept: Iterable[Kept], limit: int, references: Mapping[str, str]) -
     return Traffic(tuple(chosen), {what: n for what, n in left_out.items() if n}, masked)
 
 
+def _whole(asked: Prompt, kept: Kept) -> Prompt:
+    """Returns what was asked, with its tools, format and stop words."""
+    return replace(asked, user=asked.user.strip(), parameters=parameters_of(kept.params))
+
+
 def _row(kept: Kept, asked: Prompt) -> dict[str, Any]:
-    alone = asked == Prompt(asked.user)
+    alone = asked == Prompt(asked.user, parameters=asked.parameters)
     said = (
         {"question": asked.user}
         if alone
         else {"messages": asked.messages(apart=True, thoughts_field="reasoning_content")}
     )
-    return {"id": kept.id, **said, **({"verifier": kept.verifier} if kept.verifier else {})}
+    told = json.loads(asked.parameters or "{}")
+    return {"id": kept.id, **said, **told, **({"verifier": kept.verifier} if kept.verifier else {})}

@@ -24,6 +24,8 @@ class FallbackReason(StrEnum):
     """The client named full thinking, or the upstream's own model; not a fault."""
     UNLIKE = "unlike the recorded questions"
     """The certificate does not speak of such questions; full thinking answers them."""
+    UNCOVERED = "not covered by the certificate"
+    """It has tools, a format or stop words, and no recorded question had: the plan runs silently at most."""
     STAGE = "stage"
     """The stage of the roll-out gave this request to full thinking; not a fault."""
     COMPARED = "compared"

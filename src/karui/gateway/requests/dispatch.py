@@ -21,6 +21,7 @@ from karui.gateway.openai_api.chat_request import ChatRequest
 from karui.gateway.openai_api.reply_writer import ResponseWriter
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.record import FallbackReason
+from karui.gateway.requests.parameter_check import ParameterCheck
 from karui.gateway.rollout.controller import RolloutController
 from karui.gateway.rollout.evidence import Evidence
 from karui.gateway.rollout.shadow import ShadowRunner
@@ -44,12 +45,14 @@ class Backends:
         full: Full thinking of the served model, asked what the plan is asked.
         direct: The same, asked exactly what the client asks.
         server: Full thinking on the fallback server; None where there is none.
+        parameters: Knows with which parameters the model's server answers behind closed thinking.
         breaker: Of the upstream; None where the model runs in this process.
     """
 
     runner: PlanRunner
     full: Backend
     direct: Backend
+    parameters: ParameterCheck
     server: Backend | None = None
     breaker: Breaker | None = None
 
@@ -74,6 +77,11 @@ class Dispatcher:
     evidence: Evidence
     plans: Mapping[str, Deployment] = field(default_factory=dict)
 
+    async def prepare(self, request: ChatRequest) -> None:
+        """Finds out what has to be known before a request can be routed."""
+        if self.router.has_parameters(request) and self.backends.parameters.lacking is None:
+            await self.backends.parameters.find()
+
     def context(
         self,
         request: ChatRequest,
@@ -83,7 +91,7 @@ class Dispatcher:
         record: RecordBuilder,
     ) -> RequestContext:
         """Returns a request as backends see it."""
-        found = self.router.plan_request(request)
+        found = self.router.plan_request(request, lacking=self.backends.parameters.lacking)
         if isinstance(found, Ineligible):
             return RequestContext(
                 request, raw, headers, response, record, ineligible=found.detail, named=found.named
@@ -108,6 +116,7 @@ class Dispatcher:
             context.named,
             context.record.record.unlike_by,
             self._unit(context),
+            self.router.uncovered(context.plan_request),
         )
         breaker = self.backends.breaker
         status = _CLOSED if breaker is None else breaker.status(time())
@@ -120,7 +129,9 @@ class Dispatcher:
         if decision.arm:
             step = self.rollout.comparison.shares.step if self.rollout.comparison is not None else 0
             context.record.set(arm=decision.arm, unit=asked.unit, step=step)
-        if decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
+        if asked.uncovered:
+            context.record.set(comparable=False)
+        elif decision.action is Action.PLAN or decision.shadow or context.likeness is not None:
             context.record.set(comparable=self._comparable(context))
         await self.carry_out(decision, context)
 

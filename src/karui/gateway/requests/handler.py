@@ -14,9 +14,12 @@ from uuid import uuid4
 
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.upstream import UpstreamError
-from karui.gateway.keys import bearer, same_key
+from karui.gateway.dialects.dialect import Dialect
+from karui.gateway.dialects.translating_writer import TranslatingWriter
+from karui.gateway.keys import given_key, same_key
 from karui.gateway.limits import Limits
-from karui.gateway.openai_api.chat_request import ApiError, read_request
+from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
+from karui.gateway.openai_api.replies import dumped
 from karui.gateway.openai_api.reply_writer import LANE, ResponseWriter, Send
 from karui.gateway.records.builder import RecordBuilder
 from karui.gateway.records.events import Keeper, Kept, Sink
@@ -54,13 +57,13 @@ class RequestHandler:
     key: str = field(default="", repr=False)
     keeper: Keeper | None = None
 
-    async def serve(self, scope: Any, receive: Receive, send: Send, *, chat: bool) -> None:
-        """Answers one HTTP request."""
+    async def serve(self, scope: Any, receive: Receive, send: Send, dialect: Dialect) -> None:
+        """Answers one HTTP request of an API."""
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         lane = scope.get("extensions", {}).get(LANE)
-        writer, body = ResponseWriter(send, lane), _Body(self.admission)
-        serving = asyncio.ensure_future(self._serve(headers, heard, writer, chat=chat))
+        writer, body = _writer(send, lane, dialect), _Body(self.admission)
+        serving = asyncio.ensure_future(self._serve(headers, heard, writer, dialect))
         listening = asyncio.ensure_future(self._listen(headers, receive, heard, body))
         try:
             await self._first_of(serving, listening, writer)
@@ -129,8 +132,7 @@ class RequestHandler:
         headers: Mapping[str, str],
         heard: "asyncio.Future[bytes]",
         response: ResponseWriter,
-        *,
-        chat: bool,
+        dialect: Dialect,
     ) -> None:
         rollout = self.dispatcher.rollout
         record = RecordBuilder(uuid4().hex, stage=rollout.stage.value, choice=rollout.choice)
@@ -142,10 +144,14 @@ class RequestHandler:
             nonlocal context
             self._check_key(headers)
             raw = await heard
-            reading = partial(read_request, raw, chat=chat)
-            request = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
+            reading = partial(read_body, dialect, raw)
+            request, raw = reading() if len(raw) < _LARGE else await asyncio.to_thread(reading)
+            if isinstance(response, TranslatingWriter):
+                response.answers(request)
             full_tokens = self.dispatcher.router.deployment.expectation.full_tokens
-            context = self.dispatcher.context(request, raw, headers, response, record)
+            await self.dispatcher.prepare(request)
+            seen = partial(self.dispatcher.context, request, raw, headers, response, record)
+            context = seen() if len(raw) < _LARGE else await asyncio.to_thread(seen)
             named = request.model if request.model in self.dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
             async with self.admission.slot():
@@ -181,7 +187,7 @@ class RequestHandler:
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
-        if self.key and not same_key(bearer(headers.get("authorization", "")), self.key):
+        if self.key and not same_key(given_key(headers), self.key):
             raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
         if not is_json(headers.get("content-type", "")):
             raise ApiError(415, "The body must have the content type application/json.", code="media_type")
@@ -220,15 +226,28 @@ class CompletionsEndpoint:
 
     Attributes:
         handler: Answers its requests.
-        chat: Whether they are chats; else completions of raw text.
+        dialect: The API that they speak.
     """
 
     handler: RequestHandler
-    chat: bool
+    dialect: Dialect
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        await self.handler.serve(scope, receive, send, chat=self.chat)
+        await self.handler.serve(scope, receive, send, self.dialect)
+
+
+def _writer(send: Send, lane: Any, dialect: Dialect) -> ResponseWriter:
+    """Returns what writes the reply."""
+    return (
+        ResponseWriter(send, lane) if dialect.translation is None else TranslatingWriter(send, lane, dialect)
+    )
+
+
+def read_body(dialect: Dialect, raw: bytes) -> tuple[ChatRequest, bytes]:
+    """Returns a request, and its body as chat completions have it."""
+    request = dialect.read(raw)
+    return request, raw if request.native is None else dumped(request.body)
 
 
 def is_json(content_type: str) -> bool:

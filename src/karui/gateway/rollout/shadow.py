@@ -105,7 +105,7 @@ class ShadowRunner:
         result = await self._run(record, asked, None)
         answer = await full
         if result is not None and answer:
-            read = await asyncio.to_thread(self.runner.verifier.read, answer)
+            read = await asyncio.to_thread(self.runner.reader(asked.kinds).read, answer)
             record.set(agrees=read is not None and read == result.canonical)
         self.tell(record.close())
 

@@ -1,10 +1,10 @@
 """Which requests a plan can run, and why the others cannot: those go to full thinking as they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from karui.core.prompt import Sampling, prompt_of
+from karui.core.prompt import Sampling, kinds_of, parameters_of, prompt_of
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.openai_api.chat_request import ChatRequest
 
@@ -33,6 +33,10 @@ _WITH: Mapping[str, tuple[Any, ...]] = {
 """The values with which a plan runs. Any other value, and any other field, is a reason for full thinking."""
 
 
+_ANSWERED = frozenset(
+    "tools tool_choice response_format stop n logprobs top_logprobs parallel_tool_calls".split()
+)
+"""What a server does with the answer, behind the thinking that a plan ends."""
 _SERVERS_OWN = frozenset(
     "audio prediction web_search_options function_call verbosity top_k min_p repetition_penalty "
     "length_penalty best_of use_beam_search stop_token_ids ignore_eos min_tokens skip_special_tokens "
@@ -62,7 +66,12 @@ class Ineligible:
 
 
 def plan_request_of(
-    asked: ChatRequest, recorded: Sampling, effort: str, *, any_sampling: bool
+    asked: ChatRequest,
+    recorded: Sampling,
+    effort: str,
+    *,
+    any_sampling: bool,
+    lacking: Mapping[str, str] | None = None,
 ) -> PlanRequest | Ineligible:
     """Returns a request as a plan runs it, or the reason why none can.
 
@@ -71,14 +80,12 @@ def plan_request_of(
         recorded: How tokens were drawn when the plan was certified.
         effort: The level of reasoning effort that the plan itself asks for; "" for none.
         any_sampling: Whether the client's temperature and top_p may differ from what was certified.
+        lacking: Kinds of parameters with which the model's server does not answer behind closed thinking,
+            each with the reason; None where it has not been tried, so that a plan runs with none.
     """
-    if not asked.chat:
-        return _plainly("a completion of raw text")
+    if (strange := _strange(asked, effort, lacking)) is not None:
+        return strange
     body = asked.body
-    usual = {**_WITH, "reasoning_effort": (effort,)}
-    for name, value in body.items():
-        if value is not None and name not in _NO_MATTER and value not in usual.get(name, ()):
-            return _field(name, value)
     temperature = _told(body, "temperature", recorded.temperature)
     top_p = _told(body, "top_p", recorded.top_p)
     if (temperature, top_p) != (recorded.temperature, recorded.top_p) and not any_sampling:
@@ -87,7 +94,38 @@ def plan_request_of(
     if isinstance(prompt, str):
         return Ineligible("messages with more than text by turns", prompt)
     sampling = Sampling(temperature, top_p, recorded.top_k, asked.limit or recorded.max_tokens)
-    return PlanRequest(prompt, sampling, body.get("seed"))
+    if lacking is None:
+        return PlanRequest(prompt, sampling, body.get("seed"))
+    prompt = replace(prompt, parameters=parameters_of(body))
+    return PlanRequest(prompt, sampling, body.get("seed"), _beside(body))
+
+
+def _strange(asked: ChatRequest, effort: str, lacking: Mapping[str, str] | None) -> Ineligible | None:
+    """Returns the first field that no plan runs with here; None where there is none."""
+    if not asked.chat:
+        return _plainly("a completion of raw text")
+    if asked.native is not None and asked.native.untranslated:
+        return _plainly(asked.native.untranslated)
+    usual = {**_WITH, "reasoning_effort": (effort,)}
+    for name, value in asked.body.items():
+        answered = lacking is not None and name in _ANSWERED
+        if value is not None and not answered and name not in _NO_MATTER and value not in usual.get(name, ()):
+            return _field(name, value)
+    kinds = kinds_of(parameters_of(asked.body)) & (lacking or {}).keys()
+    return _plainly(f"{kind}: {lacking[kind]}") if lacking and (kind := min(kinds, default="")) else None
+
+
+def has_parameters(asked: ChatRequest) -> bool:
+    """Returns whether a request asks for more of its answer than plain text."""
+    body = asked.body
+    return asked.chat and (any(body.get(name) for name in _ANSWERED - {"n"}) or bool(_beside(body)))
+
+
+def _beside(body: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Returns what asks for more than one bare answer."""
+    told = {n: body[n] for n in ("n", "logprobs", "top_logprobs") if body.get(n) not in (None, False)}
+    wanted = told.get("n", 1) > 1 or "logprobs" in told
+    return tuple(told.items()) if wanted else ()
 
 
 def _plainly(reason: str) -> Ineligible:
@@ -95,7 +133,7 @@ def _plainly(reason: str) -> Ineligible:
 
 
 def _field(name: str, value: object) -> Ineligible:
-    if name == "reasoning_effort" and value in _EFFORTS:
+    if name == "reasoning_effort" and isinstance(value, str) and value in _EFFORTS:
         return _plainly(f"{name} {value}")
     return Ineligible(name if name in _FIELDS else _OTHER, name[:100])
 

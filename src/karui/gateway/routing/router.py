@@ -20,7 +20,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError, ChatRequest
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.controller import RolloutStatus
-from karui.gateway.routing.eligibility import Ineligible, plan_request_of
+from karui.gateway.routing.eligibility import Ineligible, has_parameters, plan_request_of
 from karui.gateway.routing.fallback_policy import Action, FallbackPolicy
 
 PLAN, FULL = "karui/plan", "karui/full"
@@ -38,6 +38,7 @@ class RouteRequest:
         named: The same with the client's own names of fields, for its eyes only.
         unlike: In what its question is unlike the recorded ones; "" where it is not, or nobody can tell.
         unit: What an arm is drawn for, where plans are compared by what users say; "" else.
+        uncovered: Kinds of its parameters that no recorded question had, in words; "" for none.
     """
 
     model: str
@@ -46,6 +47,7 @@ class RouteRequest:
     named: str = ""
     unlike: str = ""
     unit: str = ""
+    uncovered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Router:
         floor: Confidence below which the plan's answer is not given.
         any_sampling: Whether clients may change temperature and top_p under the plan.
         any_questions: Whether the plan answers questions unlike the recorded ones as well.
+        any_parameters: Whether the plan answers requests whose parameters no recorded question had as well.
         plan_names: Every name by which clients may ask for the plan.
     """
 
@@ -91,6 +94,7 @@ class Router:
     floor: float = 0.0
     any_sampling: bool = False
     any_questions: bool = False
+    any_parameters: bool = False
     plan_names: frozenset[str] = field(init=False)
     _effort: str = field(init=False)
 
@@ -110,17 +114,32 @@ class Router:
         return self.deployment.plan
 
     def plan_request(
-        self, request: ChatRequest, *, any_sampling: bool | None = None
+        self,
+        request: ChatRequest,
+        *,
+        any_sampling: bool | None = None,
+        lacking: Mapping[str, str] | None = None,
     ) -> PlanRequest | Ineligible:
         """Returns a request as the plan runs it, or why it cannot.
 
         Args:
             request: The request.
             any_sampling: Overrides the setting.
+            lacking: As `plan_request_of` takes it.
         """
         free = self.any_sampling if any_sampling is None else any_sampling
         sampling = self.deployment.expectation.terms.sampling
-        return plan_request_of(request, sampling, self._effort, any_sampling=free)
+        return plan_request_of(request, sampling, self._effort, any_sampling=free, lacking=lacking)
+
+    def has_parameters(self, request: ChatRequest) -> bool:
+        """Returns whether a request for the plan asks for more of its answer than plain text."""
+        return request.model in self.plan_names and has_parameters(request)
+
+    def uncovered(self, asked: PlanRequest | None) -> str:
+        """Returns the kinds of a request's parameters that no recorded question had; "" for none."""
+        if asked is None:
+            return ""
+        return ", ".join(sorted(asked.kinds - {*self.deployment.expectation.terms.parameters}))
 
     def likeness(self, model: str, asked: PlanRequest) -> Likeness | None:
         """Returns how a question compares with the recorded ones; None where nobody can tell.
@@ -152,7 +171,7 @@ class Router:
         if request.model in self.served:
             return RouteDecision(Action.DIRECT, FallbackReason.ASKED)
         if request.model == FULL:
-            action = Action.DIRECT if request.ineligible else Action.FULL
+            action = Action.DIRECT if request.ineligible or request.uncovered else Action.FULL
             return RouteDecision(action, FallbackReason.ASKED)
         if request.model not in self.plan_names:
             known = ", ".join(sorted({PLAN, FULL, *self.served}))
@@ -168,6 +187,22 @@ class Router:
         self, request: RouteRequest, rollout: RolloutStatus, breaker: BreakerStatus
     ) -> RouteDecision:
         """Returns what answers a request that the plan can run."""
+        if (unfit := self._by_question(request, rollout)) is not None:
+            return unfit
+        if not rollout.stage.takes(request.key):
+            header = f"stage {rollout.stage}"
+            return RouteDecision(Action.FULL, FallbackReason.STAGE, shadow=rollout.shadow, header=header)
+        if not breaker.admits:
+            return self.fall_back(FallbackReason.BREAKER, breaker.why)
+        return _drawn(rollout, request.unit)
+
+    def _by_question(self, request: RouteRequest, rollout: RolloutStatus) -> RouteDecision | None:
+        """Returns what answers what no certificate, or no guard, lets the plan answer; None for the rest."""
+        if request.uncovered and not self.any_parameters:
+            header = f"{FallbackReason.UNCOVERED}: {request.uncovered}"
+            return RouteDecision(
+                Action.DIRECT, FallbackReason.UNCOVERED, request.uncovered, rollout.shadow, header
+            )
         unlike = "" if self.any_questions else request.unlike
         shadow = rollout.shadow and not unlike  # a silent run on such a question says nothing of the plan
         if rollout.stale is not None:
@@ -176,12 +211,7 @@ class Router:
             return self.fall_back(FallbackReason.GUARD, str(rollout.tripped), shadow=shadow)
         if unlike:
             return self.fall_back(FallbackReason.UNLIKE, unlike)
-        if not rollout.stage.takes(request.key):
-            header = f"stage {rollout.stage}"
-            return RouteDecision(Action.FULL, FallbackReason.STAGE, shadow=rollout.shadow, header=header)
-        if not breaker.admits:
-            return self.fall_back(FallbackReason.BREAKER, breaker.why)
-        return _drawn(rollout, request.unit)
+        return None
 
     def fall_back(self, reason: FallbackReason, detail: str, *, shadow: bool = False) -> RouteDecision:
         """Returns what answers instead of the plan.

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.dialects.dialect import DIALECTS
 from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.requests.handler import CompletionsEndpoint
@@ -89,8 +90,7 @@ def _routed(gateway: Gateway, access: Access) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", CompletionsEndpoint(gateway.handler, chat=True), methods=["POST"]),
-            Route("/v1/completions", CompletionsEndpoint(gateway.handler, chat=False), methods=["POST"]),
+            *(Route(d.path, CompletionsEndpoint(gateway.handler, d), methods=["POST"]) for d in DIALECTS),
             Route("/v1/feedback", FeedbackRoute(gateway.feedback, access).give, methods=["POST"]),
             Route("/v1/models", routes.models),
             Route("/health", routes.health),
@@ -112,4 +112,5 @@ def _routed(gateway: Gateway, access: Access) -> Starlette:
 async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     what = "Method not allowed" if status == 405 else "Not found"
-    return refused(ApiError(status, f"{what}: {request.method} {request.url.path[:200]}."))
+    path = request.url.path
+    return refused(ApiError(status, f"{what}: {request.method} {path[:200]}."), path)

@@ -14,7 +14,7 @@ from time import time
 
 from starlette.requests import Request
 
-from karui.gateway.keys import METRICS_KEY, OPERATOR_KEY, Keys, bearer, same_key
+from karui.gateway.keys import METRICS_KEY, OPERATOR_KEY, Keys, given_key, same_key
 from karui.gateway.openai_api.chat_request import ApiError
 
 COOKIE = "karui-session"
@@ -144,4 +144,4 @@ def _from_here(request: Request) -> bool:
 
 
 def _given(request: Request) -> str:
-    return bearer(request.headers.get("authorization", ""))
+    return given_key(request.headers)

@@ -4,8 +4,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from karui.gateway.dialects.dialect import error_at
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.openai_api.replies import dumped, error_object
+from karui.gateway.openai_api.replies import dumped
 from karui.gateway.server.auth import Access, from_elsewhere
 
 
@@ -17,10 +18,10 @@ class Plain(JSONResponse):
         return dumped(content)
 
 
-def refused(wrong: ApiError) -> Response:
-    """Returns an error as a response."""
+def refused(wrong: ApiError, path: str = "") -> Response:
+    """Returns an error as a response, in the shape of the API at a path."""
     headers = {"www-authenticate": "Bearer"} if wrong.status == 401 else None
-    return Plain(error_object(wrong), status_code=wrong.status, headers=headers)
+    return Plain(error_at(path, wrong), status_code=wrong.status, headers=headers)
 
 
 class Door:
@@ -46,5 +47,5 @@ class Door:
         wrong = self._access.host(request)
         if wrong is None and request.url.path != "/health":
             wrong = from_elsewhere(request)
-        answer: ASGIApp = self._app if wrong is None else refused(wrong)
+        answer: ASGIApp = self._app if wrong is None else refused(wrong, request.url.path)
         await answer(scope, receive, sniffless)

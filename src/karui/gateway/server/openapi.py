@@ -9,6 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from karui.gateway.dialects.models import (
+    MessageError,
+    MessageReply,
+    MessagesRequestBody,
+    ResponseReply,
+    ResponsesRequestBody,
+)
 from karui.gateway.openai_api.feedback import FeedbackBody, FeedbackReply
 from karui.gateway.openai_api.models import (
     ChatCompletion,
@@ -39,7 +46,16 @@ _WHY = {
     504: "The model's server took too long.",
 }
 _GENERATION = tuple(status for status in _WHY if status != 409)
+_CHUNKS = "Events until `data: [DONE]`; a failure in mid-stream is an event with `error`."
+_STREAMS = {
+    "createChatCompletion": _CHUNKS,
+    "createCompletion": _CHUNKS,
+    "createMessage": "Events from `message_start` to `message_stop`; a failure is an event `error`.",
+    "createResponse": "Events from `response.created` to `response.completed` or `response.incomplete`; "
+    "a failure is an event `error`.",
+}
 _KARUI_HEADERS = {
+    "x-karui-api": "Of a request in another API than OpenAI's chat: passed on, or translated.",
     "x-karui-plan": "The plan that was asked for.",
     "x-karui-ran": "What answered: plan or full.",
     "x-karui-fallback": "Why that was not the plan; absent where it was.",
@@ -55,13 +71,17 @@ def description() -> _Schema:
         "info": {
             "title": "karui",
             "version": __version__,
-            "description": "A chosen plan served behind OpenAI's API, with a monitor and a fallback.",
+            "description": "A chosen plan served behind OpenAI's and Anthropic's APIs, with a monitor.",
         },
         "paths": {
             "/v1/chat/completions": {
                 "post": _generation("createChatCompletion", "ChatRequestBody", "ChatCompletion")
             },
             "/v1/completions": {"post": _generation("createCompletion", "TextRequestBody", "TextCompletion")},
+            "/v1/messages": {
+                "post": _generation("createMessage", "MessagesRequestBody", "MessageReply", "MessageError")
+            },
+            "/v1/responses": {"post": _generation("createResponse", "ResponsesRequestBody", "ResponseReply")},
             "/v1/feedback": {"post": _feedback()},
             "/v1/models": {
                 "get": _page("listModels", "The names that requests may give.", _ref("Models"), 401, 403)
@@ -82,13 +102,10 @@ def description() -> _Schema:
     }
 
 
-def _generation(name: str, request: str, reply: str) -> _Schema:
+def _generation(name: str, request: str, reply: str, error: str = "Error") -> _Schema:
     content = {
         "application/json": {"schema": _ref(reply)},
-        "text/event-stream": {
-            "schema": {"type": "string"},
-            "x-note": "Events until `data: [DONE]`; a failure in mid-stream is an event with `error`.",
-        },
+        "text/event-stream": {"schema": {"type": "string"}, "x-note": _STREAMS[name]},
     }
     headers = {n: {"description": d, "schema": {"type": "string"}} for n, d in _KARUI_HEADERS.items()}
     return {
@@ -97,7 +114,7 @@ def _generation(name: str, request: str, reply: str) -> _Schema:
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
         "responses": {
             "200": {"description": "The completion.", "headers": headers, "content": content},
-            **_errors(*_GENERATION),
+            **_errors(*_GENERATION, error=error),
         },
     }
 
@@ -142,8 +159,8 @@ def _health() -> _Schema:
     return {**made, "security": []}
 
 
-def _errors(*statuses: int) -> _Schema:
-    content = {"application/json": {"schema": _ref("Error")}}
+def _errors(*statuses: int, error: str = "Error") -> _Schema:
+    content = {"application/json": {"schema": _ref(error)}}
     made: _Schema = {str(s): {"description": _WHY[s], "content": content} for s in sorted(statuses)}
     if "429" in made:
         seconds = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
@@ -155,6 +172,7 @@ def _schemas() -> _Schema:
     models: tuple[type[BaseModel], ...] = (
         *(ChatRequestBody, TextRequestBody),
         *(ChatCompletion, TextCompletion, Models, Error, FeedbackBody, FeedbackReply),
+        *(MessagesRequestBody, MessageReply, MessageError, ResponsesRequestBody, ResponseReply),
     )
     _, made = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"

@@ -318,6 +318,10 @@ EVIDENCE: dict[str, tuple[str, str]] = {
         "not tested: testing stops at the first failure",
         "未検定（最初の不合格で検定を終了するため）",
     ),
+    "reason_not_replayable": (
+        "cannot be replayed: it asks for what was not recorded",
+        "記録にない情報が必要なため再生できない",
+    ),
     "reason_saves_nothing": ("saves nothing", "削減効果がない"),
     "reason_control": (
         "a control: plans are compared with it, and it is never chosen",

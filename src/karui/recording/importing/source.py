@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from karui.codec.disk import reason_of
 from karui.core.errors import InputError
 
 _PACKED: Any = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
@@ -129,7 +130,7 @@ def text_of(path: Path, problems: list[str]) -> Iterator[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} cannot be read.",
-            why=f"{type(error).__name__}: {error}",
+            why=reason_of(error),
             remedy="Give a file of UTF-8 text, plain or packed as .gz, .xz or .bz2.",
         ) from error
 
@@ -154,7 +155,7 @@ def head(path: Path) -> bytes:
                 remedy="Get the whole file.",
             ) from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read.", why=f"{type(error).__name__}: {error}") from error
+        raise InputError(f"{path} cannot be read.", why=reason_of(error)) from error
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from karui.core.study.choice import PilotSource, Rejected, Tested, Verdict
-from karui.i18n.reasons import reason
+from karui.i18n.reasons import detail, reason
 from karui.report import rejected_plans
 from karui.report.context import Context
 from karui.report.render import Cell, Table, heads, label, number, render
@@ -79,7 +79,7 @@ class _Group:
 
     reason: str
     count: str
-    plans: list[tuple[str, str]]
+    plans: list[tuple[str, str, str]]
     more: str
 
     @staticmethod
@@ -88,7 +88,7 @@ class _Group:
         return _Group(
             because,
             rejected_plans.count(c, len(plans)),
-            [(plan.label, _estimate(c, plan)) for plan in plans[:MOST]],
+            [(plan.label, _estimate(c, plan), detail(plan.reason)) for plan in plans[:MOST]],
             c.words("and_more", n=c.form.integer(left_out)) if left_out > 0 else "",
         )
 

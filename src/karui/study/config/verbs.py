@@ -106,6 +106,17 @@ class ServeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+    """What `karui benchmark run` can be told, besides the suite."""
+
+    out: Path = option(Path("benchmark"), "Folder of results.json, written after every cell.")
+    folder: Mapping[str, str] = option(
+        {}, "A folder of the suite that lies elsewhere (repeatable), as name=PATH."
+    )
+    only: tuple[str, ...] = option((), "Name of a run of the suite to be measured alone (repeatable).")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportOptions:
     """What `karui import` can be told, besides the log."""
 

@@ -230,7 +230,8 @@ async def judge_all(recordings: Sequence[Recording], progress: Progress, named: 
     judge = judge_for(main, progress, named)
     if judge is None:
         raise RecordingMismatch(
-            f"The answers of {main.path} are checked by {main.manifest.verifier!r}, and need no judge.",
+            f"The answers of {main.path} need no judge.",
+            why=f"They are checked by {main.manifest.verifier or 'a rule'}.",
             remedy="Name judge:pairwise or judge:rubric as the verifier in the questions file.",
         )
     try:

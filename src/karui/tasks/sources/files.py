@@ -2,7 +2,8 @@
 
 These are `verifier`, `kind`, `id`, `system`, a system message, and `group`: questions that share one (a
 customer, a document, a template) are one piece of evidence together. A row of JSONL may have `messages`
-instead of `question`, as OpenAI's API has them: a system message and earlier turns.
+instead of `question`, as OpenAI's API has them: a system message and earlier turns; and `tools`,
+`tool_choice`, `response_format` and `stop`, which are asked with the question.
 
 Every broken row is found before anything is spent, and named by its line. Where a row names no verifier one
 is guessed for the whole file from all references; `meta["verifier_guessed"]` says so.
@@ -21,7 +22,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from karui.core.errors import InputError, QuestionsError, UnknownName
-from karui.core.prompt import prompt_of
+from karui.core.prompt import parameters_of, prompt_of
 from karui.core.question import Question
 from karui.tasks.answers.amounts import quantity
 from karui.tasks.verifiers import verifier
@@ -30,6 +31,7 @@ from karui.tasks.verifiers.choice import marker
 SHOWN_ROWS = 10
 _SUFFIXES = (".jsonl", ".csv", ".tsv")
 _COLUMNS = ("question", "answer", "verifier", "kind", "id", "system", "group")
+_PARAMETERS = ("tools", "tool_choice", "response_format", "stop")
 # Commands and powers, or an operator beside a lone small letter; AB-12 and 2024-05-03 are codes and dates.
 _MATHEMATICS = re.compile(
     r"\\[a-zA-Z]|\^|\$.+\$|^(?!.*[a-zA-Z]{3})(?=.*(?<![a-zA-Z])[a-z](?![a-zA-Z])).*[-+*/=]"
@@ -51,6 +53,38 @@ class Row(BaseModel):
     group: str = ""
     before: tuple[tuple[str, str], ...] = ()
     thoughts: tuple[str, ...] = ()
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    stop: str | list[str] | None = None
+
+    @property
+    def parameters(self) -> str:
+        """What its server is asked besides the question, as `Prompt.parameters` has it."""
+        return parameters_of({name: getattr(self, name) for name in _PARAMETERS})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_cells(cls, row: dict[str, Any]) -> dict[str, Any]:
+        """Reads parameters that stand in a cell of a table, as JSON."""
+        found = dict(row)
+        for name in _PARAMETERS:
+            value = row.get(name)
+            if isinstance(value, str) and value.strip()[:1] in {"[", "{"}:
+                try:
+                    found[name] = json.loads(value)
+                except (ValueError, RecursionError) as error:
+                    raise ValueError(f"{name} is not JSON: {error}") from error
+        return found
+
+    @field_validator("tools")
+    @classmethod
+    def _named(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        for tool in tools or ():
+            function = tool.get("function")
+            if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+                raise ValueError('a tool is not {"type": "function", "function": {"name": …}}')  # noqa: TRY004
+        return tools
 
     @model_validator(mode="before")
     @classmethod
@@ -137,6 +171,7 @@ def load_file(path: Path, *, need_reference: bool = True, default: str | None = 
             row.before,
             row.thoughts,
             row.group,
+            row.parameters,
         )
         questions.append(asked)
     _raise(path, problems)
@@ -195,7 +230,7 @@ def _text(path: Path) -> str:
     if not path.is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         known = [entry.name for entry in beside if entry.suffix in _SUFFIXES]
-        raise UnknownName("questions file", str(path), known or [f"no questions file in {path.parent}"])
+        raise UnknownName("questions file", str(path), known or ["no other in this folder"])
     if path.suffix not in _SUFFIXES:
         raise QuestionsError(
             f"{path.name} is not a type of file that karui reads questions from.",
@@ -292,7 +327,7 @@ def _doubled(rows: Rows) -> Problems:
     ids: dict[str, int] = {}
     texts: dict[tuple[object, ...], int] = {}
     for line, row in rows:
-        name, asked = row.id or f"line{line}", (row.system, row.before, row.question)
+        name, asked = row.id or f"line{line}", (row.system, row.before, row.question, row.parameters)
         if name in ids:
             problems.append((line, f"has the id {name!r} of line {ids[name]}"))
         elif asked in texts:
@@ -340,5 +375,5 @@ def _raise(path: Path, problems: Problems) -> None:
         f"{count} of {path.name} cannot be used:",
         why="\n".join(shown) + more,
         remedy="Mend or remove them; nothing has been spent. The columns are question, answer and, if wanted,"
-        " verifier, kind, id, system, group.",
+        " verifier, kind, id, system, group, and tools, tool_choice, response_format, stop.",
     )

@@ -19,6 +19,7 @@ from karui.tasks.verifiers.numeric import Numeric
 from karui.tasks.verifiers.python import Python
 from karui.tasks.verifiers.regex import Regex
 from karui.tasks.verifiers.set import Set
+from karui.tasks.verifiers.tool_call import ToolCall
 
 __all__ = [
     "Choice",
@@ -31,11 +32,18 @@ __all__ = [
     "Python",
     "Regex",
     "Set",
+    "ToolCall",
     "verifier",
     "verifiers",
 ]
 
-_PLAIN: dict[str, Callable[[], Verifier]] = {"math": Math, "exact": Exact, "choice": Choice, "set": Set}
+_PLAIN: dict[str, Callable[[], Verifier]] = {
+    "math": Math,
+    "exact": Exact,
+    "choice": Choice,
+    "set": Set,
+    "tool-call": ToolCall,
+}
 _WITH_PARAMETER: dict[str, Callable[[str], Verifier]] = {
     "numeric": Numeric.parse,
     "json": JsonFields.parse,
@@ -50,6 +58,7 @@ _LINES = {
     "choice": "one letter of a multiple choice: B, (B), イ, ②",
     "set": "several answers in any order",
     "json": "fields of a JSON object: json:name,total (json alone: all of them)",
+    "tool-call": "tool calls: names and arguments, in any order",
     "regex": "the part of the answer that a pattern takes out: regex:PATTERN",
     "python": "your own function(reference, answer) -> bool: python:check.py:function",
     "judge": "another model judges: judge:pairwise (against full thinking), judge:rubric, ?votes=3",
@@ -66,8 +75,8 @@ def verifier(spec: str, *, root: Path | None = None) -> Verifier:
     """Returns the verifier that `spec` names.
 
     Args:
-        spec: `math`, `exact`, `choice`, `set`, `numeric[:TOLERANCE]`, `json[:FIELDS]`, `regex:PATTERN`,
-            `python:PATH:FUNCTION`, `judge:pairwise[?votes=N]`, `judge:rubric[?votes=N]` or
+        spec: `math`, `exact`, `choice`, `set`, `tool-call`, `numeric[:TOLERANCE]`, `json[:FIELDS]`,
+            `regex:PATTERN`, `python:PATH:FUNCTION`, `judge:pairwise[?votes=N]`, `judge:rubric[?votes=N]` or
             `gym:DATASET[?PARAMS]#INDEX`.
         root: Folder that a relative `python:` path is looked up in when the working directory lacks it.
 

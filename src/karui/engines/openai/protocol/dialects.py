@@ -26,6 +26,8 @@ def as_choices(data: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: PLR0911 -
         return {**data, "choices": [{"message": message, "finish_reason": data.get("stop_reason")}]}
     if kind in {"content_block_start", "content_block_delta"}:
         block = data.get("content_block") if kind == "content_block_start" else data.get("delta")
+        if isinstance(block, dict) and block.get("type") == "input_json_delta":
+            return _called(block.get("partial_json"))
         return {"choices": [{"delta": {"content": [block]}}]}
     if kind == "message_delta":
         delta = data.get("delta")
@@ -33,11 +35,17 @@ def as_choices(data: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: PLR0911 -
         return {**data, "choices": [{"delta": {}, "finish_reason": reason}]}
     if kind == "response":
         return _response(data)
+    if kind == "response.function_call_arguments.delta":
+        return _called(data.get("delta"))
     if kind in _DELTAS:
         return {"choices": [{"delta": {_DELTAS[kind]: data.get("delta")}}]}
     if kind in _ENDS and isinstance(data.get("response"), dict):
         return {**_response(data["response"]), "choices": [{"finish_reason": _reason(data["response"])}]}
     return data
+
+
+def _called(arguments: Any) -> Mapping[str, Any]:
+    return {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": arguments}}]}}]}
 
 
 def _response(data: Mapping[str, Any]) -> Mapping[str, Any]:

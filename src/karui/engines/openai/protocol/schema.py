@@ -17,6 +17,8 @@ from karui.engines.openai.protocol.usage import Usage, read_usage
 
 _STOPPED = ("stop_reason", "matched_stop")
 """What vLLM and SGLang call the stop word that ended a reply."""
+MOST_CALLS = 128
+"""Tool calls of one reply at most; OpenAI takes as many tools."""
 _NEVER = -1000.0
 """Log-probabilities below this stand for "none": vLLM and OpenAI send -9999."""
 
@@ -43,6 +45,23 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPart:
+    """A tool call, or a part of one.
+
+    Attributes:
+        index: Which call of the reply it belongs to.
+        id: The call's; "" where this part does not tell.
+        name: The function's; "" likewise.
+        arguments: JSON, or the next piece of it.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A whole reply, or a part of one.
 
@@ -57,7 +76,7 @@ class Chunk:
         usage: Present at the end, with some servers all along.
         finish: "stop", "length" …; "" before the end.
         stopped_by: The stop word that ended it, where the server says so; "" elsewhere.
-        tool_calls: Arguments of tool calls, joined.
+        calls: Its tool calls, or parts of them.
         fingerprint: What the server says of its own version and configuration.
         last: Whether nothing more of the reply follows, though no reason says so: `[DONE]`, or a usage alone.
     """
@@ -72,9 +91,14 @@ class Chunk:
     usage: Usage | None = None
     finish: str = ""
     stopped_by: str = ""
-    tool_calls: str = ""
+    calls: tuple[CallPart, ...] = ()
     fingerprint: str = ""
     last: bool = False
+
+    @property
+    def tool_calls(self) -> str:
+        """Arguments of its tool calls, joined."""
+        return "".join(call.arguments for call in self.calls)
 
     @property
     def count(self) -> int:
@@ -117,7 +141,7 @@ def read_chunk(data: Mapping[str, Any]) -> Chunk:
         usage=usage,
         finish=read_finish(choice.get("finish_reason")),
         stopped_by=next((s for n in _STOPPED if isinstance(s := choice.get(n), str)), ""),
-        tool_calls=_calls(message),
+        calls=_calls(message),
         fingerprint=str(data.get("system_fingerprint") or ""),
         last=listed == [] and usage is not None,
     )
@@ -143,12 +167,25 @@ def _numbers(values: Any) -> tuple[int, ...]:
     return tuple(v for v in values if isinstance(v, int)) if isinstance(values, list | tuple) else ()
 
 
-def _calls(message: Mapping[str, Any]) -> str:
+def _calls(message: Mapping[str, Any]) -> tuple[CallPart, ...]:
     calls = message.get("tool_calls")
-    listed = [*calls] if isinstance(calls, list) else []
-    functions = [c.get("function") for c in listed if isinstance(c, dict)] + [message.get("function_call")]
-    arguments = [f.get("arguments") for f in functions if isinstance(f, dict)]
-    return "".join(a if isinstance(a, str) else json.dumps(a) for a in arguments if a)
+    listed = [c for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []
+    if isinstance(message.get("function_call"), dict):
+        listed.append({"function": message["function_call"]})
+    found = []
+    for place, call in enumerate(listed):
+        function = call.get("function")
+        if not isinstance(function, dict):
+            continue
+        index, said = call.get("index"), function.get("arguments")
+        arguments = said if isinstance(said, str) else json.dumps(said) if said else ""
+        number = index if isinstance(index, int) and 0 <= index < MOST_CALLS else place
+        found.append(CallPart(number, _word(call.get("id")), _word(function.get("name")), arguments))
+    return tuple(found)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _tokens(listed: Any, ids: tuple[int, ...]) -> tuple[Token, ...]:

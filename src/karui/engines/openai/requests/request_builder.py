@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from karui.core.prompt import Prompt, Sampling
+from karui.core.prompt import STOP, Prompt, Sampling, fields_of
 from karui.core.request import Request
 from karui.engines.chat.discovery.arguments import LEVELS
 from karui.engines.chat.format import Message, ThinkingFormat
@@ -76,6 +76,7 @@ class RequestBuilder:
             return RenderedPrompt(PATHS["completions"], self._body(prompt), shown.start, shown)
         body = joined(self._body(prompt), chat_body(prompt, self.thinking))
         messages = body.pop("messages")
+        body |= asked_with(prompt.parameters)
         start = Start.THINKING if can.visible else Start.ANSWERING
         if can.thinking is Thinking.INLINE:
             start = Start.UNDECIDED
@@ -213,6 +214,11 @@ def chat_body(prompt: Prompt, thinking: ThinkingFormat) -> dict[str, Any]:
         effort = {_EFFORT: arguments.pop(_EFFORT)} | effort
     told = {"chat_template_kwargs": arguments} if arguments else {}
     return {"messages": messages, **effort, **told}
+
+
+def asked_with(parameters: str) -> dict[str, Any]:
+    """Returns the parameters with which a server thinks: stop words are for what follows the thinking."""
+    return {name: value for name, value in fields_of(parameters).items() if name != STOP}
 
 
 def limit_of(ask: Request, context: int, prompt: int | None, reserve: int) -> int:

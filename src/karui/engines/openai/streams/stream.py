@@ -8,7 +8,7 @@ its way at that moment (a few tokens) no server tells.
 import asyncio
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,13 @@ from karui.core.errors import EngineError
 from karui.core.request import Request
 from karui.core.trace import Peek, Trace, Trial
 from karui.core.watcher import Checkpoint
+from karui.engines.openai.parsing.calls import CallSpeller
 from karui.engines.openai.parsing.pieces import Piece, pieces_of
 from karui.engines.openai.parsing.thinking_parser import ThinkingParser
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.usage import Usage
 from karui.engines.openai.requests.request_builder import RenderedPrompt
+from karui.engines.openai.streams.continued_fork import ContinuedFork
 from karui.engines.openai.streams.ending import Ending, needs_length, room, trace_of
 from karui.engines.openai.streams.fork import Fork
 
@@ -54,9 +56,10 @@ class HttpStream:
         self._failure: BaseException | None = None
         self._usage: Usage | None = None
         self._received = self._limit = 0
-        self._fork: Fork | None = None
+        self._fork: Fork | ContinuedFork | None = None
         self._tried = 0
         self._stopped = False
+        self._calls = CallSpeller()
         self._asked = perf_counter()
 
     @property
@@ -168,6 +171,7 @@ class HttpStream:
                     tokens = self._count(chunk)
                     if chunk.usage is not None:
                         self._usage = chunk.usage.after(self._usage)
+                    chunk = self._calls.spelled(chunk)  # noqa: PLW2901 - the same, its calls in its text
                     if tokens or chunk.parts:
                         self._received += tokens
                         at = perf_counter() - self._asked
@@ -181,7 +185,7 @@ class HttpStream:
                     why="No reason for the end was given.",
                     remedy="The server's log says why; the question is tried again next time.",
                 )
-            self._arrived.append(Arrival(last, finish, last=True))
+            self._arrived.append(Arrival(replace(last, text=self._calls.rest()), finish, last=True))
         except Exception as error:  # noqa: BLE001 - whoever waits for the stream is told
             self._failure = error
         finally:
@@ -193,7 +197,7 @@ class HttpStream:
             return chunk.count
         if self._parts.can.counting == "usage" and chunk.usage is not None:
             return max(0, chunk.usage.completion - self._received)
-        return 1 if chunk.parts else 0
+        return 1 if chunk.parts or chunk.calls else 0
 
     async def _ended(self) -> None:
         """Waits for the reader to let go of the connection, and learns from the usage."""
@@ -203,9 +207,12 @@ class HttpStream:
         if self._usage is not None:
             self._parts.prompts.learn(self._ask.prompt, self._usage.prompt)
 
-    def _forked(self) -> Fork:
+    def _forked(self) -> Fork | ContinuedFork:
         assert self._split is not None
         assert self._opening is not None
+        if self._fork is None and self._ask.prompt.parameters:
+            said, parameters = self._split.said, self._ask.prompt.parameters
+            self._fork = ContinuedFork(self._parts, self._opening, said, parameters, self._read)
         if self._fork is None:
             split = self._split
             # Without a part of a character, the numbers would show the model another text.
