@@ -282,7 +282,9 @@ def assemble(
     told: list[Sink] = [rollout, watch, stores.requests, book, standing]
     if isinstance(standing, SharedRollout):
         told = [standing, watch, stores.requests, book]
-    energy = build_energy(settings, deployment, engines["main"])
+    # Of several processes or routes each sees only its own requests, and all of them the same counters.
+    alone = settings.workers == 1 and not deployment.route
+    energy = EnergyWatch(EnergyMeter(here=engine_here(engines["main"]) and alone))
     records = Sinks(*told, energy, *process.sinks, *sinks)
     shadow = ShadowRunner(
         deployment.plan,
@@ -310,13 +312,6 @@ def assemble(
         FeedbackIntake(book, rollout, stores.conversations, standing),
         process,
     )
-
-
-def build_energy(settings: Settings, deployment: Deployment, main: Engine) -> EnergyWatch:
-    """Returns what reads the machine's energy counters, where they say what requests take."""
-    # Of several processes or routes each sees only its own requests, and all of them the same counters.
-    alone = settings.workers == 1 and not deployment.route
-    return EnergyWatch(EnergyMeter(here=engine_here(main) and alone))
 
 
 def build_stores(settings: Settings, deployment: Deployment, database: Database | None) -> Stores:
@@ -347,14 +342,7 @@ def build_backends(deployment: Deployment, engines: Mapping[str, Engine], server
         return Backends(runner, local, local, check, server)
     full = full_thinking(servers.upstream, terms, main)
     direct = ProxyBackend(servers.upstream, markers=full.markers, exactly=True)
-    return Backends(
-        runner,
-        full,
-        direct,
-        check,
-        server,
-        servers.upstream.breaker,
-    )
+    return Backends(runner, full, direct, check, server, servers.upstream.breaker)
 
 
 def build_handler(
