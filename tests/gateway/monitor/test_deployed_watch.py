@@ -26,6 +26,8 @@ def given():
     metrics = Metrics({"karui/plan"})
     metrics.see(served(0))
     metrics.see(served(1, status=502, ran="full", why=FallbackReason.UPSTREAM))
+    metrics.see(served(3, team="search"))
+    metrics.see(served(4, team="search", status=429, ran="full"))
     metrics.see(served(2, shadow=True, agrees=True))
     found = {}
     for family in text_string_to_metric_families(metrics.text(now()).decode()):

@@ -284,6 +284,8 @@ def test_the_state_is_plain_json_and_brings_the_page_along_on_request():
             "cause": "rule_holds",
             "values": {"requests": 200},
             "request": "r7",
+            "key": "",
+            "origin": "",
         }
     ]
     assert "shown" not in told
