@@ -143,7 +143,7 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         parts.append(f'<rect {shape} fill="{colour}" fill-opacity=".75"/>')
         if low is not None and high is not None:
             parts.append(_line(x(low), top + 14, x(high), top + 14, stroke="var(--ink)"))
-        parts.append(_text(bar, top + 38, f"{ratio:.2f}×  {row.verdict}"))
+        parts.append(_text(bar, top + 38, f"{ratio:.2f}× · {row.verdict}"))
         gain, worst, best = row.gain
         left, right = gain if worst is None else worst, gain if best is None else best
         parts.append(_line(g(left), top + 14, g(right), top + 14, stroke=colour))
