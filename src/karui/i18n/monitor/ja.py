@@ -311,7 +311,7 @@ TEXT: dict[str, str] = {
     "room_value": "{ratio}倍",
     "price_token": "単価（入力値）：生成100万トークンあたり{price}。プロンプトは含みません。",
     "price_machine": "単価（入力値）：サーバー1時間あたり{price}。稼働率にかかわらず同額です。",
-    "energy_rapl": "プロセッサ{joules} J（RAPL）",
+    "energy_rapl": "プロセッサ {joules} J（RAPL）",
     "energy_nvml": "GPU {joules} J（NVML）",
     "energy_and": "、",
     "energy_note": (
