@@ -84,7 +84,7 @@ def test_wrong_parameters_are_refused(spec):
 def test_every_verifier_has_its_line():
     names = [name for name, _ in verifiers()]
     assert sorted(names) == sorted(
-        ["math", "exact", "numeric", "choice", "set", "json", "regex", "python", "judge", "gym"],
+        ["math", "exact", "numeric", "choice", "set", "json", "regex", "python", "judge", "gym", "tool-call"],
     )
 
 

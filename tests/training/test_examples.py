@@ -105,7 +105,7 @@ def test_calibration_on_plain_text(tokenizer, tmp_path):
     own.write_text("A text of my own. " * 50)
     (ids,) = calibration_ids(None, tokenizer, count=1, length=5000, seed=0, source=str(own))
     assert tokenizer.decode(ids) == own.read_text()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         calibration_ids(None, tokenizer, count=1, length=9, seed=0, source=str(tmp_path / "none.txt"))
     own.write_text("")
     with pytest.raises(InputError, match="is empty"):

@@ -333,7 +333,7 @@ def test_an_override_that_cannot_be_used_names_what_is_wrong(tmp_path, text, nam
 
 
 def test_an_override_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         read_override(tmp_path / "none.toml")
 
 

@@ -316,7 +316,7 @@ def test_what_is_no_model_is_refused_clearly(folders, tmp_path):
     text.write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(ModelError, match="is not a GGUF file"):
         engines.load(str(text))
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="There is no file"):
         engines.load(str(tmp_path / "none.gguf"))
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(whole[: len(whole) * 2 // 3])

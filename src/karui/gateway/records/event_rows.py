@@ -71,12 +71,19 @@ def event_of(row: Mapping[str, Any]) -> Event:
             choice=row.get("choice") or "",
             probe_at=details.get("probe_at", 0.0),
             rests=details.get("rests", 1),
-            via=Via(details.get("key", ""), details.get("origin", ""), details.get("request", "")),
+            via=_via(details),
         )
     except ValueError:  # a newer version's kind, actor or cause: shown, and nothing is concluded from it
         told = ", ".join(f"{name} {value}" for name, value in details["values"].items())
         said = f"{row['cause']}: {told}" if told else str(row["cause"])
         return Event(EventKind.OTHER, row["at"], Actor.KARUI, Because.stated(said), text=str(row["kind"]))
+
+
+def _via(details: Mapping[str, Any]) -> Via:
+    """Returns the way that a change came; none where the gateway itself made it."""
+    if not (details.get("key") or details.get("origin")):
+        return Via()
+    return Via(details.get("key", ""), details.get("origin", ""), details.get("request", ""))
 
 
 def table(database: Database) -> str:

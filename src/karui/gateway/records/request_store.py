@@ -63,10 +63,8 @@ _LAST = (
     "SELECT * FROM served WHERE {number} IN (SELECT {number} FROM served"
     " WHERE at >= ? ORDER BY at DESC, {number} DESC LIMIT ?) ORDER BY at, {number}"
 )
-_LATEST = (
-    "SELECT {number} AS number, * FROM served WHERE coalesce(choice, '') LIKE ? ESCAPE '!'"
-    " ORDER BY at DESC, {number} DESC LIMIT ?"
-)
+_LATEST = "SELECT {number} AS number, * FROM served ORDER BY at DESC, {number} DESC LIMIT ?"
+_LATEST_OF_ROUTE = _LATEST.replace("served", "served WHERE coalesce(choice, '') LIKE ? ESCAPE '!'")
 _AFTER = "SELECT * FROM served WHERE {number} > ? AND choice = ? ORDER BY {number}"
 _KEEP = (
     "INSERT INTO standings (choice, after, standing)"
@@ -248,7 +246,10 @@ class RequestStore:
         assert self._kept is not None
         if not self._kept.found():
             return
-        rows = self.read(_LATEST, (self._of_route, self._remembered))
+        if self._of_route == "%":  # files of schema 1 do not say whose a row is
+            rows = self.read(_LATEST, (self._remembered,))
+        else:
+            rows = self.read(_LATEST_OF_ROUTE, (self._of_route, self._remembered))
         self.number = max((row["number"] for row in rows), default=0)
         latest = list(map(record_of, rows))
         if self._unread:
