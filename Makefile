@@ -6,7 +6,7 @@
 #               may be a CUDA build of several gigabytes; for the small CPU build use
 #                 make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # PYTHON        which Python makes .venv; by default the first of 3.11, 3.12 and 3.13 that runs.
-# WORKERS       how many tests run at once; by default one per core, at most 3.
+# WORKERS       how many tests run at once; by default one more than there are cores (many wait), at most 4.
 # EXTRAS        what `make wheels` gathers besides karui itself: serve for a gateway, all for everything.
 
 TORCH_INDEX ?=
@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); \
-	if [ $$cores -gt 3 ]; then echo 3; else echo $$cores; fi)
+	if [ $$cores -gt 3 ]; then echo 4; else echo $$((cores + 1)); fi)
 
 BIN := .venv/bin
 CHECKED := $(wildcard src tests bench recipes deploy scripts)
@@ -33,10 +33,11 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test poc lint docs format bench-quick environment vllm litellm peers demo wheels check-wheels check-deploy data-package clean distclean
+.PHONY: help test test-slow poc lint docs format bench-quick environment vllm litellm peers demo wheels check-wheels check-deploy data-package clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
+	@echo 'make test-slow    the tests that take most of a minute each, which make test leaves out'
 	@echo 'make poc          environment, then the main job on the embedded model; report in runs/poc'
 	@echo 'make lint         ruff, mypy and scripts/house.py only'
 	@echo 'make docs         the documentation as a site, in build/site; every warning is an error'
@@ -84,6 +85,11 @@ environment: $(DEVELOPING)
 test: lint docs
 	@echo '== pytest, $(WORKERS) at once'
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-slow: export OMP_NUM_THREADS = 1
+test-slow: export HF_HUB_OFFLINE = 1
+test-slow: environment
+	$(BIN)/python -m pytest -m slow
 
 lint: $(DEVELOPING)
 	@echo '== ruff'

@@ -79,6 +79,7 @@ def recorded(file: Path, name: str) -> set:
     return keys(folder) if folder.exists() else set()
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_resumed(tmp_path):
     file = write(tmp_path, tokens=40_000)
     child = subprocess.Popen(

@@ -86,6 +86,7 @@ def test_a_share_that_fails_says_why(cluster: ray_cluster.Cluster, tmp_path: Pat
         list(replay_all(Replay({"main": blocks}, runs=2), [Plan()], spread=OnRay(cluster)))
 
 
+@pytest.mark.slow
 def test_the_public_functions_record_and_replay_there(
     cluster: ray_cluster.Cluster, nodes: Any, tmp_path: Path
 ) -> None:

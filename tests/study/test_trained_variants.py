@@ -129,6 +129,7 @@ def test_what_would_be_passed_over_is_refused(tmp_path, monkeypatch, words, said
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_training_goes_all_the_way_to_the_report(tmp_path):
     learned.save(tmp_path)
     words = ["--model", "model", "--questions", "questions.jsonl", "--samples", "2", "--max-tokens", "150"]

@@ -28,6 +28,7 @@ def test_what_is_tried_without_being_named_can_be_made(device):
     assert len(variant_plans(lightest(device))) == len(VERSIONS[device])
 
 
+@pytest.mark.slow
 def test_versions_go_all_the_way_to_the_report(tmp_path):
     # Two blocks of twelve are left at most: fast, and wrong; the race and the table are what is tested.
     pruned = [word for n in (9, 11) for word in ("--variant", f"prune-depth:layers={n}")]

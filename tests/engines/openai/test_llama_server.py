@@ -183,6 +183,7 @@ def test_a_stopped_stream_stops_on_the_server(url, engine):
     assert after == 0
 
 
+@pytest.mark.slow
 def test_the_command_line_records_it(url, tmp_path):
     out = tmp_path / "recording"
     words = f"record --model {url}#mini --questions mini:test --limit 2 --samples 1 --max-tokens 60"
@@ -193,6 +194,7 @@ def test_the_command_line_records_it(url, tmp_path):
     assert all(t.thinking_tokens > 0 for q in recording.questions for t in q.traces)
 
 
+@pytest.mark.slow
 def test_a_probe_of_its_chat_says_what_was_not_tried_and_why(url):
     run = CliRunner().invoke(app, ["probe", f"{url}#mini", "--route", "chat", "--json"])
     assert run.exit_code == 0, run.output
