@@ -81,7 +81,7 @@ def test_upkeep_reads_the_counters(tmp_path, boards):
     assert watch.status.joules == {"rapl": 0.0, "nvml": 0.0}
 
 
-@pytest.mark.parametrize(("lang", "told"), [("en", "1.5 J of the processors"), ("ja", "プロセッサ1.5 J")])
+@pytest.mark.parametrize(("lang", "told"), [("en", "1.5 J of the processors"), ("ja", "プロセッサ 1.5 J")])
 def test_the_monitor_and_the_metrics_say_so_or_nothing(lang, told):
     store = RequestStore(None)
     known = replace(now(), energy=EnergyStatus({"rapl": 6.0}, 4))
