@@ -35,6 +35,10 @@ def read(kept: Kept) -> dict[str, Any]:
     return found
 
 
+_LAST = {"message_stop", "response.completed", "response.incomplete"}
+"""Events that end a stream of another API than OpenAI's chat."""
+
+
 def _whole(found: dict[str, Any], body: bytes) -> None:
     try:
         reply = json.loads(body)
@@ -63,14 +67,14 @@ def _stream(found: dict[str, Any], body: bytes, start: int, times: list, sent: f
     done = failed = False
     text_parts, thinking_parts = [], []
     while (end := text.find(b"\n\n", at)) >= 0:
-        line = text[at:end]
+        line = _data(text[at:end])
         at = end + 2
         while clock < len(times) - 1 and times[clock][1] < start + _place(places, end):
             clock += 1
         if line == b"data: [DONE]":
             done = True
             continue
-        if not line.startswith(b"data: "):
+        if not line:
             continue
         try:
             event = json.loads(line[6:])
@@ -78,8 +82,9 @@ def _stream(found: dict[str, Any], body: bytes, start: int, times: list, sent: f
             failed = True
             found["said"] = line[:200].decode("utf-8", "replace")
             return
-        if "error" in event:
-            failed = isinstance(event["error"], dict)
+        done = done or event.get("type") in _LAST
+        if event.get("error") is not None or event.get("type") == "error":
+            failed = isinstance(event.get("error"), dict)
             found["said"] = line[:200].decode("utf-8", "replace")
         found["usage"] = event.get("usage") or found["usage"]
         found["karui"] = event.get("karui") or found.get("karui")
@@ -96,6 +101,12 @@ def _stream(found: dict[str, Any], body: bytes, start: int, times: list, sent: f
             thinking_parts.append(thought)
     found["text"], found["thinking"] = "".join(text_parts), "".join(thinking_parts)
     found["form"] = "failed stream" if failed else "stream" if done else "broken"
+
+
+def _data(event: bytes) -> bytes:
+    """Returns an event's data; messages and responses name their events. b"" for a comment."""
+    line = event.partition(b"\n")[2] if event.startswith(b"event: ") else event
+    return line if line.startswith(b"data: ") else b""
 
 
 def _place(places: list[tuple[int, int]], offset: int) -> int:
