@@ -113,9 +113,21 @@ def supervised(study: Path, settings: Settings, rivals: Sequence[Path] = ()) -> 
             "Several processes would each load the model.",
             remedy="Serve the model with a server and name it with --upstream, or leave --workers out.",
         )
+    with sharing(settings, lambda: begin_shared(settings, contest)) as made:
+        yield made
+
+
+@contextmanager
+def sharing(settings: Settings, begin: Callable[[], None]) -> Iterator[Supervised]:
+    """Listens for several processes.
+
+    Args:
+        settings: Of the process.
+        begin: Writes where all of them begin, once the address is taken.
+    """
     listening = listen(settings.host, settings.port)
     try:
-        begin_shared(settings, contest)
+        begin()
         share_sessions()
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         drain = settings.limits.drain_seconds

@@ -14,9 +14,8 @@ from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.route_file import RouteFile, RouteSettings
 from karui.gateway.routes import RouteTable
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
-from karui.gateway.server.sessions import share_sessions
-from karui.gateway.server.workers import Workers, is_worker
-from karui.study.api.serve import Supervised
+from karui.gateway.server.workers import is_worker
+from karui.study.api.serve import Supervised, sharing
 from karui.study.local_engines import origin_of
 
 
@@ -77,14 +76,11 @@ def supervised_routes(file: RouteFile) -> Iterator[Supervised]:
     ensure_guarded(settings)
     for name, why in (file.faults or {}).items():
         raise InputError(f"The route {name} cannot be served.", why=why)
-    listening = listen(settings.host, settings.port)
-    try:
+
+    def begin() -> None:
         for route in file.routes:
             deployment = Deployment.load(route.choice).on_route(route.name)
             begin_shared(route.settings, Contest.of([deployment]))
-        share_sessions()
-        url = f"http://{settings.host}:{listening.getsockname()[1]}"
-        drain = settings.limits.drain_seconds
-        yield Supervised(Workers(listening, settings.workers, drain_seconds=drain), url)
-    finally:
-        listening.close()
+
+    with sharing(settings, begin) as made:
+        yield made
