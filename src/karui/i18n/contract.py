@@ -148,14 +148,14 @@ CONTRACT: Table = {
     "not_karui": ("karui does not answer this.", "karuiでは回答できません。"),
     "clause_note": (
         (
-            "Numbers of AI事業者ガイドライン as in version 1.1, to be checked against 1.2. Of METI's "
-            "checklist only themes are named. The EU form is that of the General-Purpose AI Code of "
-            "Practice (July 2025). ISO/IEC 42001 is the edition of 2023."
+            "Numbers of AI事業者ガイドライン as in version 1.1; of what version 1.2 (31 March 2026) adds, and "
+            "of METI's checklist, only themes are named. The EU form is that of the General-Purpose AI Code "
+            "of Practice (July 2025). ISO/IEC 42001 is the edition of 2023."
         ),
         (
-            "AI事業者ガイドラインの番号は第1.1版のものです。第1.2版で確認してください。経済産業省のチェック"
-            "リストは項目の主題のみを示します。EUの様式は汎用AI行動規範（2025年7月）、ISO/IEC 42001は2023年"
-            "版です。"
+            "AI事業者ガイドラインの番号は第1.1版のもので、第1.2版（2026年3月31日）で追加された事項は主題のみを示し"
+            "ます。経済産業省のチェックリストも項目の主題のみです。EUの様式は汎用AI行動規範（2025年7月）、"
+            "ISO/IEC 42001は2023年版です。"
         ),
     ),
 }

@@ -106,6 +106,23 @@ CLAUSES: tuple[Clause, ...] = (
     ),
     Clause(_AIGB, "P-7) ii", ("Provider: terms of service in writing", "提供者：サービス規約等の文書化")),
     Clause(
+        _AIGB,
+        "",
+        ("A person's judgement in what the system decides (added in 1.2)", "人間の判断の介在（第1.2版で追加）"),
+        (
+            "Only in this: the fallback is decided beforehand ({fallback}); who decides is written in section 6",
+            "この点のみ：フォールバックは事前に決定（{fallback}）、判断者は第6節に記入",
+        ),
+    ),
+    Clause(
+        _AIGB,
+        "",
+        (
+            "AI agents and physical AI: operations that act by themselves (added in 1.2)",
+            "AIエージェント・フィジカルAI：自律的な操作への対応（第1.2版で追加）",
+        ),
+    ),
+    Clause(
         _METI,
         "",
         ("Quality and performance of what is delivered", "成果物・サービスの性能・品質"),
