@@ -148,7 +148,7 @@ CONTRACT: Table = {
     "not_karui": ("karui does not answer this.", "karuiでは回答できません。"),
     "clause_note": (
         (
-            "Numbers of AI事業者ガイドライン as in version 1.1; of what version 1.2 (31 March 2026) adds, and "
+            "Numbers of AI事業者ガイドライン as in version 1.1; of what version 1.2 (2026-03-31) adds, and "
             "of METI's checklist, only themes are named. The EU form is that of the General-Purpose AI Code "
             "of Practice (July 2025). ISO/IEC 42001 is the edition of 2023."
         ),

@@ -108,9 +108,12 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(
         _AIGB,
         "",
-        ("A person's judgement in what the system decides (added in 1.2)", "人間の判断の介在（第1.2版で追加）"),
         (
-            "Only in this: the fallback is decided beforehand ({fallback}); who decides is written in section 6",
+            "A person's judgement in what the system decides (added in 1.2)",
+            "人間の判断の介在（第1.2版で追加）",
+        ),
+        (
+            "Only in this: the fallback decided beforehand, {fallback}; who decides: section 6",
             "この点のみ：フォールバックは事前に決定（{fallback}）、判断者は第6節に記入",
         ),
     ),
