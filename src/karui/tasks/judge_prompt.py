@@ -3,7 +3,8 @@
 Everything that others wrote stands between marks that hold a random word, which nobody could know who wrote
 it. The verdict is one line that begins with a second random word, which is told behind all answers. A reply
 that does not end with exactly one such line is no verdict, whatever else it says; quoting an answer that
-claims a verdict is none.
+claims a verdict is none. The lines are written out: of what is only described, small models make a line of
+their own.
 """
 
 import re
@@ -25,12 +26,12 @@ _PAIR = (
     _BEGINNING + "{question}\n\n{first}\n\n{second}\n\n"
     "Which answer serves the one who asked better: is it right, complete, and as asked? Length is no merit, "
     "and neither is the place in which an answer stands. If they are equally good, say SAME.\n"
-    "End with one line, and nothing behind it: the word {key}, a blank, and A, B or SAME."
+    "End with one of these three lines, word for word, and nothing behind it:\n{key} A\n{key} B\n{key} SAME"
 )
 _RUBRIC = (
     _BEGINNING + "{question}\n\n{criteria}{first}\n\n"
     "Is answer A good: right, complete, and as asked{by}? Length is no merit.\n"
-    "End with one line, and nothing behind it: the word {key}, a blank, and GOOD or BAD."
+    "End with one of these two lines, word for word, and nothing behind it:\n{key} GOOD\n{key} BAD"
 )
 _BY = ", with everything that the criteria want"
 
