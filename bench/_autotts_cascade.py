@@ -17,10 +17,13 @@ of ten parts each is scored with what the other nine chose, the largest size's p
 The price is FLOPs (`karui.measure.flops`: two for each parameter that a token passes, output head included,
 and attention by position), of replies only: the stores do not tell the prompts' lengths, some hundred tokens.
 
-Beside it: SC@64 of the largest size; that size alone under its plan; an oracle, which stops at the first
-size of the chain whose vote is right, and at the first of all where none is; a router that deals each
-question to one size of the chain at random, as often as the cascade ends there on the questions that chose
-it, and pays for that one alone.
+Beside it: SC@64 of the largest size; that size alone under its plan; alone under its cheaper plan, the one
+against AutoTTS β = .5; alone under its plan, but believed as early as the small sizes are (where as large a
+share of its own first k traces agrees), which tells what a small size adds to settling early; an oracle,
+which stops at the first size of the chain whose vote is right, and at the first of all where none is; a
+router that deals each question to one size of the chain at random, as often as the cascade ends there, and
+pays for that one alone; one that deals between the first and the largest so that it costs what the cascade
+does. How often, and what it costs, is known from the questions that chose.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +32,7 @@ from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
-from _autotts_data import FULL, SIZES
+from _autotts_data import FULL, HALF, SIZES
 from _autotts_rule import SEED, SELF, Lengths, chosen, lengths
 
 from karui import catalog
@@ -49,8 +52,11 @@ SHAPES: Mapping[str, Shape] = {
 TRACES, SHARES, LENGTHS = (2, 4, 8), (0.5, 0.75, 1.0), (0.0, 1.0, 0.5)
 """What is tried: k, the share that has to agree, and thinking in mean lengths of right traces (0: whole)."""
 MARGIN, FOLDS = 0.02, 10
-REFERENCE, ALONE, CASCADE, ORACLE, RANDOM = "SC@64", "largest alone", "cascade", "oracle", "random router"
-ROWS = (REFERENCE, ALONE, CASCADE, ORACLE, RANDOM)
+REFERENCE, ALONE, CHEAPER = "SC@64", "largest alone", "largest alone, cheaper plan"
+EARLY = "largest alone, believed as early"
+CASCADE, ORACLE = "cascade", "oracle"
+RANDOM, EVEN = "random router, same mix", "random router, same price"
+ROWS = (REFERENCE, ALONE, CHEAPER, EARLY, CASCADE, ORACLE, RANDOM, EVEN)
 
 Recordings = Mapping[str, Recording]
 
@@ -124,7 +130,9 @@ class Choice:
         sizes: All sizes that were there, small ones first.
         setting: The cascade.
         last: The plan of the largest size.
+        cheaper: Its cheaper plan.
         mix: How often each size of the chain is asked last, on the questions that chose.
+        even: How often to deal a question to each of them at random, to spend as much there.
         loss: Against the largest size alone, on these.
         error: The standard error of `loss`.
     """
@@ -132,7 +140,9 @@ class Choice:
     sizes: tuple[str, ...]
     setting: Setting
     last: Plan
+    cheaper: Plan
     mix: tuple[float, ...]
+    even: tuple[float, ...]
     loss: float
     error: float
 
@@ -197,6 +207,19 @@ def cascaded(levels: Sequence[Votes], share: float) -> Passed:
     return Passed(right, spent, level)
 
 
+def believed_early(first: Votes, last: Votes, share: float) -> Passed:
+    """Returns what one size comes to that is believed where a share of its first traces agrees.
+
+    Args:
+        first: These traces, voting by themselves.
+        last: The same traces and more of them, under its plan.
+        share: Of the first ones that has to agree.
+    """
+    stands = (first.sure > 0) & (first.sure >= share)
+    spent = np.where(stands, first.flops, np.maximum(first.flops, last.flops))
+    return Passed(np.where(stands, first.right, last.right), spent, np.zeros(first.right.shape, np.int64))
+
+
 def foreseen(levels: Sequence[Votes]) -> Passed:
     """Returns what an oracle comes to: it stops at the first right vote, and at once where none is right."""
     right = np.array([votes.right for votes in levels])
@@ -212,6 +235,13 @@ def dealt(levels: Sequence[Votes], mix: Sequence[float]) -> Passed:
     return Passed(np.asarray(right), np.asarray(spent), np.zeros(levels[0].right.shape, np.int64))
 
 
+def even(levels: Sequence[Votes], passed: Passed) -> tuple[float, ...]:
+    """Returns how often to ask the first and the last size alone, so as to spend what a cascade spends."""
+    first, last = (votes.flops.mean() for votes in (levels[0], levels[-1]))
+    share = float(np.clip((last - passed.flops.mean()) / (last - first), 0.0, 1.0)) if last > first else 0.0
+    return (share, *(0.0 for _ in levels[1:-1]), 1.0 - share)
+
+
 def settings(sizes: Sequence[str], known: Mapping[str, Lengths]) -> Iterator[Setting]:
     """Yields all that is tried, over sizes of which the last is the largest."""
     small = [size for size in sizes[:-1] if size in known]
@@ -223,20 +253,23 @@ def settings(sizes: Sequence[str], known: Mapping[str, Lengths]) -> Iterator[Set
 def choose(recordings: Recordings, runs: int) -> Choice:
     """Returns what the rule of the head chooses by these questions."""
     sizes = tuple(size for size in SIZES if size in recordings)
-    last = chosen(recordings[sizes[-1]], runs, [FULL])[0][FULL]
+    plans, _ = chosen(recordings[sizes[-1]], runs)
+    last = plans[FULL]
     known = {size: found for size, r in recordings.items() if (found := lengths(r)) is not None}
     field = Field(recordings, last, runs, SEED)
     base = field.last.right.mean(axis=1)
     best: tuple[tuple[float, ...], Choice] | None = None
     for setting in settings(sizes, known):
-        passed = cascaded(field.levels(setting), setting.share)
+        levels = field.levels(setting)
+        passed = cascaded(levels, setting.share)
         lost = base - passed.right.mean(axis=1)
         loss, error = float(lost.mean()), float(lost.std(ddof=1) / len(lost) ** 0.5)
         over = loss + error > MARGIN
         rank = (float(over), loss + error if over else 0.0, float(passed.flops.mean()))
         if best is None or rank < best[0]:
-            mix = np.bincount(passed.level.ravel(), minlength=len(setting.chain) + 1) / passed.level.size
-            best = rank, Choice(sizes, setting, last, tuple(mix.tolist()), loss, error)
+            mix = np.bincount(passed.level.ravel(), minlength=len(levels)) / passed.level.size
+            mixes = tuple(mix.tolist()), even(levels, passed)
+            best = rank, Choice(sizes, setting, last, plans[HALF], *mixes, loss, error)
     assert best is not None
     return best[1]
 
@@ -244,15 +277,18 @@ def choose(recordings: Recordings, runs: int) -> Choice:
 def scored(choice: Choice, recordings: Recordings, runs: int) -> dict[str, Passed]:
     """Returns every row of the head on these questions, of the sizes that chose."""
     field = Field(recordings, choice.last, runs)
-    levels = field.levels(choice.setting)
-    mean = field.asked(field.largest, SELF)
-    none = np.zeros(mean.right.shape, np.int64)
+    levels, share = field.levels(choice.setting), choice.setting.share
+    whole, cheaper = field.asked(field.largest, SELF), field.asked(field.largest, choice.cheaper)
+    first = field.small(field.largest, choice.setting.k, 0)
     return {
-        REFERENCE: Passed(mean.right, mean.flops, none),
-        ALONE: Passed(field.last.right, field.last.flops, none),
-        CASCADE: cascaded(levels, choice.setting.share),
+        REFERENCE: cascaded([whole], share),
+        ALONE: cascaded([field.last], share),
+        CHEAPER: cascaded([cheaper], share),
+        EARLY: believed_early(first, field.last, share),
+        CASCADE: cascaded(levels, share),
         ORACLE: foreseen(levels),
         RANDOM: dealt(levels, choice.mix),
+        EVEN: dealt(levels, choice.even),
     }
 
 

@@ -1,6 +1,5 @@
 """The rule of bench/autotts.py that chooses one size's plans; its head says it in words."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +45,7 @@ def lengths(recording: Recording) -> Lengths | None:
     return Lengths(round(float(np.mean(right))), round(float(np.quantile(right, 0.95)))) if right else None
 
 
-def chosen(
-    recording: Recording, runs: int = TRIES, rivals: Iterable[str] = tuple(RIVALS)
-) -> tuple[dict[str, Plan], int]:
+def chosen(recording: Recording, runs: int = TRIES) -> tuple[dict[str, Plan], int]:
     """Returns the plan against each rival, by this recording alone, and how many hard questions decided."""
     right = lengths(recording)
     assert right is not None
@@ -62,12 +59,12 @@ def chosen(
         return catalog.parse(f"{vote} + token-cap:tokens={right.cap}")
 
     plans = {}
-    for rival in rivals:
+    for rival, share in RIVALS.items():
         low, high = 1, 5_000_000 // STEP  # in steps: the largest budget that keeps to the share
         while low < high:
             middle = (low + high + 1) // 2
             spent = replay.outcomes(plan(middle * STEP)).tokens[hard].mean()
-            low, high = (middle, high) if spent <= RIVALS[rival] * allowed else (low, middle - 1)
+            low, high = (middle, high) if spent <= share * allowed else (low, middle - 1)
         plans[rival] = plan(low * STEP)
     return plans, len(hard)
 

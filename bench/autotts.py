@@ -23,7 +23,7 @@ Whatever is there is scored.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -261,30 +261,28 @@ def cascades(figures: Figures, stores: Mapping[tuple[str, str], Store], runs: in
         if len(here) < 2:
             figures.note(f"{TITLES[name]}: {len(here)} of the sizes there, so no cascade is scored.")
             continue
-        recordings, lost = together(here, list(here)[-1])
+        sizes = tuple(here)
+        recordings, lost = together(here, sizes[-1])
         if lost:
             figures.note(f"{TITLES[name]}: {lost} questions are not in every size's store and are left out")
-        sizes = tuple(here)
         if sizes not in made:
             found, _ = together({s: read(stores[s, SEARCH]) for s in sizes}, sizes[-1])
-            choice = made[sizes] = choose(found, tries)
-            figures.note(f"cascade over {', '.join(sizes)}, by AIME24: {choice.plan.label}")
-            figures.note(f"  its loss there {100 * choice.loss:+.1f} ± {100 * choice.error:.1f} points")
-        title = f"cascade {TITLES[name]}"
+            made[sizes] = choose(found, tries)
+            loss, error = 100 * made[sizes].loss, 100 * made[sizes].error
+            figures.note(f"cascade over {', '.join(sizes)}, by AIME24: {made[sizes].plan.label}")
+            figures.note(f"  its loss there is {loss:.1f} ± {error:.1f} points")
+        part = "search" if name == SEARCH else "held-out"
         if name == SEARCH:
-            rows, parts = validated(recordings, tries, runs, folds)
-            for part in parts:
-                figures.note(f"  without a fold: {part.plan.label}")
-            cascade_rows(figures, f"{title}, cross-validated", rows)
-            title = f"{title}, as chosen (search)"
+            rows, choices = validated(recordings, tries, runs, folds)
+            cascade_rows(figures, f"cascade {TITLES[name]} (cross-validated)", rows, choices)
         rows = scored_rows(made[sizes], recordings, runs)
         whole = replayed(made[sizes], recordings, runs)
         assert np.array_equal(whole.right, rows[CASCADE].right)
         assert np.allclose(whole.flops, rows[CASCADE].flops, rtol=1e-6)
-        cascade_rows(figures, title, rows)
+        cascade_rows(figures, f"cascade {TITLES[name]} ({part})", rows, [made[sizes]])
 
 
-def cascade_rows(figures: Figures, title: str, rows: Mapping[str, Passed]) -> None:
+def cascade_rows(figures: Figures, title: str, rows: Mapping[str, Passed], choices: Sequence[Choice]) -> None:
     """Every row as figures: accuracy, FLOPs, and both against the largest size alone."""
     right = {row: passed.right.mean(axis=1) for row, passed in rows.items()}
     spent = {row: passed.flops.mean(axis=1) for row, passed in rows.items()}
@@ -292,18 +290,25 @@ def cascade_rows(figures: Figures, title: str, rows: Mapping[str, Passed]) -> No
         figures.shown(f"{title}: {row}, accuracy", percent(mean_interval(right[row])), "points")
         figures.shown(f"{title}: {row}, FLOPs", spent[row].mean() / 1e15, "10^15", 2)
         shares = ratio_interval(spent[row], spent[REFERENCE])
-        figures.shown(f"{title}: {row}, share of SC@64's FLOPs", shares, "×", 3)
+        figures.shown(f"{title}: {row}, share of SC@64's", shares, "×", 3)
         if row not in {REFERENCE, ALONE}:
             gain = percent(paired_difference(right[ALONE], right[row]))
             figures.shown(f"{title}: {row}, gain over {ALONE}", gain, "points")
-            shares = ratio_interval(spent[row], spent[ALONE])
-            figures.shown(f"{title}: {row}, share of {ALONE}'s FLOPs", shares, "×", 3)
+            figures.shown(
+                f"{title}: {row}, share of its FLOPs", ratio_interval(spent[row], spent[ALONE]), "×", 3
+            )
+    for choice in choices:
+        figures.note(choice.plan.label)
     figures.extra["cascades"][title] = {
-        row: [
-            [round(float(a), 3), round(float(f) / 1e15, 4)]
-            for a, f in zip(right[row], spent[row], strict=True)
-        ]
-        for row in ROWS
+        "sizes": choices[0].sizes,
+        "plans": [choice.plan.label for choice in choices],
+        "questions": {
+            row: [
+                [round(float(a), 3), round(float(f) / 1e15, 4)]
+                for a, f in zip(right[row], spent[row], strict=True)
+            ]
+            for row in ROWS
+        },
     }
 
 

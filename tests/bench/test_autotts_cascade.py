@@ -50,6 +50,20 @@ def test_the_oracle_stops_at_the_first_right_vote_and_the_router_pays_for_one_si
     random = bench.dealt([small, large], [0.25, 0.75])
     assert random.right.tolist() == [[1, 0.75, 0]]
     assert random.flops.tolist() == [[8, 8, 8]]
+    passed = bench.cascaded([small, small, large], 0.9)
+    mix = bench.even([small, small, large], replace(passed, flops=np.array([[6.0, 2.0, 4.0]])))
+    assert mix == (0.75, 0.0, 0.25)
+    assert bench.dealt([small, small, large], mix).flops.mean() == 4
+    dear = replace(passed, flops=np.full((1, 3), 20.0))
+    assert bench.even([small, large], dear) == (0.0, 1.0)  # more than the large one costs is not spent
+
+
+def test_a_size_believed_early_pays_for_its_first_traces_once(bench):
+    first = votes(bench, [1, 1, 0, 0], [1, 0.5, 1, 0], [2, 2, 2, 2])
+    last = votes(bench, [0, 0, 1, 1], [1, 1, 1, 1], [10, 10, 10, 1])
+    early = bench.believed_early(first, last, 1.0)
+    assert early.right.tolist() == [[1, 0, 0, 1]]
+    assert early.flops.tolist() == [[2, 10, 2, 2]]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +74,7 @@ def test_what_is_put_together_is_what_the_technique_replays(bench, recordings, c
     setting = bench.Setting(chain, tokens, k, share)
     field = bench.Field(recordings, LAST, runs=4)
     passed = bench.cascaded(field.levels(setting), share)
-    choice = bench.Choice(tuple(recordings), setting, LAST, (), 0.0, 0.0)
+    choice = bench.Choice(tuple(recordings), setting, LAST, LAST, (), (), 0.0, 0.0)
     whole = bench.replayed(choice, recordings, runs=4)
     assert np.array_equal(whole.right, passed.right)
     assert np.allclose(whole.flops, passed.flops, rtol=1e-9)
@@ -93,7 +107,7 @@ def test_no_question_is_scored_by_what_it_chose(bench, recordings, monkeypatch):
     def choose(rest, runs):
         chosen_on.append({q.id for q in rest["8B"].questions})
         setting = bench.Setting(("0.6B",), (0,), 2, 1.0)
-        return bench.Choice(tuple(recordings), setting, LAST, (0.5, 0.5), 0.0, 0.0)
+        return bench.Choice(tuple(recordings), setting, LAST, LAST, (0.5, 0.5), (0.5, 0.5), 0.0, 0.0)
 
     monkeypatch.setattr(bench, "choose", choose)
     monkeypatch.setattr(bench, "SELF", catalog.parse("self-consistency:k=5"))
