@@ -27,8 +27,9 @@ class Cascade(Technique):
     * `confidence` is the answer's own. After whole thinking it says little, since the answer only repeats
       what was thought; give the small model few `tokens`, and the answer forced there tells much.
 
-    Not for two models of about the same price: two small answers cost as much as one large. Not where a
-    slow answer is worse than a wrong one.
+    Not for two models of about the same price: two small answers cost as much as one large. Not before a vote
+    that stops early on easy questions by itself: over Qwen3 of four sizes that left nothing to save
+    (docs/evidence.md). Not where a slow answer is worse than a wrong one.
 
     It stands for every ask of the main model, so flows nest both ways. Before a vote (`cascade +
     adaptive-consistency`) each model in turn votes, and the share of votes is the small one's confidence; by
