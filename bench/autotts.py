@@ -18,14 +18,29 @@ Whatever is there is scored.
      solves fewer than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against
      β = 1.
 3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
+4. Cascades over the sizes, priced in FLOPs: chosen on AIME24 by the rule that bench/_autotts_cascade.py
+   states, scored on every other set that two sizes have, and on AIME24 by cross-validation.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _autotts_cascade import (
+    ALONE,
+    CASCADE,
+    FOLDS,
+    REFERENCE,
+    ROWS,
+    Choice,
+    Passed,
+    choose,
+    replayed,
+    validated,
+)
+from _autotts_cascade import scored as scored_rows
 from _autotts_data import (
     ASC,
     FULL,
@@ -41,10 +56,11 @@ from _autotts_data import (
     find,
     published,
 )
+from _autotts_rule import SELF, TRIES, chosen, read
+from _beside import together
 from _figures import ROOT, Figures, arguments, percent
 from _shuffled import shuffled
 
-from karui import catalog
 from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
@@ -52,13 +68,9 @@ from karui.measure.intervals import mean_interval, paired_difference, ratio_inte
 from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay
 
-RIVALS = {HALF: 0.145, FULL: 0.18}
-"""By rival, the share of SC@64's tokens that the plan against it may take on the hardest questions."""
 ALLOWED = {HALF: 0.60, FULL: 0.40}
 """By rival, the share of its tokens at which its held-out mean has to be reached."""
 ALL_SIZES = 0.20
-STEP = 25_000
-SELF = Plan((catalog.parse("self-consistency:k=64").techniques[0],))
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,8 @@ def main() -> int:
     for row in rows:
         figures.note(row)
     claim(figures, scored)
-    figures.extra = {
+    cascades(figures, stores, runs)
+    figures.extra |= {
         "data": {f"{s.size} {s.name}": s.digest for s in stores.values()},
         "command": f"python bench/autotts.py --data DIR --shuffles {options.shuffles} --out FILE",
         "runs": runs,
@@ -116,18 +129,15 @@ def contest(
         figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
         return {}
     recording = read(stores[size, SEARCH])
-    plans = chosen(figures, size, recording)
+    plans, hard = chosen(recording, 2 if figures.quick else TRIES)
+    for rival, plan in plans.items():
+        figures.note(f"{size}, against {rival}: {plan.label} (by {hard} hard questions of AIME24)")
     scored = {(size, SEARCH): score(recording, plans, runs)}
     for name in HELD_OUT:
         if (size, name) in stores:
             scored[size, name] = score(read(stores[size, name]), plans, runs)
     show(figures, size, scored)
     return scored
-
-
-def read(store: Store) -> Recording:
-    """Returns a store under karui's conventions."""
-    return next(iter(import_scout(store.path, model=f"Qwen3-{store.size}").values()))
 
 
 def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
@@ -140,42 +150,6 @@ def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
         points, thousands = published(store.size, rival, SEARCH)
         figures.near(f"{store.size} AIME24: {rival}, accuracy", accuracy, points, 1.0, "points")
         figures.near(f"{store.size} AIME24: {rival}, tokens", tokens / 1000, thousands, 0.04 * thousands, "k")
-
-
-def chosen(figures: Figures, size: str, recording: Recording) -> dict[str, Plan]:
-    """Returns the plan against each rival, by the rule of the head; AIME24 is all it sees."""
-    right = [t.thinking_tokens for q in recording.questions for t in q.traces if q.correct(t.answer)]
-    cap, scale = round(float(np.quantile(right, 0.95))), round(float(np.mean(right)))
-    replay = Replay({"main": recording}, runs=2 if figures.quick else 20, seed=1)
-    reference = replay.outcomes(SELF)
-    hard = hardest(reference)
-    allowed = reference.tokens[hard].mean()
-
-    def plan(budget: int) -> Plan:
-        return catalog.parse(
-            f"length-vote:budget={budget},scale={scale},threshold=0.9,fall=0.45,k=64 + token-cap:tokens={cap}"
-        )
-
-    plans = {}
-    for rival, share in RIVALS.items():
-        low, high = 1, 5_000_000 // STEP  # in steps: the largest budget that keeps to the share
-        while low < high:
-            middle = (low + high + 1) // 2
-            spent = replay.outcomes(plan(middle * STEP)).tokens[hard].mean()
-            low, high = (middle, high) if spent <= share * allowed else (low, middle - 1)
-        plans[rival] = plan(low * STEP)
-        figures.note(
-            f"{size}, against {rival}: {plans[rival].label} (by {len(hard)} hard questions of AIME24)"
-        )
-    return plans
-
-
-def hardest(reference: Outcomes) -> np.ndarray:
-    """Returns the most questions, hardest first, of which self-consistency solves no more than half."""
-    accuracy = reference.accuracy
-    order = np.lexsort((-reference.tokens, np.round(accuracy, 3)))
-    solved = np.cumsum(accuracy[order]) / np.arange(1, len(order) + 1)
-    return order[: max(1, int(np.flatnonzero(solved <= 0.5).max(initial=0)) + 1)]
 
 
 def score(recording: Recording, plans: Mapping[str, Plan], runs: int) -> Scored:
@@ -275,6 +249,67 @@ def claim(figures: Figures, scored: Mapping[tuple[str, str], Scored]) -> None:
         "all sizes held-out: accuracy, against SC@64's", accuracy, round(float(reference), 2), "points", 2
     )
     figures.at_most("all sizes held-out: tokens", ratio, ALL_SIZES, "× SC@64's", 3)
+
+
+def cascades(figures: Figures, stores: Mapping[tuple[str, str], Store], runs: int) -> None:
+    """Part 4: what cascades over the sizes come to on every set that two of them have."""
+    tries, folds = (2, 2) if figures.quick else (TRIES, FOLDS)
+    made: dict[tuple[str, ...], Choice] = {}
+    figures.extra["cascades"] = {}
+    for name in (SEARCH, *HELD_OUT):
+        here = {s: read(stores[s, name]) for s in SIZES if (s, name) in stores and (s, SEARCH) in stores}
+        if len(here) < 2:
+            figures.note(f"{TITLES[name]}: {len(here)} of the sizes there, so no cascade is scored.")
+            continue
+        sizes = tuple(here)
+        recordings, lost = together(here, sizes[-1])
+        if lost:
+            figures.note(f"{TITLES[name]}: {lost} questions are not in every size's store and are left out")
+        if sizes not in made:
+            found, _ = together({s: read(stores[s, SEARCH]) for s in sizes}, sizes[-1])
+            made[sizes] = choose(found, tries)
+            loss, error = 100 * made[sizes].loss, 100 * made[sizes].error
+            figures.note(f"cascade over {', '.join(sizes)}, by AIME24: {made[sizes].plan.label}")
+            figures.note(f"  its loss there is {loss:.1f} ± {error:.1f} points")
+        part = "search" if name == SEARCH else "held-out"
+        if name == SEARCH:
+            rows, choices = validated(recordings, tries, runs, folds)
+            cascade_rows(figures, f"cascade {TITLES[name]} (cross-validated)", rows, choices)
+        rows = scored_rows(made[sizes], recordings, runs)
+        whole = replayed(made[sizes], recordings, runs)
+        assert np.array_equal(whole.right, rows[CASCADE].right)
+        assert np.allclose(whole.flops, rows[CASCADE].flops, rtol=1e-6)
+        cascade_rows(figures, f"cascade {TITLES[name]} ({part})", rows, [made[sizes]])
+
+
+def cascade_rows(figures: Figures, title: str, rows: Mapping[str, Passed], choices: Sequence[Choice]) -> None:
+    """Every row as figures: accuracy, FLOPs, and both against the largest size alone."""
+    right = {row: passed.right.mean(axis=1) for row, passed in rows.items()}
+    spent = {row: passed.flops.mean(axis=1) for row, passed in rows.items()}
+    for row in ROWS:
+        figures.shown(f"{title}: {row}, accuracy", percent(mean_interval(right[row])), "points")
+        figures.shown(f"{title}: {row}, FLOPs", spent[row].mean() / 1e15, "10^15", 2)
+        shares = ratio_interval(spent[row], spent[REFERENCE])
+        figures.shown(f"{title}: {row}, share of SC@64's", shares, "×", 3)
+        if row not in {REFERENCE, ALONE}:
+            gain = percent(paired_difference(right[ALONE], right[row]))
+            figures.shown(f"{title}: {row}, gain over {ALONE}", gain, "points")
+            figures.shown(
+                f"{title}: {row}, share of its FLOPs", ratio_interval(spent[row], spent[ALONE]), "×", 3
+            )
+    for choice in choices:
+        figures.note(choice.plan.label)
+    figures.extra["cascades"][title] = {
+        "sizes": choices[0].sizes,
+        "plans": [choice.plan.label for choice in choices],
+        "questions": {
+            row: [
+                [round(float(a), 3), round(float(f) / 1e15, 4)]
+                for a, f in zip(right[row], spent[row], strict=True)
+            ]
+            for row in ROWS
+        },
+    }
 
 
 def questions(scored: Scored) -> dict[str, list[list[float]]]:

@@ -1,6 +1,7 @@
 """Routing between the modes of one model: cheaper than thinking at a certified loss, or not?
 
     python bench/route.py [--data DIR] [--main thinking] [--quick] [--out bench/results/route.json]
+    python bench/route.py --signals [--data DIR] [--out bench/results/route-signals.json]
 
 DIR holds one log for each mode, all of the same questions (any format that `karui import` reads); a mode is
 named as its file. By default they are those of Qwen3-0.6B on the first 660 questions of GSM8K test: thinking,
@@ -19,6 +20,8 @@ The rule, fixed here and the same for all data:
 Beside it: full thinking; full thinking with the rescue alone (what a question without an answer gains from a
 second mode, without any routing); each mode alone; a random router (the same first replies, the same mix of
 modes, dealt to the questions at random); the oracle, which knows for each question the cheapest right mode.
+
+With --signals only further signals are judged, within the pilot (bench/_route_signals.py).
 """
 
 import re
@@ -29,7 +32,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from _beside import together
 from _figures import ROOT, Figures, arguments, percent
+from _route_signals import compared as compared_signals
 
 from karui import tasks
 from karui.core.flow.lesson import Attempt, Lesson
@@ -64,6 +69,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "qwen3-0.6b-gsm8k")
     parser.add_argument("--main", default="thinking", help="the mode that is full thinking")
     parser.add_argument("--verifier", default="numeric", help="what reads and judges the answers")
+    parser.add_argument(
+        "--signals", action="store_true", help="judge further signals within the pilot instead"
+    )
     options = parser.parse_args()
     files = {re.sub(r"\.jsonl?(\.\w+)?$", "", f.name): f for f in sorted(options.data.glob("*.json*"))}
     if options.main not in files or len(files) < 2:
@@ -76,14 +84,23 @@ def main() -> int:
         print("No question is in every log.")
         return 2
     pilot, test = parted(recordings)
-    described(figures, recordings, test)
+    if not options.signals:
+        described(figures, recordings, test)
     if not pilot["main"].questions or not test["main"].questions:
         figures.note("Too few questions for a pilot: nothing is learned, full thinking stays.")
         return figures.close()
-    routed(figures, pilot, test)
+    if options.signals:
+        compared_signals(figures, ThresholdCalibration(pilot).lessons())
+    else:
+        routed(figures, pilot, test)
     figures.extra |= {
         "data": {name: digest(file) for name, file in files.items()},
-        "command": "python bench/route.py --out bench/results/route.json",
+        "command": "python bench/route.py "
+        + (
+            "--signals --out bench/results/route-signals.json"
+            if options.signals
+            else "--out bench/results/route.json"
+        ),
         "questions": {"pilot": len(pilot["main"].questions), "test": len(test["main"].questions)},
     }
     return figures.close()
@@ -96,31 +113,10 @@ def read(figures: Figures, files: Mapping[str, Path], main: str, verifier: str) 
         done = importing.import_log(file, verifier=tasks.verifier(verifier))
         found["main" if name == main else name] = done.recording
         figures.note(f"{name}: {len(done.recording.questions)} questions, sha256 {digest(file)[:16]}…")
-    ids = {q.prompt.user: q.id for q in found["main"].questions}
-    named = {name: renamed(recording, ids) for name, recording in found.items()}
-    common = set.intersection(*({q.id for q in r.questions if q.traces} for r in named.values()))
-    if lost := max(len(r.questions) for r in found.values()) - len(common):
+    recordings, lost = together(found, "main")
+    if lost:
         figures.note(f"{lost} questions are not in every log and are left out")
-    order = {q.id: n for n, q in enumerate(named["main"].questions)}
-    # Logs tell no limit, so each has its longest reply for one; modes have limits of their own.
-    limit = max(r.manifest.sampling.max_tokens for r in named.values())
-    named = {name: limited(r, limit) for name, r in named.items()}
-    return {
-        name: replace(r, questions=tuple(sorted(r.subset(common).questions, key=lambda q: order[q.id])))
-        for name, r in named.items()
-    }
-
-
-def limited(recording: Recording, limit: int) -> Recording:
-    """Returns a recording with this token limit in its manifest."""
-    sampling = replace(recording.manifest.sampling, max_tokens=limit)
-    return replace(recording, manifest=replace(recording.manifest, sampling=sampling))
-
-
-def renamed(recording: Recording, ids: Mapping[str, str]) -> Recording:
-    """Returns a log's questions by the ids of the main one's: logs number their questions each for itself."""
-    known = (replace(q, id=ids[q.prompt.user]) for q in recording.questions if q.prompt.user in ids)
-    return replace(recording, questions=tuple(known))
+    return recordings
 
 
 def parted(recordings: Mapping[str, Recording]) -> tuple[dict[str, Recording], dict[str, Recording]]:

@@ -111,6 +111,42 @@ def sizes_table() -> str:
     return table(("Qwen3", "plan", "accuracy", "tokens"), body) + sources(found)
 
 
+def cascade_table() -> str:
+    """Cascades over the sizes, beside the largest size alone, an oracle and a random router."""
+    found = Results("autotts.json")
+    body: list[list[str]] = []
+    plans: dict[str, str] = {}
+    for title, told in found.content["cascades"].items():
+        largest = told["sizes"][-1]
+        named = {
+            "SC@64": f"SC@64 of {largest}",
+            "largest alone": f"{largest} alone, karui's plan",
+            "largest alone, cheaper plan": f"{largest} alone, its cheaper plan",
+            "largest alone, believed as early": f"{largest} alone, believed as early",
+            "cascade": "cascade",
+            "oracle": "oracle cascade",
+            "random router, same mix": "random router at the same mix",
+            "random router, same price": "random router at the same price",
+        }
+        for number, (row, words) in enumerate(named.items()):
+            gain, share = f"{title}: {row}, gain over largest alone", f"{title}: {row}, share of its FLOPs"
+            body.append(
+                [
+                    "" if number else title.removeprefix("cascade "),
+                    words,
+                    found.told(f"{title}: {row}, accuracy", unit="%"),
+                    found.told(f"{title}: {row}, share of SC@64's", 3, "×"),
+                    found.told(gain, signed=True) if gain in found else "",
+                    found.told(share, 3, "×") if share in found else "",
+                ]
+            )
+        if len(told["plans"]) == 1:
+            plans[", ".join(told["sizes"])] = told["plans"][0]
+    head = ("set", "", "accuracy", "FLOPs, to SC@64", "gain, to the largest alone", "FLOPs, to it")
+    chosen = "".join(f"\nOver {sizes} AIME24 chose `{plan}`.\n" for sizes, plan in plans.items())
+    return table(head, body) + chosen + sources(found)
+
+
 def thinker_table() -> str:
     """The thinker beside its base and controls, and its exits."""
     found = Results("thinker.json")
@@ -166,6 +202,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "gemma": gemma_table,
     "route": route_table,
     "sizes": sizes_table,
+    "cascade": cascade_table,
     "thinker": thinker_table,
     "coder": coder_table,
 }

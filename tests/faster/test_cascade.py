@@ -151,6 +151,35 @@ def test_flows_nest_both_ways():
     assert (outside.answer, outside.confidence) == ("7", 1.0)
 
 
+def test_agreement_is_the_small_models_own_vote_and_the_vote_behind_it_the_main_ones():
+    main = [trace("7", 100), trace("7", 100), trace("5", 100)]
+    small = [trace("3", 40), trace("4", 40), trace("3", 40)]
+    words = "cascade:by=agreement,k={k},threshold={share} + self-consistency:k=3"
+    over = play(words.format(k=2, share=0.9), main, small)
+    assert over.asked == ("small",) * 2 + ("main",) * 3
+    assert (over.answer, over.confidence) == ("7", pytest.approx(2 / 3))
+    stands = play(words.format(k=3, share=0.6), main, small)
+    assert stands.asked == ("small",) * 3
+    assert (stands.answer, stands.confidence) == ("3", pytest.approx(2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("plan", "asked"),
+    [
+        ("cascade:by=agreement,k=2 + self-consistency:k=3", {"main": 3, "small": 2}),
+        ("self-consistency:k=3 + cascade:by=agreement,k=2", {"main": 3, "small": 6}),
+        ("cascade:by=confidence + self-consistency:k=3", {"main": 3, "small": 3}),
+        (
+            "cascade:model=tiny,by=agreement,k=4 + cascade:by=agreement,k=2 + length-vote:k=5",
+            {"main": 5, "tiny": 4, "small": 2},
+        ),
+    ],
+)
+def test_a_plan_says_how_many_traces_of_whom_it_may_want(plan, asked):
+    assert dict(catalog.parse(plan).models) == asked
+    assert next(iter(catalog.parse(plan).models)) == "main"
+
+
 def test_cascades_make_longer_ones():
     plan = catalog.parse("cascade:model=tiny + cascade:model=small")
     assert dict(plan.models) == {"main": 1, "tiny": 1, "small": 1}
@@ -201,6 +230,7 @@ PLANS = (
     "cascade:by=agreement,k=4,threshold=0.6",
     "cascade:by=confidence,threshold=0.6 + first-of:k=4,m=2",
     "first-of:k=4,m=2 + cascade:by=confidence,threshold=0.95",
+    "cascade:by=agreement,k=3,threshold=0.9,tokens=40 + length-vote:k=4,batch=2,scale=60",
 )
 
 

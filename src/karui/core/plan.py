@@ -1,6 +1,7 @@
 """A plan: which techniques, over which model."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,13 +84,15 @@ class Plan:
     @cached_property
     def models(self) -> Mapping[str, int]:
         """The models it may ask, "main" first, and how many traces of one question of each at most."""
-        asked = {"main": 1}
+        asked, alone = Counter({"main": 1}), Counter[str]()
         for technique in self.techniques:
-            further = {model: traces * asked["main"] for model, traces in technique.models.items()}
-            asked = {model: traces * technique.traces for model, traces in asked.items()}
-            for model, traces in further.items():
-                asked[model] = asked.get(model, 0) + traces
-        return asked
+            further = Counter({m: traces * asked["main"] for m, traces in technique.models.items()})
+            asked = Counter({model: traces * technique.traces for model, traces in asked.items()})
+            if technique.alone:
+                alone += further
+            else:
+                asked += further
+        return dict(asked + alone)
 
     @property
     def traces(self) -> int:

@@ -28,6 +28,8 @@ class Request:
         sampling: How its tokens are drawn.
         model: Which of the plan's models is asked; "main" unless a cascade names another.
         watches: Attached by flows, innermost first; they see a checkpoint before the plan's own.
+        alone: Whether it is one generation at once, past the flows behind the one that asks. Watchers see it
+            as any other.
     """
 
     question: str
@@ -35,6 +37,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     model: str = "main"
     watches: tuple[Watch, ...] = ()
+    alone: bool = False
 
     def watched(self, *watches: Watch) -> "Request":
         """Returns this ask with `watches` attached in front of those it has."""

@@ -200,6 +200,11 @@ class Technique:
         return 1
 
     @property
+    def alone(self) -> bool:
+        """Whether its flow asks the further models for traces `alone`, past the flows behind it."""
+        return False
+
+    @property
     def models(self) -> Mapping[str, int]:
         """The models its flow may ask besides the one it is asked for: how many traces of each at most.
 

@@ -27,14 +27,16 @@ class Cascade(Technique):
     * `confidence` is the answer's own. After whole thinking it says little, since the answer only repeats
       what was thought; give the small model few `tokens`, and the answer forced there tells much.
 
-    Not for two models of about the same price: two small answers cost as much as one large. Not where a
-    slow answer is worse than a wrong one.
+    Not for two models of about the same price: two small answers cost as much as one large. Not before a vote
+    that stops early on easy questions by itself: over Qwen3 of four sizes that left nothing to save
+    (docs/evidence.md). Not where a slow answer is worse than a wrong one.
 
     It stands for every ask of the main model, so flows nest both ways. Before a vote (`cascade +
-    adaptive-consistency`) each model in turn votes, and the share of votes is the small one's confidence;
-    after a vote, each voter is a cascade. Watchers of the plan see the traces of both. Several cascades make
-    a longer one: `cascade:model=tiny + cascade:model=small` asks tiny, then small, then the main model.
-    Where the main model has no answer, the small one's stands.
+    adaptive-consistency`) each model in turn votes, and the share of votes is the small one's confidence; by
+    `agreement` the `k` traces are the small one's vote, and only the main model has the other. After a vote,
+    each voter is a cascade. Watchers of the plan see the traces of both. Several cascades make a longer one:
+    `cascade:model=tiny + cascade:model=small` asks tiny, then small, then the main model. Where the main
+    model has no answer, the small one's stands.
 
     Chen et al., "FrugalGPT", arXiv 2305.05176, where a learned score decides and up to 98% of the cost is
     saved. Deciding by the agreement of sampled answers: Yue et al., "Large Language Model Cascades with
@@ -75,6 +77,10 @@ class Cascade(Technique):
         object.__setattr__(self, "needs", frozenset(wanted | ({Ability.TRIALS} if self.tokens else set())))
 
     @property
+    def alone(self) -> bool:
+        return self.by == "agreement"
+
+    @property
     def models(self) -> Mapping[str, int]:
         return {self.model: self._asked}
 
@@ -83,7 +89,7 @@ class Cascade(Technique):
             reply = yield ask
             assert isinstance(reply, Reply)
             return reply
-        first = replace(ask, model=self.model)
+        first = replace(ask, model=self.model, alone=self.alone)
         if self.tokens:
             first = first.watched(Budget(self.tokens))
         replies = yield Gather((first,) * self._asked)

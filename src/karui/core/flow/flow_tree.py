@@ -1,8 +1,9 @@
 """The tree of flows: a pure machine without I/O or clock that both runners drive.
 
 A plan's flows nest. The first technique's flow is outermost: each ask it yields is solved by the next
-technique's flow, and those of the last by one generation, a leaf. A runner starts the leaves it is told
-to start, reports each as it finishes, and stops those it is told to stop.
+technique's flow, and those of the last by one generation, a leaf. An ask `alone` is a leaf at once,
+whichever flow yields it. A runner starts the leaves it is told to start, reports each as it finishes, and
+stops those it is told to stop.
 """
 
 from collections.abc import Generator, Sequence
@@ -128,7 +129,7 @@ class FlowTree:
 
     def _open(self, parent: _Node | None, index: int, ask: Request) -> None:
         depth = 0 if parent is None else parent.depth + 1
-        if depth == len(self._flows):
+        if depth == len(self._flows) or ask.alone:
             leaf = Generation(self._next_id, ask)
             self._next_id += 1
             self._running[leaf.id] = (parent, index)
