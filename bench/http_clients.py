@@ -1,4 +1,4 @@
-"""karui's own HTTP transport (a protocol of asyncio; h11 reads heads) against aiohttp: processor time of both.
+"""karui's own HTTP transport (h11 on a protocol of asyncio) against aiohttp: processor time of both.
 
     python -m pip install --target build/aiohttp aiohttp -c constraints.txt
     PYTHONPATH=build/aiohttp python bench/http_clients.py [--quick] [--out bench/results/http_clients.json]
