@@ -31,7 +31,8 @@ from _servers import KEY, Died, Gateway, gateway, litellm, load, memory, nginx, 
 
 TOKENS = 64
 PLAN = "token-cap:tokens=4000"
-WIDE = "[limits]\nat_once = 400\nqueue = 400\n"
+WIDE = "[limits]\nat_once = 400\nqueue = 400\n[guard]\nalpha = 1e-200\n"
+"""The made-up upstream thinks otherwise than the recorded model: a guard would rightly take the plan back."""
 Request = dict[str, Any]
 
 
@@ -86,6 +87,8 @@ class Way:
     used: float = 0.0
     tokens: int = 0
     broken: int = 0
+    planned: int = 0
+    """Replies of a plan."""
     held: float = 0.0
     """Bytes a stream, at most."""
 
@@ -101,6 +104,7 @@ class Way:
         self.busy += found["processor"]
         for request, reply in zip(asked, found["results"], strict=True):
             self.tokens += reply["tokens"]
+            self.planned += reply["headers"].get("x-karui-ran") == "plan"
             if reply["form"] != "stream" or reply["tokens"] != TOKENS:
                 self.broken += 1
                 continue
@@ -244,6 +248,8 @@ def _planned(figures: Figures, ours: Gateway, theirs: Gateway, pace: Pace, round
     old = Way(OLD, theirs.url, "karui/plan", theirs.process)
     _in_turn((now, old), pace, rounds)
     figures.note(f"under a plan: load {os.getloadavg()[0]:.1f}")
+    otherwise = 2 * pace.count * rounds - now.planned - old.planned
+    figures.at_most("under a plan: replies of something else", otherwise, 0, digits=0)
     figures.shown(f"under a plan, {OLD}: processor time a token", old.a_token, "µs", 1)
     figures.shown("under a plan: processor time a token", now.a_token, "µs", 1)
     figures.at_most(

@@ -1,4 +1,4 @@
-"""The gateway's own HTTP transport (h11 on asyncio's streams) against aiohttp: processor time of both.
+"""karui's own HTTP transport (h11 on a protocol of asyncio) against aiohttp: processor time of both.
 
     python -m pip install --target build/aiohttp aiohttp -c constraints.txt
     PYTHONPATH=build/aiohttp python bench/http_clients.py [--quick] [--out bench/results/http_clients.json]
@@ -37,7 +37,7 @@ from _figures import Figures, arguments
 from _servers import upstream
 from _upstream import MODEL
 
-from karui.gateway.backends.http_pool import Pool
+from karui.engines.openai.protocol.http_pool import Pool
 from karui.gateway.limits import Limits
 from karui.measure.intervals import ratio_interval
 

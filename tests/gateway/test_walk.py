@@ -22,7 +22,7 @@ WALKS = {
 ASKED = {
     *("rollout.controller", "rollout.drift_guard", "arms.rule", "records.stage", "backends.circuit_breaker"),
     *("openai_api.chunks", "openai_api.replies", "backends.backend", "records.record"),
-    *("backends.http_pool", "backends.http_connection", "backends.body_framing", "openai_api.reply_writer"),
+    "openai_api.reply_writer",
     "backends.usage_reader",
     "requests.parameter_check",
     *("server.door", "server.auth", "keys", "requests.quota", "rollout.evidence", "clean"),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from karui.engines.openai.protocol.http_connection import Broken
 from karui.engines.openai.protocol.sse import Events
-from karui.gateway.backends.http_connection import Broken
 from karui.gateway.backends.stream_relay import StreamRelay
 from karui.gateway.backends.upstream import UpstreamError, chunk_of
 from karui.gateway.backends.usage_reader import UsageReader

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from karui.engines.openai.protocol.http_connection import Broken
+from karui.engines.openai.protocol.http_pool import Pool
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule, Circuit
-from karui.gateway.backends.http_connection import Broken
-from karui.gateway.backends.http_pool import Pool
 from karui.gateway.backends.upstream import Upstream, UpstreamError
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.server.server import key_for, warn_of_plain_http

@@ -1,6 +1,7 @@
 """Who gets in, what is turned away, who leaves, and how the gateway ends."""
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -14,6 +15,7 @@ from karui.core.engine import ModelInfo
 from karui.core.errors import InputError, ModelError, PlanError
 from karui.gateway.deployment import Deployment
 from karui.gateway.limits import Limits
+from karui.gateway.server import server
 from karui.gateway.server.server import check, connect, listen
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, chosen, opened, settings, until
@@ -316,3 +318,20 @@ def test_weights_of_ones_own_are_known_by_what_they_were_made_from():
             choice.check_model(made, "", same=False, origin=origin)
     with pytest.raises(ModelError, match="not for 'toy, int8'"):
         choice.check_model(replace(made, digest="parent"), "", same=False)  # the parent itself is not it
+
+
+def test_what_is_there_at_the_start_is_not_looked_at_again(monkeypatch):
+    class Serving:
+        def __init__(self, ready):
+            self.ready = ready
+
+        def run(self, sockets):
+            self.ready()
+
+    monkeypatch.setattr(server, "_server", lambda _, ready: Serving(ready))
+    before, frozen = gc.get_freeze_count(), []
+    try:
+        server.run(None, None, lambda: frozen.append(gc.get_freeze_count()))
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > before

@@ -1,6 +1,7 @@
 """Where thinking ends and what the answer is, read from text: the same for every engine, without torch."""
 
 import re
+from functools import cache
 from math import exp
 
 import numpy as np
@@ -47,11 +48,25 @@ def marker_begun(markers: Markers, text: str) -> int:
     """Returns how many characters at the end of `text` may begin a marker that ends the thinking."""
     if markers.family == "gpt-oss" and (begun := _FINAL_BEGUN.search(text, max(0, len(text) - LONGEST_END))):
         return len(text) - begun.start()
-    longest = 0
-    for marker in markers.endings or (markers.close,):
+    longest, endings = 0, markers.endings or (markers.close,)
+    if not text[-longest_of(endings) :].casefold().endswith(_beginnings(endings)):
+        return 0  # as behind nearly every token
+    for marker in endings:
         sizes = range(min(len(marker) - 1, len(text)), longest, -1)
         longest = next((n for n in sizes if text[-n:].casefold() == marker[:n].casefold()), longest)
     return longest
+
+
+@cache
+def longest_of(texts: tuple[str, ...]) -> int:
+    """Returns the length of the longest."""
+    return max(map(len, texts))
+
+
+@cache
+def _beginnings(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns what the texts begin with and are not, case folded."""
+    return tuple({text[:n].casefold() for text in texts for n in range(1, len(text))})
 
 
 def forced_head(markers: Markers, suffix: str) -> str:

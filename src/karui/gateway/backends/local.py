@@ -47,4 +47,6 @@ class LocalBackend:
                 f"This gateway runs its model itself and does not support this: {context.ineligible}.",
                 code="unsupported",
             )
-        return self.runner.stream(FULL_THINKING, context.record.id, context.plan_request)
+        return self.runner.stream(
+            FULL_THINKING, context.record.id, context.plan_request, at_once=context.reply.think_now
+        )

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -33,6 +33,8 @@ from karui.serving_profile.signals import DriftSignals, signals
 
 _log = logging.getLogger(__name__)
 _NO_USAGE = Usage(0, 0, 0)
+AtOnce = Callable[[str], bool]
+"""Takes a piece of thinking without waiting; returns whether it did."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,31 @@ class _Reading:
 class _StreamingObserver:
     """Hears a run: the thinking of its first trace, and what the watchers did at every checkpoint."""
 
-    def __init__(self, *, aloud: bool) -> None:
-        self.texts: asyncio.Queue[str | None] = asyncio.Queue()
+    def __init__(self, at_once: AtOnce | None, *, aloud: bool) -> None:
+        self._texts: asyncio.Queue[str | None] = asyncio.Queue()
+        self._at_once, self._idle = at_once, False
         self.checkpoints: dict[int, list[Checkpoint]] = defaultdict(list)
         self.prompts: dict[int, int] = {}
         self._aloud = aloud
 
     def on_thinking(self, leaf: Generation, text: str) -> None:
-        if self._aloud:
-            self.texts.put_nowait(text)
+        if not self._aloud:
+            return
+        ahead = self._idle and self._texts.empty()  # nobody is on the way with what came before
+        if not (ahead and self._at_once is not None and self._at_once(text)):
+            self._texts.put_nowait(text)
+
+    def over(self) -> None:
+        """Takes that nothing more will be thought."""
+        self._texts.put_nowait(None)
+
+    async def next(self) -> str | None:
+        """Returns what was thought and not taken at once, waiting for some; None at the end."""
+        self._idle = True
+        try:
+            return await self._texts.get()
+        finally:
+            self._idle = False
 
     def on_checkpoint(self, leaf: Generation, checkpoint: Checkpoint) -> None:
         self.checkpoints[leaf.id].append(checkpoint)
@@ -166,6 +184,7 @@ class PlanRunner:
         request: str,
         dialogue: PlanRequest,
         question: Question | None = None,
+        at_once: AtOnce | None = None,
     ) -> Stream[PlanResult]:
         """Yields thinking as it comes, and last what the run came to.
 
@@ -177,6 +196,8 @@ class PlanRunner:
             request: Its id; it decides the seed where the client gave none.
             dialogue: What was asked.
             question: A canary, with its reference; None for a request of a client.
+            at_once: Is offered each piece of thinking when it comes and all before it has been taken; what it
+                takes is not yielded.
         """
         asked = question or Question(
             self._seeded(request, dialogue), "", "", _Reading(self.reader(dialogue.kinds))
@@ -185,12 +206,12 @@ class PlanRunner:
         covered = dialogue.kinds <= self.covered
         if self.instruction and covered and not prompt.user.rstrip().endswith(self.instruction):
             prompt = replace(prompt, user=f"{prompt.user}\n\n{self.instruction}")
-        heard = _StreamingObserver(aloud=not plan.flows)
+        heard = _StreamingObserver(at_once, aloud=not plan.flows)
         ask = Request(asked.id, prompt, dialogue.sampling)
         solving = asyncio.ensure_future(solve_live(plan, asked, ask, self.engines, heard))
-        solving.add_done_callback(lambda _: heard.texts.put_nowait(None))
+        solving.add_done_callback(lambda _: heard.over())
         try:
-            while (text := await heard.texts.get()) is not None:
+            while (text := await heard.next()) is not None:
                 yield Thinking(text)
             result = _plan_result(plan, await solving, heard)
             yield Finished(await self._answered(result, prompt, dialogue))

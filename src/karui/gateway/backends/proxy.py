@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from karui.engines.chat.markers import Markers
+from karui.engines.openai.protocol.http_pool import Reply
 from karui.engines.openai.protocol.sse import Event
 from karui.gateway.backends.backend import RequestContext
-from karui.gateway.backends.http_pool import Reply
 from karui.gateway.backends.stream_relay import StreamRelay
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_of, events_of
 from karui.gateway.backends.usage_reader import UsageReader, off_loop

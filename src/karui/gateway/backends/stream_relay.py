@@ -4,21 +4,19 @@ Most pieces are a token like the last one. They are recognized by their bytes an
 the event loop that read them (`_at_once`); whatever else comes is read event by event.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
+from karui.engines.openai.protocol.event_template import TRIES, Template, template_of
+from karui.engines.openai.protocol.http_connection import Broken
+from karui.engines.openai.protocol.http_pool import Reply
 from karui.engines.openai.protocol.sse import Event, Events, event_end
 from karui.gateway.backends.backend import RequestContext
-from karui.gateway.backends.event_template import Template, template_of
-from karui.gateway.backends.http_connection import Broken
-from karui.gateway.backends.http_pool import Reply
 from karui.gateway.backends.upstream import LONGEST_EVENT, UpstreamError, chunk_of
 from karui.gateway.backends.usage_reader import LARGE, UsageReader, off_loop
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.records.record import FallbackReason
 
-_TRIES = 4
-"""Templates in a row that may be of no use before none is looked for any more: some streams have something
-else new in every event."""
 _SHORT = 4096
 """Bytes of an unfinished event up to which it is looked at again with what follows it."""
 
@@ -33,7 +31,7 @@ class StreamRelay:
         self._reader, self._headers = reader, headers
         self._events = Events()
         self._template: Template | None = None
-        self._tries = _TRIES
+        self._tries = TRIES
         self._parted = True
         """Whether what was sent last ends with a blank line."""
 
@@ -79,7 +77,7 @@ class StreamRelay:
         if end != len(piece) or not self._client.write_now(piece):
             return False
         self._reader.put_off(texts)
-        self._tries = _TRIES
+        self._tries = TRIES
         return True
 
     async def _take(self, piece: bytes, status: int) -> None:
@@ -98,7 +96,10 @@ class StreamRelay:
                         if len(came.raw) >= LARGE:  # it is read on a thread: nobody waits for it who need not
                             await self._send(passed, status)
                             passed.clear()
-                        if not await off_loop(len(came.raw), self._hear, came):
+                            own = await asyncio.to_thread(self._hear, came)
+                        else:
+                            own = self._hear(came)
+                        if not own:
                             passed.append(came.raw)
                 at = end if end >= 0 else len(piece)
         except UpstreamError:
@@ -117,7 +118,7 @@ class StreamRelay:
         if not texts:
             return 0
         self._reader.put_off(texts)
-        self._tries = _TRIES
+        self._tries = TRIES
         return end
 
     async def _send(self, passed: Sequence[bytes], status: int) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from time import time
 
 from karui.engines.openai.protocol.errors import fault_in, read_fault
+from karui.engines.openai.protocol.http_connection import Broken
+from karui.engines.openai.protocol.http_pool import Pool, Reply
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.circuit_breaker import Breaker, BreakerRule
-from karui.gateway.backends.http_connection import Broken
-from karui.gateway.backends.http_pool import Pool, Reply
 from karui.gateway.clean import clean
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError

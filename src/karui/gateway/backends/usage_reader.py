@@ -12,10 +12,10 @@ from karui.engines.chat.markers import Markers
 from karui.engines.openai.protocol.content import paired
 from karui.engines.openai.protocol.dialects import as_choices
 from karui.engines.openai.protocol.errors import fault_in
+from karui.engines.openai.protocol.event_template import text_of
 from karui.engines.openai.protocol.finish_reason import is_cut
 from karui.engines.openai.protocol.schema import Chunk
 from karui.engines.openai.protocol.usage import Usage as Told
-from karui.gateway.backends.event_template import text_of
 from karui.gateway.backends.upstream import UpstreamError, chunk_in
 from karui.gateway.clean import clean
 from karui.gateway.openai_api.replies import Usage

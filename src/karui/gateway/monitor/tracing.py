@@ -62,6 +62,7 @@ class Telemetry:
         from opentelemetry import trace
 
         self._own: Exporting | None = None
+        self._global = provider is None
         self._tracer: Tracer = trace.get_tracer("karui.gateway", __version__, tracer_provider=provider)
 
     @staticmethod
@@ -86,8 +87,10 @@ class Telemetry:
 
     def see(self, served: RequestRecord) -> None:
         """Makes the span of a request that has ended: it begins and ends when the request did."""
-        from opentelemetry.trace import SpanKind, Status, StatusCode
+        from opentelemetry.trace import ProxyTracerProvider, SpanKind, Status, StatusCode, get_tracer_provider
 
+        if self._global and isinstance(get_tracer_provider(), ProxyTracerProvider):
+            return  # no SDK is configured: the span would go nowhere
         span = self._tracer.start_span(
             f"chat {served.model}",
             kind=SpanKind.SERVER,

@@ -7,6 +7,7 @@ from typing import Any
 
 from karui.gateway.openai_api.chat_request import ApiError
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _TYPES = {401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
 
 
@@ -45,7 +46,7 @@ class Usage:
 
 def dumped(value: Any) -> bytes:
     """Returns compact JSON; what no text can hold is escaped."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def completion(

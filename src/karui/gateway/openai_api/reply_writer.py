@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from math import ceil
 from time import monotonic
 from typing import Any, Protocol
+from uuid import uuid4
 
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.chunks import Completion, Finished, R_co, Stream, Thinking
@@ -160,6 +161,8 @@ class CompletionWriter:
         self._response, self._stream, self._usage = response, stream, usage
         self._id, self._created, self._model = id, created, model
         self._head = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._thinking: list[bytes] = []
+        """What stands around the text in an event of thinking."""
         self.begun = self.answering = False
 
     async def forward(self, chunks: Stream[R_co], on_token: OnToken) -> R_co:
@@ -231,7 +234,19 @@ class CompletionWriter:
 
     async def think(self, text: str) -> None:
         """Sends thinking."""
-        await self._piece(thought(text))
+        await self._begin()
+        await self._response.write(self._thought(text))
+
+    def think_now(self, text: str) -> bool:
+        """Sends thinking behind other thinking if that takes no waiting; returns whether it did."""
+        return self._stream and self.begun and self._response.write_now(self._thought(text))
+
+    def _thought(self, text: str) -> bytes:
+        """Returns the event of a piece of thinking: all of them differ in the text alone."""
+        if not self._thinking:
+            mark = uuid4().hex
+            self._thinking = event(self._chunk(thought(mark), None)).split(dumped(mark))
+        return dumped(text).join(self._thinking)
 
     async def say(self, text: str) -> None:
         """Sends a part of the answer."""

@@ -1,7 +1,7 @@
 """What the monitor adds up: sums since the beginning, and a window's sums and percentiles."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from karui.gateway.records.record import FallbackReason, RequestRecord
 
@@ -66,8 +66,7 @@ class Sums:
 
     def plus(self, served: RequestRecord) -> "Sums":
         """Returns the sums with one more."""
-        added = contribution(served)
-        values = {f.name: getattr(self, f.name) + added[f.name] for f in fields(self) if f.name != "began"}
+        values = {name: getattr(self, name) + more for name, more in contribution(served).items()}
         return Sums(**values, began=min(self.began or served.at, served.at))
 
 

@@ -45,8 +45,9 @@ class Known(TypedDict, total=False):
     team: str
 
 
-_OF_OTHERS: frozenset[Literal["model", "detail"]] = frozenset({"model", "detail"})
+_OF_OTHERS: tuple[Literal["model", "detail"], ...] = ("model", "detail")
 """Fields in the words of clients and servers."""
+_KNOWN = frozenset(Known.__annotations__)
 
 
 class RecordBuilder:
@@ -79,11 +80,12 @@ class RecordBuilder:
         Raises:
             TypeError: The record has no such field.
         """
-        if not known.keys() <= Known.__annotations__.keys():
-            raise TypeError(f"{sorted(known.keys() - Known.__annotations__.keys())} are no fields to set.")
+        if not known.keys() <= _KNOWN:
+            raise TypeError(f"{sorted(known.keys() - _KNOWN)} are no fields to set.")
         self._known.update(known)
-        for name in _OF_OTHERS & known.keys():
-            self._known[name] = clean(self._known[name])
+        for name in _OF_OTHERS:
+            if name in known:
+                self._known[name] = clean(self._known[name])
 
     def fall_back(self, reason: FallbackReason, detail: str = "") -> None:
         """Takes why something else than the plan answers."""
@@ -95,6 +97,11 @@ class RecordBuilder:
             self._first_token = perf_counter() - self._began
         if answer and self._first_answer != self._first_answer:
             self._first_answer = perf_counter() - self._began
+
+    @property
+    def unlike_by(self) -> str:
+        """In what the question is most unlike the recorded ones, where it is; "" else."""
+        return self._known.get("unlike_by", "")
 
     def knows_first(self, *, answer: bool) -> bool:
         """Returns whether the time of the first token is known, or that of the answer's first one."""

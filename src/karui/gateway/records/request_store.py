@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ _RING = 20_000
 
 _FIELDS = fields(RequestRecord)
 _NAMES = tuple(f.name for f in _FIELDS)
+_VALUES = attrgetter(*_NAMES)
 _INSERT = f"INSERT INTO served ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - own names
 _FEEDBACK = (
     "id TEXT PRIMARY KEY, at DOUBLE PRECISION, value DOUBLE PRECISION, arm TEXT, unit TEXT, choice TEXT,"
@@ -146,7 +148,7 @@ class RequestStore:
             return
         added = contribution(served)
         self._writer.put(
-            (_INSERT, tuple(getattr(served, name) for name in _NAMES)),
+            (_INSERT, _VALUES(served)),
             (_SUM, (self._sum, served.at, *(added[name] for name in _ADDED))),
         )
 

@@ -114,7 +114,7 @@ class Dispatcher:
             caller_key(context.request, context.headers),
             context.ineligible,
             context.named,
-            context.record.record.unlike_by,
+            context.record.unlike_by,
             self._unit(context),
             self.router.uncovered(context.plan_request),
         )
@@ -228,8 +228,9 @@ class Dispatcher:
         """
         assert context.plan_request is not None
         record = context.record
+        plan = self._chosen(record.record.arm).plan
         run = self.backends.runner.stream(
-            self._chosen(record.record.arm).plan, record.id, context.plan_request
+            plan, record.id, context.plan_request, at_once=context.reply.think_now
         )
         result = await context.reply.forward(run, record.first_token)
         if not isinstance(result.failure, RequestRejected):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from karui.gateway.backends.backend import RequestContext
@@ -92,34 +92,22 @@ class RequestHandler:
 
     async def serve(self, scope: Any, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answers one HTTP request of an API."""
+        loop = asyncio.get_running_loop()
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        heard: asyncio.Future[bytes] = loop.create_future()
         lane = scope.get("extensions", {}).get(LANE)
         writer, body = _writer(send, lane, dialect), _Body(self.admission)
-        serving = asyncio.ensure_future(self._serve(headers, heard, writer, dialect))
-        listening = asyncio.ensure_future(self._listen(headers, receive, heard, body))
-        try:
-            await self._first_of(serving, listening, writer)
-        finally:
-            body.let_go()
-            listening.cancel()
-            if not serving.done():
-                serving.cancel()
-            await asyncio.gather(serving, listening, return_exceptions=True)
-            if not heard.cancel() and not heard.cancelled():
-                heard.exception()  # a body that nobody came to read
-
-    async def _first_of(
-        self, serving: "asyncio.Task[None]", listening: "asyncio.Task[None]", writer: ResponseWriter
-    ) -> None:
-        """Waits until one is done, or the client has taken nothing of its reply for too long."""
-        most = self.limits.reader_seconds
-        while True:
-            done, _ = await asyncio.wait(
-                [serving, listening], timeout=most, return_when=asyncio.FIRST_COMPLETED
-            )
-            if done or (writer.sending_since and monotonic() - writer.sending_since >= most):
-                return
+        with _Client(writer, self.limits.reader_seconds) as client:
+            listening = loop.create_task(self._listen(headers, receive, heard, body))
+            listening.add_done_callback(client.left)
+            try:
+                await self._serve(headers, heard, writer, dialect)
+            finally:
+                listening.remove_done_callback(client.left)
+                listening.cancel()
+                body.let_go()
+                if not heard.cancel() and not heard.cancelled():
+                    heard.exception()  # a body that nobody came to read
 
     async def _listen(
         self, headers: Mapping[str, str], receive: Receive, heard: "asyncio.Future[bytes]", body: "_Body"
@@ -257,6 +245,43 @@ class RequestHandler:
             self.dispatcher.shadow.answered(context)
             if self.keeper is not None and served.status < 400:
                 self.keeper.keep(_kept(context, served))
+
+
+class _Client:
+    """Ends the work on a request whose client has left, or has taken nothing of its reply for too long."""
+
+    def __init__(self, writer: ResponseWriter, most_seconds: float) -> None:
+        self._writer, self._most = writer, most_seconds
+        self._task: asyncio.Task[Any] | None = None
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        self._look_later()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._timer.cancel()
+        task, self._task = self._task, None
+        # As of `asyncio.timeout`: a cancellation from elsewhere goes on.
+        ours = self._gone and task is not None and task.uncancel() <= 0
+        return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
+
+    def left(self, _: object = None) -> None:
+        """Takes that the client has left."""
+        if self._task is not None and not self._gone:
+            self._gone = True
+            self._task.cancel()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._most, self._look)
+
+    def _look(self) -> None:
+        since = self._writer.sending_since
+        if since and monotonic() - since >= self._most:
+            self.left()
+        else:
+            self._look_later()
 
 
 @dataclass

@@ -111,8 +111,8 @@ def app(gateway: Gateway) -> Door:
             await asyncio.to_thread(gateway.process.close)
 
     feedback = FeedbackRoute(gateway.feedback, access).give
-    routes = _routes(gateway.handler, _Probes(lambda: [gateway], access), pages, feedback)
-    return Door(_starlette(routes, life), access)
+    routes = _routes(_Probes(lambda: [gateway], access), pages, feedback)
+    return _door(gateway.handler, _starlette(routes, life), access)
 
 
 def app_of(table: RouteTable) -> Door:
@@ -138,18 +138,21 @@ def app_of(table: RouteTable) -> Door:
             await table.close()
 
     routes = [
-        *_routes(table.door, _Probes(lambda: list(table), access), pages, pages.feedback),
+        *_routes(_Probes(lambda: list(table), access), pages, pages.feedback),
         Route("/routes/{route}", pages.route),
         Route("/api/reload", pages.reload, methods=["POST"]),
     ]
-    return Door(_starlette(routes, life), access)
+    return _door(table.door, _starlette(routes, life), access)
 
 
-def _routes(
-    handler: RequestHandler, probes: _Probes, pages: Pages | RoutePages, feedback: _View
-) -> list[Route]:
+def _door(handler: RequestHandler, others: Starlette, access: Access) -> Door:
+    """Returns what answers requests for completions itself, and leaves all others to Starlette."""
+    return Door(others, access, {d.path: CompletionsEndpoint(handler, d) for d in DIALECTS})
+
+
+def _routes(probes: _Probes, pages: Pages | RoutePages, feedback: _View) -> list[Route]:
     return [
-        *(Route(d.path, CompletionsEndpoint(handler, d), methods=["POST"]) for d in DIALECTS),
+        *(Route(d.path, _elsewise, methods=["POST"]) for d in DIALECTS),
         Route("/v1/feedback", feedback, methods=["POST"]),
         Route("/v1/models", probes.models),
         Route("/health", probes.health),
@@ -195,6 +198,11 @@ class _on_hangup:  # noqa: N801 - read as a verb, as contextlib's are
             self._work()
         except Exception as error:  # noqa: BLE001 - a wrong file must not end what serves
             _log.warning("nothing was read anew: %s", error)
+
+
+async def _elsewise(request: Request) -> Response:
+    """Stands for what the door answers: here other methods than POST are refused by name."""
+    raise AssertionError(f"The door answers {request.method} {request.url.path}.")
 
 
 async def _api_error(_: Request, error: Exception) -> Response:

@@ -69,7 +69,7 @@ class Access:
 
     def host(self, request: Request) -> ApiError | None:
         """Returns an error for a request that no key protects and that comes under a foreign name."""
-        path, keys = request.url.path, self._keys
+        path, keys = request.scope["path"], self._keys
         protected = keys.asks_clients if path.startswith("/v1/") else keys.asks_operators
         if path in {"/health", "/openapi.json"} or protected or self._known(request) or self._keyed(request):
             return None

@@ -13,9 +13,9 @@ from time import time
 
 from karui.core.errors import InputError, KaruiError
 from karui.engines.openai.engine import KEY, split_address
+from karui.engines.openai.protocol.http_connection import Broken
+from karui.engines.openai.protocol.http_pool import Pool
 from karui.gateway.assemble import canaries_of
-from karui.gateway.backends.http_connection import Broken
-from karui.gateway.backends.http_pool import Pool
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.records.redact import Redactor

@@ -1,5 +1,6 @@
 """What every request passes first: pages of other sites and foreign host names are turned away."""
 
+from collections.abc import Mapping
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -27,11 +28,17 @@ def refused(wrong: ApiError, path: str = "") -> Response:
 
 
 class Door:
-    """An ASGI application in front of another."""
+    """An ASGI application in front of others."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Takes both."""
-        self._app, self._access = app, access
+    def __init__(self, app: ASGIApp, access: Access, posted: Mapping[str, ASGIApp] | None = None) -> None:
+        """Takes them.
+
+        Args:
+            app: Answers.
+            access: Says who may do what.
+            posted: What answers POST in its place, by path: nothing between takes any time there.
+        """
+        self._app, self._access, self._posted = app, access, posted or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or refuses it."""
@@ -45,11 +52,13 @@ class Door:
                 message = {**message, "headers": [*headers, (b"x-content-type-options", b"nosniff")]}
             await send(message)
 
-        if not scope["path"].startswith("/v1/"):  # a completion's id is its record's
+        path: str = scope["path"]
+        if not path.startswith("/v1/"):  # a completion's id is its record's
             scope[REQUEST_ID] = uuid4().hex
         request = Request(scope)
         wrong = self._access.host(request)
-        if wrong is None and request.url.path != "/health":
+        if wrong is None and path != "/health":
             wrong = from_elsewhere(request)
-        answer: ASGIApp = self._app if wrong is None else refused(wrong, request.url.path)
+        posted = self._posted.get(path) if scope["method"] == "POST" else None
+        answer: ASGIApp = (posted or self._app) if wrong is None else refused(wrong, path)
         await answer(scope, receive, sniffless)

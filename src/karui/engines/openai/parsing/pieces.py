@@ -41,6 +41,9 @@ def pieces_of(chunk: Chunk, tokens: int, at: float) -> list[Piece]:
         tokens: How many tokens it stands for.
         at: When it came.
     """
+    if tokens == len(chunk.parts) == 1 and not chunk.tokens and not chunk.ids:  # most are
+        text, apart = chunk.parts[0]
+        return [Piece(text, apart, 1, None, None, at)]
     parts = list(chunk.parts) or [("", bool(chunk.field))]
     listed: list[Token | None] = [*chunk.tokens] or [None] * tokens
     ids: list[int | None] = [*chunk.ids] or [t.id if t else None for t in listed]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from karui.core.engine import CheckpointPolicy
 from karui.core.trace import Signals
 from karui.core.watcher import Checkpoint
-from karui.engines.chat.answers import LONGEST_END, end_pattern, marker_begun
+from karui.engines.chat.answers import LONGEST_END, end_pattern, longest_of, marker_begun
 from karui.engines.chat.markers import Markers, Start
 from karui.engines.chat.passages import Sorted, Stretch, sort_reply
 from karui.engines.openai.parsing.pieces import Piece
@@ -57,6 +57,8 @@ class ThinkingParser:
     _line_ended: bool = False
     _mode: Start = Start.UNDECIDED
     _pattern: re.Pattern[str] = field(default_factory=lambda: re.compile(""))
+    _longest: int = 0
+    """Characters that the end of thinking takes at most."""
     _signals: list[tuple[float, float, float] | None] = field(default_factory=list)
     """By token; None for one that was not listed."""
     _stretches: list[Stretch] = field(default_factory=list)
@@ -77,6 +79,7 @@ class ThinkingParser:
         """Begins."""
         self._mode = self.start
         self._pattern = end_pattern(self.markers)
+        self._longest = max(LONGEST_END, longest_of(self.markers.endings or (self.markers.close,)))
         if self.start is Start.ANSWERING:
             self.thinking_tokens = 0
 
@@ -236,8 +239,7 @@ class ThinkingParser:
 
     def _close(self, fresh: int) -> None:
         """Looks for the end of thinking in what was written last."""
-        longest = max(LONGEST_END, *map(len, self.markers.endings or (self.markers.close,)))
-        found = self._pattern.search(self.text, max(self._begin, len(self.text) - fresh - longest))
+        found = self._pattern.search(self.text, max(self._begin, len(self.text) - fresh - self._longest))
         if found:
             self._end = found.start()
             # What ends a plain model's reasoning is already part of its answer.
@@ -324,7 +326,8 @@ class ThinkingParser:
         if self.fields:
             left = self._shown == self._begin and self.markers.open.startswith(self.text[self._begin :])
             return self._begin if left else len(self.text)
-        return len(self.text) - marker_begun(self.markers, self.text[self._begin :])
+        end = self.text[max(self._begin, len(self.text) - self._longest) :]
+        return len(self.text) - marker_begun(self.markers, end)
 
     @property
     def _to_skip(self) -> int:

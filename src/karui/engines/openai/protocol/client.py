@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from karui.core.errors import EngineError, EngineTimeout, KaruiError
+from karui.engines.openai.protocol.chunk_reader import AtOnce, ChunkReader
 from karui.engines.openai.protocol.errors import explain, fault_in, read_fault
-from karui.engines.openai.protocol.schema import Chunk, read_chunk
-from karui.engines.openai.protocol.sse import Event, Events
+from karui.engines.openai.protocol.schema import Chunk
 from karui.engines.options import RetryPolicy
 
 if TYPE_CHECKING:
     import httpx
+
+    from karui.engines.openai.protocol.http_connection import Quick
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may pass; 500 is among them because servers under load answer it, too."""
@@ -27,7 +29,6 @@ _DONE = "does not match the expected"
 understand: asked again, it would generate it again."""
 _AT_ONCE = 1.0
 """Seconds within which a kept connection breaks that the server has closed meanwhile."""
-_LONGEST_EVENT = 16 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -80,18 +81,27 @@ class Client:
         return found
 
     @asynccontextmanager
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Chunk]]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], at_once: AtOnce | None = None
+    ) -> AsyncIterator[AsyncIterator[Chunk]]:
         """Sends a request and gives its reply as it comes; leaving the context ends it on the server, too.
 
         The last chunk has `last` where the server marked the end; one that only closes the connection does
         not.
 
+        Args:
+            path: A path or whole address.
+            body: The request.
+            at_once: Takes what is nothing but further text as it is read, in place of whoever waits for the
+                next chunk.
+
         Raises:
             EngineError: As `get`; and where the stream breaks, turns silent, or holds an error.
         """
         async with AsyncExitStack() as stack:
-            response = await self._send("POST", path, body, stack)
-            yield self._events(response)
+            reader = ChunkReader(self.url, at_once)
+            response = await self._send("POST", path, body, stack, quick=reader.at_once)
+            yield self._chunks(response, reader)
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -106,9 +116,12 @@ class Client:
         body: Mapping[str, Any] | None,
         stack: AsyncExitStack | None = None,
         tries: int = 0,
+        quick: "Quick | None" = None,
     ) -> "httpx.Response":
         """Sends until an answer comes that is not "later"; with a `stack` its body is left to be read."""
         import httpx
+
+        from karui.engines.openai.protocol.http_transport import QUICK
 
         address = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
         waits = 0.0
@@ -118,7 +131,7 @@ class Client:
             began = monotonic()
             wait = self._retry.backoff_seconds * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
             try:
-                request = self._client().build_request(method, address, json=body)
+                request = self._client().build_request(method, address, json=body, extensions={QUICK: quick})
                 response = await self._client().send(request, stream=True)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 failure = self._unreachable(error)
@@ -159,30 +172,22 @@ class Client:
             raise self._broken(error) from error
         return self._broken(error)
 
-    async def _events(self, response: "httpx.Response") -> AsyncIterator[Chunk]:
+    async def _chunks(self, response: "httpx.Response", reader: ChunkReader) -> AsyncIterator[Chunk]:
         import httpx
 
         kind = response.headers.get("content-type", "")
         if "text/event-stream" not in kind:
             await self._refuse(response, kind)
-        events = Events()
         try:
             async for piece in response.aiter_bytes():
-                for event in events.feed(piece):
-                    if event.done:
-                        yield Chunk(last=True)
-                        return
-                    if event.data and event.data.strip():
-                        yield self._read(event)
-                if events.waiting > _LONGEST_EVENT:
-                    raise EngineError(f"{self.url} sent an event of more than {_LONGEST_EVENT >> 20} MiB.")
+                for chunk in reader.feed(piece):
+                    yield chunk
+                if reader.done:
+                    return
         except httpx.HTTPError as error:
             raise self._broken(error) from error
-        left = events.end()
-        if left is not None and left.done:
-            yield Chunk(last=True)
-        elif left is not None and left.data and left.data.strip():
-            yield self._read(left)
+        for chunk in reader.end():
+            yield chunk
 
     async def _refuse(self, response: "httpx.Response", kind: str) -> None:
         """Says what came instead of a stream: an error with a status that says all is well, or a page."""
@@ -198,23 +203,6 @@ class Client:
             remedy="Check that the address is that of an OpenAI-compatible server.",
         )
 
-    def _read(self, event: Event) -> Chunk:
-        text = event.data or ""
-        try:
-            # Control characters inside a text are no JSON, but say what they say.
-            data = json.loads(text, strict=False)
-        except (ValueError, RecursionError) as error:
-            if event.name == "error":
-                raise explain(500, read_fault(text), self.url) from error
-            raise EngineError(
-                f"{self.url} sent something unreadable in the middle of a stream.", why=text[:200]
-            ) from error
-        if not isinstance(data, dict):
-            raise EngineError(f"{self.url} sent an event that is not a JSON object.", why=text[:200])
-        if (fault := read_fault(text) if event.name == "error" else fault_in(data, text)) is not None:
-            raise explain(fault.status or 500, fault, self.url)
-        return read_chunk(data)
-
     def _fault(self, text: str) -> KaruiError | None:
         """Returns the error that a reply of status 200 is, None where it is none."""
         try:
@@ -227,16 +215,20 @@ class Client:
     def _client(self) -> "httpx.AsyncClient":
         import httpx
 
+        from karui.engines.openai.protocol.http_transport import DirectTransport, goes_direct
+
         loop = asyncio.get_running_loop()
         if self._http is None or self._loop is not loop:
             retry = self._retry
+            # What a proxy of the environment makes of this machine's own address helps nobody.
+            direct = self.here or goes_direct(self.url)
             self._loop = loop
             self._http = httpx.AsyncClient(
                 headers={"authorization": f"Bearer {self._key}"} if self._key else {},
                 timeout=httpx.Timeout(retry.silence_seconds, connect=retry.connect_seconds, pool=None),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-                # What a proxy of the environment makes of this machine's own address helps nobody.
-                trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+                transport=DirectTransport(retry.connect_seconds, retry.silence_seconds) if direct else None,
+                trust_env=not self.here,
             )
         return self._http
 

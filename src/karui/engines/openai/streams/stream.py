@@ -7,6 +7,7 @@ its way at that moment (a few tokens) no server tells.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -52,9 +53,12 @@ class HttpStream:
         self._split: ThinkingParser | None = None
         self._reader: asyncio.Task[None] | None = None
         self._arrived: deque[Arrival] = deque()
-        self._news = asyncio.Event()
+        self._waiter: asyncio.Future[Checkpoint | Arrival] | None = None
+        """Whoever waits for the next checkpoint or the end: what comes meanwhile is looked at as it comes."""
         self._failure: BaseException | None = None
         self._usage: Usage | None = None
+        self._finish, self._marked = "", False
+        """Why it ended, and whether what came last was the server's mark of the end."""
         self._received = self._limit = 0
         self._fork: Fork | ContinuedFork | None = None
         self._tried = 0
@@ -84,29 +88,59 @@ class HttpStream:
         """Waits for the next checkpoint, or for the end."""
         if self._split is None:
             await self._begin()
+        self._leave_fork()
+        step = self._step()
+        if step is None:
+            step = await self._next()
+        if isinstance(step, Checkpoint):
+            return step
+        await self._ended()
+        # Reading answers may take a tenth of a second, and others wait for this loop.
+        return await asyncio.to_thread(self._trace, step)
+
+    async def _next(self) -> Checkpoint | Arrival:
+        """Waits for what `_step` returns once it has come."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def _step(self) -> Checkpoint | Arrival | None:
+        """Takes what has arrived up to a checkpoint or the end; returns it, None where neither has come."""
         split = self._split
         assert split is not None
-        self._leave_fork()
-        while True:
-            while self._arrived:
-                arrival = self._arrived.popleft()
-                full = split.written + arrival.piece.tokens >= self._limit
-                here = split.take(arrival.piece, last=arrival.last or full)
-                if self.on_text is not ignore_text and (fresh := split.sure(self._told)):
-                    self._told += len(fresh)
-                    self.on_text(fresh)
-                if arrival.last:
-                    await self._ended()
-                    # Reading answers may take a tenth of a second, and others wait for this loop.
-                    return await asyncio.to_thread(self._trace, arrival)
-                if here is not None:
-                    return here
-            if self._failure is not None:
-                raise self._failure
-            if self._stopped:
-                raise asyncio.CancelledError  # whoever still waits for a stopped stream
-            self._news.clear()
-            await self._news.wait()
+        while self._arrived:
+            arrival = self._arrived.popleft()
+            full = split.written + arrival.piece.tokens >= self._limit
+            here = split.take(arrival.piece, last=arrival.last or full)
+            if self.on_text is not ignore_text and (fresh := split.sure(self._told)):
+                self._told += len(fresh)
+                self.on_text(fresh)
+            if arrival.last:
+                return arrival
+            if here is not None:
+                return here
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped:
+            raise asyncio.CancelledError  # whoever still waits for a stopped stream
+        return None
+
+    def _go_on(self) -> None:
+        """Looks at what has come for whoever waits, and wakes them where it is what they wait for."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        try:
+            step = self._step()
+        except asyncio.CancelledError:
+            waiter.cancel()
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            waiter.set_exception(error)
+        else:
+            if step is not None:
+                waiter.set_result(step)
 
     async def peek(self) -> Peek:
         """Asks for the first token of a trial."""
@@ -119,7 +153,8 @@ class HttpStream:
     def stop(self) -> int:
         """Closes the stream, which ends it on the server; returns the tokens that came, trials included."""
         self._stopped = True
-        self._news.set()
+        if self._waiter is not None:
+            self._waiter.cancel()
         if self._reader is not None and not self._reader.done():
             self._reader.cancel()
         self._leave_fork()
@@ -163,33 +198,41 @@ class HttpStream:
 
     async def _read_all(self, path: str, body: dict[str, object]) -> None:
         """Takes the stream as it comes, whether anybody waits for it or not."""
-        finish, ended = "", False
         last = Piece("", apart=False, tokens=0)
         try:
-            async with self._parts.client.stream(path, body) as chunks:
+            async with self._parts.client.stream(path, body, self._at_once) as chunks:
                 async for chunk in chunks:
-                    tokens = self._count(chunk)
-                    if chunk.usage is not None:
-                        self._usage = chunk.usage.after(self._usage)
-                    chunk = self._calls.spelled(chunk)  # noqa: PLW2901 - the same, its calls in its text
-                    if tokens or chunk.parts:
-                        self._received += tokens
-                        at = perf_counter() - self._asked
-                        self._arrived.extend(map(Arrival, pieces_of(chunk, tokens, at)))
-                        self._news.set()
-                    finish = chunk.finish or finish
-                    ended = chunk.last
-            if not finish and not ended:
+                    self._take(chunk)
+                    self._go_on()
+            if not self._finish and not self._marked:
                 raise EngineError(
                     f"{self._parts.client.url} ended a stream before its end.",
                     why="No reason for the end was given.",
                     remedy="The server's log says why; the question is tried again next time.",
                 )
-            self._arrived.append(Arrival(replace(last, text=self._calls.rest()), finish, last=True))
+            self._arrived.append(Arrival(replace(last, text=self._calls.rest()), self._finish, last=True))
         except Exception as error:  # noqa: BLE001 - whoever waits for the stream is told
             self._failure = error
         finally:
-            self._news.set()
+            self._go_on()
+
+    def _at_once(self, chunks: Sequence[Chunk]) -> None:
+        """Takes further text in the turn of the event loop that read it."""
+        for chunk in chunks:
+            self._take(chunk)
+        self._go_on()
+
+    def _take(self, chunk: Chunk) -> None:
+        """Takes one chunk."""
+        self._finish, self._marked = chunk.finish or self._finish, chunk.last
+        tokens = self._count(chunk)
+        if chunk.usage is not None:
+            self._usage = chunk.usage.after(self._usage)
+        chunk = self._calls.spelled(chunk)  # the same, its calls in its text
+        if tokens or chunk.parts:
+            self._received += tokens
+            at = perf_counter() - self._asked
+            self._arrived.extend(map(Arrival, pieces_of(chunk, tokens, at)))
 
     def _count(self, chunk: Chunk) -> int:
         """Returns how many tokens a chunk stands for."""

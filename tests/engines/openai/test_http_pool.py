@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from karui.gateway.backends.http_connection import Broken
-from karui.gateway.backends.http_pool import Pool
+from karui.engines.openai.protocol.http_connection import Broken
+from karui.engines.openai.protocol.http_pool import Pool
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: V\r\n\r\nhi"
 
@@ -64,6 +64,35 @@ def test_a_connection_serves_many_requests():
             assert seen.asked.startswith(b"POST /v1/chat HTTP/1.1\r\n")
             assert b"x-a: b\r\n" in seen.asked
             assert seen.asked.endswith(b'{"x":1}')
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("head", "behind"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\nContent-Length: 9\n\n", b""),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n", b"\r\n0\r\n\r\n"),
+    ],
+    ids=["length", "LF", "early", "chunked"],
+)
+@pytest.mark.parametrize("cut", [0, 20])
+def test_heads_that_come_again_are_read_the_same(head, behind, cut):
+    async def answer(writer, number):
+        body = b"a\r\n\r\n%04d" % number
+        writer.write((head + body + behind)[:cut])
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write((head + body + behind)[cut:])
+
+    async def main():
+        async with server(answer) as (_, pool):
+            told = [await post(pool) for _ in range(3)]
+            assert [body for _, body, _ in told] == [b"a\r\n\r\n%04d" % n for n in (1, 2, 3)]
+            assert {status for status, _, _ in told} == {200}
+            assert pool.idle == 1
 
     asyncio.run(main())
 

@@ -10,16 +10,28 @@ from collections.abc import Callable
 
 import h11
 
-from karui.gateway.backends.body_framing import Framing, Misframed, framing_of, keeps_open
+from karui.engines.openai.protocol.body_framing import Framing, Misframed, framing_of, keeps_open
 
+_SHORT_HEAD, _MOST_HEADS = 2048, 64
+"""Bytes of a head that is kept, and how many are."""
 _HELD = 256 * 1024
 """Bytes that may wait to be read; with more, the server is not read until they are gone."""
+_ASKED = h11.Request(method="POST", target="/", headers=[("host", "-")])
+"""Tells h11 that replies may come, the informational ones too; what is sent is not made by it."""
 Quick = Callable[[bytes], bool]
 """Takes a piece of a body at once; returns whether it did."""
 
 
 class Broken(Exception):
     """The connection could not be made, or ended before its reply did."""
+
+
+class Unreached(Broken):
+    """The connection could not be made."""
+
+
+class ConnectTimeout(TimeoutError):
+    """The connection was not made in time."""
 
 
 class Unanswered(Broken):
@@ -35,19 +47,20 @@ class Connection(asyncio.BufferedProtocol):
         quick: Is offered each piece of the body first, while nothing waits to be read; None without.
     """
 
-    def __init__(self, silence_seconds: float, buffer: memoryview) -> None:
-        """Takes its limit, and where bytes may be read into.
+    def __init__(self, silence_seconds: float, buffer: memoryview, heads: dict[bytes, h11.Response]) -> None:
+        """Takes its limit, where bytes may be read into, and the heads that its server has sent.
 
         Args:
             silence_seconds: How long the server may be silent while it is waited for.
             buffer: Of all connections of one event loop: what is in it is taken at once.
+            heads: As h11 has read them: a server sends the same one again and again.
         """
         self.used, self.since = False, 0.0
         self.quick: Quick | None = None
         self._loop = asyncio.get_running_loop()
         self._silence = silence_seconds
         self._transport: asyncio.Transport | None = None
-        self._buffer = buffer
+        self._buffer, self._heads = buffer, heads
         self._waiter: asyncio.Future[None] | None = None
         self._heard = 0.0
         """When something was heard last, or began to be waited for."""
@@ -56,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         self._begin()
 
     def _begin(self) -> None:
-        self._parser = h11.Connection(h11.CLIENT)
+        self._parser: h11.Connection | None = None
         self._head: h11.Response | None = None
         self._framing: Framing | None = None
         self._pieces: deque[bytes] = deque()
@@ -104,15 +117,13 @@ class Connection(asyncio.BufferedProtocol):
         self._end(exc)
         self._stop()
 
-    def send(self, request: h11.Request, body: bytes) -> None:
-        """Sends a request; from here on the server is waited for."""
+    def send(self, request: bytes) -> None:
+        """Sends a request, head and body; from here on the server is waited for."""
         assert self._transport is not None
         self._begin()
-        parser = self._parser
-        sent = [parser.send(event) for event in (request, h11.Data(data=body), h11.EndOfMessage())]
         self._heard = self._loop.time()
         self._timer = self._loop.call_later(self._silence, self._look)
-        self._transport.write(b"".join(part for part in sent if part))
+        self._transport.write(request)
 
     async def head(self) -> h11.Response:
         """Returns the reply's head.
@@ -167,16 +178,34 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take_head(self, data: bytes) -> None:
         self._bytes = True
-        self._parser.receive_data(data)
-        while isinstance(event := self._parser.next_event(), h11.InformationalResponse):
-            pass
+        event, rest = self._read_head(data)
         if isinstance(event, h11.Response):
-            rest = self._parser.trailing_data[0]
             framing = framing_of(event)
             piece = (framing.feed(rest) if not framing.done else b"") if rest else b""
             framing.excess |= framing.done and bool(rest) and not piece
             self._head, self._framing = event, framing
             self._take(piece)
+
+    def _read_head(self, data: bytes) -> tuple[object, bytes]:
+        """Returns the reply's head once it is whole, and what came behind it."""
+        parser = self._parser
+        end = data.find(b"\r\n\r\n") + 4
+        whole = data[:end] if parser is None and 4 <= end <= _SHORT_HEAD else b""
+        if whole in self._heads:
+            return self._heads[whole], data[end:]
+        if parser is None:
+            parser = self._parser = h11.Connection(h11.CLIENT)
+            parser.send(_ASKED)
+        parser.receive_data(data)
+        while isinstance(event := parser.next_event(), h11.InformationalResponse):
+            whole = b""
+        rest = parser.trailing_data[0]
+        # h11 takes heads whose lines end with LF alone, too: those end where another one does not.
+        if whole and isinstance(event, h11.Response) and len(whole) + len(rest) == len(data):
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[whole] = event
+        return event, rest
 
     def _take(self, piece: bytes) -> None:
         """Hands a piece over: at once, or to whoever waits or comes to read."""

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karui.gateway.backends.body_framing import Chunked, Counted, Misframed, UntilEnd, framing_of, keeps_open
+from karui.engines.openai.protocol.body_framing import (
+    Chunked,
+    Counted,
+    Misframed,
+    UntilEnd,
+    framing_of,
+    keeps_open,
+)
 
 
 def fed(framing, *pieces):

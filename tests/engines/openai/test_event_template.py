@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from karui.engines.openai.protocol.event_template import template_of, text_of
 from karui.engines.openai.protocol.sse import Events
-from karui.gateway.backends.event_template import template_of, text_of
 from karui.gateway.backends.upstream import chunk_of
 
 PIECE = {"index": 0, "finish_reason": None, "logprobs": None}

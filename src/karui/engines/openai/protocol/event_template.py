@@ -8,17 +8,20 @@ its place, the event has to be read as saying that text and else the same.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from karui.engines.openai.protocol.schema import Chunk
+from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
-from karui.gateway.backends.upstream import UpstreamError, chunk_of
 
 _PLACE = re.compile(rb'"(?:content|text|reasoning|reasoning_content|thinking)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _EVEN = re.compile(rb'(?:[^"\\\r\n<\[\xe2]++|\\[nt"/\\]|\xe2(?!\x97))++')
 """A text of JSON that is no empty one, and in which no marker of thinking begins (`<`, `[` or `◁`): escaped
 characters may be anything, so that only the usual ones are allowed."""
 _PROBE = "karui tries it"
+_JSON = json.JSONDecoder(strict=False)
+TRIES = 4
+"""Templates in a row that may be of no use before none is looked for any more: some streams have something
+else new in every event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +32,29 @@ class Template:
         before: The bytes of an event up to its text.
         behind: Those behind it, the blank line included.
         apart: Whether the server says that the text is thinking.
+        shown: What the event says that it was found in.
     """
 
     before: bytes
     behind: bytes
     apart: bool
+    shown: Chunk = field(repr=False)
 
     def run(self, data: bytes, at: int = 0) -> tuple[list[bytes], int]:
         """Returns the texts of the events that begin at a place, as JSON has them, and where they end."""
         before, behind, texts = self.before, self.behind, []
+        ahead, rest = len(before), len(behind)
         while data.startswith(before, at):
-            text = _EVEN.match(data, at + len(before))
-            if text is None or not data.startswith(behind, text.end()):
+            text = _EVEN.match(data, at + ahead)
+            if text is None or not data.startswith(behind, end := text.end()):
                 break
             texts.append(text[0])
-            at = text.end() + len(behind)
+            at = end + rest
         return texts, at
+
+    def chunk(self, literal: bytes) -> Chunk:
+        """Returns what an event with another text says; `literal` is as `run` gives it."""
+        return _only(self.shown, text_of(literal))
 
 
 def template_of(event: Event, chunk: Chunk) -> Template | None:
@@ -54,9 +64,10 @@ def template_of(event: Event, chunk: Chunk) -> Template | None:
         event: As it came.
         chunk: What it says.
     """
+    if len(chunk.parts) != 1:
+        return None
     line = event.raw.rstrip(b"\r\n")
-    single = line.startswith(b"data:") and event.raw.endswith(b"\n") and not {10, 13} & set(line)
-    if not single or len(chunk.parts) != 1:
+    if not line.startswith(b"data:") or not event.raw.endswith(b"\n") or b"\n" in line or b"\r" in line:
         return None
     text, apart = chunk.parts[0]
     if chunk != _only(chunk, text):
@@ -65,13 +76,14 @@ def template_of(event: Event, chunk: Chunk) -> Template | None:
     if len(found) != 1:
         return None
     begin, end = found[0].span(1)
-    made = Template(event.raw[:begin], event.raw[end:], apart)
+    made = Template(event.raw[:begin], event.raw[end:], apart, chunk)
     return made if _tried(made) == _only(chunk, _PROBE) else None
 
 
 def text_of(literal: bytes) -> str:
     """Returns the text that a JSON string stands for; `literal` is what is between its quotes."""
-    said: str = json.loads(f'"{literal.decode(errors="replace")}"', strict=False)
+    text = literal.decode(errors="replace")
+    said: str = _JSON.decode(f'"{text}"') if "\\" in text else text
     return said
 
 
@@ -88,8 +100,10 @@ def _only(chunk: Chunk, text: str) -> Chunk:
 
 
 def _tried(template: Template) -> Chunk | None:
+    """Returns what an event with the template says; None where that is no event, or none with JSON."""
     events = Events().feed(template.before + _PROBE.encode() + template.behind)
     try:
-        return chunk_of(events[0]) if len(events) == 1 else None
-    except UpstreamError:
+        found = _JSON.decode(events[0].data or "") if len(events) == 1 else None
+        return read_chunk(found) if isinstance(found, dict) else None
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
         return None

@@ -4,14 +4,22 @@ Proxies of the environment are not used: a gateway stands beside its servers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import h11
 
-from karui.gateway.backends.http_connection import Broken, Connection, Quick, Unanswered
+from karui.engines.openai.protocol.http_connection import (
+    Connection,
+    ConnectTimeout,
+    Quick,
+    Unanswered,
+    Unreached,
+)
 
 _READ = 65536
 _AT_ONCE_SECONDS = 0.05
@@ -20,6 +28,10 @@ _IDLE_SECONDS = 4.0
 """How long a connection is kept: most servers close theirs after five seconds or more."""
 _KEPT = 128
 """Connections that wait for the next request."""
+_TARGET = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""A field's value (RFC 9110, 5.5): no line ends in it, and no blanks around it."""
 
 
 @dataclass
@@ -69,22 +81,29 @@ class Pool:
         headers: Sent with every request.
         connect_seconds: For a connection.
         silence_seconds: For the next byte.
+        tls: For https; None is what this machine trusts.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)  # one of them is the key
     connect_seconds: float
     silence_seconds: float
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
     _free: list[Connection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Takes the address apart."""
+        """Takes the address apart, and writes what the heads of all requests share.
+
+        Raises:
+            ValueError: A header cannot be sent.
+        """
         told = urlsplit(self.url)
-        self._tls = told.scheme == "https"
-        self._host, self._port = told.hostname or "", told.port or (443 if self._tls else 80)
+        self._secure: ssl.SSLContext | bool | None = (self.tls or True) if told.scheme == "https" else None
+        self._host, self._port = told.hostname or "", told.port or (443 if self._secure else 80)
         self._path = told.path.rstrip("/")
-        self._head = [("host", told.netloc.rpartition("@")[2]), *self.headers.items()]
+        self._head = _lines([("host", told.netloc.rpartition("@")[2]), *self.headers.items()])
         self._buffer = memoryview(bytearray(_READ))
+        self._heads: dict[bytes, h11.Response] = {}
 
     @asynccontextmanager
     async def request(
@@ -95,10 +114,14 @@ class Pool:
         Raises:
             Broken: The server cannot be reached, or it broke the connection.
             TimeoutError: It was silent for too long.
+            ValueError: The path or a header cannot be sent.
         """
-        head = [*self._head, *(headers or {}).items(), ("content-length", str(len(body)))]
-        asked = h11.Request(method=method, target=f"{self._path}/{path}", headers=head)
-        connection, first = await self._answered(asked, body)
+        target = f"{self._path}/{path}"
+        if not _TARGET.fullmatch(target):
+            raise ValueError("A request's path holds what no path may hold.")
+        line, told = f"{method} {target} HTTP/1.1\r\n".encode(), _lines(headers.items()) if headers else b""
+        asked = b"%b%b%bcontent-length: %d\r\n\r\n%b" % (line, self._head, told, len(body), body)
+        connection, first = await self._answered(asked)
         names = {k.decode("latin-1"): v.decode("latin-1") for k, v in first.headers}
         try:
             yield Reply(first.status_code, names, connection)
@@ -118,13 +141,13 @@ class Pool:
         while self._free:
             self._free.pop().abort()
 
-    async def _answered(self, asked: h11.Request, body: bytes) -> tuple[Connection, h11.Response]:
+    async def _answered(self, asked: bytes) -> tuple[Connection, h11.Response]:
         """Sends a request; on a fresh connection too, if the kept one turns out to be closed."""
         while True:
             connection = await self._connection()
             sent = asyncio.get_running_loop().time()
             try:
-                connection.send(asked, body)
+                connection.send(asked)
                 return connection, await connection.head()
             except Unanswered:
                 connection.abort()
@@ -147,16 +170,28 @@ class Pool:
         try:
             async with asyncio.timeout(self.connect_seconds):
                 _, made = await loop.create_connection(
-                    lambda: Connection(self.silence_seconds, self._buffer),
+                    lambda: Connection(self.silence_seconds, self._buffer, self._heads),
                     self._host,
                     self._port,
-                    ssl=self._tls or None,
+                    ssl=self._secure,
                 )
-        except TimeoutError:
-            raise
+        except TimeoutError as error:
+            raise ConnectTimeout from error
         except OSError as error:
-            raise Broken(str(error) or type(error).__name__) from error
+            raise Unreached(str(error) or type(error).__name__) from error
         return made
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Returns headers as they are sent.
+
+    Raises:
+        ValueError: One cannot be.
+    """
+    told = list(headers)
+    if wrong := next((n for n, v in told if not (_NAME.fullmatch(n) and _VALUE.fullmatch(v))), None):
+        raise ValueError(f"The header {wrong!r} holds what no header may hold.")
+    return "".join(f"{name}: {value}\r\n" for name, value in told).encode("latin-1")
 
 
 def _at_once(sent: float) -> bool:

@@ -77,10 +77,14 @@ class Chunked:
             elif (line := _SIZE.match(data, at)) is None:
                 at = self._part_of_line(data, at)
             else:
-                at = line.end()
-                self._left = int(line[1], 16) + 2
-                if self._left == 2:
-                    self._left, self._trailing = 0, True
+                at, length = line.end(), int(line[1], 16)
+                if not length:
+                    self._trailing = True
+                elif data.startswith(b"\r\n", at + length):  # all of it is here, as it is nearly always
+                    parts.append(data[at : at + length])
+                    at += length + 2
+                else:
+                    self._left = length + 2
         self.excess |= at < size
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
