@@ -89,13 +89,13 @@ def test_plans_of_several_traces_speak_when_they_are_decided(plan):
         reply, headers = house.ask()
         assert headers["x-karui-moves"].startswith("traces=")
         usage = chunks[-1].usage.to_dict()
-        assert usage["karui"]["extra_tokens"] > 0
         assert answer.strip().startswith("\\boxed{")
         assert sum(bool(getattr(c.choices[0].delta, "reasoning", None)) for c in chunks if c.choices) == 1
         assert answer.strip() == reply.choices[0].message.content.strip()
         assert "step 1" in thinking
         served = house.records[-1]
         if not plan.startswith("first-of"):  # what its losers had thought when they were stopped is chance
+            assert usage["karui"]["extra_tokens"] > 0
             assert served.extra_tokens >= served.thinking_tokens // 2
         assert served.trial_agreement is None
 
