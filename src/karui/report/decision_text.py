@@ -20,6 +20,12 @@ def notice(c: Context) -> str:
     return c.words("no_thinking_accepted") if c.study.manifest.no_thinking_accepted else ""
 
 
+def about(c: Context) -> list[str]:
+    """Returns which model and which task the report is about, and its date."""
+    said = {"model": c.model, "task": c.study.choice.task, "date": c.form.date(c.study.made)}
+    return [c.words(f"about_{name}", **{name: value}) for name, value in said.items()]
+
+
 def title(c: Context) -> str:
     """Returns the decision in two or three words."""
     if c.decision.name != "collect":
