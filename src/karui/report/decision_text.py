@@ -22,8 +22,12 @@ def notice(c: Context) -> str:
 
 def about(c: Context) -> list[str]:
     """Returns which model and which task the report is about, and its date."""
-    said = {"model": c.model, "task": c.study.choice.task, "date": c.form.date(c.study.made)}
-    return [c.words(f"about_{name}", **{name: value}) for name, value in said.items()]
+    w = c.words
+    return [
+        w("about_model", model=c.model),
+        w("about_task", task=c.study.choice.task),
+        w("about_date", date=c.form.date(c.study.made)),
+    ]
 
 
 def title(c: Context) -> str:
