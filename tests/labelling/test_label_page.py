@@ -163,6 +163,33 @@ def test_a_narrow_page_names_answers_as_they_stand(browser, site, lang) -> None:
     page.close()
 
 
+def test_markdown_is_shown_as_it_reads_and_as_it_is_written(browser, tmp_path) -> None:
+    said = f"## Your order\n\n* it is **late**\n* it comes on Friday\n\n{EVIL}\n\n[Track it](http://127.0.0.1:9/x)"
+    pair = Pair("u", "Where is it?", "", said, "Sorry.")
+    Sheet("pairwise", "plan", "chain-of-draft", 4, (pair,)).save(tmp_path)
+    made = Site(tmp_path)
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(made.address)
+    page.wait_for_selector("#work:not([hidden])")
+    shot(page, "markdown")
+    side = page.locator("#left.rich, #right.rich", has_text="it is late")
+    assert side.locator("li strong").inner_text() == "late"
+    assert side.locator("h4").inner_text() == "Your order"
+    assert side.locator("a, img, script").count() == 0
+    assert "<img src=x" in side.inner_text()
+    page.click("#written")
+    assert said in [page.inner_text(box) for box in ("#left", "#right")]
+    assert page.get_attribute("#written", "aria-pressed") == "true"
+    page.keyboard.press("1")
+    page.wait_for_selector("#finished:not([hidden])")
+    assert all(url.startswith(made.address) for url in asked)
+    assert page.title() != "hit"
+    page.close()
+    made.close()
+
+
 def test_a_label_that_cannot_be_kept_says_so(browser, site) -> None:
     page = browser.new_page()
     page.goto(site.address)

@@ -117,7 +117,7 @@ class Plan:
             if lacking := technique.needs - have:
                 raise PlanError(
                     f"{technique.name()} cannot run on {where}.",
-                    why=f"It needs {', '.join(sorted(lacking))}, which is not there.",
+                    why=f"It needs what is not there: {', '.join(sorted(lacking))}.",
                     remedy="Choose a technique without that need, or another engine or recording."
                     + (_LISTED_MORE if lacking & LISTED else ""),
                 )

@@ -101,7 +101,15 @@ def full_thinking(upstream: Upstream, terms: ServingContract, main: HttpEngine |
     if main is None:
         return ProxyBackend(upstream, terms.instruction, usual)
     markers = None if main.markers.plain else main.markers
-    return ProxyBackend(upstream, terms.instruction, usual, markers, main.to_think, main.thinking_words)
+    return ProxyBackend(
+        upstream,
+        terms.instruction,
+        usual,
+        markers,
+        main.to_think,
+        main.thinking_words,
+        context=main.can.context,
+    )
 
 
 def readers(spec: str) -> dict[str, Verifier]:

@@ -22,6 +22,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "lower": ("Lower", "下の回答"),
     "answer": ("Answer", "回答"),
     "none": ("(no answer)", "（回答なし）"),
+    "written": ("Show Markdown as it is written", "Markdownを整形せずに表示"),
     "pair_1": ("Left is better", "左が良い"),
     "pair_2": ("The same", "同じくらい"),
     "pair_3": ("Right is better", "右が良い"),

@@ -19,6 +19,7 @@ from karui.gateway.server.auth import Access
 from karui.gateway.server.door import Door, Plain, refused
 from karui.gateway.server.pages import HEADERS, html_page, json_body, language_of
 from karui.labelling.page import page
+from karui.labelling.reply import rendered
 from karui.recording.judging.labels import SHEET, Labels, Sheet, Task
 from karui.tasks.verifiers.judge import Mode
 
@@ -74,7 +75,8 @@ class Desk:
             else (task.first, task.second)
         )
         seen = {"id": task.id, "question": task.question, "criteria": task.criteria}
-        return {**told, "task": {**seen, "left": sides[0], "right": sides[1]}, "said": self._said(task)}
+        left, right = (None if said is None else {"text": said, "markup": rendered(said)} for said in sides)
+        return {**told, "task": {**seen, "left": left, "right": right}, "said": self._said(task)}
 
     def label(self, name: str, key: int) -> None:
         """Notes which key was pressed.

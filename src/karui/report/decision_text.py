@@ -20,6 +20,16 @@ def notice(c: Context) -> str:
     return c.words("no_thinking_accepted") if c.study.manifest.no_thinking_accepted else ""
 
 
+def about(c: Context) -> list[str]:
+    """Returns which model and which task the report is about, and its date."""
+    w = c.words
+    return [
+        w("about_model", model=c.model),
+        w("about_task", task=c.study.choice.task),
+        w("about_date", date=c.form.date(c.study.made)),
+    ]
+
+
 def title(c: Context) -> str:
     """Returns the decision in two or three words."""
     if c.decision.name != "collect":

@@ -22,7 +22,7 @@ def markdown(c: Context) -> str:
     parts = [
         f"> **{text(notice)}**" if notice else "",
         f"# {decision_text.SIGNS[c.decision.name]} {text(decision_text.title(c))}",
-        text(w("about", model=c.model, task=c.study.choice.task, date=c.form.date(c.study.made))),
+        text((" " if c.form.lang == "ja" else ", ").join(decision_text.about(c))),
         *([f"> {w('agreement_note')}"] if w.agreement else []),
         *(f"> {text(told)}" for told in judge(c.study.choice, w, c.form)),
         *(f"> {text(told)}" for told in caveats(c.study.manifest, w)),

@@ -150,14 +150,16 @@ def prospects(planned: Planned, samples: int, rule: Rule) -> list[str]:
     fewest = fewest_units(rule.margin, first)
     lucky = fewest_questions(rule.margin, _GAIN, first)
     margin, level = f"{100 * rule.margin:g} points", f"{100 * (1 - rule.alpha):g}%"
+    grouped = f" (in {_count(planned.units, 'group')})" if planned.units < tests else ""
     parts = [
-        f"{tests} to test plans on" + (f" (in {planned.units} groups)" if planned.units < tests else ""),
+        f"{tests} to test plans on{grouped}",
         *([f"{planned.pilot} to choose their order"] if division.pilot else []),
         *([f"{planned.trained} to train on"] if planned.trained else []),
         *([f"{held} to confirm live"] if held else []),
     ]
     new = f" ({recorded - planned.before} of them new)" if 0 < planned.before < recorded else ""
-    lines = [f"{recorded + held} {_noun(recorded + held)}{new} × {samples} traces: {', '.join(parts)}."]
+    asked = f"{recorded + held} {_noun(recorded + held)}{new} × {_count(samples, 'trace')}"
+    lines = [f"{asked}: {', '.join(parts)}."]
     if division.pilot and not (planned.pilot and tests):
         lines.append(
             f"    None falls in the {'test' if planned.pilot else 'pilot'}, and nothing can be certified: a "
@@ -209,6 +211,11 @@ def _half(questions: int) -> float:
     return min(50.0, 100 * 1.96 * 0.5 / sqrt(questions)) if questions else 50.0
 
 
+def _count(number: int, noun: str) -> str:
+    """Returns a number of things: 1 trace, 4 traces."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _noun(count: int) -> str:
     return "question" if count == 1 else "questions"
 
@@ -229,10 +236,11 @@ def estimated(recording: Recording, questions: int, samples: int) -> list[str]:
     right = sum(q.correct(t.answer) for q in recording.questions for t in q.traces)
     noun = "agree with the majority" if recording.manifest.agreement else "are right"
     count, longest = len(recording.questions), _duration(total / rate if rate else 0)
+    asked = f"{questions} questions × {_count(samples, 'trace')}"
     return [
         f"{right} of {len(traces)} replies {noun}.",
         f"Measured on {count} questions: {tokens:,.0f} tokens a trace, {rate:,.0f} tokens/s on few streams.",
-        f"All {questions} questions × {samples} traces: about {total:,.0f} tokens, at most {longest}.",
+        f"All {asked}: about {total:,.0f} tokens, at most {longest}.",
     ]
 
 

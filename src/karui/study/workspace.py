@@ -311,7 +311,7 @@ class Workspace:
                 on_progress=progressed,
             )
         if lost := missing(recording, shard):
-            progress.warn(f"{lost} traces failed and are missing; the same command tries them again.")
+            progress.warn(f"Traces that failed and are missing: {lost}; the same command tries them again.")
         if late := recording.manifest.timeouts:
             progress.warn(
                 f"{late} answers could not be read or compared within the time limit and count "

@@ -222,3 +222,23 @@ def test_a_blank_message_is_answered(house, text, model):
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     reply = house.http.post("/v1/chat/completions", json=body)
     assert reply.status_code in {200, 400}, reply.text
+
+
+def test_a_limit_that_the_context_may_not_hold_is_left_to_the_server():
+    with serving(context=500) as fake, opened(fake, chosen(), guard=CALM) as house:
+        _, headers = house.ask(model="karui/full")  # the server would refuse 400 tokens beside the prompt
+        assert headers["x-karui-ran"] == "full"
+        assert "max_tokens" not in fake.requests[-1]
+        with house.recorded():
+            refused = house.http.post(
+                "/v1/chat/completions",
+                json={
+                    "model": "karui/full",
+                    "messages": [{"role": "user", "content": QUESTION}],
+                    "max_tokens": 500,
+                },
+            )
+        assert refused.status_code == 400  # the client's own limit is the client's
+    with serving() as fake, opened(fake, chosen(), guard=CALM) as house:
+        house.ask(model="karui/full")
+        assert fake.requests[-1]["max_tokens"] == 400

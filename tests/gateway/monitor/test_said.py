@@ -1,5 +1,7 @@
 """What users say, on the page: the rule's verdict, and nothing where nothing is compared."""
 
+import re
+
 import pytest
 
 from karui.gateway.arms.rule import ArmStatus, Verdict
@@ -12,8 +14,15 @@ from tests.helpers.gateway_records import now, served
 
 def said(verdict, *, on=True, **given):
     arm = ArmStatus("c0ffee", 0.9, verdict, 130, 0.92, 15, 0.93, 3.2, 14.0)
-    values = {"margin": 0.05, "alpha": 0.01, "worse_needed": 100.0, "fine_needed": 20.0, **given}
-    return FeedbackStatus(given=170, on=on, arms=(arm,), names={"c0ffee": "trial <b>"}, **values)
+    values = {
+        "given": 170,
+        "margin": 0.05,
+        "alpha": 0.01,
+        "worse_needed": 100.0,
+        "fine_needed": 20.0,
+        **given,
+    }
+    return FeedbackStatus(on=on, arms=(arm,), names={"c0ffee": "trial <b>"}, **values)
 
 
 def of(status, lang):
@@ -39,6 +48,8 @@ def test_the_panel_says_what_was_found(verdict, lang):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_where_nothing_is_compared_nothing_is_claimed(lang):
     panel, told = of(said(Verdict.FINE, on=False), lang)
-    assert MonitorTranslator(lang)("said_off", n="170") in panel
+    assert MonitorTranslator(lang)("said_off", n="170") in re.sub("<[^>]+>", "", panel)
+    assert 'class="why"' in panel
+    assert 'class="why"' not in of(said(Verdict.OPEN, on=False, given=0), lang)[0]  # nothing is lost yet
     assert "92" not in panel
     assert told["light"]["state"] != "liked"

@@ -32,7 +32,8 @@ def record(
     with Steps() as steps:
         made = karui.record(config=replace(config, questions=questions), on_progress=steps)
     rate = made.manifest.tokens_per_second
-    say(f"{len(made.questions)} questions × {config.sampling.samples} traces, {rate:,.0f} tokens/s")
+    each = f"{config.sampling.samples} trace{'' if config.sampling.samples == 1 else 's'}"
+    say(f"{len(made.questions)} questions × {each}, {rate:,.0f} tokens/s")
     # A shard's few questions decide nothing: the whole is looked at where plans are chosen.
     part = bool(config.recording.variant or config.recording.shard)
     failure = None if part else failure_of(made, config.baseline.min_accuracy)

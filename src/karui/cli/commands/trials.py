@@ -115,7 +115,7 @@ async def _add(
         f"in {sum(len(t.checkpoints) for t in made.traces()):,} trials"
     )
     if lost := missing(made):
-        say(f"Warning: {lost} traces failed and are missing; the same command tries them again.")
+        say(f"Warning: Traces that failed and are missing: {lost}; the same command tries them again.")
 
 
 def _judge(spec: str, recording: Path) -> "Verifier":

@@ -21,6 +21,7 @@ from karui.core.trace import End, Trace
 from karui.core.watcher import Checkpoint
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.protocol.schema import read_chunk
+from karui.engines.openai.requests.room import holds
 from karui.gateway.backends.backend import PlanRequest
 from karui.gateway.backends.upstream import UpstreamError
 from karui.gateway.backends.usage_reader import off_loop
@@ -233,7 +234,10 @@ class PlanRunner:
             "temperature": dialogue.sampling.temperature,
             "top_p": dialogue.sampling.top_p,
         }
-        drawn[engine.can.limit] = max(1, dialogue.sampling.max_tokens - result.usage.thinking)
+        most = dialogue.sampling.max_tokens
+        texts = (str(message.get("content") or "") for message in prompt.messages(apart=True))
+        if holds(engine.can.context, most, sum(len(text.encode()) for text in texts)):
+            drawn[engine.can.limit] = max(1, most - result.usage.thinking)
         if dialogue.seed is not None:
             drawn["seed"] = dialogue.seed
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from karui.engines.chat.markers import Markers
 from karui.engines.openai.protocol.http_pool import Reply
 from karui.engines.openai.protocol.sse import Event
+from karui.engines.openai.requests.room import holds
 from karui.gateway.backends.backend import RequestContext
 from karui.gateway.backends.stream_relay import StreamRelay
 from karui.gateway.backends.upstream import Upstream, UpstreamError, chunk_of, events_of
@@ -41,6 +42,8 @@ class ProxyBackend:
             behind a chat's own system message where that holds neither.
         exactly: Whether it is asked exactly what the client asks: then a request in another API goes to a
             server with that API as it is.
+        context: Tokens of the server's context; 0 where it is not known. A usual limit that it may not hold
+            beside the prompt is left out.
     """
 
     upstream: Upstream
@@ -50,6 +53,7 @@ class ProxyBackend:
     thinks: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, str] = ("", "")
     exactly: bool = False
+    context: int = 0
 
     async def answer(self, context: RequestContext) -> None:
         """Passes a request on and its reply back.
@@ -126,7 +130,9 @@ class ProxyBackend:
         asked = context.request
         body = dict(asked.body)
         if asked.limit is None:
-            body |= {k: v for k, v in self.usual.items() if k.startswith("max_")}
+            size = len(context.raw)
+            limits = {k: v for k, v in self.usual.items() if k.startswith("max_")}
+            body |= {k: v for k, v in limits.items() if holds(self.context, v, size)}
         body |= {k: v for k, v in self.usual.items() if body.get(k) is None and not k.startswith("max_")}
         body |= {k: v for k, v in self.thinks.items() if asked.chat and body.get(k) is None}
         if asked.model not in self.upstream.served:

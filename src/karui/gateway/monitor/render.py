@@ -18,6 +18,7 @@ def part(name: str, v: View, **values: Any) -> Markup:
         values: What else the template shows.
     """
     told = {"because": text.because, "what": text.what, "who": text.who, "action": text.action}
+    told["options"] = text.options
     return rendered(name, v=v, w=v.words, f=v.form, **told, **values)
 
 

@@ -1,12 +1,23 @@
 """Causes, changes and actions as text in the page's language."""
 
+import re
 from collections.abc import Sequence
+
+from markupsafe import Markup, escape
 
 from karui.gateway.records.cause import Because, Cause
 from karui.gateway.records.events import Actor, Event, EventKind
 from karui.gateway.records.stage import Stage
 from karui.gateway.routing.fallback_policy import Action
 from karui.i18n.monitor import MonitorTranslator
+
+_OPTION = re.compile(r"--[a-z-]+(?: [\w.]+)?")
+
+
+def options(text: str) -> Markup:
+    """Returns a sentence with the options in it as code, so that no line breaks within one."""
+    found = _OPTION.sub(lambda match: f"<code>{match[0]}</code>", str(escape(text)))
+    return Markup(found)  # noqa: S704 - escaped, and an option holds nothing that markup is made of
 
 
 def because(w: MonitorTranslator, reason: Because | None) -> str:

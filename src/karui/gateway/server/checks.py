@@ -91,7 +91,13 @@ def _tried(name: str, work: Callable[[], str]) -> Check:
     try:
         return Check(name, well=True, told=work())
     except KaruiError as error:
-        return Check(name, well=False, told=" ".join(filter(None, (error.what, error.why, error.remedy))))
+        told = (error.what, error.why, error.remedy)
+        return Check(name, well=False, told=" ".join(_sentence(part) for part in told if part))
+
+
+def _sentence(text: str) -> str:
+    """Returns a part of an error that does not run into the next one: servers' words often have no end."""
+    return text if text.endswith((".", "!", "?", "。", "`")) else f"{text}."
 
 
 def _keys(settings: Settings) -> str:

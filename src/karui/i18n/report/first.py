@@ -13,7 +13,9 @@ FIRST: dict[str, tuple[str, str]] = {
     # Head and decision
     "title": ("{model} on {task}: karui report", "{model}（{task}）軽量化の評価レポート"),
     "kicker": ("Evaluation of a lighter reasoning model", "推論モデル軽量化の評価レポート"),
-    "about": ("Model {model}, task {task}, {date}", "モデル：{model}　業務・課題：{task}　作成日：{date}"),
+    "about_model": ("Model {model}", "モデル：{model}"),
+    "about_task": ("task {task}", "業務・課題：{task}"),
+    "about_date": ("{date}", "作成日：{date}"),
     "agreement_note": (
         (
             "There were no reference answers. Everything here says how often a plan agrees with the "

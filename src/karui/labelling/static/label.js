@@ -1,4 +1,5 @@
-// Shows one thing after another, and sends what is said of it. Every text is set as text, never as markup.
+// Shows one thing after another, and sends what is said of it. Texts are set as text; of replies there is also markup,
+// which is escaped where it is made (reply.py), and no script in it would run.
 (() => {
   "use strict";
   const texts = JSON.parse(document.getElementById("texts").textContent);
@@ -8,6 +9,7 @@
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
   let now = null;
   let busy = false;
+  let written = false;
 
   const put = (id, text) => {
     const box = at(id);
@@ -15,6 +17,19 @@
     box.textContent = text || texts.none;
     box.classList.toggle("none", !text);
     box.scrollTop = 0;
+  };
+
+  const reply = (id, said) => {
+    const rich = Boolean(said && said.markup && !written);
+    put(id, said && said.text);
+    if (!at(id)) return;
+    at(id).classList.toggle("rich", rich);
+    if (rich) at(id).innerHTML = said.markup;
+  };
+  const replies = () => {
+    reply("left", now.task.left);
+    reply("right", now.task.right);
+    at("written").setAttribute("aria-pressed", String(written));
   };
 
   const show = (told) => {
@@ -35,8 +50,7 @@
     put("question", task.question);
     at("criteria-box").hidden = !task.criteria;
     if (task.criteria) put("criteria", task.criteria);
-    put("left", task.left);
-    put("right", task.right);
+    replies();
     scrollTo(0, 0);
   };
 
@@ -67,6 +81,10 @@
 
   for (const button of buttons) button.addEventListener("click", () => say(Number(button.dataset.value)));
   at("back").addEventListener("click", back);
+  at("written").addEventListener("click", () => {
+    written = !written;
+    if (now?.task) replies();
+  });
   at("next").addEventListener("click", next);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;

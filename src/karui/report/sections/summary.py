@@ -32,7 +32,7 @@ def head(c: Context) -> Markup:
         c,
         "first",
         notice=decision_text.notice(c),
-        about=w("about", model=c.model, task=choice.task, date=c.form.date(c.study.made)),
+        about=decision_text.about(c),
         icon=_PATHS[c.decision.name],
         title=decision_text.title(c),
         lead=decision_text.lead(c),
