@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from karui.gateway.database.database import Database
+from karui.gateway.database.opening import open_database
 from karui.gateway.keys import KeyRing
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
@@ -21,6 +23,7 @@ class Process:
         quotas: What each team may use.
         metrics: Counts requests.
         telemetry: Sends spans; None where OpenTelemetry is not installed.
+        database: Where the history is; None keeps it in memory.
     """
 
     admission: AdmissionQueue
@@ -28,6 +31,7 @@ class Process:
     quotas: Quotas
     metrics: Metrics
     telemetry: Telemetry | None
+    database: Database | None = None
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
@@ -48,8 +52,11 @@ class Process:
             routed: Whether it serves several routes.
 
         Raises:
-            InputError: A key cannot be used.
+            InputError: A key or the address of a database cannot be used.
         """
         keys = KeyRing(file=settings.keys)
         metrics, telemetry = Metrics((), routed=routed), Telemetry.found()
-        return Process(AdmissionQueue(settings.limits), keys, Quotas(settings.workers), metrics, telemetry)
+        database = open_database(settings.state, settings.history)
+        return Process(
+            AdmissionQueue(settings.limits), keys, Quotas(settings.workers), metrics, telemetry, database
+        )

@@ -6,6 +6,7 @@ A client that leaves takes its request with it: whatever works on it is cancelle
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -77,7 +78,7 @@ class RequestHandler:
         keeper: Keeps what is said; None keeps nothing.
         chooses: Where several routes have one door: returns the route's handler for a model's name, which
             then answers and keeps the record; raises ApiError where no route has it. None answers itself.
-        under_way: How many requests this handler answers.
+        under_way: How many requests this handler has, until their records are closed.
     """
 
     dispatcher: Dispatcher
@@ -167,10 +168,11 @@ class RequestHandler:
         response: ResponseWriter,
         dialect: Dialect,
     ) -> None:
-        record = RecordBuilder(uuid4().hex)
+        record, held = RecordBuilder(uuid4().hex), ExitStack()
         target = self
         if self.chooses is None:
             self.begin(record)
+            held.enter_context(self.under_way)
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
         quota: Quota | None = None
@@ -193,6 +195,7 @@ class RequestHandler:
             if self.chooses is not None:
                 target = self.chooses(request.model)
                 target.begin(record)
+                held.enter_context(target.under_way)
             dispatcher = target.dispatcher
             full_tokens = dispatcher.router.deployment.expectation.full_tokens
             await dispatcher.prepare(request)
@@ -200,14 +203,14 @@ class RequestHandler:
             context = seen() if len(raw) < _LARGE else await asyncio.to_thread(seen)
             named = request.model if request.model in dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
-            with target.under_way:
-                async with self.admission.slot():
-                    await dispatcher.answer(context)
+            async with self.admission.slot():
+                await dispatcher.answer(context)
 
         try:
             await self.guarded(work(), record, response)
         finally:
-            target._close(record, context, quota)
+            with held:
+                target._close(record, context, quota)
 
     def begin(self, record: RecordBuilder) -> None:
         """Notes what serves when a request comes."""

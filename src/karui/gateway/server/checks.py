@@ -20,7 +20,7 @@ from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout_builders import build_database
+from karui.gateway.database.opening import open_database
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.settings import FALLBACK_KEY, Settings
@@ -170,7 +170,7 @@ def _apart(date: str) -> str:
 
 
 def _state(settings: Settings) -> str:
-    database = build_database(settings)
+    database = open_database(settings.state, settings.history)
     assert database is not None
     try:
         with database.session() as connection:

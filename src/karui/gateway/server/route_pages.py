@@ -109,6 +109,7 @@ class RoutePages:
         """
         name = str(request.path_params.get("route") or request.query_params.get("route") or "")
         gateways = list(self._table)
+        self._pages = {g.name: self._pages[g.name] for g in gateways if g.name in self._pages}
         found = self._table.get(name) if name or len(gateways) > 1 else gateways[0]
         if found is None:
             known = ", ".join(gateway.name for gateway in gateways)
