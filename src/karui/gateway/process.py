@@ -1,15 +1,18 @@
 """What a process has once, however many routes it serves: its places, keys, counters and spans."""
 
+import asyncio
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from karui.gateway.database.database import Database
 from karui.gateway.database.opening import open_database
+from karui.gateway.database.team_ledger import TeamLedger
 from karui.gateway.keys import KeyRing
 from karui.gateway.monitor.metrics import Metrics
 from karui.gateway.monitor.tracing import Telemetry
 from karui.gateway.records.events import Sink
 from karui.gateway.requests.admission import AdmissionQueue
-from karui.gateway.requests.quota import Quotas
+from karui.gateway.requests.quotas import Quotas
 from karui.gateway.settings import Settings
 
 
@@ -38,10 +41,11 @@ class Process:
         """What takes each record, whichever route it is of."""
         return (self.metrics, *([self.telemetry] if self.telemetry is not None else []))
 
-    def close(self) -> None:
-        """Sends what waits; may wait for a collector."""
+    async def close(self) -> None:
+        """Gives back what teams could have used, and sends what waits; may wait for a collector."""
+        await self.quotas.close()
         if self.telemetry is not None:
-            self.telemetry.close()
+            await asyncio.to_thread(self.telemetry.close)
 
     @staticmethod
     def of(settings: Settings, *, routed: bool = False) -> "Process":
@@ -57,6 +61,7 @@ class Process:
         keys = KeyRing(file=settings.keys)
         metrics, telemetry = Metrics((), routed=routed), Telemetry.found()
         database = open_database(settings.state, settings.history)
-        return Process(
-            AdmissionQueue(settings.limits), keys, Quotas(settings.workers), metrics, telemetry, database
-        )
+        shared = database if settings.shared else None
+        ledger = TeamLedger(shared, uuid4().hex) if shared is not None else None
+        quotas = Quotas(settings.workers, ledger=ledger)
+        return Process(AdmissionQueue(settings.limits), keys, quotas, metrics, telemetry, database)

@@ -200,7 +200,7 @@ class RouteTable:
         await asyncio.gather(*self._leaving, return_exceptions=True)
         for gateway in self:
             await gateway.close()
-        await asyncio.to_thread(self.process.close)
+        await self.process.close()
 
     async def reload(self, via: Via = _NOBODY) -> Reloaded:
         """Reads file and keys anew, and serves what they say from now on.

@@ -27,7 +27,9 @@ from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
-from karui.gateway.requests.quota import Quota, Quotas
+from karui.gateway.requests.quota import Quota
+from karui.gateway.requests.quotas import Quotas
+from karui.gateway.requests.shared_quota import SharedQuota
 
 Receive = Callable[[], Awaitable[Any]]
 _LARGE = 65_536
@@ -175,13 +177,13 @@ class RequestHandler:
             held.enter_context(self.under_way)
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
-        quota: Quota | None = None
+        quota: Quota | SharedQuota | None = None
 
         async def work() -> None:
             nonlocal context, quota
             quota = self._quota(headers)
             record.set(team=quota.team.name)
-            with quota.slot():
+            async with quota.slot():
                 response.headers.update(quota.headers())
                 await answer()
 
@@ -242,7 +244,7 @@ class RequestHandler:
             message = "The gateway failed; its log has the details under this request id."
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
-    def _quota(self, headers: Mapping[str, str]) -> Quota:
+    def _quota(self, headers: Mapping[str, str]) -> Quota | SharedQuota:
         """Returns what the client's team may use."""
         team = self.keys.now.team(given_key(headers))
         if team is None:
@@ -251,7 +253,9 @@ class RequestHandler:
             raise ApiError(415, "The body must have the content type application/json.", code="media_type")
         return self.quotas.of(team)
 
-    def _close(self, record: RecordBuilder, context: RequestContext | None, quota: Quota | None) -> None:
+    def _close(
+        self, record: RecordBuilder, context: RequestContext | None, quota: Quota | SharedQuota | None
+    ) -> None:
         served = record.close()
         if quota is not None:
             quota.spend(served.prompt_tokens + served.thinking_tokens + served.answer_tokens)

@@ -108,7 +108,7 @@ def app(gateway: Gateway) -> Door:
                 yield
         finally:
             await gateway.close()
-            await asyncio.to_thread(gateway.process.close)
+            await gateway.process.close()
 
     feedback = FeedbackRoute(gateway.feedback, access).give
     routes = _routes(gateway.handler, _Probes(lambda: [gateway], access), pages, feedback)
