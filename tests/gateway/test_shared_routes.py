@@ -44,7 +44,7 @@ def test_each_route_is_shared_and_its_requests_are_no_other_routes(two):
         for house in (one, other):
             until(lambda house=house: requests(house) == {"support": 2, "search": 1})
             counts = {g.name: g.rollout.rollout for g in house.table}
-            until(lambda counts=counts: [c.seen for c in counts.values()] == [2, 1])
+            until(lambda counts=counts: [c.standing()["seen"] for c in counts.values()] == [2, 1])
         owners = [[g.standing.owner for g in house.table] for house in (one, other)]
         assert [sum(held) for held in zip(*owners, strict=True)] == [1, 1]
         assert other.http.post("/api/command?route=search", json=TRIP).status_code == 200
@@ -96,7 +96,7 @@ def test_whoever_is_replaced_decides_no_more(two):
             until(lambda: new.standing.owner)
             assert not old.standing.owner
             house.ask("support")
-            until(lambda: new.rollout.rollout.seen == 1)
+            until(lambda: new.rollout.rollout.standing()["seen"] == 1)
 
 
 def test_a_worker_that_is_started_anew_serves_what_it_can_and_tries_the_rest_again(two, monkeypatch):
