@@ -173,7 +173,6 @@ class Gateway:
             by,
             Because.stated(told),
             name=clean(who or via.key or via.origin),
-            request=via.request,
             choice=self.deployment.digest,
             via=via,
         )

@@ -322,6 +322,14 @@ class RouteTable:
         return names
 
     def _chosen(self, model: str) -> RequestHandler:
+        return self.find(model).handler
+
+    def find(self, model: str) -> Gateway:
+        """Returns whose a model's name is.
+
+        Raises:
+            ApiError: No route has it, or its route cannot be used.
+        """
         found = self._names.get(model)
         if found is None and self._lacks(model):
             message = f"The route of the model {model[:100]!r} cannot be used at present."
@@ -330,7 +338,7 @@ class RouteTable:
             known = ", ".join(self._names)
             message = f"The model {model[:100]!r} does not exist. Available models: {known[:2000]}."
             raise ApiError(404, message, param="model", code="model_not_found")
-        return found.handler
+        return found
 
     def _lacks(self, model: str) -> bool:
         """Returns whether a name is that of a route of the file that does not run."""
@@ -362,7 +370,6 @@ class RouteTable:
             Because.stated(told),
             name=via.key or via.origin or "SIGHUP",
             via=via,
-            request=via.request,
         )
         logged(_log, event)
         first, *others = self
