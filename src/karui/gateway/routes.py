@@ -15,6 +15,7 @@ from time import time
 from typing import Protocol
 
 from karui.core.errors import KaruiError
+from karui.gateway.arms.contest import Contest
 from karui.gateway.assemble import Gateway
 from karui.gateway.deployment import Deployment
 from karui.gateway.openai_api.chat_request import ApiError
@@ -38,13 +39,13 @@ class Build(Protocol):
     """Connects a route's servers, checks them, and puts its gateway together. It may take seconds."""
 
     def __call__(
-        self, route: RouteSettings, deployment: Deployment, process: Process, begins: bool | None = ..., /
+        self, route: RouteSettings, contest: Contest, process: Process, begins: bool | None = ..., /
     ) -> Gateway:
         """Returns the gateway of a route.
 
         Args:
             route: What the file says of it.
-            deployment: Its choice, checked.
+            contest: Its choices, checked: one plan, or those of an experiment.
             process: What the routes share.
             begins: Where several processes share a history: whether a gateway starts, so that the file's
                 stage begins; whether the file was read anew; None where another process has written where
@@ -159,7 +160,7 @@ class RouteTable:
         for of in file.routes:
             try:
                 begins = True if start is Start.ALONE else None
-                made = self._build(of, _deployment(of), self.process, begins)
+                made = self._build(of, contest_of(of), self.process, begins)
                 self._running[of.name] = _Running(of, made)
             except KaruiError as error:
                 faults[of.name] = str(error)
@@ -262,11 +263,11 @@ class RouteTable:
 
     async def _renewed(self, of: RouteSettings) -> list[str]:
         """Takes in one route of the file; returns its name where something has changed."""
-        deployment = await asyncio.to_thread(_deployment, of)
+        contest = await asyncio.to_thread(contest_of, of)
         before = self._running.get(of.name)
-        if before and before.of == of and before.gateway.deployment.digest == deployment.digest:
+        if before and before.of == of and before.gateway.deployment.digest == contest.first.digest:
             return []
-        goes_on = before is not None and before.gateway.deployment.digest == deployment.digest
+        goes_on = before is not None and before.gateway.deployment.digest == contest.first.digest
         known = goes_on and before is not None and before.of.settings.stage == of.settings.stage
         # The file's stage counts when it is new; what it said before may have been left long ago.
         building = replace(of, settings=replace(of.settings, stage="")) if known else of
@@ -276,7 +277,7 @@ class RouteTable:
             if old is not None and isinstance(old.standing, StandingKeeper):
                 old.standing.keep()
                 await asyncio.to_thread(old.stores.requests.flush)
-            made = await asyncio.to_thread(self._build, building, deployment, self.process, False)
+            made = await asyncio.to_thread(self._build, building, contest, self.process, False)
             if old is None or self._shared or old.rollout.changes == changes:
                 break
             await made.close()
@@ -378,8 +379,8 @@ class RouteTable:
             gateway.stores.requests.remember(event)
 
 
-def _deployment(of: RouteSettings) -> Deployment:
-    return Deployment.load(of.choice).on_route(of.name)
+def contest_of(of: RouteSettings) -> Contest:
+    return Contest.of([Deployment.load(choice).on_route(of.name) for choice in of.choices])
 
 
 def _later(before: RouteFile, now: RouteFile) -> tuple[str, ...]:
