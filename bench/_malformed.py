@@ -158,7 +158,7 @@ def _odd_route(draw: random.Random) -> Request:
 
 
 def _odd_own(draw: random.Random) -> Request:
-    """Gives the gateway's own paths odd bodies; no operator's command among them is one that would be done."""
+    """Gives the gateway's own paths odd bodies; no command among them is one that would be done."""
     path = draw.choice(list(_OWN))
     kind = draw.random()
     if kind < 0.6:

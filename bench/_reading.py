@@ -10,8 +10,9 @@ def read(kept: Kept) -> dict[str, Any]:
     """Returns one reply's figures.
 
     `form` is "reply" (a whole completion), "stream" (one that ended as it should), "error" (a well-formed
-    error object), "failed stream" (an error event closes it), "page" (something for people or for Prometheus,
-    whole), "gone" (the client itself went away), else "broken". Times are seconds after sending; None where it did not come to that.
+    error object), "failed stream" (an error event closes it), "page" (something whole for people or for
+    Prometheus), "gone" (the client itself went away), else "broken". Times are seconds after sending; None
+    where it did not come to that.
     """
     data, sent = kept["data"], kept["sent"]
     found: dict[str, Any] = {"form": "broken", "status": 0, "headers": {}, "text": "", "thinking": ""}

@@ -30,9 +30,9 @@ SETTINGS = """
 [limits]
 at_once = 64
 queue = 256
-silence_seconds = 5.0
+silence_seconds = 30.0
 connect_seconds = 2.0
-request_seconds = 30.0
+request_seconds = 60.0
 [breaker]
 rest_seconds = 0.5
 [rollout]

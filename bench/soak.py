@@ -1,4 +1,4 @@
-"""A hard while: routes, two workers and PostgreSQL under mixed clients, while everything around them is killed.
+"""A hard while: routes, two workers and PostgreSQL under mixed clients, while everything else is killed.
 
     python bench/soak.py [--quick] [--seconds 600] [--out bench/results/soak.json]
 
@@ -181,9 +181,7 @@ def soak(figures: Figures, folder: Path, seconds: float) -> None:
     figures.at_least("every process knows the last file", float(known), 1, digits=0)
 
 
-def _judge(
-    figures: Figures, run: Soak, parts: list[Part], found: dict[str, dict[str, int]]
-) -> None:
+def _judge(figures: Figures, run: Soak, parts: list[Part], found: dict[str, dict[str, int]]) -> None:
     for each in parts:
         each.show(figures)
     before, during, after = parts

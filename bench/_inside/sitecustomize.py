@@ -1,5 +1,6 @@
-"""Stands inside every Python process that bench/soak.py starts as a gateway, before anything of it is imported.
+"""Stands inside every Python process that bench/soak.py starts as a gateway.
 
+It is there before anything else is imported.
 The wall clock goes by as many seconds more as the file `clock` holds, and on SIGUSR1 a process writes down
 how many of asyncio's tasks it has not finished. Nothing in karui knows of it.
 """

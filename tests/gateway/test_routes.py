@@ -244,11 +244,12 @@ def test_a_route_may_be_an_experiment(two, tmp_path):
         asked = [house.ask("support", user=f"user {n}").headers["x-karui-request-id"] for n in range(40)]
         support = house.table.get("support")
         assert support.name == "support"
-        house.records.wait(40)
-        arms = {record.arm for record in house.records if record.id in asked}
-        assert arms >= set(support.handler.dispatcher.plans)
-        assert len(arms) == 3
-        drawn = next(record for record in house.records if record.id in asked and record.arm != "full")
+        until(lambda: support.stores.requests.totals(0.0).window.requests == 40)
+        store = RequestStore(file.with_name("h.sqlite3"))
+        records = [record for record in store.since(0.0) if record.id in asked]
+        store.close()
+        assert {record.arm for record in records} == {"full", *support.handler.dispatcher.plans}
+        drawn = next(record for record in records if record.arm != "full")
         said = house.http.post("/v1/feedback", json={"request_id": drawn.id, "value": 1.0})
         assert said.json()["counted"]
         before = support.deployment.digest

@@ -39,7 +39,7 @@ class Build(Protocol):
     """Connects a route's servers, checks them, and puts its gateway together. It may take seconds."""
 
     def __call__(
-        self, route: RouteSettings, contest: Contest, process: Process, begins: bool | None = ..., /
+        self, route: RouteSettings, contest: Contest, process: Process, *, begins: bool | None
     ) -> Gateway:
         """Returns the gateway of a route.
 
@@ -160,7 +160,7 @@ class RouteTable:
         for of in file.routes:
             try:
                 begins = True if start is Start.ALONE else None
-                made = self._build(of, contest_of(of), self.process, begins)
+                made = self._build(of, contest_of(of), self.process, begins=begins)
                 self._running[of.name] = _Running(of, made)
             except KaruiError as error:
                 faults[of.name] = str(error)
@@ -277,7 +277,7 @@ class RouteTable:
             if old is not None and isinstance(old.standing, StandingKeeper):
                 old.standing.keep()
                 await asyncio.to_thread(old.stores.requests.flush)
-            made = await asyncio.to_thread(self._build, building, contest, self.process, False)
+            made = await asyncio.to_thread(self._build, building, contest, self.process, begins=False)
             if old is None or self._shared or old.rollout.changes == changes:
                 break
             await made.close()
@@ -380,6 +380,11 @@ class RouteTable:
 
 
 def contest_of(of: RouteSettings) -> Contest:
+    """Returns the choices of a route, checked.
+
+    Raises:
+        InputError: A file is missing, a choice may not be served, or two cannot be compared.
+    """
     return Contest.of([Deployment.load(choice).on_route(of.name) for choice in of.choices])
 
 

@@ -183,9 +183,9 @@ def _used(connection: Connection, team: str, kind: str, without: str = "") -> in
 
 def _wait(connection: Connection, team: str, kind: str, wanted: int, now: float) -> float:
     """Returns the seconds until so much is used no more."""
-    until = now
+    end = now
     for until, amount in connection.execute(_ENDS, (team, kind)).fetchall():
-        wanted -= amount
+        end, wanted = float(until), wanted - int(amount)
         if wanted <= 0:
             break
-    return max(0.0, float(until) - now)
+    return max(0.0, end - now)

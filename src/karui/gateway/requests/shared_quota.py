@@ -1,4 +1,4 @@
-"""What a team may use, where several processes share its limits: portions that the ledger has lent to this one.
+"""What a team may use, where several processes share its limits: what the ledger has lent to this one.
 
 A request is let in by what this process holds; only where that does not do is the ledger asked, for
 everybody who waits at once. What is refused is not asked for again at once.

@@ -55,9 +55,7 @@ def opened_routes(file: RouteFile) -> Iterator[OpenedRoutes]:
         listening.close()
 
 
-def build(
-    route: RouteSettings, contest: Contest, process: Process, begins: bool | None = True, /
-) -> Gateway:
+def build(route: RouteSettings, contest: Contest, process: Process, *, begins: bool | None) -> Gateway:
     """Returns the gateway of a route, its servers connected and checked.
 
     Args:
