@@ -42,10 +42,10 @@ caller_seconds = 0.0
 question_seconds = 0.0
 """
 SHARES = {
-    "stream": 0.3,
+    "stream": 0.32,
     "whole": 0.25,
     "other API": 0.12,
-    "real model": 0.04,
+    "real model": 0.02,
     "vanishes": 0.09,
     "malformed": 0.15,
     "huge": 0.05,
@@ -69,7 +69,7 @@ def mixed(count: int, seed: int) -> list[dict[str, Any]]:
             request["body"]["messages"].insert(0, {"role": "system", "content": "long " * 100_000})
         elif kind == "real model":
             said = f"What is {draw.randint(1, 9)} and {draw.randint(1, 9)}?"
-            request["body"] |= {"model": draw.choice(("mini", "mini/full")), "max_tokens": 96}
+            request["body"] |= {"model": draw.choice(("mini", "mini/full")), "max_tokens": 48}
             request["body"]["messages"] = [{"role": "user", "content": said}]
         elif kind == "other API":
             request = _translated(request, draw)
@@ -160,7 +160,7 @@ class Routes:
             while not over.wait(seconds):
                 self.reload()
 
-        thread = threading.Thread(target=run)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         try:
             yield

@@ -15,6 +15,7 @@ Nothing is counted twice or forgotten: what each roll-out counts is what the his
 """
 
 import json
+import signal
 import sys
 import tempfile
 import threading
@@ -99,6 +100,7 @@ def part(run: Soak, name: str, seconds: float, seed: int) -> Part:
     time.sleep(3.0)
     workers = run.workers()
     held = sum(worker.memory_info().rss for worker in workers) / 2**20
+    print(f"  {name}: {len(found['results'])} requests", flush=True)
     return Part(name, found, held, max(worker.num_fds() for worker in workers), run.tasks())
 
 
@@ -158,7 +160,7 @@ def soak(figures: Figures, folder: Path, seconds: float) -> None:
         part(run, "warm", 2.0, 0)
         with routes.reloading(every):
             parts = [part(run, "before", third, 1)]
-            thread = threading.Thread(target=run.disturb, args=(third,))
+            thread = threading.Thread(target=run.disturb, args=(third,), daemon=True)
             thread.start()
             stressed = time.monotonic()
             parts.append(part(run, "during", third, 2))
@@ -209,6 +211,8 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long clients ask")
     options = parser.parse_args()
+    # Whoever stops the bench stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     figures = Figures("soak", options)
     with tempfile.TemporaryDirectory(prefix="karui-soak-") as folder:
         soak(figures, Path(folder), QUICK_SECONDS if options.quick else options.seconds)
