@@ -214,7 +214,7 @@ class RouteTable:
                 file = await asyncio.to_thread(self.file.again)
                 self.process.keys.reload()
             except KaruiError as error:
-                return self._told(Reloaded(faults={"": str(error)}), via)
+                return self._told(Reloaded(faults={**self.faults, "": str(error)}), via)
             done = self._told(await self._taken_in(file), via)
             self._retry()
             return done
@@ -257,6 +257,8 @@ class RouteTable:
                 if not self._unbuilt:
                     return
                 before, done = self.faults, await self._taken_in(self._wanted)
+                whole = {name: why for name, why in before.items() if not name}  # a file that was unreadable
+                done = replace(done, faults={**done.faults, **whole})
                 if done.changed or done.faults.keys() != before.keys():
                     self._told(done, _NOBODY)
                 self.faults = done.faults
