@@ -14,11 +14,13 @@ from karui.engines.openai.protocol.schema import Chunk
 from karui.engines.openai.protocol.sse import Event, Events
 from karui.gateway.backends.upstream import UpstreamError, chunk_of
 
-_PLACE = re.compile(rb'"(?:content|text|reasoning|reasoning_content|thinking)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_PLACE = re.compile(rb'"(?:content|text|reasoning|reasoning_content|thinking)"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
 _EVEN = re.compile(rb'(?:[^"\\\r\n<\[\xe2]++|\\[nt"/\\]|\xe2(?!\x97))++')
 """A text of JSON that is no empty one, and in which no marker of thinking begins (`<`, `[` or `◁`): escaped
 characters may be anything, so that only the usual ones are allowed."""
 _PROBE = "karui tries it"
+_LONGEST = 16_384
+"""Bytes of an event in which a template is looked for: those of a token are some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,10 @@ def template_of(event: Event, chunk: Chunk) -> Template | None:
         event: As it came.
         chunk: What it says.
     """
+    if len(event.raw) > _LONGEST:
+        return None
     line = event.raw.rstrip(b"\r\n")
-    single = line.startswith(b"data:") and event.raw.endswith(b"\n") and not {10, 13} & set(line)
+    single = line.startswith(b"data:") and event.raw.endswith(b"\n") and not (b"\n" in line or b"\r" in line)
     if not single or len(chunk.parts) != 1:
         return None
     text, apart = chunk.parts[0]
