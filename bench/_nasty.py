@@ -78,7 +78,7 @@ class Waits:
 def asked(way: str, text: str, pieces: int, *, stream: bool) -> dict[str, Any]:
     """Returns one request."""
     path, model = WAYS[way]
-    times = max(1, SIZE // pieces // len(TEXTS[text]))
+    times = max(1, SIZE // pieces // len(TEXTS[text].encode()))
     said = f"bench {json.dumps({'text': TEXTS[text], 'times': times, 'tokens': pieces})}"
     body: dict[str, Any] = {"model": model, "stream": stream}
     body |= {"input": said} if "responses" in path else {"messages": [{"role": "user", "content": said}]}

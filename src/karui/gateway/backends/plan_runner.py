@@ -187,7 +187,7 @@ class PlanRunner:
             prompt = replace(prompt, user=f"{prompt.user}\n\n{self.instruction}")
         heard = _StreamingObserver(aloud=not plan.flows)
         ask = Request(asked.id, prompt, dialogue.sampling)
-        solving = asyncio.ensure_future(solve_live(plan, asked, ask, self.engines, heard))
+        solving = asyncio.ensure_future(solve_live(plan, asked, ask, self.engines, heard, loops=False))
         solving.add_done_callback(lambda _: heard.texts.put_nowait(None))
         try:
             while (text := await heard.texts.get()) is not None:
