@@ -257,8 +257,9 @@ class RouteTable:
                 if not self._unbuilt:
                     return
                 before, done = self.faults, await self._taken_in(self._wanted)
-                whole = {name: why for name, why in before.items() if not name}  # a file that was unreadable
-                done = replace(done, faults={**done.faults, **whole})
+                unreadable = before.get("")
+                if unreadable is not None:
+                    done = replace(done, faults={**done.faults, "": unreadable})
                 if done.changed or done.faults.keys() != before.keys():
                     self._told(done, _NOBODY)
                 self.faults = done.faults

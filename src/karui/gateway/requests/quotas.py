@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 
-from karui.gateway.database.team_ledger import TeamLedger
+from karui.gateway.database.team_ledger import Grant, TeamLedger
 from karui.gateway.named_keys import Team
 from karui.gateway.requests.quota import Quota
 from karui.gateway.requests.shared_quota import SharedQuota
@@ -47,7 +47,7 @@ class Quotas:
         self._quotas: dict[str, Quota | SharedQuota] = {}
         self.lost = False
         self._exchanging: asyncio.Task[None] | None = None
-        self._working: asyncio.Future[object] | None = None
+        self._working: asyncio.Future[list[Grant]] | None = None
         self._telling: asyncio.Task[None] | None = None
 
     def of(self, team: Team) -> Quota | SharedQuota:
