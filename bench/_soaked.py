@@ -108,10 +108,12 @@ class Routes:
     turns: int = 0
 
     def write(self) -> None:
-        """Writes the file; with every turn another route has another name for its plan."""
+        """Writes the file: with every turn the first route has another name for its plan, and of four turns
+        once the second route, too, whose server is asked at each change what it can do."""
         tables = {name: dict(table) for name, table in self.tables.items()}
-        changed = list(tables)[self.turns % len(tables)]
-        tables[changed]["names"] = [self.name]
+        first, second = tables
+        tables[first]["names"] = [self.name]
+        tables[second]["names"] = [f"fourth-{self.turns // 4}"]
         lines = [f"{key} = {json.dumps(value)}" for key, value in self.top.items()]
         lines.append(SETTINGS)
         for name, table in tables.items():
