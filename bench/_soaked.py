@@ -108,8 +108,10 @@ class Routes:
     turns: int = 0
 
     def write(self) -> None:
-        """Writes the file: with every turn the first route has another name for its plan, and of four turns
-        once the second route, too, whose server is asked at each change what it can do."""
+        """Writes the file: with every turn the first route's plan has another name, with each fourth both.
+
+        The second route's server is asked at each change of it what it can do, which takes some seconds.
+        """
         tables = {name: dict(table) for name, table in self.tables.items()}
         first, second = tables
         tables[first]["names"] = [self.name]
