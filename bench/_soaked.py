@@ -260,7 +260,7 @@ def routed(routes: Routes, folder: Path, inside: Path) -> Iterator[Gateway]:
     url = f"http://127.0.0.1:{port}"
     places = os.pathsep.join(map(str, (HERE / "_inside", ROOT / "src")))
     env = {"PYTHONPATH": places, "KARUI_BENCH_INSIDE": str(inside)}
-    with server(command, f"{url}/health", folder / "gateway.log", env=env) as process:
+    with server(command, f"{url}/health", folder / "gateway.log", seconds=400, env=env) as process:
         routes.url, routes.supervisor = url, process.pid
         with suppress(KeyboardInterrupt):
             yield Gateway(url, process, inside / "unused")
