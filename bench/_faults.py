@@ -38,7 +38,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "response_headers_conformance"
 )
-WELL = {"reply", "stream", "error", "failed stream"}
+WELL = {"reply", "stream", "error", "failed stream", "page"}
 
 
 def asking(model: str, *, stream: bool, **script: Any) -> dict[str, Any]:

@@ -33,6 +33,23 @@ _PARTS: tuple[Any, ...] = (
 )  # fmt: skip
 _CHATS = ("/v1/chat/completions", "/v1/completions")
 _PATHS = (*_CHATS, "/v1/messages", "/v1/responses")
+_OWN = {
+    "/v1/feedback": ("request_id", "value", "label", "reference"),
+    "/v1/messages/count_tokens": ("model", "messages", "system", "tools"),
+    "/api/command": ("what", "who", "why"),
+    "/api/login": ("key",),
+    "/api/logout": ("x",),
+    "/api/reload": ("x",),
+    "/explain/chatcmpl-x": ("x",),
+}
+"""The gateway's own paths that take a body, and its fields."""
+_SEEN = (
+    "/", "/?lang=xx", "/v1/models", "/v1/models/x", "/health", "/metrics", "/openapi.json", "/routes/none",
+    "/routes/%00", "/api/state", "/api/state?route=none", "/api/state?lang=%ff", "/api/audit?since=x",
+    "/api/audit?since=1e400", "/api/audit?since=nan", "/explain/x", "/explain/..%2f", "/explain/%F0%9F",
+)  # fmt: skip
+"""What is looked at, asked for rightly and wrongly."""
+_KEYS = ("x", "sk-of-nobody-0123456789", "sha256:" + "0" * 64, "é" * 20, "\x00", "x" * 5000, "")
 
 
 def malformed(count: int, seed: int = 5) -> list[Request]:
@@ -40,7 +57,7 @@ def malformed(count: int, seed: int = 5) -> list[Request]:
     draw = random.Random(seed)
     kinds: tuple[Callable[[random.Random], Request], ...] = (
         _odd_field, _odd_field, _odd_message, _odd_part, _odd_part, _cut_off, _noise,
-        _not_an_object, _deep, _odd_route, _odd_header,
+        _not_an_object, _deep, _odd_route, _odd_header, _odd_own, _odd_own, _odd_look, _odd_key,
     )  # fmt: skip
     return [draw.choice(kinds)(draw) for _ in range(count)]
 
@@ -138,6 +155,43 @@ def _odd_route(draw: random.Random) -> Request:
         "path": path,
         "method": draw.choice(("GET", "PUT", "DELETE", "PATCH", "POST", "OPTIONS")),
     }
+
+
+def _odd_own(draw: random.Random) -> Request:
+    """Gives the gateway's own paths odd bodies; no command among them is one that would be done."""
+    path = draw.choice(list(_OWN))
+    kind = draw.random()
+    if kind < 0.6:
+        body = {name: draw.choice((*_ODD, "trip me", "1e999")) for name in _OWN[path] if draw.random() < 0.8}
+        return {"path": path, "body": body}
+    wrong = draw.choice((_cut_off, _noise, _not_an_object, _deep))
+    return {**wrong(draw), "path": path}
+
+
+def _odd_look(draw: random.Random) -> Request:
+    """Looks at what is there and what is not, in every way."""
+    method = draw.choice(("GET", "GET", "POST", "PUT", "DELETE", "OPTIONS"))
+    return {"path": draw.choice(_SEEN), "raw": "", "method": method}
+
+
+def _odd_key(draw: random.Random) -> Request:
+    """Gives keys that are nobody's, cookies that nobody was given, and names of other sites."""
+    key = draw.choice(_KEYS)
+    headers = draw.choice(
+        (
+            {"authorization": f"Bearer {key}"},
+            {"authorization": key},
+            {"x-api-key": key},
+            {"cookie": f"karui-session={key}"},
+            {"origin": "https://elsewhere.example"},
+            {"sec-fetch-site": "cross-site"},
+            {"host": "elsewhere.example"},
+        )
+    )
+    headers = {name: value.replace("\x00", "").encode().decode("latin-1") for name, value in headers.items()}
+    path = draw.choice((*_PATHS, "/api/state", "/api/audit", "/v1/models", "/metrics"))
+    method = "POST" if path in _PATHS else "GET"
+    return {**_sound(draw), "path": path, "method": method, "headers": headers}
 
 
 def _odd_header(draw: random.Random) -> Request:

@@ -10,8 +10,9 @@ def read(kept: Kept) -> dict[str, Any]:
     """Returns one reply's figures.
 
     `form` is "reply" (a whole completion), "stream" (one that ended as it should), "error" (a well-formed
-    error object), "failed stream" (an error event closes it), "gone" (the client itself went away), else
-    "broken". Times are seconds after sending; None where it did not come to that.
+    error object), "failed stream" (an error event closes it), "page" (something whole for people or for
+    Prometheus), "gone" (the client itself went away), else "broken". Times are seconds after sending; None
+    where it did not come to that.
     """
     data, sent = kept["data"], kept["sent"]
     found: dict[str, Any] = {"form": "broken", "status": 0, "headers": {}, "text": "", "thinking": ""}
@@ -25,6 +26,8 @@ def read(kept: Kept) -> dict[str, Any]:
         found["headers"] = {n: v for n, v in headers.items() if n.startswith("x-karui") or n == "retry-after"}
         if "text/event-stream" in headers.get("content-type", ""):
             _stream(found, body, len(head) + 4, kept["times"], sent)
+        elif found["status"] < 500 and headers.get("content-type", "").startswith(_PAGES):
+            found["form"] = "page" if not kept["end"] else "broken"
         else:
             whole = _unchunked(body)[0] if headers.get("transfer-encoding") == "chunked" else body
             _whole(found, whole)
@@ -37,6 +40,9 @@ def read(kept: Kept) -> dict[str, Any]:
 
 _LAST = {"message_stop", "response.completed", "response.incomplete"}
 """Events that end a stream of another API than OpenAI's chat."""
+
+
+_PAGES = ("text/html", "text/plain; version", "application/openmetrics", "application/x-ndjson")
 
 
 def _whole(found: dict[str, Any], body: bytes) -> None:

@@ -3,7 +3,8 @@
 It speaks HTTP/1.1 straight on asyncio's transports, so that what the gateway adds is not lost in what a
 framework under a made-up model takes. What it does is said in the last message, so that it passes through
 any proxy: `bench {"first": 0.05, "gap": 0.02, "tokens": 64}` streams 64 tokens, the first after 50 ms, one
-every 20 ms. `"fault"` makes it fail: see `FAULTS`. `/stats` says what it still has open.
+every 20 ms. `"text"` is what each token says, so many `"times"`. `"fault"` makes it fail: see `FAULTS`.
+`/stats` says what it still has open.
 
     python bench/_upstream.py [PORT]    prints its port and serves until its standard input closes
 """
@@ -49,6 +50,13 @@ class Script:
     tokens: int = 8
     fault: str = ""
     finish: str = "stop"
+    text: str = " word"
+    times: int = 1
+
+    @property
+    def token(self) -> str:
+        """What each token says."""
+        return self.text * self.times
 
     @staticmethod
     def of(body: dict[str, Any]) -> "Script":
@@ -158,7 +166,7 @@ class Serving(asyncio.Protocol):
         if script.fault:
             self.hangup()
             return
-        text = " word" * script.tokens
+        text = script.token * script.tokens
         choice = {"index": 0, "finish_reason": script.finish, "logprobs": None}
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
         kind = "chat.completion" if chat else "text_completion"
@@ -173,7 +181,7 @@ class Serving(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
             b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
         )
-        token, last = _events(script.finish, chat=chat)
+        token, last = _events(script, chat=chat)
         tail = [last]
         if (body.get("stream_options") or {}).get("include_usage"):
             tail.append(
@@ -243,10 +251,10 @@ class Serving(asyncio.Protocol):
 _BASE = {"id": "chatcmpl-paced", "created": 1760000000, "model": MODEL}
 
 
-def _events(finish: str, *, chat: bool) -> tuple[bytes, bytes]:
+def _events(script: Script, *, chat: bool) -> tuple[bytes, bytes]:
     """Returns the event of a token and the one with the finish reason."""
     made = []
-    for text, end in ((" word", None), ("", finish)):
+    for text, end in ((script.token, None), ("", script.finish)):
         said = {"delta": {"content": text} if text else {}} if chat else {"text": text}
         choice = {"index": 0, **said, "logprobs": None, "finish_reason": end}
         kind = "chat.completion.chunk" if chat else "text_completion"

@@ -21,10 +21,11 @@ from _drift import drift
 from _faults import faults
 from _figures import ROOT, Figures, arguments
 from _gateway_workers import several
+from _nasty import nasty
 from _overhead import overhead
 from _savings import savings
 
-PARTS = ("overhead", "workers", "faults", "savings", "drift")
+PARTS = ("overhead", "workers", "faults", "nasty", "savings", "drift")
 
 
 def found(given: str, usual: str) -> Path | None:
@@ -54,6 +55,7 @@ def main() -> int:
             "overhead": lambda: overhead(figures, folder, litellm, nginx),
             "workers": lambda: several(figures, folder),
             "faults": lambda: faults(figures, folder),
+            "nasty": lambda: nasty(figures, folder),
             "savings": lambda: savings(figures, folder, vllm),
             "drift": lambda: drift(figures, folder, vllm),
         }

@@ -69,3 +69,11 @@ def test_replies_in_one_piece(status, body, form):
 def test_what_the_connection_broke_off_is_broken():
     assert read(kept([event(content="7"), b"data: [DONE]\n\n"], end="hung"))["form"] == "broken"
     assert read({"data": b"", "sent": 10.0, "times": [], "end": "ConnectionRefusedError"})["form"] == "broken"
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"])
+def test_what_is_for_people_or_for_prometheus_is_a_page_where_it_is_whole(kind):
+    assert read(kept([b"<p>"], kind=kind))["form"] == "page"
+    assert read(kept([b"<p>"], kind=kind, status=404))["form"] == "page"
+    assert read(kept([b"<p>"], kind=kind, end="closed"))["form"] == "broken"
+    assert read(kept([b"<p>"], kind=kind, status=500))["form"] == "broken"

@@ -36,7 +36,11 @@ def read(tmp_path):
 def test_a_route_takes_from_the_top_what_it_does_not_say(read):
     file = read(GOOD, port=9000)
     support, search = file.routes
-    assert (support.name, support.choice, support.settings.stage) == ("support", Path("runs/support"), "5")
+    assert (support.name, support.choices, support.settings.stage) == (
+        "support",
+        (Path("runs/support"),),
+        "5",
+    )
     assert (search.name, search.settings.stage, search.settings.upstream[-1]) == ("search", "shadow", "b")
     assert (support.settings.guard.floor, search.settings.guard.floor) == (0.9, 0.5)
     assert {file.settings.port, support.settings.port, search.settings.port} == {9000}
@@ -54,6 +58,8 @@ def test_a_file_without_routes_is_one_of_settings(read):
     [
         ('choice = "x"', "names no upstream"),
         ('upstream = "http://127.0.0.1:8000/v1#a"', "names no choice"),
+        ('choice = []\nupstream = "http://127.0.0.1:8000/v1#a"', "names no choice"),
+        ('choice = ["x", ""]\nupstream = "http://127.0.0.1:8000/v1#a"', "names no choice"),
         ('choice = "x"\nupstream = "u"\nport = 80', "port is the process's"),
         ('choice = "x"\nupstream = "u"\nhistory = "mine"', "history is the process's"),
         ('choice = "x"\nupstream = "u"\nstagge = "5"', "stagge"),

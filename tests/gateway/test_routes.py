@@ -232,3 +232,27 @@ def test_a_start_names_the_route_that_cannot_be_served(two, tmp_path):
     read = RouteFile.read(file, {})
     with pytest.raises(KaruiError, match="The route search cannot be served"):
         RouteTable(read, Process.of(read.settings, routed=True), build)
+
+
+def test_a_route_may_be_an_experiment(two, tmp_path):
+    file, tables, *_ = two
+    for folder, plan in (("one", "trial-stability:k=2"), ("other", "trial-stability:k=5")):
+        save_choice(tmp_path / folder, plan)
+    both = [str(tmp_path / "one"), str(tmp_path / "other")]
+    write(file, {**tables, "support": tables["support"] | {"choice": both}})
+    with opened(file) as house:
+        asked = [house.ask("support", user=f"user {n}").headers["x-karui-request-id"] for n in range(40)]
+        support = house.table.get("support")
+        assert support.name == "support"
+        until(lambda: support.stores.requests.totals(0.0).window.requests == 40)
+        store = RequestStore(file.with_name("h.sqlite3"))
+        records = [record for record in store.since(0.0) if record.id in asked]
+        store.close()
+        assert {record.arm for record in records} == {"full", *support.handler.dispatcher.plans}
+        drawn = next(record for record in records if record.arm != "full")
+        said = house.http.post("/v1/feedback", json={"request_id": drawn.id, "value": 1.0})
+        assert said.json()["counted"]
+        before = support.deployment.digest
+        write(file, {**tables, "support": tables["support"] | {"choice": both[:1]}})
+        assert house.reload().json()["changed"] == ["support"]
+        assert house.table.get("support").deployment.digest != before

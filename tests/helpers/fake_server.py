@@ -77,7 +77,7 @@ class Behaviour:
     metrics: bool = True
     lists: bool = True  # whether it can list its models
     batches: bool = True  # whether one request takes several prompts
-    natives: tuple = ()  # other APIs that it has: "messages", "responses"
+    natives: tuple = ()  # other APIs that it has: "messages", "responses", "count_tokens"
     calls: bool = True  # whether it makes tool calls of what its model says
 
 
@@ -650,6 +650,7 @@ def serving(behaviour=None, **changes):
             Route("/v1/completions", fake.completions, methods=["POST"]),
             Route("/v1/chat/completions", fake.chat, methods=["POST"]),
             Route("/v1/messages", fake.native, methods=["POST"]),
+            Route("/v1/messages/count_tokens", fake.native, methods=["POST"]),
             Route("/v1/responses", fake.native, methods=["POST"]),
         ],
         exception_handlers={TemplateError: lambda _, error: fault(fake.behaviour.raised, str(error))},

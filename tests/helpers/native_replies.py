@@ -96,4 +96,8 @@ _RESPONSES = Native(
         {"type": "response.completed", "response": _RESPONSE},
     ),
 )
-NATIVE = {"messages": _MESSAGES, "responses": _RESPONSES}
+NATIVE = {
+    "messages": _MESSAGES,
+    "responses": _RESPONSES,
+    "count_tokens": Native({"input_tokens": 9}, ()),
+}

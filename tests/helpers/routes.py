@@ -12,7 +12,7 @@ import uvicorn
 from karui.codec.files import save
 from karui.gateway.process import Process
 from karui.gateway.route_file import RouteFile
-from karui.gateway.routes import RouteTable
+from karui.gateway.routes import RouteTable, Start
 from karui.gateway.server.app import app_of
 from karui.gateway.server.connection import connection_class
 from karui.study.api.serve_routes import build
@@ -69,10 +69,10 @@ class House:
 
 
 @contextmanager
-def opened(file: Path):
+def opened(file: Path, start: Start = Start.ALONE):
     """Serves the routes of a file, in a thread."""
     read, records, loops = RouteFile.read(file, {}), Records(), []
-    table = RouteTable(read, Process.of(read.settings, routed=True), build, [records])
+    table = RouteTable(read, Process.of(read.settings, routed=True), build, [records], start)
     serve = app_of(table)
 
     async def noting(scope, receive, send):

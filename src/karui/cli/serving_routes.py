@@ -46,7 +46,8 @@ def check_routes(file: "RouteFile") -> None:
 
     found = [(name, Check("settings", well=False, told=why)) for name, why in (file.faults or {}).items()]
     for route in file.routes:
-        found += [(route.name, one) for one in checks(route.choice, route.settings)]
+        for choice in route.choices:
+            found += [(route.name, one) for one in checks(choice, route.settings)]
     table(
         ("route", "tried", "well", "found"),
         [(name, c.name, "yes" if c.well else "NO", c.told) for name, c in found],

@@ -47,7 +47,8 @@ class Outcome:
         busy: By model, the token-time during which a trace of it was running.
         started: How many traces it started.
         truncated: How many of them the token limit cut.
-        looped: How many of them came to say the same passage again and again; None where a text is missing.
+        looped: How many of them came to say the same passage again and again; None where a text is missing
+            or nobody looked.
         traces: Every trace it cost, in the order of starting; empty when replayed in bulk.
         asked: The model of each of `traces`.
         seconds: Wall time from the ask to the reply; 0 when replayed.

@@ -44,7 +44,6 @@ from karui.gateway.rollout.standing import StandingKeeper
 from karui.gateway.rollout.upkeep import Upkeep, UpstreamWatch
 from karui.gateway.rollout_builders import (
     build_comparison,
-    build_database,
     build_rollout,
     build_standing,
     decides,
@@ -126,6 +125,12 @@ class Gateway:
         self.upkeep.start()
         self._log("started")
 
+    async def retire(self) -> None:
+        """Decides no more, and sends nothing of its own; what it has begun to answer it answers."""
+        await self.upkeep.close()
+        if isinstance(self.standing, SharedRollout):
+            await self.standing.close()
+
     async def close(self) -> None:
         """Ends everything that is under way, and keeps what is known; the process's parts go on."""
         try:
@@ -168,7 +173,6 @@ class Gateway:
             by,
             Because.stated(told),
             name=clean(who or via.key or via.origin),
-            request=via.request,
             choice=self.deployment.digest,
             via=via,
         )
@@ -267,7 +271,7 @@ def assemble(
     contest = Contest.of([deployment, *rivals])
     deployment, process = contest.first, process or Process.of(settings)
     servers = build_servers(settings, engines["main"])
-    database = build_database(settings)
+    database = process.database
     stores = build_stores(settings, deployment, database)
     backends = build_backends(deployment, engines, servers)
     book = FeedbackBook(stores.requests, deployment.digest)

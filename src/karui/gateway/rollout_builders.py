@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from socket import gethostname
 from time import time
 from typing import Any
@@ -16,7 +15,7 @@ from karui.gateway.arms.experiment import moving
 from karui.gateway.arms.rule import Comparison, fixed
 from karui.gateway.backends.circuit_breaker import Breaker
 from karui.gateway.database.database import Database
-from karui.gateway.database.sqlite import SqliteFile
+from karui.gateway.database.opening import open_database
 from karui.gateway.deployment import Deployment
 from karui.gateway.records.events import Event
 from karui.gateway.records.request_store import RequestStore
@@ -80,33 +79,21 @@ def decides(standing: StandingKeeper | SharedRollout) -> bool:
     return not isinstance(standing, SharedRollout) or standing.owner
 
 
-def build_database(settings: Settings) -> Database | None:
-    """Returns where the history is; None where it is kept in memory only.
-
-    Raises:
-        InputError: The address of a database cannot be read, or what speaks to it is not installed.
-    """
-    if settings.state:
-        if not settings.state.startswith(("postgresql://", "postgres://")):
-            raise InputError(
-                "The state is no address of a PostgreSQL database.",
-                remedy="Give --state postgresql://USER@HOST:5432/NAME; one machine needs --history only.",
-            )
-        from karui.gateway.database.postgresql import PostgreSql
-
-        return PostgreSql(settings.state)
-    return SqliteFile(Path(settings.history)) if settings.history else None
-
-
-def begin_shared(settings: Settings, contest: Contest) -> None:
+def begin_shared(settings: Settings, contest: Contest, *, started: bool = True) -> None:
     """Writes where all processes of a gateway begin, unless others are there: before any of them starts.
 
     A stage that the operator names is begun with whoever is there.
 
+    Args:
+        settings: What the operator decided.
+        contest: What is served.
+        started: Whether a gateway starts. Else its file was read anew, by one process after the other: the
+            first of them begins the stage that the file names, unless that was asked for last.
+
     Raises:
         InputError: The history cannot be used, which they share.
     """
-    database = build_database(settings)
+    database = open_database(settings.state, settings.history)
     if database is None:
         raise InputError(
             "Several processes share their state in the history, and there is none.",
@@ -123,9 +110,10 @@ def begin_shared(settings: Settings, contest: Contest) -> None:
             if wanted is not None:
                 begun.rollout.resume(wanted, time())
             begun.resume(past(store, begun.choice), stage=wanted)
-            state.begin(begun.shared() | {"given": FeedbackBook(store, begun.choice).given}, _noted(begun))
+            told = {"given": FeedbackBook(store, begun.choice).given, "asked": settings.stage}
+            state.begin(begun.shared() | told, _noted(begun))
         if settings.stage:
-            state.change(partial(_staged, settings, contest, store))
+            state.change(partial(_staged, settings, contest, store, started=started))
     except database.errors as error:
         raise InputError(f"The history {database.name} cannot be used.", why=str(error)) from error
     finally:
@@ -133,15 +121,18 @@ def begin_shared(settings: Settings, contest: Contest) -> None:
 
 
 def _staged(
-    settings: Settings, contest: Contest, store: RequestStore, state: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Event]]:
+    settings: Settings, contest: Contest, store: RequestStore, state: Mapping[str, Any], *, started: bool
+) -> tuple[Mapping[str, Any], list[Event]]:
     """Returns a shared state at the stage that the operator named, and what changed."""
+    known = state.get("asked", "") == settings.stage
+    if known and (not started or state["rollout"]["stage"] == Stage.of(settings.stage).value):
+        return state, []
     controller = _built(settings, contest, store)
     controller.follow(state)
     controller.set_at_start(Stage.of(settings.stage))
     events = _noted(controller)
     changes = int(state.get("changes", 0)) + len(events)
-    return {**state, **controller.shared(), "changes": changes}, events
+    return {**state, **controller.shared(), "changes": changes, "asked": settings.stage}, events
 
 
 def _built(settings: Settings, contest: Contest, store: RequestStore) -> RolloutController:

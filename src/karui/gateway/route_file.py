@@ -37,6 +37,7 @@ _OWN = (
         "breaker",
         "rollout",
         "feedback",
+        "experiment",
         "table",
         "price",
     ),
@@ -52,12 +53,12 @@ class RouteSettings:
 
     Attributes:
         name: By which clients ask for it, as a model.
-        choice: `choice.json`, or its folder.
+        choices: `choice.json`, or its folder; several are an experiment.
         settings: What holds for it.
     """
 
     name: str
-    choice: Path
+    choices: tuple[Path, ...]
     settings: Settings
 
 
@@ -138,8 +139,9 @@ def _route(name: str, table: Any, above: Mapping[str, Any], options: Mapping[str
         )
     if not isinstance(table, Mapping):
         raise InputError(f"{where} must be a table (got {table!r}).")
-    choice = table.get("choice")
-    if not isinstance(choice, str) or not choice:
+    told = table.get("choice")
+    choices = told if isinstance(told, list) else [told]
+    if not choices or not all(isinstance(choice, str) and choice for choice in choices):
         raise InputError(
             f"{where} names no choice.", remedy='Add choice = "FOLDER" of `karui choose` or `karui poc`.'
         )
@@ -159,4 +161,4 @@ def _route(name: str, table: Any, above: Mapping[str, Any], options: Mapping[str
             why="A gateway with several routes loads no models itself.",
             remedy='Add upstream = "http://HOST:PORT/v1#model".',
         )
-    return RouteSettings(name, Path(choice), settings)
+    return RouteSettings(name, tuple(map(Path, choices)), settings)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Protocol
 
@@ -187,6 +188,7 @@ async def solve_live(
     observer: Observer = NULL_OBSERVER,
     *,
     first: int = 0,
+    loops: bool = True,
 ) -> Outcome:
     """Solves one question live.
 
@@ -197,6 +199,8 @@ async def solve_live(
         engines: By the names that asks use; "main" at least.
         observer: Whoever wants to hear it being solved.
         first: Number of the first trace of each model; others give other traces.
+        loops: Whether it is looked for traces that loop. That reads every text, unit by unit, and remembers
+            it: nothing for an event loop on which others wait.
 
     Returns:
         The outcome, with every trace. An engine that fails makes an outcome with `error`, not an exception.
@@ -222,7 +226,8 @@ async def solve_live(
     right = False
     if answer is not None and question.reference:  # without one there is nothing to be right about
         right = await asyncio.to_thread(question.verifier.verify, question.reference, answer)
-    return _outcome(question, reply, running, correct=right, seconds=seconds, failure=failure)
+    outcome = _outcome(question, reply, running, correct=right, seconds=seconds, failure=failure)
+    return replace(outcome, looped=count_looped((t, None) for t in outcome.traces)) if loops else outcome
 
 
 class _Running:
@@ -332,7 +337,6 @@ def _outcome(
         busy=busy,
         started=len(by_start),
         truncated=sum(s.trace.end is End.TRUNCATED for s in by_start),
-        looped=count_looped((s.trace, None) for s in by_start),
         traces=tuple(s.trace for s in by_start),
         asked=tuple(s.model for s in by_start),
         seconds=seconds,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from karui import catalog
+from karui.core.loops.traces import loop_in
 from karui.core.plan import Plan
 from karui.core.prompt import Prompt, Sampling
 from karui.core.question import Question
@@ -136,3 +137,12 @@ def test_a_stream_is_one_completion():
         assert raw.count("data: [DONE]") == 1
         assert raw.endswith("data: [DONE]\n\n")
         assert '"usage":{' not in raw
+
+
+def test_no_thinking_is_looked_through_for_loops_or_remembered_for_it():
+    """That takes microseconds a word, and would keep every text: a gateway has no use for it."""
+    before = loop_in.cache_info()
+    with serving() as fake, opened(fake) as house:
+        house.ask()
+        assert house.records[-1].ran == "plan"
+    assert loop_in.cache_info() == before

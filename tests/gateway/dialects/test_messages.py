@@ -199,3 +199,24 @@ def test_a_limit_is_told():
                 model="toy", max_tokens=20, messages=[{"role": "user", "content": QUESTION}]
             )
         assert (reply.stop_reason, reply.usage.output_tokens) == ("max_tokens", 20)
+
+
+def test_tokens_are_counted_by_the_models_server():
+    asked = {"messages": [{"role": "user", "content": QUESTION}], "system": "Be brief."}
+    with up(fake={"natives": ("count_tokens",)}) as house:
+        told = house.anthropic.messages.count_tokens(model="karui/plan", **asked)
+        assert told.input_tokens == 9
+        assert house.fake.requests[-1] == {"model": house.fake.behaviour.served[0], **asked}
+        with pytest.raises(anthropic.NotFoundError, match="does not exist"):
+            house.anthropic.messages.count_tokens(model="another", **asked)
+        assert not house.records, "nothing was generated"
+
+
+def test_a_server_that_counts_no_tokens_is_told_in_the_clients_words():
+    with up() as house:
+        with pytest.raises(anthropic.NotFoundError) as refused:
+            house.anthropic.messages.count_tokens(
+                model="karui/full", messages=[{"role": "user", "content": QUESTION}]
+            )
+        assert refused.value.body["error"]["type"] == "not_found_error"
+        assert "counts no tokens" in refused.value.body["error"]["message"]

@@ -13,7 +13,7 @@ from karui.gateway.monitor.health import health
 from karui.gateway.monitor.page import figures, page
 from karui.gateway.monitor.view import View, short
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import Actor, Event, EventKind, Via
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.records.request_store import RequestStore
 from karui.gateway.records.stage import Stage
@@ -269,7 +269,9 @@ def test_the_state_says_in_plain_english_what_it_said_before():
 
 def test_the_state_is_plain_json_and_brings_the_page_along_on_request():
     because = Because.of(Cause.RULE_HOLDS, requests=200)
-    events = [Event(EventKind.STAGE_SET, 1500.0, Actor.RULE, because, stage=Stage.QUARTER, request="r7")]
+    events = [
+        Event(EventKind.STAGE_SET, 1500.0, Actor.RULE, because, stage=Stage.QUARTER, via=Via(request="r7"))
+    ]
     records = [served(0, first_token_seconds=float("nan"))]
     told = json.loads(json.dumps(figures(now(), totals(records), events), allow_nan=False))
     assert told["light"]["state"] == "partly"

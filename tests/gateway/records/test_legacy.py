@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import Actor, Event, EventKind, Via
 from karui.gateway.records.legacy import legacy
 from karui.gateway.records.request_store import SCHEMA, RequestStore
 from karui.gateway.records.stage import Stage
@@ -69,7 +69,7 @@ def opened(path, **given):
 def test_a_history_of_schema_1_is_read_and_migrated(old):
     store = opened(old)
     assert store.events(50) == EVENTS[::-1]
-    later = Event(SET, 1990.0, Actor.RULE, START, stage=Stage.SHADOW, request="r9")
+    later = Event(SET, 1990.0, Actor.RULE, START, stage=Stage.SHADOW, via=Via(request="r9"))
     store.note(later)
     assert store.flush()
     assert [r.id for r in store.since(0.0)] == ["r0", "r1", "r2", "r3"]

@@ -10,7 +10,7 @@ import pytest
 from karui.gateway.database.sqlite import SqliteFile, connect
 from karui.gateway.records import request_store as module
 from karui.gateway.records.cause import Because
-from karui.gateway.records.events import Actor, EventKind
+from karui.gateway.records.events import Actor, EventKind, Via
 from karui.gateway.records.events import Event as Change
 from karui.gateway.records.record import FallbackReason, RequestRecord
 from karui.gateway.records.request_store import SCHEMA
@@ -88,7 +88,7 @@ def test_a_restart_reads_everything_back(tmp_path):
         Because.stated("shadow agreed"),
         name="aoi",
         stage=Stage.FIVE,
-        request="r1",
+        via=Via(request="r1"),
     )
     history.note(change)
     before = history.totals(0.0)

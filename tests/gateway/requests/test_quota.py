@@ -1,12 +1,15 @@
 """A team's limits: exact in every 60 seconds, and what they tell a client that waits."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from karui.gateway.named_keys import Team
 from karui.gateway.openai_api.chat_request import ApiError
-from karui.gateway.requests.quota import Quota, Quotas
+from karui.gateway.requests.quota import Quota
+from karui.gateway.requests.quotas import Quotas
 
 
 class Clock:
@@ -25,10 +28,10 @@ def quota(part=1.0, **limits):
 def let_in(of, tokens=0):
     """Returns None, or the seconds that the client is told to wait."""
     try:
-        with of.slot():
-            pass
+        of.enter()
     except ApiError as error:
         return error.retry_after
+    of.leave()
     of.spend(tokens)
     return None
 
@@ -64,15 +67,22 @@ def test_tokens_count_once_a_reply_is_complete():
 
 def test_only_so_many_are_under_way():
     of, _ = quota(concurrent=2)
-    with of.slot(), of.slot():
-        assert let_in(of) == 1.0
+    of.enter()
+    of.enter()
+    assert let_in(of) == 1.0
+    of.leave()
     assert let_in(of) is None
 
 
 def test_a_request_that_fails_gives_its_place_back():
     of, _ = quota(concurrent=1)
-    with pytest.raises(KeyError), of.slot():
-        raise KeyError
+
+    async def fails():
+        async with of.slot():
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        asyncio.run(fails())
     assert let_in(of) is None
 
 
@@ -99,11 +109,9 @@ def test_headers_are_openais_and_name_only_what_is_limited():
 def test_processes_share_a_limit_and_each_has_one_at_least():
     of, _ = quota(0.25, requests_per_minute=8, concurrent=2)
     assert (of.requests.limit, of.concurrent) == (2, 1)
-    with of.slot():
-        pass
-    assert let_in(of) is None
-    with pytest.raises(ApiError, match="8 requests a minute") as refused, of.slot():
-        pass  # the message has the team's own limit
+    assert [let_in(of) for _ in range(2)] == [None, None]
+    with pytest.raises(ApiError, match="8 requests a minute") as refused:
+        of.enter()  # the message has the team's own limit
     assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
 
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from karui.gateway.records.cause import Because, Cause
-from karui.gateway.records.events import Actor, Event, EventKind
+from karui.gateway.records.events import Actor, Event, EventKind, Via
 from karui.gateway.records.log import logged
 from karui.gateway.server.logs import log_json_lines
 from tests.helpers.fake_server import serving
@@ -25,7 +25,7 @@ def lines():
 def test_a_line_is_one_object_with_the_fields_that_are_known(lines):
     log = logging.getLogger("karui.gateway.test")
     because = Because.of(Cause.MODEL_GONE, model="toy\n2")
-    logged(log, Event(EventKind.MODEL_CHANGED, 1.0, Actor.UPSTREAM, because, request="r1"))
+    logged(log, Event(EventKind.MODEL_CHANGED, 1.0, Actor.UPSTREAM, because, via=Via(request="r1")))
     try:
         raise ValueError("broken")
     except ValueError:

@@ -22,6 +22,7 @@ from karui.gateway.server.server import listen
 from karui.gateway.server.workers import Workers
 from karui.study.api.serve import supervised
 from tests.helpers.fake_server import serving
+from tests.helpers.gateway_process import served
 from tests.helpers.gateways import QUESTION, chosen, settings, until
 from tests.helpers.postgresql import PASSWORD
 
@@ -129,21 +130,9 @@ def gateway(choice, fake, folder, **settings):
     lines = [f'{name} = "{value}"' for name, value in settings.items()]
     lines += ["[guard]", "caller_seconds = 0.0", "question_seconds = 0.0"]
     config.write_text("\n".join(lines))
-    words = ["serve", choice, "--config", config, "--upstream", fake.url, "--port", "0", "--stage", "100"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "karui", *map(str, words), "--workers", "2"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        lines = iter(process.stderr.readline, "")
-        found = next(m for m in (re.search(r"Serving at (\S+)/v1", line) for line in lines) if m)
-        yield process, found[1]
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stderr.close()
-    assert process.returncode == 0
+    words = (choice, "--config", config, "--upstream", fake.url, "--port", "0", "--stage", "100")
+    with served(*words, "--workers", "2") as found:
+        yield found
 
 
 def ask(url):

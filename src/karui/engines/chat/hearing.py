@@ -77,6 +77,11 @@ class Hearing:
                 pass
         return made
 
+    @property
+    def length(self) -> int:
+        """Characters that were taken so far."""
+        return self._length
+
     def going_on(self, *, apart: bool) -> bool | None:
         """Returns whether text in which no marker begins would be more thinking; None if that is not sure.
 

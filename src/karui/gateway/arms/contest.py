@@ -43,13 +43,17 @@ class Contest:
 
     @property
     def first(self) -> Deployment:
-        """The first plan. In an experiment its digest is that of all choices: such a history is its own."""
+        """The first plan. In an experiment its digest is that of all choices: such a history is its own.
+
+        Where one gateway serves several routes, the route follows behind an @, as in every digest.
+        """
         deployments = list(self.plans.values())
         if len(deployments) == 1:
             return deployments[0]
         every = ",".join(f"{plan}:{d.digest}" for plan, d in self.plans.items())
         digest = blake2b(every.encode(), digest_size=8)
-        return replace(deployments[0], digest=digest.hexdigest())
+        first = deployments[0]
+        return replace(first, digest=digest.hexdigest()).on_route(first.route)
 
     @property
     def several(self) -> bool:

@@ -209,7 +209,7 @@ class PlanRunner:
             prompt = replace(prompt, user=f"{prompt.user}\n\n{self.instruction}")
         heard = _StreamingObserver(at_once, aloud=not plan.flows)
         ask = Request(asked.id, prompt, dialogue.sampling)
-        solving = asyncio.ensure_future(solve_live(plan, asked, ask, self.engines, heard))
+        solving = asyncio.ensure_future(solve_live(plan, asked, ask, self.engines, heard, loops=False))
         solving.add_done_callback(lambda _: heard.over())
         try:
             while (text := await heard.next()) is not None:

@@ -92,7 +92,7 @@ class ProxyBackend:
                     yield Thinking(text) if thinks else Answer(text)
         for text, thinks in reader.rest():
             yield Thinking(text) if thinks else Answer(text)
-        result = reader.close()
+        result = await reader.closed()
         if not result.ended:
             raise UpstreamError(FallbackReason.UPSTREAM, "the upstream ended its stream early")
         yield Finished(Completion("", "", result.finish or "stop", result.usage))

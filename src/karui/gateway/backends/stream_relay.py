@@ -65,7 +65,7 @@ class StreamRelay:
                 await client.end((b"" if self._parted else b"\n\n") + client.error_event(told))
                 raise UpstreamError(FallbackReason.UPSTREAM, detail) from error
         finally:
-            reader.close()
+            await reader.closed()
         await client.end()
 
     def _at_once(self, piece: bytes) -> bool:

@@ -153,6 +153,10 @@ class UsageReader:
             told.prompt, told.completion, min(thinking, told.completion), 0, told.cached, told.inferred
         )
 
+    async def closed(self) -> ProxyResult:
+        """As `close`, off the event loop where much was said: all of it is sorted once more."""
+        return await off_loop(self._hearing.length, self.close)
+
     def close(self) -> ProxyResult:
         """Returns what is known in the end, once the record has it."""
         self.rest()

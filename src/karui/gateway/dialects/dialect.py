@@ -54,7 +54,7 @@ TEXT = Dialect("/v1/completions", partial(read_request, chat=False))
 MESSAGES = Dialect("/v1/messages", read_messages, message_error, MessageTranslation)
 RESPONSES = Dialect("/v1/responses", read_responses, translation=ResponseTranslation)
 DIALECTS = (CHAT, TEXT, MESSAGES, RESPONSES)
-_BY_PATH = {dialect.path: dialect for dialect in DIALECTS}
+_BY_PATH = {dialect.path: dialect for dialect in DIALECTS} | {f"{MESSAGES.path}/count_tokens": MESSAGES}
 
 
 def error_at(path: str, wrong: ApiError) -> dict[str, Any]:

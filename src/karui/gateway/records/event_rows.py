@@ -65,25 +65,17 @@ def event_of(row: Mapping[str, Any]) -> Event:
             Because(Cause(row["cause"]), details["values"]),
             name=row["name"],
             stage=Stage(row["stage"]) if row["stage"] else None,
-            request=details.get("request", ""),
             text=details.get("text", ""),
             plan=row.get("plan") or "",
             choice=row.get("choice") or "",
             probe_at=details.get("probe_at", 0.0),
             rests=details.get("rests", 1),
-            via=_via(details),
+            via=Via(details.get("key", ""), details.get("origin", ""), details.get("request", "")),
         )
     except ValueError:  # a newer version's kind, actor or cause: shown, and nothing is concluded from it
         told = ", ".join(f"{name} {value}" for name, value in details["values"].items())
         said = f"{row['cause']}: {told}" if told else str(row["cause"])
         return Event(EventKind.OTHER, row["at"], Actor.KARUI, Because.stated(said), text=str(row["kind"]))
-
-
-def _via(details: Mapping[str, Any]) -> Via:
-    """Returns the way that a change came; none where the gateway itself made it."""
-    if not (details.get("key") or details.get("origin")):
-        return Via()
-    return Via(details.get("key", ""), details.get("origin", ""), details.get("request", ""))
 
 
 def table(database: Database) -> str:

@@ -98,12 +98,12 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """How an operator's wish came.
+    """How a change came about.
 
     Attributes:
-        key: Name of the operator's key that was given; "" where none was asked for.
-        origin: Address that the request came from.
-        request: Id of the request; "" where it was none.
+        key: Name of the operator's key that was given; "" where none was asked for, or nobody wanted it.
+        origin: Address that an operator's request came from; "" likewise.
+        request: Id of the request that brought it about, an operator's or a client's; "" where none did.
     """
 
     key: str = ""
@@ -122,13 +122,12 @@ class Event:
         because: Why.
         name: Of the operator; "" where it was no operator.
         stage: Which stage it is now; None for changes of other things.
-        request: Id of the request that brought it about; "" where none did.
         text: What an older file says of a change that is not known; "" for all others.
         plan: Id of the plan that it is about; "" where an older file does not say.
         choice: Digest of the choice that it is about; likewise.
         probe_at: Of a trip: when probing begins, seconds since the epoch; 0 else.
         rests: Of a trip: how many times the shortest rest that is.
-        via: How an operator's wish for it came; empty where it was nobody's.
+        via: How it came about.
     """
 
     kind: EventKind
@@ -137,13 +136,17 @@ class Event:
     because: Because
     name: str = ""
     stage: Stage | None = None
-    request: str = ""
     text: str = ""
     plan: str = ""
     choice: str = ""
     probe_at: float = 0.0
     rests: int = 1
     via: Via = Via()
+
+    @property
+    def request(self) -> str:
+        """Id of the request that brought it about; "" where none did."""
+        return self.via.request
 
     @property
     def what(self) -> str:

@@ -112,7 +112,7 @@ class RequestStore:
         self._kept = SqliteFile(kept, connect) if isinstance(kept, Path) else kept
         self._days, self._clock, self._shared = days, clock, shared
         self._sum = _key_of_sums(route)
-        self._of_route = f"%@{route.replace('_', '!_')}" if route else "%"
+        self._of_route = route_pattern(route)
         self._remembered = remembered
         self._ring = Ring(remembered)
         self._events: deque[Event] = deque(maxlen=_EVENTS)
@@ -307,6 +307,11 @@ class RequestStore:
         event = Event(EventKind.HISTORY, self._clock(), Actor.KARUI, because)
         logged(_log, event)
         self._events.append(event)
+
+
+def route_pattern(route: str) -> str:
+    """Returns what the choices of a route are like, with ! before what stands for itself; "" is every one."""
+    return f"%@{route.replace('_', '!_')}" if route else "%"
 
 
 def prepare(database: Database, connection: Connection) -> None:

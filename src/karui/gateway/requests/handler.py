@@ -6,6 +6,7 @@ A client that leaves takes its request with it: whatever works on it is cancelle
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -26,7 +27,9 @@ from karui.gateway.records.events import Keeper, Kept, Sink
 from karui.gateway.records.record import RequestRecord
 from karui.gateway.requests.admission import AdmissionQueue
 from karui.gateway.requests.dispatch import Dispatcher
-from karui.gateway.requests.quota import Quota, Quotas
+from karui.gateway.requests.quota import Quota
+from karui.gateway.requests.quotas import Quotas
+from karui.gateway.requests.shared_quota import SharedQuota
 
 Receive = Callable[[], Awaitable[Any]]
 _LARGE = 65_536
@@ -77,7 +80,7 @@ class RequestHandler:
         keeper: Keeps what is said; None keeps nothing.
         chooses: Where several routes have one door: returns the route's handler for a model's name, which
             then answers and keeps the record; raises ApiError where no route has it. None answers itself.
-        under_way: How many requests this handler answers.
+        under_way: How many requests this handler has, until their records are closed.
     """
 
     dispatcher: Dispatcher
@@ -155,19 +158,20 @@ class RequestHandler:
         response: ResponseWriter,
         dialect: Dialect,
     ) -> None:
-        record = RecordBuilder(uuid4().hex)
+        record, held = RecordBuilder(uuid4().hex), ExitStack()
         target = self
         if self.chooses is None:
             self.begin(record)
+            held.enter_context(self.under_way)
         response.headers["x-karui-request-id"] = record.id
         context: RequestContext | None = None
-        quota: Quota | None = None
+        quota: Quota | SharedQuota | None = None
 
         async def work() -> None:
             nonlocal context, quota
             quota = self._quota(headers)
             record.set(team=quota.team.name)
-            with quota.slot():
+            async with quota.slot():
                 response.headers.update(quota.headers())
                 await answer()
 
@@ -181,6 +185,7 @@ class RequestHandler:
             if self.chooses is not None:
                 target = self.chooses(request.model)
                 target.begin(record)
+                held.enter_context(target.under_way)
             dispatcher = target.dispatcher
             full_tokens = dispatcher.router.deployment.expectation.full_tokens
             await dispatcher.prepare(request)
@@ -188,14 +193,14 @@ class RequestHandler:
             context = seen() if len(raw) < _LARGE else await asyncio.to_thread(seen)
             named = request.model if request.model in dispatcher.router.every_name else "other"
             record.set(model=named, full_tokens=full_tokens)
-            with target.under_way:
-                async with self.admission.slot():
-                    await dispatcher.answer(context)
+            async with self.admission.slot():
+                await dispatcher.answer(context)
 
         try:
             await self.guarded(work(), record, response)
         finally:
-            target._close(record, context, quota)
+            with held:
+                target._close(record, context, quota)
 
     def begin(self, record: RecordBuilder) -> None:
         """Notes what serves when a request comes."""
@@ -227,7 +232,7 @@ class RequestHandler:
             message = "The gateway failed; its log has the details under this request id."
             await _refuse(record, response, ApiError(500, message, code="internal"))
 
-    def _quota(self, headers: Mapping[str, str]) -> Quota:
+    def _quota(self, headers: Mapping[str, str]) -> Quota | SharedQuota:
         """Returns what the client's team may use."""
         team = self.keys.now.team(given_key(headers))
         if team is None:
@@ -236,7 +241,9 @@ class RequestHandler:
             raise ApiError(415, "The body must have the content type application/json.", code="media_type")
         return self.quotas.of(team)
 
-    def _close(self, record: RecordBuilder, context: RequestContext | None, quota: Quota | None) -> None:
+    def _close(
+        self, record: RecordBuilder, context: RequestContext | None, quota: Quota | SharedQuota | None
+    ) -> None:
         served = record.close()
         if quota is not None:
             quota.spend(served.prompt_tokens + served.thinking_tokens + served.answer_tokens)

@@ -137,20 +137,21 @@ class RolloutController:
             self._watch(served)
         else:
             self.guard.see(served)
-            self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+            self._guard_changed(phase, served.at, Actor.GUARD, via=Via(request=served.id))
         self.look_at_breaker(request=served.id)
         self.rollout.see(served)
         rule, at = self.rollout.rule, time()
         if rule.by_itself and not self.alone and self.stage.following is not None and not self.needs(at):
             advanced = self.rollout.advance(at, Actor.RULE, watching=self._well)
-            self._note(replace(advanced, request=served.id))
+            self._note(advanced, Via(request=served.id))
 
     def look_at_breaker(self, *, request: str) -> None:
         """Notes where the circuit has changed, with the request after which that was seen."""
         if self.breaker is not None and self.breaker.circuit is not self._circuit:
             self._circuit = self.breaker.circuit
             because = Because.stated(self.breaker.why)
-            self._note(Event(_BREAKER_KINDS[self._circuit], time(), Actor.BREAKER, because, request=request))
+            event = Event(_BREAKER_KINDS[self._circuit], time(), Actor.BREAKER, because)
+            self._note(event, Via(request=request))
 
     def adopt_circuit(self) -> None:
         """Takes the breaker's circuit as known: another process has noted it."""
@@ -184,14 +185,15 @@ class RolloutController:
             if reason is not None and self.comparison.verdicts[arm] is not ArmVerdict.WORSE:
                 self.comparison.drop(arm)
                 because = Because.of(Cause.ARM_DRIFT, plan=guard.expectation.label, **reason.values)
-                self._note(Event(EventKind.ARM_DROPPED, served.at, Actor.GUARD, because, request=served.id))
+                dropped = Event(EventKind.ARM_DROPPED, served.at, Actor.GUARD, because)
+                self._note(dropped, Via(request=served.id))
                 self._shared(served.at, Actor.GUARD, served.id)
 
     def _traffic_differs(self, because: Because, served: RequestRecord) -> None:
         """Trips the guard of all: questions are unlike the recorded ones, which is no plan's fault."""
         phase = self.guard.phase
         self.guard.trip(served.at, because)
-        self._guard_changed(phase, served.at, Actor.GUARD, request=served.id)
+        self._guard_changed(phase, served.at, Actor.GUARD, via=Via(request=served.id))
         for guard in self.watched.values():
             guard.reset(served.at, because)
 
@@ -201,9 +203,8 @@ class RolloutController:
         names = {arm: guard.expectation.label for arm, guard in self.watched.items()}
         of = self.comparison.shares.of
         shares = ", ".join(f"{names.get(arm, arm)} {share:.0%}" for arm, share in of.items())
-        self._note(
-            Event(EventKind.SHARES_SET, at, by, Because.of(Cause.SHARES, shares=shares), request=request)
-        )
+        because = Because.of(Cause.SHARES, shares=shares)
+        self._note(Event(EventKind.SHARES_SET, at, by, because), Via(request=request))
         if self.comparison.lost:
             self._lost(at, by, request)
 
@@ -218,7 +219,7 @@ class RolloutController:
             else Because.of(Cause.USERS_WORSE, count=count)
         )
         self.guard.trip(at, because)
-        self._guard_changed(phase, at, by, request=request, always=True)
+        self._guard_changed(phase, at, by, via=Via(request=request), always=True)
 
     def _found(self, found: Finding, at: float, request: str) -> None:
         values: dict[str, str | int] = {"evidence": round(found.evidence), "count": found.seen}
@@ -227,12 +228,12 @@ class RolloutController:
             kind = EventKind.ARM_DROPPED if worse else EventKind.ARM_FOUND
             values["plan"] = self.watched[found.arm].expectation.label
             because = Because.of(Cause.ARM_WORSE if worse else Cause.ARM_FINE, **values)
-            self._note(Event(kind, at, Actor.USERS, because, request=request))
+            self._note(Event(kind, at, Actor.USERS, because), Via(request=request))
             self._shared(at, Actor.USERS, request)
             return
         if found.verdict is ArmVerdict.FINE:
             because = Because.of(Cause.USERS_FINE, **values)
-            self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because, request=request))
+            self._note(Event(EventKind.USERS_FINE, at, Actor.USERS, because), Via(request=request))
             return
         self._lost(at, Actor.USERS, request)
 
@@ -312,7 +313,7 @@ class RolloutController:
         self.stale = because
         kind = EventKind.MODEL_CHANGED if because else EventKind.MODEL_BACK
         told = because or Because.of(Cause.MODEL_BACK)
-        self._note(Event(kind, at, Actor.UPSTREAM, told, request=request))
+        self._note(Event(kind, at, Actor.UPSTREAM, told), Via(request=request))
 
     def command(self, what: str, who: str, why: str, at: float, via: Via = _NOBODY) -> None:
         """Does what an operator wants.
@@ -357,7 +358,6 @@ class RolloutController:
         by: Actor,
         *,
         name: str = "",
-        request: str = "",
         via: Via = _NOBODY,
         always: bool = False,
     ) -> None:
@@ -365,21 +365,19 @@ class RolloutController:
         if phase is before and not always:
             return
         because = self.guard.state.changes[-1].because
-        request = request or via.request
-        event = Event(_GUARD_KINDS[phase], at, by, because, name=name, request=request)
+        event = Event(_GUARD_KINDS[phase], at, by, because, name=name)
         if phase is not Phase.WATCHING:
             event = replace(event, probe_at=self.guard.state.probe_at, rests=self.guard.rests)
         self._note(event, via)
         tripped = phase is Phase.TRIPPED and before is Phase.WATCHING
         if tripped and (back := self.rollout.tripped(at, because)):
-            self._note(replace(back, request=request))
+            self._note(back, Via(request=via.request))
 
     def _note(self, event: Event, via: Via = _NOBODY) -> None:
         event = replace(
             event,
             plan=self.guard.expectation.plan,
             choice=self.choice,
-            request=event.request or via.request,
             via=via,
         )
         self.changes += 1

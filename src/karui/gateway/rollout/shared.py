@@ -32,6 +32,8 @@ _NOBODY = Via()
 _LOOK_SECONDS = 0.2
 _MOST = 1000
 """Records that are read at a time."""
+_PASSED = 10_000
+"""After so many records of other routes it is kept that they were passed over."""
 T = TypeVar("T")
 
 
@@ -81,7 +83,9 @@ class SharedRollout:
     _changes: int = field(default=0, init=False)
     _version: int = field(default=-1, init=False)
     _term: int = field(default=-1, init=False)
+    _asked: str = field(default="", init=False)
     _after: int = field(default=0, init=False)
+    _kept: int = field(default=0, init=False)
     _heard: int = field(default=0, init=False)
     _shown: int = field(default=0, init=False)
     _alone: set[str] = field(default_factory=set, init=False)
@@ -117,17 +121,19 @@ class SharedRollout:
         self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
-        """Ends, and lets another process decide."""
-        if self._task is not None:
-            self._task.cancel()
+        """Ends, and lets another process decide; may be called again."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
         try:
             if self.owner:
                 await self.turn()
                 await self._apart(self.state.leave)
         except self.state.database.errors as error:
             _log.warning("the history cannot be used: %s", error)
+        self.owner = False
         self._thread.shutdown(wait=False)
 
     async def turn(self) -> None:
@@ -200,7 +206,7 @@ class SharedRollout:
             self._follow(view.state, view.version)
         self.owner, self._term = view.mine, view.term
         if began:
-            self._after, self._heard = view.after, view.heard
+            self._after, self._kept, self._heard = view.after, view.after, view.heard
             _log.info("this process decides on the roll-out, term %d", view.term)
         if not view.mine:
             self.noted.events.clear()  # the owner notes what it finds itself
@@ -226,7 +232,7 @@ class SharedRollout:
     async def _read(self) -> bool:
         """Reads what came; the owner decides on it. Returns whether there may be more."""
         after, heard = min(self._after, self._shown) if self.owner else self._shown, self._heard
-        records = await self._apart(lambda: self.state.records(after, _MOST))
+        records, upto = await self._apart(lambda: self.state.records(after, _MOST))
         feedback = await self._apart(lambda: self.state.feedback(heard, _MOST)) if self.owner else []
         for number, record in records:
             self._show(number, record)
@@ -234,12 +240,15 @@ class SharedRollout:
                 self._after = number
                 if record.choice == self.controller.choice:
                     self.controller.see(record)
+        self._shown = max(self._shown, upto)
+        if self.owner:
+            self._after = max(self._after, upto)
         for number, said in feedback:
             self._heard = number
             self.given += 1
             if said.counted and self.controller.comparison is not None:
                 self.controller.hear(said.drawn, said.value, said.at, request=said.id)
-        news = bool(records or feedback or self.noted.events)
+        news = bool(records or feedback or self.noted.events) or self._after - self._kept > _PASSED
         if self.owner and news and not await self._keep():
             return False
         return _MOST in {len(records), len(feedback)}
@@ -263,7 +272,7 @@ class SharedRollout:
         if version is None:
             self._forget()
             return False
-        self._version = version
+        self._version, self._kept = version, upto[0]
         for event in events:
             self.store.remember(event)
         del self.noted.events[: len(events)]
@@ -273,6 +282,7 @@ class SharedRollout:
         """Stands where the owner stands."""
         self.controller.follow(state)
         self.given, self._version = int(state.get("given", 0)), version
+        self._asked = str(state.get("asked", ""))
         self.noted.events.clear()  # what was concluded alone
         if self._changes != (changes := int(state.get("changes", 0))):
             self._changes = changes
@@ -284,7 +294,8 @@ class SharedRollout:
         self.noted.events.clear()
 
     def _standing(self) -> Mapping[str, Any]:
-        return {**self.controller.shared(), "given": self.given, "changes": self._changes}
+        told = {"given": self.given, "changes": self._changes, "asked": self._asked}
+        return {**self.controller.shared(), **told}
 
     async def _apart(self, work: Callable[[], T]) -> T:
         """Does on a thread what waits for the database; one thing at a time."""

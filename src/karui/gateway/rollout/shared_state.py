@@ -23,7 +23,7 @@ from karui.gateway.database.database import Connection, Database, transaction
 from karui.gateway.records import event_rows
 from karui.gateway.records.events import Event
 from karui.gateway.records.record import RequestRecord
-from karui.gateway.records.request_store import prepare, record_of
+from karui.gateway.records.request_store import prepare, record_of, route_pattern
 
 LEASE_SECONDS = 0.8
 """How long an owner that says nothing stays one: all follow within a second."""
@@ -46,7 +46,11 @@ _KEEP_COMPARISON = (
     "INSERT INTO standings (choice, after, standing) VALUES (?, 0, ?)"
     " ON CONFLICT (choice) DO UPDATE SET standing = excluded.standing"
 )
-_RECORDS = "SELECT {number} AS number, * FROM served WHERE {number} > ? ORDER BY {number} LIMIT ?"
+_TOP = "SELECT coalesce(max({number}), 0) AS top FROM served"
+_RECORDS = (
+    "SELECT {number} AS number, * FROM served WHERE {number} > ? AND {number} <= ?"
+    " AND coalesce(choice, '') LIKE ? ESCAPE '!' ORDER BY {number} LIMIT ?"
+)
 _FEEDBACK = (
     "SELECT {number} AS number, id, at, value, arm, unit, choice, counted, step FROM feedback"
     " WHERE {number} > ? AND choice = ? ORDER BY {number} LIMIT ?"
@@ -135,13 +139,14 @@ class SharedState:
         """Changes the row, whoever decides.
 
         Args:
-            make: Makes another state of the present one, and says by which changes; without changes nothing
-                is written.
+            make: Makes another state of the present one, and says by which changes; where it gives back the
+                same one, nothing is written.
         """
         with self._written() as connection:
             _, _, term, after, heard, _, state = connection.execute(_ROW, (-1, self.choice)).fetchone()
-            made, events = make(json.loads(state))
-            if events:  # in a term that is nobody's: whoever decides next begins with it
+            before = json.loads(state)
+            made, events = make(before)
+            if made is not before:  # in a term that is nobody's: whoever decides next begins with it
                 connection.execute(_LEASE, ("", 0.0, term + 1, self.choice))
                 self._keep(connection, ("", term + 1), (after, heard), made, events)
 
@@ -161,9 +166,15 @@ class SharedState:
         """Makes this process the owner whoever was, for an operator's command; returns the row."""
         return self._lead(known, always=True)
 
-    def records(self, after: int, most: int) -> list[tuple[int, RequestRecord]]:
-        """Returns the records behind one, of every choice, oldest first, with their numbers."""
-        return [(row["number"], record_of(row)) for row in self._rows(_RECORDS, (after, most))]
+    def records(self, after: int, most: int) -> tuple[list[tuple[int, RequestRecord]], int]:
+        """Returns records behind one, oldest first, with their numbers; and up to which number these are all.
+
+        They are of every choice, or of the choice's route where one gateway serves several.
+        """
+        (top,) = (row["top"] for row in self._rows(_TOP, ()))  # rows are numbered as they become visible
+        values = (after, top, route_pattern(self.choice.partition("@")[2]), most)
+        found = [(row["number"], record_of(row)) for row in self._rows(_RECORDS, values)]
+        return found, max(after, top if len(found) < most else found[-1][0])
 
     def feedback(self, after: int, most: int) -> list[tuple[int, Feedback]]:
         """Returns the feedback on this choice behind one, oldest first, with the numbers."""

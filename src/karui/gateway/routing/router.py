@@ -179,6 +179,17 @@ class Router:
         """
         return self._by_name(request) or self._by_state(request, rollout, breaker)
 
+    def ensure_known(self, model: str) -> None:
+        """Does nothing for a name that clients may ask for.
+
+        Raises:
+            ApiError: The gateway serves no model of this name.
+        """
+        if model not in self.plan_names and model != self.full_name and model not in self.served:
+            known = ", ".join(sorted({self.plan_name, self.full_name, *self.served}))
+            message = f"The model {model[:100]!r} does not exist. Available models: {known}."
+            raise ApiError(404, message, param="model", code="model_not_found")
+
     def _by_name(self, request: RouteRequest) -> RouteDecision | None:
         """Returns what answers by the name that the client gave; None where the plan may."""
         if request.model in self.served:
@@ -186,10 +197,7 @@ class Router:
         if request.model == self.full_name:
             action = Action.DIRECT if request.ineligible or request.uncovered else Action.FULL
             return RouteDecision(action, FallbackReason.ASKED)
-        if request.model not in self.plan_names:
-            known = ", ".join(sorted({self.plan_name, self.full_name, *self.served}))
-            message = f"The model {request.model[:100]!r} does not exist. Available models: {known}."
-            raise ApiError(404, message, param="model", code="model_not_found")
+        self.ensure_known(request.model)
         if request.ineligible:
             named = request.named or request.ineligible
             header = f"{FallbackReason.UNFIT}: {named}"

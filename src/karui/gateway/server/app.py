@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
+from karui.gateway.backends.upstream import Upstream
 from karui.gateway.dialects.dialect import DIALECTS
 from karui.gateway.monitor.metrics import CONTENT_TYPE
 from karui.gateway.openai_api.chat_request import ApiError
@@ -20,8 +21,8 @@ from karui.gateway.requests.handler import CompletionsEndpoint, RequestHandler
 from karui.gateway.routes import RouteTable
 from karui.gateway.routing.router import Router
 from karui.gateway.server.auth import Access
+from karui.gateway.server.client_routes import COUNT_TOKENS, FeedbackRoute, TokenCountRoute
 from karui.gateway.server.door import Door, Plain, refused
-from karui.gateway.server.feedback_route import FeedbackRoute
 from karui.gateway.server.monitor_routes import Pages
 from karui.gateway.server.openapi import description
 from karui.gateway.server.route_pages import RoutePages
@@ -108,10 +109,17 @@ def app(gateway: Gateway) -> Door:
                 yield
         finally:
             await gateway.close()
-            await asyncio.to_thread(gateway.process.close)
+            await gateway.process.close()
 
-    feedback = FeedbackRoute(gateway.feedback, access).give
-    routes = _routes(_Probes(lambda: [gateway], access), pages, feedback)
+    def server(model: str) -> Upstream | None:
+        gateway.handler.dispatcher.router.ensure_known(model)
+        return gateway.servers.upstream
+
+    views = {
+        "/v1/feedback": FeedbackRoute(gateway.feedback, access).give,
+        COUNT_TOKENS: TokenCountRoute(server, settings.limits.body_bytes, access).count,
+    }
+    routes = _routes(_Probes(lambda: [gateway], access), pages, views)
     return _door(gateway.handler, _starlette(routes, life), access)
 
 
@@ -137,8 +145,15 @@ def app_of(table: RouteTable) -> Door:
             await asyncio.gather(*reloads, return_exceptions=True)
             await table.close()
 
+    def server(model: str) -> Upstream | None:
+        return table.find(model).servers.upstream
+
+    views = {
+        "/v1/feedback": pages.feedback,
+        COUNT_TOKENS: TokenCountRoute(server, settings.limits.body_bytes, access).count,
+    }
     routes = [
-        *_routes(_Probes(lambda: list(table), access), pages, pages.feedback),
+        *_routes(_Probes(lambda: list(table), access), pages, views),
         Route("/routes/{route}", pages.route),
         Route("/api/reload", pages.reload, methods=["POST"]),
     ]
@@ -150,10 +165,10 @@ def _door(handler: RequestHandler, others: Starlette, access: Access) -> Door:
     return Door(others, access, {d.path: CompletionsEndpoint(handler, d) for d in DIALECTS})
 
 
-def _routes(probes: _Probes, pages: Pages | RoutePages, feedback: _View) -> list[Route]:
+def _routes(probes: _Probes, pages: Pages | RoutePages, views: Mapping[str, _View]) -> list[Route]:
     return [
         *(Route(d.path, _elsewise, methods=["POST"]) for d in DIALECTS),
-        Route("/v1/feedback", feedback, methods=["POST"]),
+        *(Route(path, view, methods=["POST"]) for path, view in views.items()),
         Route("/v1/models", probes.models),
         Route("/health", probes.health),
         Route("/metrics", probes.metrics),

@@ -16,11 +16,11 @@ from karui.engines.openai.engine import KEY, split_address
 from karui.engines.openai.protocol.http_connection import Broken
 from karui.engines.openai.protocol.http_pool import Pool
 from karui.gateway.assemble import canaries_of
+from karui.gateway.database.opening import open_database
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import Keys
 from karui.gateway.records.redact import Redactor
 from karui.gateway.records.stage import Stage
-from karui.gateway.rollout_builders import build_database
 from karui.gateway.routing.fallback_policy import FallbackPolicy
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
 from karui.gateway.settings import FALLBACK_KEY, Settings
@@ -176,7 +176,7 @@ def _apart(date: str) -> str:
 
 
 def _state(settings: Settings) -> str:
-    database = build_database(settings)
+    database = open_database(settings.state, settings.history)
     assert database is not None
     try:
         with database.session() as connection:

@@ -81,6 +81,7 @@ def description() -> _Schema:
             "/v1/messages": {
                 "post": _generation("createMessage", "MessagesRequestBody", "MessageReply", "MessageError")
             },
+            "/v1/messages/count_tokens": {"post": _count()},
             "/v1/responses": {"post": _generation("createResponse", "ResponsesRequestBody", "ResponseReply")},
             "/v1/feedback": {"post": _feedback()},
             "/v1/models": {
@@ -131,6 +132,23 @@ def _feedback() -> _Schema:
         "responses": {
             "200": {"description": "It was taken.", "content": told},
             **_errors(400, 401, 403, 404, 405, 409, 413, 415),
+        },
+    }
+
+
+def _count() -> _Schema:
+    asked = _object({"model": {"type": "string", "minLength": 1}})
+    told = {"application/json": {"schema": _object({"input_tokens": {"type": "integer"}})}}
+    return {
+        "operationId": "countTokens",
+        "summary": "Tokens of a message, counted by the model's server; 404 where it does not count.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {**asked, "required": ["model"]}}},
+        },
+        "responses": {
+            "200": {"description": "The count.", "content": told},
+            **_errors(*_GENERATION, error="MessageError"),
         },
     }
 

@@ -20,8 +20,12 @@ HEADERS = {
 }
 
 
-async def json_body(request: Request) -> dict[str, Any]:
-    """Returns the JSON object that a request of the operator's holds.
+async def json_body(request: Request, most: int = _MOST_BYTES) -> dict[str, Any]:
+    """Returns the JSON object that a request holds.
+
+    Args:
+        request: What is read.
+        most: Bytes that it may hold.
 
     Raises:
         ApiError: It holds something else, or too much.
@@ -31,8 +35,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     data = bytearray()
     async for piece in request.stream():
         data += piece
-        if len(data) > _MOST_BYTES:
-            raise ApiError(413, f"The body must be at most {_MOST_BYTES} bytes long.")
+        if len(data) > most:
+            raise ApiError(413, f"The body must be at most {most} bytes long.")
     found = read_json(bytes(data))
     if not isinstance(found, dict):
         raise ApiError(400, "The body must be a JSON object.")

@@ -15,8 +15,8 @@ from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.openai_api.feedback import FeedbackReply, Said
 from karui.gateway.routes import RouteTable
 from karui.gateway.server.auth import Access
+from karui.gateway.server.client_routes import FeedbackRoute
 from karui.gateway.server.door import Plain, refused
-from karui.gateway.server.feedback_route import FeedbackRoute
 from karui.gateway.server.monitor_routes import WINDOW_SECONDS, Pages, locked
 from karui.gateway.server.pages import HEADERS, html_page, language_of
 from karui.gateway.server.workers import is_worker
@@ -109,6 +109,7 @@ class RoutePages:
         """
         name = str(request.path_params.get("route") or request.query_params.get("route") or "")
         gateways = list(self._table)
+        self._pages = {g.name: self._pages[g.name] for g in gateways if g.name in self._pages}
         found = self._table.get(name) if name or len(gateways) > 1 else gateways[0]
         if found is None:
             known = ", ".join(gateway.name for gateway in gateways)

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 _SOCKET, _LIFE, _READY = "KARUI_WORKER_SOCKET", "KARUI_WORKER_LIFE", "KARUI_WORKER_READY"
 """Where a worker finds, by their numbers: what it accepts from, what ends with its supervisor, and what it
 tells that it is up."""
+_AGAIN = "KARUI_WORKER_AGAIN"
+"""Set for a worker that is started anew, in the place of one that has ended."""
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus-client adds up what the workers count."""
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 5.0
@@ -36,13 +38,22 @@ def is_worker() -> bool:
     return _SOCKET in os.environ
 
 
+def is_again() -> bool:
+    """Returns whether this process is a worker that was started in the place of one that has ended."""
+    return _AGAIN in os.environ
+
+
 def inherited() -> socket.socket | None:
     """Returns what a worker accepts from; None in a process that is none."""
     return socket.socket(fileno=int(os.environ[_SOCKET])) if is_worker() else None
 
 
 def tell_ready() -> None:
-    """Tells the supervisor that this worker answers, and ends it once the supervisor is gone."""
+    """Tells the supervisor that this worker answers, and ends it once the supervisor is gone.
+
+    A SIGHUP that came while it started is delivered now.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     with suppress(OSError):
         os.write(int(os.environ[_READY]), b".")
     Thread(target=_end_with_supervisor, name="karui's supervisor", daemon=True).start()
@@ -141,13 +152,19 @@ class Workers:
             for number in (life, held, ready, tell):
                 os.close(number)
 
-    def _started(self, life: int, tell: int) -> _Worker:
+    def _started(self, life: int, tell: int, *, again: bool = False) -> _Worker:
         numbers = {_SOCKET: self.listening.fileno(), _LIFE: life, _READY: tell}
         environment = os.environ | {name: str(number) for name, number in numbers.items()}
         environment[_COUNTS] = self._counts
-        process = subprocess.Popen(  # noqa: S603 - this very command
-            [*self.command], env=environment, pass_fds=tuple(numbers.values()), stdin=subprocess.DEVNULL
-        )
+        environment |= {_AGAIN: "1"} if again else {}
+        # Until a worker takes the signal, it would be killed by it: a new process has its parent's mask.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            process = subprocess.Popen(  # noqa: S603 - this very command
+                [*self.command], env=environment, pass_fds=tuple(numbers.values()), stdin=subprocess.DEVNULL
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return _Worker(process, time.monotonic())
 
     def _came_up(self, ready: int) -> bool:
@@ -174,7 +191,7 @@ class Workers:
             return
         _log.warning("worker %d ended (%s); it is started anew", worker.process.pid, status)
         pause = min(2 * worker.pause, _LAST_PAUSE)
-        begun = self._started(life, tell)
+        begun = self._started(life, tell, again=True)
         worker.process, worker.since, worker.pause = begun.process, begun.since, pause
         self.restarts += 1
 

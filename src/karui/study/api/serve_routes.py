@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from karui.core.errors import InputError
 from karui.gateway.arms.contest import Contest
 from karui.gateway.assemble import Gateway, assemble
-from karui.gateway.deployment import Deployment
 from karui.gateway.process import Process
 from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.route_file import RouteFile, RouteSettings
-from karui.gateway.routes import RouteTable
+from karui.gateway.routes import RouteTable, Start, contest_of
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
-from karui.gateway.server.workers import is_worker
+from karui.gateway.server.workers import is_again, is_worker
 from karui.study.api.serve import Supervised, sharing
 from karui.study.local_engines import origin_of
 
@@ -47,22 +46,35 @@ def opened_routes(file: RouteFile) -> Iterator[OpenedRoutes]:
     ensure_guarded(file.settings)
     listening = listen(file.settings.host, file.settings.port)
     try:
-        yield OpenedRoutes(RouteTable(file, Process.of(file.settings, routed=True), build), listening)
+        process = Process.of(file.settings, routed=True)
+        start = Start.ALONE
+        if is_worker():
+            start = Start.WORKER_AGAIN if is_again() else Start.WORKER
+        yield OpenedRoutes(RouteTable(file, process, build, start=start), listening)
     finally:
         listening.close()
 
 
-def build(route: RouteSettings, deployment: Deployment, process: Process) -> Gateway:
+def build(route: RouteSettings, contest: Contest, process: Process, *, begins: bool | None) -> Gateway:
     """Returns the gateway of a route, its servers connected and checked.
+
+    Args:
+        route: What the file says of it.
+        contest: Its choices, checked.
+        process: What the routes share.
+        begins: Where several processes share a history: whether a gateway starts, or else its file was read
+            anew; None where another process has written where all begin.
 
     Raises:
         KaruiError: A server does not answer, or does not serve what was chosen for.
     """
-    engines = connect(route.settings, deployment)
-    check(route.settings, deployment, engines, origin_of(deployment, ""))
-    if route.settings.shared and not is_worker():
-        begin_shared(route.settings, Contest.of([deployment]))
-    return assemble(route.settings, deployment, engines, process=process)
+    first, *rivals = contest.plans.values()
+    engines = connect(route.settings, first)
+    for chosen in (first, *rivals):
+        check(route.settings, chosen, engines, origin_of(chosen, ""))
+    if route.settings.shared and begins is not None:
+        begin_shared(route.settings, contest, started=begins)
+    return assemble(route.settings, first, engines, process=process, rivals=rivals)
 
 
 @contextmanager
@@ -79,8 +91,7 @@ def supervised_routes(file: RouteFile) -> Iterator[Supervised]:
 
     def begin() -> None:
         for route in file.routes:
-            deployment = Deployment.load(route.choice).on_route(route.name)
-            begin_shared(route.settings, Contest.of([deployment]))
+            begin_shared(route.settings, contest_of(route))
 
     with sharing(settings, begin) as made:
         yield made

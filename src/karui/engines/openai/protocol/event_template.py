@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from karui.engines.openai.protocol.schema import Chunk, read_chunk
 from karui.engines.openai.protocol.sse import Event, Events
 
-_PLACE = re.compile(rb'"(?:content|text|reasoning|reasoning_content|thinking)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_PLACE = re.compile(rb'"(?:content|text|reasoning|reasoning_content|thinking)"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
 _EVEN = re.compile(rb'(?:[^"\\\r\n<\[\xe2]++|\\[nt"/\\]|\xe2(?!\x97))++')
 """A text of JSON that is no empty one, and in which no marker of thinking begins (`<`, `[` or `◁`): escaped
 characters may be anything, so that only the usual ones are allowed."""
@@ -22,6 +22,8 @@ _JSON = json.JSONDecoder(strict=False)
 TRIES = 4
 """Templates in a row that may be of no use before none is looked for any more: some streams have something
 else new in every event."""
+_LONGEST = 16_384
+"""Bytes of an event in which a template is looked for: those of a token are some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def template_of(event: Event, chunk: Chunk) -> Template | None:
         event: As it came.
         chunk: What it says.
     """
-    if len(chunk.parts) != 1:
+    if len(chunk.parts) != 1 or len(event.raw) > _LONGEST:
         return None
     line = event.raw.rstrip(b"\r\n")
     if not line.startswith(b"data:") or not event.raw.endswith(b"\n") or b"\n" in line or b"\r" in line:

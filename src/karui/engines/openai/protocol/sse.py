@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
-_LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 DONE = "[DONE]"
 
@@ -81,7 +80,7 @@ class Events:
             text = raw.removeprefix(_BOM)
         data: list[bytes] = []
         kind = ""
-        for line in _LINE.split(text):
+        for line in text.splitlines():  # of bytes: at CR, LF and CRLF only
             name, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if name == b"data":
