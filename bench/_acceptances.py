@@ -17,9 +17,11 @@ from karui.core.recording import Recording
 from karui.core.study import DifferenceCount
 from karui.core.study.choice import Rule
 from karui.passport.acceptance import Acceptance, AcceptancePlan
+from karui.selection.certify import certify
 from karui.selection.evidence import Evidence
-from karui.selection.looks.differences import reply_differences
-from karui.selection.select import choose, lined_up
+from karui.selection.looks.differences import difference_counts, reply_differences
+from karui.selection.looks.ledger import Ledger
+from karui.selection.select import Fitness, lined_up
 
 Floats = NDArray[np.float64]
 
@@ -163,14 +165,17 @@ class Studies:
         )
         line = [self._outcomes[plan.id] for plan in lined_up(piloted, rule, len(test))]
         evidence = replace(piloted, test={o.plan.id: rows_of(o, test) for o in (base, *line)})
-        made = choose(evidence, self._recording, rule)
-        tested = next((t for t in made.tested if made.spec and t.plan == made.plan), None)
-        if tested is None:
+        cost = evidence.cost_model.measure(rule.minimize, list(evidence.test.values()))
+        judged = Fitness.of(evidence, rule, cost, self._recording.manifest)
+        plans = [o.plan for o in line]
+        able = [p for p in certify(evidence, plans, rule, Ledger()).plans if judged.enough(p)]
+        best = max(able, key=lambda p: judged.saving[p.id], default=None)
+        if best is None:
             return None
-        plan = self._outcomes[tested.plan]
+        plan, before = self._outcomes[best.id], evidence.test[self._baseline]
         return Chosen(
-            tested.differences,
-            tested.loss,
+            difference_counts(before, evidence.test[best.id], evidence.order),
+            float(evidence.order.losses(before, evidence.test[best.id]).mean()),
             float((base.accuracy - plan.accuracy).mean()),
             reply_differences(rows_of(base, ours), rows_of(plan, ours)),
         )

@@ -47,6 +47,8 @@ from karui.study.result import Study
 from karui.study.workspace import embedded, shipped
 
 WORLDS, SEED = 200, 20261201
+MORE = 5
+"""As many times the worlds where an error is looked at closely."""
 KEPT, FALSE, SEEN = 80.0, 5.0, 90.0
 """Targets in percent: accepted when true at least, refused when true at most, refused when worse at least."""
 
@@ -173,7 +175,7 @@ def never_falsely(figures: Figures, said: Passport, of: Replies, worlds: int) ->
         Row("4 replies, no trace in common", four, tested, paired=False),
     ]
     for row in rows:
-        found = drawn(of, row, None, worlds)
+        found = drawn(of, row, None, MORE * worlds)
         figures.at_most(f"kept, refused: 100, {row.name}", refused(found), FALSE, "%")
 
 
