@@ -31,8 +31,12 @@ from karui.study.progress import Progress
 
 _WORTH_SECONDS = 60.0
 """Work below which several processes are not worth loading the model several times."""
-_BETTER = 1.1
-"""How many times faster workers have to be than one process."""
+_BETTER = 0.9
+"""How many times faster measured steps of workers have to be than those of one process on a CPU.
+
+Below 1, since a step is measured without what surrounds it: drawing, forks, reading and scheduling run on one
+core in one process, and on all of them in several.
+"""
 _PROCESS_BYTES = 700e6
 """What Python, torch and the caches of a worker take beside the weights."""
 

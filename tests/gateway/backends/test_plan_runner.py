@@ -95,7 +95,8 @@ def test_plans_of_several_traces_speak_when_they_are_decided(plan):
         assert answer.strip() == reply.choices[0].message.content.strip()
         assert "step 1" in thinking
         served = house.records[-1]
-        assert served.extra_tokens >= served.thinking_tokens // 2
+        if not plan.startswith("first-of"):  # what its losers had thought when they were stopped is chance
+            assert served.extra_tokens >= served.thinking_tokens // 2
         assert served.trial_agreement is None
 
 

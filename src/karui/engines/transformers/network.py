@@ -1,5 +1,7 @@
 """A causal language model that reads prompts, appends forced text and takes steps in a row cache."""
 
+from collections.abc import Sequence
+from inspect import Parameter, signature
 from time import perf_counter
 from typing import Any
 
@@ -7,69 +9,20 @@ import torch
 from torch import Tensor
 
 from karui.core.errors import ModelError
-from karui.engines.transformers import quantized
+from karui.engines.transformers import attention, quantized
 from karui.engines.transformers.cache import RowCache, rounded
 from karui.engines.transformers.captured import Captured, check
 from karui.engines.transformers.compiled import FIRST_SIZES, CompiledStep, compiling
+from karui.engines.transformers.spans import Span
 
-_ATTENTION = "karui"
 _ROUNDING = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.5}
 """Largest difference, in standard deviations of the logits, between the plain forward and ours.
 
 The largest of 152,000 logits behind 28 layers in bfloat16 (Qwen2.5-Coder-1.5B, CPU) was off by 0.28.
 """
 
-_FEW = 16
-"""Tokens of a row up to which a CPU multiplies keys as they lie: a step, with what is guessed ahead."""
 _STEPS = 0.5
 """The same where activations are rounded to 8 bits: a last bit can decide which way, and layers add up."""
-
-
-def _attend(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    **options: Any,
-) -> tuple[Tensor, None]:
-    """Attention as transformers' sdpa, without copying keys and values once per query group.
-
-    Queries that share a key-value head are laid side by side as if they were positions. For a step of 32
-    rows with three queries a head this is 3 to 18 times faster than repeating the heads (on a CPU).
-    """
-    groups = query.shape[1] // key.shape[1]
-    if attention_mask is None or options.get("position_bias") is not None:
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-        result: tuple[Tensor, None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, **options
-        )
-        return result
-    rows, heads, length, size = query.shape
-    if length <= _FEW and query.device.type == "cpu" and attention_mask.dtype != torch.bool:
-        # Keys lie transposed here (see `RowCache`), which the fused kernel cannot make use of.
-        scale = size**-0.5 if scaling is None else scaling
-        query = query.reshape(rows, heads // groups, groups * length, size)
-        scores = torch.matmul(query * scale, key.transpose(-1, -2))
-        scores += attention_mask if length == 1 else attention_mask.repeat(1, 1, groups, 1)
-        out = torch.matmul(scores.softmax(-1), value)
-        return out.view(rows, heads, length, value.shape[-1]).transpose(1, 2), None
-    if groups > 1:
-        query = query.reshape(rows, heads // groups, groups * length, size)
-        if length > 1:
-            seen = attention_mask.shape[-1]
-            attention_mask = (
-                attention_mask[:, :, None]
-                .expand(rows, 1, groups, length, seen)
-                .reshape(rows, 1, groups * length, seen)
-            )
-    out = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, scale=scaling
-    )
-    out = out.reshape(rows, heads, length, value.shape[-1])
-    return out.transpose(1, 2).contiguous(), None
 
 
 class Network:
@@ -93,17 +46,16 @@ class Network:
         config = model.config.get_text_config()
         self._windows = _windows(config)
         self.context: int = getattr(config, "max_position_embeddings", None) or 2**31
-        if getattr(model.config, "_attn_implementation", "") in {"sdpa", _ATTENTION}:
-            from transformers import AttentionInterface, AttentionMaskInterface
-            from transformers.masking_utils import sdpa_mask
-
-            AttentionInterface.register(_ATTENTION, _attend)
-            AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
-            model.set_attn_implementation(_ATTENTION)
+        if getattr(model.config, "_attn_implementation", "") in {"sdpa", attention.NAME}:
+            attention.register()
+            model.set_attn_implementation(attention.NAME)
             # A CPU's step adds the mask itself; the fused kernels take it as it is.
             self._additive = self.device.type == "cpu"
+            # Most models hand what else they are given down to attention; the others read all rows alike.
+            taken = signature(model.forward).parameters.values()
+            self._hands_down = any(p.kind is Parameter.VAR_KEYWORD for p in taken)
         else:
-            self._additive = True
+            self._additive, self._hands_down = True, False
         # The head is as large as several layers: text that is only read does without it.
         self._reader = model.base_model if model.base_model is not model else model
         plain, shapes = self._plain_forward()
@@ -113,6 +65,11 @@ class Network:
         self._compiled: CompiledStep | None = None
         self.captured: Captured | None = None
         self._check(plain)
+
+    @property
+    def spanned(self) -> bool:
+        """Whether a step reads each row only about as far as it goes, so that their order matters."""
+        return self._hands_down and self.device.type == "cpu" and self._compiled is None
 
     def read_prompts(self, rows: list[int], prompts: list[list[int]]) -> None:
         """Reads whole prompts into empty rows."""
@@ -135,7 +92,9 @@ class Network:
         packed = torch.tensor([rows, lengths], device=self.device)
         self.forward_more(torch.tensor(texts, device=self.device), packed[0], packed[1], seen)
 
-    def step(self, ids: Tensor, positions: Tensor, longest: int, even: int | None) -> Tensor:
+    def step(
+        self, ids: Tensor, positions: Tensor, longest: int, even: int | None, spans: Sequence[Span] = ()
+    ) -> Tensor:
         """Appends tokens to each of the first rows of the cache.
 
         Args:
@@ -143,6 +102,7 @@ class Network:
             positions: Where the first token of each row goes, [rows].
             longest: The largest of them.
             even: The position if it is the same everywhere, else None.
+            spans: How far attention has to read which rows; empty reads all alike.
 
         Returns:
             Logits [rows × tokens, vocabulary], float32.
@@ -157,7 +117,7 @@ class Network:
         mask = self._mask(places, seen)
         if self._compiled is not None and width == 1:
             return self._compiled(ids[:, 0], positions, mask, self.cache.views)
-        return self._forward(ids, places, mask, even, seen)
+        return self._forward(ids, places, mask, even, seen, spans)
 
     def forward_rows(self, ids: Tensor, positions: Tensor, seen: int) -> Tensor:
         """Does what `step` does for one token a row, in room that is there, without a look at any number."""
@@ -176,7 +136,15 @@ class Network:
             use_cache=True,
         )
 
-    def _forward(self, ids: Tensor, places: Tensor, mask: Any, even: int | None, seen: int) -> Tensor:
+    def _forward(
+        self,
+        ids: Tensor,
+        places: Tensor,
+        mask: Any,
+        even: int | None,
+        seen: int,
+        spans: Sequence[Span] = (),
+    ) -> Tensor:
         self.cache.for_step(places, even, seen)
         out = self.model(
             input_ids=ids,
@@ -184,6 +152,7 @@ class Network:
             position_ids=places,
             past_key_values=self.cache,
             use_cache=True,
+            **({"spans": spans} if spans and self._hands_down else {}),
         )
         logits: Tensor = out.logits.flatten(0, 1).float()
         return logits
@@ -298,7 +267,8 @@ class Network:
             self.read_more([1, 0], [5, 3], [_PROBE[5:7], _PROBE[3:5]])
             ids = torch.tensor([_PROBE[5], _PROBE[7]], device=self.device)
             positions = torch.tensor([5, 7], device=self.device)
-            ours = self.step(ids[:, None], positions, 7, None)
+            apart = [Span(0, 1, rounded(7)), Span(1, 2, rounded(8))]
+            ours = self.step(ids[:, None], positions, 7, None, apart)
             pairs = torch.tensor([_PROBE[4:6], _PROBE[6:8]], device=self.device)
             ahead = self.step(pairs, positions - 1, 6, None)[1::2]
         except torch.OutOfMemoryError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from karui.engines.batching.runner import SamplingBatch
 from karui.engines.transformers.network import Network
 from karui.engines.transformers.sampling import BANNED, draw
+from karui.engines.transformers.spans import misplaced, spans_of
 
 
 class TorchRunner:
@@ -120,7 +121,8 @@ class TorchRunner:
         # One copy to the device, and both parts without gaps: a compiled step takes strides for another form.
         packed = torch.from_numpy(np.concatenate((tokens[order].ravel(), lengths[order]))).to(device)
         ids, positions = packed[: tokens.size].view(-1, places), packed[tokens.size :]
-        logits = self._network.step(ids, positions, longest, even)
+        spans = spans_of(lengths[order] + places) if self._network.spanned else ()
+        logits = self._network.step(ids, positions, longest, even, spans)
         back = np.empty_like(there)
         back[there] = np.arange(len(there))
         for rows, banned in draws.banned:
@@ -177,8 +179,20 @@ class TorchRunner:
             self._order[holes], self._order[movers] = moving, resting
             self._place[moving] = holes
             self._place[resting[swapped]] = movers[swapped]
+        if self._network.spanned:
+            self._sort(count)
         while self._held and self._order[self._held - 1] < 0:
             self._held -= 1
+
+    def _sort(self, count: int) -> None:
+        """Moves the first rows of the cache so that the longest come first, where that is worth it."""
+        slots = self._order[:count]
+        lengths = self._length[slots]
+        sources, targets = misplaced(lengths)
+        if len(sources):
+            self._copy(sources.tolist(), targets.tolist(), int(lengths[sources].max()))
+            moved = slots[sources]
+            self._order[targets], self._place[moved] = moved, targets
 
     @torch.inference_mode()
     def _copy(self, sources: list[int], targets: list[int], length: int) -> None:
