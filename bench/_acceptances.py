@@ -19,7 +19,7 @@ from karui.core.study.choice import Rule
 from karui.passport.acceptance import Acceptance, AcceptancePlan
 from karui.selection.certify import certify
 from karui.selection.evidence import Evidence
-from karui.selection.looks.differences import difference_counts, reply_differences
+from karui.selection.looks.differences import difference_counts, paired_replies
 from karui.selection.looks.ledger import Ledger
 from karui.selection.select import Fitness, lined_up
 
@@ -44,8 +44,9 @@ class Replies:
 
     def counts(self, replies: int | None = None) -> tuple[DifferenceCount, ...]:
         """Returns what a passport holds of them; of the first so many replies to each question."""
-        d = (self.full - self.plan)[:, :replies]
-        alike = Counter(zip((d > 0).sum(axis=1).tolist(), (d < 0).sum(axis=1).tolist(), strict=True))
+        d, both = (self.full - self.plan)[:, :replies], (self.full * self.plan)[:, :replies]
+        columns = [column.sum(axis=1).tolist() for column in (d > 0, d < 0, both > 0)]
+        alike = Counter(zip(*columns, strict=True))
         return tuple(DifferenceCount(*key, replies=d.shape[1], questions=n) for key, n in alike.items())
 
 
@@ -94,7 +95,7 @@ def world(rng: np.random.Generator, of: Replies, row: Row, loss: float | None) -
     bought = of if loss is None else spoilt(rng, of, loss - of.loss, whole=row.whole)
     d = asked(rng, bought.of(ours), row.plan.samples, paired=row.paired)
     plan = row.plan if row.tested == 0 else replace(row.plan, study=study)
-    return plan.verdict(d, seed=int(rng.integers(2**31)))[0]
+    return plan.verdict(d, paired=row.paired, seed=int(rng.integers(2**31)))[0]
 
 
 def shares(found: Sequence[Acceptance]) -> dict[Acceptance, float]:
@@ -177,7 +178,7 @@ class Studies:
             difference_counts(before, evidence.test[best.id], evidence.order),
             float(evidence.order.losses(before, evidence.test[best.id]).mean()),
             float((base.accuracy - plan.accuracy).mean()),
-            reply_differences(rows_of(base, ours), rows_of(plan, ours)),
+            np.subtract(*paired_replies(rows_of(base, ours), rows_of(plan, ours))),
         )
 
 

@@ -139,9 +139,8 @@ def acceptance(figures: Figures, said: Passport, of: Replies, worlds: int) -> No
         figures.at_most(f"kept, refused: {name}", refused(true), FALSE, "%")
         figures.at_most(f"at the margin, contradicted: {name}", edge[Acceptance.CONTRADICTED], FALSE, "%")
         figures.at_most(f"5 points beyond it, accepted: {name}", beyond[Acceptance.ACCEPTED], FALSE, "%")
-        judge = (
-            figures.shown if plan.samples > 1 or not row.tested else partial(figures.at_least, target=KEPT)
-        )
+        decides = plan.questions in {100, accept} and plan.samples == 1 and bool(row.tested)
+        judge = partial(figures.at_least, target=KEPT) if decides else figures.shown
         judge(f"kept, accepted: {name}", true[Acceptance.ACCEPTED], unit="%")
         found_out(figures, row, beyond, above)
         if plan.samples > 1:
@@ -157,7 +156,9 @@ def found_out(
     """Judges how often a plan that is worse is refused; the margin alone is shown without a target."""
     for of, name in ((beyond, "5 points beyond it"), (above, "5 points above what was measured")):
         if row.tested:
-            figures.at_least(f"{name}, refused: {row.name}", refused(of), SEEN, "%")
+            judged = row.plan.questions >= 100 or of is beyond  # fewer are those that find out the latter
+            judge = partial(figures.at_least, target=SEEN) if judged else figures.shown
+            judge(f"{name}, refused: {row.name}", refused(of), unit="%")
             figures.shown(f"{name}, contradicted: {row.name}", of[Acceptance.CONTRADICTED], "%")
         else:
             figures.shown(f"{name}, contradicted: {row.name}", refused(of), "%")

@@ -110,7 +110,7 @@ def test_an_update_is_judged_by_an_acceptance_and_a_forgery_is_not(ran, made, tm
     assert verify(forged, "--updated").exit_code == 1
 
 
-LOST_NOTHING = DifferenceCount(lost=0, won=0, replies=1, questions=400)
+LOST_NOTHING = DifferenceCount(lost=0, won=0, right=0, replies=1, questions=400)
 TESTED = replace(PLAN, questions=60, tolerance=0.3, study=(LOST_NOTHING,))
 
 

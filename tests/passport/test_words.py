@@ -9,21 +9,21 @@ from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chan
 from karui.passport.words import PassportWords
 
 LANGUAGES = ["en", "ja"]
-PLAN = AcceptancePlan(100, margin=0.02, study=(DifferenceCount(0, 0, 4, 400),), samples=9)
+PLAN = AcceptancePlan(100, margin=0.02, study=(DifferenceCount(0, 0, 0, 4, 400),), samples=9)
 FOUND = Accepted(Acceptance.ACCEPTED, 100, 0.05, 0.01, 0.09, Reproduction(0.0123, 0.051, 0.002, 4))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_verdict_has_its_sentence(lang):
     words = PassportWords(lang)
-    told = [list(words.accepted(replace(FOUND, verdict=verdict), 0.02)) for verdict in Acceptance]
+    told = [list(words.accepted(replace(FOUND, verdict=verdict), PLAN)) for verdict in Acceptance]
     assert len({lines[0] for lines in told}) == len(Acceptance)
     assert all("100" in lines[0] for lines in told)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_not_reproduced_says_what_it_means_and_what_it_does_not(lang):
-    (line,) = PassportWords(lang).accepted(replace(FOUND, verdict=Acceptance.NOT_REPRODUCED), 0.02)
+    (line,) = PassportWords(lang).accepted(replace(FOUND, verdict=Acceptance.NOT_REPRODUCED), PLAN)
     for part in ("0.0123", "5.1", "0.2", "2.0"):  # p, the loss here, that of the study, the margin
         assert part in line
     assert {"en": "unlike", "ja": "異なります"}[lang] in line
@@ -34,10 +34,13 @@ def test_not_reproduced_says_what_it_means_and_what_it_does_not(lang):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_reproduced_figures_are_told_beside_another_verdict(lang):
-    told = list(PassportWords(lang).accepted(FOUND, 0.02))
+    told = list(PassportWords(lang).accepted(FOUND, PLAN))
     assert len(told) == 2
     assert "0.0123" in told[1]
-    assert len(list(PassportWords(lang).accepted(replace(FOUND, reproduction=None), 0.02))) == 1
+    untested = replace(FOUND, reproduction=None)
+    told = list(PassportWords(lang).accepted(untested, PLAN))
+    assert {"en": "margin alone was tested", "ja": "許容幅だけを検定しました"}[lang] in told[1]
+    assert len(list(PassportWords(lang).accepted(untested, replace(PLAN, study=())))) == 1
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -135,6 +135,16 @@ PASSPORT: Table = {
             "の再現は検定できません。"
         ),
     ),
+    "not_comparable": (
+        (
+            "The server does not draw a trace again by its seed, and the study has too few replies to each "
+            "question to be compared without that: the margin alone was tested."
+        ),
+        (
+            "サーバーが同じシードで同じトレースを生成しないうえ、スタディの1問あたりの回答数が比較には足りないた"
+            "め、許容幅だけを検定しました。"
+        ),
+    ),
     "needed": (
         (
             "To decide nine times in ten: {accept} questions to accept a plan that loses what was estimated, "

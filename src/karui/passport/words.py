@@ -82,7 +82,7 @@ class PassportWords:
         worse = self._form.points(plan.margin + plan.tolerance)
         return self._words("needed", accept=told[0], refuse=told[1], worse=worse)
 
-    def accepted(self, found: Accepted, margin: float) -> Iterator[str]:
+    def accepted(self, found: Accepted, plan: AcceptancePlan) -> Iterator[str]:
         """Yields what an acceptance came to; then whether figures were reproduced, where it was tested."""
         form, compared = self._form, found.reproduction
         told = {
@@ -90,7 +90,7 @@ class PassportWords:
             "loss": form.points(found.loss),
             "low": form.points(found.low),
             "high": form.points(found.high),
-            "margin": form.points(margin),
+            "margin": form.points(plan.margin),
         }
         if compared is not None:
             told |= {
@@ -101,6 +101,8 @@ class PassportWords:
         yield self._words(found.verdict.value, **told)
         if compared is not None and found.verdict is not Acceptance.NOT_REPRODUCED:
             yield self._words("reproduced", **told)
+        if plan.study and compared is None and found.verdict is not Acceptance.CONTRADICTED:
+            yield self._words("not_comparable")
 
     def diff(self, found: Reevaluation) -> Iterator[str]:
         """Yields what changed and what each asks for, then what is to be done."""

@@ -8,7 +8,7 @@ from karui.core.study import DifferenceCount
 from karui.passport.acceptance import AcceptancePlan, chances, questions_needed
 
 PLAN = AcceptancePlan(100, margin=0.02, tolerance=0.05)
-STUDY = (DifferenceCount(0, 0, 4, 430), DifferenceCount(1, 0, 4, 12), DifferenceCount(0, 1, 4, 12))
+STUDY = (DifferenceCount(0, 0, 0, 4, 430), DifferenceCount(1, 0, 0, 4, 12), DifferenceCount(0, 1, 0, 4, 12))
 TESTED = replace(PLAN, study=STUDY)
 
 

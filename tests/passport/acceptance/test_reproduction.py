@@ -16,9 +16,9 @@ from karui.passport.acceptance.reproduction import (
 )
 
 STUDY = (
-    DifferenceCount(lost=0, won=0, replies=4, questions=400),
-    DifferenceCount(lost=2, won=0, replies=4, questions=12),
-    DifferenceCount(lost=0, won=1, replies=4, questions=20),
+    DifferenceCount(lost=0, won=0, right=0, replies=4, questions=400),
+    DifferenceCount(lost=2, won=0, right=0, replies=4, questions=12),
+    DifferenceCount(lost=0, won=1, right=0, replies=4, questions=20),
 )
 
 
@@ -36,12 +36,14 @@ def welch(ours, theirs, axis):
 def test_the_p_value_is_that_of_scipys_permutation_test():
     ours, theirs = np.array([1.0, 0, 1, 0, -1]), np.array([0.0, 1, 0, 0, 0, -1, 0])
     exact = stats.permutation_test((ours, theirs), welch, alternative="greater", n_resamples=np.inf)
-    kinds = [DifferenceCount(int(v > 0), int(v < 0), 1, int((theirs == v).sum())) for v in np.unique(theirs)]
+    kinds = [
+        DifferenceCount(int(v > 0), int(v < 0), 0, 1, int((theirs == v).sum())) for v in np.unique(theirs)
+    ]
     assert reproduce(kinds, ours[:, None]).p_value == pytest.approx(exact.pvalue, abs=0.02)
 
 
 def test_every_deal_of_a_small_case_is_counted():
-    study, ours = [DifferenceCount(0, 0, 1, 6)], np.array([[1.0], [1.0], [0.0]])
+    study, ours = [DifferenceCount(0, 0, 0, 1, 6)], np.array([[1.0], [1.0], [0.0]])
     deals = list(combinations(range(9), 3))  # the two lost ones are numbers 0 and 1
     as_bad = sum({0, 1} <= set(deal) for deal in deals) / len(deals)
     assert reproduce(study, ours).p_value == pytest.approx(as_bad, abs=0.01)
@@ -77,7 +79,7 @@ def test_the_smaller_number_of_replies_counts(samples, compared):
 
 
 def test_questions_with_few_replies_limit_all():
-    assert replies_compared((*STUDY, DifferenceCount(0, 0, 2, 1)), 4) == 2
+    assert replies_compared((*STUDY, DifferenceCount(0, 0, 0, 2, 1)), 4) == 2
 
 
 def draws(rng, questions, replies, rate, clustered):
@@ -95,10 +97,28 @@ def test_true_figures_are_seldom_not_reproduced(samples, recorded, clustered):
     for _ in range(worlds):
         study = draws(rng, 300, recorded, 0.1, clustered)
         kinds, n = np.unique(np.c_[(study > 0).sum(1), (study < 0).sum(1)], axis=0, return_counts=True)
-        held = [DifferenceCount(int(a), int(b), recorded, int(c)) for (a, b), c in zip(kinds, n, strict=True)]
+        held = [
+            DifferenceCount(int(a), int(b), 0, recorded, int(c)) for (a, b), c in zip(kinds, n, strict=True)
+        ]
         compared = replies_compared(held, samples)
         ours = histograms(draws(rng, 100, samples, 0.1, clustered)[None], compared)
         refused += p_values(study_histogram(held, compared, rng), ours, 199, rng)[0] <= 0.05
+    assert refused <= 0.05 * worlds + 3 * np.sqrt(0.05 * 0.95 * worlds)
+
+
+def test_where_no_trace_is_in_common_the_study_is_paired_like_that():
+    # Every question is right in half of its eight replies, by plan and full thinking alike.
+    study, rng = [DifferenceCount(0, 0, 4, 8, 300)], np.random.default_rng(7)
+    assert [replies_compared(study, n, paired=False) for n in (1, 4, 9)] == [1, 4, 4]
+    assert replies_compared([DifferenceCount(0, 0, 1, 1, 9)], 4, paired=False) == 0
+    paired, other = (study_histogram(study, 1, rng, paired=p) for p in (True, False))
+    assert paired.tolist() == [0, 300, 0]
+    assert other.sum() == 300
+    assert min(other) > 50
+    refused, worlds = 0, 300
+    for full, plan in rng.random((worlds, 2, 100, 1)) < 0.5:
+        theirs = study_histogram(study, 1, rng, paired=False)
+        refused += p_values(theirs, histograms((full * 1.0 - plan)[None], 1), 199, rng)[0] <= 0.05
     assert refused <= 0.05 * worlds + 3 * np.sqrt(0.05 * 0.95 * worlds)
 
 

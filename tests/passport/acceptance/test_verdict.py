@@ -10,7 +10,7 @@ from karui.core.study import DifferenceCount
 from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, worlds
 
 PLAN = AcceptancePlan(100, margin=0.02, tolerance=0.05)
-STUDY = (DifferenceCount(0, 0, 4, 440), DifferenceCount(4, 0, 4, 2), DifferenceCount(0, 4, 4, 2))
+STUDY = (DifferenceCount(0, 0, 0, 4, 440), DifferenceCount(4, 0, 0, 4, 2), DifferenceCount(0, 4, 0, 4, 2))
 TESTED = replace(PLAN, study=STUDY)
 
 

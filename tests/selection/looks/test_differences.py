@@ -8,7 +8,7 @@ import pytest
 from karui import catalog
 from karui.core.plan import Plan
 from karui.runners.replay import Replay, drawn_orders
-from karui.selection.looks.differences import difference_counts, reply_differences
+from karui.selection.looks.differences import difference_counts, paired_replies
 from karui.selection.looks.units import Order, Unit
 from karui.testing.synthetic import synthetic
 
@@ -38,6 +38,8 @@ def test_counts_add_up_to_the_loss(replay, base):
     loss = sum((c.lost - c.won) * c.questions for c in counts) / (4 * 60)
     assert loss == pytest.approx(float((base.accuracy - plan.accuracy).mean()))
     assert loss > 0
+    right = sum((c.lost + c.right) * c.questions for c in counts) / (4 * 60)
+    assert right == pytest.approx(float(base.accuracy.mean()))
 
 
 def test_questions_of_one_unit_count_once(replay, base):
@@ -55,7 +57,7 @@ def test_a_reply_that_is_missing_is_not_counted(replay, base):
 
 def test_a_plan_of_several_traces_is_paired_with_the_trace_that_it_asks_first(replay, base):
     plan = replay.outcomes(VOTE)
-    d = reply_differences(base, plan)
+    d = np.subtract(*paired_replies(base, plan))
     assert d.shape == (60, 1)
     for row, question in enumerate(base.questions):
         first = drawn_orders(question, 4, plan.correct.shape[1])[0][0]

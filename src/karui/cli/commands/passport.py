@@ -152,7 +152,7 @@ def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: V
     model = ModelOptions(model=options.check.model or passport.model.name, concurrency=asked.concurrency)
     with Steps() as steps:
         found = accept(passport, task, plan, Live(model=model, seed=crc32(asked.seed.encode())), steps)
-    for line in words.accepted(found, plan.margin):
+    for line in words.accepted(found, plan):
         say(line)
     codes = {Acceptance.ACCEPTED: 0, Acceptance.UNDECIDED: UNDECIDED}
     raise typer.Exit(codes.get(found.verdict, CONTRADICTED))

@@ -180,12 +180,14 @@ class DifferenceCount:
     Attributes:
         lost: Replies that are right by the baseline and wrong by the plan.
         won: The reverse.
+        right: Replies that are right by both.
         replies: Compared of each question.
         questions: How many questions these are.
     """
 
     lost: int
     won: int
+    right: int
     replies: int
     questions: int
 

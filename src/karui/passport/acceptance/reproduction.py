@@ -9,11 +9,15 @@ size and distribution (Fisher 1935; the Monte Carlo p-value is that of Phipson a
 Questions can only be exchanged if as many replies to each count. Where buyer and study have different numbers
 of them, the smaller one counts: of a study's question so many replies are drawn, of a buyer's the first.
 
+Nor can they if the replies were paired otherwise. In the study plan and full thinking stand on the same
+traces. So they do live on an engine that draws a trace again by its seed. Behind a server that does not they
+have no trace in common, and differ on many more replies in either direction. Then the study's are paired like
+that, too: of every question so many replies stand for full thinking, and as many others for the plan.
+
 What is compared is the difference of the two means over its standard error, each side with its own variance
 (Janssen 1997; Chung and Romano 2013). For questions that can be exchanged that is as exact as the difference
-alone. And it nearly keeps its level where the two sides spread differently and lose alike. That is so behind
-a server that draws no trace twice: full thinking and plan then have no trace in common, as they had in the
-study, and differ on many more replies in either direction.
+alone; and it nearly keeps its level where the two sides spread differently and lose alike, as where a server
+draws some traces again and others not.
 """
 
 from collections.abc import Sequence
@@ -49,38 +53,50 @@ class Reproduction:
     replies: int
 
 
-def reproduce(study: Sequence[DifferenceCount], d: ArrayLike, *, seed: int = 0) -> Reproduction:
+def reproduce(
+    study: Sequence[DifferenceCount], d: ArrayLike, *, paired: bool = True, seed: int = 0
+) -> Reproduction:
     """Tests whether the buyer's questions lose more than the study's.
 
     Args:
-        study: Of the passport; not empty.
+        study: Of the passport; some reply of it can be compared (`replies_compared`).
         d: Full thinking minus plan of every reply, -1, 0 or 1; shape (questions, samples).
+        paired: Whether plan and full thinking have the buyer's traces in common.
         seed: Of the replies drawn and of the deals, named before the first question is asked.
     """
     replies = np.asarray(d, dtype=np.float64)
-    compared, rng = replies_compared(study, replies.shape[-1]), np.random.default_rng(seed)
-    theirs = study_histogram(study, compared, rng)
+    compared, rng = replies_compared(study, replies.shape[-1], paired=paired), np.random.default_rng(seed)
+    theirs = study_histogram(study, compared, rng, paired=paired)
     ours = histograms(replies[None], compared)
     loss, study_loss = (float(_moments(h)[0]) for h in (ours[0], theirs))
     return Reproduction(float(p_values(theirs, ours, DEALS, rng)[0]), loss, study_loss, compared)
 
 
-def replies_compared(study: Sequence[DifferenceCount], samples: int) -> int:
-    """Returns how many replies to each question are compared, where the buyer has `samples`."""
-    return min(samples, *(alike.replies for alike in study))
+def replies_compared(study: Sequence[DifferenceCount], samples: int, *, paired: bool = True) -> int:
+    """Returns how many replies to each question are compared, where the buyer has `samples`; 0 for none."""
+    recorded = min((alike.replies for alike in study), default=0)
+    return min(samples, recorded if paired else recorded // 2)
 
 
-def study_histogram(study: Sequence[DifferenceCount], replies: int, rng: np.random.Generator) -> Ints:
+def study_histogram(
+    study: Sequence[DifferenceCount], replies: int, rng: np.random.Generator, *, paired: bool = True
+) -> Ints:
     """Draws so many replies of every question of the study, without replacement.
+
+    Where they are not paired, as many others are drawn for the plan.
 
     Returns:
         How many questions lost -replies, …, replies of them; shape (2 * replies + 1,).
     """
     found = np.zeros(2 * replies + 1, np.int64)
     for alike in study:
-        kinds = [alike.lost, alike.won, alike.replies - alike.lost - alike.won]
-        drawn = rng.multivariate_hypergeometric(kinds, replies, size=alike.questions)
-        found += np.bincount(drawn[:, 0] - drawn[:, 1] + replies, minlength=found.size)
+        full, plan = np.zeros((2, alike.replies), np.int64)
+        full[: alike.lost + alike.right] = 1
+        plan[alike.lost : alike.lost + alike.right + alike.won] = 1
+        order = rng.permuted(np.tile(np.arange(alike.replies), (alike.questions, 1)), axis=1)
+        others = order[:, :replies] if paired else order[:, replies : 2 * replies]
+        lost = full[order[:, :replies]].sum(axis=1) - plan[others].sum(axis=1)
+        found += np.bincount(lost + replies, minlength=found.size)
     return found
 
 

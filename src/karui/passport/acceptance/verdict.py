@@ -1,6 +1,6 @@
 """What is agreed before the first question is asked, and what it comes to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import log
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from karui.core.errors import InputError
 from karui.core.study import DifferenceCount
-from karui.passport.acceptance.reproduction import Reproduction, reproduce
+from karui.passport.acceptance.reproduction import Reproduction, replies_compared, reproduce
 from karui.selection.betting import CAUTIOUS, Floats, log_capital, lower_bound, upper_bound
 
 
@@ -77,19 +77,27 @@ class AcceptancePlan:
         found = self.decide(d)
         return found is Acceptance.CONTRADICTED or (found is Acceptance.ACCEPTED and not self.study)
 
-    def verdict(self, replies: Floats, *, seed: int = 0) -> tuple[Acceptance, Reproduction | None]:
+    def verdict(
+        self, replies: Floats, *, paired: bool = True, seed: int = 0
+    ) -> tuple[Acceptance, Reproduction | None]:
         """Returns what the questions that were asked come to, and the test of the figures if it was due.
 
         Args:
             replies: Full thinking minus plan of every reply, in the order of asking; shape (asked, samples).
+            paired: Whether plan and full thinking have their traces in common.
             seed: Of the test of the figures.
         """
         of_margin = self.decide(replies.mean(axis=1))
         whole = len(replies) == self.questions
         if not self.study or not whole or of_margin is Acceptance.CONTRADICTED:
             return of_margin, None
-        found = reproduce(self.study, replies, seed=seed)
+        found = reproduce(self.study, replies, paired=paired, seed=seed)
         return (Acceptance.NOT_REPRODUCED if found.p_value <= self.alpha else of_margin), found
+
+    def on(self, *, paired: bool) -> "AcceptancePlan":
+        """Returns what can be tested: the margin alone where too few replies of the study can be compared."""
+        able = replies_compared(self.study, self.samples, paired=paired) > 0
+        return self if able else replace(self, study=())
 
     def contradicts(self, d: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether a loss within the margin is ruled out, shape of d's leading axes."""
@@ -137,16 +145,17 @@ class Accepted:
     reproduction: Reproduction | None = None
 
     @staticmethod
-    def of(plan: AcceptancePlan, replies: Floats, *, seed: int = 0) -> "Accepted":
+    def of(plan: AcceptancePlan, replies: Floats, *, paired: bool = True, seed: int = 0) -> "Accepted":
         """Sums up what was asked.
 
         Args:
             plan: What was agreed.
             replies: Full thinking minus plan of every reply, in the order of asking; shape (asked, samples).
+            paired: Whether plan and full thinking have their traces in common.
             seed: Of the test of the figures.
         """
         d = replies.mean(axis=1)
-        verdict, reproduction = plan.verdict(replies, seed=seed)
+        verdict, reproduction = plan.verdict(replies, paired=paired, seed=seed)
         return Accepted(
             verdict,
             int(d.size),

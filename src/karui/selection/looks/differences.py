@@ -21,18 +21,23 @@ def difference_counts(base: Outcomes, plan: Outcomes, order: Order) -> tuple[Dif
         plan: The plan on the same.
         order: Their units.
     """
-    d = reply_differences(base, plan)[order.firsts]
-    columns = ((d > 0).sum(axis=1), (d < 0).sum(axis=1), np.isfinite(d).sum(axis=1))
+    full, short = (side[order.firsts] for side in paired_replies(base, plan))
+    d = full - short
+    ended = (d > 0, d < 0, (full > 0) & (short > 0), np.isfinite(d))
+    columns = [column.sum(axis=1) for column in ended]
     alike = Counter(zip(*(column.tolist() for column in columns), strict=True))
-    return tuple(DifferenceCount(*key, questions=n) for key, n in sorted(alike.items()) if key[2])
+    return tuple(DifferenceCount(*key, questions=n) for key, n in sorted(alike.items()) if key[-1])
 
 
-def reply_differences(base: Outcomes, plan: Outcomes) -> Floats:
-    """Returns full thinking minus plan of every reply, NaN where there is none; shape (questions, replies).
+def paired_replies(base: Outcomes, plan: Outcomes) -> tuple[Floats, Floats]:
+    """Returns whether full thinking and the plan are right in every reply, NaN where there is none.
 
     Replies are paired as they are live, where both sides draw the same first trace: a plan of one trace with
     full thinking on that trace; a plan of several in its first run alone, with full thinking on the trace
     that this run asks first. Its further runs are other orders of the same traces, and no further replies.
+
+    Returns:
+        Of full thinking and of the plan, shape (questions, replies) each.
     """
     before, after = base.correct.astype(np.float64), plan.correct.astype(np.float64)
     if plan.plan.flows:
@@ -41,4 +46,4 @@ def reply_differences(base: Outcomes, plan: Outcomes) -> Floats:
         first = [drawn_orders(question, traces, runs)[0][0] for question, traces in asked]
         before, after = before[np.arange(len(first)), first][:, None], after[:, :1]
     shared = min(before.shape[1], after.shape[1])
-    return np.asarray(before[:, :shared] - after[:, :shared])
+    return before[:, :shared], after[:, :shared]

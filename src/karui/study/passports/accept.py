@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from karui import catalog
-from karui.core.engine import Engine
+from karui.core.engine import Engine, engine_repeats
 from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
@@ -89,10 +89,12 @@ async def _accept(
     session = replace(workspace_of(live.model, sampling, progress), sampling=drawn)
     try:
         engines = (session.engine_of(promised), session.engine)
+        paired = engine_repeats(engines[0])
+        plan = plan.on(paired=paired)
         replies = await _ask(asked, promised, plan, engines, drawn, session.at_once, progress)
     finally:
         await session.close()
-    return Accepted.of(plan, replies, seed=live.seed)
+    return Accepted.of(plan, replies, paired=paired, seed=live.seed)
 
 
 def _order(task: Task, plan: AcceptancePlan, seed: int) -> Task:
