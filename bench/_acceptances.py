@@ -116,7 +116,7 @@ class Chosen:
         study: What its passport holds.
         measured: The loss that it estimated.
         true: What the plan loses on all questions of the recording.
-        bought: Differences of the replies to the buyer's questions; shape (questions, replies).
+        bought: Differences of the replies to the buyers' questions; shape (questions, replies).
     """
 
     study: tuple[DifferenceCount, ...]
@@ -145,7 +145,7 @@ class Studies:
 
         Args:
             rng: Draws which questions are whose.
-            bought: The buyer's.
+            bought: The buyers'.
             pilot: Those that decide what is tested.
             tested: Those that it is tested on.
             rule: Margin, level and axis.
@@ -211,10 +211,11 @@ def joined(first: Outcomes, second: Outcomes) -> Outcomes:
     )
 
 
-def accepted(chosen: Chosen, plan: AcceptancePlan, seed: int) -> Acceptance:
-    """Returns what an acceptance of a choice comes to on the buyer's questions."""
-    d = chosen.bought[: plan.questions, : plan.samples]
-    return replace(plan, study=chosen.study).verdict(d, seed=seed)[0]
+def bought_by(chosen: Chosen, plan: AcceptancePlan, buyers: int, seed: int) -> list[Acceptance]:
+    """Returns what the acceptances of several buyers of a choice come to, each on questions of its own."""
+    agreed = replace(plan, study=chosen.study)
+    parts = np.split(chosen.bought[: buyers * plan.questions, : plan.samples], buyers)
+    return [agreed.verdict(d, seed=seed * buyers + n)[0] for n, d in enumerate(parts)]
 
 
 def some(found: Iterator[Chosen | None], worlds: int, tries: int) -> tuple[list[Chosen], int]:

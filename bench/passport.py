@@ -8,8 +8,8 @@ loses what the row says on average: reply by reply, or all replies to a question
 The goal is that 100 questions find out a plan that is 5 points worse in 90% of the worlds, and refuse a true
 passport in 5% at most. Rows name what a plan loses: 5 points beyond the margin, or 5 above what was measured.
 
-A plan is chosen for its figures. So in the last rows every world has a study of its own, which chooses among
-all plans on questions that the buyer's are not among.
+A plan is chosen for its figures. So in the last rows studies are drawn, too: each chooses among all plans, on
+questions that none of its four buyers asks.
 
     python bench/passport.py [--live N]     with --live, an acceptance on so many questions, run on karui-mini
 """
@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from _acceptances import Replies, Row, Studies, accepted, refused, shares, some, world
+from _acceptances import Replies, Row, Studies, bought_by, refused, shares, some, world
 from _figures import ROOT, Figures, arguments
 
 import karui
@@ -47,6 +47,8 @@ from karui.study.result import Study
 from karui.study.workspace import embedded, shipped
 
 WORLDS, SEED = 200, 20261201
+BUYERS = 4
+"""Of every study that chose a plan of its own; none asks a question of another."""
 MORE = 5
 """As many times the worlds where an error is looked at closely."""
 KEPT, FALSE, SEEN = 80.0, 5.0, 90.0
@@ -181,17 +183,18 @@ def never_falsely(figures: Figures, said: Passport, of: Replies, worlds: int) ->
 
 
 def chosen_worlds(figures: Figures, study: Study, worlds: int) -> None:
-    """Draws worlds each of which has a study of its own."""
+    """Draws studies, each with a choice of its own, and for each the worlds of several buyers."""
     assert study.details is not None
     studies, rule = Studies(study.details.evidence, shipped("recording")), study.choice.rule
     agreed = AcceptancePlan(100, rule.margin, tolerance=0.05)
-    for pilot, tested in ((225, 675), (150, 300), (100, 200)):
-        rng = np.random.default_rng(SEED)
-        made, tries = some(studies.drawn(rng, agreed.questions, pilot, tested, rule), worlds, 3 * worlds)
+    for pilot, tested in ((150, 450), (100, 200)):
+        rng, wanted = np.random.default_rng(SEED), max(1, worlds // BUYERS)
+        drawing = studies.drawn(rng, BUYERS * agreed.questions, pilot, tested, rule)
+        made, tries = some(drawing, wanted, 3 * wanted)
         name = f"chosen on {tested} questions"
         for plan, replies in ((agreed, ""), (replace(agreed, samples=4), " × 4 replies")):
-            found = shares([accepted(each, plan, seed) for seed, each in enumerate(made)])
-            figures.at_most(f"kept, refused: 100{replies}, {name}", refused(found), FALSE, "%")
+            found = [verdict for n, each in enumerate(made) for verdict in bought_by(each, plan, BUYERS, n)]
+            figures.at_most(f"kept, refused: 100{replies}, {name}", refused(shares(found)), FALSE, "%")
         figures.shown(f"studies that chose a plan: {name}", 100 * len(made) / tries, "%")
         lucky = np.mean([each.true - each.measured for each in made]) if made else 0.0
         figures.shown(f"loss above what was measured: {name}", 100 * float(lucky), "points", digits=2)
