@@ -26,7 +26,11 @@ def difference_counts(base: Outcomes, plan: Outcomes, order: Order) -> tuple[Dif
     ended = (d > 0, d < 0, (full > 0) & (short > 0), np.isfinite(d))
     columns = [column.sum(axis=1) for column in ended]
     alike = Counter(zip(*(column.tolist() for column in columns), strict=True))
-    return tuple(DifferenceCount(*key, questions=n) for key, n in sorted(alike.items()) if key[-1])
+    return tuple(
+        DifferenceCount(lost, won, right, replies, questions)
+        for (lost, won, right, replies), questions in sorted(alike.items())
+        if replies
+    )
 
 
 def paired_replies(base: Outcomes, plan: Outcomes) -> tuple[Floats, Floats]:
