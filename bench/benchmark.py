@@ -16,7 +16,8 @@ from time import process_time
 from _figures import ROOT, Figures, arguments
 
 import karui
-from karui.benchmarking.results import Cell, Missing, Results, load_results
+from karui.benchmarking.results import Cell, Missing, Results
+from karui.benchmarking.results_file import load_results
 from karui.benchmarking.run import FILE
 
 SUITE = ROOT / "bench" / "benchmark.toml"

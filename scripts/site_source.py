@@ -92,7 +92,7 @@ def gather() -> None:
 def _benchmark(folder: Path) -> None:
     """Writes the common benchmark's page."""
     from karui.benchmarking.page import write_page
-    from karui.benchmarking.results import load_results
+    from karui.benchmarking.results_file import load_results
 
     write_page(load_results(ROOT / "bench" / "results" / "benchmark" / "results.json"), folder)
 

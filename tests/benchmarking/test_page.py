@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import karui
 from karui.benchmarking.frontier import Dot, frontier_of
 from karui.benchmarking.page import page, write_page
-from karui.benchmarking.results import load_results
+from karui.benchmarking.results_file import load_results
 from karui.benchmarking.run import FILE
 from karui.cli.main import app
 from karui.i18n.benchmark import BENCHMARK
@@ -162,7 +162,7 @@ def test_the_frontier_is_what_nothing_beats():
 
 
 def test_the_command_writes_the_page_and_prints_a_set(results, tmp_path):
-    from karui.benchmarking.results import save_results
+    from karui.benchmarking.results_file import save_results
 
     save_results(results, tmp_path / FILE)
     runner = CliRunner()

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 import karui
-from karui.benchmarking.results import load_results, merged, save_results, schema_text, shipped_schema
+from karui.benchmarking.results_file import load_results, merged, save_results, schema_text, shipped_schema
 from karui.benchmarking.run import FILE
 from karui.cli.main import app
 from karui.core.errors import InputError

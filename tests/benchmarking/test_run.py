@@ -6,7 +6,9 @@ import pytest
 
 import karui
 from karui.benchmarking.cells import RunCells
-from karui.benchmarking.results import Missing, load_results, save_results
+from karui.benchmarking.measuring import Bench
+from karui.benchmarking.results import Missing
+from karui.benchmarking.results_file import load_results, save_results
 from karui.benchmarking.run import FILE, makes
 from karui.core.errors import InputError
 from karui.measure.intervals import mean_interval
@@ -45,6 +47,16 @@ def test_figures_are_those_of_replay(finished):
     assert point.tokens.value == pytest.approx(played.tokens.value, rel=1e-3)
     assert point.accuracy.low == pytest.approx(mean_interval([played.accuracy.low] * 2).value, rel=1e-3)
     assert point.truncated == pytest.approx(played.truncated, abs=1e-3)
+
+
+def test_a_trace_that_a_method_drops_is_not_cut_and_has_no_answer(finished):
+    recording = karui.load_recording(finished / "one")
+    bench = Bench(recording, Replay({"main": recording}, 3))
+    (capped,), _ = bench.measured(["token-cap:tokens=1"])
+    point, full = bench.point(capped), bench.point(bench.full)
+    assert (point.truncated, point.unanswered) == (0, 1)
+    assert full.truncated > 0
+    assert full.unanswered == pytest.approx(full.truncated, abs=1e-3)
 
 
 def test_a_method_is_matched_with_controls_at_its_own_cost(finished):

@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode, b64encode
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from shutil import copytree
 
 import numpy as np
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 from karui.cli.main import app
 from karui.core.errors import InputError, QuestionsError
 from karui.core.question import Question, Task
-from karui.passport import sealed
+from karui.core.study import DifferenceCount
+from karui.passport import dsse, sealed
 from karui.passport.acceptance import Acceptance, AcceptancePlan
-from karui.passport.keys import new_keys
+from karui.passport.keys import new_keys, read_private
+from karui.passport.statement import of_passport
 from karui.study.config.schema import ModelOptions
 from karui.study.passports import accept as room
 from karui.study.passports.issue import Writing, write_passport
@@ -33,13 +36,14 @@ class Ran:
     """Stands in for live runs: what full thinking and the plan came to, block by block."""
 
     def __init__(self, lost):
-        self.lost, self.asked = lost, []
+        self.lost, self.asked = lost, []  # a share of every reply; or which replies, by their number
 
     async def __call__(self, plan, task, engines, rule, **options):
-        n = len(task.questions)
+        n, before = len(task.questions), len(self.asked)
         self.asked += [q.id for q in task.questions]
+        lost = [self.lost(before + k) if callable(self.lost) else self.lost for k in range(n)]
         base = type("Outcomes", (), {"accuracy": np.ones(n)})()
-        live = type("Outcomes", (), {"accuracy": np.full(n, 1.0 - self.lost)})()
+        live = type("Outcomes", (), {"accuracy": 1.0 - np.array(lost, float)})()
         return base, live, None
 
 
@@ -104,6 +108,45 @@ def test_an_update_is_judged_by_an_acceptance_and_a_forgery_is_not(ran, made, tm
     forged = tmp_path / "forged.json"
     forged.write_text(json.dumps(envelope))
     assert verify(forged, "--updated").exit_code == 1
+
+
+LOST_NOTHING = DifferenceCount(lost=0, won=0, right=0, replies=1, questions=400)
+TESTED = replace(PLAN, questions=60, tolerance=0.3, study=(LOST_NOTHING,))
+
+
+def test_a_plan_that_loses_more_than_measured_is_not_reproduced(ran, made):
+    runs = ran(lambda n: n % 9 == 0)
+    found = room.accept(made.passport, a_task(60), replace(TESTED, margin=0.2), room.Live(model=MODEL))
+    assert found.verdict is Acceptance.NOT_REPRODUCED
+    assert len(runs.asked) == 60
+
+
+def test_all_is_asked_where_figures_are_tested_though_the_margin_was_accepted(ran, made):
+    runs = ran(lambda n: n == 3)
+    found = room.accept(made.passport, a_task(60), TESTED, room.Live(model=MODEL))
+    assert (found.verdict, len(runs.asked)) == (Acceptance.ACCEPTED, 60)
+    runs = ran(lambda n: n == 3)
+    found = room.accept(made.passport, a_task(60), replace(TESTED, study=()), room.Live(model=MODEL))
+    assert (found.verdict, found.reproduction) == (Acceptance.ACCEPTED, None)
+    assert len(runs.asked) < 60
+
+
+def test_the_command_exits_with_3_where_figures_are_not_reproduced(ran, made, tmp_path):
+    ran(lambda n: n % 9 == 0)
+    private, public = new_keys(tmp_path / "keys")
+    promise = replace(made.passport.promise, differences=(LOST_NOTHING,), discordant=0.05)
+    now = datetime.now(UTC)
+    dates = {"issued": now.isoformat(), "expires": (now + timedelta(days=1)).isoformat()}
+    statement = of_passport(replace(made.passport, promise=promise, **dates))
+    file, asked = tmp_path / "passport.json", tmp_path / "ours.jsonl"
+    file.write_text(json.dumps(dsse.sealed(statement, [read_private(private)])))
+    rows = [{"id": f"q{n}", "question": f"What is {n}?", "answer": str(n)} for n in range(60)]
+    asked.write_text("\n".join(map(json.dumps, rows)))
+    words = ("--key", public, "--model", made.model, "--reproduce", 60, "--questions", asked)
+    done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words)])
+    assert done.exit_code == 3, done.output
+    assert "Not reproduced after 60 questions" in done.output
+    assert "called not reproduced with a chance of at most 5.0%" in done.output
 
 
 def test_several_replies_are_one_piece_of_evidence(ran, made):

@@ -61,6 +61,28 @@ def test_it_is_written_and_read_without_loss(made):
     assert decode(Passport, json.loads(json.dumps(encode(made.passport)))) == made.passport
 
 
+def test_it_holds_what_single_replies_lost_and_no_text(made):
+    held, study = made.passport.promise.differences, made.study
+    tested = next(t for t in study.choice.tested if t.plan == study.choice.plan)
+    assert held == tested.differences
+    assert sum(c.questions for c in held) == study.choice.units
+    loss = sum((c.lost - c.won) / c.replies * c.questions for c in held) / study.choice.units
+    assert loss == pytest.approx(tested.loss)
+
+
+def test_a_passport_of_format_1_holds_none_and_is_read(made):
+    old = encode(made.passport)
+    old["format"] = 1
+    del old["promise"]["differences"]
+    told = {**statement.of_passport(made.passport), "predicate": old}
+    read = statement.passport_of(json.dumps(told).encode())
+    assert read.promise.differences == ()
+    assert read.promise.bound == made.passport.promise.bound
+    later = {**told, "predicate": {**old, "format": 3}}
+    with pytest.raises(InputError, match="later version"):
+        statement.passport_of(json.dumps(later).encode())
+
+
 def test_a_study_with_nothing_to_promise_gets_none(made):
     study = made.study.data
     failing = replace(study, choice=replace(study.choice, decision=Decision.FIX))

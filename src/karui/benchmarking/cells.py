@@ -20,7 +20,7 @@ from karui.core.recording import Recording
 from karui.core.technique import Family
 from karui.runners.replay import Replay, beside
 
-MEASURED = 1
+MEASURED = 2
 """Counts up when a change of karui's code changes figures: every cell is then measured anew."""
 FULL = "full-thinking"
 CHOSEN = "chosen-plan"

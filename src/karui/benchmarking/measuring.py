@@ -131,6 +131,7 @@ class Bench:
             latency=_latency(outcomes),
             steps=_cost(one.costs["latency"], "counted"),
             truncated=self._truncated(one),
+            unanswered=short(1 - float(np.nanmean(outcomes.answered))),
             looped=_looped(outcomes),
             gain=None if itself else Estimate.of(paired_difference(full.accuracy, outcomes.accuracy)),
             token_ratio=None if itself else Estimate.of(ratio_interval(outcomes.tokens, full.tokens)),

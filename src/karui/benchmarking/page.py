@@ -13,7 +13,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from karui.benchmarking.frontier import Dot, dot, frontier_of, picture, shape
-from karui.benchmarking.results import AXES, SCHEMA, Axis, Results, SetInfo, save_results
+from karui.benchmarking.results import AXES, Axis, Results, SetInfo
+from karui.benchmarking.results_file import SCHEMA, save_results
 from karui.benchmarking.rows import LevelRow, Row, RowMaker
 from karui.codec.disk import writing
 from karui.html.embedded_data import data
@@ -29,7 +30,7 @@ _PACKAGE = "karui.benchmarking"
 FAMILIES = ("baseline", "shorter", "smaller", "faster", "control")
 COSTS = ("accuracy", "tokens", "flops", "latency", "against_full")
 VERDICTS = ("better", "undecided", "worse")
-REST = ("truncated", "looped", "aes", "ock")
+REST = ("truncated", "unanswered", "looped", "aes", "ock")
 _SCRIPT = ("shown", "sort", "ascending", "descending")
 """Texts that the script fills in."""
 

@@ -133,8 +133,8 @@ class RowMaker:
             latency = Shown(DASH, steps, None, why=latency.why)
         yield "latency", latency
         yield "against_full", self.difference(point.gain)
-        for name, share in (("truncated", point.truncated), ("looped", point.looped)):
-            yield name, self._plain(share, f.percent)
+        for name in ("truncated", "unanswered", "looped"):
+            yield name, self._plain(getattr(point, name), f.percent)
         yield "aes", self._plain(point.aes, lambda v: f.decimal(v, 2))
         yield "ock", self._plain(point.ock_score, f.decimal)
 

@@ -14,9 +14,8 @@ from karui.benchmarking.results import (
     Results,
     SetInfo,
     SuiteInfo,
-    load_results,
-    save_results,
 )
+from karui.benchmarking.results_file import load_results, save_results
 from karui.benchmarking.sources import SourceMissing
 from karui.benchmarking.suite import Places, Run, Suite, load_suite
 from karui.core.errors import InputError, KaruiError

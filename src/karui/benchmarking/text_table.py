@@ -7,6 +7,8 @@ from karui.i18n.benchmark import BENCHMARK
 from karui.i18n.formats import Format
 from karui.i18n.words import Words
 
+_SHARES = ("truncated", "unanswered")
+
 
 def text_table(results: Results, name: str, lang: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Returns head and rows of a set: what every setting comes to, and what it gains at equal tokens.
@@ -23,7 +25,7 @@ def text_table(results: Results, name: str, lang: str) -> tuple[tuple[str, ...],
     head = (
         *map(words, ("method", "model", "accuracy", "tokens", "against_full")),
         *equal,
-        words("truncated"),
+        *map(words, _SHARES),
     )
     rows = [
         (
@@ -31,7 +33,7 @@ def text_table(results: Results, name: str, lang: str) -> tuple[tuple[str, ...],
             row.cell.model,
             *(_flat(row.figures[f]) for f in ("accuracy", "tokens", "against_full")),
             *(_flat(row.matched[c]["tokens"]) for c in controls),
-            row.figures["truncated"].text,
+            *(row.figures[f].text for f in _SHARES),
         )
         for row in maker.rows([c for c in results.cells if c.set == name], name)
     ]

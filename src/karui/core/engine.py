@@ -131,6 +131,11 @@ def engine_here(engine: "Engine") -> bool:
     return bool(getattr(engine, "here", True))
 
 
+def engine_repeats(engine: "Engine") -> bool:
+    """Returns whether the same question and number draw the same trace again, beside whatever else runs."""
+    return bool(getattr(engine, "repeats", True))
+
+
 class Engine(Protocol):
     """Turns asks into streams. Engines differ in speed and abilities, never in meaning."""
 

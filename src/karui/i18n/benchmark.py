@@ -63,6 +63,7 @@ BENCHMARK: Table = {
     "at_equal_flops": ("at equal FLOPs, points", "同FLOPs、ポイント"),
     "at_equal_latency": ("at equal latency, points", "同レイテンシー、ポイント"),
     "truncated": ("Cut", "打ち切り"),
+    "unanswered": ("No answer", "回答なし"),
     "looped": ("Loops", "ループ"),
     "aes": ("AES", "AES"),
     "ock": ("OckScore", "OckScore"),
@@ -170,6 +171,18 @@ BENCHMARK: Table = {
             "秒数は、エンジンが動いた場合は実測、それ以外は記録時の速度による推定です。「同レイテンシー」は"
             "逐次に生成するトークン数が同じという意味で、1トークンの時間が異なる場合（別の重み、2モデル）は"
             "比べません。"
+        ),
+    ),
+    "how_ended": (
+        (
+            "Cut: traces that met the model's token limit. A trace that a method ends itself is not cut. "
+            "Where it then gives no answer, as under a cap, the reply stands under No answer; so do replies "
+            "whose trace was cut, and abstentions."
+        ),
+        (
+            "打ち切り：モデルのトークン上限に達したトレースの割合です。手法自身が止めたトレースは含みません。"
+            "手法の上限などで答えないまま止めた回答は「回答なし」に数えます。打ち切られた回答と棄権も同様で"
+            "す。"
         ),
     ),
     "how_measured": (

@@ -125,13 +125,10 @@ CONTRACT: Table = {
     ),
     "acceptance_value": (
         (
-            "{accept} questions to accept, {contradict} to contradict, nine times in ten: karui passport "
+            "{accept} questions to accept, {refuse} to refuse, nine times in ten: karui passport "
             "verify --reproduce N"
         ),
-        (
-            "10回に9回の判定に、合格は{accept}問、不合格は{contradict}問（karui passport verify "
-            "--reproduce N）"
-        ),
+        ("10回に9回の判定に、合格は{accept}問、退けるには{refuse}問（karui passport verify --reproduce N）"),
     ),
     "over": ("over 20,000", "2万超"),
     "sealed": ("Sealed questions", "封印された問題"),

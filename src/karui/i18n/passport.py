@@ -110,9 +110,50 @@ PASSPORT: Table = {
             "低下なら{accepted}で合格、{worse}低下する場合は{contradicted}で不合格になります。"
         ),
     ),
+    "figures_too": (
+        (
+            "When all questions were asked, the study's figures are tested as well, by {replies} replies to "
+            "each: figures that are true are called not reproduced with a chance of at most {alpha}, so a "
+            "passport that is true is refused with at most {both} in all. Simulated: a plan that loses "
+            "{tolerance} more than the study estimated is contradicted or not reproduced in {above} of "
+            "worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in {true}."
+        ),
+        (
+            "全問の終了時に、スタディの測定値が再現するかも検定します（各{replies}回答で比較）。測定値が正しい"
+            "のに再現せずとする確率は{alpha}以下で、正しいパスポートを退ける確率は合わせて{both}以下です。"
+            "シミュレーションで不合格または再現せずとなる割合は、推定より{tolerance}多く低下する場合{above}、"
+            "{worse}低下する場合{beyond}、推定どおりの場合{true}です。"
+        ),
+    ),
+    "margin_alone": (
+        (
+            "The passport does not hold what the study measured reply by reply: only the margin is tested, "
+            "and not whether the study's figures are reproduced."
+        ),
+        (
+            "このパスポートには回答ごとの測定値が含まれていないため、許容幅だけを検定します。スタディの測定値"
+            "の再現は検定できません。"
+        ),
+    ),
+    "not_comparable": (
+        (
+            "The server does not draw a trace again by its seed, and the study has too few replies to each "
+            "question to be compared without that: the margin alone was tested."
+        ),
+        (
+            "サーバーが同じシードで同じトレースを生成しないうえ、スタディの1問あたりの回答数が比較には足りないた"
+            "め、許容幅だけを検定しました。"
+        ),
+    ),
     "needed": (
-        "To decide nine times in ten: {accept} questions to accept, {contradict} to contradict.",
-        "10回に9回判定できる問題数：合格に{accept}問、不合格に{contradict}問。",
+        (
+            "To decide nine times in ten: {accept} questions to accept a plan that loses what was estimated, "
+            "{refuse} to refuse one that loses {worse}."
+        ),
+        (
+            "10回に9回判定できる問題数：推定どおりのプランの合格に{accept}問、{worse}低下するプランを退けるに"
+            "は{refuse}問。"
+        ),
     ),
     "never": ("over 20,000", "2万超"),
     "accepted": (
@@ -122,6 +163,22 @@ PASSPORT: Table = {
     "contradicted": (
         ("Contradicted after {asked} questions: loss {loss}, at least {low}; at most {margin} was promised."),
         "不合格（{asked}問で判定）：低下{loss}、最小{low}。約束は{margin}以内でした。",
+    ),
+    "not reproduced": (
+        (
+            "Not reproduced after {asked} questions: the plan loses {compared} on them and lost {study} in "
+            "the study (p = {p}). Either it is not what was measured, or these questions are unlike the "
+            "study's. That does not say that the margin of {margin} is broken."
+        ),
+        (
+            "再現せず（{asked}問で判定）：低下はこの{asked}問で{compared}、スタディでは{study}でした"
+            "（p = {p}）。測定されたものと異なるか、問題がスタディのものと異なります。許容幅{margin}が"
+            "破られたことを意味するものではありません。"
+        ),
+    ),
+    "reproduced": (
+        "The study's figures are not contradicted: loss {compared}, in the study {study} (p = {p}).",
+        "スタディの測定値とは矛盾しません：低下{compared}、スタディでは{study}（p = {p}）。",
     ),
     "undecided": (
         (

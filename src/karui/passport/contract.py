@@ -211,9 +211,9 @@ class _Values:
 
     def _after(self) -> dict[str, str]:
         w, form, p = self._w, self._form, self._p
-        agreed = AcceptancePlan(1, p.promise.margin, _TOLERANCE)
+        agreed = AcceptancePlan(1, p.promise.margin, _TOLERANCE, study=p.promise.differences)
         needed = questions_needed(agreed, p.promise.discordant, loss=p.promise.loss)
-        accept, contradict = (w("over") if n is None else form.integer(n) for n in needed)
+        accept, refuse = (w("over") if n is None else form.integer(n) for n in needed)
         sealed = w("none")
         if p.questions.sealed:
             sealed = w("sealed_value", count=p.questions.sealed_count, root=p.questions.sealed[:16])
@@ -223,7 +223,7 @@ class _Values:
             "what_fallback": w("fallback_full") if full else p.fallback,
             "fallback": w("fallback_full") if full else p.fallback,
             "accept": accept,
-            "acceptance": w("acceptance_value", accept=accept, contradict=contradict),
+            "acceptance": w("acceptance_value", accept=accept, refuse=refuse),
             "sealed": sealed,
             "when": w("when_value"),
         }

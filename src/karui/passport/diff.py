@@ -152,7 +152,7 @@ def _reevaluation(old: Passport, parts: Mapping[Part, None], tolerance: float) -
         return Reevaluation(changed, effort, 0, 0.0, whole)
     if effort is Effort.RECORD:
         return Reevaluation(changed, effort, asked, whole, whole)
-    agreed = AcceptancePlan(1, old.promise.margin, tolerance)
+    agreed = AcceptancePlan(1, old.promise.margin, tolerance, study=old.promise.differences)
     needed, _ = questions_needed(agreed, old.promise.discordant, loss=old.promise.loss)
     cost = None if needed is None else needed * (plan + full)
     return Reevaluation(changed, effort, needed, cost, whole)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from karui.core.study import Interval
+from karui.core.study import DifferenceCount, Interval
 from karui.core.study.domain import DomainSummary
 from karui.core.study.judge import Judged
 from karui.core.study.limits import Promise as Limit
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a passport says."""
 
 
@@ -124,6 +124,9 @@ class Promise:
         limits: Those on time and cost that the test questions certify.
         judge: The judge that said which answers are good, and what people said of it; None where answers were
             checked.
+        differences: How often single replies to the test questions were lost and won: what an acceptance
+            compares the buyer's with. () where that is not known: of full thinking, of agreement with the
+            model's own answers, and in passports of format 1.
     """
 
     verdict: str
@@ -140,6 +143,7 @@ class Promise:
     kinds: Mapping[str, Interval]
     limits: tuple[Limit, ...] = ()
     judge: Judged | None = None
+    differences: tuple[DifferenceCount, ...] = ()
 
     @property
     def judged_by(self) -> str:

@@ -170,6 +170,7 @@ def _promise(study: Study) -> Promise:
         kinds={kind: figures.accuracy for kind, figures in measured.kinds.items()},
         limits=tuple(each for each in choice.promises if each.kept),
         judge=choice.judge,
+        differences=tested.differences if tested else (),
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from karui.i18n.formats import Format
 from karui.i18n.passport import PASSPORT
 from karui.i18n.words import Words
-from karui.passport.acceptance import AcceptancePlan, Accepted, Chances
+from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chances
+from karui.passport.acceptance.reproduction import replies_compared
 from karui.passport.diff import Reevaluation
 from karui.passport.document import Passport
 from karui.passport.verify import Checked, Finding
@@ -51,22 +52,57 @@ class PassportWords:
             contradicted=form.percent(worse.contradicted, 0),
         )
 
-    def needed(self, accept: int | None, contradict: int | None) -> str:
-        """Returns how many questions decide it nine times in ten."""
-        told = [self._words("never") if n is None else self._form.integer(n) for n in (accept, contradict)]
-        return self._words("needed", accept=told[0], contradict=told[1])
+    def tested(self, plan: AcceptancePlan, true: Chances, beyond: Chances, above: Chances) -> str:
+        """Returns whether the study's figures are tested as well, and how that ends in imagined worlds.
 
-    def accepted(self, found: Accepted, margin: float) -> str:
-        """Returns what an acceptance came to."""
+        Args:
+            plan: What was agreed.
+            true: Of a plan that loses what the study estimated.
+            beyond: Of one that loses margin and tolerance.
+            above: Of one that loses the tolerance more than was estimated.
+        """
+        if not plan.study:
+            return self._words("margin_alone")
         form = self._form
         return self._words(
-            found.verdict.value,
-            asked=form.integer(found.asked),
-            loss=form.points(found.loss),
-            low=form.points(found.low),
-            high=form.points(found.high),
-            margin=form.points(margin),
+            "figures_too",
+            alpha=form.percent(plan.alpha),
+            both=form.percent(min(1.0, 2 * plan.alpha)),
+            replies=replies_compared(plan.study, plan.samples),
+            tolerance=form.points(plan.tolerance),
+            worse=form.points(plan.margin + plan.tolerance),
+            above=form.percent(above.refused, 0),
+            beyond=form.percent(beyond.refused, 0),
+            true=form.percent(true.refused, 0),
         )
+
+    def needed(self, plan: AcceptancePlan, accept: int | None, refuse: int | None) -> str:
+        """Returns how many questions decide it nine times in ten."""
+        told = [self._words("never") if n is None else self._form.integer(n) for n in (accept, refuse)]
+        worse = self._form.points(plan.margin + plan.tolerance)
+        return self._words("needed", accept=told[0], refuse=told[1], worse=worse)
+
+    def accepted(self, found: Accepted, plan: AcceptancePlan) -> Iterator[str]:
+        """Yields what an acceptance came to; then whether figures were reproduced, where it was tested."""
+        form, compared = self._form, found.reproduction
+        told = {
+            "asked": form.integer(found.asked),
+            "loss": form.points(found.loss),
+            "low": form.points(found.low),
+            "high": form.points(found.high),
+            "margin": form.points(plan.margin),
+        }
+        if compared is not None:
+            told |= {
+                "compared": form.points(compared.loss),
+                "study": form.points(compared.study_loss),
+                "p": form.decimal(compared.p_value, 4),
+            }
+        yield self._words(found.verdict.value, **told)
+        if compared is not None and found.verdict is not Acceptance.NOT_REPRODUCED:
+            yield self._words("reproduced", **told)
+        if plan.study and compared is None and found.verdict is not Acceptance.CONTRADICTED:
+            yield self._words("not_comparable")
 
     def diff(self, found: Reevaluation) -> Iterator[str]:
         """Yields what changed and what each asks for, then what is to be done."""

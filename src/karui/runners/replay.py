@@ -185,8 +185,7 @@ class Replay:
         found = self._orders.get((model, question.id))
         if found is None:
             drawn_for = question.id if model == "main" else f"{question.id}\0{model}"
-            rng = np.random.default_rng(trace_seed(self.seed, drawn_for, self.runs))
-            found = [rng.permutation(len(question.traces)).tolist() for _ in range(self.runs)]
+            found = drawn_orders(drawn_for, len(question.traces), self.runs, self.seed)
             self._orders[model, question.id] = found
         return found
 
@@ -209,6 +208,19 @@ class Replay:
         drawn = {m: self.permutations(q, m) for m, q in questions.items()}
         for run in range(self.runs):
             yield {m: orders[run] for m, orders in drawn.items()}
+
+
+def drawn_orders(drawn_for: str, traces: int, runs: int, seed: int = 0) -> list[list[int]]:
+    """Returns the orders in which runs take a question's traces.
+
+    Args:
+        drawn_for: The question's id, and the model's name where it is not the main one.
+        traces: How many there are.
+        runs: How many orders.
+        seed: As of `Replay`.
+    """
+    rng = np.random.default_rng(trace_seed(seed, drawn_for, runs))
+    return [rng.permutation(traces).tolist() for _ in range(runs)]
 
 
 def beside(main: Recording, other: Recording, model: str) -> dict[str, RecordedQuestion]:

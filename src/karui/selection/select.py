@@ -24,6 +24,7 @@ from karui.measure.measurement import confident_wrong_rise
 from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
 from karui.selection.fixed_sequence import LONGEST_LINE, order_plans, standing
+from karui.selection.looks.differences import difference_counts
 from karui.selection.looks.ledger import Ledger, level
 from karui.selection.looks.limits import Limited, level_of
 from karui.selection.looks.units import Order, together
@@ -302,7 +303,8 @@ def _one(found: Certified, family: TestedFamily, place: int, judged: Fitness, ch
     plan, rule, evidence = family.line[place], judged.rule, judged.evidence
     passed, level = family.result, family.family.level
     certified = plan in passed.certified
-    d = found.order.losses(evidence.test[evidence.baseline], evidence.test[plan.id])
+    base, outcomes = evidence.test[evidence.baseline], evidence.test[plan.id]
+    d = found.order.losses(base, outcomes)
     seen = standing(d, rule.margin, level, certified=certified, batches=found.order.batches)
     wanted = None if certified else questions_for_power(d, rule.margin, level)
     over = seen.loss > rule.margin
@@ -319,6 +321,7 @@ def _one(found: Certified, family: TestedFamily, place: int, judged: Fitness, ch
         saving=judged.saving[plan.id],
         questions_wanted=wanted,
         reason=None if plan is chosen else reason,
+        differences=() if judged.manifest.agreement else difference_counts(base, outcomes, found.order),
     )
 
 

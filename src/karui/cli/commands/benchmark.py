@@ -53,7 +53,7 @@ def table(
 ) -> None:
     """Write the page: sortable tables and frontiers, English and Japanese, to be opened from the folder."""
     from karui.benchmarking.page import write_page
-    from karui.benchmarking.results import load_results, merged
+    from karui.benchmarking.results_file import load_results, merged
     from karui.benchmarking.text_table import text_table
     from karui.cli.console import say
     from karui.cli.console import table as print_table
@@ -70,7 +70,7 @@ def table(
 
 def check(results: Path = typer.Argument(help="A file of results, such as others send.")) -> None:
     """Check that a file of results fits the schema and agrees with itself."""
-    from karui.benchmarking.results import load_results
+    from karui.benchmarking.results_file import load_results
 
     found = load_results(results)
     typer.echo(f"{results}: {len(found.cells)} cells of {found.suite.name} {found.suite.version}")
@@ -78,7 +78,7 @@ def check(results: Path = typer.Argument(help="A file of results, such as others
 
 def schema() -> None:
     """Print the JSON schema of results, for those who add cells without karui."""
-    from karui.benchmarking.results import shipped_schema
+    from karui.benchmarking.results_file import shipped_schema
 
     typer.echo(shipped_schema(), nl=False)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from karui.passport.verify import Checked
 
 REFUSED, CONTRADICTED, UNDECIDED = 1, 3, 5
-"""What `verify` exits with where the passport does not hold, and where an acceptance does not accept."""
+"""What `verify` exits with where the passport does not hold, and where an acceptance does not accept:
+margin or figures contradicted, or nothing decided."""
 
 
 class _Issuing(TyperGroup):
@@ -66,8 +67,9 @@ def verify(
 ) -> None:
     """Check a passport; with --reproduce N, accept or contradict its promise on N questions, run live.
 
-    Exit code 0: it holds (and is accepted); 1: it does not hold; 3: contradicted; 5: undecided. After an
-    update the passport does not hold any more; with --updated the acceptance says whether the promise does.
+    Exit code 0: it holds (and is accepted); 1: it does not hold; 3: contradicted, or the study's figures are
+    not reproduced; 5: undecided. After an update the passport does not hold any more; with --updated the
+    acceptance says whether the promise does.
     """
     from karui.cli.console import say
     from karui.passport.acceptance import AcceptancePlan
@@ -86,10 +88,9 @@ def verify(
         say(words.updated())
     if not asked.reproduce:
         return
-    margin = checked.passport.promise.margin
-    plan = AcceptancePlan(
-        asked.reproduce, margin, asked.tolerance / 100, asked.alpha, asked.beta, asked.samples
-    )
+    p = checked.passport.promise
+    errors = (asked.tolerance / 100, asked.alpha, asked.beta)
+    plan = AcceptancePlan(asked.reproduce, p.margin, *errors, asked.samples, p.differences)
     _say_plan(words, plan, checked.passport)
     if not asked.plan_only:
         _accept(words, plan, checked.passport, options)
@@ -120,10 +121,11 @@ def _say_plan(words: Any, plan: "AcceptancePlan", passport: "Passport") -> None:
     from karui.passport.acceptance import chances, questions_needed
 
     p = passport.promise
-    true = chances(plan, p.loss, p.discordant)
-    worse = chances(plan, plan.margin + plan.tolerance, p.discordant)
-    say(words.planned(plan, true, worse))
-    say(words.needed(*questions_needed(plan, p.discordant, loss=p.loss)))
+    losses = (p.loss, plan.margin + plan.tolerance, p.loss + plan.tolerance)
+    true, beyond, above = (chances(plan, loss, p.discordant) for loss in losses)
+    say(words.planned(plan, true, beyond))
+    say(words.tested(plan, true, beyond, above))
+    say(words.needed(plan, *questions_needed(plan, p.discordant, loss=p.loss)))
 
 
 def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: VerifyOptions) -> None:
@@ -150,9 +152,10 @@ def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: V
     model = ModelOptions(model=options.check.model or passport.model.name, concurrency=asked.concurrency)
     with Steps() as steps:
         found = accept(passport, task, plan, Live(model=model, seed=crc32(asked.seed.encode())), steps)
-    say(words.accepted(found, plan.margin))
-    codes = {Acceptance.ACCEPTED: 0, Acceptance.CONTRADICTED: CONTRADICTED, Acceptance.UNDECIDED: UNDECIDED}
-    raise typer.Exit(codes[found.verdict])
+    for line in words.accepted(found, plan):
+        say(line)
+    codes = {Acceptance.ACCEPTED: 0, Acceptance.UNDECIDED: UNDECIDED}
+    raise typer.Exit(codes.get(found.verdict, CONTRADICTED))
 
 
 @configured(CheckOptions, files=False)

@@ -5,6 +5,7 @@ from karui.core.study.composition import Interaction, PartFigures
 from karui.core.study.examples import ActionTaken, Example, Side
 from karui.core.study.measurement import (
     Comparison,
+    DifferenceCount,
     Interval,
     KindFigures,
     MeasuredPlan,
@@ -19,6 +20,7 @@ __all__ = [
     "ActionTaken",
     "Assumptions",
     "Comparison",
+    "DifferenceCount",
     "Example",
     "Interaction",
     "Interval",

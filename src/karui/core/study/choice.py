@@ -11,6 +11,7 @@ from karui.core.study.failure import BaselineFailure
 from karui.core.study.judge import Judged
 from karui.core.study.limits import Limits, Promise
 from karui.core.study.looks import Looks
+from karui.core.study.measurement import DifferenceCount
 from karui.core.study.reasons import Because
 
 
@@ -111,6 +112,8 @@ class Tested:
         questions_wanted: Test questions with which it would be certified four times in five; None if never.
         reason: Why it was not chosen, None if it was.
         promises: What the test questions say of each limit, where it is certified and limits were asked for.
+        differences: Of every unit's first question, how often single replies were lost and won; () where
+            nothing but the model says what is right, and in choices made before that was kept.
     """
 
     plan: str
@@ -125,6 +128,7 @@ class Tested:
     questions_wanted: int | None = None
     reason: Because | None = None
     promises: tuple[Promise, ...] = ()
+    differences: tuple[DifferenceCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

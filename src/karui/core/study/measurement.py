@@ -174,6 +174,25 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferenceCount:
+    """Questions on which plan and baseline differed alike, reply by reply.
+
+    Attributes:
+        lost: Replies that are right by the baseline and wrong by the plan.
+        won: The reverse.
+        right: Replies that are right by both.
+        replies: Compared of each question.
+        questions: How many questions these are.
+    """
+
+    lost: int
+    won: int
+    right: int
+    replies: int
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredPlan:
     """A plan with its measurement and its comparison with the baseline."""
 

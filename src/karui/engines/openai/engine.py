@@ -88,6 +88,11 @@ class HttpEngine:
         return self._parts.client.here
 
     @property
+    def repeats(self) -> bool:
+        """Whether the server was seen to draw the same again by a seed, beside other requests."""
+        return bool(self.can.seeds_beside)
+
+    @property
     def markers(self) -> Markers:
         """Where its model's thinking begins and ends, as far as it is known."""
         return self._parts.wording.markers

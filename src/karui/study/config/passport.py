@@ -52,7 +52,9 @@ class AcceptanceOptions:
     )
     tolerance: float = option(5.0, "Points beyond the margin that have to be found out.")
     samples: int = option(1, "Replies to each question.", least=1)
-    alpha: float = option(0.05, "Chance of contradicting a promise that is kept, at most.")
+    alpha: float = option(
+        0.05, "Chance of contradicting a promise that is kept, at most; the same of figures that are true."
+    )
     beta: float = option(0.05, "Chance of accepting a plan worse by --tolerance, at most.")
     plan_only: bool = option(
         False,

@@ -1,4 +1,8 @@
-"""Acceptance live: plan and full thinking on questions of the buyer's, until it is decided."""
+"""Acceptance live: plan and full thinking on questions of the buyer's, until it is decided.
+
+What contradicts the margin ends it. What accepts it does not where the study's figures are tested as well,
+which takes all questions that were agreed.
+"""
 
 import json
 import random
@@ -10,16 +14,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from karui import catalog
-from karui.core.engine import Engine
+from karui.core.engine import Engine, engine_repeats
 from karui.core.errors import InputError
-from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.prompt import Sampling
 from karui.core.question import Question, Task
 from karui.core.study.choice import Rule
 from karui.passport import sealed
-from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted
+from karui.passport.acceptance import AcceptancePlan, Accepted
 from karui.passport.document import Passport
+from karui.selection.betting import Floats
 from karui.selection.confirm import confirm
 from karui.study.api.arguments import workspace_of
 from karui.study.config.schema import ModelOptions, SamplingOptions
@@ -38,7 +42,7 @@ class Live:
 
     Attributes:
         model: Which model, and how it is run.
-        seed: Order in which the questions are asked, and of what is generated.
+        seed: Order in which the questions are asked, of what is generated, and of the test of the figures.
     """
 
     model: ModelOptions
@@ -85,9 +89,12 @@ async def _accept(
     session = replace(workspace_of(live.model, sampling, progress), sampling=drawn)
     try:
         engines = (session.engine_of(promised), session.engine)
-        return await _ask(asked, promised, plan, engines, drawn, session.at_once, progress)
+        paired = engine_repeats(engines[0])
+        plan = plan.on(paired=paired)
+        replies = await _ask(asked, promised, plan, engines, drawn, session.at_once, progress)
     finally:
         await session.close()
+    return Accepted.of(plan, replies, paired=paired, seed=live.seed)
 
 
 def _order(task: Task, plan: AcceptancePlan, seed: int) -> Task:
@@ -107,10 +114,14 @@ async def _ask(
     drawn: Sampling,
     at_once: int,
     progress: Progress,
-) -> Accepted:
-    """Asks block after block; what was decided is not asked any further."""
+) -> Floats:
+    """Asks block after block; what was decided is not asked any further.
+
+    Returns:
+        Full thinking minus plan of every reply, shape (asked, samples).
+    """
     rule = Rule(margin=plan.margin, alpha=plan.alpha)
-    d = np.empty(0)
+    replies = np.empty((0, plan.samples))
     progress.begin("Acceptance")
     for start in range(0, len(task.questions), _BLOCK):
         block = task.questions[start : start + _BLOCK]
@@ -119,22 +130,16 @@ async def _ask(
         base, live, _ = await confirm(
             promised, again, {"main": engines[0]}, rule, sampling=drawn, at_once=at_once, full=full
         )
-        d = np.concatenate([d, _differences(base, live, plan.samples)])
-        progress.at(len(d), len(task.questions))
-        if plan.decide(d) is not Acceptance.UNDECIDED:
+        replies = np.concatenate([replies, (base.accuracy - live.accuracy).reshape(-1, plan.samples)])
+        progress.at(len(replies), len(task.questions))
+        if plan.settles(replies.mean(axis=1)):
             break
-    return Accepted.of(plan, d)
+    return replies
 
 
 def _repeated(block: Sequence[Question], samples: int) -> tuple[Question, ...]:
     """Returns each question as often as it is asked, under ids of its own: other ids draw other tokens."""
     return tuple(replace(q, id=f"{q.id}#{n}") for q in block for n in range(samples))
-
-
-def _differences(
-    base: Outcomes, live: Outcomes, samples: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.asarray((base.accuracy - live.accuracy).reshape(-1, samples).mean(axis=1))
 
 
 def opened_task(passport: Passport, opened: Path, commitment: Path, seed: str) -> Task:

@@ -1,64 +1,12 @@
-"""Acceptance by sampling: both errors stay as stated, and sealed questions cannot be exchanged."""
+"""Sealed questions cannot be exchanged, and are opened by the buyer's seed."""
 
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from karui.core.errors import InputError, QuestionsError
 from karui.passport import sealed
-from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, chances, questions_needed, worlds
-
-PLAN = AcceptancePlan(100, margin=0.02, tolerance=0.05)
-
-
-@pytest.mark.parametrize("discordant", [0.02, 0.1])
-def test_a_promise_that_is_just_kept_is_seldom_contradicted(discordant):
-    assert chances(PLAN, 0.02, discordant).contradicted <= 0.05
-
-
-@pytest.mark.parametrize("discordant", [0.07, 0.15])
-@pytest.mark.parametrize("samples", [1, 4])
-def test_a_plan_that_is_worse_by_the_tolerance_is_seldom_accepted(discordant, samples):
-    assert chances(replace(PLAN, samples=samples), 0.07, discordant).accepted <= 0.05
-
-
-def test_the_numbers_that_are_needed_decide_nine_times_in_ten():
-    accept, contradict = questions_needed(PLAN, 0.03)
-    assert chances(replace(PLAN, questions=accept), 0.0, 0.03, seed=1).accepted > 0.86
-    assert chances(replace(PLAN, questions=contradict), 0.07, 0.03, seed=1).contradicted > 0.86
-    assert chances(replace(PLAN, questions=contradict // 2), 0.07, 0.03, seed=1).contradicted < 0.8
-
-
-def test_stopping_early_decides_what_the_whole_would():
-    d = worlds(PLAN, 0.3, 0.3, count=1)[0]
-    first = next(n for n in range(1, 101) if PLAN.contradicts(d[:n]))
-    assert first < 60
-    assert PLAN.decide(d[:first]) is PLAN.decide(d) is Acceptance.CONTRADICTED
-
-
-def test_what_is_asked_is_summed_up():
-    found = Accepted.of(PLAN, np.zeros(100))
-    assert (found.verdict, found.asked, found.loss) == (Acceptance.ACCEPTED, 100, 0.0)
-    assert found.low <= 0 < found.high < 0.07
-    assert PLAN.decide(np.zeros(3)) is Acceptance.UNDECIDED
-
-
-@pytest.mark.parametrize(
-    "changes", [{"questions": 0}, {"tolerance": 0.0}, {"alpha": 1.0}, {"beta": 0.0}, {"samples": 0}]
-)
-def test_what_decides_nothing_is_refused(changes):
-    with pytest.raises(InputError, match="out of range"):
-        replace(PLAN, **changes)
-
-
-def test_more_than_was_agreed_is_refused():
-    with pytest.raises(InputError, match="101 questions were asked"):
-        PLAN.decide(np.zeros(101))
-
-
-# --- sealed questions ------------------------------------------------------------------------------------
 
 ROWS = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(30)]
 
