@@ -38,6 +38,7 @@ rest_seconds = 0.5
 [rollout]
 by_itself = false
 [guard]
+alpha = 1e-30
 caller_seconds = 0.0
 question_seconds = 0.0
 """

@@ -54,6 +54,8 @@ class Part:
     Attributes:
         name: For the figures.
         found: What the load generator says.
+        asked: Seconds for which clients sent requests.
+        slowest: The request that took longest, in words, and how long.
         megabytes: That the workers hold in the end.
         files: Likewise files and sockets of the one that has most.
         tasks: Likewise tasks.
@@ -61,6 +63,8 @@ class Part:
 
     name: str
     found: dict[str, Any]
+    asked: float
+    slowest: tuple[str, float]
     megabytes: float
     files: int
     tasks: int
@@ -72,8 +76,8 @@ class Part:
 
     @property
     def rate(self) -> float:
-        """Requests answered a second."""
-        return len(self.found["results"]) / self.found["wall"]
+        """Requests sent a second: clients send the next one when theirs is answered."""
+        return len(self.found["results"]) / self.asked
 
     def show(self, figures: Figures) -> None:
         """Prints it."""
@@ -89,6 +93,7 @@ class Part:
             figures.shown(
                 f"{self.name}: first token, {word}", 1000 * float(np.quantile(first, quantile)), "ms", 0
             )
+        figures.note(f"  slowest: {self.slowest[0]}, {self.slowest[1]:.1f} s")
         figures.shown(f"{self.name}: memory of the workers", self.megabytes, "MB", 0)
         figures.shown(f"{self.name}: tasks of a worker", self.tasks, digits=0)
         figures.shown(f"{self.name}: files and sockets of a worker", self.files, digits=0)
@@ -96,12 +101,17 @@ class Part:
 
 def part(run: Soak, name: str, seconds: float, seed: int) -> Part:
     """Sends requests for so long."""
-    found = load(run.ours.url, mixed(round(200 * seconds), seed), CLIENTS, seconds=seconds)
+    requests = mixed(round(200 * seconds), seed)
+    found = load(run.ours.url, requests, CLIENTS, seconds=seconds)
+    slow = max(found["results"], key=lambda r: r["seconds"] or 0.0)
+    asked = requests[slow["number"]]
+    what = f"{asked['path']} {str(asked.get('body') or asked.get('raw'))[:80]}"
     time.sleep(3.0)
     workers = run.workers()
     held = sum(worker.memory_info().rss for worker in workers) / 2**20
     print(f"  {name}: {len(found['results'])} requests", flush=True)
-    return Part(name, found, held, max(worker.num_fds() for worker in workers), run.tasks())
+    slowest = what, slow["seconds"] or 0.0
+    return Part(name, found, seconds, slowest, held, max(worker.num_fds() for worker in workers), run.tasks())
 
 
 def counted(state: str) -> dict[str, dict[str, int]]:
@@ -178,6 +188,7 @@ def soak(figures: Figures, folder: Path, seconds: float) -> None:
         figures.note(line)
     _judge(figures, run, parts, found)
     calm = [status for at, status in routes.told if at < stressed or at > well]
+    figures.note(f"what reloads came to (0: by signal): {[status for _, status in routes.told]}")
     figures.shown("times that the file was read anew", len(routes.told), digits=0)
     figures.at_most("refused while all was well", sum(s not in {0, 200} for s in calm), 0, digits=0)
     figures.at_least("every process knows the last file", float(known), 1, digits=0)

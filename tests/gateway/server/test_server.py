@@ -94,7 +94,8 @@ def test_what_is_too_large_is_turned_away(house):
 
 
 def test_paths_and_methods_that_are_not_there(house):
-    assert house.http.get("/v1/nothing").status_code == 404
+    for path in ("/v1/nothing", "/api/state/"):
+        assert house.http.get(path, follow_redirects=False).status_code == 404
     assert house.http.get(CHAT).status_code == 405
     assert house.http.get("/v1/nothing").json()["error"]["message"]
 

@@ -187,11 +187,13 @@ def _routes(probes: _Probes, pages: Pages | RoutePages, views: Mapping[str, _Vie
 def _starlette(
     routes: list[Route], life: Callable[[Starlette], AbstractAsyncContextManager[None]]
 ) -> Starlette:
-    return Starlette(
+    made = Starlette(
         routes=routes,
         exception_handlers={404: _not_found, 405: _not_found, ApiError: _api_error},
         lifespan=life,
     )
+    made.router.redirect_slashes = False  # a path with a slash behind it is another one, and is told so
+    return made
 
 
 class _on_hangup:  # noqa: N801 - read as a verb, as contextlib's are
