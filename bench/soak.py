@@ -54,7 +54,6 @@ class Part:
     Attributes:
         name: For the figures.
         found: What the load generator says.
-        asked: Seconds for which clients sent requests.
         slowest: The request that took longest, in words, and how long.
         megabytes: That the workers hold in the end.
         files: Likewise files and sockets of the one that has most.
@@ -63,7 +62,6 @@ class Part:
 
     name: str
     found: dict[str, Any]
-    asked: float
     slowest: tuple[str, float]
     megabytes: float
     files: int
@@ -76,8 +74,8 @@ class Part:
 
     @property
     def rate(self) -> float:
-        """Requests sent a second: clients send the next one when theirs is answered."""
-        return len(self.found["results"]) / self.asked
+        """Requests answered a second, until the last one is."""
+        return len(self.found["results"]) / self.found["wall"]
 
     def show(self, figures: Figures) -> None:
         """Prints it."""
@@ -111,7 +109,7 @@ def part(run: Soak, name: str, seconds: float, seed: int) -> Part:
     held = sum(worker.memory_info().rss for worker in workers) / 2**20
     print(f"  {name}: {len(found['results'])} requests", flush=True)
     slowest = what, slow["seconds"] or 0.0
-    return Part(name, found, seconds, slowest, held, max(worker.num_fds() for worker in workers), run.tasks())
+    return Part(name, found, slowest, held, max(worker.num_fds() for worker in workers), run.tasks())
 
 
 def counted(state: str) -> dict[str, dict[str, int]]:
