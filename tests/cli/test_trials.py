@@ -56,7 +56,7 @@ def test_the_whole_way_from_a_log_to_a_choice(texts: Path, tmp_path: Path) -> No
     note = "Early answers come from karui-mini reading texts that by hand wrote"
     replayed = karui("replay", made, "--top", "3")
     assert note in said(replayed)
-    assert "best-of-n cannot run on this recording. It needs signals" in said(replayed)
+    assert "cannot run on this recording. It needs what is not there: signals" in said(replayed)
     chosen = karui("choose", made, "--out", tmp_path / "choice")
     assert chosen.exit_code == 0, chosen.output
     assert note in said(chosen)

@@ -25,7 +25,8 @@ ASKED = {
     "openai_api.reply_writer",
     "backends.usage_reader",
     "requests.parameter_check",
-    *("server.door", "server.auth", "keys", "requests.quota", "rollout.evidence", "clean"),
+    *("server.door", "server.auth", "keys", "named_keys", "requests.quota", "requests.quotas"),
+    *("rollout.evidence", "clean"),
 }
 """State that is asked on the way, the door, values that are passed on, the two ends of the connection."""
 

@@ -18,7 +18,7 @@ from karui.recording.judging.model import Reply
 from karui.testing.synthetic import synthetic
 
 _FENCED = re.compile(r"<<<ANSWER ([AB]) (\w+)\n(.*?)\n\2 ANSWER \1>>>", re.DOTALL)
-_KEY = re.compile(r"the word (\w+), a blank")
+_KEY = re.compile(r"^(\w+) (?:A|GOOD)$", re.MULTILINE)
 STYLE = ({"technique": "chain-of-draft"},)
 
 

@@ -1,6 +1,7 @@
 """Health: its colour, and what it says, by the state of the gateway."""
 
 import json
+import re
 from dataclasses import replace
 from string import Formatter
 
@@ -241,7 +242,7 @@ def test_an_estimate_says_so_and_the_price_stands_beside_it(lang, price):
     w = MonitorTranslator(lang)
     assert w("estimate") in made
     if price == Price():
-        assert w("price_none") in made
+        assert w("price_none") in re.sub(r"<[^>]+>", "", made)  # options are kept from breaking
     else:
         assert w("estimate_note") in made
         assert (price.currency if price.currency != "JPY" or lang == "en" else "円") in made
