@@ -164,7 +164,7 @@ def test_what_is_no_passport_is_said(text, pair, tmp_path):
 
 def test_a_passport_of_a_later_karui_is_refused(made, pair):
     later = _statement(made)
-    later["predicate"]["format"] = 2
+    later["predicate"]["format"] = FORMAT + 1
     with pytest.raises(InputError, match="later version"):
         verify(dsse.sealed(later, [keys.read_private(pair[0])]), keys.read_public(pair[1]), Present(), NOW)
 
