@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from karui.cli.main import app
 from karui.core.errors import InputError
 from karui.i18n.passport import PASSPORT
+from karui.passport.document import FORMAT
 from karui.passport.verify import Finding, Present, Problem, verify
 from karui.passport.words import PassportWords
 from karui.study.passports.issue import Writing, write_passport
