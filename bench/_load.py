@@ -2,11 +2,12 @@
 
     python bench/_load.py < job.json > results.json
 
-A job: {"url", "clients", "seconds", "requests": [{"path", "body" | "raw", "headers", "vanish"}]}. Clients
-take the requests in order, each over a connection that it keeps, and send the next one when theirs is
-answered; after `seconds` no further one is sent. A request with `vanish` closes its connection that many
-seconds after it was sent. Times are taken as bytes come in; reading them comes after the last one, so that
-the generator takes little from what it measures. It says how much processor time it took.
+A job: {"url", "clients", "seconds", "spread", "requests": [{"path", "body" | "raw", "headers", "vanish"}]}.
+Clients begin evenly over `spread` seconds, as those do who do not know of each other. They take the requests
+in order, each over a connection that it keeps, and send the next one when theirs is answered; after `seconds`
+no further one is sent. A request with `vanish` closes its connection that many seconds after it was sent.
+Times are taken as bytes come in; reading them comes after the last one, so that the generator takes little
+from what it measures. It says how much processor time it took, and how many were answered within `seconds`.
 """
 
 import asyncio
@@ -121,21 +122,25 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     host, port = job["url"].removeprefix("http://").split("/")[0].split(":")
     waiting = list(enumerate(job["requests"]))[::-1]
     found: dict[int, dict[str, Any]] = {}
+    in_time = {True: 0, False: 0}
     began, used = perf_counter(), process_time()
 
-    async def client() -> None:
+    async def client(place: int) -> None:
         mine = Client(host, int(port))
+        await asyncio.sleep(job["spread"] * place / job["clients"])
         while waiting and perf_counter() - began < job["seconds"]:
             number, request = waiting.pop()
             found[number] = await mine.send(request)
+            in_time[perf_counter() - began <= job["seconds"]] += 1
         if mine.connection is not None and mine.connection.transport is not None:
             mine.connection.transport.close()
 
-    await asyncio.gather(*(client() for _ in range(job["clients"])))
+    await asyncio.gather(*(client(place) for place in range(job["clients"])))
     wall, used = perf_counter() - began, process_time() - used
     results = [{"number": n, **read(kept)} for n, kept in sorted(found.items())]
     ends = Counter(r["form"] for r in results)
-    return {"wall": wall, "processor": used, "forms": ends, "results": results}
+    told = {"wall": wall, "processor": used, "in_time": in_time[True], "forms": ends}
+    return {**told, "results": results}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What the gateway adds to full thinking that goes through it, beside the build of 5682b79, nginx, LiteLLM.
 
 Clients stream from the paced upstream directly and through each of them, in turn. Each request has a schedule
-that the upstream keeps to (first token after 30 to 100 ms, then one every so often, 64 of them), so a reply's
+that the upstream keeps to (first token after 30 to 100 ms, then one every so often, 64 of them), and clients
+begin one after the other over the length of a reply; so a reply's
 *lateness* is how long after its schedule the first token or the end came. What is added is the quantile of
 lateness less the direct one's. Processor time is that of the process between and of its children, requests
 included, divided by tokens: other work on the machine changes it least. Three processes share the cores: the
@@ -97,7 +98,7 @@ class Way:
         asked = pace.requests(self.model)
         before, held = self._used(), memory(self.process) if self.process else 0
         with _watched(self.process) as most:
-            found = load(self.url, asked, pace.clients)
+            found = load(self.url, asked, pace.clients, spread=pace.gap * TOKENS)
         self.used += self._used() - before
         self.held = max(self.held, (max(most, default=0) - held) / pace.clients)
         self.seconds += found["wall"]

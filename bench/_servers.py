@@ -264,9 +264,11 @@ def memory(process: subprocess.Popen) -> int:
     return sum(p.memory_info().rss for p in (first, *first.children(recursive=True)))
 
 
-def load(url: str, requests: list[dict[str, Any]], clients: int, seconds: float = 300.0) -> dict[str, Any]:
-    """Sends requests from a process of its own; `seconds` bounds the sending."""
-    job = {"url": url, "clients": clients, "seconds": seconds, "requests": requests}
+def load(
+    url: str, requests: list[dict[str, Any]], clients: int, seconds: float = 300.0, spread: float = 0.0
+) -> dict[str, Any]:
+    """Sends requests from a process of its own; `seconds` bounds the sending, in `spread` all clients begin."""
+    job = {"url": url, "clients": clients, "seconds": seconds, "spread": spread, "requests": requests}
     done = subprocess.run(
         [sys.executable, HERE / "_load.py"],
         input=json.dumps(job),

@@ -103,6 +103,14 @@ def test_the_plan_goes_by_three_names(name):
     assert ROUTER.decide(RouteRequest(name), SERVING, CLOSED) == PLANNED
 
 
+@pytest.mark.parametrize("route", ["toy", ""])
+def test_a_name_of_the_plan_that_the_upstream_has_as_well_is_the_plan(route):
+    """Clients that ask for the model by its usual name get the plan, where the operator gave it that name."""
+    router = replace(ROUTER, route=route, names=frozenset({"toy"}))
+    assert router.decide(RouteRequest("toy"), SERVING, CLOSED) == PLANNED
+    assert router.decide(RouteRequest(router.full_name), SERVING, CLOSED).reason is FallbackReason.ASKED
+
+
 def test_the_reasons_have_an_order():
     """A changed model is named before drift, drift before the stage, the stage before the circuit."""
     everything = RolloutStatus(Stage.SHADOW, stale=GONE, tripped=DRIFT)

@@ -78,7 +78,7 @@ class Router:
     Attributes:
         deployment: The plan, and what its recording says.
         policy: What is done instead of the plan.
-        served: The upstream's own names of models.
+        served: The upstream's own names of models; a name that is the plan's as well is the plan's.
         names: Further names by which clients may ask for the plan.
         floor: Confidence below which the plan's answer is not given.
         any_sampling: Whether clients may change temperature and top_p under the plan.
@@ -104,6 +104,7 @@ class Router:
         plan = self.plan
         own = {self.route} if self.route else {PLAN, f"karui/{plan.id}"}
         object.__setattr__(self, "plan_names", frozenset({*own, *self.names}))
+        object.__setattr__(self, "served", self.served - self.plan_names - {self.full_name})
         object.__setattr__(self, "_effort", plan.rewrite(Request("", Prompt(""))).prompt.effort)
 
     @property
