@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ sys.path.append(str(ROOT))
 from tests.helpers.postgresql import Cluster
 
 WORKERS = 2
+GAP = 0.004
 HOUR = 3600.0
 SETTINGS = """
 [limits]
@@ -53,14 +54,20 @@ SHARES = {
 }
 
 
-def mixed(count: int, seed: int) -> list[dict[str, Any]]:
-    """Returns requests of every kind, in an order that is the same every time."""
+def mixed(count: int, seed: int, lengths: Sequence[int]) -> list[dict[str, Any]]:
+    """Returns requests of every kind, in an order that is the same every time.
+
+    Args:
+        count: How many.
+        seed: Of the draw.
+        lengths: Of replies in tokens, as they were recorded: the guard finds others out.
+    """
     draw = random.Random(seed)
     broken = malformed(count, seed)
     made = []
     for n in range(count):
         kind = draw.choices(list(SHARES), list(SHARES.values()))[0]
-        script = {"first": round(draw.uniform(0.01, 0.2), 3), "gap": 0.005, "tokens": draw.randint(4, 60)}
+        script = {"first": round(draw.uniform(0.01, 0.2), 3), "gap": GAP, "tokens": draw.choice(lengths)}
         request = asking(draw.choice(("paced", "paced/full")), stream=kind != "whole", **script)
         if kind == "malformed":
             request = broken[n]
@@ -70,7 +77,9 @@ def mixed(count: int, seed: int) -> list[dict[str, Any]]:
             request["body"]["messages"].insert(0, {"role": "system", "content": "long " * 100_000})
         elif kind == "real model":
             said = f"What is {draw.randint(1, 9)} and {draw.randint(1, 9)}?"
-            request["body"] |= {"model": draw.choice(("mini", "mini/full")), "max_tokens": 48}
+            request["body"]["model"] = draw.choice(("mini", "mini/full"))
+            if request["body"]["model"] == "mini/full":
+                request["body"]["max_tokens"] = 48
             request["body"]["messages"] = [{"role": "user", "content": said}]
         elif kind == "other API":
             request = _translated(request, draw)
@@ -183,6 +192,7 @@ class Soak:
         paced: The upstream that is killed.
         database: The server.
         inside: Folder of the gateway's processes: its clock, and what they count.
+        lengths: Of the replies of the recording that the plan was chosen on, in tokens.
         log: What was done to them, and when.
     """
 
@@ -190,6 +200,7 @@ class Soak:
     paced: Paced
     database: Cluster
     inside: Path
+    lengths: Sequence[int]
     log: list[str] = field(default_factory=list)
     killed: int = 0
     back: threading.Event = field(default_factory=threading.Event)

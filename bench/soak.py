@@ -36,6 +36,7 @@ from _soaked import WORKERS, Routes, Soak, mixed, routed, set_clock
 
 from karui import catalog
 from karui.artifacts.build import make
+from karui.serving_profile import FILE, ServingProfile
 
 sys.path.append(str(ROOT))
 from karui.gateway.database.postgresql import PostgreSql
@@ -101,7 +102,7 @@ class Part:
 
 def part(run: Soak, name: str, seconds: float, seed: int) -> Part:
     """Sends requests for so long."""
-    requests = mixed(round(200 * seconds), seed)
+    requests = mixed(round(200 * seconds), seed, run.lengths)
     found = load(run.ours.url, requests, CLIENTS, seconds=seconds)
     slow = max(found["results"], key=lambda r: r["seconds"] or 0.0)
     asked = requests[slow["number"]]
@@ -165,7 +166,9 @@ def soak(figures: Figures, folder: Path, seconds: float) -> None:
             {name: table | alike for name, table in tables.items()},
         )
         routes.write()
-        run = Soak(stack.enter_context(routed(routes, folder, inside)), paced, database, inside)
+        lengths = ServingProfile.load(folder / "capped" / FILE).thinking
+        ours = stack.enter_context(routed(routes, folder, inside))
+        run = Soak(ours, paced, database, inside, lengths)
         every = min(RELOAD_SECONDS, third / 3)
         part(run, "warm", 2.0, 0)
         with routes.reloading(every):

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from karui.gateway.backends.known_servers import KnownServers
 from karui.gateway.database.database import Database
 from karui.gateway.database.opening import open_database
 from karui.gateway.database.team_ledger import TeamLedger
@@ -27,6 +28,7 @@ class Process:
         metrics: Counts requests.
         telemetry: Sends spans; None where OpenTelemetry is not installed.
         database: Where the history is; None keeps it in memory.
+        servers: Connects to models' servers.
     """
 
     admission: AdmissionQueue
@@ -35,6 +37,7 @@ class Process:
     metrics: Metrics
     telemetry: Telemetry | None
     database: Database | None = None
+    servers: KnownServers = field(default_factory=KnownServers.inherited)
 
     @property
     def sinks(self) -> tuple[Sink, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from karui.core.ability import Ability
+from karui.engines.chat.format import ThinkingFormat
 
 
 class Thinking(StrEnum):
@@ -251,3 +252,19 @@ class Capabilities:
 
     def _because(self, name: str) -> str:
         return f": {self.why[name]}" if name in self.why else ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was found out about a server, for whoever connects to it next.
+
+    Attributes:
+        can: What it does.
+        thinking: How its model thinks.
+        identity: By what it is the same server with the same model: what it lists of the model, its version,
+            and the length of a prompt, in which another template or tokenizer shows.
+    """
+
+    can: Capabilities
+    thinking: ThinkingFormat
+    identity: str

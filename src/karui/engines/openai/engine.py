@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from karui.core.ability import Ability
@@ -16,6 +16,7 @@ from karui.core.request import Request
 from karui.core.trace import Trace
 from karui.engines.chat.answers import forced_head
 from karui.engines.chat.markers import Markers
+from karui.engines.openai.capabilities import Capabilities, Findings
 from karui.engines.openai.connection import Connection
 from karui.engines.openai.protocol.client import Client
 from karui.engines.openai.requests.closing import answer_body, closed
@@ -25,6 +26,9 @@ from karui.engines.openai.streams.given_stream import GivenHttpStream
 from karui.engines.openai.streams.stream import HttpStream
 from karui.engines.openai.streams.whole import Unspelled, WholeTrace
 from karui.engines.options import EngineOptions, Logprobs, ServerOptions
+
+if TYPE_CHECKING:
+    from karui.engines.openai.probe import ProbeClient
 
 _UNASKED = "Its log-probabilities are not asked for (--logprobs)."
 KEY = "KARUI_API_KEY"
@@ -45,6 +49,7 @@ class HttpEngine:
         notes: What a user should know, one sentence each.
         resends: Whether each trial sends its whole prefix: it does.
         lacks_parameters: What `try_parameters` has found; None before it was called.
+        findings: What was found out, for the next engine of this server; None where it was made by hand.
     """
 
     name: ClassVar[str] = "openai_http"
@@ -58,6 +63,7 @@ class HttpEngine:
         self._with_parameters: Connection | None = None
         self.lacks_parameters: Mapping[str, str] | None = None
         self._made_with: tuple[EngineOptions, ServerOptions] | None = None
+        self.findings: Findings | None = None
         self.card, self.can, self.rule = card, parts.can, parts.rule
         self.suffix, self.suffix_tokens = parts.suffix, parts.suffix_tokens
         self.lacking = {**dict.fromkeys(sorted(level.leaves_out), _UNASKED), **parts.can.lacking}
@@ -103,12 +109,13 @@ class HttpEngine:
         address: str,
         options: EngineOptions | None = None,
         server: ServerOptions | None = None,
+        found: Findings | None = None,
         **changes: Any,
     ) -> "HttpEngine":
         """Connects to a server from code that is not asynchronous; see `connect`."""
         # Its own loop, in its own thread where this one has a loop that is running.
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, cls.connect(address, options, server, **changes)).result()
+            return pool.submit(asyncio.run, cls.connect(address, options, server, found, **changes)).result()
 
     @classmethod
     async def connect(
@@ -116,6 +123,7 @@ class HttpEngine:
         address: str,
         options: EngineOptions | None = None,
         server: ServerOptions | None = None,
+        found: Findings | None = None,
         **changes: Any,
     ) -> "HttpEngine":
         """Connects to a server and finds out what it can do, by trying it.
@@ -126,6 +134,8 @@ class HttpEngine:
             options: How streams run. What the server decides for itself (device, dtype, threads, slots,
                 compile) has no effect.
             server: How to talk to the server.
+            found: What another engine of the same address and options has found: nothing is tried where the
+                server is the same one by its list of models, its version, and the length of a prompt.
             changes: Single fields of either, by name.
 
         Raises:
@@ -133,7 +143,13 @@ class HttpEngine:
             ModelError: The server does not serve this model.
             EngineError: There is no server, or it fails.
         """
-        from karui.engines.openai.probe import ProbeClient, check_budget, find_capabilities
+        from karui.engines.openai.probe import (
+            ProbeClient,
+            check_budget,
+            find_capabilities,
+            identity,
+            recalled,
+        )
 
         url, model = split_address(address)
         ours = {f.name for f in fields(ServerOptions)}
@@ -143,27 +159,17 @@ class HttpEngine:
         client = Client(url, key=key, retry=server.retry)
         try:
             asking = ProbeClient(client, model, server.folder, options.thinking)
-            can = await find_capabilities(asking, route=server.route)
-            suffix = asking.markers.suffix if options.suffix is None else options.suffix
-            ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
-            parts = Connection(
-                client=client,
-                can=can,
-                wording=RequestBuilder(
-                    can, asking.thinking, asking.renderer, Listing.of(server.logprobs, can)
-                ),
-                rule=options.rule,
-                suffix=suffix,
-                suffix_ids=ids if can.raw else (),
-                suffix_tokens=len(ids) or await asking.length_behind(suffix),
-                head=forced_head(asking.markers, suffix),
-                trial_tokens=options.trial_tokens,
-                seed=options.seed,
-            )
-            await check_budget(asking, parts, chats=server.budget_chats)
+            known = await recalled(asking, found) if found is not None else None
+            if known is None:
+                asking = ProbeClient(client, model, server.folder, options.thinking)
+            can = known or await find_capabilities(asking, route=server.route)
+            parts = await _connected(asking, can, options, server.logprobs)
+            if known is None or found is None:
+                await check_budget(asking, parts, chats=server.budget_chats)
+                found = Findings(parts.can, asking.thinking, await identity(asking, parts.can))
             card = ModelInfo(options.name or address, config=asking.config())
             made = cls(parts, card, server.logprobs)
-            made._made_with = options, replace(server, key=key)
+            made._made_with, made.findings = (options, replace(server, key=key)), found
             return made
         finally:
             await client.close()
@@ -293,6 +299,26 @@ class HttpEngine:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
         await self._parts.client.close()
+
+
+async def _connected(
+    asking: "ProbeClient", can: Capabilities, options: EngineOptions, level: Logprobs
+) -> Connection:
+    """Returns what the streams of an engine share, before anything was tried with one."""
+    suffix = asking.markers.suffix if options.suffix is None else options.suffix
+    ids = await asking.renderer.tokenize(suffix) if asking.renderer is not None else ()
+    return Connection(
+        client=asking.client,
+        can=can,
+        wording=RequestBuilder(can, asking.thinking, asking.renderer, Listing.of(level, can)),
+        rule=options.rule,
+        suffix=suffix,
+        suffix_ids=ids if can.raw else (),
+        suffix_tokens=len(ids) or await asking.length_behind(suffix),
+        head=forced_head(asking.markers, suffix),
+        trial_tokens=options.trial_tokens,
+        seed=options.seed,
+    )
 
 
 def split_address(address: str) -> tuple[str, str]:

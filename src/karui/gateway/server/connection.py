@@ -51,7 +51,7 @@ class Lane:
         if data and not cycle.disconnected:  # an empty chunk would be the end
             chunk = b"%x\r\n%b\r\n" % (len(data), data)
             if now and not self._gathered:
-                self._transport.write(chunk)
+                self._send(chunk)
                 return True
             self.write(chunk)
             if now:
@@ -78,6 +78,10 @@ class Lane:
         if self._gathered:
             data = b"".join(self._gathered)
             self._gathered.clear()
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # uvloop raises an error then
             self._transport.write(data)
 
 

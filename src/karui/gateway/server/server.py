@@ -18,6 +18,7 @@ from karui.engines.openai.engine import KEY
 from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
 from karui.engines.styled import styled
 from karui.gateway.assemble import Gateway
+from karui.gateway.backends.known_servers import KnownServers
 from karui.gateway.deployment import Deployment
 from karui.gateway.keys import CLIENT_KEY, Keys
 from karui.gateway.routes import RouteTable
@@ -34,12 +35,18 @@ _WAITING = 2048
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
+def connect(settings: Settings, chosen: Deployment, servers: KnownServers | None = None) -> dict[str, Engine]:
     """Connects to the servers of the plan's models, and finds out what they can do.
+
+    Args:
+        settings: What the operator decided.
+        chosen: The choice.
+        servers: Knows what was found before; None tries each.
 
     Raises:
         KaruiError: A server does not answer, does not serve the model, or does not accept the key.
     """
+    servers = servers or KnownServers()
     bounds = settings.limits
     retry = RetryPolicy(
         connect_seconds=bounds.connect_seconds,
@@ -56,7 +63,7 @@ def connect(settings: Settings, chosen: Deployment) -> dict[str, Engine]:
         if not address:
             continue  # the check of abilities says which
         footing = chosen.expectation.terms.footings.get(name, CheckpointSettings())
-        engine = HttpEngine.load(
+        engine = servers.connect(
             address,
             EngineOptions(
                 thinking=Override.of(footing.thinking, "The choice"),

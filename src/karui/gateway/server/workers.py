@@ -13,11 +13,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+
+from karui.gateway.backends.known_servers import FOLDER as SERVERS
 
 _log = logging.getLogger(__name__)
 _SOCKET, _LIFE, _READY = "KARUI_WORKER_SOCKET", "KARUI_WORKER_LIFE", "KARUI_WORKER_READY"
@@ -98,7 +101,7 @@ class Workers:
     restarts: int = field(default=0, init=False)
     _workers: list[_Worker] = field(default_factory=list, init=False)
     _told: Event = field(default_factory=Event, init=False)
-    _counts: str = field(default="", init=False)
+    _shared: Mapping[str, str] = field(default_factory=dict, init=False)
 
     @property
     def pids(self) -> list[int]:
@@ -131,7 +134,10 @@ class Workers:
 
     def supervise(self, on_ready: Callable[[], None] = lambda: None) -> bool:
         """As `run`, without taking signals: until `stop`."""
-        with TemporaryDirectory(prefix="karui-metrics-") as self._counts:
+        with TemporaryDirectory(prefix="karui-workers-") as folder:
+            self._shared = {_COUNTS: f"{folder}/counts", SERVERS: f"{folder}/servers"}
+            for each in self._shared.values():
+                Path(each).mkdir()
             return self._supervise(on_ready)
 
     def _supervise(self, on_ready: Callable[[], None]) -> bool:
@@ -155,7 +161,7 @@ class Workers:
     def _started(self, life: int, tell: int, *, again: bool = False) -> _Worker:
         numbers = {_SOCKET: self.listening.fileno(), _LIFE: life, _READY: tell}
         environment = os.environ | {name: str(number) for name, number in numbers.items()}
-        environment[_COUNTS] = self._counts
+        environment |= self._shared
         environment |= {_AGAIN: "1"} if again else {}
         # Until a worker takes the signal, it would be killed by it: a new process has its parent's mask.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -12,6 +12,7 @@ from karui.codec.files import save
 from karui.core.errors import InputError
 from karui.gateway.arms.contest import Contest
 from karui.gateway.assemble import Gateway, assemble
+from karui.gateway.backends.known_servers import KnownServers
 from karui.gateway.deployment import Deployment
 from karui.gateway.rollout_builders import begin_shared
 from karui.gateway.server.server import check, connect, ensure_guarded, listen
@@ -73,7 +74,7 @@ def opened(
     listening = listen(settings.host, settings.port)
     try:
         if settings.upstream:
-            engines = connect(settings, deployment)
+            engines = connect(settings, deployment, KnownServers.inherited())
         else:
             engines = inside(deployment, model, settings.beside, concurrency)
         for chosen in (deployment, *others):

@@ -69,7 +69,7 @@ def build(route: RouteSettings, contest: Contest, process: Process, *, begins: b
         KaruiError: A server does not answer, or does not serve what was chosen for.
     """
     first, *rivals = contest.plans.values()
-    engines = connect(route.settings, first)
+    engines = connect(route.settings, first, process.servers)
     for chosen in (first, *rivals):
         check(route.settings, chosen, engines, origin_of(chosen, ""))
     if route.settings.shared and begins is not None:

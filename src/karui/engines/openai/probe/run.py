@@ -1,10 +1,13 @@
 """The order in which a server is tried: each finding decides how the next question is put."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from karui.core.errors import EngineError, RequestRejected
 from karui.core.prompt import Prompt
-from karui.engines.openai.capabilities import Capabilities, Thinking
+from karui.engines.openai.capabilities import Capabilities, Findings, Thinking
 from karui.engines.openai.probe.cache import find_cache
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
 from karui.engines.openai.probe.controls import (
@@ -41,23 +44,10 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
         ModelError: It does not serve the model.
         EngineError: There is no server, or it can neither complete nor chat.
     """
-    try:
-        listed = await asking.client.get("models")
-    except EngineError as error:
-        if not (asking.model or isinstance(error, RequestRejected)):
-            raise
-        listed = None  # not every server lists them, and some fail at it
-    models = served(listed.get("data") or ()) if isinstance(listed, dict) else {}
-    asking.model = chosen(models, asking.model, asking.client.url)
-    can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))
-    if isinstance(listed, dict):
-        can = replace(can, weights=weights_of(listed.get("data") or (), asking.model))
-    if asking.folder:
-        asking.renderer = FolderRenderer(asking.folder, asking.override)
-    else:
-        asking.renderer = await ServerRenderer.find(asking.client, asking.model, asking.override)
-    if asking.renderer is not None:
-        asking.thinking = asking.renderer.thinking
+    listed = await _listed(asking)
+    can = await find_ways(asking, Capabilities(asking.model, context=served(listed).get(asking.model, 0)))
+    can = replace(can, weights=weights_of(listed, asking.model))
+    await _find_renderer(asking)
     can = replace(can, template=asking.renderer.source if asking.renderer else "")
     can = await find_thinking(asking, can)
     can = await find_prefill(asking, can)
@@ -82,6 +72,69 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
         spent=asking.spent,
         why=dict(asking.why),
     )
+
+
+async def recalled(asking: ProbeClient, found: Findings) -> Capabilities | None:
+    """Returns what was found of a server before; None where it is no longer the same one.
+
+    Args:
+        asking: The server; what renders prompts and the markers are put into it.
+        found: What was found.
+
+    Raises:
+        ModelError: It does not serve the model.
+        EngineError: There is no server.
+    """
+    can = found.can
+    asking.limit, asking.why, asking.spent = can.limit, dict(can.why), can.spent
+    listed = await _listed(asking)
+    if asking.model != can.model:
+        return None
+    await _find_renderer(asking)
+    if (asking.renderer.source if asking.renderer else "") != can.template:
+        return None
+    asking.thinking = found.thinking
+    return can if await _identity(asking, can, listed) == found.identity else None
+
+
+async def identity(asking: ProbeClient, can: Capabilities) -> str:
+    """Returns by what a server is known again, as `Findings` has it.
+
+    Raises:
+        EngineError: The server fails.
+    """
+    return await _identity(asking, can, await _listed(asking))
+
+
+async def _identity(asking: ProbeClient, can: Capabilities, listed: Sequence[Any]) -> str:
+    told = await asking.said(can.route, await asking.question(can) | {can.limit: 1})
+    length = told.usage.prompt if told.usage else 0
+    context = served(listed).get(can.model, 0)
+    return json.dumps([can.model, context, weights_of(listed, can.model), told.fingerprint, length])
+
+
+async def _listed(asking: ProbeClient) -> Sequence[Any]:
+    """Returns the server's list of models, empty where it has none, and takes the one that is meant."""
+    try:
+        listed = await asking.client.get("models")
+    except EngineError as error:
+        if not (asking.model or isinstance(error, RequestRejected)):
+            raise
+        listed = None  # not every server lists them, and some fail at it
+    told = listed.get("data") if isinstance(listed, dict) else None
+    entries = told if isinstance(told, list) else []
+    asking.model = chosen(served(entries), asking.model, asking.client.url)
+    return entries
+
+
+async def _find_renderer(asking: ProbeClient) -> None:
+    """Finds what renders prompts, and how the model thinks by its template."""
+    if asking.folder:
+        asking.renderer = FolderRenderer(asking.folder, asking.override)
+    else:
+        asking.renderer = await ServerRenderer.find(asking.client, asking.model, asking.override)
+    if asking.renderer is not None:
+        asking.thinking = asking.renderer.thinking
 
 
 def _no_chat(asking: ProbeClient) -> str:
