@@ -267,7 +267,7 @@ def memory(process: subprocess.Popen) -> int:
 def load(
     url: str, requests: list[dict[str, Any]], clients: int, seconds: float = 300.0, spread: float = 0.0
 ) -> dict[str, Any]:
-    """Sends requests from a process of its own; `seconds` bounds the sending, in `spread` all clients begin."""
+    """Sends requests from a process of its own; `seconds` bounds the sending; in `spread` all begin."""
     job = {"url": url, "clients": clients, "seconds": seconds, "spread": spread, "requests": requests}
     done = subprocess.run(
         [sys.executable, HERE / "_load.py"],
