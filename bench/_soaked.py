@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from _faults import asking
 from _figures import ROOT
 from _malformed import malformed
 from _servers import HERE, Died, Gateway, Paced, free_port, server, upstream
+
+from karui.core.recording import Recording
 
 sys.path.append(str(ROOT))
 from tests.helpers.postgresql import Cluster
@@ -54,14 +56,16 @@ SHARES = {
 }
 
 
-def mixed(count: int, seed: int, lengths: Sequence[int]) -> list[dict[str, Any]]:
+def mixed(count: int, seed: int, recorded: Recording) -> list[dict[str, Any]]:
     """Returns requests of every kind, in an order that is the same every time.
 
     Args:
         count: How many.
         seed: Of the draw.
-        lengths: Of replies in tokens, as they were recorded: the guard finds others out.
+        recorded: Whose questions are asked, and whose replies the made-up ones are as long as: a guard would
+            find out others.
     """
+    lengths = [trace.thinking_tokens for question in recorded.questions for trace in question.traces]
     draw = random.Random(seed)
     broken = malformed(count, seed)
     made = []
@@ -76,7 +80,7 @@ def mixed(count: int, seed: int, lengths: Sequence[int]) -> list[dict[str, Any]]
         elif kind == "huge":
             request["body"]["messages"].insert(0, {"role": "system", "content": "long " * 100_000})
         elif kind == "real model":
-            said = f"What is {draw.randint(1, 9)} and {draw.randint(1, 9)}?"
+            said = draw.choice(recorded.questions).prompt.user
             request["body"]["model"] = draw.choice(("mini", "mini/full"))
             if request["body"]["model"] == "mini/full":
                 request["body"]["max_tokens"] = 48
@@ -192,7 +196,7 @@ class Soak:
         paced: The upstream that is killed.
         database: The server.
         inside: Folder of the gateway's processes: its clock, and what they count.
-        lengths: Of the replies of the recording that the plan was chosen on, in tokens.
+        recorded: What the plans were chosen on.
         log: What was done to them, and when.
     """
 
@@ -200,7 +204,7 @@ class Soak:
     paced: Paced
     database: Cluster
     inside: Path
-    lengths: Sequence[int]
+    recorded: Recording
     log: list[str] = field(default_factory=list)
     killed: int = 0
     back: threading.Event = field(default_factory=threading.Event)

@@ -36,14 +36,14 @@ from _soaked import WORKERS, Routes, Soak, mixed, routed, set_clock
 
 from karui import catalog
 from karui.artifacts.build import make
-from karui.serving_profile import FILE, ServingProfile
+from karui.recording.store import load as recorded
 
 sys.path.append(str(ROOT))
 from karui.gateway.database.postgresql import PostgreSql
 from tests.helpers.postgresql import cluster
 
 CLIENTS = 24
-SHORT = "token-cap:tokens=48"
+SHORT = "token-cap:tokens=600"
 RELOAD_SECONDS = 60.0
 QUICK_SECONDS = 45.0
 
@@ -102,7 +102,7 @@ class Part:
 
 def part(run: Soak, name: str, seconds: float, seed: int) -> Part:
     """Sends requests for so long."""
-    requests = mixed(round(200 * seconds), seed, run.lengths)
+    requests = mixed(round(200 * seconds), seed, run.recorded)
     found = load(run.ours.url, requests, CLIENTS, seconds=seconds)
     slow = max(found["results"], key=lambda r: r["seconds"] or 0.0)
     asked = requests[slow["number"]]
@@ -166,9 +166,8 @@ def soak(figures: Figures, folder: Path, seconds: float) -> None:
             {name: table | alike for name, table in tables.items()},
         )
         routes.write()
-        lengths = ServingProfile.load(folder / "capped" / FILE).thinking
         ours = stack.enter_context(routed(routes, folder, inside))
-        run = Soak(ours, paced, database, inside, lengths)
+        run = Soak(ours, paced, database, inside, recorded(MINI / "recording"))
         every = min(RELOAD_SECONDS, third / 3)
         part(run, "warm", 2.0, 0)
         with routes.reloading(every):
