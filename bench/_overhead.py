@@ -90,17 +90,19 @@ class Way:
     broken: int = 0
     planned: int = 0
     """Replies of a plan."""
+    idle: int = 0
+    """Bytes that the process held before the first stream of this load."""
     held: float = 0.0
     """Bytes a stream, at most."""
 
     def run(self, pace: Pace) -> None:
         """Sends a round of requests."""
         asked = pace.requests(self.model)
-        before, held = self._used(), memory(self.process) if self.process else 0
+        before = self._used()
         with _watched(self.process) as most:
             found = load(self.url, asked, pace.clients, spread=pace.gap * TOKENS)
         self.used += self._used() - before
-        self.held = max(self.held, (max(most, default=0) - held) / pace.clients)
+        self.held = max(self.held, (max(most, default=0) - self.idle) / pace.clients)
         self.seconds += found["wall"]
         self.busy += found["processor"]
         for request, reply in zip(asked, found["results"], strict=True):
@@ -193,7 +195,10 @@ def _old_choice(old: Path, folder: Path) -> Path:
 def _in_turn(ways: Sequence[Way], pace: Pace, rounds: int) -> None:
     warm = Pace(pace.clients, pace.gap / 4, pace.clients)
     for way in ways:
-        Way(way.name, way.url, way.model, way.process).run(warm)
+        way.idle = memory(way.process) if way.process else 0
+        warmed = Way(way.name, way.url, way.model, way.process, idle=way.idle)
+        warmed.run(warm)
+        way.held = warmed.held
     for _ in range(rounds):
         for way in ways:
             way.run(pace)

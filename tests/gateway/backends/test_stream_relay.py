@@ -128,6 +128,31 @@ def test_a_stream_goes_by_as_it_came(first, second, apart, cuts, paused, ascii_o
     assert known(record) == known(read(data))
 
 
+def test_others_have_a_turn_while_much_is_read():
+    """Texts that take long to read, many events in one piece: nobody waits for the whole piece."""
+    data = ("".join(chunk(said("<" * 1000)) for _ in range(200)) + END + DONE).encode()
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main():
+        beside = asyncio.ensure_future(others())
+        client, record = Client(), RecordBuilder("r")
+        context = SimpleNamespace(
+            response=ResponseWriter(client.send, client), record=record, request=SimpleNamespace(usage=True)
+        )
+        await StreamRelay(context, UsageReader(record), {}).run(Reply([data]))
+        beside.cancel()
+        return client
+
+    assert asyncio.run(main()).data == data
+    assert turns >= len(data) // 20_000
+
+
 def test_tokens_like_the_last_one_go_on_at_once():
     events = [chunk(said(f" word{n}")) for n in range(50)]
     text = "".join(events) + END + DONE

@@ -85,9 +85,14 @@ class StreamRelay:
         if 0 < self._events.waiting < _SHORT:
             piece = self._events.take_back() + piece
         passed: list[bytes] = []
-        at = 0
+        at = paused = 0
         try:
             while at < len(piece):
+                if at - paused >= LARGE:  # whoever else waits for the event loop has a turn
+                    await self._send(passed, status)
+                    passed.clear()
+                    await asyncio.sleep(0)
+                    paused = at
                 if end := self._tokens(piece, at):
                     passed.append(piece[at:end])
                 else:
