@@ -41,6 +41,12 @@ class StreamRelay:
         Raises:
             UpstreamError: It failed; where the client has something of it, it has an error behind that too.
         """
+        try:
+            await self._pass_on(reply)
+        finally:
+            await self._reader.closed()  # behind the client's end: it waits for no record
+
+    async def _pass_on(self, reply: Reply) -> None:
         client, record, reader = self._client, self._record, self._reader
         try:
             async for piece in reply.pieces(self._at_once):
@@ -64,8 +70,6 @@ class StreamRelay:
                 told = ApiError(502, "The upstream broke in the middle of its reply.", code="upstream_error")
                 await client.end((b"" if self._parted else b"\n\n") + client.error_event(told))
                 raise UpstreamError(FallbackReason.UPSTREAM, detail) from error
-        finally:
-            await reader.closed()
         await client.end()
 
     def _at_once(self, piece: bytes) -> bool:
