@@ -14,7 +14,7 @@ if KARUI_MODEL='' "$tools/docker-compose" --file compose.yaml config --quiet 2>/
   echo "compose.yaml: comes up without a model" && exit 1
 fi
 "$tools/yamllint" --strict --config-file yamllint.yaml kuberay.yaml && echo "kuberay.yaml: yamllint finds nothing"
-"$tools/shellcheck" slurm-*.sh && echo "slurm-*.sh: shellcheck finds nothing"
+"$tools/shellcheck" ./*.sh && echo "*.sh: shellcheck finds nothing"
 if command -v systemd-analyze >/dev/null; then
   mkdir -p "$work/opt/karui/bin" "$work/etc/systemd/system"
   cp karui.service "$work/etc/systemd/system/"
