@@ -34,12 +34,17 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 class Figures:
-    """The figures of one bench: printed as they come, judged in the end."""
+    """The figures of one bench: printed as they come, judged in the end.
+
+    A bench of several parts names the one that is running (`part`): its figures bear the name and the day,
+    and take the place of those that the file of results holds of this part.
+    """
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.name = name
         self.quick: bool = options.quick
         self.out: Path | None = options.out
+        self.part = ""
         self.lines: list[dict[str, Any]] = []
         self.extra: dict[str, Any] = {}
         print(f"{'figure':<58} {'reached':>22}  {'target':>18}")
@@ -82,6 +87,7 @@ class Figures:
         self, name: str, reached: float | Interval, target: str, ok: bool | None, unit: str, digits: int
     ) -> None:
         line: dict[str, Any] = {"name": name, "unit": unit, "target": target, "ok": ok}
+        line |= {"part": self.part, "made": _today()} if self.part else {}
         if isinstance(reached, Interval):
             line |= {"reached": reached.value, "low": reached.low, "high": reached.high}
             ends = f" [{reached.low:,.{digits}f}, {reached.high:,.{digits}f}]"
@@ -98,14 +104,26 @@ class Figures:
         content = {
             "bench": self.name,
             "quick": self.quick,
-            "made": datetime.now(UTC).date().isoformat(),
+            "made": _today(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "python": platform.python_version(),
             "load": [round(load, 2) for load in os.getloadavg()],
-            "figures": self.lines,
+            "figures": [*self._of_other_parts(path), *self.lines],
             **self.extra,
         }
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def _of_other_parts(self, path: Path) -> list[dict[str, Any]]:
+        """Returns what the file holds of parts that this run has left out."""
+        if not self.part or not path.exists():
+            return []
+        ran = {line["part"] for line in self.lines}
+        kept = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        return [line for line in kept if line.get("part", self.part) not in ran]
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def percent(found: Interval) -> Interval:

@@ -6,7 +6,8 @@ Everything runs on this machine and stops by itself: the upstreams (a paced one 
 karui-mini on vLLM for CPUs, which `make vllm` installs), the gateway as `karui serve` runs it, that of commit
 5682b79, nginx (`apt install nginx`) and LiteLLM's proxy (`make litellm`) for comparison, and a load
 generator, each in a process of its own. What is not installed is left out with a word. Processor time a token
-hardly depends on other work; other timings want an idle machine, and the load is printed.
+hardly depends on other work; other timings want an idle machine, and the load is printed. With --only the
+file of results keeps what it holds of the other parts, each figure with its day.
 """
 
 import os
@@ -60,6 +61,7 @@ def main() -> int:
             "drift": lambda: drift(figures, folder, vllm),
         }
         for name in options.only.split(","):
+            figures.part = name
             parts[name]()
     return figures.close()
 
