@@ -33,7 +33,7 @@ test bench-quick: export OMP_NUM_THREADS = 1
 test bench-quick: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-slow poc lint docs format bench-quick environment vllm litellm peers demo wheels check-wheels check-deploy data-package clean distclean
+.PHONY: help test test-slow poc lint docs format bench-quick environment vllm litellm peers collector demo wheels check-wheels check-deploy data-package clean distclean
 
 help:
 	@echo 'make test         environment, then ruff, mypy, import-linter, the documentation and pytest'
@@ -47,6 +47,7 @@ help:
 	@echo 'make vllm         vLLM for CPUs in .venv-vllm (3.5 GB), for the tests against a real server'
 	@echo 'make litellm      LiteLLM in .venv-litellm (0.6 GB), to be compared with in bench/gateway.py'
 	@echo 'make peers        lm-eval, inspect-ai and MLflow in .venv-peers (1.5 GB): their own readers read what karui exports'
+	@echo 'make collector    Arize Phoenix in .venv-collector (0.9 GB): the gateway'\''s spans are sent to it and read back'
 	@echo 'make demo         model server, gateway, monitor and a small load; Ctrl-C ends it'
 	@echo 'make wheels       gathers karui and what it needs in wheels/, for machines without a network'
 	@echo 'make check-wheels installs from there without a network, in a fresh environment'
@@ -164,6 +165,18 @@ $(PEERS_MADE):
 	.venv-peers/bin/python -m pip install --progress-bar off $(PEERS) --editable .
 	touch $@
 
+# An OpenTelemetry collector with a store and an API of its own.
+COLLECTOR := 20.26.1
+COLLECTOR_MADE := .venv-collector/made-$(COLLECTOR)
+
+collector: $(COLLECTOR_MADE)
+
+$(COLLECTOR_MADE):
+	rm -rf .venv-collector
+	$(PYTHON) -m venv .venv-collector
+	.venv-collector/bin/python -m pip install --progress-bar off arize-phoenix==$(COLLECTOR)
+	touch $@
+
 demo: $(RUNNING)
 	@$(BIN)/python deploy/demo.py
 
@@ -208,4 +221,4 @@ clean:
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .venv-vllm .venv-litellm .venv-peers .venv-linters wheels
+	rm -rf .venv .venv-vllm .venv-litellm .venv-peers .venv-collector .venv-linters wheels

@@ -90,6 +90,32 @@ def test_a_collector_gets_a_span_of_each_request_and_no_text(monkeypatch):
     assert b"heron" not in b"".join(request.SerializeToString() for _, _, request in came)
 
 
+def test_a_span_belongs_to_the_trace_that_its_client_names(monkeypatch):
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    body = {"model": "karui/full", "messages": [{"role": "user", "content": "What is 3 and 4?"}]}
+    named = [
+        {"traceparent": f"00-{trace}-{parent}-01"},
+        {"traceparent": f"00-{trace}-{parent}-00"},  # not to be sampled
+        {"traceparent": "none of this"},
+        {},
+    ]
+    with collector() as (address, came), serving() as fake:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        with opened(fake) as house:
+            for headers in named:
+                with house.recorded():
+                    house.http.post("/v1/chat/completions", json=body, headers=headers).raise_for_status()
+        records = house.records.of_clients()
+    resources = [r for _, _, request in came for r in request.resource_spans]
+    spans = [span for r in resources for scope in r.scope_spans for span in scope.spans]
+    found = {attributes(span)["gen_ai.response.id"]: span for span in spans}
+    child, unsampled, *roots = (found.get(record.id) for record in records)
+    assert (child.trace_id.hex(), child.parent_span_id.hex()) == (trace, parent)
+    assert unsampled is None
+    assert all(root.parent_span_id == b"" and root.trace_id.hex() != trace for root in roots)
+    assert roots[0].trace_id != roots[1].trace_id
+
+
 def test_a_collector_that_is_gone_stops_nothing(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")

@@ -1,3 +1,5 @@
+from math import copysign
+
 import pytest
 
 from karui.gateway.monitor.tracing import NAMES, Telemetry
@@ -54,6 +56,17 @@ def test_failures_and_what_is_not_known(spans):
     assert span.attributes["error.type"] == "502"
     assert span.attributes["karui.fallback.reason"] == "upstream error"
     assert not {"karui.confidence", "karui.moves", "gen_ai.response.finish_reasons"} & set(span.attributes)
+
+
+def test_what_a_refused_request_does_not_have_is_left_out(spans):
+    (span,) = spans(
+        served(
+            0, status=400, model="", plan="", ran="full", thinking_tokens=0, answer_tokens=0, extra_tokens=0
+        )
+    )
+    assert span.name == "chat"
+    assert not {"gen_ai.request.model", "karui.plan"} & set(span.attributes)
+    assert copysign(1, span.attributes["karui.usage.saved_tokens_estimate"]) == 1  # 0, and not -0
 
 
 def test_without_the_package_there_are_no_spans(monkeypatch):

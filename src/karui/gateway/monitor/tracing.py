@@ -3,12 +3,13 @@
 The conventions are still "in development": their names stand in one table, `NAMES`, and nowhere else. Spans
 go to the collector that OpenTelemetry's own variables name (`OTEL_EXPORTER_OTLP_ENDPOINT`), else to the SDK
 that the operator configured in this process; without either they cost next to nothing and go nowhere. A span
-carries what `RequestRecord` holds: no prompt, no answer.
+carries what `RequestRecord` holds: no prompt, no answer. Its parent is the span that the client's
+`traceparent` names (W3C Trace Context), which the server behind gets as well; without one it begins a trace.
 """
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
 
 _log = logging.getLogger(__name__)
+_App = Callable[[Any, Any, Any], Awaitable[None]]
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 NAMES: dict[str, str] = {
     "operation": "gen_ai.operation.name",
@@ -92,7 +94,7 @@ class Telemetry:
         if self._global and isinstance(get_tracer_provider(), ProxyTracerProvider):
             return  # no SDK is configured: the span would go nowhere
         span = self._tracer.start_span(
-            f"chat {served.model}",
+            f"chat {served.model}".rstrip(),
             kind=SpanKind.SERVER,
             start_time=_nanoseconds(served.at),
             attributes={NAMES[key]: value for key, value in _values(served).items()},
@@ -106,6 +108,28 @@ class Telemetry:
         if served.status >= 500:
             span.set_status(Status(StatusCode.ERROR, served.detail))
         span.end(_nanoseconds(served.at + served.seconds))
+
+
+class Traced:
+    """An ASGI application: whatever becomes a span in it is a child of the span that a request names."""
+
+    def __init__(self, inner: _App) -> None:
+        """Takes the application that answers."""
+        self._inner = inner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one HTTP request."""
+        told = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        if "traceparent" not in told:
+            return await self._inner(scope, receive, send)
+        from opentelemetry import context
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        before = context.attach(TraceContextTextMapPropagator().extract(told))
+        try:
+            await self._inner(scope, receive, send)
+        finally:
+            context.detach(before)
 
 
 def _exporting() -> "Exporting":
@@ -126,14 +150,12 @@ def _values(served: RequestRecord) -> dict[str, Any]:
     values: dict[str, Any] = {
         "operation": "chat",
         "provider": "karui",
-        "model": served.model,
         "id": served.id,
         "prompt_tokens": served.prompt_tokens,
         # Thinking is part of what was completed; karui's own tokens are not, as in the reply's usage.
         "completion_tokens": served.thinking_tokens + served.answer_tokens,
         "thinking_tokens": served.thinking_tokens,
         "status": served.status,
-        "plan": served.plan,
         "ran": served.ran,
         "extra_tokens": served.extra_tokens,
         "saved": served.saved,
@@ -145,6 +167,9 @@ def _values(served: RequestRecord) -> dict[str, Any]:
     if served.status >= 500:
         values["error"] = str(served.status)
     told: tuple[tuple[str, Any, Callable[[Any], bool]], ...] = (
+        # A request that could not be read has no model, and one for full thinking no plan.
+        ("model", served.model, bool),
+        ("plan", served.plan, bool),
         ("why", served.why.value, lambda v: v != FallbackReason.NONE.value),
         ("moves", served.moves, bool),
         ("stage", served.stage, bool),

@@ -10,13 +10,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from karui.gateway.assemble import Gateway
 from karui.gateway.backends.circuit_breaker import Circuit
 from karui.gateway.backends.upstream import Upstream
 from karui.gateway.dialects.dialect import DIALECTS
 from karui.gateway.monitor.metrics import CONTENT_TYPE
+from karui.gateway.monitor.tracing import Traced
 from karui.gateway.openai_api.chat_request import ApiError
+from karui.gateway.process import Process
 from karui.gateway.requests.handler import CompletionsEndpoint, RequestHandler
 from karui.gateway.routes import RouteTable
 from karui.gateway.routing.router import Router
@@ -120,7 +123,7 @@ def app(gateway: Gateway) -> Door:
         COUNT_TOKENS: TokenCountRoute(server, settings.limits.body_bytes, access).count,
     }
     routes = _routes(_Probes(lambda: [gateway], access), pages, views)
-    return _door(gateway.handler, _starlette(routes, life), access)
+    return _door(gateway.handler, _starlette(routes, life), access, gateway.process)
 
 
 def app_of(table: RouteTable) -> Door:
@@ -157,12 +160,15 @@ def app_of(table: RouteTable) -> Door:
         Route("/routes/{route}", pages.route),
         Route("/api/reload", pages.reload, methods=["POST"]),
     ]
-    return _door(table.door, _starlette(routes, life), access)
+    return _door(table.door, _starlette(routes, life), access, table.process)
 
 
-def _door(handler: RequestHandler, others: Starlette, access: Access) -> Door:
+def _door(handler: RequestHandler, others: Starlette, access: Access, process: Process) -> Door:
     """Returns what answers requests for completions itself, and leaves all others to Starlette."""
-    return Door(others, access, {d.path: CompletionsEndpoint(handler, d) for d in DIALECTS})
+    posted: dict[str, ASGIApp] = {d.path: CompletionsEndpoint(handler, d) for d in DIALECTS}
+    if process.telemetry is not None:
+        posted = {path: Traced(endpoint) for path, endpoint in posted.items()}
+    return Door(others, access, posted)
 
 
 def _routes(probes: _Probes, pages: Pages | RoutePages, views: Mapping[str, _View]) -> list[Route]:
