@@ -161,17 +161,45 @@ def thinker_table() -> str:
         tokens = f"{found[f'{name}: thinking tokens']:,.0f}"
         body.append([name, "full thinking", found.told(named, unit="%"), tokens])
         exits = f"{name}, exits"
-        verb = "certified" if found.met(f"{exits}: loss, certified") else "**not** certified"
-        loss, most = found[f"{exits}: loss, estimate"], found[f"{exits}: loss, certified"]
         spent = found.told(f"{exits}: thinking tokens, interval", 3, "×")
-        body.append([name, "early exit", f"loss {loss:.1f}, at most {most:.1f} points: {verb}", spent])
+        body.append([name, "early exit", thinker_loss(found, exits), spent])
         loss, kept = (
             found[f"{exits}: loss there, estimate"],
             f"{exits}: thinking tokens where no trace was cut",
         )
         words = "the same where no trace was cut"
         body.append([name, words, f"loss {loss:.1f} points", found.told(kept, 3, "×")])
+        body += thinker_cascades(found, name) + thinker_weights(found, name)
     return table(("questions", "", "accuracy", "tokens"), body) + sources(found)
+
+
+def thinker_cascades(found: Results, name: str) -> list[list[str]]:
+    """A model that does not think first, and thinking where that does not settle it."""
+    body = []
+    for words in ("closed thinking first", "answers alone first"):
+        title = f"{name}, {words}"
+        if f"{title}: FLOPs, interval" in found:
+            told = f"{found.told(f'{title}: FLOPs, interval', 3, '×')} FLOPs"
+            body.append([name, f"cascade, {words}, early exit", thinker_loss(found, title), told])
+    return body
+
+
+def thinker_weights(found: Results, name: str) -> list[list[str]]:
+    """Full thinking of other weights, against the thinker's on the same questions."""
+    body = []
+    for words in ("FP8", "second round, shortest"):
+        title = f"{name}, {words}"
+        if f"{title}: loss, certified" in found:
+            spent = found.told(f"{title}: thinking tokens, interval", 3, "×")
+            body.append([name, words, thinker_loss(found, title), spent])
+    return body
+
+
+def thinker_loss(found: Results, title: str) -> str:
+    """What a row loses, and whether that is certified."""
+    verb = "certified" if found.met(f"{title}: loss, certified") else "**not** certified"
+    loss, most = found[f"{title}: loss, estimate"], found[f"{title}: loss, certified"]
+    return f"loss {loss:.1f}, at most {most:.1f} points: {verb}"
 
 
 def coder_table() -> str:
