@@ -108,7 +108,8 @@ def _stores(folder: Path) -> Iterator[Store]:
         within = path.relative_to(folder).as_posix().lower()
         words = f"{folder.name.lower()}/{within}"
         names = [n for n in map("".join, _NAME.findall(words)) if n in _SETS]
-        sizes = [f"{size}B" for size in _SIZE.findall(words) if f"{size}B" in SIZES]
+        said = _SIZE.findall(within) or _SIZE.findall(folder.name.lower())
+        sizes = [f"{size}B" for size in said if f"{size}B" in SIZES]
         if names and (sizes or not _SIZE.search(within)):
             digest = sha256(path.read_bytes()).hexdigest()
             yield Store(sizes[-1] if sizes else "8B", names[-1], path, digest, bool(sizes))

@@ -112,7 +112,7 @@ def claim(figures: Figures, scored: Table) -> None:
             title = f"{size} held-out, against {rival}"
             figures.shown(title, percent(mean_interval(mean.accuracy)), "points")
             figures.at_least(f"{title}: accuracy", 100 * float(mean.accuracy.mean()), points, "points")
-            share = mean.tokens.mean() / 1000 / thousands
+            share = float(mean.tokens.mean()) / 1000 / thousands
             figures.at_most(f"{title}: tokens", share, allowed, "× its tokens", 3)
     if len(whole) < len(SIZES):
         figures.note(
@@ -123,7 +123,7 @@ def claim(figures: Figures, scored: Table) -> None:
     reference = round(100 * float(both.reference.accuracy.mean()), 2)
     accuracy = 100 * float(both.plans[FULL].accuracy.mean())
     figures.at_least("all sizes held-out: accuracy, against SC@64's", accuracy, reference, "points", 2)
-    share = both.plans[FULL].tokens.mean() / both.reference.tokens.mean()
+    share = float(both.plans[FULL].tokens.mean() / both.reference.tokens.mean())
     figures.at_most("all sizes held-out: tokens", share, ALL_SIZES, "× SC@64's", 3)
 
 

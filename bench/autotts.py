@@ -130,7 +130,7 @@ def usable(figures: Figures, stores: Stores) -> Stores:
         if branches < BRANCHES:
             figures.note(f"{title}: left out. {store.path} holds {branches} branches a question.")
             continue
-        figures.note(f"{title} sha256 {store.digest}")
+        figures.note(f"{title}: {store.path} sha256 {store.digest}")
         found[key] = store
     return found
 
