@@ -101,7 +101,7 @@ def _gain(gain: Sequence[float | None]) -> str:
     assert value is not None
     if low is None:
         return f"{value:+.1f}" if value else "0"
-    return f"{value:+.1f} [{low:+.1f}, {'' if high is None else f'{high:+.1f}'}]"
+    return f"{value:+.1f} " + (f"(≥ {low:+.1f})" if high is None else f"[{low:+.1f}, {high:+.1f}]")
 
 
 def _votes(say: Mapping[str, str]) -> Told:
