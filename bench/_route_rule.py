@@ -19,6 +19,11 @@ def cheapest(fits: Iterable[Fit]) -> Fit | None:
     return min((fit for fit in fits if fits_margin(fit)), key=lambda fit: fit.ratio, default=None)
 
 
+def nearest(fits: Iterable[Fit]) -> Fit:
+    """Returns the route whose loss and one standard error are least."""
+    return min(fits, key=lambda fit: fit.error - fit.gain)
+
+
 def pick(router: Router, price: float, lesson: Lesson) -> str:
     """Returns the mode that a question gets, by the first attempt of each."""
     replies = {mode: lesson.attempts[mode][0].reply for mode in router.first}

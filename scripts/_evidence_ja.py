@@ -31,6 +31,7 @@ PHRASES: dict[str, str] = {
     "thinking with the rescue alone": "フル思考＋無回答時のみ別モード",
     "random router at the same mix": "同じ配分のランダムな振り分け",
     "route": "振り分け",
+    "nearest route, not chosen": "最も近い振り分け（選択されず）",
     "oracle": "オラクル",
     "alone": "のみ",
     # four sizes
@@ -65,6 +66,11 @@ _SENTENCES: Mapping[str, str] = {
     r"Over full thinking the route gains (.+?) points; its loss is at most (.+?) points: (.+?)\. "
     r"Over the random router it gains (.+?) points\.": r"フル思考に対する変化は \1 ポイント、"
     r"低下は最大でも \2 ポイントで、\3。ランダムな振り分けに対する変化は \4 ポイントです。",
+    r"No route is within the margin on the pilot: \*\*full thinking stays\*\*\. On the other questions "
+    r"the nearest one gains (.+?) points over full thinking, a loss of at most (.+?); "
+    r"over the random router it gains (.+?) points\.": r"パイロットで許容範囲に収まる振り分けはなく、"
+    r"**フル思考のまま**です。残りの問題で、最も近い振り分けのフル思考に対する変化は "
+    r"\1 ポイント（低下は最大 \2）、ランダムな振り分けに対する変化は \3 ポイントです。",
     r"\*\*not\*\* certified at 2 points": "2ポイント以内とは**保証できませんでした**",
     r"\*\*not\*\* certified": "**保証できませんでした**",
     r"loss (-?[\d.]+), at most (-?[\d.]+) points: ": r"低下 \1、最大 \2 ポイント：",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from scripts._chart import Dot, Series, scatter
 from scripts._evidence_first import first_picture
 from scripts._evidence_ja import redrawn
-from scripts._results import RIVALS, SIZES, STUDY, UNTHINKING, Results
+from scripts._results import RIVALS, SIZES, STUDY, UNCHOSEN, UNTHINKING, Results
 
 NAMED = {"0.5", "0.95", "0.99"}
 """Thresholds that the picture names: there is no room for all."""
@@ -41,11 +41,11 @@ def route_picture() -> str:
         for m in content["modes"]
     ]
     routes = sorted((Dot(p["tokens"], 100 * p["accuracy"]) for p in content["curve"][1:]), key=lambda d: d.x)
-    chosen = [p for p in content["curve"] if p["label"] == content.get("chosen")]
     series = [Series("routes", 2, routes), Series("one mode for all, and the oracle", 0, modes)]
-    if chosen:
-        p = chosen[0]
-        series.append(Series("chosen on the pilot", 1, [Dot(p["tokens"], 100 * p["accuracy"])]))
+    label = content.get("chosen", content.get("nearest"))
+    for p in (p for p in content["curve"] if p["label"] == label):
+        name = "chosen on the pilot" if "chosen" in content else UNCHOSEN
+        series.append(Series(name, 1, [Dot(p["tokens"], 100 * p["accuracy"])]))
         r = content["random"]
         series.append(Series("random at its mix", 3, [Dot(r["tokens"], 100 * r["accuracy"])]))
     return scatter(

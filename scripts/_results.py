@@ -10,6 +10,7 @@ RESULTS = ROOT / "bench" / "results"
 STUDY = "qwen2.5-coder-1.5b-gsm8k/choice.json"
 SIZES = ("0.6B", "1.7B", "4B", "8B")
 RIVALS = ("AutoTTS β=.5", "AutoTTS β=1")
+UNCHOSEN = "nearest route, not chosen"
 UNTHINKING = ("base", "answers alone", "thinking closed at once")
 
 

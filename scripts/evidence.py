@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from scripts._evidence_first import first_table
 from scripts._evidence_ja import translated
 from scripts._evidence_pictures import PICTURES
-from scripts._results import RIVALS, ROOT, SIZES, STUDY, UNTHINKING, Results, table
+from scripts._results import RIVALS, ROOT, SIZES, STUDY, UNCHOSEN, UNTHINKING, Results, table
 
 FIGURES = ROOT / "docs" / "figures"
 PAGES = {"en": ROOT / "docs" / "evidence.md", "ja": ROOT / "docs" / "evidence.ja.md"}
@@ -61,18 +61,25 @@ def route_table() -> str:
     found = Results("route.json")
     modes = [m["label"] for m in found.content["modes"] if m["label"] not in {"main", "oracle"}]
     names = ["full thinking", *(f"{m} alone" for m in modes)]
-    names += ["thinking with the rescue alone", "random router at the same mix", "route", "oracle"]
+    names += ["thinking with the rescue alone", "random router at the same mix", "route", UNCHOSEN, "oracle"]
     body = []
     for name in (n for n in names if f"{n}: accuracy" in found):
         ratio = next((k for k in (f"{name}: tokens, interval", f"{name}: tokens") if k in found), "")
         tokens = "1×" if name == "full thinking" else found.told(ratio, 3, "×")
         body.append([name, found.told(f"{name}: accuracy", unit="%"), tokens])
-    certified = "route: loss, certified"
-    verdict = ""
-    if certified in found:
+    title = "route" if "route: accuracy" in found else UNCHOSEN
+    over = found.told(f"{title}: gain over the random router, interval", signed=True)
+    gain = found.told(f"{title}: gain over full thinking", signed=True)
+    if title == UNCHOSEN:
+        most = found[f"{title}: loss, upper bound"]
+        verdict = (
+            "\nNo route is within the margin on the pilot: **full thinking stays**. On the other questions "
+            f"the nearest one gains {gain} points over full thinking, a loss of at most {most:.2f}; "
+            f"over the random router it gains {over} points.\n"
+        )
+    else:
+        certified = "route: loss, certified"
         verb = "certified" if found.met(certified) else "**not** certified at 2 points"
-        gain = found.told("route: gain over full thinking", signed=True)
-        over = found.told("route: gain over the random router, interval", signed=True)
         verdict = (
             f"\nOver full thinking the route gains {gain} points; its loss is at most {found[certified]:.2f} "
             f"points: {verb}. Over the random router it gains {over} points.\n"
