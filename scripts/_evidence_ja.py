@@ -90,7 +90,11 @@ _WORDS = re.compile(
 
 
 def translated(text: str) -> str:
-    """Returns tables in Japanese; what stands in backticks stays."""
+    """Returns tables in Japanese; what stands in backticks stays, and names of data beside their digests."""
+    return "".join(line if "sha256" in line else _translated(line) for line in text.splitlines(keepends=True))
+
+
+def _translated(text: str) -> str:
     for english, japanese in _SENTENCES.items():
         text = re.sub(english, japanese, text)
     parts = _CODE.split(text)

@@ -16,8 +16,8 @@ def test_the_pages_show_the_results(lang):
 
 @pytest.mark.parametrize("name", evidence.TABLES)
 def test_no_english_is_left_in_a_japanese_table(name):
-    rows = re.sub(r"`[^`]*`|\(exit-[^|]*\)", "", evidence.block(name, "ja"))
-    names = {"cot", "direct", "few", "shot", "thinker", "karui", "json", "sha256"}
+    rows = re.sub(r"`[^`]*`|\(exit-[^|]*\)|.*sha256.*", "", evidence.block(name, "ja"))  # names stay
+    names = {"cot", "direct", "few", "shot", "thinker", "karui"}
     left = set(re.findall(r"(?<![\w.])[a-z]{3,}(?![\w.])", rows)) - names
     assert not left
 
