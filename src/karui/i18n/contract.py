@@ -130,6 +130,10 @@ CONTRACT: Table = {
         ),
         ("10回に9回の判定に、合格は{accept}問、退けるには{refuse}問（karui passport verify --reproduce N）"),
     ),
+    "acceptance_apart": (
+        "; behind a server that does not draw a trace again by its seed, {accept} and {refuse}",
+        "。サーバーが同じシードで同じトレースを生成しない場合は、それぞれ{accept}問、{refuse}問",
+    ),
     "over": ("over 20,000", "2万超"),
     "sealed": ("Sealed questions", "封印された問題"),
     "sealed_value": ("{count}, root {root}…", "{count}問（ルート {root}…）"),

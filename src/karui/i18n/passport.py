@@ -64,6 +64,16 @@ PASSPORT: Table = {
         "The server says nothing that tells its model from another: only an acceptance can show it.",
         "サーバーからモデルを識別できる情報が得られません。検収によってのみ確認できます。",
     ),
+    "model not known": (
+        (
+            "The passport holds no digest of the model's files, as the model was measured behind a server: "
+            "the files given were not compared. Only an acceptance can show whether they are the model."
+        ),
+        (
+            "モデルはサーバー経由で測定されたため、このパスポートにはモデルファイルのダイジェストがありません。"
+            "指定されたファイルは照合していません。検収によってのみ確認できます。"
+        ),
+    ),
     "holds": (
         (
             "The passport holds: {label} on {model}, a loss of accuracy of at most {margin} at "
@@ -154,6 +164,24 @@ PASSPORT: Table = {
             "10回に9回判定できる問題数：推定どおりのプランの合格に{accept}問、{worse}低下するプランを退けるに"
             "は{refuse}問。"
         ),
+    ),
+    "apart": (
+        (
+            "Behind a server that does not draw a trace again by its seed, plan and full thinking have no "
+            "trace in common and differ more often. Simulated for that: accepted in {accepted} of worlds where "
+            "the plan loses what was estimated, refused in {refused} of those where it loses {worse}. To decide "
+            "nine times in ten: {accept} questions to accept, {refuse} to refuse."
+        ),
+        (
+            "サーバーが同じシードで同じトレースを生成しない場合、プランと全思考に共通のトレースがなく、結果が異なる"
+            "回答が増えます。その場合のシミュレーションでは、推定どおりの低下なら{accepted}で合格、{worse}低下する"
+            "場合は{refused}で不合格または再現せずとなり、10回に9回の判定に合格は{accept}問、退けるには{refuse}問"
+            "が必要です。"
+        ),
+    ),
+    "apart_alone": (
+        "The study has too few replies to each question to be compared there: the margin alone is tested.",
+        "この場合、スタディの1問あたりの回答数が比較に足りないため、許容幅だけを検定します。",
     ),
     "never": ("over 20,000", "2万超"),
     "accepted": (

@@ -10,7 +10,7 @@ from karui.i18n.contract_clauses import CLAUSES, Clause
 from karui.i18n.formats import DASH, Format
 from karui.i18n.languages import LANGUAGES
 from karui.i18n.words import Words
-from karui.passport.acceptance import AcceptancePlan, questions_needed
+from karui.passport.acceptance import AcceptancePlan, outlooks
 from karui.passport.document import Passport
 from karui.passport.model_files import root
 
@@ -212,8 +212,12 @@ class _Values:
     def _after(self) -> dict[str, str]:
         w, form, p = self._w, self._form, self._p
         agreed = AcceptancePlan(1, p.promise.margin, _TOLERANCE, study=p.promise.differences)
-        needed = questions_needed(agreed, p.promise.discordant, loss=p.promise.loss)
-        accept, refuse = (w("over") if n is None else form.integer(n) for n in needed)
+        asked = ""
+        for each in outlooks(p, agreed):
+            accept, refuse = (w("over") if n is None else form.integer(n) for n in each.needed())
+            asked += w(
+                "acceptance_value" if each.paired else "acceptance_apart", accept=accept, refuse=refuse
+            )
         sealed = w("none")
         if p.questions.sealed:
             sealed = w("sealed_value", count=p.questions.sealed_count, root=p.questions.sealed[:16])
@@ -223,7 +227,7 @@ class _Values:
             "what_fallback": w("fallback_full") if full else p.fallback,
             "fallback": w("fallback_full") if full else p.fallback,
             "accept": accept,
-            "acceptance": w("acceptance_value", accept=accept, refuse=refuse),
+            "acceptance": asked,
             "sealed": sealed,
             "when": w("when_value"),
         }

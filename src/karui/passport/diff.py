@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from karui.passport.acceptance import AcceptancePlan, questions_needed
+from karui.passport.acceptance import most_needed
 from karui.passport.document import Passport
 from karui.passport.model_files import changes
 from karui.passport.verify import Finding, Problem
@@ -152,8 +152,7 @@ def _reevaluation(old: Passport, parts: Mapping[Part, None], tolerance: float) -
         return Reevaluation(changed, effort, 0, 0.0, whole)
     if effort is Effort.RECORD:
         return Reevaluation(changed, effort, asked, whole, whole)
-    agreed = AcceptancePlan(1, old.promise.margin, tolerance, study=old.promise.differences)
-    needed, _ = questions_needed(agreed, old.promise.discordant, loss=old.promise.loss)
+    needed, _ = most_needed(old, tolerance)
     cost = None if needed is None else needed * (plan + full)
     return Reevaluation(changed, effort, needed, cost, whole)
 

@@ -33,9 +33,11 @@ class Problem(StrEnum):
     """A remark: libraries have other versions; whether that matters an acceptance shows."""
     UNKNOWN_SERVER = "server says nothing"
     """A remark: neither digest nor fingerprint tells the model behind a server from another."""
+    NO_DIGEST = "model not known"
+    """A remark: the passport holds no digest of the model, so files that are there cannot be compared."""
 
 
-REMARKS = frozenset({Problem.NOT_SEEN, Problem.VERSIONS, Problem.UNKNOWN_SERVER})
+REMARKS = frozenset({Problem.NOT_SEEN, Problem.VERSIONS, Problem.UNKNOWN_SERVER, Problem.NO_DIGEST})
 """What is said without refusing the passport."""
 
 
@@ -137,6 +139,12 @@ def _time(passport: Passport, now: datetime) -> Iterator[Finding]:
         begins, ends = (datetime.fromisoformat(t) for t in (passport.issued, passport.expires))
     except ValueError as error:
         raise InputError("The passport's dates cannot be read.", why=str(error)) from error
+    if begins.tzinfo is None or ends.tzinfo is None:
+        raise InputError(
+            "The passport's dates cannot be read.",
+            why=f"They name no time zone ({passport.issued}, {passport.expires}).",
+            remedy="Ask its issuer for another one.",
+        )
     if now < begins:
         yield Finding(Problem.NOT_YET, {"issued": passport.issued})
     if now >= ends:
@@ -156,6 +164,8 @@ def _model(passport: Passport, present: Present) -> Iterator[Finding]:
     elif present.digest and promised.digest and present.digest != promised.digest:
         yield Finding(Problem.WEIGHTS, {"what": f"{promised.digest} ≠ {present.digest}"})
         return
+    elif (present.digest or present.files is not None) and not promised.digest:
+        yield Finding(Problem.NO_DIGEST)
     if present.template and promised.template and present.template != promised.template:
         yield Finding(Problem.TEMPLATE, {"what": f"{promised.template[:16]} ≠ {present.template[:16]}"})
 

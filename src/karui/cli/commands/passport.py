@@ -91,7 +91,7 @@ def verify(
     p = checked.passport.promise
     errors = (asked.tolerance / 100, asked.alpha, asked.beta)
     plan = AcceptancePlan(asked.reproduce, p.margin, *errors, asked.samples, p.differences)
-    _say_plan(words, plan, checked.passport)
+    _say_plan(words, plan, checked.passport, options.check.model)
     if not asked.plan_only:
         _accept(words, plan, checked.passport, options)
 
@@ -116,16 +116,19 @@ def _print_json(checked: "Checked") -> None:
     typer.echo(json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
 
 
-def _say_plan(words: Any, plan: "AcceptancePlan", passport: "Passport") -> None:
+def _say_plan(words: Any, plan: "AcceptancePlan", passport: "Passport", model: str) -> None:
     from karui.cli.console import say
-    from karui.passport.acceptance import chances, questions_needed
+    from karui.passport.acceptance import outlooks
 
-    p = passport.promise
-    losses = (p.loss, plan.margin + plan.tolerance, p.loss + plan.tolerance)
-    true, beyond, above = (chances(plan, loss, p.discordant) for loss in losses)
+    served = model.startswith(("http://", "https://")) if model else None
+    paired, *apart = outlooks(passport, plan, served=served)
+    losses = (paired.loss, plan.margin + plan.tolerance, paired.loss + plan.tolerance)
+    true, beyond, above = map(paired.if_it_loses, losses)
     say(words.planned(plan, true, beyond))
     say(words.tested(plan, true, beyond, above))
-    say(words.needed(plan, *questions_needed(plan, p.discordant, loss=p.loss)))
+    say(words.needed(plan, *paired.needed()))
+    for line in (line for each in apart for line in words.apart(plan, each)):
+        say(line)
 
 
 def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: VerifyOptions) -> None:

@@ -1,6 +1,5 @@
 """Checking a passport against what is on this machine, or behind a server."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from karui.core.engine import Engine, engine_name, engine_server
 from karui.measure.machine import versions
 from karui.models import place
 from karui.models.weights import digest, file_digest
+from karui.passport.dsse import parsed
 from karui.passport.keys import read_public
 from karui.passport.model_files import file_sha256, model_files, template_digest
 from karui.passport.verify import Checked, Present, verify
@@ -54,7 +54,7 @@ def check_passport(
     """
     path, against = Path(passport), against or Against()
     with reading(path, "Give the passport.json that `karui passport` wrote.", format="JSON"):
-        envelope = json.loads(path.read_text(encoding="utf-8"))
+        envelope = parsed(path.read_text(encoding="utf-8"))
     return verify(envelope, read_public(Path(key)), present(against), now)
 
 
