@@ -168,9 +168,9 @@ PASSPORT: Table = {
     "apart": (
         (
             "Behind a server that does not draw a trace again by its seed, plan and full thinking have no "
-            "trace in common and differ more often. Simulated for that: accepted in {accepted} of worlds where "
-            "the plan loses what was estimated, refused in {refused} of those where it loses {worse}. To decide "
-            "nine times in ten: {accept} questions to accept, {refuse} to refuse."
+            "trace in common and differ more often. Simulated for that: accepted in {accepted} of worlds "
+            "where the plan loses what was estimated, refused in {refused} of those where it loses {worse}. "
+            "To decide nine times in ten: {accept} questions to accept, {refuse} to refuse."
         ),
         (
             "サーバーが同じシードで同じトレースを生成しない場合、プランと全思考に共通のトレースがなく、結果が異なる"

@@ -137,6 +137,7 @@ class _Values:
     def _guarantee(self) -> dict[str, str]:
         w, form, p, q = self._w, self._form, self._p.promise, self._p.questions
         about = w("agreement_word" if q.agreement else "accuracy_word")
+        kind = p.verdict if p.verdict in {"certified", "baseline"} else "none"
         live = p.live
         ends = {k: form.points(live[k]) for k in ("loss", "low", "high")} if live else {}
         asked = w("questions_value", name=q.name, tested=form.integer(q.tested), units=form.integer(q.units))
@@ -150,8 +151,10 @@ class _Values:
                 margin=form.points(p.margin),
                 confidence=form.percent(p.confidence),
             ),
-            "bound": form.points(p.bound),
-            "loss": w("loss_value", loss=form.points(p.loss), range=form.points_range(p.low, p.bound)),
+            "at_most": w(f"at_most_{kind}", bound=form.points(p.bound)),
+            "loss": w("loss_baseline")
+            if kind == "baseline"
+            else w("loss_value", loss=form.points(p.loss), range=form.points_range(p.low, p.bound)),
             "accuracy": w(
                 "accuracy_value",
                 value=form.percent(p.accuracy.value),

@@ -138,6 +138,8 @@ def _unsound(passport: Passport) -> str:
     A number that is missing is read as NaN: where the promise or its tests rest on it, nothing is promised.
     """
     p = passport.promise
+    if p.verdict not in set(Verdict):
+        return f"Its verdict is {p.verdict!r}"
     ranges = {
         "margin": (p.margin, 0),
         "confidence": (p.confidence, 0),
