@@ -24,7 +24,7 @@ def test_it_is_filled_from_the_passport(made):
     assert found["Plan"] == made.passport.plan.label
     assert "at most 20.0 points" in found["Promised"]
     assert found["Valid"] == "1 December 2026 to 1 March 2027"
-    assert found["Energy per question"].endswith("J (rapl)")
+    assert "J (rapl; from the joules per token" in found["Energy per question"]
     assert "other weights" in found["Ended by"]
     assert found["Cost of 1,000 questions"] == "not known"
     assert found["Supplier answers for"].startswith("To be agreed")
@@ -34,6 +34,28 @@ def test_a_plan_that_is_not_certified_promises_nothing(made):
     promise = replace(made.passport.promise, verdict="promising")
     found = dict(sheet(replace(made.passport, promise=promise)).sections[0].rows)
     assert found["Promised"] == "nothing: the study certified no plan"
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("verdict", ["promising", "not supported", "baseline"])
+def test_no_clause_names_a_bound_that_nothing_certifies(made, verdict, lang):
+    p = replace(made.passport, promise=replace(made.passport.promise, verdict=verdict, bound=0.1234))
+    told = [row.answer for row in sheet(p, lang).clauses]
+    assert not any("12.3" in answer for answer in told)
+    assert any(
+        "12.3" in row.answer
+        for row in sheet(replace(p, promise=replace(p.promise, verdict="certified"))).clauses
+    )
+
+
+def test_what_is_not_known_of_the_guidelines_is_said(made):
+    for lang, parts in (
+        ("en", ("not at hand", "was not checked")),
+        ("ja", ("参照しておらず", "確認していません")),
+    ):
+        made_of = sheet(made.passport, lang)
+        assert all(part in made_of.note for part in parts)
+        assert sum("1.2" in row.topic for row in made_of.clauses) == 2
 
 
 def test_energy_that_was_not_measured_is_not_made_up(made):

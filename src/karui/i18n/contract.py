@@ -69,6 +69,10 @@ CONTRACT: Table = {
     "estimated": ("estimated from the recording", "記録からの推定"),
     "memory": ("Memory", "メモリ"),
     "energy": ("Energy per question", "1問あたりエネルギー"),
+    "energy_value": (
+        "{joules} J ({source}; from the joules per token of the whole machine while recording)",
+        "{joules} J（{source}、記録時のマシン全体のトークンあたりの値から推定）",
+    ),
     "energy_none": (
         "not measured: the machine has no counter that could be read",
         "未測定（読み取れるカウンターなし）",

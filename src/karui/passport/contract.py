@@ -183,7 +183,9 @@ class _Values:
             shown = f"{form.seconds(c.seconds[0])}, {form.seconds(c.seconds[1])}"
             seconds = f"{shown} ({w('measured' if c.measured else 'estimated')})"
         ratio = f" ({form.ratio(c.token_ratio.value)})" if c.token_ratio else ""
-        joules = ", ".join(f"{form.decimal(j)} J ({source})" for source, j in c.joules.items())
+        joules = ", ".join(
+            w("energy_value", joules=form.decimal(j), source=source) for source, j in c.joules.items()
+        )
         return {
             "tokens": form.integer(c.tokens.value) + ratio,
             "seconds": seconds,

@@ -144,6 +144,8 @@ def _unsound(passport: Passport) -> str:
         "margin": (p.margin, 0),
         "confidence": (p.confidence, 0),
         "discordant": (p.discordant, 0),
+        "accuracy": (p.accuracy.value, 0),
+        "accuracy of full thinking": (p.baseline.value, 0),
         "loss": (p.loss, -1),
         "low": (p.low, -1),
         "bound": (p.bound, -1),
