@@ -45,6 +45,34 @@ PASSPORT: Table = {
         "The sampling is another one: {what} was {before}, now {now}.",
         "サンプリング条件が異なります。{what}は{before}でしたが、現在は{now}です。",
     ),
+    "other traffic": (
+        (
+            "The traffic has drifted: {unlike} of {asked} different questions are unlike the study's; of "
+            "questions like them at most {most}% would be. The promise does not speak of such questions."
+        ),
+        (
+            "質問の傾向が変化しています：異なる{asked}問のうち{unlike}問がスタディの問題と似ていません（似た問題"
+            "なら多くて{most}%）。このような質問は約束の対象外です。"
+        ),
+    ),
+    "another expectation": (
+        "The expectation.json is not that of the study: what questions are compared by has another digest.",
+        "expectation.jsonがスタディのものと一致しません（質問の比較に使うデータのダイジェストが異なります）。",
+    ),
+    "questions not known": (
+        "The study had too few questions to tell others from them: the traffic was not compared.",
+        "スタディの問題が少なく、質問の傾向の変化は判定できません。",
+    ),
+    "traffic as it was": (
+        (
+            "The traffic is not shown to have drifted: {unlike} of {asked} different questions are unlike "
+            "the study's; of questions like them up to {most}% would be."
+        ),
+        (
+            "質問の傾向の変化は認められません：異なる{asked}問のうち{unlike}問がスタディの問題と似ていません"
+            "（似た問題でも{most}%まではありえます）。"
+        ),
+    ),
     "another study": (
         "The study is not the one that the passport was made of.",
         "指定されたスタディは、このパスポートの元になったものではありません。",

@@ -73,6 +73,7 @@ _PARTS = {
     Problem.SERVER: Part.SERVER,
     Problem.VERSIONS: Part.VERSIONS,
     Problem.SAMPLING: Part.SAMPLING,
+    Problem.TRAFFIC: Part.QUESTIONS,
     Problem.EXPIRED: Part.EXPIRY,
 }
 

@@ -99,7 +99,13 @@ def verify(
 def _checked(passport: Path, options: CheckOptions) -> "Checked":
     from karui.study.passports.verify import Against, check_passport
 
-    against = Against(model=options.model, recording=options.recording, study=options.study)
+    against = Against(
+        model=options.model,
+        recording=options.recording,
+        study=options.study,
+        traffic=options.traffic,
+        expectation=options.expectation,
+    )
     return check_passport(passport, options.key, against)
 
 
