@@ -25,8 +25,7 @@ def supplier(made, tmp_path_factory):
     """The issuer's keys and the passport's file."""
     folder = tmp_path_factory.mktemp("supplier")
     pair = keys.new_keys(folder)
-    given = Writing(issuer="A supplier", days=90, now=datetime(2026, 12, 1, tzinfo=UTC))
-    return pair, write_passport(made.study, pair[0], folder / "p", given)[0]
+    return pair, write_passport(made.study, pair[0], folder / "p", Writing(issuer="A supplier"))[0]
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def asked(tmp_path):
 def problems(made, supplier, traffic, **more):
     pair, passport = supplier
     against = Against(model=str(made.model), study=made.folder, traffic=traffic, **more)
-    return [f.problem for f in check_passport(passport, pair[1], against, NOW).findings]
+    return [f.problem for f in check_passport(passport, pair[1], against).findings]
 
 
 def test_questions_of_the_study_are_like_it_and_others_are_not(made, supplier, asked):
@@ -74,7 +73,7 @@ def test_another_expectation_is_refused(made, supplier, asked, tmp_path):
 def test_without_an_expectation_it_is_said_what_is_missing(supplier, asked):
     pair, passport = supplier
     with pytest.raises(InputError, match="what the study found") as told:
-        check_passport(passport, pair[1], Against(traffic=asked("Why?")), NOW)
+        check_passport(passport, pair[1], Against(traffic=asked("Why?")))
     assert "--expectation" in told.value.remedy
 
 
@@ -117,5 +116,5 @@ def test_the_command_refuses_it_and_diff_asks_for_a_recording(made, supplier, as
     done = CliRunner().invoke(app, ["passport", "verify", *map(str, [passport, *given])])
     assert done.exit_code == 1, done.output
     assert "The traffic has drifted: 29 of 29" in done.output
-    checked = check_passport(passport, public, Against(study=made.folder, traffic=others), NOW)
+    checked = check_passport(passport, public, Against(study=made.folder, traffic=others))
     assert of_findings(made.passport, checked.findings).changed == {Part.QUESTIONS: Effort.RECORD}
