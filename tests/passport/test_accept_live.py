@@ -148,6 +148,10 @@ def test_the_command_exits_with_3_where_figures_are_not_reproduced(ran, made, tm
     assert done.exit_code == 3, done.output
     assert "Not reproduced after 60 questions" in done.output
     assert "called not reproduced with a chance of at most 5.0%" in done.output
+    done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words), "--json"])
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["holds"], told["acceptance"]["verdict"]) == (3, True, "not reproduced")
+    assert told["acceptance"]["asked"] == 60
 
 
 def test_several_replies_are_one_piece_of_evidence(ran, made):
