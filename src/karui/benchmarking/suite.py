@@ -198,7 +198,7 @@ class Suite(_Table):
         for noun, named in (
             ("set", [s.name for s in self.sets]),
             ("method", [m.name for m in (*self.methods, *self.controls)]),
-            ("model", [r.name for r in (*self.models, *self.live)]),
+            ("model", [*(r.name for r in self.models), *(each.name for each in self.live)]),
         ):
             if twice := sorted({n for n in named if named.count(n) > 1}):
                 raise ValueError(f"the {noun} {twice[0]!r} is there twice")
