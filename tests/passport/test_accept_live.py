@@ -144,13 +144,12 @@ def test_the_command_exits_with_3_where_figures_are_not_reproduced(ran, made, tm
     rows = [{"id": f"q{n}", "question": f"What is {n}?", "answer": str(n)} for n in range(60)]
     asked.write_text("\n".join(map(json.dumps, rows)))
     words = ("--key", public, "--model", made.model, "--reproduce", 60, "--questions", asked)
-    done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words)])
-    assert done.exit_code == 3, done.output
-    assert "Not reproduced after 60 questions" in done.output
-    assert "called not reproduced with a chance of at most 5.0%" in done.output
     done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words), "--json"])
+    assert done.exit_code == 3, done.output
+    assert "Not reproduced after 60 questions" in done.stderr
+    assert "called not reproduced with a chance of at most 5.0%" in done.stderr
     told = json.loads(done.stdout)
-    assert (done.exit_code, told["holds"], told["acceptance"]["verdict"]) == (3, True, "not reproduced")
+    assert (told["holds"], told["acceptance"]["verdict"]) == (True, "not reproduced")
     assert told["acceptance"]["asked"] == 60
 
 

@@ -74,12 +74,6 @@ def test_a_quantization_that_karui_made_is_another_format_and_no_other_prompt(ma
     assert diff(p, asked).changed == {Part.TEMPLATE: Effort.RECORD, Part.FORMAT: Effort.ACCEPT}
 
 
-def test_a_promise_behind_a_server_is_planned_without_traces_in_common(made):
-    served = replace(made.passport, conditions=replace(made.passport.conditions, engine="openai_http"))
-    here, there = (diff(p, changed(p, Part.SERVER)).questions for p in (made.passport, served))
-    assert there is None or there > here
-
-
 def test_an_acceptance_is_cheaper_than_measuring_everything_or_it_is_said(made):
     found = diff(made.passport, changed(made.passport, Part.SERVER))
     p = made.passport

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from karui.cli.main import app
 from karui.core.errors import UnknownName
 from karui.i18n.contract import CONTRACT
 from karui.i18n.contract_clauses import CLAUSES
+from karui.passport import contract
 from karui.passport.contract import sheet
 from karui.passport.sheet_files import html, markdown, write_sheet
 
@@ -36,26 +38,37 @@ def test_a_plan_that_is_not_certified_promises_nothing(made):
     assert found["Promised"] == "nothing: the study certified no plan"
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """A sheet without simulated acceptances."""
+    simulated = SimpleNamespace(paired=True, needed=lambda: (100, None))
+    monkeypatch.setattr(contract, "outlooks", lambda passport, plan: [simulated])
+
+
 @pytest.mark.parametrize("lang", ["en", "ja"])
 @pytest.mark.parametrize("verdict", ["promising", "not supported", "baseline"])
-def test_no_clause_names_a_bound_that_nothing_certifies(made, verdict, lang):
+def test_no_clause_names_a_bound_that_nothing_certifies(made, at_once, verdict, lang):
     p = replace(made.passport, promise=replace(made.passport.promise, verdict=verdict, bound=0.1234))
-    told = [row.answer for row in sheet(p, lang).clauses]
-    assert not any("12.3" in answer for answer in told)
-    assert any(
-        "12.3" in row.answer
-        for row in sheet(replace(p, promise=replace(p.promise, verdict="certified"))).clauses
-    )
+    assert not any("12.3" in row.answer for row in sheet(p, lang).clauses)
+    certified = replace(p, promise=replace(p.promise, verdict="certified"))
+    assert any("12.3" in row.answer for row in sheet(certified, lang).clauses)
 
 
-def test_what_is_not_known_of_the_guidelines_is_said(made):
-    for lang, parts in (
-        ("en", ("not at hand", "was not checked")),
-        ("ja", ("参照しておらず", "確認していません")),
-    ):
+def test_what_is_not_known_of_the_guidelines_is_said(made, at_once):
+    said = {"en": ("not at hand", "was not checked"), "ja": ("参照しておらず", "確認していません")}
+    for lang, parts in said.items():
         made_of = sheet(made.passport, lang)
         assert all(part in made_of.note for part in parts)
         assert sum("1.2" in row.topic for row in made_of.clauses) == 2
+
+
+def test_an_issuer_may_write_what_a_spreadsheet_cannot_hold(made, at_once, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    strange = sheet(replace(made.passport, issuer="A\x07supplier\x1b[2J"))
+    for name in ("s.xlsx", "s.html", "s.md"):
+        write_sheet(strange, tmp_path / name)
+    form = openpyxl.load_workbook(tmp_path / "s.xlsx").worksheets[0]
+    assert "Asupplier[2J" in form["A2"].value
 
 
 def test_energy_that_was_not_measured_is_not_made_up(made):

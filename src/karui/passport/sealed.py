@@ -111,7 +111,7 @@ def _asks(question: Mapping[str, Any]) -> str:
     """Returns what a row asks, by which it is known again: blanks, case and its id aside."""
     shown = {k: v for k, v in question.items() if k in {"question", "messages", "system"}}
     asked = shown or {k: v for k, v in question.items() if k != "id"}
-    return " ".join(json.dumps(asked, sort_keys=True, ensure_ascii=False).casefold().split())
+    return "".join(json.dumps(asked, sort_keys=True, ensure_ascii=False).casefold().split())
 
 
 def write_seal(openings: Sequence[Opening], folder: Path) -> tuple[Path, Path]:
@@ -166,8 +166,9 @@ def read_commitment(path: Path) -> list[str]:
     """
     with reading(path, "Give the commitment.json that the supplier published.", format="a commitment"):
         digests = [str(d) for d in json.loads(path.read_text("utf-8"))["digests"]]
-        if strange := next((d for d in digests if not _DIGEST.fullmatch(d)), None):
-            raise ValueError(f"{strange[:80]!r} is no SHA-256")
+        for digest in digests:
+            if not _DIGEST.fullmatch(digest):
+                raise ValueError(f"{digest[:80]!r} is no SHA-256")
         if len(set(digests)) < len(digests):
             raise ValueError("a digest is there twice")
         return digests
