@@ -105,7 +105,7 @@ PASSPORT: Table = {
     "holds": (
         (
             "The passport holds: {label} on {model}, a loss of accuracy of at most {margin} at "
-            "{confidence}, until {expires}."
+            "{confidence} confidence, until {expires}."
         ),
         (
             "このパスポートは有効です：{model}、プラン{label}、正答率の低下は{margin}以内（信頼水準"
@@ -150,10 +150,10 @@ PASSPORT: Table = {
     ),
     "figures_too": (
         (
-            "When all questions were asked, the study's figures are tested as well, by {replies} replies to "
-            "each: figures that are true are called not reproduced with a chance of at most {alpha}, so a "
-            "passport that is true is refused with at most {both} in all. Simulated: a plan that loses "
-            "{tolerance} more than the study estimated is contradicted or not reproduced in {above} of "
+            "When all questions were asked, the study's figures are tested as well (replies compared of "
+            "each: {replies}): figures that are true are called not reproduced with a chance of at most "
+            "{alpha}, so a passport that is true is refused with at most {both} in all. Simulated: a plan "
+            "that loses {tolerance} more than the study estimated is contradicted or not reproduced in {above} of "
             "worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in {true}."
         ),
         (
