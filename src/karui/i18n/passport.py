@@ -153,8 +153,9 @@ PASSPORT: Table = {
             "When all questions were asked, the study's figures are tested as well (replies compared of "
             "each: {replies}): figures that are true are called not reproduced with a chance of at most "
             "{alpha}, so a passport that is true is refused with at most {both} in all. Simulated: a plan "
-            "that loses {tolerance} more than the study estimated is contradicted or not reproduced in {above} of "
-            "worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in {true}."
+            "that loses {tolerance} more than the study estimated is contradicted or not reproduced in "
+            "{above} of worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in "
+            "{true}."
         ),
         (
             "全問の終了時に、スタディの測定値が再現するかも検定します（各{replies}回答で比較）。測定値が正しい"
