@@ -1,6 +1,7 @@
 """After an update: what has to be measured again is named, and what has not is not measured."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,14 @@ from karui.cli.main import app
 from karui.passport.diff import Effort, Part, diff, of_findings
 from karui.passport.verify import Finding, Problem
 from karui.passport.words import PassportWords
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_worlds():
+    """Simulated acceptances in a few worlds: how many questions they take matters to no test here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("karui.passport.acceptance.chances"), "WORLDS", 50)
+        yield
 
 
 def changed(passport, part):

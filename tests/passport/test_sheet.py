@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,14 @@ from karui.i18n.contract_clauses import CLAUSES
 from karui.passport import contract
 from karui.passport.contract import sheet
 from karui.passport.sheet_files import html, markdown, write_sheet
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_worlds():
+    """Simulated acceptances in a few worlds: how many questions they take matters to no test here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("karui.passport.acceptance.chances"), "WORLDS", 50)
+        yield
 
 
 @pytest.fixture(scope="module", params=["en", "ja"])

@@ -1,31 +1,60 @@
 """Traffic that has drifted from the study's questions, and traffic that has not."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from scipy.stats import binom
 from typer.testing import CliRunner
 
 from karui.cli.main import app
 from karui.core.errors import InputError
-from karui.passport.diff import Effort, Part, of_findings
+from karui.core.prompt import Prompt
+from karui.domain.domain import Asked, Domain, allowed, fitted
+from karui.passport.statement import of_passport
 from karui.passport.verify import DRIFT, Present, Problem, Traffic, verify
-from karui.recording import store
-from karui.study.passports.issue import Writing, write_passport
+from karui.serving_profile import ServingProfile
 from karui.study.passports.verify import Against, check_passport
 
 keys = pytest.importorskip("cryptography") and pytest.importorskip("karui.passport.keys")
 dsse = pytest.importorskip("karui.passport.dsse")
-NOW = datetime(2026, 12, 24, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """What a supplier hands over."""
+
+    keys: tuple[Path, Path]
+    passport: Path
+    expectation: Path
+    domain: Domain
+    texts: tuple[str, ...]
+
+
+THINGS = (
+    "lamp chair river train garden letter window bottle candle mirror basket hammer pencil ladder".split()
+)
+ACTS = "carry paint repair count measure clean borrow sell return wrap polish weigh".split()
 
 
 @pytest.fixture(scope="module")
-def supplier(made, tmp_path_factory):
-    """The issuer's keys and the passport's file."""
-    folder = tmp_path_factory.mktemp("supplier")
+def supplied(made, tmp_path_factory) -> Supplied:
+    """A passport of questions that differ, so that others are told from them, and its expectation.json."""
+    folder = tmp_path_factory.mktemp("supplied")
+    texts = tuple(f"How long does it take to {act} a {thing}?" for act in ACTS for thing in THINGS)
+    summary, domain = fitted([Asked(Prompt(text), text) for text in texts])
+    assert domain is not None
+    profile = replace(ServingProfile.load(made.folder / "expectation.json"), domain=domain)
+    profile.save(folder / "expectation.json")
+    now = datetime.now(UTC)
+    dates = {"issued": now.isoformat(), "expires": (now + timedelta(days=9)).isoformat()}
+    passport = replace(made.passport, questions=replace(made.passport.questions, domain=summary), **dates)
     pair = keys.new_keys(folder)
-    return pair, write_passport(made.study, pair[0], folder / "p", Writing(issuer="A supplier"))[0]
+    file = folder / "passport.json"
+    file.write_text(json.dumps(dsse.sealed(of_passport(passport), [keys.read_private(pair[0])])))
+    return Supplied(pair, file, folder / "expectation.json", domain, texts)
 
 
 @pytest.fixture
@@ -40,81 +69,65 @@ def asked(tmp_path):
     return write
 
 
-def problems(made, supplier, traffic, **more):
-    pair, passport = supplier
-    against = Against(model=str(made.model), study=made.folder, traffic=traffic, **more)
-    return [f.problem for f in check_passport(passport, pair[1], against).findings]
+POEMS = tuple(f"月の裏側について{'とても' * n}長い詩を書いてください" for n in range(1, 30))
 
 
-def test_questions_of_the_study_are_like_it_and_others_are_not(made, supplier, asked):
-    texts = [q.prompt.user for q in store.load(made.folder / "recording").questions]
-    assert Problem.ALIKE in problems(made, supplier, asked(*texts[:50]))
-    others = [
-        f"Ｗｒｉｔｅ a poem about the {n}th moon of Jupiter, in rhyme; 月は{'青' * n}い" for n in range(1, 30)
-    ]
-    assert Problem.TRAFFIC in problems(made, supplier, asked(*others))
-    assert Problem.ALIKE in problems(made, supplier, asked(*others[:1], *texts[:50]))
+def problems(supplied, traffic, **more):
+    against = Against(traffic=traffic, **{"expectation": supplied.expectation, **more})
+    checked = check_passport(supplied.passport, supplied.keys[1], against)
+    return {f.problem for f in checked.findings} - {Problem.NOT_SEEN}
 
 
-def test_a_question_that_is_asked_again_is_no_further_evidence(made, supplier, asked):
-    strange = "月の裏側で詩を書いてください"
-    found = problems(made, supplier, asked(*[strange] * 40))
-    assert Problem.TRAFFIC not in found
+def test_questions_of_the_study_are_like_it_and_others_are_not(supplied, asked):
+    assert problems(supplied, asked(*supplied.texts[:50])) == {Problem.ALIKE}
+    assert problems(supplied, asked(*POEMS)) == {Problem.TRAFFIC}
+    assert problems(supplied, asked(*POEMS[:1], *supplied.texts[:50])) == {Problem.ALIKE}
 
 
-def test_another_expectation_is_refused(made, supplier, asked, tmp_path):
-    values = json.loads((made.folder / "expectation.json").read_text())
+def test_a_question_that_is_asked_again_is_no_further_evidence(supplied, asked):
+    assert problems(supplied, asked(*[POEMS[0]] * 40, *supplied.texts[:9])) == {Problem.ALIKE}
+
+
+def test_another_expectation_is_refused(supplied, asked, tmp_path):
+    values = json.loads(supplied.expectation.read_text())
     values["domain"]["threshold"] *= 2  # nothing would be unlike the study any more
     (tmp_path / "expectation.json").write_text(json.dumps(values))
-    found = problems(made, supplier, asked("Why?"), expectation=tmp_path / "expectation.json")
-    assert Problem.DOMAIN in found
+    found = problems(supplied, asked("Why?"), expectation=tmp_path / "expectation.json")
+    assert found == {Problem.DOMAIN}
 
 
-def test_without_an_expectation_it_is_said_what_is_missing(supplier, asked):
-    pair, passport = supplier
+def test_without_an_expectation_it_is_said_what_is_missing(supplied, asked):
     with pytest.raises(InputError, match="what the study found") as told:
-        check_passport(passport, pair[1], Against(traffic=asked("Why?")))
+        problems(supplied, asked("Why?"), expectation=None)
     assert "--expectation" in told.value.remedy
 
 
-def judged(made, supplier, **traffic):
-    from karui.passport.statement import of_passport
-
-    envelope = dsse.sealed(of_passport(made.passport), [keys.read_private(supplier[0][0])])
-    digest = made.passport.questions.domain.digest
-    present = Present(traffic=Traffic(**{"domain": digest, **traffic}))
-    return [f.problem for f in verify(envelope, keys.read_public(supplier[0][1]), present, NOW).findings]
-
-
-def test_chance_alone_seldom_makes_a_drift(made, supplier):
-    from scipy.stats import binom
-
-    from karui.domain.domain import allowed
-
-    most = allowed(made.passport.questions.domain, DRIFT / 2)
-    usual = int(binom.ppf(1 - DRIFT / 2, 200, most))
-    assert Problem.TRAFFIC not in judged(made, supplier, asked=200, unlike=usual)
-    assert Problem.TRAFFIC in judged(made, supplier, asked=200, unlike=usual + 2)
-    assert Problem.TRAFFIC not in judged(made, supplier, asked=1, unlike=1)
+def judged(supplied, domain, asked, unlike):
+    passport = check_passport(supplied.passport, supplied.keys[1]).passport
+    given = replace(passport, questions=replace(passport.questions, domain=domain))
+    envelope = dsse.sealed(of_passport(given), [keys.read_private(supplied.keys[0])])
+    present = Present(traffic=Traffic(asked, unlike, supplied.domain.digest))
+    found = verify(envelope, keys.read_public(supplied.keys[1]), present).findings
+    return {f.problem for f in found} - {Problem.NOT_SEEN}
 
 
-def test_a_study_with_too_few_questions_tells_nothing(made, supplier):
-    from karui.passport.statement import of_passport
-
-    none = replace(made.passport, questions=replace(made.passport.questions, domain=None))
-    envelope = dsse.sealed(of_passport(none), [keys.read_private(supplier[0][0])])
-    present = Present(traffic=Traffic(9, 9, "x"))
-    found = verify(envelope, keys.read_public(supplier[0][1]), present, NOW)
-    assert found.holds
-    assert {f.problem for f in found.findings} == {Problem.NO_DOMAIN, Problem.NOT_SEEN}
+def test_chance_alone_seldom_makes_a_drift(supplied):
+    summary = supplied.domain.summary
+    usual = int(binom.ppf(1 - DRIFT / 2, 200, allowed(summary, DRIFT / 2)))
+    assert judged(supplied, summary, 200, usual) == {Problem.ALIKE}
+    assert judged(supplied, summary, 200, usual + 2) == {Problem.TRAFFIC}
 
 
-def test_the_command_refuses_it_and_diff_asks_for_a_recording(made, supplier, asked):
-    (_, public), passport = supplier
-    others = asked(*(f"月の裏側について{'とても' * n}長い詩を書いて" for n in range(1, 30)))
-    given = ["--key", public, "--study", made.folder, "--traffic", others]
-    done = CliRunner().invoke(app, ["passport", "verify", *map(str, [passport, *given])])
+def test_a_study_with_too_few_questions_tells_nothing(supplied):
+    assert judged(supplied, None, 9, 9) == {Problem.NO_DOMAIN}
+
+
+def test_the_command_refuses_it_and_diff_asks_for_a_recording(supplied, asked):
+    given = (supplied.passport, "--key", supplied.keys[1], "--expectation", supplied.expectation)
+    words = [*map(str, given), "--traffic", asked(*POEMS)]
+    done = CliRunner().invoke(app, ["passport", "verify", *words])
     assert done.exit_code == 1, done.output
     assert "The traffic has drifted: 29 of 29" in done.output
-    checked = check_passport(passport, public, Against(study=made.folder, traffic=others))
-    assert of_findings(made.passport, checked.findings).changed == {Part.QUESTIONS: Effort.RECORD}
+    done = CliRunner().invoke(app, ["passport", "diff", *words])
+    assert done.exit_code == 1, done.output
+    assert "other questions: record and choose anew" in done.output
