@@ -10,7 +10,7 @@ from scipy.stats import binom
 from typer.testing import CliRunner
 
 from karui.cli.main import app
-from karui.core.errors import InputError
+from karui.core.errors import InputError, QuestionsError
 from karui.core.prompt import Prompt
 from karui.domain.domain import Asked, Domain, allowed, fitted
 from karui.passport.statement import of_passport
@@ -85,7 +85,10 @@ def test_questions_of_the_study_are_like_it_and_others_are_not(supplied, asked):
 
 
 def test_a_question_that_is_asked_again_is_no_further_evidence(supplied, asked):
-    assert problems(supplied, asked(*[POEMS[0]] * 40, *supplied.texts[:9])) == {Problem.ALIKE}
+    with pytest.raises(QuestionsError, match="asks the same as"):
+        problems(supplied, asked(*[POEMS[0]] * 40))
+    numbered = [f"{n} 個の月について詩を書いてください" for n in range(40)]  # alike but for their numbers
+    assert problems(supplied, asked(*numbered, *supplied.texts[:30])) == {Problem.ALIKE}
 
 
 def test_another_expectation_is_refused(supplied, asked, tmp_path):
