@@ -254,8 +254,11 @@ def _engine(recording: Recording) -> str:
 def _family(job: Job, plan: Plan) -> Kind:
     if job.method == FULL:
         return "baseline"
-    if job.control:
-        return "control"
+    return "control" if job.control else family_of(plan)
+
+
+def family_of(plan: Plan) -> Kind:
+    """Returns the family of a plan: that of its last technique, of full thinking "baseline"."""
     families: dict[Family, Kind] = {
         Family.SHORTER: "shorter",
         Family.SMALLER: "smaller",

@@ -123,8 +123,7 @@ class Domain:
         Args:
             chance: That calibration questions were such that the true share is larger, from 0 to 1.
         """
-        n, k = self.summary.calibration, self.summary.above
-        return float(beta.ppf(1 - chance, k, n + 1 - k))
+        return allowed(self.summary, chance)
 
     @property
     def digest(self) -> str:
@@ -206,6 +205,17 @@ def fitted(
     return replace(summary, digest=domain.digest), replace(
         domain, summary=replace(summary, digest=domain.digest)
     )
+
+
+def allowed(summary: DomainSummary, chance: float) -> float:
+    """Returns the share of like questions above the threshold that is exceeded with so small a chance.
+
+    Args:
+        summary: Of a domain with a threshold.
+        chance: That calibration questions were such that the true share is larger, from 0 to 1.
+    """
+    n, k = summary.calibration, summary.above
+    return float(beta.ppf(1 - chance, k, n + 1 - k))
 
 
 def distances(recorded: Sequence[Asked]) -> list[float]:
