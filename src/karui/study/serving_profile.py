@@ -106,9 +106,7 @@ def _questions(recording: Recording) -> dict[str, Asked]:
     units, manifest = units_of(recording), recording.manifest
     ending = manifest.instruction if manifest.verifier else _asked(recording)[1]
     return {
-        q.id: Asked(replace(q.prompt, user=q.prompt.user.removesuffix(ending)), units[q.id].key)
-        for q in recording.questions
-        if q.prompt.user.strip()
+        q.id: Asked(q.prompt, units[q.id].key, ending) for q in recording.questions if q.prompt.user.strip()
     }
 
 

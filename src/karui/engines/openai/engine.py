@@ -70,11 +70,13 @@ class HttpEngine:
 
     @property
     def server(self) -> dict[str, str]:
-        """What the server told of its model and version, and what it is asked for (`logprobs`).
+        """What the server told of itself and its model, and what it is asked for (`logprobs`).
 
         With another of these it is another recording.
         """
-        told = {"model": self.can.model, "fingerprint": self.can.fingerprint, "weights": self.can.weights}
+        can = self.can
+        told = {"model": can.model, "fingerprint": can.fingerprint, "weights": can.weights, **can.facts}
+        told |= {"context": str(can.context)} if can.context else {}
         return {name: said for name, said in {**told, "logprobs": self._level.value}.items() if said}
 
     @property

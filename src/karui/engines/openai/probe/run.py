@@ -21,6 +21,7 @@ from karui.engines.openai.probe.endpoints import (
     find_ways,
     find_whole,
 )
+from karui.engines.openai.probe.facts import find_facts
 from karui.engines.openai.probe.models import chosen, served, weights_of
 from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
@@ -52,6 +53,7 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     can = await find_ways(asking, Capabilities(asking.model, context=models.get(asking.model, 0)))
     if isinstance(listed, dict):
         can = replace(can, weights=weights_of(listed.get("data") or (), asking.model))
+    can = replace(can, facts=await find_facts(asking.client))
     if asking.folder:
         asking.renderer = FolderRenderer(asking.folder, asking.override)
     else:
