@@ -115,7 +115,7 @@ def _differing(old: Passport, new: Passport) -> Iterator[Part]:
         Part.TEMPLATE: (old.model.template, new.model.template),
         Part.STYLE: (old.model.style, new.model.style),
         Part.ENGINE: (one.engine, other.engine),
-        Part.SERVER: (one.server, {name: other.server.get(name) for name in one.server}),
+        Part.SERVER: (one.server, other.server),
         Part.VERSIONS: (one.versions, other.versions),
         Part.SAMPLING: (one.sampling, other.sampling),
         Part.PLAN: (old.plan.id, new.plan.id),

@@ -34,7 +34,7 @@ _LETTERS = 5
 _BLANKS, _DIGITS = re.compile(r"\s+"), re.compile(r"\d+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wording:
     """A question as it is compared.
 
