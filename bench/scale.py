@@ -56,13 +56,15 @@ def main() -> int:
         def took(size: int, processes: int) -> dict[str, Any]:
             return _measured(folder, size, processes, quick=options.quick)
 
-        by_size, by_workers = _known(options, "sizes"), _known(options, "workers")
+        new_sizes: dict[int, dict[str, Any]] = {}
+        new_workers: dict[int, dict[str, Any]] = {}
         for size in sizes:
-            by_size[size] = took(size, PROCESSES)
-            _keep(options, "sizes", by_size)
+            new_sizes[size] = took(size, PROCESSES)
+            _keep(options, "sizes", new_sizes)
         for processes in workers:
-            by_workers[processes] = took(shared, processes)
-            _keep(options, "workers", by_workers)
+            new_workers[processes] = took(shared, processes)
+            _keep(options, "workers", new_workers)
+        by_size, by_workers = _known(options, "sizes") | new_sizes, _known(options, "workers") | new_workers
     _judge(figures, by_size)
     _show_workers(figures, by_workers)
     figures.extra = {
@@ -87,7 +89,8 @@ def _keep(options: argparse.Namespace, name: str, measured: Mapping[int, dict[st
     if options.quick or options.out is None:
         return
     there = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
-    there[name] = {str(number): told for number, told in sorted(measured.items())}
+    known = _known(options, name) | measured
+    there[name] = {str(number): told for number, told in sorted(known.items())}
     options.out.write_text(json.dumps(there, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
