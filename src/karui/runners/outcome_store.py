@@ -20,7 +20,7 @@ from karui.core.outcome import Outcomes, Throughput, spent_in
 from karui.core.plan import Plan
 from karui.runners.outcome_columns import OutcomeColumns, widened
 
-_KEPT_BYTES = 96e6
+_KEPT_BYTES = 64e6
 """Arrays that are kept: those of the baseline and of the plan that is compared with it."""
 _CODEC = pa.Codec("zstd", 1)
 Key: TypeAlias = tuple[str, str]

@@ -111,6 +111,7 @@ def test_the_bound_of_many_units_takes_little_memory() -> None:
     tracemalloc.start()
     try:
         upper_bound(d, LEVEL, [8000])
-        assert tracemalloc.get_traced_memory()[1] < 100 * d.nbytes  # a thousand margins at once are a hundred times that
+        # A thousand margins on all units at once, five arrays of them, would be fifty times that.
+        assert tracemalloc.get_traced_memory()[1] < 100 * d.nbytes
     finally:
         tracemalloc.stop()
