@@ -230,7 +230,7 @@ class RunCells:
 
     def _evidence(self, job: Job, settings: Sequence[Measured]) -> Evidence:
         sources = [find(s, self.places) for s in job.variant.sources] if job.variant else [self.found]
-        asked = {m for one in settings for m in one.outcomes.bills if m != "main"}
+        asked = {m for one in settings for m in one.outcomes.models_billed if m != "main"}
         digests = [*(f.digest for f in sources), *(self._aux[m].digest for m in sorted(asked))]
         permuted = any(one.outcomes.plan.flows for one in settings)
         return Evidence(

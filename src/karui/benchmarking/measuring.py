@@ -180,7 +180,7 @@ class Bench:
             return Missing(missing="control-dearer" if outside.below else "control-cheaper")
 
     def _lacks_latency(self, one: Measured) -> str | None:
-        if len(one.outcomes.bills) > 1:
+        if len(one.outcomes.models_billed) > 1:
             return "two-models"
         return None if one.step == self.full.step else "other-weights"
 
