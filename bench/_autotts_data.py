@@ -5,8 +5,9 @@ results: accuracy in points and thousand tokens a question, 64 branches drawn fr
 paper's mean over AIME 2025 and HMMT 2025.
 """
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,8 @@ SEARCH, HELD_OUT = "aime24", ("aime25", "hmmt25")
 TITLES = {"aime24": "AIME24", "aime25": "AIME25", "hmmt25": "HMMT25", "held-out": "held-out mean"}
 SC, ASC, PROBE, HALF, FULL = "SC@64", "ASC", "Parallel-Probe", "AutoTTS β=.5", "AutoTTS β=1"
 
+_NAME = re.compile(r"(aime|hmmt)[^a-z0-9]*(?:feb(?:ruary)?[^a-z0-9]*)?(?:20)?(2[45])(?!\d)")
+_SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _SETS = ("aime24", "aime25", "hmmt25", "held-out")
 _TABLE = {
     "0.6B": {
@@ -56,12 +59,21 @@ def published(size: str, method: str, name: str) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Store:
-    """The recording of one size on one set."""
+    """The recording of one size on one set.
+
+    Attributes:
+        size: As the path says; "8B" where it says none, as SCOUT's do not.
+        name: The set.
+        path: The file.
+        digest: Its sha256.
+        named: Whether the path says the size.
+    """
 
     size: str
     name: str
     path: Path
     digest: str
+    named: bool
 
 
 class Clash(Exception):
@@ -69,29 +81,35 @@ class Clash(Exception):
 
 
 def find(folders: Iterable[Path]) -> dict[tuple[str, str], Store]:
-    """Returns every recording under the folders, by size and set.
+    """Returns every recording under the folders, by size and set; links are followed.
 
-    Size and set are read from the path below the folder given, in whatever order: `Qwen3-4B/aime24.json`,
-    `hmmt25/Qwen3-0.6B.json`. A path without a size is of the SCOUT layout, which is of 8B.
+    Size and set are read from the path from the folder given on, in whatever order (`Qwen3-4B/aime24.json`,
+    `hmmt25/Qwen3-0.6B.json`); of several the one nearest to the file's end counts. A path without a size is
+    of the SCOUT layout, which is of 8B; it yields to a path that says 8B.
 
     Raises:
         Clash: Two files claim to be the same and are not.
     """
     found: dict[tuple[str, str], Store] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*.json")):
-            words = path.relative_to(folder.parent).as_posix().lower()
-            name = re.search(r"(aime|hmmt)[^a-z0-9]*(?:20)?(2[45])", words)
-            if name is None or name[1] + name[2] not in _SETS:
-                continue
-            size = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)b(?![a-z])", words)
-            key = (f"{size[1]}B" if size else "8B", name[1] + name[2])
-            if key[0] not in SIZES:
-                continue
-            store = Store(*key, path, sha256(path.read_bytes()).hexdigest())
-            other = found.setdefault(key, store)
-            if other.digest != store.digest:
-                raise Clash(
-                    f"{other.path} and {store.path} both claim to be {key[1]} of {key[0]}, and differ."
-                )
+    for store in (s for folder in folders for s in _stores(folder.absolute())):
+        key = store.size, store.name
+        other = found.setdefault(key, store)
+        if other.digest == store.digest or (other.named and not store.named):
+            continue
+        if other.named == store.named:
+            raise Clash(f"{other.path} and {store.path} both claim to be {key[1]} of {key[0]}, and differ.")
+        found[key] = store
     return found
+
+
+def _stores(folder: Path) -> Iterator[Store]:
+    paths = (Path(at) / f for at, _, files in os.walk(folder, followlinks=True) for f in files)
+    for path in sorted(p for p in paths if p.suffix == ".json"):
+        within = path.relative_to(folder).as_posix().lower()
+        words = f"{folder.name.lower()}/{within}"
+        names = [n for n in map("".join, _NAME.findall(words)) if n in _SETS]
+        said = _SIZE.findall(within) or _SIZE.findall(folder.name.lower())
+        sizes = [f"{size}B" for size in said if f"{size}B" in SIZES]
+        if names and (sizes or not _SIZE.search(within)):
+            digest = sha256(path.read_bytes()).hexdigest()
+            yield Store(sizes[-1] if sizes else "8B", names[-1], path, digest, bool(sizes))

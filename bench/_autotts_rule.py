@@ -1,6 +1,7 @@
 """The rule of bench/autotts.py that chooses one size's plans; its head says it in words."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from _autotts_data import FULL, HALF, Store
@@ -34,6 +35,7 @@ class Lengths:
     cap: int
 
 
+@cache
 def read(store: Store) -> Recording:
     """Returns a store under karui's conventions."""
     return next(iter(import_scout(store.path, model=f"Qwen3-{store.size}").values()))

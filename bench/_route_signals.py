@@ -36,7 +36,7 @@ from karui.faster._router_fit import _RIDGES, _held_out_losses, _Pupil, _Table
 from karui.measure.intervals import mean_interval
 from karui.models import place
 
-DEALS = 5
+DEALS = range(5)
 MARGIN = 0.02
 FIRSTS = ((), ("cot",), ("cot", "few-shot"), ("cot", "direct", "few-shot"))
 """What may be asked first, where these modes are there."""
@@ -66,10 +66,10 @@ class Judged:
 class Pupil(_Pupil):
     """Learns from the pilot as routes do, with further columns."""
 
-    def __init__(self, lessons: Lessons, signal: Signal) -> None:
+    def __init__(self, lessons: Lessons, signal: Signal, deal: int = 0) -> None:
         self._signal = signal
         modes = (MAIN, *sorted(m for m in lessons.rates if m != MAIN))
-        super().__init__(lessons.questions, modes, lessons.rates)
+        super().__init__(lessons.questions, modes, lessons.rates, [deal])
 
     def _table(self, first: tuple[str, ...], *, hashed: bool) -> _Table:
         table = super()._table(first, hashed=hashed)
@@ -98,11 +98,11 @@ def compared(figures: Figures, lessons: Lessons) -> None:
     of_questions = dict(signals(single))
     for first in firsts:
         asked = f"after {' and '.join(first)}" if first else "before any reply"
-        base = [Pupil(deal, nothing).judge(first) for deal in dealt(single)]
+        base = [Pupil(single, nothing, deal).judge(first) for deal in DEALS]
         figures.shown(f"{asked}: log loss now", _mean(base).mean(), "", 4)
         figures.note(f"{asked}: {cheapest(base)} by what is read now")
         for name, signal in (of_questions | ({"workings": workings} if first else {})).items():
-            found = [Pupil(deal, signal).judge(first) for deal in dealt(single)]
+            found = [Pupil(single, signal, deal).judge(first) for deal in DEALS]
             less = mean_interval(_mean(base) - _mean(found), bounds=None)
             error = float((_mean(base) - _mean(found)).std(ddof=1) / len(single.questions) ** 0.5)
             figures.shown(f"{asked}, {name}: log loss less", less, "", 4)
@@ -118,13 +118,6 @@ def cheapest(judged: Sequence[Judged]) -> str:
         return "no route within the margin"
     gain, error, ratio = min(fit, key=lambda row: row[2])
     return f"cheapest route {ratio:.3f}×, gain {100 * gain:+.1f} ± {100 * error:.1f} points"
-
-
-def dealt(lessons: Lessons) -> Iterator[Lessons]:
-    """Yields the lessons under other ids: a question's fold is decided by its id."""
-    for deal in range(DEALS):
-        named = (replace(q, question=f"{q.question}/{deal}") for q in lessons.questions)
-        yield replace(lessons, questions=tuple(named))
 
 
 def signals(lessons: Lessons) -> Iterator[tuple[str, Signal]]:

@@ -36,6 +36,19 @@ def main() -> None:
         nonlocal spent
         now = _seconds()
         marks[name], spent = round(now - spent, 2), now
+        say(f"{name}: {marks[name]:,.0f} s of processors")
+
+    def say(so_far: str) -> None:
+        wall, most = perf_counter() - began, _megabytes(resource.RUSAGE_SELF)
+        print(f"  {wall:,.0f} s, {most:,.0f} MB: {so_far}", file=sys.stderr, flush=True)
+
+    said = 0
+
+    def progressed(done: int, total: int) -> None:
+        nonlocal said
+        if 10 * done // total > said:
+            said = 10 * done // total
+            say(f"{said}0% replayed")
 
     wanted = StudyOptions(Rule(), processes=task["processes"], accept_truncation=True)
     blocks = BlockSize() if task["by_blocks"] else None
@@ -50,7 +63,7 @@ def main() -> None:
 
     groups, test = groups_of(sources, space, space_of)
     mark("lining up")
-    evidence = gather(groups, runs=wanted.runs, processes=wanted.processes)
+    evidence = gather(groups, runs=wanted.runs, processes=wanted.processes, on_progress=progressed)
     mark("replaying")
     choice = decide(evidence, test, sources, wanted)
     mark("choosing")
@@ -63,8 +76,8 @@ def main() -> None:
         "seconds": perf_counter() - began,
         "processor_seconds": _seconds(),
         "steps": marks,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "megabytes_of_workers": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "megabytes": _megabytes(resource.RUSAGE_SELF),
+        "megabytes_of_workers": _megabytes(resource.RUSAGE_CHILDREN),
         "decision": choice.decision.value,
         "label": choice.label,
         "units": choice.looks.units if choice.looks else 0,
@@ -76,6 +89,11 @@ def _spaced(space: SearchSpace, plans: int) -> SearchSpace:
     """Returns as many plans, evenly spaced over the space, the baseline first."""
     chosen = [space.plans[n * len(space.plans) // plans] for n in range(min(plans, len(space.plans)))]
     return SearchSpace(tuple(chosen), ())
+
+
+def _megabytes(whose: int) -> float:
+    """Most memory that this process, or one of those that have ended, had resident."""
+    return resource.getrusage(whose).ru_maxrss / 1024
 
 
 def _seconds() -> float:

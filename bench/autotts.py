@@ -5,11 +5,9 @@
 DIR holds recordings of Qwen3 0.6B, 1.7B, 4B and 8B: folders by size, files by set (`Qwen3-4B/hmmt25.json`;
 either order), or SCOUT's `aime24.json` and `aime25.json` of 8B. They are those of AutoTTS (2605.08083,
 repository zhengkid/AutoTTS) and Parallel-Probe (2602.03845); without a licence, so not part of karui.
-Whatever is there is scored.
+Whatever is there is scored, on however many of the sizes and sets.
 
-1. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the
-   100 shuffles of its seeds).
-2. One rule chooses two plans a size by AIME24 alone, and every other set is scored with them under karui's
+1. One rule chooses two plans a size by AIME24 alone, and every other set is scored with them under karui's
    conventions (a trial costs 10 tokens, what cannot be read does not vote): 64 of the 128 branches at most,
    over 100 permutations. The rule, the same for all sizes:
    * `length-vote` with `token-cap`, its threshold 0.9 falling by 0.45;
@@ -17,15 +15,21 @@ Whatever is there is scored.
    * the budget is the largest with which the hardest questions, of which SC@64 solves half (all, where it
      solves fewer than half of all), take a share of SC@64's tokens there: 0.145 against β = .5, 0.18 against
      β = 1.
-3. Held-out sets against the published table. A mean is claimed only where both sets of a size are there.
+   Of a size whose AIME24 is not there, the plans are those that it chose when bench/results/autotts.json was
+   made.
+2. One table beside the published one, with SC@64 that stops once no vote that is left can change its outcome
+   for comparison, and the targets, which are judged where both held-out sets of a size are there.
+3. The published controller on its search set, AIME24, with its conventions (trials are free, "ERR" votes, the
+   100 shuffles of its seeds).
 4. Cascades over the sizes, priced in FLOPs: chosen on AIME24 by the rule that bench/_autotts_cascade.py
    states, scored on every other set that two sizes have, and on AIME24 by cross-validation.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _autotts_cascade import (
@@ -41,44 +45,26 @@ from _autotts_cascade import (
     validated,
 )
 from _autotts_cascade import scored as scored_rows
-from _autotts_data import (
-    ASC,
-    FULL,
-    HALF,
-    HELD_OUT,
-    PROBE,
-    SC,
-    SEARCH,
-    SIZES,
-    TITLES,
-    Clash,
-    Store,
-    find,
-    published,
-)
+from _autotts_data import FULL, HALF, HELD_OUT, SC, SEARCH, SIZES, TITLES, Clash, Store, find, published
 from _autotts_rule import SELF, TRIES, chosen, read
+from _autotts_table import Column, Scored, claim, show, table
 from _beside import together
 from _figures import ROOT, Figures, arguments, percent
 from _shuffled import shuffled
 
-from karui.core.outcome import Outcomes
+from karui import catalog
+from karui.core.errors import InputError
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay
 
-ALLOWED = {HALF: 0.60, FULL: 0.40}
-"""By rival, the share of its tokens at which its held-out mean has to be reached."""
-ALL_SIZES = 0.20
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A size on a set: self-consistency and the plan against each rival, question by question."""
-
-    reference: Outcomes
-    plans: Mapping[str, Outcomes]
+SETTLED = catalog.parse("adaptive-consistency:k=64,threshold=1")
+"""SC@64, stopped once no vote that is left can change the outcome."""
+KEPT = ROOT / "bench" / "results" / "autotts.json"
+BRANCHES = 64
+Stores = Mapping[tuple[str, str], Store]
 
 
 def main() -> int:
@@ -87,28 +73,34 @@ def main() -> int:
     parser.add_argument("--data", type=Path, nargs="+", default=[shared / "autotts", shared / "scout"])
     parser.add_argument("--shuffles", type=int, default=100, help="of the published 100, for the first part")
     options = parser.parse_args()
+    if absent := [str(folder) for folder in options.data if not folder.is_dir()]:
+        print(f"No folder: {', '.join(absent)}.")
+        return 2
     try:
-        stores = find(options.data)
+        stores: Stores = find(options.data)
     except Clash as clash:
         print(clash)
         return 2
-    if not any(name == SEARCH for _, name in stores):
-        print(f"No aime24.json under {', '.join(map(str, options.data))}: give the folder with --data.")
-        return 2
 
     figures = Figures("autotts", options)
-    for store in stores.values():
-        figures.note(f"{store.size} {TITLES[store.name]} sha256 {store.digest}")
+    stores = usable(figures, stores)
     runs = 2 if options.quick else 100
     scored: dict[tuple[str, str], Scored] = {}
+    figures.extra["plans"] = {}
     for size in SIZES:
-        if (size, SEARCH) in stores and not options.quick:
-            reproduce(figures, stores[size, SEARCH], options.shuffles)
         scored |= contest(figures, size, stores, runs)
-    rows = [row for size in SIZES for row in table(size, scored)]
+    if not scored:
+        print(
+            f"Nothing to score under {', '.join(map(str, options.data))}: give folders by size, files by set."
+        )
+        return 2
+    rows = table(scored)
     for row in rows:
         figures.note(row)
     claim(figures, scored)
+    for size in SIZES:
+        if (size, SEARCH) in stores and not options.quick:
+            reproduce(figures, stores[size, SEARCH], options.shuffles)
     cascades(figures, stores, runs)
     figures.extra |= {
         "data": {f"{s.size} {s.name}": s.digest for s in stores.values()},
@@ -116,28 +108,63 @@ def main() -> int:
         "runs": runs,
         "shuffles": options.shuffles,
         "questions": {f"{size} {name}": questions(s) for (size, name), s in scored.items()},
+        "published": {
+            f"{size} {TITLES[name]}": {rival: published(size, rival, name) for rival in (SC, HALF, FULL)}
+            for size, name in scored
+        },
         "table": rows,
     }
     return figures.close()
 
 
-def contest(
-    figures: Figures, size: str, stores: Mapping[tuple[str, str], Store], runs: int
-) -> dict[tuple[str, str], Scored]:
+def usable(figures: Figures, stores: Stores) -> Stores:
+    """Returns the stores that can be read and hold enough branches, and says which do not."""
+    found = {}
+    for key, store in stores.items():
+        title = f"{store.size} {TITLES[store.name]}"
+        try:
+            branches = min(len(q.traces) for q in read(store).questions)
+        except InputError as error:
+            figures.note(f"{title}: left out. {' '.join(str(error).split())}")
+            continue
+        if branches < BRANCHES:
+            figures.note(f"{title}: left out. {store.path} holds {branches} branches a question.")
+            continue
+        figures.note(f"{title}: {store.path} sha256 {store.digest}")
+        found[key] = store
+    return found
+
+
+def contest(figures: Figures, size: str, stores: Stores, runs: int) -> dict[tuple[str, str], Scored]:
     """Returns a size scored on every set that is there, by what AIME24 chose for it."""
-    if (size, SEARCH) not in stores:
-        figures.note(f"{size}: no AIME24, so nothing can be chosen for it and nothing is scored.")
+    names = [name for name in (SEARCH, *HELD_OUT) if (size, name) in stores]
+    plans = plans_of(figures, size, stores) if names else {}
+    if not plans:
         return {}
-    recording = read(stores[size, SEARCH])
-    plans, hard = chosen(recording, 2 if figures.quick else TRIES)
     for rival, plan in plans.items():
-        figures.note(f"{size}, against {rival}: {plan.label} (by {hard} hard questions of AIME24)")
-    scored = {(size, SEARCH): score(recording, plans, runs)}
-    for name in HELD_OUT:
-        if (size, name) in stores:
-            scored[size, name] = score(read(stores[size, name]), plans, runs)
-    show(figures, size, scored)
+        figures.note(f"{size}, against {rival}: {plan.label}")
+    scored = {(size, name): score(read(stores[size, name]), plans, runs) for name in names}
+    show(figures, scored)
     return scored
+
+
+def plans_of(figures: Figures, size: str, stores: Stores) -> Mapping[str, Plan]:
+    """Returns a size's plan against each rival; none where AIME24 chose none, now or earlier."""
+    if (size, SEARCH) in stores:
+        store = stores[size, SEARCH]
+        plans, hard = chosen(read(store), 2 if figures.quick else TRIES)
+        figures.note(f"{size}: chosen by {hard} hard questions of AIME24")
+        specs: dict[str, Any] = {rival: list(plan.spec) for rival, plan in plans.items()}
+        figures.extra["plans"][size] = {"chosen on": store.digest, **specs}
+        return plans
+    before = json.loads(KEPT.read_text(encoding="utf-8")).get("plans", {}).get(size)
+    if before is None:
+        figures.note(f"{size}: no AIME24, now or in {KEPT.name}, so nothing is chosen and nothing scored.")
+        return {}
+    digest = before["chosen on"]
+    figures.note(f"{size}: no AIME24 here; plans as {KEPT.name} has them, chosen on AIME24 {digest[:16]}…")
+    figures.extra["plans"][size] = before
+    return {rival: catalog.plan_from_spec(before[rival]) for rival in (HALF, FULL)}
 
 
 def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
@@ -155,104 +182,12 @@ def reproduce(figures: Figures, store: Store, shuffles: int) -> None:
 def score(recording: Recording, plans: Mapping[str, Plan], runs: int) -> Scored:
     """Returns what the plans come to on a set."""
     replay = Replay({"main": recording}, runs=runs)
-    return Scored(replay.outcomes(SELF), {rival: replay.outcomes(plan) for rival, plan in plans.items()})
+    found = {rival: Column.of(replay.outcomes(plan)) for rival, plan in plans.items()}
+    return Scored(*(Column.of(replay.outcomes(plan)) for plan in (SELF, SETTLED)), found)
 
 
-def show(figures: Figures, size: str, scored: Mapping[tuple[str, str], Scored]) -> None:
-    """Every set of a size as figures, for the file of results."""
-    for name in (SEARCH, *HELD_OUT):
-        if (size, name) not in scored:
-            continue
-        here = scored[size, name]
-        for method, outcomes in ((SC, here.reference), *here.plans.items()):
-            title = f"{size} {TITLES[name]}: {'' if method == SC else 'against '}{method}"
-            figures.shown(f"{title}, accuracy", percent(mean_interval(outcomes.accuracy)), "points")
-            figures.shown(f"{title}, tokens", outcomes.tokens.mean() / 1000, "k", 0)
-            if method != SC:
-                gain = percent(paired_difference(here.reference.accuracy, outcomes.accuracy))
-                figures.shown(f"{title}, gain over SC@64", gain, "points")
-                figures.shown(
-                    f"{title}, share of SC@64", ratio_interval(outcomes.tokens, here.reference.tokens), "×", 3
-                )
-
-
-def table(size: str, scored: Mapping[tuple[str, str], Scored]) -> list[str]:
-    """Returns a size's part of the table, published figures beside replayed ones."""
-    rows = []
-    for name in (SEARCH, *HELD_OUT):
-        if (size, name) not in scored:
-            continue
-        here = scored[size, name]
-        part = "search" if name == SEARCH else "held-out"
-        rows.append(f"{size} {TITLES[name]} ({part}): accuracy [95% over questions], tokens, share of SC@64")
-        whole = published(size, SC, name)[1]
-        for method in (SC, ASC, PROBE, HALF, FULL):
-            points, thousands = published(size, method, name)
-            rows.append(
-                f"  {method:<28} {points:5.1f} {'':<14} {thousands:6.0f}k {thousands / whole:6.3f}  published"
-            )
-        rows.append(_row("SC@64", here.reference, here.reference))
-        rows += [
-            _row(f"karui against {rival.removeprefix('AutoTTS ')}", o, here.reference)
-            for rival, o in here.plans.items()
-        ]
-    return rows
-
-
-def _row(name: str, outcomes: Outcomes, reference: Outcomes) -> str:
-    found = percent(mean_interval(outcomes.accuracy))
-    ratio = ratio_interval(outcomes.tokens, reference.tokens)
-    gain = percent(paired_difference(reference.accuracy, outcomes.accuracy))
-    tokens = f"{outcomes.tokens.mean() / 1000:6.0f}k {ratio.value:6.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-    text = f"  {name:<28} {found.value:5.1f} [{found.low:5.1f}, {found.high:5.1f}] {tokens}  replayed"
-    return (
-        text
-        if outcomes is reference
-        else f"{text}, {gain.value:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}] to SC@64"
-    )
-
-
-def claim(figures: Figures, scored: Mapping[tuple[str, str], Scored]) -> None:
-    """Held-out means against the published ones, where they can be claimed."""
-    whole = [size for size in SIZES if all((size, name) in scored for name in (SEARCH, *HELD_OUT))]
-    for size in SIZES:
-        absent = [TITLES[name] for name in (SEARCH, *HELD_OUT) if (size, name) not in scored]
-        if absent:
-            figures.note(f"{size}: {' and '.join(absent)} not there, so no held-out mean is claimed.")
-            continue
-        for rival, allowed in ALLOWED.items():
-            accuracy = [scored[size, name].plans[rival].accuracy for name in HELD_OUT]
-            tokens = np.mean([scored[size, name].plans[rival].tokens.mean() for name in HELD_OUT]) / 1000
-            points, thousands = published(size, rival, "held-out")
-            figures.shown(
-                f"{size} held-out, against {rival}",
-                percent(mean_interval(np.concatenate(accuracy))),
-                "points",
-            )
-            mean = 100 * float(np.mean([a.mean() for a in accuracy]))
-            figures.at_least(f"{size} held-out, against {rival}: accuracy", mean, points, "points")
-            figures.at_most(
-                f"{size} held-out, against {rival}: tokens", tokens / thousands, allowed, "× its tokens", 3
-            )
-    if len(whole) < len(SIZES):
-        figures.note(
-            f"Nothing is claimed over all sizes: {len(whole)} of {len(SIZES)} have both held-out sets."
-        )
-        return
-    here = [scored[size, name] for size in SIZES for name in HELD_OUT]
-    accuracy = 100 * np.mean([s.plans[FULL].accuracy.mean() for s in here])
-    reference = 100 * np.mean([s.reference.accuracy.mean() for s in here])
-    ratio = np.sum([s.plans[FULL].tokens.mean() for s in here]) / np.sum(
-        [s.reference.tokens.mean() for s in here]
-    )
-    figures.at_least(
-        "all sizes held-out: accuracy, against SC@64's", accuracy, round(float(reference), 2), "points", 2
-    )
-    figures.at_most("all sizes held-out: tokens", ratio, ALL_SIZES, "× SC@64's", 3)
-
-
-def cascades(figures: Figures, stores: Mapping[tuple[str, str], Store], runs: int) -> None:
-    """Part 4: what cascades over the sizes come to on every set that two of them have."""
+def cascades(figures: Figures, stores: Stores, runs: int) -> None:
+    """What cascades over the sizes come to on every set that two of them have."""
     tries, folds = (2, 2) if figures.quick else (TRIES, FOLDS)
     made: dict[tuple[str, ...], Choice] = {}
     figures.extra["cascades"] = {}
@@ -263,6 +198,9 @@ def cascades(figures: Figures, stores: Mapping[tuple[str, str], Store], runs: in
             continue
         sizes = tuple(here)
         recordings, lost = together(here, sizes[-1])
+        if not recordings[sizes[-1]].questions:
+            figures.note(f"{TITLES[name]}: the sizes have no question in common, so no cascade is scored.")
+            continue
         if lost:
             figures.note(f"{TITLES[name]}: {lost} questions are not in every size's store and are left out")
         if sizes not in made:

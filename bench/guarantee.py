@@ -37,7 +37,7 @@ from karui.recording.reference import apart, self_reference
 from karui.selection import betting
 from karui.selection.certify import certify
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import order_plans
+from karui.selection.fixed_sequence import PilotLosses, order_plans
 from karui.selection.groups import Sources, groups_of
 from karui.selection.looks.ledger import Ledger
 from karui.selection.looks.units import Unit, units_of
@@ -139,7 +139,7 @@ def by_objective(rng: Generator, runs: int, plans: int = 12, pilot: int = 150, t
     evidence, ledger = evidence_of([p[:, pilot:] for p in pairs], [tests]), Ledger()
     certified = False
     for axis in list(Axis)[:runs]:
-        order = order_plans(ahead, rng.uniform(0.2, 0.9, plans), 1.0, MARGIN, tests)
+        order = order_plans(PilotLosses.of(ahead), rng.uniform(0.2, 0.9, plans), 1.0, MARGIN, tests)
         found = certify(evidence, [PLANS[i] for i in order], Rule(minimize=axis), ledger)
         certified |= bool(found.plans)
     return certified

@@ -31,7 +31,7 @@ from karui.measure.intervals import paired_difference, ratio_interval
 from karui.recording.store import load
 from karui.runners.replay import Replay, replay_all
 from karui.selection.betting import p_value, upper_bound
-from karui.selection.fixed_sequence import fixed_sequence, order_plans, share
+from karui.selection.fixed_sequence import PilotLosses, fixed_sequence, order_plans, share
 from karui.study.steps import space_of
 
 MARGIN, ALPHA = 0.02, share(0.05, 2)
@@ -64,7 +64,7 @@ class Part:
 
 def cheapest(plans: list[Plan], pilot: Part, test: Part, limit: float) -> Plan | None:
     """Returns the cheapest plan that fixed-sequence testing certifies; all tested cost less than `limit`."""
-    losses = np.array([pilot.loss(p) for p in plans])
+    losses = PilotLosses.of(pilot.loss(p) for p in plans)
     costs = np.array([pilot.tokens(p) for p in plans])
     line = [plans[i] for i in order_plans(losses, costs, limit, MARGIN, len(test.full.questions))]
     passed = fixed_sequence(line, lambda p: p_value(test.loss(p), MARGIN, ALPHA), ALPHA)

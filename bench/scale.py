@@ -7,8 +7,8 @@ Recordings of 10³ to 10⁶ traces are made from the one that ships with karui (
 size is replayed and chosen from as `karui choose` does it, on two processes, from its parts on the disk, in
 a process of its own (bench/_scale_side.py). Judged are the processor seconds of all processes, which ten
 times the traces may make eleven times as many, and the largest memory of one process. 10⁴ traces are done by
-1 to 8 processes as well. Where `--out` is there already, what it holds and is not asked for is kept, so sizes
-can be measured one by one; the largest takes about half an hour of two cores and two gigabytes of disk.
+1 to 8 processes as well. Where `--out` is there already, what it holds and is not asked for is kept, and each
+size is written there once it is measured. What a size has come to so far is said on standard error.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,8 +56,15 @@ def main() -> int:
         def took(size: int, processes: int) -> dict[str, Any]:
             return _measured(folder, size, processes, quick=options.quick)
 
-        by_size = _known(options, "sizes") | {size: took(size, PROCESSES) for size in sizes}
-        by_workers = _known(options, "workers") | {n: took(shared, n) for n in workers}
+        new_sizes: dict[int, dict[str, Any]] = {}
+        new_workers: dict[int, dict[str, Any]] = {}
+        for size in sizes:
+            new_sizes[size] = took(size, PROCESSES)
+            _keep(options, "sizes", new_sizes)
+        for processes in workers:
+            new_workers[processes] = took(shared, processes)
+            _keep(options, "workers", new_workers)
+        by_size, by_workers = _known(options, "sizes") | new_sizes, _known(options, "workers") | new_workers
     _judge(figures, by_size)
     _show_workers(figures, by_workers)
     figures.extra = {
@@ -74,6 +82,16 @@ def _known(options: argparse.Namespace, name: str) -> dict[int, dict[str, Any]]:
         return {}
     kept = json.loads(options.out.read_text(encoding="utf-8")).get(name, {})
     return {int(number): told for number, told in kept.items()}
+
+
+def _keep(options: argparse.Namespace, name: str, measured: Mapping[int, dict[str, Any]]) -> None:
+    """Writes what has been measured, beside all that is there: the next size may take hours."""
+    if options.quick or options.out is None:
+        return
+    there = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
+    known = _known(options, name) | measured
+    there[name] = {str(number): told for number, told in sorted(known.items())}
+    options.out.write_text(json.dumps(there, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _measured(folder: Path, size: int, processes: int, *, quick: bool) -> dict[str, Any]:

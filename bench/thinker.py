@@ -6,10 +6,12 @@ The model is Qwen2.5-Coder-1.5B-Instruct, fine-tuned on others' long traces (`py
 recipes/thinker/README.md) and recorded by vLLM; the recordings in bench/data/thinker have no texts. Its
 questions are GSM8K *train* and MATH *test*; no trace that it learned from was about one of them.
 
-Two rules choose, on each set of questions. *Exits*: of the few plans below, the cheapest whose mean loss on
+Three rules choose, on each set of questions. *Exits*: of the few plans below, the cheapest whose mean loss on
 the first 400 questions (their order is random) plus one standard error is within the margin; all other
-questions judge that one plan once. *karui choose*: the product as it is, over its whole search space
-(only with `--choose`: minutes a set). A loss has to be certified at 2 points, and all these rows share 5%.
+questions judge that one plan once. *Cascades* (`_thinker_more.py`): likewise, on the first 40%, by FLOPs; a
+model that does not think is asked first. *karui choose*: the product as it is, over its whole search space
+(only with `--choose`: minutes a set). A loss has to be certified at 2 points, and all these rows share 5%
+with those of other weights: FP8, and a second round.
 
 Thinking tokens are all that is generated before the answer: trials and dropped traces count. A trace that was
 cut is wrong and long, so a plan that ends it early gains twice: what it saves where no trace was cut is shown
@@ -22,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 from _figures import ROOT, Figures, arguments, percent
+from _thinker_more import FIRST, MADE, SHOWN, cascade, other_weights
+from _thinker_more import right as accuracy
 
 import karui
 from karui import catalog
@@ -44,15 +48,15 @@ EXITS = (
     *(f"trial-stability:k={k}" for k in (2, 3, 4, 6)),
     *(f"trial-confidence:threshold={t}" for t in (0.8, 0.9, 0.95, 0.99)),
 )
-ROWS = 2 * len(SETS)
+CASCADES = (("gsm8k", "quick"), ("gsm8k", "control"), ("math", "control"))
+ROWS = 2 * len(SETS) + len(CASCADES) + len(MADE)
 ALPHA = share(0.05, ROWS)
 """Level of each certificate; a row that cannot be judged keeps its share."""
 AT_MOST = 0.5
 UNJUDGED = (
-    "at most 0.35× thinking tokens with training: no model was trained shorter",
-    "at most 0.2× FLOPs, smaller and faster composed: no format but bfloat16 was recorded",
-    "a cascade from its own closed thinking: recorded with another token limit, so karui refuses the pair",
-    "prompts, int8, FP8, W4A16, GGUF, pruning: not recorded; the weights can be unpacked (recipes/thinker)",
+    "int8, W4A16, GGUF of the thinker: no whole recording came home (docs/log.md, 2026-12-01)",
+    "the second round's control, and both on MATH: likewise",
+    "prompts, pruning: not recorded",
 )
 
 
@@ -64,7 +68,7 @@ def main() -> int:
     names = [
         f"{model}-{name}"
         for name in SETS
-        for model in ("thinker", *MODELS)
+        for model in ("thinker", *MODELS, *MADE, *SHOWN)
         if (options.data / f"{model}-{name}" / MANIFEST).exists()
     ]
     if "thinker-gsm8k" not in names:
@@ -81,12 +85,17 @@ def main() -> int:
         if f"thinker-{name}" not in recordings:
             figures.note(f"{title}: not recorded, so its rows are not judged")
             continue
-        exits(figures, name, recordings[f"thinker-{name}"])
+        main = recordings[f"thinker-{name}"]
+        exits(figures, name, main)
+        for first in (one for of, one in CASCADES if of == name and f"{one}-{name}" in recordings):
+            cascade(figures, f"{title}, {FIRST[first]}", main, recordings[f"{first}-{name}"], ALPHA)
+        made = {key: recordings[f"{key}-{name}"] for key in (*MADE, *SHOWN) if f"{key}-{name}" in recordings}
+        other_weights(figures, title, main, made, ALPHA)
         if options.choose:
             product(figures, name, options.data / f"thinker-{name}")
     for sentence in UNJUDGED:
         figures.note(f"not judged: {sentence}")
-    figures.extra = {"digests": {name: digest(options.data / name) for name in names}, "alpha": ALPHA}
+    figures.extra |= {"digests": {name: digest(options.data / name) for name in names}, "alpha": ALPHA}
     return figures.close()
 
 
@@ -120,11 +129,6 @@ def described(figures: Figures, name: str, recordings: Mapping[str, Recording]) 
         figures.shown(f"{title}: gain of thinking over {words}", gain, "points", 1)
         if model == "base" and name == "math":
             figures.at_least(f"{title}: gain over the base, lower end", gain.low, 0, "points", 1)
-
-
-def accuracy(recording: Recording) -> np.ndarray:
-    """Returns each question's share of right traces."""
-    return np.array([np.mean([q.correct(t.answer) for t in q.traces]) for q in recording.questions])
 
 
 def thinking(outcomes: Outcomes) -> np.ndarray:

@@ -60,12 +60,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Words:
-    """What the chart of rows says around them."""
+    """What the chart of rows says around them; `key` says what the colours of `Row.good` mean."""
 
     title: str
     tokens: str
     gain: str
-    foot: Sequence[str] = field(default=())
+    key: Sequence[tuple[bool | None, str]] = field(default=())
 
 
 def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = False, unit: str = "%") -> str:
@@ -113,7 +113,7 @@ def _drawn(series: Series, x: Callable[[float], float], y: Callable[[float], flo
 def rows(words: Words, listed: Sequence[Row]) -> str:
     """Returns a bar of tokens and a mark of accuracy for every row."""
     bar, bar_end, mark, mark_end = 318, 560, 600, 836
-    height = 92 + ROW * len(listed) + 22 * len(words.foot) + 14
+    height = 106 + ROW * len(listed) + 24 * bool(words.key)
     reach = max(5, ceil(max(abs(v) for r in listed for v in r.gain if v is not None)))
 
     def x(ratio: float) -> float:
@@ -136,11 +136,12 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         parts.append(_text(g(points), bottom + 15, f"{points:+d}" if points else "0", "soft", "middle"))
     for n, row in enumerate(listed):
         top = 78 + ROW * n
-        colour = "var(--c5)" if row.good is None else "var(--c1)" if row.good else "var(--c3)"
+        colour = _verdict(row.good)
         ratio, low, high = row.ratio
         parts += [_text(20, top + 16, row.model, "bold"), _text(20, top + 34, row.plan, "soft")]
-        shape = f'x="{bar}" y="{top + 6}" width="{x(ratio) - bar:.1f}" height="16" rx="2"'
-        parts.append(f'<rect {shape} fill="{colour}" fill-opacity=".75"/>')
+        for width, strength in ((bar_end - bar, 0.15), (x(ratio) - bar, 0.75)):  # all of it, and what is left
+            shape = f'x="{bar}" y="{top + 6}" width="{width:.1f}" height="16" rx="2"'
+            parts.append(f'<rect {shape} fill="{colour}" fill-opacity="{strength}"/>')
         if low is not None and high is not None:
             parts.append(_line(x(low), top + 14, x(high), top + 14, stroke="var(--ink)"))
         parts.append(_text(bar, top + 38, f"{ratio:.2f}× · {row.verdict}"))
@@ -149,9 +150,16 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         parts.append(_line(g(left), top + 14, g(right), top + 14, stroke=colour))
         parts.append(f'<circle cx="{g(gain):.1f}" cy="{top + 14}" r="5" fill="{colour}"/>')
         parts.append(_text((mark + mark_end) / 2, top + 38, _signed(gain), "", "middle"))
-    for n, line in enumerate(words.foot):
-        parts.append(_text(20, bottom + 42 + 22 * n, line, "soft"))
+    at = float(bar)
+    for good, meaning in words.key:
+        parts.append(f'<circle cx="{at + 5:.1f}" cy="{bottom + 37}" r="5" fill="{_verdict(good)}"/>')
+        parts.append(_text(at + 15, bottom + 41.5, meaning, "soft"))
+        at += 36 + sum(13.0 if ord(letter) > 0x2E80 else 6.6 for letter in meaning)
     return _page(words.title, height, parts)
+
+
+def _verdict(good: bool | None) -> str:
+    return "var(--c5)" if good is None else "var(--c1)" if good else "var(--c3)"
 
 
 def _signed(points: float) -> str:

@@ -1,6 +1,7 @@
 """Reading bench/results, for what is written from them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 STUDY = "qwen2.5-coder-1.5b-gsm8k/choice.json"
 SIZES = ("0.6B", "1.7B", "4B", "8B")
+RIVALS = ("AutoTTS β=.5", "AutoTTS β=1")
+UNCHOSEN = "nearest route, not chosen"
 UNTHINKING = ("base", "answers alone", "thinking closed at once")
 
 
@@ -38,3 +41,9 @@ class Results:
         line, form = self._lines[name], f"{'+' if signed else ''}.{digits}f"
         text = f"{line['reached']:{form}}{unit}"
         return text if "low" not in line else f"{text} [{line['low']:{form}}, {line['high']:{form}}]"
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table."""
+    lines = [" | ".join(row) for row in (head, ["---"] * len(head), *body)]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"

@@ -1,26 +1,24 @@
-"""Writes the figures of docs/evidence.md, and README's first picture, from bench/results.
+"""Writes the figures of docs/evidence.md and its Japanese sister, and README's first picture.
 
     python -m scripts.evidence
 
-No figure of that page is typed by hand: tables stand between `<!-- figures: NAME -->` and
-`<!-- end of figures -->`, pictures in docs/figures/evidence*.svg. tests/docs holds both to the results.
+All of it comes from bench/results. No figure of these pages is typed by hand: tables stand between
+`<!-- figures: NAME -->` and `<!-- end of figures -->`, pictures in docs/figures/evidence*.svg. tests/docs
+holds both to the results.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+from scripts._evidence_first import first_table
+from scripts._evidence_ja import translated
 from scripts._evidence_pictures import PICTURES
-from scripts._results import ROOT, SIZES, STUDY, UNTHINKING, Results
+from scripts._results import RIVALS, ROOT, SIZES, STUDY, UNCHOSEN, UNTHINKING, Results, table
 
-PAGE, FIGURES = ROOT / "docs" / "evidence.md", ROOT / "docs" / "figures"
+FIGURES = ROOT / "docs" / "figures"
+PAGES = {"en": ROOT / "docs" / "evidence.md", "ja": ROOT / "docs" / "evidence.ja.md"}
 GROUPS = ("all", "lost an early right answer", "right in the end", "wrong throughout")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table."""
-    lines = [" | ".join(row) for row in (head, ["---"] * len(head), *body)]
-    return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
 def sources(results: Results) -> str:
@@ -63,18 +61,25 @@ def route_table() -> str:
     found = Results("route.json")
     modes = [m["label"] for m in found.content["modes"] if m["label"] not in {"main", "oracle"}]
     names = ["full thinking", *(f"{m} alone" for m in modes)]
-    names += ["thinking with the rescue alone", "random router at the same mix", "route", "oracle"]
+    names += ["thinking with the rescue alone", "random router at the same mix", "route", UNCHOSEN, "oracle"]
     body = []
     for name in (n for n in names if f"{n}: accuracy" in found):
         ratio = next((k for k in (f"{name}: tokens, interval", f"{name}: tokens") if k in found), "")
         tokens = "1×" if name == "full thinking" else found.told(ratio, 3, "×")
         body.append([name, found.told(f"{name}: accuracy", unit="%"), tokens])
-    certified = "route: loss, certified"
-    verdict = ""
-    if certified in found:
+    title = "route" if "route: accuracy" in found else UNCHOSEN
+    over = found.told(f"{title}: gain over the random router, interval", signed=True)
+    gain = found.told(f"{title}: gain over full thinking", signed=True)
+    if title == UNCHOSEN:
+        most = found[f"{title}: loss, upper bound"]
+        verdict = (
+            "\nNo route is within the margin on the pilot: **full thinking stays**. On the other questions "
+            f"the nearest one gains {gain} points over full thinking, a loss of at most {most:.2f}; "
+            f"over the random router it gains {over} points.\n"
+        )
+    else:
+        certified = "route: loss, certified"
         verb = "certified" if found.met(certified) else "**not** certified at 2 points"
-        gain = found.told("route: gain over full thinking", signed=True)
-        over = found.told("route: gain over the random router, interval", signed=True)
         verdict = (
             f"\nOver full thinking the route gains {gain} points; its loss is at most {found[certified]:.2f} "
             f"points: {verb}. Over the random router it gains {over} points.\n"
@@ -83,32 +88,32 @@ def route_table() -> str:
 
 
 def sizes_table() -> str:
-    """Self-consistency and karui's plans on every set that is there."""
+    """Karui's plan beside each rival, and self-consistency, on every set that is there."""
     found = Results("autotts.json")
     body = []
     for size in SIZES:
         for name, part in (("AIME24", "search"), ("AIME25", "held-out"), ("HMMT25", "held-out")):
             if f"{size} {name}: SC@64, accuracy" not in found:
                 continue
-            body.append(
-                [
-                    f"{size} {name} ({part})",
-                    "SC@64",
-                    found.told(f"{size} {name}: SC@64, accuracy", unit="%"),
-                    "1×",
-                ]
-            )
-            for rival in ("AutoTTS β=.5", "AutoTTS β=1"):
+            reference = found.told(f"{size} {name}: SC@64, accuracy", unit="%")
+            thousands = found[f"{size} {name}: SC@64, tokens"]
+            head = [f"{size} {name} ({part})", f"{reference} at {thousands:,.0f}k"]
+            for rival in RIVALS:
+                points, theirs = found.content["published"][f"{size} {name}"][rival]
                 title = f"{size} {name}: against {rival}"
+                ours = found[f"{title}, tokens"]
                 body.append(
                     [
-                        "",
-                        f"karui against {rival}",
-                        found.told(f"{title}, accuracy", unit="%"),
+                        *head,
+                        f"{rival.removeprefix('AutoTTS ')}: {points:.1f}% at {theirs:,.0f}k",
+                        f"{found.told(f'{title}, accuracy', unit='%')} at {ours:,.0f}k",
+                        f"**{ours / theirs:.2f}×**",
                         found.told(f"{title}, share of SC@64", 3, "×"),
                     ]
                 )
-    return table(("Qwen3", "plan", "accuracy", "tokens"), body) + sources(found)
+                head = ["", ""]
+    columns = ("Qwen3", "SC@64", "AutoTTS, published", "karui", "tokens, to AutoTTS", "tokens, to SC@64")
+    return table(columns, body) + sources(found)
 
 
 def cascade_table() -> str:
@@ -161,17 +166,45 @@ def thinker_table() -> str:
         tokens = f"{found[f'{name}: thinking tokens']:,.0f}"
         body.append([name, "full thinking", found.told(named, unit="%"), tokens])
         exits = f"{name}, exits"
-        verb = "certified" if found.met(f"{exits}: loss, certified") else "**not** certified"
-        loss, most = found[f"{exits}: loss, estimate"], found[f"{exits}: loss, certified"]
         spent = found.told(f"{exits}: thinking tokens, interval", 3, "×")
-        body.append([name, "early exit", f"loss {loss:.1f}, at most {most:.1f} points: {verb}", spent])
+        body.append([name, "early exit", thinker_loss(found, exits), spent])
         loss, kept = (
             found[f"{exits}: loss there, estimate"],
             f"{exits}: thinking tokens where no trace was cut",
         )
         words = "the same where no trace was cut"
         body.append([name, words, f"loss {loss:.1f} points", found.told(kept, 3, "×")])
+        body += thinker_cascades(found, name) + thinker_weights(found, name)
     return table(("questions", "", "accuracy", "tokens"), body) + sources(found)
+
+
+def thinker_cascades(found: Results, name: str) -> list[list[str]]:
+    """A model that does not think first, and thinking where that does not settle it."""
+    body = []
+    for words in ("closed thinking first", "answers alone first"):
+        title = f"{name}, {words}"
+        if f"{title}: FLOPs, interval" in found:
+            told = f"{found.told(f'{title}: FLOPs, interval', 3, '×')} FLOPs"
+            body.append([name, f"cascade, {words}, early exit", thinker_loss(found, title), told])
+    return body
+
+
+def thinker_weights(found: Results, name: str) -> list[list[str]]:
+    """Full thinking of other weights, against the thinker's on the same questions."""
+    body = []
+    for words in ("FP8", "second round, shortest"):
+        title = f"{name}, {words}"
+        if f"{title}: loss, certified" in found:
+            spent = found.told(f"{title}: thinking tokens, interval", 3, "×")
+            body.append([name, words, thinker_loss(found, title), spent])
+    return body
+
+
+def thinker_loss(found: Results, title: str) -> str:
+    """What a row loses, and whether that is certified."""
+    verb = "certified" if found.met(f"{title}: loss, certified") else "**not** certified"
+    loss, most = found[f"{title}: loss, estimate"], found[f"{title}: loss, certified"]
+    return f"loss {loss:.1f}, at most {most:.1f} points: {verb}"
 
 
 def coder_table() -> str:
@@ -199,6 +232,7 @@ def coder_table() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "first": lambda: first_table("en"),
     "gemma": gemma_table,
     "route": route_table,
     "sizes": sizes_table,
@@ -208,14 +242,22 @@ TABLES: Mapping[str, Callable[[], str]] = {
 }
 
 
-def page(text: str) -> str:
-    """Returns docs/evidence.md with its tables as the results have them."""
-    return _BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n{m[3]}", text)
+def block(name: str, lang: str) -> str:
+    """Returns a table in a language."""
+    if lang == "en":
+        return TABLES[name]()
+    return first_table(lang) if name == "first" else translated(TABLES[name]())
+
+
+def page(text: str, lang: str) -> str:
+    """Returns a page with its tables as the results have them."""
+    return _BLOCK.sub(lambda m: f"{m[1]}\n{block(m[2], lang)}\n{m[3]}", text)
 
 
 def main() -> None:
-    """Writes the page and the pictures."""
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Writes the pages and the pictures."""
+    for lang, path in PAGES.items():
+        path.write_text(page(path.read_text(encoding="utf-8"), lang), encoding="utf-8")
     for name, drawn in PICTURES.items():
         (FIGURES / name).write_text(drawn(), encoding="utf-8")
 

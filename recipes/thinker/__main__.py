@@ -15,8 +15,16 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-STAGES = ("texts", "pack", "unpack", "train", "control", "record", "delta", "assemble", "card", "compact")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STAGES = (
+    *("texts", "more", "pack", "unpack", "train", "control", "record", "delta", "formats", "engine"),
+    *("choose", "shortest", "random", "assemble", "card", "compact"),
+)
+FORMATS = ("w4a16", "q4_k_m", "int8", "q8_0")
 SEED = 7
 PARCEL = 45_000_000
 """Bytes of a parcel of weights on the way there, and of a difference on the way home."""
@@ -44,6 +52,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--math", type=Path, help="problems of MATH test, JSON lines packed with gzip (texts)"
     )
+    parser.add_argument("--math-train", type=Path, help="problems of MATH train, likewise (more)")
+    parser.add_argument("--more", default="320,128", help="more: questions of GSM8K and of MATH")
+    parser.add_argument("--held", default="300,200", help="more: scored questions of GSM8K and of MATH")
+    parser.add_argument("--ggml", type=Path, help="formats: a library that exports ggml_quantize_chunk")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="formats: which")
+    parser.add_argument("--engine", default="a", help="engine: its name")
+    parser.add_argument("--quantization", help="engine: a format that vLLM makes itself")
+    parser.add_argument("--threads", type=int, default=8, help="formats, choose: side by side")
     parser.add_argument(
         "--model", default="thinker", help="record, assemble: which, of those below --work/models"
     )
@@ -67,11 +83,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=600.0, help="limit of a training")
     parser.add_argument("--admit", type=float, help="record: seconds after which no question is begun")
     parser.add_argument("--epochs", type=int, default=3, help="train, control")
+    parser.add_argument("--start", default="base", help="shortest, random: the model they begin with")
+    parser.add_argument("--rate", type=float, default=4e-5, help="shortest, random: the full learning rate")
     parser.add_argument("--padded", type=int, default=16_384, help="train, control: tokens of a micro-batch")
     parser.add_argument(
         "--tiny", action="store_true", help="rehearse with a random model of two layers, on a CPU"
     )
     parser.add_argument("--out", type=Path, default=Path("bench/data/thinker"), help="compact: where it goes")
+    parser.add_argument(
+        "--head", action="store_true", help="assemble: a recording that was broken off: its first questions"
+    )
     parser.add_argument("--part", help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.stages = given.stages.split(",")
@@ -130,6 +151,29 @@ def _texts(given: argparse.Namespace) -> None:
     print(told_of, flush=True)
 
 
+def _more(given: argparse.Namespace) -> None:
+    """Write the questions of the second round, and those that all models of it are judged on."""
+    from transformers import AutoTokenizer
+
+    from recipes.thinker import second
+    from recipes.thinker.vocabulary import Vocabulary
+
+    tokenizer = AutoTokenizer.from_pretrained(given.tokenizer or given.work / "tokenizer")
+    names = ("gsm8k", "math")
+    counts = dict(zip(names, map(int, given.more.split(",")), strict=True))
+    found = second.unscored(given.work, given.math_train, counts, given.limit, tokenizer)
+    files: dict[str, list[dict[str, Any]]] = {f"more-{name}": rows for name, rows in found.items()}
+    for name, count in zip(names, map(int, given.held.split(",")), strict=True):
+        rows = second.lines(given.work / "questions" / f"{name}.jsonl")
+        files |= {f"held-{name}": rows[:count], f"held2-{name}": rows[count : 2 * count]}
+    vocabulary = Vocabulary.load(given.work / "vocabulary.json")
+    files["quick-gsm8k"] = second.quick(files["held-gsm8k"], vocabulary, tokenizer)
+    for name, rows in files.items():
+        text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (given.work / "questions" / f"{name}.jsonl").write_text(text + "\n", encoding="utf-8")
+        print(f"{name}: {len(rows)}", flush=True)
+
+
 def _pack(given: argparse.Namespace) -> None:
     from recipes.thinker import weights
     from recipes.thinker.vocabulary import Vocabulary
@@ -178,6 +222,55 @@ def _train(given: argparse.Namespace, reply: str = "thinking", name: str = "thin
 def _control(given: argparse.Namespace) -> None:
     """Fine-tune the same model on the same traces' answers alone."""
     _train(given, "answer", "control")
+
+
+def _second(name: str) -> Callable[[argparse.Namespace], None]:
+    """Return the stage that trains one round of the second: smaller batches fit beside two engines."""
+
+    def stage(given: argparse.Namespace) -> None:
+        from recipes.thinker.train import Settings, train
+
+        models = given.work / "models"
+        if not (models / name).exists():
+            settings = Settings(
+                epochs=given.epochs, rate=given.rate, padded=8192, micro=2, held=32, seconds=given.seconds
+            )
+            train(
+                models / given.start, given.work / f"examples-{name}.npz", "thinking", models / name, settings
+            )
+
+    return stage
+
+
+def _choose(given: argparse.Namespace) -> None:
+    from recipes.thinker.second import choose
+
+    print(choose(given.work, "thinker", SEED, given.threads), flush=True)
+
+
+def _formats(given: argparse.Namespace) -> None:
+    """Make the thinker in other formats of weights, unpacked to bfloat16."""
+    from recipes.thinker import formats
+
+    models, told = given.work / "models", given.work / "formats.json"
+    moved = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+    for name in given.formats.split(","):
+        if name == "w4a16-packed":
+            formats.pack_w4a16(models / given.model, models / f"{given.model}-{name}")
+            continue
+        rounding = formats.rounding_of(name, given.work / "packed", given.ggml)
+        out = models / f"{given.model}-{name}"
+        if not out.exists():
+            moved[name] = formats.make(models / given.model, out, rounding, given.threads)
+            print(f"{name}: weights moved by {moved[name]:.4f}", flush=True)
+        told.write_text(json.dumps(moved, indent=1) + "\n", encoding="utf-8")
+
+
+def _engine(given: argparse.Namespace) -> None:
+    """Start an engine that works through `jobs/`."""
+    from recipes.thinker.jobs import Engine
+
+    Engine(given.work, given.engine, given.model, given.cache_gib, given.slots, given.quantization).serve()
 
 
 def _record(given: argparse.Namespace) -> None:
@@ -236,7 +329,8 @@ def _assemble(given: argparse.Namespace) -> None:
     from recipes.thinker.assemble import assemble
 
     for name in given.sets.split(","):
-        assemble(given.work, given.model, name, temperature=given.temperature, max_tokens=given.max_tokens)
+        limits = {"temperature": given.temperature, "max_tokens": given.max_tokens}
+        assemble(given.work, given.model, name, **limits, head=given.head)
 
 
 def _card(given: argparse.Namespace) -> None:
@@ -255,12 +349,18 @@ def _compact(given: argparse.Namespace) -> None:
 
 _STAGES = {
     "texts": _texts,
+    "more": _more,
     "pack": _pack,
     "unpack": _unpack,
     "train": _train,
     "control": _control,
     "record": _record,
     "delta": _delta,
+    "formats": _formats,
+    "engine": _engine,
+    "choose": _choose,
+    "shortest": _second("shortest"),
+    "random": _second("random"),
     "assemble": _assemble,
     "card": _card,
     "compact": _compact,

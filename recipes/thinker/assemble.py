@@ -35,7 +35,9 @@ OPEN, CLOSE = "<think>", "</think>"
 BOX = r"\boxed{"
 
 
-def assemble(work: Path, model: str, name: str, *, temperature: float, max_tokens: int) -> None:
+def assemble(
+    work: Path, model: str, name: str, *, temperature: float, max_tokens: int, head: bool = False
+) -> None:
     """Write the recording of one model on one set below `recordings`; nothing where nothing was recorded.
 
     Args:
@@ -44,6 +46,9 @@ def assemble(work: Path, model: str, name: str, *, temperature: float, max_token
         name: Which set of questions.
         temperature: With which it was recorded.
         max_tokens: Likewise.
+        head: Keep only the questions before the first that is missing, in the order in which they were
+            begun. For a recording that was broken off: what is missing there is what was long, and all that
+            came home would look shorter and righter than the model is.
     """
     parts = sorted((work / "raw" / model / name).glob("part-*.npz"))
     if not parts:
@@ -57,6 +62,8 @@ def assemble(work: Path, model: str, name: str, *, temperature: float, max_token
     questions = []
     for one, row in rows.items():
         if one not in traces:
+            if head:
+                break
             continue
         found = sorted(set().union(*map(answers, traces[one])))
         verdicts = {answer: judge.verify(row["reference"], answer) for answer in found}
@@ -97,7 +104,7 @@ def _told(work: Path, model: str) -> dict[str, Any]:
     for folder in (work / "models" / model, work / "packed"):
         if (folder / "config.json").exists():
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            return {"config": config, "dtype": "bfloat16"}
+            return {"config": config, "dtype": "float8_e4m3fn" if model.endswith("-fp8") else "bfloat16"}
     return {}
 
 

@@ -38,10 +38,12 @@ class Wanted:
     Attributes:
         model: Folder of weights with the short vocabulary.
         questions: Files of questions that `__main__` wrote: JSON lines with `id`, `tokens` of the prompt, and
-            more. They are begun in this order, and the last of one file run beside the first of the next.
+            more; `samples`, `trials` and `max_tokens` where a question has its own. They are begun in this
+            order, and the last of one file run beside the first of the next.
         out: Folder in which each file has a folder of its name for its parts.
         samples: Traces of each question.
         limit: How many questions of each file.
+        skip: How many of each file are left out before them.
         trials: Whether to try at checkpoints.
         temperature: How tokens are drawn.
         top_p: Likewise.
@@ -51,6 +53,7 @@ class Wanted:
         parts: How many share the work.
         until: Time (seconds of the epoch) after which no question is begun.
         cache_gib: Size of the key-value cache.
+        label: What its files are named by; `part` without one.
     """
 
     model: Path
@@ -58,6 +61,7 @@ class Wanted:
     out: Path
     samples: int = 8
     limit: int = 1000
+    skip: int = 0
     trials: bool = True
     temperature: float = 1.0
     top_p: float = 0.95
@@ -67,6 +71,7 @@ class Wanted:
     parts: int = 1
     until: float = math.inf
     cache_gib: float = 44.0
+    label: str = ""
 
 
 @dataclass
@@ -84,11 +89,11 @@ class _Trace:
 class Recorder:
     """Runs one recording."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        """Read the questions, and start the engine."""
+    def __init__(self, wanted: Wanted, engine: Any = None) -> None:
+        """Read the questions, and start an engine where none is given."""
         self.wanted = wanted
         self.vocabulary = Vocabulary.load(wanted.model / "vocabulary.json")
-        self.rows = [row for file in wanted.questions for row in _rows(file, wanted.limit)]
+        self.rows = [row for file in wanted.questions for row in _rows(file, wanted.limit, wanted.skip)]
         mine = range(wanted.part, len(self.rows), wanted.parts)
         done = {name for file in wanted.out.glob("*/part-*.npz") for name in np.load(file)["ids"].tolist()}
         self.waiting = deque(at for at in mine if self.rows[at]["id"] not in done)
@@ -98,7 +103,7 @@ class Recorder:
         self.whole: list[tuple[int, list[_Trace]]] = []
         pieces = self.vocabulary.pieces
         self.breaks = {at for at, piece in enumerate(pieces) if piece.endswith(b"\n\n")}
-        self.engine = _engine(wanted)
+        self.engine = engine or start(wanted)
         self._sampling(wanted)
 
     def _sampling(self, wanted: Wanted) -> None:
@@ -109,10 +114,17 @@ class Recorder:
         shared: dict[str, Any] = {
             "detokenize": False, "output_kind": RequestOutputKind.FINAL_ONLY, "ignore_eos": True,
         }  # fmt: skip
-        self.drawn = SamplingParams(
-            temperature=wanted.temperature, top_p=wanted.top_p, max_tokens=wanted.max_tokens,
-            stop_token_ids=ends, **shared,
-        )  # fmt: skip
+        limits = {row.get("max_tokens", wanted.max_tokens) for row in self.rows}
+        self.drawn = {
+            limit: SamplingParams(
+                temperature=wanted.temperature,
+                top_p=wanted.top_p,
+                max_tokens=limit,
+                stop_token_ids=ends,
+                **shared,
+            )
+            for limit in limits
+        }
         stops = {*ends, *self._short(b"\n"), *self._short(b"$")}
         closing = {*stops, *self._short(b"}")}  # where no answer has braces of its own
         shared |= {"temperature": 0.0, "max_tokens": TRIAL_TOKENS, "logprobs": LIKELIEST}
@@ -147,9 +159,12 @@ class Recorder:
         """Begin questions while there is room and time, all traces of one at once: they share its prompt."""
         while self.waiting and self.running < self.wanted.slots and time.time() < self.wanted.until:
             at = self.waiting.popleft()
-            self.open[at] = [_Trace(at, n, time.time()) for n in range(self.wanted.samples)]
+            row = self.rows[at]
+            samples = row.get("samples", self.wanted.samples)
+            drawn = self.drawn[row.get("max_tokens", self.wanted.max_tokens)]
+            self.open[at] = [_Trace(at, n, time.time()) for n in range(samples)]
             for trace in self.open[at]:
-                self._ask(f"{at}-{trace.sample}", trace, -1, self.rows[at]["tokens"], self.drawn)
+                self._ask(f"{at}-{trace.sample}", trace, -1, row["tokens"], drawn)
                 self.running += 1
 
     def _ask(self, name: str, trace: _Trace, place: int, tokens: Sequence[int], sampling: Any) -> None:
@@ -178,9 +193,9 @@ class Recorder:
                 self.whole.append((trace.question, self.open.pop(trace.question)))
 
     def _try(self, trace: _Trace) -> None:
-        if not self.wanted.trials:
-            return
         row = self.rows[trace.question]
+        if not row.get("trials", self.wanted.trials):
+            return
         prompt = row["tokens"]
         places = checkpoints(trace.tokens, self.vocabulary, self.breaks)
         trace.missing = len(places)
@@ -200,8 +215,9 @@ class Recorder:
             own = [(at, traces) for at, traces in self.whole if self.rows[at]["set"] == name]
             folder = self.wanted.out / name
             folder.mkdir(parents=True, exist_ok=True)
-            number = len(list(folder.glob(f"part-{self.wanted.part}-*.npz")))
-            write(folder / f"part-{self.wanted.part}-{number:03}.npz", self.rows, own)
+            label = self.wanted.label or str(self.wanted.part)
+            number = len(list(folder.glob(f"part-{label}-*.npz")))
+            write(folder / f"part-{label}-{number:03}.npz", self.rows, own)
         self.whole = []
 
     def _tell(self, seconds: float) -> None:
@@ -213,9 +229,9 @@ class Recorder:
         )
 
 
-def _rows(file: Path, limit: int) -> list[dict[str, Any]]:
+def _rows(file: Path, limit: int, skip: int) -> list[dict[str, Any]]:
     lines = file.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines if line][:limit]
+    return [json.loads(line) for line in lines if line][skip : skip + limit]
 
 
 def checkpoints(tokens: Sequence[int], vocabulary: Vocabulary, breaks: set[int]) -> list[int]:
@@ -265,7 +281,8 @@ def write(file: Path, rows: Sequence[dict[str, Any]], whole: Sequence[tuple[int,
     part.rename(file)
 
 
-def _engine(wanted: Wanted) -> Any:
+def start(wanted: Wanted, **more: Any) -> Any:
+    """Return an engine of vLLM with the wanted model; `more` are settings of its own."""
     import torch
     from vllm import EngineArgs, LLMEngine
 
@@ -291,4 +308,4 @@ def _engine(wanted: Wanted) -> Any:
         }
     else:
         settings["enforce_eager"] = True
-    return LLMEngine.from_engine_args(EngineArgs(**settings))
+    return LLMEngine.from_engine_args(EngineArgs(**{**settings, **more}))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recipes.thinker.vocabulary import Vocabulary
 
 BLOCK = 256
-_BYTES = {"Q4_K": 144, "Q6_K": 210}
+_BYTES = {"Q8_0": 34, "Q4_K": 144, "Q6_K": 210}
 _NAMES = {
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
@@ -95,11 +95,17 @@ def values(raw: torch.Tensor, kind: str) -> torch.Tensor:
         return raw.view(torch.float16).float()
     if kind not in _BYTES:
         raise ValueError(f"tensors of type {kind} cannot be unpacked here")
-    return (_q4 if kind == "Q4_K" else _q6)(raw.reshape(-1, _BYTES[kind]))
+    unpacking = {"Q8_0": _q8, "Q4_K": _q4, "Q6_K": _q6}[kind]
+    return unpacking(raw.reshape(-1, _BYTES[kind]))
 
 
 def _half(raw: torch.Tensor) -> torch.Tensor:
     return raw.contiguous().view(torch.float16).float()
+
+
+def _q8(blocks: torch.Tensor) -> torch.Tensor:
+    """Blocks of 32: value = d · q."""
+    return (_half(blocks[:, :2]) * blocks[:, 2:].contiguous().view(torch.int8).float()).reshape(-1)
 
 
 def _q4(blocks: torch.Tensor) -> torch.Tensor:

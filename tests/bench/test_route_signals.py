@@ -44,12 +44,6 @@ def test_what_tells_is_seen_and_noise_is_not(bench, lessons):
     assert max(gain for gain, _, ratio in told.routes if ratio < 0.8) > -0.05
 
 
-def test_folds_are_dealt_anew_and_questions_stay(bench, lessons):
-    deals = list(bench.dealt(lessons))
-    assert len({deal.questions[0].question for deal in deals}) == bench.DEALS
-    assert all([q.prompt for q in d.questions] == [q.prompt for q in lessons.questions] for d in deals)
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [

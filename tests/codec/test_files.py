@@ -124,6 +124,12 @@ def test_sentences_become_reasons_and_actions():
         actions("trace 1: danced")
 
 
+def test_a_number_that_no_float_holds_does_not_fit():
+    values = {**encode(Interval(0.5, 0.4, 0.6, 0.95, "t", 9)), "value": 10**400}
+    with pytest.raises(Misfit, match="value is larger than any number"):
+        decode(Interval, values)
+
+
 def test_infinite_ends_and_keys_that_are_numbers_survive():
     unbounded = Interval(0.5, float("-inf"), float("inf"), 0.95, "t", 1)
     assert encode(unbounded)["high"] is None

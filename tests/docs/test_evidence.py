@@ -1,14 +1,25 @@
 """The evidence page and README's first picture hold what bench/results holds."""
 
+import re
+
 import pytest
 
 from scripts import _results, evidence
 
 
-def test_the_page_shows_the_results():
-    text = evidence.PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("lang", evidence.PAGES)
+def test_the_pages_show_the_results(lang):
+    text = evidence.PAGES[lang].read_text(encoding="utf-8")
     assert all(f"<!-- figures: {name} -->" in text for name in evidence.TABLES)
-    assert evidence.page(text) == text
+    assert evidence.page(text, lang) == text
+
+
+@pytest.mark.parametrize("name", evidence.TABLES)
+def test_no_english_is_left_in_a_japanese_table(name):
+    rows = re.sub(r"`[^`]*`|\(exit-[^|]*\)|.*sha256.*", "", evidence.block(name, "ja"))  # names stay
+    names = {"cot", "direct", "few", "shot", "thinker", "karui"}
+    left = set(re.findall(r"(?<![\w.])[a-z]{3,}(?![\w.])", rows)) - names
+    assert not left
 
 
 @pytest.mark.parametrize("name", evidence.PICTURES)
@@ -30,4 +41,4 @@ def test_a_figure_that_changes_changes_the_page(monkeypatch, tmp_path):
     gemma = tmp_path / "gemma.json"
     gemma.write_text(gemma.read_text().replace('"reached": 0.', '"reached": 0.9'))
     monkeypatch.setattr(_results, "RESULTS", tmp_path)
-    assert evidence.gemma_table() not in evidence.PAGE.read_text(encoding="utf-8")
+    assert evidence.gemma_table() not in evidence.PAGES["en"].read_text(encoding="utf-8")

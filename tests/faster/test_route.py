@@ -16,7 +16,7 @@ from karui.core.plan import Plan
 from karui.core.prompt import Prompt
 from karui.core.trace import End
 from karui.faster._router import columns, unpacked, width
-from karui.faster._router_fit import logistic
+from karui.faster._router_fit import DEALS, _fold, _Pupil, logistic
 from karui.faster.route import Route
 from karui.runners.replay import Replay, mode
 from karui.selection.calibration import ThresholdCalibration
@@ -99,6 +99,54 @@ def test_logistic_regression_against_a_hand_made_case():
     right = (rng.random(4_000) < 1 / (1 + np.exp(-(0.5 + 2 * x)))).astype(float)
     found = logistic(np.column_stack([np.ones(4_000), x]), right, 1e-3)
     assert found == pytest.approx([0.5, 2.0], abs=0.2)
+
+
+def uncertain(questions=60):
+    """Lessons of which a quick mode's being right is half chance, so that deals of the folds differ."""
+    rng = np.random.default_rng(3)
+    asked = [
+        lesson(
+            n,
+            main=[attempt(bool(rng.random() < 0.8), 400)],
+            quick=[attempt(bool(rng.random() < (0.8 if n % 2 else 0.4)), 20)],
+        )
+        for n in range(questions)
+    ]
+    return Lessons(tuple(asked), {"main": 1.0, "quick": 1.0})
+
+
+def judged(*deals):
+    lessons = uncertain()
+    pupil = _Pupil(lessons.questions, ("main", "quick"), lessons.rates, deals)
+    pupil._ridge = 10.0  # deals choose that, too
+    return list(pupil.judged(()))
+
+
+def test_a_route_is_judged_by_the_mean_over_deals_and_its_error_holds_their_spread():
+    single = [judged(deal) for deal in range(4)]
+    for n, both in enumerate(judged(*range(4))):
+        gains, errors = np.array([[deal[n].gain, deal[n].error] for deal in single]).T
+        assert both.gain == pytest.approx(gains.mean())
+        assert both.cost == pytest.approx(np.mean([deal[n].cost for deal in single]))
+        assert both.error == pytest.approx(np.sqrt(np.mean(errors**2 + (gains - gains.mean()) ** 2)))
+
+
+def test_a_judgement_hangs_less_on_many_deals_than_on_one():
+    def spread(count):
+        return np.std(
+            [[f.gain for f in judged(*range(count * s, count * (s + 1)))] for s in range(6)], axis=0
+        )
+
+    assert spread(len(DEALS)).mean() < 0.6 * spread(1).mean()
+
+
+def test_a_fold_is_decided_by_the_questions_id_and_dealt_anew_each_time():
+    ids = [f"q{n}" for n in range(200)]
+    deals = np.array([[_fold(i, deal) for i in ids] for deal in DEALS])
+    assert (np.sort(np.unique(deals)) == np.arange(5)).all()
+    assert len({tuple(row) for row in deals.tolist()}) == len(DEALS)
+    together = (deals[:, :1] == deals[:, 1:]).mean(axis=0)
+    assert together.max() < 1  # no two questions share a fold in all deals
 
 
 def packed(**changed):

@@ -16,6 +16,8 @@ from karui.core.watcher import Action
 from karui.faster import _confidence
 from karui.faster._votes import single, vote, weighted_vote
 from karui.faster.adaptive_consistency import _leads
+from karui.runners.replay import Replay
+from karui.testing.synthetic import synthetic
 from tests.helpers.traces import at, ends, play, spent, trace
 
 
@@ -59,12 +61,28 @@ def test_adaptive_consistency_weighs_as_the_beta_distribution(first, second):
         ("17171717", 0.95, 8, "1"),
         (".7.7777", 0.95, 6, "7"),
         ("........", 0.95, 8, None),
+        ("7777777777", 1, 6, "7"),  # four more cannot catch up with six
+        ("1777777711", 1, 7, "7"),
+        ("77711.", 1, 6, "7"),  # at 3 to 0 the other three could draw level
+        ("17171717", 1, 8, "1"),
     ],
 )
 def test_adaptive_consistency_stops_when_the_leader_is_safe(answers, threshold, started, answer):
     outcome = play(f"adaptive-consistency:k={len(answers)},threshold={threshold}", *traces(answers))
     assert (outcome.started, outcome.answer) == (started, answer)
     assert outcome.time >= started * 50  # one after the other
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_adaptive_consistency_that_is_certain_answers_as_the_full_vote(batch):
+    replay = Replay({"main": synthetic(20, 12, seed=4)}, runs=5)
+    full = replay.outcomes(catalog.parse("self-consistency:k=12"))
+    plan = catalog.parse(f"adaptive-consistency:k=12,threshold=1,batch={batch}")
+    found = replay.outcomes(plan)
+    assert (found.correct == full.correct).all()
+    assert (found.answered == full.answered).all()
+    assert (found.tokens <= full.tokens).all()
+    assert found.tokens.sum() < full.tokens.sum()
 
 
 def test_adaptive_consistency_in_batches_saves_time_and_not_tokens():

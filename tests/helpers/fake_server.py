@@ -76,6 +76,7 @@ class Behaviour:
     faults: list = field(default_factory=list)  # what the next requests meet, in turn
     metrics: bool = True
     lists: bool = True  # whether it can list its models
+    version: str = ""  # what it says it is, as vLLM does; "" where it does not
     batches: bool = True  # whether one request takes several prompts
     natives: tuple = ()  # other APIs that it has: "messages", "responses", "count_tokens"
     calls: bool = True  # whether it makes tool calls of what its model says
@@ -200,6 +201,10 @@ class Fake:
             for m in self.behaviour.served
         ]
         return JSONResponse({"object": "list", "data": data})
+
+    async def version(self, request):
+        said = self.behaviour.version
+        return JSONResponse({"version": said}) if said else fault(404, "Not Found")
 
     async def metrics(self, request):
         if not self.behaviour.metrics:
@@ -644,6 +649,7 @@ def serving(behaviour=None, **changes):
         routes=[
             Route("/v1/models", fake.models),
             Route("/metrics", fake.metrics),
+            Route("/version", fake.version),
             Route("/tokenize", fake.tokenize, methods=["POST"]),
             Route("/detokenize", fake.detokenize, methods=["POST"]),
             Route("/apply-template", fake.apply_template, methods=["POST"]),

@@ -137,16 +137,20 @@ def test_the_command_exits_with_3_where_figures_are_not_reproduced(ran, made, tm
     promise = replace(made.passport.promise, differences=(LOST_NOTHING,), discordant=0.05)
     now = datetime.now(UTC)
     dates = {"issued": now.isoformat(), "expires": (now + timedelta(days=1)).isoformat()}
-    statement = of_passport(replace(made.passport, promise=promise, **dates))
+    asked = replace(made.passport.questions, tested=400)
+    statement = of_passport(replace(made.passport, promise=promise, questions=asked, **dates))
     file, asked = tmp_path / "passport.json", tmp_path / "ours.jsonl"
     file.write_text(json.dumps(dsse.sealed(statement, [read_private(private)])))
     rows = [{"id": f"q{n}", "question": f"What is {n}?", "answer": str(n)} for n in range(60)]
     asked.write_text("\n".join(map(json.dumps, rows)))
     words = ("--key", public, "--model", made.model, "--reproduce", 60, "--questions", asked)
-    done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words)])
+    done = CliRunner().invoke(app, ["passport", "verify", str(file), *map(str, words), "--json"])
     assert done.exit_code == 3, done.output
-    assert "Not reproduced after 60 questions" in done.output
-    assert "called not reproduced with a chance of at most 5.0%" in done.output
+    assert "Not reproduced after 60 questions" in done.stderr
+    assert "called not reproduced with a chance of at most 5.0%" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["holds"], told["acceptance"]["verdict"]) == (True, "not reproduced")
+    assert told["acceptance"]["asked"] == 60
 
 
 def test_several_replies_are_one_piece_of_evidence(ran, made):
@@ -183,6 +187,25 @@ def test_opened_questions_are_checked_and_asked(made, tmp_path):
         room.opened_task(passport, opened, public, "kyoto")
     with pytest.raises(InputError, match="no sealed questions"):
         room.opened_task(made.passport, opened, public, "nara")
+
+
+def test_one_question_that_was_sealed_many_times_is_refused(made, tmp_path):
+    rows = [{"id": f"q{n}", "question": "What is 1 + 1?", "answer": "2"} for n in range(5)]
+    public, secret = sealed.write_seal(sealed.seal(rows), tmp_path)
+    asked = replace(
+        made.passport.questions, sealed=sealed.root(sealed.read_commitment(public)), sealed_count=5
+    )
+    with pytest.raises(QuestionsError, match="4 ask the same as another one"):
+        room.opened_task(replace(made.passport, questions=asked), secret, public, "nara")
+
+
+def test_sampling_that_this_version_does_not_know_is_said(ran, made):
+    runs = ran(0.0)
+    odd = {**made.passport.conditions.sampling, "min_p": 0.1}
+    passport = replace(made.passport, conditions=replace(made.passport.conditions, sampling=odd))
+    with pytest.raises(InputError, match="sampling cannot be used"):
+        room.accept(passport, a_task(100), PLAN, room.Live(model=MODEL))
+    assert not runs.asked
 
 
 def test_a_judge_accepts_nothing(made):

@@ -1,6 +1,7 @@
 """After an update: what has to be measured again is named, and what has not is not measured."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,14 @@ from karui.cli.main import app
 from karui.passport.diff import Effort, Part, diff, of_findings
 from karui.passport.verify import Finding, Problem
 from karui.passport.words import PassportWords
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_worlds():
+    """Simulated acceptances in a few worlds: how many questions they take matters to no test here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("karui.passport.acceptance.chances"), "WORLDS", 50)
+        yield
 
 
 def changed(passport, part):
@@ -32,6 +41,7 @@ def changed(passport, part):
             passport, conditions=replace(conditions, sampling={**conditions.sampling, "temperature": 1.0})
         ),
         Part.MARGIN: lambda: replace(passport, promise=replace(passport.promise, margin=0.1)),
+        Part.VERSIONS: lambda: replace(passport, conditions=replace(conditions, versions={"karui": "9"})),
         Part.EXPIRY: lambda: replace(passport, expires="2030-01-01T00:00:00Z"),
         Part.QUESTIONS: lambda: replace(passport, questions=replace(passport.questions, digest="another")),
     }[part]()
@@ -43,6 +53,7 @@ def changed(passport, part):
         (Part.EXPIRY, Effort.SIGN),
         (Part.MARGIN, Effort.REPLAY),
         (Part.SERVER, Effort.ACCEPT),
+        (Part.VERSIONS, Effort.ACCEPT),
         (Part.ENGINE, Effort.ACCEPT),
         (Part.FORMAT, Effort.ACCEPT),
         (Part.WEIGHTS, Effort.RECORD),
@@ -57,6 +68,19 @@ def test_every_update_asks_for_what_it_needs(made, part, effort):
     assert found.changed == {part: effort}
     assert found.effort is effort
     assert (found.tokens == 0) is (effort in {Effort.SIGN, Effort.REPLAY})
+
+
+def test_a_quantization_that_karui_made_is_another_format_and_no_other_prompt(made):
+    p = made.passport
+    int8 = replace(p.model, dtype="int8 weights, bfloat16", style=({"technique": "int8-weights"},), files={})
+    assert diff(p, replace(p, model=int8)).changed == {Part.FORMAT: Effort.ACCEPT}
+    prompted = replace(int8, style=(*int8.style, {"technique": "no-thinking"}, {"technique": "of-others"}))
+    assert diff(p, replace(p, model=prompted)).effort is Effort.RECORD
+    # A smaller model in another format is another model, and a template beside the weights is compared.
+    smaller = replace(p, model=replace(int8, parameters=p.model.parameters // 4))
+    assert diff(p, smaller).changed == {Part.WEIGHTS: Effort.RECORD}
+    asked = replace(p, model=replace(int8, files={**p.model.files, "chat_template.jinja": "0" * 64}))
+    assert diff(p, asked).changed == {Part.TEMPLATE: Effort.RECORD, Part.FORMAT: Effort.ACCEPT}
 
 
 def test_an_acceptance_is_cheaper_than_measuring_everything_or_it_is_said(made):

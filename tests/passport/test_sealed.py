@@ -50,6 +50,25 @@ def test_an_exchanged_question_or_commitment_is_refused(seal):
         sealed.check(opened, digests[:-1], sealed.root(digests), "s")
 
 
+def test_a_question_cannot_be_hidden_in_a_commitment_of_the_same_root(seal, tmp_path):
+    digests = sorted(seal[0])
+    merged = [f"{digests[0]}\n{digests[1]}", *digests[2:]]  # neither of the two could ever be drawn
+    assert sealed.root(merged) == sealed.root(digests)
+    file = tmp_path / "merged.json"
+    for listed in (merged, [*digests, digests[0]], ["", *digests], [d.upper() for d in digests]):
+        file.write_text(json.dumps({"digests": listed}))
+        with pytest.raises(InputError, match="cannot be read as a commitment"):
+            sealed.read_commitment(file)
+
+
+def test_the_same_question_sealed_twice_is_one_question():
+    twice = [ROWS[0], {**ROWS[0], "id": "another", "question": "  what is 0 + 0? "}]
+    opened = sealed.seal(twice)
+    digests = [o.digest for o in opened]
+    with pytest.raises(QuestionsError, match="1 ask the same"):
+        sealed.check(opened, digests, sealed.root(digests), "s")
+
+
 def test_a_seal_is_not_replaced(seal, tmp_path):
     with pytest.raises(InputError, match="there already"):
         sealed.write_seal(sealed.seal(ROWS), tmp_path)

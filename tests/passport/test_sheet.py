@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,8 +12,17 @@ from karui.cli.main import app
 from karui.core.errors import UnknownName
 from karui.i18n.contract import CONTRACT
 from karui.i18n.contract_clauses import CLAUSES
+from karui.passport import contract
 from karui.passport.contract import sheet
 from karui.passport.sheet_files import html, markdown, write_sheet
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_worlds():
+    """Simulated acceptances in a few worlds: how many questions they take matters to no test here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("karui.passport.acceptance.chances"), "WORLDS", 50)
+        yield
 
 
 @pytest.fixture(scope="module", params=["en", "ja"])
@@ -24,7 +35,7 @@ def test_it_is_filled_from_the_passport(made):
     assert found["Plan"] == made.passport.plan.label
     assert "at most 20.0 points" in found["Promised"]
     assert found["Valid"] == "1 December 2026 to 1 March 2027"
-    assert found["Energy per question"].endswith("J (rapl)")
+    assert "J (rapl; from the joules per token" in found["Energy per question"]
     assert "other weights" in found["Ended by"]
     assert found["Cost of 1,000 questions"] == "not known"
     assert found["Supplier answers for"].startswith("To be agreed")
@@ -34,6 +45,39 @@ def test_a_plan_that_is_not_certified_promises_nothing(made):
     promise = replace(made.passport.promise, verdict="promising")
     found = dict(sheet(replace(made.passport, promise=promise)).sections[0].rows)
     assert found["Promised"] == "nothing: the study certified no plan"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """A sheet without simulated acceptances."""
+    simulated = SimpleNamespace(paired=True, needed=lambda: (100, None))
+    monkeypatch.setattr(contract, "outlooks", lambda passport, plan: [simulated])
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("verdict", ["promising", "not supported", "baseline"])
+def test_no_clause_names_a_bound_that_nothing_certifies(made, at_once, verdict, lang):
+    p = replace(made.passport, promise=replace(made.passport.promise, verdict=verdict, bound=0.1234))
+    assert not any("12.3" in row.answer for row in sheet(p, lang).clauses)
+    certified = replace(p, promise=replace(p.promise, verdict="certified"))
+    assert any("12.3" in row.answer for row in sheet(certified, lang).clauses)
+
+
+def test_what_is_not_known_of_the_guidelines_is_said(made, at_once):
+    said = {"en": ("not at hand", "was not checked"), "ja": ("参照しておらず", "確認していません")}
+    for lang, parts in said.items():
+        made_of = sheet(made.passport, lang)
+        assert all(part in made_of.note for part in parts)
+        assert sum("1.2" in row.topic for row in made_of.clauses) == 2
+
+
+def test_an_issuer_may_write_what_a_spreadsheet_cannot_hold(made, at_once, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    strange = sheet(replace(made.passport, issuer="A\x07supplier\x1b[2J"))
+    for name in ("s.xlsx", "s.html", "s.md"):
+        write_sheet(strange, tmp_path / name)
+    form = openpyxl.load_workbook(tmp_path / "s.xlsx").worksheets[0]
+    assert "Asupplier[2J" in form["A2"].value
 
 
 def test_energy_that_was_not_measured_is_not_made_up(made):

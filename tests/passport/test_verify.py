@@ -137,6 +137,10 @@ def test_another_server_engine_or_sampling_is_named(made, pair):
         "0.19",
         "0.20",
     )
+    assert (
+        problems(_against(made, pair, server={**same, "context": "4096"})) == []
+    )  # it names no such condition
+    assert problems(_against(made, pair, server={"version": "0.19"})) == [Problem.SERVER]
     assert problems(_against(made, pair, engine="vllm")) == [Problem.ENGINE]
     hotter = {**sampling, "temperature": 1.3}
     assert problems(_against(made, pair, sampling=hotter)) == [Problem.SAMPLING]

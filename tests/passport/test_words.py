@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from karui.core.study import DifferenceCount
-from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chances, Reproduction
+from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chances, Outlook, Reproduction
 from karui.passport.words import PassportWords
 
 LANGUAGES = ["en", "ja"]
@@ -51,6 +51,16 @@ def test_what_is_tested_is_told_beforehand(lang):
         assert part in line
     alone = words.tested(replace(PLAN, study=()), chance, chance, chance)
     assert {"en": "only the margin is tested", "ja": "許容幅だけを検定"}[lang] in alone
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_a_server_changes_is_told(lang):
+    words = PassportWords(lang)
+    alone = Outlook(replace(PLAN, study=(), samples=1), 0.0, 0.2, paired=False)
+    told = list(words.apart(PLAN, alone))
+    assert {"en": "no trace in common", "ja": "共通のトレースがなく"}[lang] in told[0]
+    assert {"en": "margin alone is tested", "ja": "許容幅だけを検定します"}[lang] in told[1]
+    assert len(list(words.apart(replace(PLAN, study=()), alone))) == 1
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

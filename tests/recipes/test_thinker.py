@@ -60,15 +60,15 @@ def test_questions_that_a_trace_was_about_are_left_out_whatever_their_case():
     assert [q["question"] for q in texts.unseen(iter(asked), rows, 1)] == ["How many pears?"]
 
 
-@pytest.mark.parametrize(("kind", "size"), [("Q4_K", 144), ("Q6_K", 210)])
+@pytest.mark.parametrize(("kind", "size"), [("Q4_K", 144), ("Q6_K", 210), ("Q8_0", 34)])
 def test_blocks_unpack_as_the_package_of_their_format_unpacks_them(kind, size):
     gguf = pytest.importorskip("gguf")
     raw = np.random.default_rng(1).integers(0, 256, (6, size), dtype=np.uint8)
     scale = np.array([0.01, -0.5], np.float16).view(np.uint8)
-    for where in (slice(0, 4),) if kind == "Q4_K" else (slice(208, 210),):
+    for where in ({"Q4_K": slice(0, 4), "Q6_K": slice(208, 210), "Q8_0": slice(0, 2)}[kind],):
         raw[:, where] = scale[: where.stop - where.start]  # any other bytes may be no number
     wanted = gguf.dequantize(raw, gguf.GGMLQuantizationType[kind])
-    found = weights.values(torch.from_numpy(raw.reshape(-1)), kind).reshape(6, 256)
+    found = weights.values(torch.from_numpy(raw.reshape(-1)), kind).reshape(wanted.shape)
     assert np.array_equal(found.numpy(), wanted)
 
 

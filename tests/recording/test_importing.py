@@ -224,6 +224,13 @@ def test_scout_as_published_and_with_a_limit(tmp_path):
     assert limited.traces[0].answer is None
 
 
+def test_scout_answers_may_be_numbers(tmp_path):
+    numbers = [{**SCOUT[0], "gold_answer": 7, "each_branch": [[[1, 7, None], 1700, 7], [[], 400, 8]]}]
+    [question] = import_scout(written(tmp_path / "a.json", numbers))["a"].questions
+    assert [t.answer for t in question.traces] == ["7", "8"]
+    assert question.verdicts == {"1": False, "7": True, "8": False}
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [("{", "cannot be read"), ("{}", "not in the SCOUT layout"), ("[]", "not in the SCOUT layout")],

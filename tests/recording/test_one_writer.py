@@ -280,7 +280,12 @@ def test_what_is_not_private_goes_by_the_umask(tmp_path: Path) -> None:
         ({"fingerprint": "a"}, {"fingerprint": "b"}, False),
         ({"fingerprint": "a", "weights": "size=1"}, {"fingerprint": "a", "weights": "size=2"}, False),
         ({}, {"fingerprint": "b"}, True),  # an older recording does not say
-        ({"weights": "size=1"}, {"fingerprint": "b"}, True),
+        (
+            {"weights": "size=1"},
+            {"weights": "size=1", "version": "b"},
+            True,
+        ),  # nor does this one of its version
+        ({"weights": "size=1"}, {"fingerprint": "b"}, False),  # it does not tell any more
     ],
 )
 def test_another_server_is_another_recording(

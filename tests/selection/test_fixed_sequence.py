@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from karui.selection.betting import log_capital
-from karui.selection.fixed_sequence import Verdict, contradicted, fixed_sequence, order_plans, share, standing
+from karui.selection.fixed_sequence import (
+    PilotLosses,
+    Verdict,
+    contradicted,
+    fixed_sequence,
+    order_plans,
+    share,
+    standing,
+)
 
 MARGIN, ALPHA, WORLDS, MOST_VIOLATIONS = 0.02, 0.05, 2000, 123
 PILOT, TEST = 134, 400
@@ -48,7 +56,7 @@ def worlds_of(random, bad, good, questions):
 def certify(d, costs, pilot=PILOT):
     """Runs line-up and fixed sequence in each world; returns the certified plans of each."""
     test = d.shape[2] - pilot
-    lines = [order_plans(world[:, :pilot], costs, 1.0, MARGIN, test) for world in d]
+    lines = [order_plans(PilotLosses.of(world[:, :pilot]), costs, 1.0, MARGIN, test) for world in d]
     # The p-values of all lines of all worlds at once: the same numbers as one by one, and faster.
     pairs = [(w, plan) for w, line in enumerate(lines) for plan in line]
     logs = log_capital(np.array([d[w, plan, pilot:] for w, plan in pairs]), MARGIN, ALPHA, seed=None)
@@ -123,22 +131,31 @@ def test_line_up_goes_from_dear_to_cheap_and_leaves_out_the_hopeless():
     questions = 200
     bad, free, same = np.full(questions, 0.0), np.zeros(questions), np.zeros(questions)
     bad[:40] = 1.0
-    pilot = np.stack([bad, free, same, free])
-    assert order_plans(pilot, np.array([0.1, 0.5, 1.0, 0.3]), 1.0, MARGIN, 600) == [
-        3
-    ]  # as safe as 1 and cheaper
-    assert order_plans(bad[None], np.array([0.1]), 1.0, MARGIN, 600) == []
+    pilot = PilotLosses.of([bad, free, same, free])
+    costs = np.array([0.1, 0.5, 1.0, 0.3])
+    assert order_plans(pilot, costs, 1.0, MARGIN, 600) == [3]  # as safe as 1 and cheaper
+    assert order_plans(PilotLosses.of(bad[None]), np.array([0.1]), 1.0, MARGIN, 600) == []
     risky = np.where(np.arange(questions) < 10, np.where(np.arange(questions) < 6, 1.0, -1.0), 0.0)
-    line = order_plans(np.stack([risky, free]), np.array([0.2, 0.6]), 1.0, MARGIN, 600)
+    line = order_plans(PilotLosses.of([risky, free]), np.array([0.2, 0.6]), 1.0, MARGIN, 600)
     assert line == [1, 0]  # the safe one first: its saving is then no longer at risk
 
 
 def test_line_up_is_no_longer_than_allowed():
     random = np.random.default_rng(13)
-    pilot = np.where(random.random((300, 100)) < 0.02, 1.0, 0.0)
+    pilot = PilotLosses.of(np.where(random.random((300, 100)) < 0.02, 1.0, 0.0))
     assert len(order_plans(pilot, random.random(300), 1.0, MARGIN, 300, at_most=3)) <= 3
     with pytest.raises(ValueError, match="plans"):
         order_plans(pilot, np.ones(2), 1.0, MARGIN, 300)
+
+
+def test_losses_are_summed_up_as_they_would_be_together():
+    d = np.random.default_rng(14).choice([-0.3, 0.0, 0.1, 1.0], (7, 3001))
+    losses = PilotLosses.of(iter(d))
+    assert np.array_equal(losses.mean, d.mean(axis=1))
+    assert np.array_equal(losses.squares, (d**2).sum(axis=1))
+    assert np.array_equal(losses.of_plans([5, 2]).total, d[[5, 2]].sum(axis=1))
+    with pytest.raises(ValueError, match="one shape"):
+        PilotLosses.of([d[0], d[1, :5]])
 
 
 def test_three_verdicts():

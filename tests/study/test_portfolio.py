@@ -162,6 +162,12 @@ def test_own_assumptions_go_over_the_shared_ones_and_options_over_defaults(tmp_p
         ('[budgett]\n[[poc]]\nname = "a"\n', UnknownName, "budget"),
         ('[budget]\ntoken = 1\n[[poc]]\nname = "a"\n', UnknownName, "tokens"),
         ('[[poc]]\nname = "a"\nquestions-per-month = "many"\n', InputError, "wrong type"),
+        (
+            '[assume]\ncurrency = "EUR"\n[[poc]]\nname = "a"\n[poc.assume]\ncurrency = "JPY"\n',
+            InputError,
+            "in JPY, and the portfolio in EUR",
+        ),
+        ('[[poc]]\nname = "a"\n[poc.assume]\ncurrency = "JPY"\n', InputError, "in USD"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_before_anything_runs(text, error, told, tmp_path):

@@ -230,7 +230,7 @@ class RunCells:
 
     def _evidence(self, job: Job, settings: Sequence[Measured]) -> Evidence:
         sources = [find(s, self.places) for s in job.variant.sources] if job.variant else [self.found]
-        asked = {m for one in settings for m in one.outcomes.bills if m != "main"}
+        asked = {m for one in settings for m in one.outcomes.models_billed if m != "main"}
         digests = [*(f.digest for f in sources), *(self._aux[m].digest for m in sorted(asked))]
         permuted = any(one.outcomes.plan.flows for one in settings)
         return Evidence(
@@ -254,8 +254,11 @@ def _engine(recording: Recording) -> str:
 def _family(job: Job, plan: Plan) -> Kind:
     if job.method == FULL:
         return "baseline"
-    if job.control:
-        return "control"
+    return "control" if job.control else family_of(plan)
+
+
+def family_of(plan: Plan) -> Kind:
+    """Returns the family of a plan: that of its last technique, of full thinking "baseline"."""
     families: dict[Family, Kind] = {
         Family.SHORTER: "shorter",
         Family.SMALLER: "smaller",

@@ -22,7 +22,7 @@ from karui.runners.replay import Replay
 
 Floats = NDArray[np.float64]
 COSTS = CostModel()
-_FLOPS = "2001.08361"  # matrix products and attention, by `karui.measure.flops`
+FLOPS = "2001.08361"  # matrix products and attention, by `karui.measure.flops`
 _NO_PROMPT = ", no prompt"
 
 
@@ -180,7 +180,7 @@ class Bench:
             return Missing(missing="control-dearer" if outside.below else "control-cheaper")
 
     def _lacks_latency(self, one: Measured) -> str | None:
-        if len(one.outcomes.bills) > 1:
+        if len(one.outcomes.models_billed) > 1:
             return "two-models"
         return None if one.step == self.full.step else "other-weights"
 
@@ -189,7 +189,7 @@ class Bench:
         if found is None:
             return Missing(missing="no-shape")
         no_prompt = not one.outcomes.billed("prompt").any()
-        return _cost(found, _FLOPS + (_NO_PROMPT if no_prompt else ""))
+        return _cost(found, FLOPS + (_NO_PROMPT if no_prompt else ""))
 
     def _truncated(self, one: Measured) -> float | Missing:
         outcomes, manifest = one.outcomes, one.recording.manifest

@@ -30,7 +30,8 @@ class Missing(_Part):
 
     Attributes:
         missing: A reason. Known ones are translated by the page: no-timings, no-shape, no-text, in-words,
-            other-weights, two-models, sums-only, control-dearer, control-cheaper, zero-accuracy.
+            other-weights, two-models, sums-only, medians-only, control-dearer, control-cheaper,
+            zero-accuracy.
     """
 
     missing: Name

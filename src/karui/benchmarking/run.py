@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from karui.benchmarking.cells import FULL, Job, RunCells, methods_of, refused
+from karui.benchmarking.cells import CHOSEN, FULL, Job, RunCells, methods_of, refused
+from karui.benchmarking.live import LiveCells
 from karui.benchmarking.results import (
     FORMAT,
     Cell,
@@ -17,7 +18,7 @@ from karui.benchmarking.results import (
 )
 from karui.benchmarking.results_file import load_results, save_results
 from karui.benchmarking.sources import SourceMissing
-from karui.benchmarking.suite import Places, Run, Suite, load_suite
+from karui.benchmarking.suite import Live, Places, Run, Source, Suite, load_suite
 from karui.core.errors import InputError, KaruiError
 
 FILE = "results.json"
@@ -106,6 +107,8 @@ def run_suite(
     places = Places(suite, file, folders or {})
     runs = list(suite.runs_of(only))
     book, known = _begun(suite, path, all_runs=not only)
+    for live in suite.live_of(only):
+        _ran_live(book, live, places, known)
     work = [(cells, job) for run in runs for cells, job in _jobs(book, run, places, known)]
     for number, (cells, job) in enumerate(work):
         if on_cell:
@@ -130,6 +133,26 @@ def _jobs(book: _Book, run: Run, places: Places, known: Mapping[str, Cell]) -> I
         return
     for job in cells.jobs():
         yield cells, job
+
+
+def _ran_live(book: _Book, live: Live, places: Places, known: Mapping[str, Cell]) -> None:
+    """Sees to the cells of a live run: two of one key, each under its method."""
+    run = Run(name=live.name, set=live.set, model=live.model, source=Source(study=live.study, make=live.make))
+    for method in (FULL, CHOSEN):
+        book.missing.pop((live.set, live.model, method), None)
+    try:
+        found = LiveCells.of(live, places)
+        info, cells = found.measured(book.suite)
+    except SourceMissing as lacking:
+        for method in (FULL, CHOSEN):
+            _lacking(book, run, method, lacking, known)
+        return
+    except KaruiError as error:
+        for method in (FULL, CHOSEN):
+            book.lack(run, method, refused(error), places(live.make))
+        return
+    for cell in cells:
+        book.add(cell, info)
 
 
 def _lacking(book: _Book, run: Run, method: str, lacking: SourceMissing, known: Mapping[str, Cell]) -> None:

@@ -70,10 +70,10 @@ def find(source: Source, places: Places) -> Found:
     if not (path / needed if (needed := _needed(source)) else path).exists():
         raise SourceMissing(str(path), places(source.make))
     if source.log:
-        return Found(source, path, _of_file(path))
+        return Found(source, path, file_sha256(path))
     if source.recording:
         return Found(source, path, f"sha256:{store.digest(path)}")
-    parts = [store.digest(path / "recording"), _of_file(path / _STUDY)]
+    parts = [store.digest(path / "recording"), file_sha256(path / _STUDY)]
     return Found(source, path, digest_of(parts))
 
 
@@ -88,7 +88,12 @@ def digest_of(parts: Iterable[str]) -> str:
     return f"sha256:{sha256(joined.encode()).hexdigest()}"
 
 
-def _of_file(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Returns the digest of a file, as `sha256:…`.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     with reading(path), path.open("rb") as source:
         return f"sha256:{file_digest(source, 'sha256').hexdigest()}"
 
@@ -132,10 +137,13 @@ def _references(named: str) -> dict[str, importing.Known]:
 
 
 def set_digest(recording: Recording) -> str:
+    """Returns the digest of a recording's question set."""
+    return questions_digest(recording.questions, recording.manifest.instruction)
+
+
+def questions_digest(questions: Iterable[RecordedQuestion], instruction: str) -> str:
     """Returns the digest of a question set: what each question asks, and what is right."""
-    instruction = recording.manifest.instruction
-    rows = sorted(f"{q.id}\0{key_of(q, instruction)}\0{q.reference}" for q in recording.questions)
-    return digest_of(rows)
+    return digest_of(sorted(f"{q.id}\0{key_of(q, instruction)}\0{q.reference}" for q in questions))
 
 
 def like(base: Recording, other: Recording) -> Recording:

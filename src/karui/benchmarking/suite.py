@@ -140,6 +140,26 @@ class Run(_Table):
     variants: tuple[Variant, ...] = ()
 
 
+class Live(_Table):
+    """A study whose choice was confirmed live: full thinking and its plan ran on an engine.
+
+    Attributes:
+        name: Unique in the suite, among runs as well.
+        set: The question set.
+        model: The model's name.
+        study: Folder of its study.json.
+        questions: Those it was confirmed on, all of them: a name of `karui tasks`, or a file.
+        make: The command that makes the study.
+    """
+
+    name: str
+    set: str
+    model: str
+    study: str
+    questions: str
+    make: str
+
+
 class Suite(_Table):
     """A versioned suite.
 
@@ -155,6 +175,7 @@ class Suite(_Table):
         methods: Replayed over every run that names them.
         controls: What methods are matched with at equal cost; measured as methods as well.
         models: The runs.
+        live: What ran on an engine for this, as studies hold it.
         digest: SHA-256 of the file.
     """
 
@@ -169,6 +190,7 @@ class Suite(_Table):
     methods: tuple[Method, ...]
     controls: tuple[Method, ...]
     models: tuple[Run, ...]
+    live: tuple[Live, ...] = ()
     digest: str = ""
 
     @model_validator(mode="after")
@@ -176,22 +198,22 @@ class Suite(_Table):
         for noun, named in (
             ("set", [s.name for s in self.sets]),
             ("method", [m.name for m in (*self.methods, *self.controls)]),
-            ("model", [r.name for r in self.models]),
+            ("model", [*(r.name for r in self.models), *(each.name for each in self.live)]),
         ):
             if twice := sorted({n for n in named if named.count(n) > 1}):
                 raise ValueError(f"the {noun} {twice[0]!r} is there twice")
         return self
 
     def runs_of(self, names: tuple[str, ...] = ()) -> Iterator[Run]:
-        """Yields the runs of these names; all of them if none is named.
+        """Yields the recorded runs of these names; all of them if none is named.
 
         Raises:
             UnknownName: There is no such run, or one names a set, method or run that is not there.
         """
         by_name = {run.name: run for run in self.models}
         for name in names:
-            if name not in by_name:
-                raise UnknownName("run of the suite", name, list(by_name))
+            if name not in {*by_name, *(each.name for each in self.live)}:
+                raise UnknownName("run of the suite", name, [*by_name, *(each.name for each in self.live)])
         for run in self.models:
             if names and run.name not in names:
                 continue
@@ -204,6 +226,19 @@ class Suite(_Table):
                     if one not in known:
                         raise UnknownName(f"{noun} of the suite", one, list(known))
             yield run
+
+    def live_of(self, names: tuple[str, ...] = ()) -> Iterator[Live]:
+        """Yields the live runs of these names; all of them if none is named.
+
+        Raises:
+            UnknownName: One names a question set that is not there.
+        """
+        known = [s.name for s in self.sets]
+        for each in self.live:
+            if each.set not in known:
+                raise UnknownName("question set of the suite", each.set, known)
+            if not names or each.name in names:
+                yield each
 
     def methods_of(self, run: Run) -> Iterator[Method]:
         """Yields the methods that are replayed over a run, controls first."""

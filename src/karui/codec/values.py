@@ -128,7 +128,10 @@ def _as(kind: Any, value: Any, where: str) -> Any:
         if value is None:
             return math.nan
         if isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                raise Misfit(f"{where} is larger than any number") from None
     if not isinstance(value, kind) or (kind in {int, float} and isinstance(value, bool)):
         raise Misfit(f"{where} is {type(value).__name__} instead of {kind.__name__}")
     return value

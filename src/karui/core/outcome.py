@@ -218,15 +218,25 @@ class Outcomes:
         columns = [BILL_FIELDS.index(kind) for kind in kinds]
 
         def mean(name: str) -> NDArray[np.float64]:
-            bill = self.bills[name]
-            there = bill[:, :, columns[0]] if len(columns) == 1 else bill[:, :, columns].sum(axis=2)
-            return np.asarray(np.nanmean(there, axis=1))
+            return np.asarray(self.spent(name)[:, columns].sum(axis=1) / self._ran)
 
         total: NDArray[np.float64] = np.zeros(len(self.questions))
         for name in self.models_billed:
             if model in {None, name}:
                 total += self.remembered((name, *columns), partial(mean, name))
         return total
+
+    def spent(self, model: str) -> NDArray[np.float64]:
+        """Returns the sums of a model's bills over the runs, shape [questions, 7].
+
+        They are whole numbers: in whichever order they are added up, they come to the same.
+        """
+        return self.remembered((model, "spent"), lambda: spent_in(self.bills[model]))
+
+    @property
+    def _ran(self) -> NDArray[np.int64]:
+        """How many runs each question has, shape [questions]."""
+        return self.remembered("ran", lambda: np.isfinite(self.correct).sum(axis=1))
 
     @property
     def models_billed(self) -> tuple[str, ...]:
@@ -288,6 +298,11 @@ class Outcomes:
             paces=paces or {},
             **column,
         )
+
+
+def spent_in(bills: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the sums over the runs of bills of shape [questions, runs, 7]."""
+    return np.asarray(np.nansum(bills, axis=1))
 
 
 _NOTHING = TokenUsage()

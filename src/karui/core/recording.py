@@ -71,8 +71,8 @@ class Manifest:
         no_thinking_accepted: Whether the user went on although full thinking holds next to no thinking.
         history: How the recording grew, oldest first: how many questions it had (`questions`), the digest of
             the task then (`task_digest`) and the day (`at`); empty where it never did.
-        server: What the server said of its model and version, by name: "fingerprint", say; {} where the model
-            ran in this process, and in recordings made before it was kept.
+        server: What the server said of itself and its model, by name: "fingerprint", "version" or "context",
+            say; {} where the model ran in this process, and in recordings made before it was kept.
         workers: The processes that recorded, where there were several: name, device, machine, threads and
             versions of each; those of earlier runs stay.
         batch_invariant: Whether a greedy reply of the server was seen to be the same to the last bit alone

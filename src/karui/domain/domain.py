@@ -77,12 +77,19 @@ class Asked:
     """A recorded question as the domain takes it.
 
     Attributes:
-        prompt: What was asked, without what is appended to every question.
+        prompt: What was asked.
         unit: What it shares with others; they are one piece of evidence.
+        instruction: What is appended to every question, where it is in the prompt.
     """
 
     prompt: Prompt
     unit: str
+    instruction: str = ""
+
+    @property
+    def features(self) -> Features:
+        """What of it is compared; found anew each time, for those of many questions take much memory."""
+        return features(self.prompt, self.instruction)
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,7 @@ class Domain:
         Args:
             chance: That calibration questions were such that the true share is larger, from 0 to 1.
         """
-        n, k = self.summary.calibration, self.summary.above
-        return float(beta.ppf(1 - chance, k, n + 1 - k))
+        return allowed(self.summary, chance)
 
     @property
     def digest(self) -> str:
@@ -180,7 +186,13 @@ def fitted(
         calibration = [asked for asked in recorded if drawn[asked.unit]]
     first = list({asked.unit: asked for asked in reversed(calibration)}.values())
     above = most_above(len(first), rate, confidence) if len(reference) > NEAREST else 0
-    known = [features(asked.prompt) for asked in recorded]
+    known = np.empty((len(recorded), len(SHAPE)))
+    wholes = np.empty(len(recorded) + len(pilots), np.uint64)
+    for n, asked in enumerate((*recorded, *pilots)):
+        found = asked.features
+        wholes[n] = found.whole
+        if n < len(known):
+            known[n] = found.shape
     summary = DomainSummary(
         questions=len(recorded) + len(pilots),
         reference=len({asked.unit for asked in reference}),
@@ -196,16 +208,25 @@ def fitted(
     )
     if not above:
         return summary, None
-    compared = Reference.of([features(asked.prompt) for asked in reference])
-    parts = [compared.parts(features(asked.prompt)) for asked in first]
+    compared = Reference.of(asked.features for asked in reference)
+    parts = [compared.parts(asked.features) for asked in first]
     scores = sorted(map(compared.score, parts), reverse=True)
     usual = Parts(*(float(np.mean([getattr(part, name) for part in parts])) for name in Parts.__slots__))
-    every = {f.whole for f in known} | {features(asked.prompt).whole for asked in pilots}
-    digests = np.array(sorted(every)[:_DIGESTS], dtype=np.uint64)
-    domain = Domain(compared, digests, usual, max(scores[above - 1], _LEAST), summary)
+    domain = Domain(compared, np.unique(wholes)[:_DIGESTS], usual, max(scores[above - 1], _LEAST), summary)
     return replace(summary, digest=domain.digest), replace(
         domain, summary=replace(summary, digest=domain.digest)
     )
+
+
+def allowed(summary: DomainSummary, chance: float) -> float:
+    """Returns the share of like questions above the threshold that is exceeded with so small a chance.
+
+    Args:
+        summary: Of a domain with a threshold.
+        chance: That calibration questions were such that the true share is larger, from 0 to 1.
+    """
+    n, k = summary.calibration, summary.above
+    return float(beta.ppf(1 - chance, k, n + 1 - k))
 
 
 def distances(recorded: Sequence[Asked]) -> list[float]:
@@ -214,15 +235,13 @@ def distances(recorded: Sequence[Asked]) -> list[float]:
     The units are dealt to three parts, and each question is compared with the two parts it is not in.
     """
     part = [_drawn("part", asked.unit) % _PARTS for asked in recorded]
-    known = [features(asked.prompt) for asked in recorded]
     score = [float("nan")] * len(recorded)
     for own in range(_PARTS):
-        others = [f for f, p in zip(known, part, strict=True) if p != own]
-        if len(others) <= NEAREST:
+        if len(part) - part.count(own) <= NEAREST:
             continue
-        reference = Reference.of(others)
+        reference = Reference.of(asked.features for asked, p in zip(recorded, part, strict=True) if p != own)
         for n in (n for n, p in enumerate(part) if p == own):
-            score[n] = reference.score(reference.parts(known[n]))
+            score[n] = reference.score(reference.parts(recorded[n].features))
     return score
 
 
@@ -260,18 +279,18 @@ def _most(found: Parts, usual: Parts) -> Unlike:
     return max(over, key=lambda part: over[part])
 
 
-def _lengths(known: Sequence[Features]) -> tuple[float, float]:
+def _lengths(shapes: NDArray[np.float64]) -> tuple[float, float]:
     """Returns the 5th and the 95th percentile of the questions' lengths in characters."""
-    if not known:
+    if not len(shapes):
         return 0.0, 0.0
-    low, high = np.percentile([np.expm1(f.shape[0]) for f in known], [5, 95])
+    low, high = np.percentile(np.expm1(shapes[:, 0]), [5, 95])
     return float(round(low)), float(round(high))
 
 
-def _scripts(known: Sequence[Features]) -> tuple[tuple[str, float], ...]:
+def _scripts(shapes: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
     """Returns the mean share of characters by script, the largest first; those below 1% are left out."""
-    if not known:
+    if not len(shapes):
         return ()
-    means = np.mean([f.shape for f in known], axis=0)
+    means = shapes.mean(axis=0)
     shares = {name: float(share) for name, share in zip(SHAPE, means, strict=True) if name in SCRIPTS}
     return tuple(sorted(((n, s) for n, s in shares.items() if s >= 0.01), key=lambda item: -item[1]))

@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -76,13 +76,15 @@ class Reference:
     typical: tuple[float, float, float]
 
     @staticmethod
-    def of(questions: Sequence[Features]) -> "Reference":
+    def of(questions: Iterable[Features]) -> "Reference":
         """Returns the reference of questions, at least four; the first so many of them keep a vector."""
         counts = np.zeros(1 << _BITS, dtype=np.intp)
+        kept: list[Features] = []
         for question in questions:
             for hashes in (question.words, question.letters):
                 counts[np.unique(_place(hashes))] += 1
-        kept = questions[:MOST]
+            if len(kept) < MOST:
+                kept.append(question)
         bare = Reference(
             counts > 0,
             np.array([vector(question) for question in kept], dtype=np.int8),

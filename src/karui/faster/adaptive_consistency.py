@@ -22,7 +22,8 @@ class AdaptiveConsistency(Technique):
 
     Trades away latency, since traces wait for each other (`batch` runs some side by side), and a little of
     the full vote's accuracy. Hard questions still take all k traces. Not where traces of a question share
-    their mistake: agreement then comes fast and is wrong.
+    their mistake: agreement then comes fast and is wrong. At a threshold of 1 it stops once no vote that is
+    left can change the outcome: the full vote's answers, for fewer tokens and nothing else.
 
     Aggarwal et al., "Let's Sample Step by Step: Adaptive-Consistency for Efficient Reasoning and Coding with
     LLMs", arXiv 2305.11860: with counts v1 and v2 of the two leading answers, stop when a Beta(v1 + 1,
@@ -52,9 +53,15 @@ class AdaptiveConsistency(Technique):
             replies = yield Gather((ask,) * batch)
             assert isinstance(replies, list)
             votes.add(replies)
-            if _leads(*votes.top_two()) > self.threshold:
+            if self._safe(*votes.top_two(), votes.asked):
                 break
         return votes.reply()
+
+    def _safe(self, first: int, second: int, asked: int) -> bool:
+        """Whether the leader stays: likely enough, or for certain."""
+        if self.threshold >= 1:
+            return first - second > self.k - asked
+        return _leads(first, second) > self.threshold
 
     def flow_all(self, runs: Runs) -> ReplyColumns:
         reply, going = ReplyColumns.none(len(runs)), runs.all()
@@ -65,7 +72,12 @@ class AdaptiveConsistency(Technique):
             answers[going, asked : asked + batch] = runs.gather(going, batch).answer
             asked += batch
             first, second = _ballots.top_two(answers[going, :asked])
-            safe = _all_leads(asked)[first, second] > self.threshold
+            certain = self.threshold >= 1
+            safe = (
+                first - second > self.k - asked
+                if certain
+                else _all_leads(asked)[first, second] > self.threshold
+            )
             over = going if asked >= self.k else going[safe]
             reply.put(over, _ballots.vote(answers[over, :asked]))
             going = going[~safe]

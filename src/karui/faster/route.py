@@ -29,8 +29,9 @@ class Route(Technique):
     and its cost. A question goes to the mode with the largest chance less `price` times cost; one without an
     answer (cut by the token limit, say) is asked again of the mode that helps most there. Some routes ask
     cheap modes first and look at their replies, too: whether there is an answer, its length, its
-    confidence, whether two agree. What is learned is part of the plan: `weights` holds it, and the plan's id
-    is a digest of it.
+    confidence, whether two agree. Which route is worth a test is judged by cross-validation over ten deals
+    of the pilot questions to folds (Burman, Biometrika 76(3), 1989). What is learned is part of the plan:
+    `weights` holds it, and the plan's id is a digest of it.
 
     Ding et al., "Hybrid LLM: Cost-Efficient and Quality-Aware Query Routing", arXiv 2404.14618; Ong et al.,
     "RouteLLM", arXiv 2406.18665, at half the cost on some benchmarks, learned from people's preferences.

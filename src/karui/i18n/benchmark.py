@@ -223,6 +223,7 @@ BENCHMARK: Table = {
     "why_in-words": ("counted in words", "語数で計数"),
     "why_other-weights": ("a token takes another time", "1トークンの時間が異なる"),
     "why_two-models": ("two models", "2つのモデル"),
+    "why_medians-only": ("only medians are known", "中央値のみ"),
     "why_sums-only": ("only sums are known", "合計のみ"),
     "why_control-dearer": ("no setting of the control is as cheap", "これほど安い対照の設定がない"),
     "why_control-cheaper": ("no setting of the control costs as much", "これほど高い対照の設定がない"),

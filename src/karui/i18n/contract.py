@@ -69,6 +69,10 @@ CONTRACT: Table = {
     "estimated": ("estimated from the recording", "記録からの推定"),
     "memory": ("Memory", "メモリ"),
     "energy": ("Energy per question", "1問あたりエネルギー"),
+    "energy_value": (
+        "{joules} J ({source}; from the joules per token of the whole machine while recording)",
+        "{joules} J（{source}、記録時のマシン全体のトークンあたりの値から推定）",
+    ),
     "energy_none": (
         "not measured: the machine has no counter that could be read",
         "未測定（読み取れるカウンターなし）",
@@ -130,6 +134,10 @@ CONTRACT: Table = {
         ),
         ("10回に9回の判定に、合格は{accept}問、退けるには{refuse}問（karui passport verify --reproduce N）"),
     ),
+    "acceptance_apart": (
+        "; behind a server that does not draw a trace again by its seed, {accept} and {refuse}",
+        "。サーバーが同じシードで同じトレースを生成しない場合は、それぞれ{accept}問、{refuse}問",
+    ),
     "over": ("over 20,000", "2万超"),
     "sealed": ("Sealed questions", "封印された問題"),
     "sealed_value": ("{count}, root {root}…", "{count}問（ルート {root}…）"),
@@ -145,14 +153,23 @@ CONTRACT: Table = {
     "not_karui": ("karui does not answer this.", "karuiでは回答できません。"),
     "clause_note": (
         (
-            "Numbers of AI事業者ガイドライン as in version 1.1; of what version 1.2 (2026-03-31) adds, and "
-            "of METI's checklist, only themes are named. The EU form is that of the General-Purpose AI Code "
-            "of Practice (July 2025). ISO/IEC 42001 is the edition of 2023."
+            "An answer is evidence for a clause and no conformity with it: every clause asks for more than a "
+            "figure. Numbers of AI事業者ガイドライン are those of version 1.1. The text of version 1.2 "
+            "(2026-03-31) was not at hand when this table was made: its two rows name themes from reports of "
+            "it, and whether its numbers are still the same was not checked. Of METI's checklist only themes "
+            "are named. The EU form is that of the General-Purpose AI Code of Practice (July 2025). Of "
+            "ISO/IEC 42001:2023 those clauses are listed that a promise of performance touches."
         ),
         (
-            "AI事業者ガイドラインの番号は第1.1版のもので、第1.2版（2026年3月31日）で追加された事項は主題のみを示し"
-            "ます。経済産業省のチェックリストも項目の主題のみです。EUの様式は汎用AI行動規範（2025年7月）、"
-            "ISO/IEC 42001は2023年版です。"
+            "回答は条項の裏付けであり、条項への適合を示すものではありません。どの条項も数値以上のことを求めています。"
+            "AI事業者ガイドラインの番号は第1.1版のものです。第1.2版（2026年3月31日）の本文は本表の作成時に参照して"
+            "おらず、第1.2版の2行は報道等による主題のみで、番号が第1.1版と同じかどうかも確認していません。経済産業省の"
+            "チェックリストも項目の主題のみです。EUの様式は汎用AI行動規範（2025年7月）です。"
+            "ISO/IEC 42001:2023は性能の約束に関わる条項だけを挙げています。"
         ),
     ),
+    "at_most_certified": ("loss at most {bound}", "低下は最大{bound}"),
+    "at_most_none": ("no loss is certified", "保証された低下の上限なし"),
+    "at_most_baseline": ("no plan: full thinking itself", "プランなし（全思考そのもの）"),
+    "loss_baseline": ("none: this is full thinking itself", "なし（全思考そのもの）"),
 }

@@ -36,8 +36,8 @@ CLAUSES: tuple[Clause, ...] = (
         "2)",
         ("Safety: accuracy fit for the use, limits known", "安全性：用途に応じた正確性、限界の把握"),
         (
-            "{about} {accuracy}; loss at most {bound}; kinds: {kinds}",
-            "{about} {accuracy}、低下は最大{bound}、種類別：{kinds}",
+            "Only in this: {about} {accuracy}; {at_most}; kinds: {kinds}",
+            "この点のみ：{about} {accuracy}、{at_most}、種類別：{kinds}",
         ),
     ),
     Clause(_AIGB, "3)", ("Fairness", "公平性")),
@@ -67,8 +67,8 @@ CLAUSES: tuple[Clause, ...] = (
             "透明性：検証可能性、関係者への情報提供",
         ),
         (
-            "The passport, checked by its public key; digests of study and questions",
-            "公開鍵で検証できるパスポート、スタディと問題のダイジェスト",
+            "Only in this: the passport, checked by its public key; digests of study and questions",
+            "この点のみ：公開鍵で検証できるパスポート、スタディと問題のダイジェスト",
         ),
     ),
     Clause(
@@ -87,30 +87,36 @@ CLAUSES: tuple[Clause, ...] = (
         _AIGB,
         "P-2) ii",
         ("Provider: provision within the scope of appropriate use", "提供者：適正利用に資する提供"),
-        ("Conditions, section 2; fallback: {fallback}", "条件（第2節）、フォールバック：{fallback}"),
+        (
+            "Only in this: conditions, section 2; fallback: {fallback}",
+            "この点のみ：条件（第2節）、フォールバック：{fallback}",
+        ),
     ),
     Clause(
         _AIGB,
         "P-6) i",
         ("Provider: documentation of the system's architecture", "提供者：システムアーキテクチャ等の文書化"),
         (
-            "Model, plan, engine {engine}, sampling, versions: section 2",
-            "モデル、プラン、エンジン{engine}、サンプリング、バージョン（第2節）",
+            "Only in this: model, plan, engine {engine}, sampling, versions (section 2)",
+            "この点のみ：モデル、プラン、エンジン{engine}、サンプリング、バージョン（第2節）",
         ),
     ),
     Clause(
         _AIGB,
         "P-6) ii",
         ("Provider: information for stakeholders", "提供者：関連するステークホルダーへの情報提供"),
-        ("This sheet and the passport", "本シートとパスポート"),
+        (
+            "Only in this: what performance is promised, and under which conditions",
+            "この点のみ：約束する性能とその条件",
+        ),
     ),
     Clause(_AIGB, "P-7) ii", ("Provider: terms of service in writing", "提供者：サービス規約等の文書化")),
     Clause(
         _AIGB,
         "",
         (
-            "A person's judgement in what the system decides (added in 1.2)",
-            "人間の判断の介在（第1.2版で追加）",
+            "A person's judgement in what the system decides (a theme of 1.2, from reports of it)",
+            "人間の判断の介在（第1.2版の主題。報道等による）",
         ),
         (
             "Only in this: the fallback decided beforehand, {fallback}; who decides: section 6",
@@ -121,8 +127,8 @@ CLAUSES: tuple[Clause, ...] = (
         _AIGB,
         "",
         (
-            "AI agents and physical AI: operations that act by themselves (added in 1.2)",
-            "AIエージェント・フィジカルAI：自律的な操作への対応（第1.2版で追加）",
+            "AI agents and physical AI: operations by themselves (a theme of 1.2, from reports of it)",
+            "AIエージェント・フィジカルAI：自律的な操作への対応（第1.2版の主題。報道等による）",
         ),
     ),
     Clause(
@@ -221,8 +227,8 @@ CLAUSES: tuple[Clause, ...] = (
         "A.6.2.4",
         ("Verification and validation of the AI system", "AIシステムの検証及び妥当性確認"),
         (
-            "Verdict {verdict}: loss at most {bound} on {tested} questions; live: {live}",
-            "判定：{verdict}、{tested}問で低下は最大{bound}。実地確認：{live}",
+            "Verdict {verdict}: {at_most}, on {tested} questions; live: {live}",
+            "判定：{verdict}、{at_most}（{tested}問）。実地確認：{live}",
         ),
     ),
     Clause(_ISO, "A.6.2.6", ("Operation and monitoring", "運用及び監視"), ("Section 3", "第3節")),

@@ -45,6 +45,34 @@ PASSPORT: Table = {
         "The sampling is another one: {what} was {before}, now {now}.",
         "サンプリング条件が異なります。{what}は{before}でしたが、現在は{now}です。",
     ),
+    "other traffic": (
+        (
+            "The traffic has drifted: {unlike} of {asked} different questions are unlike the study's; of "
+            "questions like them at most {most}% would be. The promise does not speak of such questions."
+        ),
+        (
+            "質問の傾向が変化しています：異なる{asked}問のうち{unlike}問がスタディの問題と似ていません（似た問題"
+            "なら多くて{most}%）。このような質問は約束の対象外です。"
+        ),
+    ),
+    "another expectation": (
+        "The expectation.json is not that of the study: what questions are compared by has another digest.",
+        "expectation.jsonがスタディのものと一致しません（質問の比較に使うデータのダイジェストが異なります）。",
+    ),
+    "questions not known": (
+        "The study had too few questions to tell others from them: the traffic was not compared.",
+        "スタディの問題が少なく、質問の傾向の変化は判定できません。",
+    ),
+    "traffic as it was": (
+        (
+            "The traffic is not shown to have drifted: {unlike} of {asked} different questions are unlike "
+            "the study's; of questions like them up to {most}% would be."
+        ),
+        (
+            "質問の傾向の変化は認められません：異なる{asked}問のうち{unlike}問がスタディの問題と似ていません"
+            "（似た問題でも{most}%まではありえます）。"
+        ),
+    ),
     "another study": (
         "The study is not the one that the passport was made of.",
         "指定されたスタディは、このパスポートの元になったものではありません。",
@@ -64,10 +92,20 @@ PASSPORT: Table = {
         "The server says nothing that tells its model from another: only an acceptance can show it.",
         "サーバーからモデルを識別できる情報が得られません。検収によってのみ確認できます。",
     ),
+    "model not known": (
+        (
+            "The passport holds no digest of the model's files, as the model was measured behind a server: "
+            "the files given were not compared. Only an acceptance can show whether they are the model."
+        ),
+        (
+            "モデルはサーバー経由で測定されたため、このパスポートにはモデルファイルのダイジェストがありません。"
+            "指定されたファイルは照合していません。検収によってのみ確認できます。"
+        ),
+    ),
     "holds": (
         (
             "The passport holds: {label} on {model}, a loss of accuracy of at most {margin} at "
-            "{confidence}, until {expires}."
+            "{confidence} confidence, until {expires}."
         ),
         (
             "このパスポートは有効です：{model}、プラン{label}、正答率の低下は{margin}以内（信頼水準"
@@ -112,11 +150,12 @@ PASSPORT: Table = {
     ),
     "figures_too": (
         (
-            "When all questions were asked, the study's figures are tested as well, by {replies} replies to "
-            "each: figures that are true are called not reproduced with a chance of at most {alpha}, so a "
-            "passport that is true is refused with at most {both} in all. Simulated: a plan that loses "
-            "{tolerance} more than the study estimated is contradicted or not reproduced in {above} of "
-            "worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in {true}."
+            "When all questions were asked, the study's figures are tested as well (replies compared of "
+            "each: {replies}): figures that are true are called not reproduced with a chance of at most "
+            "{alpha}, so a passport that is true is refused with at most {both} in all. Simulated: a plan "
+            "that loses {tolerance} more than the study estimated is contradicted or not reproduced in "
+            "{above} of worlds, one that loses {worse} in {beyond}, and one that loses what was estimated in "
+            "{true}."
         ),
         (
             "全問の終了時に、スタディの測定値が再現するかも検定します（各{replies}回答で比較）。測定値が正しい"
@@ -154,6 +193,24 @@ PASSPORT: Table = {
             "10回に9回判定できる問題数：推定どおりのプランの合格に{accept}問、{worse}低下するプランを退けるに"
             "は{refuse}問。"
         ),
+    ),
+    "apart": (
+        (
+            "Behind a server that does not draw a trace again by its seed, plan and full thinking have no "
+            "trace in common and differ more often. Simulated for that: accepted in {accepted} of worlds "
+            "where the plan loses what was estimated, refused in {refused} of those where it loses {worse}. "
+            "To decide nine times in ten: {accept} questions to accept, {refuse} to refuse."
+        ),
+        (
+            "サーバーが同じシードで同じトレースを生成しない場合、プランと全思考に共通のトレースがなく、結果が異なる"
+            "回答が増えます。その場合のシミュレーションでは、推定どおりの低下なら{accepted}で合格、{worse}低下する"
+            "場合は{refused}で不合格または再現せずとなり、10回に9回の判定に合格は{accept}問、退けるには{refuse}問"
+            "が必要です。"
+        ),
+    ),
+    "apart_alone": (
+        "The study has too few replies to each question to be compared there: the margin alone is tested.",
+        "この場合、スタディの1問あたりの回答数が比較に足りないため、許容幅だけを検定します。",
     ),
     "never": ("over 20,000", "2万超"),
     "accepted": (

@@ -163,7 +163,7 @@ PORTFOLIO: Table = {
             "同時にとるため、95%より広くなります。未保証のプランでは、検証費用を失う場合を下限とします。"
         ),
     ),
-    "machine": ("Machine: {machine}", "実行環境：{machine}"),
+    "machine": ("Machine: {machine}.", "実行環境：{machine}。"),
     "written": ("Written by karui {version}.", "karui {version}で作成。"),
     "price_prompt": ("prompt tokens {price} a million", "プロンプト100万トークン{price}"),
     "price_cached": ("cached tokens {price} a million", "キャッシュ100万トークン{price}"),

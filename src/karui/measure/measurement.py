@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karui.core.outcome import BILL_FIELDS, Outcomes
+from karui.core.outcome import Outcomes
 from karui.core.study import Comparison, Interval, KindFigures, Measurement, ModelFigures
 from karui.core.technique import Family
 from karui.measure.calibration import brier, confidently_wrong, expected_calibration_error
@@ -153,15 +153,14 @@ def _by_kind(outcomes: Outcomes) -> dict[str, KindFigures]:
 
 
 def _by_model(outcomes: Outcomes, footing: CostModel) -> dict[str, ModelFigures]:
-    prompt = BILL_FIELDS.index("prompt")
     found = {}
     for model, card in outcomes.models.items():
-        prompts = outcomes.bills[model][:, :, prompt]
-        ran = np.isfinite(prompts)
+        held = outcomes.held[model]
+        ran = np.isfinite(held)
         found[model] = ModelFigures(
             name=card.name,
             weight_bytes=card.weight_bytes,
-            asked=float((prompts[ran] > 0).mean()),
+            asked=float((held[ran] > 0).mean()),
             tokens=float(outcomes.generated(model).mean()),
             flops=_mean(footing.flops(outcomes, model)),
         )

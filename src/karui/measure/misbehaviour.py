@@ -10,7 +10,7 @@ from karui.core.loops import loop_tokens, looped
 from karui.core.recording import RecordedQuestion, Recording
 from karui.core.study import Interval, Misbehaviour
 from karui.core.trace import End, Trace
-from karui.measure.intervals import by_question, mean_interval, paired_difference
+from karui.measure.intervals import mean_interval, paired_difference
 
 
 def misbehaviour(recording: Recording, label: str = "", first: Recording | None = None) -> Misbehaviour:
@@ -22,31 +22,40 @@ def misbehaviour(recording: Recording, label: str = "", first: Recording | None 
         first: The recording of the model that it was made of; compared on the questions that both have.
     """
     seen = _Seen.of(recording)
-    known = None not in seen.looped
-    loops = by_question([bool(loop) for loop in seen.looped], seen.questions) if known else None
+    lost = seen.lost if seen.trials else {}
     return Misbehaviour(
         name=recording.manifest.model.name,
         label=label,
-        questions=len(set(seen.questions)),
-        traces=len(seen.questions),
-        accuracy=mean_interval(by_question(seen.right, seen.questions)),
-        truncated=seen.truncated / len(seen.questions),
-        looped=None if loops is None else mean_interval(loops),
-        loop_tokens=seen.in_loops / max(1, seen.thought) if known else None,
-        lost=mean_interval(list(seen.lost.values())) if seen.lost else None,
-        lost_of_wrong=seen.wrong_earlier_right / seen.wrong if seen.lost and seen.wrong else None,
-        lost_rise=_rise(first, seen.lost),
+        questions=len(seen.right),
+        traces=seen.traces,
+        accuracy=mean_interval(seen.right),
+        truncated=seen.truncated / seen.traces,
+        looped=mean_interval(seen.looped) if seen.texts else None,
+        loop_tokens=seen.in_loops / max(1, seen.thought) if seen.texts else None,
+        lost=mean_interval(list(lost.values())) if lost else None,
+        lost_of_wrong=seen.wrong_earlier_right / seen.wrong if lost and seen.wrong else None,
+        lost_rise=_rise(first, lost),
     )
 
 
 @dataclass
 class _Seen:
-    """What is seen of a recording in one walk through it, by trace in its order."""
+    """What is seen of a recording in one walk through it.
 
-    questions: list[str] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-    looped: list[bool | None] = field(default_factory=list)
+    Attributes:
+        right: The share of each question's traces that are right.
+        looped: The share that loop.
+        lost: By question, the share that were right and lost it, of those of which it is known.
+        texts: Whether every trace has the text that loops are seen in.
+        trials: Whether any trace has a trial.
+    """
+
+    right: list[float] = field(default_factory=list)
+    looped: list[float] = field(default_factory=list)
     lost: dict[str, float] = field(default_factory=dict)
+    texts: bool = True
+    trials: bool = False
+    traces: int = 0
     truncated: int = 0
     thought: int = 0
     in_loops: int = 0
@@ -57,22 +66,31 @@ class _Seen:
     def of(recording: Recording) -> "_Seen":
         seen = _Seen()
         for question in recording.questions:
-            for trace in question.traces:
-                seen._look(recording, question, trace)
-        seen.lost = _lost(recording)
+            if traces := tuple(question.traces):
+                seen._look(question, traces)
+                seen.look_back(recording, question, traces)
         return seen
 
-    def _look(self, recording: Recording, question: RecordedQuestion, trace: Trace) -> None:
-        right = question.correct(trace.answer)
-        self.questions.append(question.id)
-        self.right.append(right)
-        self.looped.append(looped(trace))
-        self.truncated += trace.end is End.TRUNCATED
-        self.thought += trace.thinking_tokens
-        self.in_loops += loop_tokens(trace)
-        if not right and tried(recording, trace):
-            self.wrong += 1
-            self.wrong_earlier_right += was_right(question, trace)
+    def _look(self, question: RecordedQuestion, traces: Sequence[Trace]) -> None:
+        loops = [looped(t) for t in traces]
+        self.right.append(sum(question.correct(t.answer) for t in traces) / len(traces))
+        self.looped.append(sum(map(bool, loops)) / len(traces))
+        self.texts = self.texts and None not in loops
+        self.traces += len(traces)
+        self.truncated += sum(t.end is End.TRUNCATED for t in traces)
+        self.thought += sum(t.thinking_tokens for t in traces)
+        self.in_loops += sum(map(loop_tokens, traces))
+
+    def look_back(self, recording: Recording, question: RecordedQuestion, traces: Sequence[Trace]) -> None:
+        """Looks at what traces would have answered on the way."""
+        known = [t for t in traces if tried(recording, t)]
+        wrong = [t for t in known if not question.correct(t.answer)]
+        lost = sum(was_right(question, t) for t in wrong)
+        if known:
+            self.lost[question.id] = lost / len(known)
+        self.trials = self.trials or any(t.checkpoints for t in known)  # by one of which it is known
+        self.wrong += len(wrong)
+        self.wrong_earlier_right += lost
 
 
 def was_right(question: RecordedQuestion, trace: Trace) -> bool:
@@ -101,22 +119,13 @@ def misbehaviours(
     return rows + [misbehaviour(same(first, other), name, first) for name, other in others]
 
 
-def _lost(recording: Recording) -> dict[str, float]:
-    """Returns by question the share of its traces that were right and lost it; empty without trials."""
-    found, any_trial = {}, False
-    for question in recording.questions:
-        any_trial = any_trial or any(m.trial is not None for t in question.traces for m in t.checkpoints)
-        known = [t for t in question.traces if tried(recording, t)]
-        if known:
-            lost = [was_right(question, t) and not question.correct(t.answer) for t in known]
-            found[question.id] = sum(lost) / len(lost)
-    return found if any_trial else {}
-
-
 def _rise(first: Recording | None, lost: dict[str, float]) -> Interval | None:
     if first is None:
         return None
-    before = _lost(first)
+    seen = _Seen()
+    for question in first.questions:
+        seen.look_back(first, question, tuple(question.traces))
+    before = seen.lost if seen.trials else {}
     both = [q for q in before if q in lost]
     if not both:
         return None

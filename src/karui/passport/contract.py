@@ -10,7 +10,7 @@ from karui.i18n.contract_clauses import CLAUSES, Clause
 from karui.i18n.formats import DASH, Format
 from karui.i18n.languages import LANGUAGES
 from karui.i18n.words import Words
-from karui.passport.acceptance import AcceptancePlan, questions_needed
+from karui.passport.acceptance import AcceptancePlan, outlooks
 from karui.passport.document import Passport
 from karui.passport.model_files import root
 
@@ -137,6 +137,7 @@ class _Values:
     def _guarantee(self) -> dict[str, str]:
         w, form, p, q = self._w, self._form, self._p.promise, self._p.questions
         about = w("agreement_word" if q.agreement else "accuracy_word")
+        kind = p.verdict if p.verdict in {"certified", "baseline"} else "none"
         live = p.live
         ends = {k: form.points(live[k]) for k in ("loss", "low", "high")} if live else {}
         asked = w("questions_value", name=q.name, tested=form.integer(q.tested), units=form.integer(q.units))
@@ -150,8 +151,10 @@ class _Values:
                 margin=form.points(p.margin),
                 confidence=form.percent(p.confidence),
             ),
-            "bound": form.points(p.bound),
-            "loss": w("loss_value", loss=form.points(p.loss), range=form.points_range(p.low, p.bound)),
+            "at_most": w(f"at_most_{kind}", bound=form.points(p.bound)),
+            "loss": w("loss_baseline")
+            if kind == "baseline"
+            else w("loss_value", loss=form.points(p.loss), range=form.points_range(p.low, p.bound)),
             "accuracy": w(
                 "accuracy_value",
                 value=form.percent(p.accuracy.value),
@@ -180,7 +183,9 @@ class _Values:
             shown = f"{form.seconds(c.seconds[0])}, {form.seconds(c.seconds[1])}"
             seconds = f"{shown} ({w('measured' if c.measured else 'estimated')})"
         ratio = f" ({form.ratio(c.token_ratio.value)})" if c.token_ratio else ""
-        joules = ", ".join(f"{form.decimal(j)} J ({source})" for source, j in c.joules.items())
+        joules = ", ".join(
+            w("energy_value", joules=form.decimal(j), source=source) for source, j in c.joules.items()
+        )
         return {
             "tokens": form.integer(c.tokens.value) + ratio,
             "seconds": seconds,
@@ -212,8 +217,12 @@ class _Values:
     def _after(self) -> dict[str, str]:
         w, form, p = self._w, self._form, self._p
         agreed = AcceptancePlan(1, p.promise.margin, _TOLERANCE, study=p.promise.differences)
-        needed = questions_needed(agreed, p.promise.discordant, loss=p.promise.loss)
-        accept, refuse = (w("over") if n is None else form.integer(n) for n in needed)
+        asked = ""
+        for each in outlooks(p, agreed):
+            accept, refuse = (w("over") if n is None else form.integer(n) for n in each.needed())
+            asked += w(
+                "acceptance_value" if each.paired else "acceptance_apart", accept=accept, refuse=refuse
+            )
         sealed = w("none")
         if p.questions.sealed:
             sealed = w("sealed_value", count=p.questions.sealed_count, root=p.questions.sealed[:16])
@@ -223,7 +232,7 @@ class _Values:
             "what_fallback": w("fallback_full") if full else p.fallback,
             "fallback": w("fallback_full") if full else p.fallback,
             "accept": accept,
-            "acceptance": w("acceptance_value", accept=accept, refuse=refuse),
+            "acceptance": asked,
             "sealed": sealed,
             "when": w("when_value"),
         }

@@ -105,7 +105,7 @@ def metrics(passport: Passport) -> Iterator[dict[str, Any]]:
         yield {"type": f"seconds per reply, p50, {how}", "value": _text(c.seconds[0])}
         yield {"type": f"seconds per reply, p95, {how}", "value": _text(c.seconds[1])}
     singles = {"bytes of memory": c.memory_bytes, "FLOPs per question": c.flops}
-    singles |= {f"joules per question ({source})": joules for source, joules in c.joules.items()}
+    singles |= {f"joules per question, estimated ({source})": joules for source, joules in c.joules.items()}
     singles[f"cost of 1,000 questions ({c.currency})"] = c.cost
     yield from ({"type": name, "value": _text(value)} for name, value in singles.items() if value is not None)
 

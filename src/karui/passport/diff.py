@@ -6,9 +6,11 @@ Figures are estimates from the passport's own: tokens per question, and the ques
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from karui.passport.acceptance import AcceptancePlan, questions_needed
-from karui.passport.document import Passport
+from karui import catalog
+from karui.passport.acceptance import most_needed
+from karui.passport.document import Passport, PassportModel
 from karui.passport.model_files import changes
 from karui.passport.verify import Finding, Problem
 
@@ -18,7 +20,8 @@ class Part(StrEnum):
 
     WEIGHTS = "weights"
     FORMAT = "format"
-    """The same model in another number format: quantized, say."""
+    """A model of as many parameters in another number format: quantized, say. Whether it is the same model
+    otherwise, no digest tells."""
     TEMPLATE = "template"
     ENGINE = "engine"
     SERVER = "server"
@@ -61,6 +64,8 @@ _EFFORTS: Mapping[Part, Effort] = {
 }
 """What another one asks for. Another format, engine or server means to compute the same: whether it does, an
 acceptance shows. Other weights, prompts, samplings and questions mean to do something else."""
+_FORMATS = "weights format"
+"""Slot of the techniques that store a model's weights in another number format."""
 _PARTS = {
     Problem.WEIGHTS: Part.WEIGHTS,
     Problem.TEMPLATE: Part.TEMPLATE,
@@ -68,6 +73,7 @@ _PARTS = {
     Problem.SERVER: Part.SERVER,
     Problem.VERSIONS: Part.VERSIONS,
     Problem.SAMPLING: Part.SAMPLING,
+    Problem.TRAFFIC: Part.QUESTIONS,
     Problem.EXPIRED: Part.EXPIRY,
 }
 
@@ -113,7 +119,7 @@ def _differing(old: Passport, new: Passport) -> Iterator[Part]:
     one, other = old.conditions, new.conditions
     pairs = {
         Part.TEMPLATE: (old.model.template, new.model.template),
-        Part.STYLE: (old.model.style, new.model.style),
+        Part.STYLE: (_style(old.model), _style(new.model)),
         Part.ENGINE: (one.engine, other.engine),
         Part.SERVER: (one.server, other.server),
         Part.VERSIONS: (one.versions, other.versions),
@@ -127,18 +133,33 @@ def _differing(old: Passport, new: Passport) -> Iterator[Part]:
 
 
 def _model(old: Passport, new: Passport) -> Iterator[Part]:
-    if old.model.dtype != new.model.dtype:
-        yield Part.FORMAT
-        return
-    if old.model.files and new.model.files:
-        named = {change.name for change in changes(old.model.files, new.model.files)}
-        templates = {name for name in named if name.rpartition("/")[2].startswith("chat_template")}
-        if templates:
+    before, after = old.model, new.model
+    named = (
+        {change.name for change in changes(before.files, after.files)}
+        if before.files and after.files
+        else set()
+    )
+    templates = {name for name in named if name.rpartition("/")[2].startswith("chat_template")}
+    if before.dtype != after.dtype:
+        # A file of another format has its template inside: only one that both have beside the weights tells.
+        if templates & before.files.keys() & after.files.keys():
             yield Part.TEMPLATE
-        if named - templates:
-            yield Part.WEIGHTS
-    elif old.model.digest != new.model.digest:
+        yield Part.FORMAT if before.parameters == after.parameters else Part.WEIGHTS
+        return
+    if templates:
+        yield Part.TEMPLATE
+    if named - templates or (not (before.files and after.files) and before.digest != after.digest):
         yield Part.WEIGHTS
+
+
+def _style(model: PassportModel) -> list[Mapping[str, Any]]:
+    """Returns what a model was recorded with, number formats aside: its dtype tells those."""
+    known = set(catalog.names())
+    return [
+        each
+        for each in model.style
+        if each.get("technique") not in known or catalog.technique(each["technique"]).slot != _FORMATS
+    ]
 
 
 def _reevaluation(old: Passport, parts: Mapping[Part, None], tolerance: float) -> Reevaluation:
@@ -152,8 +173,7 @@ def _reevaluation(old: Passport, parts: Mapping[Part, None], tolerance: float) -
         return Reevaluation(changed, effort, 0, 0.0, whole)
     if effort is Effort.RECORD:
         return Reevaluation(changed, effort, asked, whole, whole)
-    agreed = AcceptancePlan(1, old.promise.margin, tolerance, study=old.promise.differences)
-    needed, _ = questions_needed(agreed, old.promise.discordant, loss=old.promise.loss)
+    needed, _ = most_needed(old, tolerance)
     cost = None if needed is None else needed * (plan + full)
     return Reevaluation(changed, effort, needed, cost, whole)
 

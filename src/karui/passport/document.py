@@ -12,6 +12,8 @@ from karui.core.study.limits import Promise as Limit
 
 FORMAT = 2
 """Version of what a passport says."""
+_SERVED = "openai_http"
+"""Name of the engine that is a server."""
 
 
 class Voids(StrEnum):
@@ -203,6 +205,11 @@ class Conditions:
     checkpoints: Mapping[str, Any]
     versions: Mapping[str, str]
     machine: str
+
+    @property
+    def served(self) -> bool:
+        """Whether the model ran behind a server, which may not draw a trace again by its seed."""
+        return self.engine == _SERVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,39 @@
 
 import json
 from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from karui.core.errors import InputError
 from karui.passport.keys import Checker, Signer
 
 IN_TOTO = "application/vnd.in-toto+json"
 """Type of the payload: an in-toto statement."""
+
+
+def parsed(text: str | bytes) -> Any:
+    """Returns JSON that every reader reads alike: no key twice, no number that JSON does not have.
+
+    Of a key that is there twice some readers take the first and some the last: each could be shown another
+    passport under the same signature.
+
+    Raises:
+        ValueError: It is no such JSON.
+        RecursionError: It is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if key in {k for k, _ in pairs[:n]})
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def encoded(payload_type: str, payload: bytes) -> bytes:
@@ -47,7 +71,7 @@ def opened(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
         found = [
             (str(s.get("keyid", "")), b64decode(s["sig"], validate=True)) for s in envelope["signatures"]
         ]
-    except (AttributeError, KeyError, TypeError, NotBase64) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             "The file holds no signed passport.",
             why=f"It is no DSSE envelope ({type(error).__name__}: {error}).",

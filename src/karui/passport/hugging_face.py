@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from karui.core.errors import InputError
+from karui.core.study.choice import Verdict
 from karui.html.markdown import code, grid, text
 from karui.i18n.formats import Format
-from karui.passport.document import Passport
+from karui.passport.document import Passport, Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def section(passport: Passport) -> str:
     form, p, c = Format("en"), passport.promise, passport.consumption
     rows: Sequence[tuple[str, str]] = [
         ("Verdict", p.verdict),
-        ("Loss of accuracy against full thinking", f"{form.points(p.loss)} (at most {form.points(p.bound)})"),
+        ("Loss of accuracy against full thinking", _loss(p, form)),
         ("Margin, confidence", f"{form.points(p.margin)}, {form.percent(p.confidence)}"),
         ("Accuracy", f"{form.percent(p.accuracy.value)} ({form.percents(p.accuracy.low, p.accuracy.high)})"),
         ("Questions", f"{text(passport.questions.name)}, {passport.questions.tested} tested"),
@@ -79,6 +80,15 @@ def section(passport: Passport) -> str:
     ]
     told = f"Run by the plan {code(passport.plan.label)}, with {text(passport.fallback)} as fallback."
     return f"## Performance promised by its passport\n\n{told}\n\n{grid(('', ''), [list(r) for r in rows])}\n"
+
+
+def _loss(promise: Promise, form: Format) -> str:
+    """Returns the estimated loss, with its bound where that is certified."""
+    if promise.verdict == Verdict.BASELINE:
+        return "none: this is full thinking itself"
+    certified = promise.verdict == Verdict.CERTIFIED
+    least = f"at most {form.points(promise.bound)}" if certified else "not certified"
+    return f"{form.points(promise.loss)} ({least})"
 
 
 def eval_results(passport: Passport, benchmark: Benchmark) -> str:

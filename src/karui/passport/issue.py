@@ -76,11 +76,19 @@ def issue(study: Study, options: IssueOptions) -> Passport:
         )
     if not options.days > 0:
         raise InputError(f"--days is out of range (got {options.days}).", remedy="Set it above 0.")
+    try:
+        expires = options.now + timedelta(days=options.days)
+    except OverflowError as error:
+        raise InputError(
+            f"--days is out of range (got {options.days:g}).",
+            why="The passport would expire after the year 9999.",
+            remedy="Set it to some hundreds.",
+        ) from error
     made = Passport(
         id="",
         issuer=options.issuer,
         issued=_stamp(options.now),
-        expires=_stamp(options.now + timedelta(days=options.days)),
+        expires=_stamp(expires),
         model=PassportModel(
             name=choice.model.name,
             digest=choice.model.digest,

@@ -147,6 +147,12 @@ def _known(key: Any, path: Path) -> Any:
             f"{path} holds a key of another kind ({type(key).__name__}).",
             remedy="Use Ed25519, or an elliptic curve as model-signing does.",
         )
+    curve = getattr(key, "curve", None)
+    if curve is not None and not isinstance(curve, (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)):
+        raise InputError(
+            f"{path} holds a key on another curve ({curve.name}).",
+            remedy="Use Ed25519, or P-256, P-384 or P-521.",
+        )
     return key
 
 

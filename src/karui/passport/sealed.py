@@ -6,6 +6,7 @@ supplier did not know; it decides which questions are opened. Each is checked ag
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +18,7 @@ from karui.codec.disk import reading, writing
 from karui.core.errors import InputError, QuestionsError
 
 _SALT_BYTES = 16
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 COMMITMENT, OPENING = "commitment.json", "opening.json"
 """What is published, and what stays with the supplier."""
 
@@ -72,14 +74,27 @@ def drawn(digests: Sequence[str], count: int, seed: str) -> list[str]:
 def check(opened: Sequence[Opening], digests: Sequence[str], sealed_root: str, seed: str) -> None:
     """Refuses questions that are not those that were sealed and drawn.
 
+    Args:
+        opened: What the supplier opened.
+        digests: Of the commitment, each a SHA-256 and none twice (`read_commitment`): else two digests
+            written as one would have the same root, and neither could be drawn.
+        sealed_root: The root in the passport.
+        seed: The buyer's.
+
     Raises:
         QuestionsError: The commitment is not that of the passport, or a question was exchanged, added or left
-            out.
+            out, or was sealed several times.
     """
     if root(digests) != sealed_root:
         raise QuestionsError(
             "The commitment is not the one in the passport.",
             why=f"Its root is {root(digests)[:16]}…, the passport names {sealed_root[:16]}…",
+        )
+    if again := len(opened) - len({_asks(o.question) for o in opened}):
+        raise QuestionsError(
+            f"Of {len(opened)} opened questions {again} ask the same as another one.",
+            why="A question that is sealed several times is one piece of evidence.",
+            remedy="Ask the supplier to seal questions that differ.",
         )
     wanted = set(drawn(digests, len(opened), seed))
     for number, each in enumerate(opened, 1):
@@ -90,6 +105,13 @@ def check(opened: Sequence[Opening], digests: Sequence[str], sealed_root: str, s
             "The opened questions are not those that the seed draws.",
             remedy=f"Ask for the questions of the seed {seed!r} again.",
         )
+
+
+def _asks(question: Mapping[str, Any]) -> str:
+    """Returns what a row asks, by which it is known again: blanks, case and its id aside."""
+    shown = {k: v for k, v in question.items() if k in {"question", "messages", "system"}}
+    asked = shown or {k: v for k, v in question.items() if k != "id"}
+    return "".join(json.dumps(asked, sort_keys=True, ensure_ascii=False).casefold().split())
 
 
 def write_seal(openings: Sequence[Opening], folder: Path) -> tuple[Path, Path]:
@@ -142,5 +164,11 @@ def read_commitment(path: Path) -> list[str]:
     Raises:
         InputError: The file is missing or holds none.
     """
-    with reading(path, "Give the commitment.json that the supplier published.", format="JSON"):
-        return [str(d) for d in json.loads(path.read_text("utf-8"))["digests"]]
+    with reading(path, "Give the commitment.json that the supplier published.", format="a commitment"):
+        digests = [str(d) for d in json.loads(path.read_text("utf-8"))["digests"]]
+        for digest in digests:
+            if not _DIGEST.fullmatch(digest):
+                raise ValueError(f"{digest[:80]!r} is no SHA-256")
+        if len(set(digests)) < len(digests):
+            raise ValueError("a digest is there twice")
+        return digests

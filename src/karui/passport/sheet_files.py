@@ -98,13 +98,14 @@ class _Line:
 
 
 def _fill(page: Any, lines: Sequence[_Line]) -> None:
-    """Writes rows of text; what begins like a formula stays text."""
+    """Writes rows of text; what begins like a formula stays text, and control characters are left out."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Alignment, Font, PatternFill
 
     for number, line in enumerate(lines, 1):
         for column, value in enumerate(line.cells, 1):
             cell = page.cell(number, column)
-            cell.value, cell.data_type = value, "s"
+            cell.value, cell.data_type = ILLEGAL_CHARACTERS_RE.sub("", value), "s"
             cell.alignment = Alignment(wrap_text=True, vertical="top")
             cell.font = Font(bold=bool(line.bold or line.fill), color=_OPEN if line.quiet else None)
             if line.fill:

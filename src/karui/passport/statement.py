@@ -6,12 +6,14 @@ Sources: in-toto.io/Statement/v1; predicates test-result/v0.1 and svr/v0.1 of gi
 import json
 from base64 import b64encode
 from hashlib import sha256
+from math import isfinite
 from typing import Any
 
 from karui.codec.values import Misfit, decode, encode
 from karui.core.errors import InputError
 from karui.core.study.choice import Verdict
 from karui.passport.document import FORMAT, Passport
+from karui.passport.dsse import parsed
 from karui.passport.model_files import root
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -92,25 +94,86 @@ def passport_of(payload: bytes) -> Passport:
     """Reads the passport that a statement holds.
 
     Raises:
-        InputError: It holds none, or one of a later version.
+        InputError: It holds none, or one of a later version, or one whose figures cannot be.
     """
     try:
-        statement = json.loads(payload)
+        statement = parsed(payload)
         kind, predicate = statement["predicateType"], statement["predicate"]
-        version = predicate["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        version = predicate.get("format") if kind == PASSPORT else None
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise InputError("The file holds no passport.", why=f"{type(error).__name__}: {error}") from error
-    if kind != PASSPORT or not isinstance(version, int):
-        raise InputError("The file holds no passport.", why=f"It is a statement of the type {kind!r}.")
+    if kind != PASSPORT:
+        raise InputError(
+            "The file holds no passport.",
+            why=f"It is a statement of the type {kind!r}.",
+            remedy="Give the passport.json that `karui passport` wrote.",
+        )
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise InputError("The file holds no passport.", why=f"Its format is {version!r}, no number.")
     if version > FORMAT:
         raise InputError(
             f"The passport was written by a later version of karui ({predicate.get('karui')}).",
             remedy="Use that version or a later one.",
         )
     try:
-        return decode(Passport, predicate)
+        passport = decode(Passport, predicate)
     except Misfit as misfit:
         raise InputError("The file holds no whole passport.", why=f"{misfit}.") from misfit
+    if wrong := _unsound(passport):
+        raise InputError(
+            "The passport says what cannot be.", why=f"{wrong}.", remedy="Ask its issuer for another one."
+        )
+    if not _digests(passport) <= _named(statement):
+        raise InputError(
+            "The passport is about other files than its statement.",
+            why="Tools that know in-toto alone would check others than karui.",
+            remedy="Ask its issuer for another one.",
+        )
+    return passport
+
+
+def _unsound(passport: Passport) -> str:
+    """Returns the first figure that cannot be, in words; "" where there is none.
+
+    A number that is missing is read as NaN: where the promise or its tests rest on it, nothing is promised.
+    """
+    p = passport.promise
+    if p.verdict not in set(Verdict):
+        return f"Its verdict is {p.verdict!r}"
+    ranges = {
+        "margin": (p.margin, 0),
+        "confidence": (p.confidence, 0),
+        "discordant": (p.discordant, 0),
+        "accuracy": (p.accuracy.value, 0),
+        "accuracy of full thinking": (p.baseline.value, 0),
+        "loss": (p.loss, -1),
+        "low": (p.low, -1),
+        "bound": (p.bound, -1),
+    }
+    for name, (value, least) in ranges.items():
+        if not least <= value <= 1:
+            return f"Its {name} is {value:g}, which is not between {least} and 1"
+    if not isfinite(passport.consumption.tokens.value):
+        return "Its tokens per question are no number"
+    for d in p.differences:
+        parts = (d.lost, d.won, d.right, d.questions)
+        if min(*parts, d.replies - 1) < 0 or sum(parts[:3]) > d.replies:
+            return f"It counts {d.lost} replies lost, {d.won} won and {d.right} right of {d.replies}"
+    counted, tested = sum(d.questions for d in p.differences), passport.questions.tested
+    return f"It counts {counted} of {tested} questions" if counted > tested else ""
+
+
+def _digests(passport: Passport) -> set[str]:
+    study = passport.evidence.get("study.json")
+    return {*passport.model.files.values(), *([study] if study else [])}
+
+
+def _named(statement: Any) -> set[str]:
+    """Returns the digests that a statement is about."""
+    try:
+        return {str(each["digest"]["sha256"]) for each in statement["subject"]}
+    except (KeyError, TypeError):
+        return set()
 
 
 def _statement(passport: Passport, kind: str, predicate: Any) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from scipy.stats import binom
+
 from karui.core.errors import InputError
+from karui.domain.domain import allowed
 from karui.passport.document import Passport, Voids
 from karui.passport.dsse import opened, signed_by
 from karui.passport.keys import Checker
@@ -26,6 +29,10 @@ class Problem(StrEnum):
     ENGINE = "another engine"
     SERVER = "another server"
     SAMPLING = "another sampling"
+    TRAFFIC = "other traffic"
+    """More of the questions asked now are unlike the study's than of questions like them."""
+    DOMAIN = "another expectation"
+    """What questions were compared by is not what the study found."""
     STUDY = "another study"
     NOT_SEEN = "model not seen"
     """A remark: no model was given, so nothing is known of it."""
@@ -33,14 +40,33 @@ class Problem(StrEnum):
     """A remark: libraries have other versions; whether that matters an acceptance shows."""
     UNKNOWN_SERVER = "server says nothing"
     """A remark: neither digest nor fingerprint tells the model behind a server from another."""
+    NO_DIGEST = "model not known"
+    """A remark: the passport holds no digest of the model, so files that are there cannot be compared."""
+    NO_DOMAIN = "questions not known"
+    """A remark: the study had too few questions to tell others from them."""
+    ALIKE = "traffic as it was"
+    """A remark: the questions asked now are not shown to be unlike the study's."""
 
 
-REMARKS = frozenset({Problem.NOT_SEEN, Problem.VERSIONS, Problem.UNKNOWN_SERVER})
+REMARKS = frozenset(
+    {
+        Problem.NOT_SEEN,
+        Problem.VERSIONS,
+        Problem.UNKNOWN_SERVER,
+        Problem.NO_DIGEST,
+        Problem.NO_DOMAIN,
+        Problem.ALIKE,
+    }
+)
 """What is said without refusing the passport."""
 
 
 UPDATES = frozenset({Problem.WEIGHTS, Problem.TEMPLATE, Problem.ENGINE, Problem.SERVER, Problem.SAMPLING})
 """What an update changes; an acceptance shows whether the promise holds all the same."""
+
+
+DRIFT = 0.05
+"""Chance at most that traffic like the study's questions is called another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +88,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """Questions that are asked now, compared with the study's.
+
+    Attributes:
+        asked: How many different ones.
+        unlike: How many of them are unlike the study's.
+        domain: Digest of what they were compared by.
+    """
+
+    asked: int
+    unlike: int
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
     """What is there now: of each, None is not known and not compared.
 
@@ -74,6 +115,7 @@ class Present:
         versions: Of karui and of what it runs on.
         sampling: How tokens are drawn.
         study: SHA-256 of the study's file.
+        traffic: What is asked now.
     """
 
     digest: str | None = None
@@ -84,6 +126,7 @@ class Present:
     versions: Mapping[str, str] | None = None
     sampling: Mapping[str, Any] | None = None
     study: str | None = None
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +171,12 @@ def verify(envelope: Any, checker: Checker, present: Present, now: datetime | No
         problem = Problem.CHANGED if named else Problem.OTHER_KEY
         return Checked(None, (Finding(problem, {"key": checker.id[:16]}),))
     passport = passport_of(payload)
-    found = [*_time(passport, now or datetime.now(UTC)), *_model(passport, present), *_run(passport, present)]
+    found = [
+        *_time(passport, now or datetime.now(UTC)),
+        *_model(passport, present),
+        *_run(passport, present),
+        *_traffic(passport, present.traffic),
+    ]
     return Checked(passport, tuple(sorted(found, key=lambda f: not f.refuses)))
 
 
@@ -137,6 +185,12 @@ def _time(passport: Passport, now: datetime) -> Iterator[Finding]:
         begins, ends = (datetime.fromisoformat(t) for t in (passport.issued, passport.expires))
     except ValueError as error:
         raise InputError("The passport's dates cannot be read.", why=str(error)) from error
+    if begins.tzinfo is None or ends.tzinfo is None:
+        raise InputError(
+            "The passport's dates cannot be read.",
+            why=f"They name no time zone ({passport.issued}, {passport.expires}).",
+            remedy="Ask its issuer for another one.",
+        )
     if now < begins:
         yield Finding(Problem.NOT_YET, {"issued": passport.issued})
     if now >= ends:
@@ -145,7 +199,7 @@ def _time(passport: Passport, now: datetime) -> Iterator[Finding]:
 
 def _model(passport: Passport, present: Present) -> Iterator[Finding]:
     promised = passport.model
-    if present == Present(study=present.study):
+    if present == Present(study=present.study, traffic=present.traffic):
         yield Finding(Problem.NOT_SEEN)
         return
     if present.files is not None and promised.files:
@@ -156,6 +210,8 @@ def _model(passport: Passport, present: Present) -> Iterator[Finding]:
     elif present.digest and promised.digest and present.digest != promised.digest:
         yield Finding(Problem.WEIGHTS, {"what": f"{promised.digest} ≠ {present.digest}"})
         return
+    elif (present.digest or present.files is not None) and not promised.digest:
+        yield Finding(Problem.NO_DIGEST)
     if present.template and promised.template and present.template != promised.template:
         yield Finding(Problem.TEMPLATE, {"what": f"{promised.template[:16]} ≠ {present.template[:16]}"})
 
@@ -179,6 +235,27 @@ def _run(passport: Passport, present: Present) -> Iterator[Finding]:
             yield Finding(Problem.VERSIONS, {"what": ", ".join(other)})
 
 
+def _traffic(passport: Passport, found: Traffic | None) -> Iterator[Finding]:
+    """Yields whether more questions are unlike the study's than can be chance (a binomial test, one-sided).
+
+    Half of `DRIFT` is the chance that the study's own questions set the threshold too low, half that of the
+    traffic.
+    """
+    if found is None:
+        return
+    domain = passport.questions.domain
+    if domain is None or not domain.known:
+        yield Finding(Problem.NO_DOMAIN)
+        return
+    if found.domain != domain.digest:
+        yield Finding(Problem.DOMAIN)
+        return
+    most = allowed(domain, DRIFT / 2)
+    chance = float(binom.sf(found.unlike - 1, found.asked, most))
+    told = {"asked": str(found.asked), "unlike": str(found.unlike), "most": f"{100 * most:.1f}"}
+    yield Finding(Problem.TRAFFIC if chance <= DRIFT / 2 else Problem.ALIKE, told)
+
+
 def _differ(name: str, conditions: Any, present: Present) -> bool:
     return bool(conditions.versions[name] != (present.versions or {})[name])
 
@@ -187,9 +264,9 @@ def _server(passport: Passport, present: Present) -> Iterator[Finding]:
     if present.server is None:
         return
     before = passport.conditions.server
-    for name in sorted(before.keys() | present.server.keys()):
-        if before.get(name) != present.server.get(name):
-            told = {"what": name, "before": before.get(name, "–"), "now": present.server.get(name, "–")}
+    for name, said in sorted(before.items()):  # what an older passport does not name is no condition of it
+        if said != present.server.get(name):
+            told = {"what": name, "before": said, "now": present.server.get(name, "–")}
             yield Finding(Problem.SERVER, told)
             return
     if not before and not passport.model.digest:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from karui.i18n.formats import Format
 from karui.i18n.passport import PASSPORT
 from karui.i18n.words import Words
-from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chances
+from karui.passport.acceptance import Acceptance, AcceptancePlan, Accepted, Chances, Outlook
 from karui.passport.acceptance.reproduction import replies_compared
 from karui.passport.diff import Reevaluation
 from karui.passport.document import Passport
@@ -75,6 +75,27 @@ class PassportWords:
             beyond=form.percent(beyond.refused, 0),
             true=form.percent(true.refused, 0),
         )
+
+    def apart(self, plan: AcceptancePlan, outlook: Outlook) -> Iterator[str]:
+        """Yields how it ends where plan and full thinking have no trace in common.
+
+        Args:
+            plan: What was agreed.
+            outlook: What is to be expected there; its plan is without the study where that cannot be tested.
+        """
+        form = self._form
+        worse = plan.margin + plan.tolerance
+        accept, refuse = (self._words("never") if n is None else form.integer(n) for n in outlook.needed())
+        yield self._words(
+            "apart",
+            accepted=form.percent(outlook.if_it_loses(outlook.loss).accepted, 0),
+            refused=form.percent(outlook.if_it_loses(worse).refused, 0),
+            worse=form.points(worse),
+            accept=accept,
+            refuse=refuse,
+        )
+        if plan.study and not outlook.plan.study:
+            yield self._words("apart_alone")
 
     def needed(self, plan: AcceptancePlan, accept: int | None, refuse: int | None) -> str:
         """Returns how many questions decide it nine times in ten."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from karui.core.prompt import Prompt
@@ -15,6 +16,9 @@ _LATER = frozenset({"penalties", "effort", "budget", "told_budget", "before", "t
 """Fields of prompts that came after the first recordings, as files name them."""
 _ON_DISK = {"history": "before"}
 """Fields of prompts that files name otherwise."""
+
+_ALIKE = ("system", "parameters")
+"""Texts of prompts that are mostly the same for all questions: kept once."""
 
 
 def questions_text(questions: Iterable[RecordedQuestion]) -> str:
@@ -50,11 +54,12 @@ def read_questions(path: Path) -> list[RecordedQuestion]:
         RecordingError: The file is missing or damaged.
     """
     questions = []
-    with reading(path / QUESTIONS):
-        # not splitlines(): a question may hold any of the other characters that it takes for line ends
-        for line in filter(None, read_text(path / QUESTIONS).split("\n")):
+    # A question may hold any of the other characters that Python takes for line ends.
+    with reading(path / QUESTIONS), (path / QUESTIONS).open(encoding="utf-8", newline="\n") as lines:
+        for line in filter(str.strip, lines):
             values = json.loads(line)
             prompt = values["prompt"]
+            prompt |= {name: intern(prompt[name]) for name in _ALIKE if name in prompt}
             prompt["banned"] = tuple(prompt["banned"])
             prompt["penalties"] = tuple((word, float(n)) for word, n in prompt.get("penalties", ()))
             prompt["history"] = tuple(map(tuple, prompt.pop("before", ())))
@@ -62,7 +67,7 @@ def read_questions(path: Path) -> list[RecordedQuestion]:
             questions.append(
                 RecordedQuestion(
                     values["id"],
-                    values["kind"],
+                    intern(values["kind"]),
                     values["reference"],
                     Prompt(**prompt),
                     (),

@@ -10,7 +10,7 @@ a trace that is in two parts, as a killed compaction leaves it, is one.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from hashlib import file_digest, sha256
 from itertools import count
@@ -226,9 +226,8 @@ def check_same(before: Manifest, now: Manifest, path: Path | str, other: Path | 
     if before.thinking and now.thinking:
         told = ("on", "off", "open", "close", "answer")
         pairs["way of thinking"] = tuple(_json({k: m.thinking.get(k) for k in told}) for m in (before, now))  # type: ignore[assignment]
-    if before.server and now.server:  # older recordings do not say which server it was
-        both = sorted(before.server.keys() & now.server.keys())
-        pairs["server"] = tuple(_json({k: m.server[k] for k in both}) for m in (before, now))  # type: ignore[assignment]
+    if before.server and now.server:  # older recordings do not say which server it was, or less of it
+        pairs |= _told_apart(before.server, now.server, merged=bool(other))
     if before.model.digest and before.model.digest == now.model.digest:
         del pairs["model"]  # the same weights under another name
     for field, (old, new) in pairs.items():
@@ -245,6 +244,18 @@ def check_same(before: Manifest, now: Manifest, path: Path | str, other: Path | 
                 why=f"There: {there}. Asked for now: {wanted}.",
                 remedy="Record into a new folder (--out), or ask for what this one was begun with.",
             )
+
+
+def _told_apart(
+    before: Mapping[str, str], now: Mapping[str, str], *, merged: bool
+) -> dict[str, tuple[str, str]]:
+    """Returns by name what two servers told of themselves.
+
+    A server that does not tell any more what it told is another one; what was not told then is no difference,
+    nor is it between two recordings that are merged, either of which may be the older one.
+    """
+    names = sorted(before.keys() & now.keys()) if merged else sorted(before)
+    return {f"server ({name})": (before[name], now.get(name, "not told")) for name in names}
 
 
 def _apart(old: object, new: object) -> tuple[str, str]:

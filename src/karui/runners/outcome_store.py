@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from karui.codec.disk import writing
 from karui.core.engine import ModelInfo
-from karui.core.outcome import Outcomes, Throughput
+from karui.core.outcome import Outcomes, Throughput, spent_in
 from karui.core.plan import Plan
 from karui.runners.outcome_columns import OutcomeColumns, widened
 
-_KEPT_BYTES = 160e6
+_KEPT_BYTES = 64e6
 """Arrays that are kept: those of the baseline and of the plan that is compared with it."""
 _CODEC = pa.Codec("zstd", 1)
 Key: TypeAlias = tuple[str, str]
-"""Of an array: "columns", "bills", "held" or "busy", and its name or its model's."""
+"""Of an array: "columns", "bills", "spent", "held" or "busy", and its name or its model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,15 @@ class Packed:
 
     @staticmethod
     def of(found: OutcomeColumns) -> "Packed":
-        """Compresses outcomes."""
-        groups: Mapping[str, Mapping[str, NDArray[Any]]]
-        groups = {"columns": found.columns, "bills": found.bills, "held": found.held, "busy": found.busy}
+        """Compresses outcomes, and beside the bills their sums, which are what is asked for."""
+        spent = {model: spent_in(bills) for model, bills in found.bills.items()}
+        groups: Mapping[str, Mapping[str, NDArray[Any]]] = {
+            "columns": found.columns,
+            "bills": found.bills,
+            "spent": spent,
+            "held": found.held,
+            "busy": found.busy,
+        }
         return Packed(
             {
                 (group, name): (
@@ -62,7 +68,7 @@ class OutcomeStore:
         """Takes how many questions each block has."""
         self._questions = blocks
         self._file = TemporaryFile(prefix="karui-outcomes-")  # noqa: SIM115 - it goes with this object
-        self._pieces: dict[int, dict[Key, _Pieces]] = {}
+        self._plans: dict[int, _Places] = {}
         self._kept: OrderedDict[tuple[int, Hashable], NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._end = 0
@@ -73,23 +79,20 @@ class OutcomeStore:
         Raises:
             StorageError: The disk is full.
         """
-        for key, (kind, shape, content) in packed.arrays.items():
-            of_plan = self._pieces.setdefault(plan, {})
-            if key not in of_plan:
-                of_plan[key] = _Pieces.of(kind, shape, len(self._questions))
-            of_plan[key].place[block] = self._end, len(content), shape[1]
-            with writing("the temporary file of outcomes (TMPDIR says where it lies)"):
-                self._file.seek(self._end)
-                self._file.write(content)
-            self._end += len(content)
+        if plan not in self._plans:
+            self._plans[plan] = _Places.of(packed, len(self._questions))
+        content = self._plans[plan].note(block, self._end, packed)
+        with writing("the temporary file of outcomes (TMPDIR says where it lies)"):
+            self._file.seek(self._end)
+            self._end += self._file.write(content)
 
     def keys(self, plan: int) -> list[Key]:
         """Returns the keys of a plan's arrays."""
-        return list(self._pieces[plan])
+        return list(self._plans[plan].kinds)
 
     def array(self, plan: int, key: Key) -> NDArray[Any]:
         """Returns an array of a plan on all questions, [questions, runs, …], padded with NaN."""
-        return self.remembered(plan, key, lambda: self._read(self._pieces[plan][key]))
+        return self.remembered(plan, key, lambda: self._read(plan, key))
 
     def remembered(self, plan: int, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Returns what `make` returns, an array of a plan, made once while there is room for it."""
@@ -104,32 +107,58 @@ class OutcomeStore:
         self._kept.move_to_end((plan, key))
         return found
 
-    def _read(self, pieces: "_Pieces") -> NDArray[Any]:
-        runs = int(pieces.place[:, 2].max())
-        whole = np.empty((sum(self._questions), runs, *pieces.more), pieces.dtype)
-        begin = 0
-        for questions, (offset, length, there) in zip(self._questions, pieces.place.tolist(), strict=True):
-            self._file.seek(offset)
-            shape = (questions, there, *pieces.more)
-            size = int(np.prod(shape)) * pieces.dtype.itemsize
+    def _read(self, plan: int, key: Key) -> NDArray[Any]:
+        places = self._plans[plan]
+        dtype, more = places.kinds[key]
+        begins, lengths, widths = places.of_key(key)
+        whole = np.empty((sum(self._questions), max(widths), *more), dtype)
+        row = 0
+        for questions, begin, length, width in zip(self._questions, begins, lengths, widths, strict=True):
+            self._file.seek(begin)
+            shape = (questions, width, *more)
+            size = int(np.prod(shape)) * dtype.itemsize
             content = _CODEC.decompress(self._file.read(length), size, asbytes=True) if size else b""
-            part = np.frombuffer(content, pieces.dtype).reshape(shape)
-            whole[begin : begin + questions] = widened(part, runs)
-            begin += questions
+            part = np.frombuffer(content, dtype).reshape(shape)
+            whole[row : row + questions] = widened(part, whole.shape[1])
+            row += questions
         return whole
 
 
 @dataclass(frozen=True)
-class _Pieces:
-    """Where the pieces of one array lie: [blocks, 3] offset, length and runs."""
+class _Places:
+    """Where the arrays of one plan lie: those of a block one behind the other, in the order of the keys.
 
-    dtype: np.dtype[Any]
-    more: tuple[int, ...]
-    place: NDArray[np.int64] = field(repr=False)
+    Attributes:
+        kinds: By key: type, and shape behind the first two axes.
+        begin: Of each block, [blocks].
+        length: In bytes, [blocks, keys].
+        width: Of the second axis, [blocks, keys].
+    """
+
+    kinds: Mapping[Key, tuple[np.dtype[Any], tuple[int, ...]]]
+    begin: NDArray[np.int64] = field(repr=False)
+    length: NDArray[np.uint32] = field(repr=False)
+    width: NDArray[np.uint32] = field(repr=False)
 
     @staticmethod
-    def of(kind: str, shape: tuple[int, ...], blocks: int) -> "_Pieces":
-        return _Pieces(np.dtype(kind), shape[2:], np.zeros((blocks, 3), np.int64))
+    def of(packed: Packed, blocks: int) -> "_Places":
+        kinds = {key: (np.dtype(kind), shape[2:]) for key, (kind, shape, _) in packed.arrays.items()}
+        length, width = (np.zeros((blocks, len(kinds)), np.uint32) for _ in range(2))
+        return _Places(kinds, np.zeros(blocks, np.int64), length, width)
+
+    def note(self, block: int, begin: int, packed: Packed) -> bytes:
+        """Notes where a block's arrays begin, and returns what has to be written there."""
+        arrays = [packed.arrays[key] for key in self.kinds]
+        self.begin[block] = begin
+        self.length[block] = [len(content) for _, _, content in arrays]
+        self.width[block] = [shape[1] for _, shape, _ in arrays]
+        return b"".join(content for _, _, content in arrays)
+
+    def of_key(self, key: Key) -> tuple[list[int], list[int], list[int]]:
+        """Returns begin, length and width of each block's array."""
+        at = list(self.kinds).index(key)
+        begins = self.begin + self.length[:, :at].sum(axis=1, dtype=np.int64)
+        return begins.tolist(), self.length[:, at].tolist(), self.width[:, at].tolist()
 
 
 class StoredOutcomes(Outcomes):
@@ -165,6 +194,12 @@ class StoredOutcomes(Outcomes):
         """The models that there are bills of."""
         store, number = self.__dict__["_stored"]
         return tuple(name for group, name in store.keys(number) if group == "bills")
+
+    def spent(self, model: str) -> NDArray[np.float64]:
+        """As `Outcomes.spent`; the sums lie in the store."""
+        store, number = self.__dict__["_stored"]
+        found: NDArray[np.float64] = store.array(number, ("spent", model))
+        return found
 
     def remembered(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """As `Outcomes.remembered`, in the room that the store has for arrays."""

@@ -8,7 +8,7 @@ hypothesis in the fixed order to be rejected (Maurer, Hothorn and Lehmacher 1995
 2110.01052; Pareto testing, 2210.07913).
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -61,6 +61,47 @@ class PlanSummary:
     high: float
 
 
+@dataclass(frozen=True)
+class PilotLosses:
+    """What the pilot's differences, baseline minus plan, come to for each plan.
+
+    Attributes:
+        units: How many units the pilot has.
+        total: Sum of each plan's differences, shape (plans,).
+        squares: Sum of their squares, likewise.
+    """
+
+    units: int
+    total: Floats
+    squares: Floats
+
+    @staticmethod
+    def of(losses: Iterable[ArrayLike]) -> "PilotLosses":
+        """Sums up differences in [-1, 1], an array of shape (units,) for each plan; none of them is kept.
+
+        Raises:
+            ValueError: They are not of the same number of units.
+        """
+        sums, sizes = [], set()
+        for row in losses:
+            d = np.asarray(row, dtype=np.float64)
+            sums.append((float(d.sum()), float((d**2).sum())))
+            sizes.add(d.shape)
+        if len(sizes) > 1 or any(len(shape) != 1 for shape in sizes):
+            raise ValueError(f"differences of each plan must be of one shape (units,), not {sizes}")
+        total, squares = np.array(sums).reshape(-1, 2).T
+        return PilotLosses(max(sizes, default=(0,))[0], total, squares)
+
+    @property
+    def mean(self) -> Floats:
+        """The estimated loss of each plan, shape (plans,)."""
+        return np.asarray(self.total / self.units)
+
+    def of_plans(self, places: Sequence[int]) -> "PilotLosses":
+        """Returns those of some of the plans."""
+        return PilotLosses(self.units, self.total[places], self.squares[places])
+
+
 def share(alpha: float, families: int) -> float:
     """Returns the level for each of several families of tests that together keep `alpha` (Bonferroni).
 
@@ -73,7 +114,7 @@ def share(alpha: float, families: int) -> float:
 
 
 def order_plans(
-    pilot: ArrayLike,
+    pilot: PilotLosses,
     costs: ArrayLike,
     baseline_cost: float,
     margin: float,
@@ -92,7 +133,7 @@ def order_plans(
     chance costs power, never validity: that needs only that the test questions play no part here.
 
     Args:
-        pilot: Baseline minus plan on the pilot questions, shape (plans, questions), in [-1, 1].
+        pilot: Of the plans.
         costs: What is to be made small, shape (plans,): tokens, money, seconds.
         baseline_cost: The same for the baseline; plans that cost as much or more are left out.
         margin: The loss to be ruled out.
@@ -105,10 +146,11 @@ def order_plans(
     Raises:
         ValueError: The shapes do not match, or there is no pilot or test question.
     """
-    d, price = np.asarray(pilot, dtype=np.float64), np.asarray(costs, dtype=np.float64)
-    if d.ndim != 2 or price.shape != d.shape[:1] or not d.shape[1] or tests < 1:
-        raise ValueError(f"pilot {d.shape} and costs {price.shape} must be (plans, questions) and (plans,)")
-    chance = _chance_to_pass(d, margin, tests)
+    price = np.asarray(costs, dtype=np.float64)
+    if price.shape != pilot.total.shape or not pilot.units or tests < 1:
+        known = f"plans {pilot.total.shape} on {pilot.units} units"
+        raise ValueError(f"{known} and costs {price.shape} do not go together")
+    chance = _chance_to_pass(pilot, margin, tests)
     order = np.argsort(-price, kind="stable")
     order = order[(price[order] < baseline_cost) & (chance[order] >= _HOPELESS)]
     # State i > 0: the plan order[i - 1] has been certified; state 0: none. To move from i to a cheaper j is
@@ -197,10 +239,10 @@ def contradicted(live: ArrayLike, margin: float, alpha: float = 0.05) -> bool:
     return lower_bound(live, alpha) > margin
 
 
-def _chance_to_pass(pilot: Floats, margin: float, tests: int) -> Floats:
+def _chance_to_pass(pilot: PilotLosses, margin: float, tests: int) -> Floats:
     """Returns the rough probability that each plan would be certified alone; shape (plans,)."""
-    n = pilot.shape[1]
+    n = pilot.units
     # Ten imagined questions of variance 0.06: a plan that has not differed yet is not infinitely safe.
-    variance = ((pilot**2).sum(axis=1) + 10 * 0.06) / (n + 10) - (pilot.sum(axis=1) / (n + 10)) ** 2
-    room = margin - pilot.mean(axis=1) - _CRITICAL * np.sqrt(variance / tests)
+    variance = (pilot.squares + 10 * 0.06) / (n + 10) - (pilot.total / (n + 10)) ** 2
+    room = margin - pilot.mean - _CRITICAL * np.sqrt(variance / tests)
     return np.asarray(ndtr(room / np.sqrt(variance * (1 / n + 1 / tests))), dtype=np.float64)

@@ -23,7 +23,7 @@ from karui.measure.cost_model import Floats
 from karui.measure.measurement import confident_wrong_rise
 from karui.selection.certify import Certified, TestedFamily, certify
 from karui.selection.evidence import Evidence
-from karui.selection.fixed_sequence import LONGEST_LINE, order_plans, standing
+from karui.selection.fixed_sequence import LONGEST_LINE, PilotLosses, order_plans, standing
 from karui.selection.looks.differences import difference_counts
 from karui.selection.looks.ledger import Ledger, level
 from karui.selection.looks.limits import Limited, level_of
@@ -152,7 +152,7 @@ class Pilot:
 
     Attributes:
         plans: All but the baseline.
-        loss: Baseline minus plan, shape [plans, units].
+        losses: Baseline minus plan, summed up over its units.
         cost: Mean on the axis, shape [plans].
         base_cost: The baseline's.
         questions: How many it has; with none there are no plans either.
@@ -160,7 +160,7 @@ class Pilot:
     """
 
     plans: Sequence[Plan]
-    loss: NDArray[np.float64]
+    losses: PilotLosses
     cost: NDArray[np.float64]
     base_cost: float
     questions: int
@@ -170,13 +170,13 @@ class Pilot:
     def of(evidence: Evidence, rule: Rule, cost: Cost) -> "Pilot":
         """Returns what the pilot questions say; it has no plans where there are none."""
         if evidence.baseline not in evidence.pilot:
-            return Pilot((), np.empty((0, 0)), np.empty(0), 0.0, 0, ())
+            return Pilot((), PilotLosses.of(()), np.empty(0), 0.0, 0, ())
         before = evidence.pilot[evidence.baseline]
         order = Order.of(before.questions, evidence.pilot_units)
         found = [o for key, o in evidence.pilot.items() if key != evidence.baseline]
         return Pilot(
             plans=[o.plan for o in found],
-            loss=np.array([order.losses(before, o) for o in found]).reshape(len(found), -1),
+            losses=PilotLosses.of(order.losses(before, o) for o in found),
             cost=np.array([cost(o).mean() for o in found]),
             base_cost=float(cost(before).mean()),
             questions=len(before.questions),
@@ -192,9 +192,8 @@ class Pilot:
         ]
         if not usable:
             return []
-        order = order_plans(
-            self.loss[usable], self.cost[usable], self.base_cost, margin, tests, at_most=at_most
-        )
+        losses = self.losses.of_plans(usable)
+        order = order_plans(losses, self.cost[usable], self.base_cost, margin, tests, at_most=at_most)
         return [self.plans[usable[i]] for i in order]
 
     def rejected(self, tested: set[str], margin: float) -> list[Rejected]:
@@ -204,7 +203,7 @@ class Pilot:
                 plan.id,
                 plan.label,
                 self.unsafe[i] or self._passed_over(i, margin),
-                float(self.loss[i].mean()),
+                float(self.losses.mean[i]),
                 1 - float(self.cost[i]) / self.base_cost,
             )
             for i, plan in enumerate(self.plans)
@@ -219,7 +218,7 @@ class Pilot:
             return Because(Reason.CONTROL)
         if not self._saves(i):
             return Because(Reason.SAVES_NOTHING)
-        if float(self.loss[i].mean()) > margin:
+        if float(self.losses.mean[i]) > margin:
             return Because(Reason.PILOT_LOSS)
         return Because(Reason.LESS_PROMISING)
 

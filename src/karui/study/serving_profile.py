@@ -4,6 +4,7 @@ Both are written beside the choice, for `karui serve`.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from karui.domain.domain import Asked, Domain, distances, fitted
 from karui.measure.intervals import mean_interval
 from karui.selection.evidence import Evidence
 from karui.selection.groups import Sources, pilot_of
-from karui.selection.looks.units import units_of
+from karui.selection.looks.units import Unit, units_of
 from karui.serving_profile import ServingProfile, contract_of
 from karui.study.progress import SILENT, Progress
 
@@ -58,14 +59,17 @@ def expected(choice: Choice, sources: Sources, progress: Progress = SILENT) -> S
     return replace(found, domain=domain_of(sources)[1]) if known else found
 
 
-def domain_of(sources: Sources) -> tuple[DomainSummary, Domain | None]:
+def domain_of(
+    sources: Sources, units: Mapping[str, Unit] | None = None
+) -> tuple[DomainSummary, Domain | None]:
     """Returns the domain of the questions behind a choice; None for it where they are too few.
 
     Args:
         sources: The recordings. A pilot of the same model is compared with; the main one then calibrates.
+        units: Those of the main recording's questions, by id; None finds them.
     """
     main, pilot = sources.main, pilot_of(sources.main, sources.pilots)
-    recorded = _questions(main)
+    recorded = _questions(main, units)
     return fitted(
         list(recorded.values()),
         list(_questions(pilot).values()) if pilot else (),
@@ -82,7 +86,7 @@ def outskirts_of(evidence: Evidence, test_part: Recording, plan: str) -> Outskir
         plan: Id of the plan.
     """
     base, found = evidence.test[evidence.baseline], evidence.test.get(plan)
-    asked = _questions(test_part)
+    asked = _questions(test_part, evidence.units)
     if found is None or _FAR * len(asked) < _FEWEST:
         return None
     far_off = dict(zip(asked, distances(list(asked.values())), strict=True))
@@ -101,14 +105,12 @@ def _region(base: Outcomes, plan: Outcomes, here: NDArray[np.bool_]) -> Region:
     )
 
 
-def _questions(recording: Recording) -> dict[str, Asked]:
+def _questions(recording: Recording, known: Mapping[str, Unit] | None = None) -> dict[str, Asked]:
     """Returns the questions of a recording by id; imported ones without a text are left out."""
-    units, manifest = units_of(recording), recording.manifest
+    units, manifest = known or units_of(recording), recording.manifest
     ending = manifest.instruction if manifest.verifier else _asked(recording)[1]
     return {
-        q.id: Asked(replace(q.prompt, user=q.prompt.user.removesuffix(ending)), units[q.id].key)
-        for q in recording.questions
-        if q.prompt.user.strip()
+        q.id: Asked(q.prompt, units[q.id].key, ending) for q in recording.questions if q.prompt.user.strip()
     }
 
 

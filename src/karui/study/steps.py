@@ -210,7 +210,7 @@ def decide(
         )
         if sheet is not None:
             sheet.save(judge.standard.folder)
-        return replace(choice, domain=domain_of(sources)[0])
+        return replace(choice, domain=domain_of(sources, evidence.units)[0])
     choice = choose(
         evidence,
         test_part,
@@ -220,7 +220,7 @@ def decide(
         failure=failure,
         ledger=ledger,
     )
-    return choice if failure is not None else replace(choice, domain=domain_of(sources)[0])
+    return choice if failure is not None else replace(choice, domain=domain_of(sources, evidence.units)[0])
 
 
 def warn_unwritten(ledger: Ledger, progress: Progress) -> None:

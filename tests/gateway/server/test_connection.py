@@ -5,6 +5,7 @@ import json
 import resource
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from karui.gateway.dialects.dialect import CHAT as CHAT_API
 from karui.gateway.limits import Limits
 from karui.gateway.openai_api.chat_request import ApiError
 from karui.gateway.requests.admission import AdmissionQueue
-from karui.gateway.server.connection import connections
+from karui.gateway.server.connection import Lane, connections
 from tests.helpers.fake_server import serving
 from tests.helpers.gateways import QUESTION, opened, until
 
@@ -139,3 +140,37 @@ def test_there_are_no_more_connections_than_descriptors():
             assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1224
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nothing_is_written_to_a_client_that_has_left(leaves):
+    """uvloop raises an error there, a turn after the connection was lost."""
+    written = []
+
+    class Transport:
+        gone = False
+
+        def is_closing(self):
+            return self.gone
+
+        def write(self, data):
+            assert not self.gone
+            written.append(data)
+
+    async def main():
+        cycle = SimpleNamespace(
+            flow=SimpleNamespace(write_paused=False),
+            transport=Transport(),
+            scope={"http_version": "1.1"},
+            response_started=True,
+            response_complete=False,
+            disconnected=False,
+        )
+        transport, lane = cycle.transport, Lane(cycle, asyncio.get_running_loop())
+        lane.write(b"gathered")
+        transport.gone = leaves
+        await asyncio.sleep(0)  # the end of the turn
+        lane.part(b"at once", now=True)
+
+    asyncio.run(main())
+    assert bool(written) is not leaves

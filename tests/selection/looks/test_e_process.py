@@ -1,11 +1,14 @@
 """The always-valid test: what it holds at every look, and what power it keeps."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from karui.selection import betting
+from karui.selection.looks import e_process
 from karui.selection.looks.e_process import log_capital, p_value, upper_bound
 
 MARGIN, LEVEL = 0.02, 0.05
@@ -83,3 +86,32 @@ def test_batches_that_are_not_the_units_are_refused(batches: list[int]) -> None:
 def test_an_empty_batch_changes_nothing() -> None:
     d = worlds(1, 80, loss=0.0, seed=46)[0]
     assert log_capital(d, 0.1, LEVEL, [0, 50, 0, 30]) == log_capital(d, 0.1, LEVEL, [50, 30])
+
+
+@pytest.mark.parametrize(("piece", "at_once"), [(1, 1), (7, 5), (1000, 1000)])
+def test_pieces_of_units_and_of_margins_decide_nothing(
+    monkeypatch: pytest.MonkeyPatch, piece: int, at_once: int
+) -> None:
+    d, margins = worlds(3, 230, loss=0.0, seed=47), np.arange(-0.1, 0.6, 0.01)
+    batches = [100, 130]
+
+    def found() -> list[object]:
+        many = [log_capital(row, margins, LEVEL, batches).tolist() for row in d]
+        bounds = [(upper_bound(row, LEVEL, batches), betting.lower_bound(row)) for row in d]
+        return [many, log_capital(d, 0.05, LEVEL, batches).tolist(), bounds]
+
+    usual = found()
+    monkeypatch.setattr(e_process, "_PIECE", piece)
+    monkeypatch.setattr(betting, "_AT_ONCE", at_once)
+    assert found() == usual
+
+
+def test_the_bound_of_many_units_takes_little_memory() -> None:
+    d = worlds(1, 8000, loss=0.0, seed=48)[0]
+    tracemalloc.start()
+    try:
+        upper_bound(d, LEVEL, [8000])
+        # A thousand margins on all units at once, five arrays of them, would be fifty times that.
+        assert tracemalloc.get_traced_memory()[1] < 100 * d.nbytes
+    finally:
+        tracemalloc.stop()

@@ -1,7 +1,7 @@
 """`karui passport`: what was promised, signed; checked, accepted by sampling, sealed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -78,60 +78,81 @@ def verify(
     words, checked = PassportWords(lang), _checked(passport, options.check)
     for line in words.checked(checked):
         say(line)
-    if as_json:
-        _print_json(checked)
-    asked = options.acceptance
+    asked, told = options.acceptance, _told(checked)
     judged = bool(asked.updated and asked.reproduce and checked.updated)
     if checked.passport is None or not (checked.holds or judged):
-        raise typer.Exit(REFUSED)
+        _end(told, REFUSED, as_json=as_json)
+    assert checked.passport is not None
     if judged:
         say(words.updated())
     if not asked.reproduce:
-        return
+        _end(told, 0, as_json=as_json)
     p = checked.passport.promise
     errors = (asked.tolerance / 100, asked.alpha, asked.beta)
     plan = AcceptancePlan(asked.reproduce, p.margin, *errors, asked.samples, p.differences)
-    _say_plan(words, plan, checked.passport)
+    _say_plan(words, plan, checked.passport, options.check.model)
+    code = 0
     if not asked.plan_only:
-        _accept(words, plan, checked.passport, options)
+        told["acceptance"], code = _accept(words, plan, checked.passport, options)
+    _end(told, code, as_json=as_json)
 
 
 def _checked(passport: Path, options: CheckOptions) -> "Checked":
     from karui.study.passports.verify import Against, check_passport
 
-    against = Against(model=options.model, recording=options.recording, study=options.study)
+    against = Against(
+        model=options.model,
+        recording=options.recording,
+        study=options.study,
+        traffic=options.traffic,
+        expectation=options.expectation,
+    )
     return check_passport(passport, options.key, against)
 
 
-def _print_json(checked: "Checked") -> None:
-    import json
-
+def _told(checked: "Checked") -> dict[str, Any]:
+    """Returns what a program is told of a check."""
     from karui.codec.values import encode
 
-    told = {
+    return {
         "holds": checked.holds,
         "findings": encode(checked.findings),
         "passport": encode(checked.passport),
+        "acceptance": None,
     }
-    typer.echo(json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
 
 
-def _say_plan(words: Any, plan: "AcceptancePlan", passport: "Passport") -> None:
+def _end(told: dict[str, Any], code: int, *, as_json: bool) -> NoReturn:
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
+    raise typer.Exit(code)
+
+
+def _say_plan(words: Any, plan: "AcceptancePlan", passport: "Passport", model: str) -> None:
     from karui.cli.console import say
-    from karui.passport.acceptance import chances, questions_needed
+    from karui.passport.acceptance import outlooks
 
-    p = passport.promise
-    losses = (p.loss, plan.margin + plan.tolerance, p.loss + plan.tolerance)
-    true, beyond, above = (chances(plan, loss, p.discordant) for loss in losses)
+    served = model.startswith(("http://", "https://")) if model else None
+    paired, *apart = outlooks(passport, plan, served=served)
+    losses = (paired.loss, plan.margin + plan.tolerance, paired.loss + plan.tolerance)
+    true, beyond, above = map(paired.if_it_loses, losses)
     say(words.planned(plan, true, beyond))
     say(words.tested(plan, true, beyond, above))
-    say(words.needed(plan, *questions_needed(plan, p.discordant, loss=p.loss)))
+    say(words.needed(plan, *paired.needed()))
+    for line in (line for each in apart for line in words.apart(plan, each)):
+        say(line)
 
 
-def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: VerifyOptions) -> None:
+def _accept(
+    words: Any, plan: "AcceptancePlan", passport: "Passport", options: VerifyOptions
+) -> tuple[dict[str, Any], int]:
+    """Runs it, and returns what a program is told of it and the exit code."""
     from zlib import crc32
 
     from karui.cli.console import Steps, say
+    from karui.codec.values import encode
     from karui.core.errors import InputError
     from karui.passport.acceptance import Acceptance
     from karui.study.config.schema import ModelOptions
@@ -155,7 +176,7 @@ def _accept(words: Any, plan: "AcceptancePlan", passport: "Passport", options: V
     for line in words.accepted(found, plan):
         say(line)
     codes = {Acceptance.ACCEPTED: 0, Acceptance.UNDECIDED: UNDECIDED}
-    raise typer.Exit(codes.get(found.verdict, CONTRADICTED))
+    return encode(found), codes.get(found.verdict, CONTRADICTED)
 
 
 @configured(CheckOptions, files=False)

@@ -60,6 +60,7 @@ class Capabilities:
         context: Tokens that prompt and reply may have together; 0 where it does not say.
         fingerprint: What it says of its own version and configuration.
         weights: What its list of models says of the weights: where they come from, how many, how large.
+        facts: What it says of itself beside that, by name: version, context, how the weights were loaded.
         completions: Whether it continues raw text.
         chat: Whether it answers messages.
         limit: What it calls the limit of tokens.
@@ -103,6 +104,7 @@ class Capabilities:
     context: int = 0
     fingerprint: str = ""
     weights: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
     completions: bool = False
     chat: bool = False
     limit: str = "max_tokens"
@@ -213,7 +215,7 @@ class Capabilities:
         block = f", {self.cache_block} tokens at a time" if self.cache_block else ""
         return [
             ("model", f"{self.model}, context {self.context or 'not told'}"),
-            ("version", self.fingerprint or "not told"),
+            ("version", self.fingerprint or self.facts.get("version", "not told")),
             ("completions", yes[self.completions] + self._because("completions")),
             ("chat", yes[self.chat] + self._because("chat")),
             ("chosen way", self.route + self._because("route")),
@@ -261,8 +263,8 @@ class Findings:
     Attributes:
         can: What it does.
         thinking: How its model thinks.
-        identity: By what it is the same server with the same model: what it lists of the model, its version,
-            and the length of a prompt, in which another template or tokenizer shows.
+        identity: By what it is the same server with the same model: what it lists of the model and says of
+            itself, and the length of a prompt, in which another template or tokenizer shows.
     """
 
     can: Capabilities

@@ -76,11 +76,13 @@ class HttpEngine:
 
     @property
     def server(self) -> dict[str, str]:
-        """What the server told of its model and version, and what it is asked for (`logprobs`).
+        """What the server told of itself and its model, and what it is asked for (`logprobs`).
 
         With another of these it is another recording.
         """
-        told = {"model": self.can.model, "fingerprint": self.can.fingerprint, "weights": self.can.weights}
+        can = self.can
+        told = {"model": can.model, "fingerprint": can.fingerprint, "weights": can.weights, **can.facts}
+        told |= {"context": str(can.context)} if can.context else {}
         return {name: said for name, said in {**told, "logprobs": self._level.value}.items() if said}
 
     @property
@@ -135,7 +137,7 @@ class HttpEngine:
                 compile) has no effect.
             server: How to talk to the server.
             found: What another engine of the same address and options has found: nothing is tried where the
-                server is the same one by its list of models, its version, and the length of a prompt.
+                server is the same one by its list of models, what it says of itself, and a prompt's length.
             changes: Single fields of either, by name.
 
         Raises:

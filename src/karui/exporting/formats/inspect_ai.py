@@ -201,7 +201,8 @@ def _usage(usage: TokenUsage) -> dict[str, int]:
 
 def _stats(run: ExportedRun) -> dict[str, Any]:
     # The sums over all replies, without playing each of them twice.
-    bills = np.sum([np.nansum(bill, axis=(0, 1)) for bill in run.outcomes.bills.values()], axis=0)
+    outcomes = run.outcomes
+    bills = np.sum([outcomes.spent(model).sum(axis=0) for model in outcomes.models_billed], axis=0)
     spent = TokenUsage(*map(int, bills))
     return {
         "started_at": _time(run),

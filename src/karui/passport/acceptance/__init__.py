@@ -21,7 +21,14 @@ only what was reproduced. What no test rules out is undecided: more questions ar
 deciding are simulated beforehand (`chances`).
 """
 
-from karui.passport.acceptance.chances import Chances, chances, questions_needed, worlds
+from karui.passport.acceptance.chances import (
+    Chances,
+    chances,
+    discordant_apart,
+    questions_needed,
+    worlds,
+)
+from karui.passport.acceptance.outlook import Outlook, most_needed, outlooks
 from karui.passport.acceptance.reproduction import Reproduction, reproduce
 from karui.passport.acceptance.verdict import Acceptance, AcceptancePlan, Accepted
 
@@ -30,8 +37,12 @@ __all__ = [
     "AcceptancePlan",
     "Accepted",
     "Chances",
+    "Outlook",
     "Reproduction",
     "chances",
+    "discordant_apart",
+    "most_needed",
+    "outlooks",
     "questions_needed",
     "reproduce",
     "worlds",

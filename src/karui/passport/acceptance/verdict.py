@@ -12,6 +12,9 @@ from karui.core.study import DifferenceCount
 from karui.passport.acceptance.reproduction import Reproduction, replies_compared, reproduce
 from karui.selection.betting import CAUTIOUS, Floats, log_capital, lower_bound, upper_bound
 
+MOST = 20_000
+"""Questions of an acceptance, at most."""
+
 
 class Acceptance(StrEnum):
     """What an acceptance comes to."""
@@ -52,7 +55,7 @@ class AcceptancePlan:
             InputError: Names the first one.
         """
         for name, value, sound in (
-            ("The number of questions", self.questions, self.questions >= 1),
+            ("The number of questions", self.questions, 1 <= self.questions <= MOST),
             ("--samples", self.samples, self.samples >= 1),
             ("--tolerance", 100 * self.tolerance, 0 < self.tolerance < 1 - self.margin),
             ("--alpha", self.alpha, 0 < self.alpha < 1),

@@ -18,12 +18,11 @@ class BlockTraces(Sequence[Trace]):
     Pickled, they are the folder and the number of the question: another process reads them there.
     """
 
-    __slots__ = ("_number", "_places", "_reader")
+    __slots__ = ("_number", "_reader", "_some")
 
     def __init__(self, reader: BlockReader, number: int, places: Sequence[int] | None = None) -> None:
         """Takes the number of the question, and which of its traces; None for all."""
-        self._reader, self._number = reader, number
-        self._places = range(int(reader.index.traces[number])) if places is None else places
+        self._reader, self._number, self._some = reader, number, places
 
     @property
     def reader(self) -> BlockReader:
@@ -34,6 +33,10 @@ class BlockTraces(Sequence[Trace]):
     def number(self) -> int:
         """The question's number in the recording."""
         return self._number
+
+    @property
+    def _places(self) -> Sequence[int]:
+        return range(int(self._reader.index.traces[self._number])) if self._some is None else self._some
 
     def __len__(self) -> int:
         return len(self._places)
@@ -53,7 +56,7 @@ class BlockTraces(Sequence[Trace]):
             yield whole[place]
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _traces, (*_reference(self._reader), self._number, self._places)
+        return _traces, (*_reference(self._reader), self._number, self._some)
 
 
 class BlockVerdicts(Mapping[str, bool]):
@@ -133,7 +136,9 @@ def _reader(path: Path, signals: bool, size: BlockSize) -> BlockReader:
     return BlockReader(path, [q.id for q in read_questions(path)], signals=signals, size=size)
 
 
-def _traces(path: Path, signals: bool, size: BlockSize, number: int, places: Sequence[int]) -> BlockTraces:
+def _traces(
+    path: Path, signals: bool, size: BlockSize, number: int, places: Sequence[int] | None
+) -> BlockTraces:
     return BlockTraces(_reader(path, signals, size), number, places)
 
 

@@ -29,7 +29,7 @@ _MOST = 2**31 - 1
 
 
 class _Question(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
     question: str
     gold_answer: str

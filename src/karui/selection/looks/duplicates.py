@@ -34,7 +34,7 @@ _LETTERS = 5
 _BLANKS, _DIGITS = re.compile(r"\s+"), re.compile(r"\d+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wording:
     """A question as it is compared.
 
@@ -106,10 +106,11 @@ def leaders(wordings: Sequence[Wording], batches: Sequence[int]) -> list[int]:
 
 def _idle_numbers(wordings: Sequence[Wording]) -> set[tuple[str, str]]:
     """Returns the texts with masked numbers, and their answers, whose numbers never change the answer."""
-    answers: dict[str, set[str]] = defaultdict(set)
+    answers: dict[str, str] = {}
     for wording in wordings:
-        answers[wording.masked].add(wording.answer)
-    return {(masked, min(known)) for masked, known in answers.items() if len(known) == 1 and "" not in known}
+        if answers.setdefault(wording.masked, wording.answer) != wording.answer:
+            answers[wording.masked] = ""
+    return {(masked, answer) for masked, answer in answers.items() if answer}
 
 
 class _Index:
@@ -148,10 +149,11 @@ class _Index:
             own, often = _sequences(text), self._often
             first = len(own) - ceil(ALIKE * len(own)) + 1
             rare = sorted(own, key=lambda s: (often[s], s))[:first]
-            self._last = text, [hash(s) for s in rare]
+            self._last = text, [hash(s) & _HASH for s in rare]
         return self._last[1]
 
 
+_HASH = 0xFFFFFFFF
 _MANY = 1000
 """Texts of a group from which on sequences are looked up; fewer are searched, in a tenth of the memory."""
 
@@ -165,7 +167,7 @@ class _Group:
         self._texts: list[str] = []
         self._leaders: list[int] = []
         # The rarest sequences of all texts, by hash: those that collide are compared for nothing.
-        self._rare, self._owners = array("q"), array("q")
+        self._rare, self._owners = array("I"), array("I")
         self._places: dict[int, list[int]] = {}
 
     def add(self, text: str, leader: int, hashes: list[int]) -> None:
@@ -192,9 +194,9 @@ class _Group:
         """Returns the texts that have one of these among their rarest sequences."""
         if self._places:
             return {place for number in hashes for place in self._places.get(number, ())}
-        known = np.frombuffer(self._rare, np.int64)
-        owners = np.frombuffer(self._owners, np.int64)
-        return set(owners[np.isin(known, np.array(hashes, np.int64))].tolist())
+        known = np.frombuffer(self._rare, np.uint32)
+        owners = np.frombuffer(self._owners, np.uint32)
+        return set(owners[np.isin(known, np.array(hashes, np.uint32))].tolist())
 
 
 def _much(own: frozenset[str], text: str) -> bool:

@@ -47,6 +47,9 @@ CONSTANT_BETS = (0.1, 0.2, 0.35, 0.6, 0.95)
 """Constant bets of the other account, as shares of the largest stake there is. The gateway's test of
 feedback, which has no batches and no end, makes these alone."""
 
+_PIECE = 512
+"""Units whose constant bets are worked out together: those of all would fill the memory."""
+
 
 def log_capital(d: ArrayLike, margin: ArrayLike, aim: float, batches: Sequence[int]) -> Floats:
     """Returns the log of the largest capital that betting against E[d] >= margin reached.
@@ -115,29 +118,33 @@ def _batch(
     Where the goal is reached betting stops, so the capital at the end is the largest.
     """
     n = values.shape[-1]
-    patient = _patient(values, limit) * ((1 - _AIMED) * capital)[..., None]
     rest = np.arange(n, 0, -1)
     sharp = SHARPNESS * np.sqrt(2.0 / (variance * rest))
     best, total, aimed = capital.copy(), capital.copy(), np.array(_AIMED * capital)
     many = values.ndim == 1 and limit.ndim == 1  # margins of one plan: those that are ruled out drop out
-    left, m, known = np.arange(limit.size), limit, patient
+    left, m, staked = np.arange(limit.size), limit, (1 - _AIMED) * capital
+    before, logs, known = staked, _no_logs(capital.shape), np.empty((*capital.shape, 0))
     for t in range(n):
         done = best >= goal
         if np.all(done):
             break
         if many and 2 * np.count_nonzero(done[left]) > left.size:
-            left = np.flatnonzero(~done)
-            m, known = limit[left], patient[left]
+            kept = ~done[left]
+            left, m, staked, before = left[kept], m[kept], staked[kept], before[kept]
+            logs, known = logs[:, kept], known[kept]
+        if t % _PIECE == 0:
+            known = _patient(values[..., t : t + _PIECE], m, logs) * staked[..., None]
         at = left if many else ...
-        before, here = known[..., t], aimed[at]
+        here, after = aimed[at], known[..., t % _PIECE]
         missing = np.log(np.maximum(np.maximum(goal - before, 1e-9) / np.maximum(here, 1e-300), 1.0))
         loss_free = np.where(m > 0, m, np.inf)
         agreeing = np.expm1(np.minimum(missing / rest[t], 50.0)) / loss_free
         stake = np.minimum(np.maximum(sharp[..., t] * np.sqrt(missing), agreeing), LARGEST / (1.0 - m))
         here = here * (1.0 + stake * (m - values[..., t]))
         aimed[at] = here
-        total[at] = np.where(best[at] >= goal, best[at], here + known[..., t + 1])
+        total[at] = np.where(best[at] >= goal, best[at], here + after)
         best[at] = np.maximum(best[at], total[at])
+        before = after
     return total, best
 
 
@@ -146,7 +153,8 @@ def _batch_of_one(
 ) -> tuple[Floats, Floats]:
     """Returns what `_batch` does for a single margin and plan, ten times as fast: numbers, not arrays."""
     m, n = float(limit), len(values)
-    patient = (_patient(values, limit) * (1 - _AIMED) * float(capital)).tolist()
+    worth = _patient(values, limit, _no_logs(()))
+    patient = (np.append(1.0, worth) * (1 - _AIMED) * float(capital)).tolist()
     sharp = (SHARPNESS * np.sqrt(2.0 / (variance * np.arange(n, 0, -1)))).tolist()
     largest, loss_free = LARGEST / (1.0 - m), m if m > 0 else inf
     aimed, total = _AIMED * float(capital), float(capital)
@@ -162,16 +170,26 @@ def _batch_of_one(
     return np.array(total), np.array(best)
 
 
-def _patient(values: Floats, limit: Floats) -> Floats:
-    """Returns what a capital of 1 in constant bets is worth before each unit and after the last.
+def _patient(values: Floats, limit: Floats, logs: Floats) -> Floats:
+    """Returns what a capital of 1 in constant bets is worth after each of some units.
 
-    Shape: that of limit and d's leading shape, and (units + 1).
+    Shape: that of limit and d's leading shape, and (units,).
+
+    Args:
+        values: Differences of the units.
+        limit: The margins.
+        logs: What each bet had come to before them, [bets, …]; moved on to what it has come to behind them.
     """
     gains = limit[..., None] - values
-    worth = np.ones((*gains.shape[:-1], gains.shape[-1] + 1))
-    worth[..., 1:] = 0.0
-    for share in CONSTANT_BETS:
-        stakes = share / (1.0 - limit[..., None])
-        logs = np.cumsum(np.log1p(stakes * gains), axis=-1)
-        worth[..., 1:] += np.exp(np.minimum(logs, 300.0)) / len(CONSTANT_BETS)  # far above any goal
+    worth = np.zeros(gains.shape)
+    for bet, share in enumerate(CONSTANT_BETS):
+        won = np.log1p(share / (1.0 - limit[..., None]) * gains)
+        won[..., 0] += logs[bet]
+        running = np.cumsum(won, axis=-1)
+        logs[bet] = running[..., -1]
+        worth += np.exp(np.minimum(running, 300.0)) / len(CONSTANT_BETS)  # far above any goal
     return worth
+
+
+def _no_logs(shape: tuple[int, ...]) -> Floats:
+    return np.zeros((len(CONSTANT_BETS), *shape))

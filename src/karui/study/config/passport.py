@@ -34,6 +34,10 @@ class CheckOptions:
     model: str = option("", "Model to check: folder, GGUF file, Hub name or server.")
     recording: Path | None = option(None, "A recording of yours to check engine and sampling by.")
     study: Path | None = option(None, "The study that it was made of, if it was handed over.")
+    traffic: str = option("", "Questions asked now, a file: has the traffic drifted from the study's?")
+    expectation: Path | None = option(
+        None, "The study's expectation.json, which traffic is compared by; by default that of --study."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from karui import catalog
+from karui.codec.values import Misfit, decode
 from karui.core.engine import Engine, engine_repeats
 from karui.core.errors import InputError
 from karui.core.plan import Plan
@@ -84,7 +85,7 @@ async def _accept(
             remedy="Confirm it with karui.confirm(study, questions, aux_model=…).",
         )
     asked = _order(task, plan, live.seed)
-    drawn = Sampling(**passport.conditions.sampling)
+    drawn = _sampling(passport)
     sampling = SamplingOptions(samples=1, max_tokens=drawn.max_tokens, seed=live.seed)
     session = replace(workspace_of(live.model, sampling, progress), sampling=drawn)
     try:
@@ -95,6 +96,17 @@ async def _accept(
     finally:
         await session.close()
     return Accepted.of(plan, replies, paired=paired, seed=live.seed)
+
+
+def _sampling(passport: Passport) -> Sampling:
+    try:
+        return decode(Sampling, dict(passport.conditions.sampling), "sampling")
+    except Misfit as misfit:
+        raise InputError(
+            "The passport's sampling cannot be used by this version of karui.",
+            why=f"{misfit}.",
+            remedy="Use the version that the passport names, or a later one.",
+        ) from misfit
 
 
 def _order(task: Task, plan: AcceptancePlan, seed: int) -> Task:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from karui.core.errors import InputError, UnknownName
-from karui.portfolios.budget import Budget
+from karui.portfolios.budget import Budget, Prices
 from karui.portfolios.returns import Stakes
 from karui.study.config.fields import filled, option
 from karui.study.config.schema import StudyConfig
@@ -121,7 +121,7 @@ def read_portfolio(path: Path | str, out: Path | str | None = None) -> Portfolio
 
     Raises:
         InputError: The file cannot be read, a value is of the wrong type, or two proofs of concept have one
-            name.
+            name or are priced in two currencies.
         UnknownName: It has an option that does not exist; names the nearest.
     """
     path = Path(path)
@@ -187,6 +187,13 @@ class _Reader:
                 remedy="Give each [[poc]] a name of letters, digits, spaces and dashes.",
             )
         own = assumptions_of(rest.get("assume", {}))
+        shared = self.shared.get("currency", Prices().currency)
+        if own.get("currency", shared) != shared:
+            raise InputError(
+                f"{where} is in {own['currency']}, and the portfolio in {shared}.",
+                why="Money is added up and ranked.",
+                remedy="State all prices in one currency: [assume] currency.",
+            )
         stated = (*self.shared.get("stated", ()), *own.get("stated", ()))
         assumed = {**self.shared, **own, "stated": list(dict.fromkeys(stated))}
         if about.questions_per_month:

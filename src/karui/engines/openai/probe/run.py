@@ -24,6 +24,7 @@ from karui.engines.openai.probe.endpoints import (
     find_ways,
     find_whole,
 )
+from karui.engines.openai.probe.facts import find_facts
 from karui.engines.openai.probe.models import chosen, served, weights_of
 from karui.engines.openai.probe.seeds import find_seeds
 from karui.engines.openai.probe.thinking import find_thinking
@@ -46,7 +47,8 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     """
     listed = await _listed(asking)
     can = await find_ways(asking, Capabilities(asking.model, context=served(listed).get(asking.model, 0)))
-    can = replace(can, weights=weights_of(listed, asking.model))
+    weights, facts = weights_of(listed, asking.model), await find_facts(asking.client)
+    can = replace(can, weights=weights, facts=facts)
     await _find_renderer(asking)
     can = replace(can, template=asking.renderer.source if asking.renderer else "")
     can = await find_thinking(asking, can)
@@ -109,8 +111,9 @@ async def identity(asking: ProbeClient, can: Capabilities) -> str:
 async def _identity(asking: ProbeClient, can: Capabilities, listed: Sequence[Any]) -> str:
     told = await asking.said(can.route, await asking.question(can) | {can.limit: 1})
     length = told.usage.prompt if told.usage else 0
-    context = served(listed).get(can.model, 0)
-    return json.dumps([can.model, context, weights_of(listed, can.model), told.fingerprint, length])
+    context, weights = served(listed).get(can.model, 0), weights_of(listed, can.model)
+    facts = await find_facts(asking.client)
+    return json.dumps([can.model, context, weights, told.fingerprint, length, facts])
 
 
 async def _listed(asking: ProbeClient) -> Sequence[Any]:
