@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from karui.engines.openai import HttpEngine
-from karui.engines.options import EngineOptions, RetryPolicy, ServerOptions
+from karui.engines.options import EngineOptions, Logprobs, RetryPolicy, ServerOptions
 from karui.gateway.backends.known_servers import KnownServers
 from tests.helpers import fake_server
 
@@ -42,7 +42,9 @@ def test_the_second_engine_knows_what_the_first_found(known, behaviour):
         assert few < 5
 
 
-@pytest.mark.parametrize("change", [{"opens": True}, {"context": 777}, {"template": ""}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"opens": True}, {"context": 777}, {"template": ""}, {"completions": False}], ids=str
+)
 def test_a_server_that_has_changed_is_tried_again(known, change):
     with fake_server.serving() as fake:
         connected(known(), fake)
@@ -70,3 +72,22 @@ def test_what_cannot_be_read_is_found_anew(tmp_path, left):
         again, asked = connected(KnownServers(tmp_path), fake)
         assert again.can.abilities == first.can.abilities
         assert asked == many
+
+
+def test_other_keys_and_log_probabilities_are_tried_by_themselves(known):
+    with fake_server.serving() as fake:
+        connected(known(), fake)
+        for other in (
+            ServerOptions(key="another", retry=HASTY),
+            ServerOptions(logprobs=Logprobs.NONE, retry=HASTY),
+        ):
+            before = len(fake.requests)
+            known().connect(fake.url, EngineOptions(), other)
+            assert len(fake.requests) - before > 30
+
+
+def test_a_folder_that_is_gone_keeps_no_server_from_being_used(tmp_path):
+    with fake_server.serving() as fake:
+        engine, asked = connected(KnownServers(tmp_path / "gone"), fake)
+        assert engine.can.chat
+        assert asked > 30

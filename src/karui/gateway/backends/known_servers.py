@@ -7,8 +7,9 @@ killed one would answer nobody.
 import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +37,7 @@ class KnownServers:
 
     folder: Path | None = None
     _known: dict[str, Findings] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    _locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @staticmethod
     def inherited() -> "KnownServers":
@@ -55,8 +56,9 @@ class KnownServers:
         Raises:
             KaruiError: The server does not answer, or does not serve the model.
         """
-        told = (options.thinking.as_dict(), options.suffix, options.rule)
-        name = sha256(repr((address, *told, server.folder, server.route)).encode()).hexdigest()[:32]
+        how = (options.thinking.as_dict(), options.suffix, options.rule)
+        asked = (address, *how, server.folder, server.route, server.logprobs, server.key)
+        name = sha256(repr(asked).encode()).hexdigest()[:32]
         with self._alone(name):
             found = self._read(name)
             engine = HttpEngine.load(address, options, server, found)
@@ -66,12 +68,13 @@ class KnownServers:
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        with self._lock:
-            if self.folder is None:
-                yield
-                return
-            with FileLock(self.folder / f"{name}.lock"):
-                yield
+        with self._locks[name], ExitStack() as stack:
+            if self.folder is not None:
+                try:
+                    stack.enter_context(FileLock(self.folder / f"{name}.lock"))
+                except OSError as error:
+                    _log.warning("processes cannot wait for each other's trial of a server: %s", error)
+            yield
 
     def _read(self, name: str) -> Findings | None:
         if self.folder is None:
@@ -90,5 +93,8 @@ class KnownServers:
             return
         file = self.folder / f"{name}.json"
         begun = file.with_suffix(".new")
-        begun.write_text(json.dumps(encode(found)), encoding="utf-8")
-        begun.replace(file)
+        try:
+            begun.write_text(json.dumps(encode(found)), encoding="utf-8")
+            begun.replace(file)
+        except OSError as error:
+            _log.warning("what was found of a server cannot be kept for other processes: %s", error)

@@ -96,7 +96,10 @@ async def recalled(asking: ProbeClient, found: Findings) -> Capabilities | None:
     if (asking.renderer.source if asking.renderer else "") != can.template:
         return None
     asking.thinking = found.thinking
-    return can if await _identity(asking, can, listed) == found.identity else None
+    try:
+        return can if await _identity(asking, can, listed) == found.identity else None
+    except RequestRejected:
+        return None  # it does no longer what it was found to do
 
 
 async def identity(asking: ProbeClient, can: Capabilities) -> str:
