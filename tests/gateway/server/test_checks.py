@@ -44,6 +44,16 @@ def test_all_is_well(choice):
     assert not (choice / "h.sqlite3").exists()  # nothing was started
 
 
+def test_a_name_that_is_the_models_own_is_told(choice):
+    with serving() as fake:
+        (_, usual), (_, taken) = (
+            found(choice, upstream=fake.url, names=names)["upstream and abilities"]
+            for names in ((), ("toy",))
+        )
+    assert "toy is the plan here" in taken
+    assert "toy" not in usual
+
+
 def test_what_is_missing_is_named_and_hides_nothing(choice, monkeypatch):
     monkeypatch.setenv("KARUI_OPERATOR_KEY", "")
     with socket.socket() as taken, serving() as fake:

@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from time import time
 
 from karui.core.errors import InputError, KaruiError
-from karui.engines.openai.engine import KEY, split_address
+from karui.engines.openai.engine import KEY, HttpEngine, split_address
 from karui.engines.openai.protocol.http_connection import Broken
 from karui.engines.openai.protocol.http_pool import Pool
 from karui.gateway.assemble import canaries_of
@@ -138,8 +138,14 @@ def _canaries(settings: Settings) -> str:
 
 
 def _abilities(settings: Settings, deployment: Deployment) -> str:
-    check(settings, deployment, connect(settings, deployment))
-    return "serves the chosen model, and can run the plan"
+    engines = connect(settings, deployment)
+    check(settings, deployment, engines)
+    said = "serves the chosen model, and can run the plan"
+    main = engines["main"]
+    own = main.can.model if isinstance(main, HttpEngine) else ""
+    if own and own in {deployment.route, *settings.names}:
+        said += f"; its own name {own} is the plan here, and full thinking is asked for by another"
+    return said
 
 
 def _server(address: str, variable: str, settings: Settings) -> str:
