@@ -51,6 +51,9 @@ PHRASES: dict[str, str] = {
     "base": "学習前",
     "answers alone": "答えだけを学習",
     "thinking closed at once": "思考をすぐ閉じる",
+    "closed thinking first": "先に思考なし",
+    "answers alone first": "先に「答えだけを学習」",
+    "second round, shortest": "2回目の学習（正解の最短トレース）",
     "early exit": "早期終了",
     "the same where no trace was cut": "同じ（打ち切りのない問題のみ）",
     # Qwen2.5-Coder
