@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from karui.gateway.backends.usage_reader import LARGE
 from karui.gateway.records.record import FallbackReason
 from karui.gateway.rollout.guard_status import GuardConfig
 from tests.helpers.canned_streams import DONE, SSE, chunk, event, parts, said, stream, thought
@@ -110,6 +111,26 @@ def test_characters_cut_in_two_are_kept_whole(house):
     reply, _, kept = passed(house, fault)
     assert reply.content.decode() == fault[1]
     assert kept.answer == "4 \N{GRINNING FACE} 42"
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
+@pytest.mark.parametrize("length", [1, LARGE])
+def test_a_record_that_is_made_up_behind_the_end_is_whole(house, length, leaves):
+    """A long reply is sorted on a thread once its end is out; the client may be gone by then."""
+    told = {"prompt_tokens": 32, "completion_tokens": 103, "total_tokens": 135, **DETAILS}
+    house.fake.behaviour.faults[:] = [stream(thought("x" * length), said("42"), usage=told)]
+    body = {"model": "karui/full", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    before = len(house.records)
+    with house.recorded(), house.http.stream("POST", "/v1/chat/completions", json=body) as reply:
+        lines = reply.iter_lines()
+        assert any(line == "data: [DONE]" for line in lines)
+        if not leaves:
+            assert not "".join(lines)
+    [record] = house.records[before:]
+    assert (record.status, record.prompt_tokens) == (200, 32)
+    assert (record.thinking_tokens, record.answer_tokens) == (94, 9)
+    kept = house.gateway.stores.conversations.get(record.id)
+    assert (len(kept.thinking), kept.answer) == (length, "42")
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,14 @@ class _Client:
         return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
 
     def left(self, _: object = None) -> None:
-        """Takes that the client has left."""
+        """Takes that the client has left; a server says so behind every reply, too.
+
+        Once the reply is complete, all that is left to do is its record: that goes on.
+        """
+        if not self._writer.ended:
+            self._end()
+
+    def _end(self) -> None:
         if self._task is not None and not self._gone:
             self._gone = True
             self._task.cancel()
@@ -286,7 +293,7 @@ class _Client:
     def _look(self) -> None:
         since = self._writer.sending_since
         if since and monotonic() - since >= self._most:
-            self.left()
+            self._end()
         else:
             self._look_later()
 
