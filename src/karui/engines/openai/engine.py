@@ -149,7 +149,6 @@ class HttpEngine:
             ProbeClient,
             check_budget,
             find_capabilities,
-            identity,
             recalled,
         )
 
@@ -168,7 +167,7 @@ class HttpEngine:
             parts = await _connected(asking, can, options, server.logprobs)
             if known is None or found is None:
                 await check_budget(asking, parts, chats=server.budget_chats)
-                found = Findings(parts.can, asking.thinking, await identity(asking, parts.can))
+                found = Findings(parts.can, asking.thinking, asking.identity)
             card = ModelInfo(options.name or address, config=asking.config())
             made = cls(parts, card, server.logprobs)
             made._made_with, made.findings = (options, replace(server, key=key)), found

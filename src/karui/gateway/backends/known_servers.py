@@ -17,7 +17,7 @@ from threading import Lock
 
 from filelock import FileLock
 
-from karui.codec.values import Misfit, decode, encode
+from karui.codec.values import decode, encode
 from karui.engines.openai import HttpEngine
 from karui.engines.openai.capabilities import Findings
 from karui.engines.options import EngineOptions, ServerOptions
@@ -83,7 +83,7 @@ class KnownServers:
             return decode(Findings, json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, Misfit) as error:
+        except (OSError, ValueError) as error:
             _log.warning("what was found of a server cannot be read, it is tried again: %s", error)
             return None
 

@@ -7,6 +7,6 @@ longer by what was added to it.
 
 from karui.engines.openai.probe.budget import check_budget
 from karui.engines.openai.probe.client import QUESTION, ProbeClient
-from karui.engines.openai.probe.run import find_capabilities, identity, recalled
+from karui.engines.openai.probe.run import find_capabilities, recalled
 
-__all__ = ["QUESTION", "ProbeClient", "check_budget", "find_capabilities", "identity", "recalled"]
+__all__ = ["QUESTION", "ProbeClient", "check_budget", "find_capabilities", "recalled"]

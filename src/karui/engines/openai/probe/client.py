@@ -33,6 +33,7 @@ class ProbeClient:
         failed: The error that an endpoint ("completions" or "chat") answered with, where one is out of use.
         spent: Tokens it has cost, prompts included.
         fingerprint: What the server says of its version.
+        identity: By what the server is known again, once all has been tried.
         inferred: Which counts of its usage follow from others only, as it was seen last.
     """
 
@@ -47,7 +48,7 @@ class ProbeClient:
         self.why: dict[str, str] = {}
         self.failed: dict[str, EngineError] = {}
         self.spent = 0
-        self.fingerprint = self.inferred = ""
+        self.fingerprint = self.inferred = self.identity = ""
 
     @property
     def markers(self) -> Markers:

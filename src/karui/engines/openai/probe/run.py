@@ -1,7 +1,7 @@
 """The order in which a server is tried: each finding decides how the next question is put."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,7 @@ async def find_capabilities(asking: ProbeClient, *, route: str = "") -> Capabili
     can = replace(can, continued=await find_continued(asking, can))
     can = replace(can, before_temperature=await find_temperature(asking, can))
     cache, block = await find_cache(asking, can)
+    asking.identity = await _identity(asking, can, listed, facts)
     return replace(
         can,
         cache=cache,
@@ -96,26 +97,20 @@ async def recalled(asking: ProbeClient, found: Findings) -> Capabilities | None:
     if (asking.renderer.source if asking.renderer else "") != can.template:
         return None
     asking.thinking = found.thinking
+    facts = await find_facts(asking.client)
     try:
-        return can if await _identity(asking, can, listed) == found.identity else None
+        return can if await _identity(asking, can, listed, facts) == found.identity else None
     except RequestRejected:
         return None  # it does no longer what it was found to do
 
 
-async def identity(asking: ProbeClient, can: Capabilities) -> str:
-    """Returns by what a server is known again, as `Findings` has it.
-
-    Raises:
-        EngineError: The server fails.
-    """
-    return await _identity(asking, can, await _listed(asking))
-
-
-async def _identity(asking: ProbeClient, can: Capabilities, listed: Sequence[Any]) -> str:
+async def _identity(
+    asking: ProbeClient, can: Capabilities, listed: Sequence[Any], facts: Mapping[str, str]
+) -> str:
+    """Returns by what a server is known again, as `Findings` has it."""
     told = await asking.said(can.route, await asking.question(can) | {can.limit: 1})
     length = told.usage.prompt if told.usage else 0
     context, weights = served(listed).get(can.model, 0), weights_of(listed, can.model)
-    facts = await find_facts(asking.client)
     return json.dumps([can.model, context, weights, told.fingerprint, length, facts])
 
 
