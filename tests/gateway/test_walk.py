@@ -26,6 +26,7 @@ ASKED = {
     "backends.usage_reader",
     "requests.parameter_check",
     *("server.door", "server.auth", "keys", "named_keys", "requests.quota", "requests.quotas"),
+    "monitor.tracing",
     *("rollout.evidence", "clean"),
 }
 """State that is asked on the way, the door, values that are passed on, the two ends of the connection."""
