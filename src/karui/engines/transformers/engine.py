@@ -37,23 +37,28 @@ class TransformersEngine(BatchingEngine):
         options: EngineOptions | None = None,
         *,
         draft: Any = None,
+        prepack: bool = False,
         **changes: Any,
     ) -> None:
-        """Takes a model, a tokenizer and a draft model that are loaded already; otherwise as `load`."""
+        """Takes a model, a tokenizer and a draft model that are loaded already; otherwise as `load`.
+
+        With `prepack` the models are the engine's own, and a CPU lays out their weights anew.
+        """
         import torch
 
         from karui.engines.transformers.network import Network
         from karui.engines.transformers.runner import TorchRunner
 
         options = replace(options or EngineOptions(), **changes)
-        self._network = network = Network(model, options.slots)
+        prepack = prepack and not options.compile  # which lays weights out by itself
+        self._network = network = Network(model, options.slots, prepack=prepack)
         ends: set[int | None] = set()
         for config in (model.config, model.generation_config):
             end = getattr(config, "eos_token_id", None)
             ends |= set(end) if isinstance(end, list) else {end}
         self._speculation: Speculation | None = None
         if options.speculate is not None:
-            proposer = _proposer(options.speculate, draft, options.slots)
+            proposer = _proposer(options.speculate, draft, options.slots, prepack=prepack)
             self._speculation = Speculation(TorchRunner(network), proposer, rows=options.speculate.rows)
         runner = self._speculation or TorchRunner(network)
         super().__init__(runner, tokenizer, card, options, turn_ends=ends)
@@ -119,18 +124,18 @@ class TransformersEngine(BatchingEngine):
         from karui.engines.transformers.model_info import read_card
 
         card = read_card(options.name or str(name_or_path), folder, model)
-        engine = cls(model, tokenizer, card, options, draft=draft)
+        engine = cls(model, tokenizer, card, options, draft=draft, prepack=True)
         engine.notes.insert(0, f"{dtype}: {why}.")
         return engine
 
 
-def _proposer(speculate: Speculate, draft: Any, slots: int) -> Proposer:
+def _proposer(speculate: Speculate, draft: Any, slots: int, *, prepack: bool) -> Proposer:
     if draft is None:
         return NgramProposer(speculate.tokens, speculate.match)
     from karui.engines.transformers.network import Network
     from karui.engines.transformers.runner import TorchRunner
 
-    return DraftProposer(TorchRunner(Network(draft, slots)), speculate.tokens)
+    return DraftProposer(TorchRunner(Network(draft, slots, prepack=prepack)), speculate.tokens)
 
 
 def _load_draft(name: str, tokenizer: Any, device: str, dtype: str) -> Any:

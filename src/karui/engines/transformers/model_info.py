@@ -57,6 +57,9 @@ def loaded_bytes(model: Any) -> int:
             for name in tensor.__tensor_flatten__()[0]:
                 add(getattr(tensor, name))
             return
+        if tensor.is_mkldnn:  # blocks of oneDNN, which show no storage
+            found[id(tensor)] = tensor.numel() * tensor.itemsize
+            return
         storage = tensor.untyped_storage()
         found[tensor.device, storage.data_ptr()] = storage.nbytes()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from karui.core.errors import ModelError
-from karui.engines.transformers import attention, quantized
+from karui.engines.transformers import attention, prepacked, quantized
 from karui.engines.transformers.cache import RowCache, rounded
 from karui.engines.transformers.captured import Captured, check
 from karui.engines.transformers.compiled import FIRST_SIZES, CompiledStep, compiling
@@ -35,8 +35,13 @@ class Network:
         context: Positions the model knows.
     """
 
-    def __init__(self, model: Any, rows: int) -> None:
+    def __init__(self, model: Any, rows: int, *, prepack: bool = False) -> None:
         """Takes a loaded model in evaluation mode and checks that it can be driven row by row.
+
+        Args:
+            model: The model.
+            rows: Rows of the cache to begin with.
+            prepack: Whether its weights may be laid out anew for a CPU: the model is then nobody else's.
 
         Raises:
             ModelError: Its layers are of a kind that cannot be forked, or its own forward differs from ours.
@@ -59,6 +64,8 @@ class Network:
         # The head is as large as several layers: text that is only read does without it.
         self._reader = model.base_model if model.base_model is not model else model
         plain, shapes = self._plain_forward()
+        if prepack and self.device.type == "cpu":
+            prepacked.prepack(model)
         self.vocabulary = int(plain.shape[-1])
         self.dtype: torch.dtype = plain.dtype
         self.cache = RowCache(shapes, plain.dtype, self.device, rows)

@@ -14,6 +14,10 @@ from karui.engines.transformers.sampling import BANNED, draw
 from karui.engines.transformers.spans import misplaced, spans_of
 
 
+_RESTING = 8
+"""One row in so many may rest among those that take a step: that costs less than to move two of them."""
+
+
 class TorchRunner:
     """A `karui.engines.batching.runner.Verifier` over a network."""
 
@@ -102,36 +106,41 @@ class TorchRunner:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Appends tokens to each row, and draws what follows each of them; as `Verifier.verify`."""
         self._length[slots] = lengths
-        self._arrange(slots)
-        device, places = self._network.device, tokens.shape[1]
-        # Rows of the cache have an order of their own: everything goes in that and comes back in ours.
-        order = np.argsort(self._place[slots])
-        there = (order[:, None] * places + np.arange(places)).ravel()
+        front = self._arrange(slots)
+        device, width = self._network.device, tokens.shape[1]
+        at = self._place[slots]  # rows of the cache have an order of their own
         captured = self._network.captured
         plain = not (draws.banned or draws.penalized or draws.top_k.any())
-        if captured is not None and places == 1 and plain:
+        if captured is not None and width == 1 and plain:
+            order = np.argsort(at)
             turned = np.stack((draws.uniforms, draws.temperature, draws.top_p))[:, order].astype(np.float32)
             taken = captured.step(tokens[order, 0], lengths[order], turned)
             if taken is not None:
                 self._length[slots] += 1
-                taken = taken[:, np.argsort(order)]
+                taken = taken[:, at]
                 return taken[0].astype(np.int64), taken[1:]
-        longest = int(lengths.max())
-        even = longest if longest == int(lengths.min()) else None
+        # Rows in between that rest take the step as well, behind what they hold, where it is never seen.
+        held = self._order[:front]
+        behind = np.where(held < 0, 0, np.minimum(self._length[held], self.context - width))
+        behind[at] = lengths
+        given = np.zeros((front, width), np.int64)
+        given[at] = tokens
+        longest = int(behind.max())
+        even = longest if longest == int(behind.min()) else None
         # One copy to the device, and both parts without gaps: a compiled step takes strides for another form.
-        packed = torch.from_numpy(np.concatenate((tokens[order].ravel(), lengths[order]))).to(device)
-        ids, positions = packed[: tokens.size].view(-1, places), packed[tokens.size :]
-        spans = spans_of(lengths[order] + places) if self._network.spanned else ()
+        packed = torch.from_numpy(np.concatenate((given.ravel(), behind))).to(device)
+        ids, positions = packed[: given.size].view(-1, width), packed[given.size :]
+        spans = spans_of(behind + width) if self._network.spanned else ()
         logits = self._network.step(ids, positions, longest, even, spans)
-        back = np.empty_like(there)
-        back[there] = np.arange(len(there))
+        if front != len(slots) or (np.diff(at) < 0).any():
+            ours = (at[:, None] * width + np.arange(width)).ravel()
+            logits = logits[torch.from_numpy(ours).to(device)]
         for rows, banned in draws.banned:
-            at = torch.from_numpy(back[rows]).to(device)
-            logits[at[:, None], torch.from_numpy(banned).to(device)] = BANNED
+            logits[torch.from_numpy(rows).to(device)[:, None], torch.from_numpy(banned).to(device)] = BANNED
         for rows, lowered, amounts in draws.penalized:
-            at = torch.from_numpy(back[rows]).to(device)
-            logits[at[:, None], torch.from_numpy(lowered).to(device)] -= torch.from_numpy(amounts).to(device)
-        settings = np.stack((draws.uniforms, draws.temperature, draws.top_p, draws.top_k))[:, there]
+            where = torch.from_numpy(rows).to(device)[:, None], torch.from_numpy(lowered).to(device)
+            logits[where] -= torch.from_numpy(amounts).to(device)
+        settings = np.stack((draws.uniforms, draws.temperature, draws.top_p, draws.top_k))
         knobs = torch.from_numpy(settings.astype(np.float32)).to(device)
         drawn, signals = draw(
             logits,
@@ -141,9 +150,9 @@ class TorchRunner:
             knobs[3].long() if draws.top_k.any() else None,
             greedy=not draws.temperature.any(),
         )
-        self._length[slots] += places
+        self._length[slots] += width
         # One copy from the device. Token numbers up to 2^24 are exact in float32; no vocabulary is longer.
-        out = torch.cat((drawn[None].float(), signals)).cpu().numpy()[:, back]
+        out = torch.cat((drawn[None].float(), signals)).cpu().numpy()
         return out[0].astype(np.int64), out[1:]
 
     def free(self, slot: int) -> None:
@@ -158,41 +167,50 @@ class TorchRunner:
         """Lets go of the model and its cache."""
         self._network.close()
 
-    def _arrange(self, slots: NDArray[np.int64]) -> None:
-        """Moves rows to the front of the cache."""
+    def _arrange(self, slots: NDArray[np.int64]) -> int:
+        """Moves rows to the front of the cache, where they are not near enough; returns its length in rows."""
+        while self._held and self._order[self._held - 1] < 0:
+            self._held -= 1
+        front = int(self._place[slots].max()) + 1
+        allowed = len(slots) // _RESTING if self._network.spanned else 0
+        if front - len(slots) > allowed:
+            self._fill(slots)
+            front = len(slots)
+        if self._network.spanned:
+            self._sort(front)
+        return front
+
+    def _fill(self, slots: NDArray[np.int64]) -> None:
+        """Moves rows to the front, without a gap."""
         order = self._order[: self._held]
         runs = np.zeros(self._held, bool)
         runs[self._place[slots]] = True
         count = len(slots)
         holes, movers = np.flatnonzero(~runs[:count]), count + np.flatnonzero(runs[count:])
-        if len(holes):
-            resting = order[holes]  # slots, -1 where nothing lies
-            moving = order[movers]
-            length = int(self._length[np.concatenate((moving, resting[resting >= 0]))].max())
-            # Sources are read before targets are written, so both directions are one copy.
-            swapped = resting >= 0
-            self._copy(
-                [*movers.tolist(), *holes[swapped].tolist()],
-                [*holes.tolist(), *movers[swapped].tolist()],
-                length,
-            )
-            self._order[holes], self._order[movers] = moving, resting
-            self._place[moving] = holes
-            self._place[resting[swapped]] = movers[swapped]
-        if self._network.spanned:
-            self._sort(count)
-        while self._held and self._order[self._held - 1] < 0:
-            self._held -= 1
+        resting = order[holes]  # slots, -1 where nothing lies
+        moving = order[movers]
+        length = int(self._length[np.concatenate((moving, resting[resting >= 0]))].max())
+        # Sources are read before targets are written, so both directions are one copy.
+        swapped = resting >= 0
+        self._copy(
+            [*movers.tolist(), *holes[swapped].tolist()],
+            [*holes.tolist(), *movers[swapped].tolist()],
+            length,
+        )
+        self._order[holes], self._order[movers] = moving, resting
+        self._place[moving] = holes
+        self._place[resting[swapped]] = movers[swapped]
 
     def _sort(self, count: int) -> None:
         """Moves the first rows of the cache so that the longest come first, where that is worth it."""
         slots = self._order[:count]
-        lengths = self._length[slots]
+        lengths = np.where(slots < 0, 0, self._length[slots])
         sources, targets = misplaced(lengths)
         if len(sources):
             self._copy(sources.tolist(), targets.tolist(), int(lengths[sources].max()))
             moved = slots[sources]
-            self._order[targets], self._place[moved] = moved, targets
+            self._order[targets] = moved
+            self._place[moved[moved >= 0]] = targets[moved >= 0]
 
     @torch.inference_mode()
     def _copy(self, sources: list[int], targets: list[int], length: int) -> None:
