@@ -1,12 +1,13 @@
 """The main job, `karui poc` on karui-mini, against the build of commit 5682b79: idle, and beside a busy loop.
 
-    python bench/job.py [--quick] [--out bench/results/job.json]
+    python bench/job.py [--quick] [--only idle|busy] [--out bench/results/job.json]
 
 Both builds run the same command on the same two cores, one after the other, from start to report: 400
 questions × 2 traces recorded, every plan replayed, the choice confirmed live on 120 questions. Beside a busy
 loop, which has one of the two cores for itself from the start, the old build is ended once it has taken
 1/0.25 of this build's time: the ratio is then at most what is printed. Other work on the machine is in the
-figures: the load is printed. `--quick` runs a tenth of the questions, idle only.
+figures: the load is printed. With `--only` the file of results keeps the other half's figures, each with its
+day. `--quick` runs a tenth of the questions, idle only.
 """
 
 import os
@@ -26,13 +27,18 @@ QUICK = ("--limit", "40", "--samples", "1", "--no-confirm")
 
 
 def main() -> int:
-    options = arguments(__doc__).parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--only", choices=("idle", "busy"), help="one half of it")
+    options = parser.parse_args()
     figures = Figures("job", options)
     cores = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, cores)  # and whatever is started from here
     with old_build() as old:
-        _idle(figures, old, QUICK if options.quick else ())
-        if not options.quick:
+        figures.part = "idle"
+        if options.only != "busy":
+            _idle(figures, old, QUICK if options.quick else ())
+        figures.part = "busy"
+        if options.only != "idle" and not options.quick:
             _busy(figures, old, cores[0])
     return figures.close()
 
