@@ -50,6 +50,7 @@ class Asked:
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=1_000_000))
     progress: Any = SILENT
     freed: int = 0
+    kept: list[tuple[WorkerPool, int]] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -63,6 +64,12 @@ class Asked:
 
     async def free(self, _: Plan) -> None:
         self.freed += 1
+
+    def waiting(self, _: Plan) -> tuple[WorkerPool, int] | None:
+        return self.kept[-1] if self.kept else None
+
+    def keep(self, _: Plan, pool: WorkerPool, streams: int) -> None:
+        self.kept.append((pool, streams))
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +94,11 @@ def chosen(
         async with workers.source_of(asked, Plan(), folder, 8) as (source, divided):
             assert divided == asked.at_once
             made = await record(source, TASK, folder, samples=2)
-            return made, isinstance(source, WorkerPool)
+        async with workers.source_of(asked, Plan(), folder, 8) as (again, _):
+            assert (again is source) is bool(asked.kept)
+        for pool, _ in asked.kept:
+            pool.close()
+        return made, isinstance(source, WorkerPool)
 
     return asyncio.run(run())
 
@@ -112,7 +123,19 @@ def test_what_records(
     assert found is several
     assert_same(made, SCRIPT)
     assert bool(store.read_manifest(tmp_path).workers) is several
-    assert asked.freed or asked.workers or not several
+    assert bool(asked.kept) is (several and not asked.workers)
+    assert not asked.freed
+
+
+@pytest.mark.parametrize(("copies", "device", "freed"), [(2, "cpu", 1), (3, "cpu", 0), (3, "cuda", 1)])
+def test_the_model_stays_here_where_there_is_room_for_it_beside_the_workers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, copies: int, device: str, freed: int
+) -> None:
+    monkeypatch.setattr(workers, "_fitting", lambda _: copies)
+    monkeypatch.setattr(workers, "_gpus", lambda _: 2 if device == "cuda" else 0)
+    asked = Asked(device_here=device)
+    assert chosen(monkeypatch, asked, tmp_path, each=80.0)[1]
+    assert asked.freed == freed
 
 
 @pytest.mark.parametrize(
@@ -195,3 +218,29 @@ def test_threads_that_the_user_has_fixed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (fixed(None), fixed(3)) == (0, 3)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert fixed(None) == 2
+
+
+def test_workers_wait_for_the_next_style_until_another_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[str] = []
+
+    class Pool:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    workspace = Workspace("karui-mini", Sampling(), 1)
+    first: Any = Pool("first")
+    workspace.keep(Plan(), first, 64)
+    assert workspace.waiting(Plan()) == (first, 64)
+    assert workspace.beside("karui-micro").waiting(Plan()) is None
+    second: Any = Pool("second")
+    workspace.keep(Plan(), second, 32)
+    assert closed == ["first"]
+    monkeypatch.setattr("karui.engines.load", lambda *_, **__: playing(**SIZE))
+    workspace.engine_of(Plan())
+    assert closed == ["first", "second"]
+    assert workspace.waiting(Plan()) is None

@@ -191,6 +191,7 @@ async def _gather(job: Job, main: Recording) -> _Gathered:
         await session.record(task, out / f"recording-{n}", f"Recording {plan.label}", plan)
         for n, plan in enumerate(job.styles, 1)
     ]
+    session.dismiss()
     further = {}
     if job.small is not None:
         label = f"Recording {job.small.model}"

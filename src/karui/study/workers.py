@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,6 +93,12 @@ class Loads(Protocol):
     async def free(self, plan: Plan) -> None:
         """Lets go of the engine that a plan ran on."""
 
+    def waiting(self, plan: Plan) -> tuple[WorkerPool, int] | None:
+        """Returns workers that have recorded with a plan's engine and wait, and their streams."""
+
+    def keep(self, plan: Plan, pool: WorkerPool, streams: int) -> None:
+        """Lets workers wait for what else is recorded with a plan's engine."""
+
 
 @asynccontextmanager
 async def source_of(
@@ -128,21 +134,30 @@ async def source_of(
                 workspace.progress.say(note)
             yield pool, (await _together(workspace, pool, missing))[0]
         return
+    if found := workspace.waiting(style):
+        yield found
+        return
     engine = workspace.engine_of(style)
     streams, alone = await _streams(workspace, engine, missing)
     worth = 1 if workspace.workers or not alone else _possible(workspace, alone, missing)
     if worth < 2:
         yield engine, streams
         return
-    # Each worker has the model in memory: here it is loaded again if it is needed again.
-    await workspace.free(style)
+    # Each worker has the model in memory. It stays here as well where there is room for one more on a CPU:
+    # what is confirmed live runs on it.
+    if workspace.device_here != "cpu" or _fitting(workspace.folder) <= worth:
+        await workspace.free(style)
     del engine
-    async with WorkerPool(specs_of(workspace, style, worth), on_lost=workspace.progress.warn) as pool:
+    async with AsyncExitStack() as closing:
+        pool = WorkerPool(specs_of(workspace, style, worth), on_lost=workspace.progress.warn)
+        await closing.enter_async_context(pool)
         divided, together = await _together(workspace, pool, missing)
         if workspace.device_here != "cpu" or together >= _BETTER * alone:
-            found = f"{together:,.0f} tokens/s together, {alone:,.0f} alone"
-            workspace.progress.say(f"{worth} processes record, {divided} streams: {found}.")
+            told = f"{together:,.0f} tokens/s together, {alone:,.0f} alone"
+            workspace.progress.say(f"{worth} processes record, {divided} streams: {told}.")
             yield pool, divided
+            closing.pop_all()
+            workspace.keep(style, pool, divided)
             return
     yield workspace.engine_of(style), streams
 

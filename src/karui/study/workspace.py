@@ -28,6 +28,7 @@ from karui.recording.record import Progress as RecordProgress
 from karui.recording.record import record
 from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
+from karui.recording.workers.pool import WorkerPool
 from karui.recording.workers.streams import STREAMS
 from karui.study.config.logprobs import AUTO, begun_with, level
 from karui.study.loop import interruptible
@@ -89,6 +90,7 @@ class Workspace:
     progress: Progress = SILENT
     _engines: dict[str, Engine] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
+    _waiting: dict[str, tuple[WorkerPool, int]] = field(default_factory=dict)
     _streams: int = STREAMS
 
     def __post_init__(self) -> None:
@@ -178,6 +180,7 @@ class Workspace:
         # What was loaded before is only loaded again, which is no step of its own.
         first = key not in self._loaded
         folder, options = self.loading(plan, build_progress(self.progress) if first else None)
+        self.dismiss()
         if first:
             self.progress.begin("Loading the model")
         self._loaded.add(key)
@@ -225,6 +228,7 @@ class Workspace:
             accept_no_thinking=True,
             _engines={},
             _loaded=set(),
+            _waiting={},
         )
 
     async def free(self, plan: Plan) -> None:
@@ -232,8 +236,23 @@ class Workspace:
         if (engine := self._engines.pop(self._engine_key(plan), None)) is not None:
             await engine.close()
 
+    def waiting(self, plan: Plan) -> tuple[WorkerPool, int] | None:
+        """Returns workers that have recorded with a plan's engine and wait, and their streams."""
+        return self._waiting.get(self._engine_key(plan))
+
+    def keep(self, plan: Plan, pool: WorkerPool, streams: int) -> None:
+        """Lets workers wait for what else is recorded with a plan's engine, until another one is loaded."""
+        self.dismiss()
+        self._waiting[self._engine_key(plan)] = pool, streams
+
+    def dismiss(self) -> None:
+        """Ends the workers that wait: nothing more is recorded with their engine."""
+        while self._waiting:
+            self._waiting.popitem()[1][0].close()
+
     async def close(self) -> None:
-        """Lets go of every engine."""
+        """Lets go of every engine, and of workers that wait."""
+        self.dismiss()
         while self._engines:
             _, engine = self._engines.popitem()
             await engine.close()

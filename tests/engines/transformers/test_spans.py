@@ -85,6 +85,34 @@ def test_rows_that_are_moved_and_read_in_groups_write_what_they_write_alone(netw
         assert sure[:, row] == pytest.approx(alone_sure[:, 0], abs=1e-4)
 
 
+def test_a_row_that_rests_stays_among_those_that_go_on_and_keeps_what_it_holds(network, monkeypatch):
+    rng = np.random.default_rng(1)
+    prompts = [rng.integers(1, network.vocabulary, n).tolist() for n in (9, 30, 12, 7, 20, 11, 8, 15, 10, 6)]
+    alone, alone_sure = drawn(network, [prompts[3]], steps=1)
+    runner = TorchRunner(network)
+    for slot, prompt in enumerate(prompts):
+        runner.allocate(slot)
+        runner.prefill([slot], [prompt[:-1]])
+    going = np.array([s for s in range(len(prompts)) if s != 3])
+    others = [prompts[s] for s in going]
+    tokens, at = np.array([p[-1] for p in others]), np.array([len(p) - 1 for p in others])
+    zeros = np.zeros(len(going))
+    with monkeypatch.context() as patch:
+        patch.setattr(network.cache, "copy", lambda *_: pytest.fail("a row was moved"))
+        for _ in range(3):
+            tokens, _ = runner.step(going, tokens, at, SamplingBatch(zeros, zeros, zeros + 1, zeros))
+            at = at + 1
+    zeros = np.zeros(1)
+    said, sure = runner.step(
+        np.array([3]),
+        np.array(prompts[3][-1:]),
+        np.array([len(prompts[3]) - 1]),
+        SamplingBatch(zeros, zeros, zeros + 1, zeros),
+    )
+    assert said.tolist() == alone[0].tolist()
+    assert sure[0] == pytest.approx(alone_sure[0], abs=1e-4)
+
+
 @torch.inference_mode()
 def test_a_group_does_not_see_what_lies_behind_its_span(network):
     """Leftovers there would be seen if spans did not reach attention: they are masked, and not read."""

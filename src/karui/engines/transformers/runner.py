@@ -13,7 +13,6 @@ from karui.engines.transformers.network import Network
 from karui.engines.transformers.sampling import BANNED, draw
 from karui.engines.transformers.spans import misplaced, spans_of
 
-
 _RESTING = 8
 """One row in so many may rest among those that take a step: that costs less than to move two of them."""
 
@@ -168,7 +167,7 @@ class TorchRunner:
         self._network.close()
 
     def _arrange(self, slots: NDArray[np.int64]) -> int:
-        """Moves rows to the front of the cache, where they are not near enough; returns its length in rows."""
+        """Moves rows to the front of the cache where they are not near enough; returns how long it is."""
         while self._held and self._order[self._held - 1] < 0:
             self._held -= 1
         front = int(self._place[slots].max()) + 1
