@@ -244,3 +244,13 @@ def test_workers_wait_for_the_next_style_until_another_model_is_loaded(
     workspace.engine_of(Plan())
     assert closed == ["first", "second"]
     assert workspace.waiting(Plan()) is None
+
+
+def test_an_engine_runs_as_many_streams_as_can_be_measured_to_be_best() -> None:
+    slots = Workspace("karui-mini", Sampling(), 1).loading(Plan())[1]["slots"]
+
+    async def ever_faster(count: int) -> float:
+        return float(count)
+
+    assert slots >= asyncio.run(fastest(ever_faster, 10**6))[0]
+    assert Workspace("karui-mini", Sampling(), 1, at_once=5).loading(Plan())[1]["slots"] == 5

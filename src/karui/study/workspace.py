@@ -29,7 +29,7 @@ from karui.recording.record import record
 from karui.recording.reference import LEAST, self_reference
 from karui.recording.store import load, missing
 from karui.recording.workers.pool import WorkerPool
-from karui.recording.workers.streams import STREAMS
+from karui.recording.workers.streams import MOST_STREAMS, STREAMS
 from karui.study.config.logprobs import AUTO, begun_with, level
 from karui.study.loop import interruptible
 from karui.study.progress import SILENT, Progress, build_progress
@@ -201,7 +201,7 @@ class Workspace:
             "dtype": self.dtype,
             "threads": self.threads or None,
             "compile": self.compiled,
-            "slots": self.streams,
+            "slots": self.at_once or MOST_STREAMS,  # how many are best is measured once it is loaded
             "seed": self.seed,
             "thinking": self.thinking,
         }

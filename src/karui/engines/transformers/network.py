@@ -24,6 +24,9 @@ The largest of 152,000 logits behind 28 layers in bfloat16 (Qwen2.5-Coder-1.5B, 
 _STEPS = 0.5
 """The same where activations are rounded to 8 bits: a last bit can decide which way, and layers add up."""
 
+_FIRST_ROWS = 32
+"""Rows of the cache to begin with: there is room for more once they are used."""
+
 
 class Network:
     """The model and its cache.
@@ -40,7 +43,7 @@ class Network:
 
         Args:
             model: The model.
-            rows: Rows of the cache to begin with.
+            rows: Rows that will be used at most, as far as is known.
             prepack: Whether its weights may be laid out anew for a CPU: the model is then nobody else's.
 
         Raises:
@@ -68,7 +71,7 @@ class Network:
             prepacked.prepack(model)
         self.vocabulary = int(plain.shape[-1])
         self.dtype: torch.dtype = plain.dtype
-        self.cache = RowCache(shapes, plain.dtype, self.device, rows)
+        self.cache = RowCache(shapes, plain.dtype, self.device, min(rows, _FIRST_ROWS))
         self._compiled: CompiledStep | None = None
         self.captured: Captured | None = None
         self._check(plain)

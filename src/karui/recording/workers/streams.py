@@ -13,6 +13,8 @@ from karui.measure.memory import free_bytes, kv_bytes
 STREAMS = 32
 """Where nothing is measured: a server decides for itself how many it runs at once."""
 _MORE = (64, 128)
+MOST_STREAMS = max(_MORE)
+"""What is measured at most."""
 _BETTER = 1.1
 """How many times faster twice as many streams have to be."""
 _SHARE = 0.25
