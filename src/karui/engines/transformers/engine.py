@@ -17,7 +17,7 @@ from karui.engines.options import EngineOptions, Speculate
 from karui.models import place
 from karui.models.folder import find_folder
 
-_MEASURE_SECONDS = 0.5
+_MEASURE_SECONDS = 0.3
 
 
 class TransformersEngine(BatchingEngine):
@@ -81,7 +81,7 @@ class TransformersEngine(BatchingEngine):
         return replace(self._speculation.found) if self._speculation else None
 
     def tokens_per_second_now(self, rows: int) -> float:
-        """Returns how many tokens a second `rows` sequences take together here and now, in half a second.
+        """Returns how many tokens a second `rows` sequences take together here and now, in under a second.
 
         Only while no sequence is open.
         """
