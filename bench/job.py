@@ -1,12 +1,13 @@
 """The main job, `karui poc` on karui-mini, against the build of commit 5682b79: idle, and beside a busy loop.
 
-    python bench/job.py [--quick] [--only idle|busy] [--out bench/results/job.json]
+    python bench/job.py [--quick] [--only idle|busy] [--pairs N] [--out bench/results/job.json]
 
 Both builds run the same command on the same two cores, one after the other, from start to report: 400
 questions × 2 traces recorded, every plan replayed, the choice confirmed live on 120 questions. Beside a busy
 loop, which has one of the two cores for itself from the start, the old build is ended once it has taken
 1/0.25 of this build's time: the ratio is then at most what is printed. Other work on the machine is in the
-figures: the load is printed. With `--only` the file of results keeps the other half's figures, each with its
+figures: the load is printed, and with `--pairs` both builds run idle so often, in turn: the ratio is that of the
+medians. With `--only` the file of results keeps the other half's figures, each with its
 day. `--quick` runs a tenth of the questions, idle only.
 """
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import monotonic
 
@@ -29,6 +31,7 @@ QUICK = ("--limit", "40", "--samples", "1", "--no-confirm")
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--only", choices=("idle", "busy"), help="one half of it")
+    parser.add_argument("--pairs", type=int, default=1, help="how often each build runs idle, in turn")
     options = parser.parse_args()
     figures = Figures("job", options)
     cores = sorted(os.sched_getaffinity(0))[:2]
@@ -36,15 +39,17 @@ def main() -> int:
     with old_build() as old:
         figures.part = "idle"
         if options.only != "busy":
-            _idle(figures, old, QUICK if options.quick else ())
+            _idle(figures, old, QUICK if options.quick else (), options.pairs)
         figures.part = "busy"
         if options.only != "idle" and not options.quick:
             _busy(figures, old, cores[0])
     return figures.close()
 
 
-def _idle(figures: Figures, old: Path, more: Sequence[str]) -> None:
-    ours, theirs = _timed(figures, "idle, now", ROOT, more), _timed(figures, f"idle, {OLD}", old, more)
+def _idle(figures: Figures, old: Path, more: Sequence[str], pairs: int) -> None:
+    builds = (("idle, now", ROOT), (f"idle, {OLD}", old))
+    rounds = [[_timed(figures, name, home, more) for name, home in builds] for _ in range(pairs)]
+    ours, theirs = (median(times) for times in zip(*rounds, strict=True))
     figures.at_most(f"idle, now over {OLD}", ours / theirs, IDLE, "×", digits=2)
 
 
