@@ -6,7 +6,7 @@ Both builds run the same command on the same two cores, one after the other, fro
 questions × 2 traces recorded, every plan replayed, the choice confirmed live on 120 questions. Beside a busy
 loop, which has one of the two cores for itself from the start, the old build is ended once it has taken
 1/0.25 of this build's time: the ratio is then at most what is printed. Other work on the machine is in the
-figures: the load is printed. With `--pairs` both builds run idle so often, in turn, and the ratio is that of the
+figures: the load is printed. With `--pairs` both builds run idle so often, in turn: the ratio is of the
 medians. With `--only` the file of results keeps the other half's figures, each with its day. `--quick` runs a
 tenth of the questions, idle only.
 """
