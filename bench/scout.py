@@ -31,6 +31,7 @@ from karui.core.outcome import Outcomes
 from karui.core.plan import Plan
 from karui.core.recording import Recording
 from karui.core.study import Interval
+from karui.i18n.formats import with_minus
 from karui.measure.intervals import mean_interval, paired_difference, ratio_interval
 from karui.recording.importing.scout import import_scout
 from karui.runners.replay import Replay, replay_all
@@ -156,9 +157,7 @@ def held_out(
             title = f"{SETS[name]}, {rule}, other branches {there + 1}"
             told_of["branches"].append(scored(figures, title, plan, other, slice(None)))
     # the last two of each: those of the most accurate plan
-    return [
-        f"by {kind}: {' and '.join(texts[-2:])}".replace("-", "\u2212") for kind, texts in told_of.items()
-    ]
+    return [f"by {kind}: {' and '.join(texts[-2:])}" for kind, texts in told_of.items()]
 
 
 def best(rule: str, plans: Sequence[Outcomes], reference: Outcomes, on: slice | np.ndarray) -> Outcomes:
@@ -181,7 +180,8 @@ def scored(
     figures.shown(f"{name}: gain", gain, "points")
     figures.shown(f"{name}: tokens", ratio, "×", 3)
     figures.note(f"  {plan.plan.label}")
-    return f"{gain.value:+.1f} [{gain.low:.1f}, {gain.high:.1f}] points at {ratio.value:.2f}×"
+    low, high = (with_minus(end, ".1f") for end in (gain.low, gain.high))
+    return f"{with_minus(gain.value, '+.1f')} [{low}, {high}] points at {ratio.value:.2f}×"
 
 
 def row(name: str, outcomes: Outcomes, reference: Outcomes) -> dict:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from math import ceil, floor, log10
 
+from karui.i18n.formats import with_minus
+
 WIDTH, HEIGHT = 860, 440
 LEFT, RIGHT, TOP, BOTTOM = 62, 28, 84, 62
 ROW = 56
@@ -87,7 +89,7 @@ def scatter(title: str, axis: str, series: Sequence[Series], *, log: bool = Fals
     parts = [_text(LEFT, 30, title, "title"), *_key(series)]
     for tick in range(ceil(low / step) * step, high + 1, step):
         parts.append(_line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"))
-        parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick}{unit}", "soft", "end"))
+        parts.append(_text(LEFT - 8, y(tick) + 4, with_minus(tick, "d") + unit, "soft", "end"))
     ticks = _ticks(start, most, log=log)
     parts += [_text(x(value), HEIGHT - BOTTOM + 20, _short(value), "soft", "middle") for value in ticks]
     parts.append(_text(WIDTH - RIGHT, HEIGHT - BOTTOM + 40, axis, "soft", "end"))
@@ -133,7 +135,7 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         parts.append(_text(x(tick), bottom + 15, f"{tick:g}×", "soft", "middle"))
     for points in (-reach, 0, reach):
         parts.append(_line(g(points), 72, g(points), bottom, "grid"))
-        parts.append(_text(g(points), bottom + 15, f"{points:+d}" if points else "0", "soft", "middle"))
+        parts.append(_text(g(points), bottom + 15, _signed(points, 0), "soft", "middle"))
     for n, row in enumerate(listed):
         top = 78 + ROW * n
         colour = _verdict(row.good)
@@ -149,7 +151,7 @@ def rows(words: Words, listed: Sequence[Row]) -> str:
         left, right = gain if worst is None else worst, gain if best is None else best
         parts.append(_line(g(left), top + 14, g(right), top + 14, stroke=colour))
         parts.append(f'<circle cx="{g(gain):.1f}" cy="{top + 14}" r="5" fill="{colour}"/>')
-        parts.append(_text((mark + mark_end) / 2, top + 38, _signed(gain), "", "middle"))
+        parts.append(_text((mark + mark_end) / 2, top + 38, _signed(gain, 1), "", "middle"))
     at = float(bar)
     for good, meaning in words.key:
         parts.append(f'<circle cx="{at + 5:.1f}" cy="{bottom + 37}" r="5" fill="{_verdict(good)}"/>')
@@ -162,8 +164,8 @@ def _verdict(good: bool | None) -> str:
     return "var(--c5)" if good is None else "var(--c1)" if good else "var(--c3)"
 
 
-def _signed(points: float) -> str:
-    return f"{points:+.1f}".replace("-", "−") if points else "0"
+def _signed(points: float, places: int) -> str:
+    return with_minus(points, f"+.{places}f") if points else "0"
 
 
 def _page(title: str, height: int, parts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from karui.i18n.formats import with_minus
 from scripts._chart import Row, Words, rows
 from scripts._results import STUDY, Results, table
 
@@ -23,7 +24,7 @@ SAID: Mapping[str, Mapping[str, str]] = {
         "head": "model · questions|what was tried|tokens|accuracy, points|verdict|keep in mind",
         "mind vote": "30 questions: accuracy is known to ±{wide:.0f} points",
         "mind exit": "{cut:.0f}% of the thinking was cut at its limit, which flatters an exit: "
-        "where none was cut {ratio:.2f}×, loss {loss:.1f}",
+        "where none was cut {ratio:.2f}×, loss {loss}",
         "mind route": "{cut:.0f}% of the thinking was cut; asking another mode for these needs no router",
         "mind exit95": "the questions were picked; a cut at an equal place does as well",
         "mind whole": "{plans} plans tried; the model does not think",
@@ -47,7 +48,7 @@ SAID: Mapping[str, Mapping[str, str]] = {
         "head": "モデル・問題|試したこと|トークン数|精度の変化（ポイント）|判定|注意点",
         "mind vote": "30問のため、精度は±{wide:.0f}ポイントの幅でしか分かりません",
         "mind exit": "思考の{cut:.0f}%が上限で打ち切られており、早期終了に有利です。"
-        "打ち切りのない問題では{ratio:.2f}×、低下{loss:.1f}ポイント",
+        "打ち切りのない問題では{ratio:.2f}×、低下{loss}ポイント",
         "mind route": "思考の{cut:.0f}%が打ち切られています。"
         "それを別のモードに聞き直すだけなら振り分けは不要です",
         "mind exit95": "問題は選ばれたものです。同じ位置で一律に切っても同等でした",
@@ -97,11 +98,10 @@ def first_table(lang: str) -> str:
 
 
 def _gain(gain: Sequence[float | None]) -> str:
-    value, low, high = gain
-    assert value is not None
-    if low is None:
-        return f"{value:+.1f}" if value else "0"
-    return f"{value:+.1f} " + (f"(≥ {low:+.1f})" if high is None else f"[{low:+.1f}, {high:+.1f}]")
+    value, *ends = (with_minus(v, "+.1f") for v in gain if v is not None)
+    if not ends:
+        return value if gain[0] else "0"
+    return f"{value} [{', '.join(ends)}]" if ends[1:] else f"{value} (≥ {ends[0]})"
 
 
 def _votes(say: Mapping[str, str]) -> Told:
@@ -121,7 +121,7 @@ def _exits(say: Mapping[str, str], name: str) -> Told:
     mind = say["mind exit"].format(
         cut=found[f"{name}: cut"],
         ratio=found[f"{exits}: thinking tokens where no trace was cut"],
-        loss=found[f"{exits}: loss there, estimate"],
+        loss=found.told(f"{exits}: loss there, estimate"),
     )
     return Told(row, mind)
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from karui.i18n.formats import with_minus
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 STUDY = "qwen2.5-coder-1.5b-gsm8k/choice.json"
@@ -39,8 +41,8 @@ class Results:
     def told(self, name: str, digits: int = 1, unit: str = "", *, signed: bool = False) -> str:
         """Returns a figure as the page shows it, with its interval where it has one."""
         line, form = self._lines[name], f"{'+' if signed else ''}.{digits}f"
-        text = f"{line['reached']:{form}}{unit}"
-        return text if "low" not in line else f"{text} [{line['low']:{form}}, {line['high']:{form}}]"
+        told, *ends = (with_minus(line[k], form) for k in ("reached", "low", "high") if k in line)
+        return f"{told}{unit} [{', '.join(ends)}]" if ends else told + unit
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ holds both to the results.
 import re
 from collections.abc import Callable, Mapping
 
+from karui.i18n.formats import with_minus
 from scripts._evidence_first import first_table
 from scripts._evidence_ja import translated
 from scripts._evidence_pictures import PICTURES
@@ -71,18 +72,18 @@ def route_table() -> str:
     over = found.told(f"{title}: gain over the random router, interval", signed=True)
     gain = found.told(f"{title}: gain over full thinking", signed=True)
     if title == UNCHOSEN:
-        most = found[f"{title}: loss, upper bound"]
+        most = found.told(f"{title}: loss, upper bound", 2)
         verdict = (
             "\nNo route is within the margin on the pilot: **full thinking stays**. On the other questions "
-            f"the nearest one gains {gain} points over full thinking, a loss of at most {most:.2f}; "
+            f"the nearest one gains {gain} points over full thinking, a loss of at most {most}; "
             f"over the random router it gains {over} points.\n"
         )
     else:
         certified = "route: loss, certified"
         verb = "certified" if found.met(certified) else "**not** certified at 2 points"
         verdict = (
-            f"\nOver full thinking the route gains {gain} points; its loss is at most {found[certified]:.2f} "
-            f"points: {verb}. Over the random router it gains {over} points.\n"
+            f"\nOver full thinking the route gains {gain} points; its loss is at most "
+            f"{found.told(certified, 2)} points: {verb}. Over the random router it gains {over} points.\n"
         )
     return table(("", "accuracy", "tokens"), body) + verdict + sources(found)
 
@@ -169,11 +170,11 @@ def thinker_table() -> str:
         spent = found.told(f"{exits}: thinking tokens, interval", 3, "×")
         body.append([name, "early exit", thinker_loss(found, exits), spent])
         loss, kept = (
-            found[f"{exits}: loss there, estimate"],
+            found.told(f"{exits}: loss there, estimate"),
             f"{exits}: thinking tokens where no trace was cut",
         )
         words = "the same where no trace was cut"
-        body.append([name, words, f"loss {loss:.1f} points", found.told(kept, 3, "×")])
+        body.append([name, words, f"loss {loss} points", found.told(kept, 3, "×")])
         body += thinker_cascades(found, name) + thinker_weights(found, name)
     return table(("questions", "", "accuracy", "tokens"), body) + sources(found)
 
@@ -203,8 +204,8 @@ def thinker_weights(found: Results, name: str) -> list[list[str]]:
 def thinker_loss(found: Results, title: str) -> str:
     """What a row loses, and whether that is certified."""
     verb = "certified" if found.met(f"{title}: loss, certified") else "**not** certified"
-    loss, most = found[f"{title}: loss, estimate"], found[f"{title}: loss, certified"]
-    return f"loss {loss:.1f}, at most {most:.1f} points: {verb}"
+    loss, most = (found.told(f"{title}: loss, {which}") for which in ("estimate", "certified"))
+    return f"loss {loss}, at most {most} points: {verb}"
 
 
 def coder_table() -> str:
@@ -220,7 +221,7 @@ def coder_table() -> str:
         ["of these lose at most 2 points on the pilot", str(len(kept))],
         [
             "the least loss among them",
-            f"{100 * best['loss']:+.1f} points at {1 - best['saving']:.2f}× ({best['label']})",
+            f"{with_minus(100 * best['loss'], '+.1f')} points at {1 - best['saving']:.2f}× ({best['label']})",
         ],
         ["questions", f"{choice['pilot_questions']} of the pilot, {choice['questions']} of the test"],
     ]

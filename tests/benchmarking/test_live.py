@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import karui
+from karui.benchmarking.live import LiveCells
 from karui.benchmarking.results import Missing
 from karui.benchmarking.results_file import load_results, save_results
 from karui.benchmarking.run import FILE
@@ -77,6 +78,24 @@ def test_full_thinking_and_the_plan_are_cells_of_the_study(suite, tmp_path):
         assert cell.evidence.digest == file_sha256(tmp_path / "study" / "study.json")
         assert (cell.set, cell.questions) == ("made-live", ran.baseline.questions)
     assert load_results(tmp_path / "out" / FILE) == results
+
+
+def test_what_is_known_is_not_read_again_until_its_questions_change(suite, tmp_path, monkeypatch):
+    before, measured, measure = karui.benchmark(suite, tmp_path / "out"), [], LiveCells.measured
+
+    def counted(found, asked):
+        measured.append(found.live.name)
+        return measure(found, asked)
+
+    monkeypatch.setattr(LiveCells, "measured", counted)
+    assert karui.benchmark(suite, tmp_path / "out") == before
+    assert not measured
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text(asked.read_text("utf-8").replace('"answer": "1"', '"answer": "2"'), "utf-8")
+    after = karui.benchmark(suite, tmp_path / "out")
+    assert measured == ["ran"]
+    changed = [a.method for a, b in zip(after.cells, before.cells, strict=True) if a != b]
+    assert changed == list(cells(before))
 
 
 def test_the_same_questions_are_the_same_set_and_others_are_not(suite, tmp_path):

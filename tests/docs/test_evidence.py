@@ -27,6 +27,12 @@ def test_the_pictures_are_drawn_from_the_results(name):
     assert (evidence.FIGURES / name).read_text(encoding="utf-8") == evidence.PICTURES[name]()
 
 
+def test_negative_numbers_have_a_minus_sign():
+    drawn = [draw() for draw in evidence.PICTURES.values()]
+    told = [evidence.block(name, lang) for name in evidence.TABLES for lang in evidence.PAGES]
+    assert not [found for text in (*drawn, *told) if (found := re.search(r"[>\s\[(]-\d", text))]
+
+
 @pytest.mark.parametrize(
     ("readme", "picture"), [("README.md", "evidence.svg"), ("README.ja.md", "evidence.ja.svg")]
 )

@@ -10,6 +10,7 @@ import karui
 from karui.core.engine import ModelInfo
 from karui.models.weights import digest
 from karui.passport.document import Passport
+from karui.passport.keys import new_keys
 from karui.recording.store import save
 from karui.study.passports.issue import Writing, passport_of
 from karui.study.result import Study
@@ -49,3 +50,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     study = karui.choose(folder / "study" / "recording", max_drop=20.0, out=folder / "study")
     given = Writing(issuer="A supplier", days=90, now=ISSUED)
     return Made(study, folder / "study", model, passport_of(study, given))
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The supplier's private key and its public one."""
+    pytest.importorskip("cryptography")
+    return new_keys(tmp_path_factory.mktemp("keys"))

@@ -8,25 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from karui.cli.main import app
 from karui.core.errors import InputError
 from karui.core.study import DifferenceCount
+from karui.passport import dsse, keys
 from karui.passport.statement import of_passport, of_test_result
-from karui.passport.verify import Present, Problem, verify
+from karui.passport.verify import Problem
 from karui.passport.words import PassportWords
 from karui.study.passports.issue import Writing, write_passport
 from karui.study.passports.verify import Against, check_passport
-
-keys = pytest.importorskip("cryptography") and pytest.importorskip("karui.passport.keys")
-dsse = pytest.importorskip("karui.passport.dsse")
-NOW = datetime(2026, 12, 24, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    return keys.new_keys(tmp_path_factory.mktemp("keys"))
+from tests.helpers.passports import NOW, check, refusals, run, signed
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +28,6 @@ def thief(tmp_path_factory):
 @pytest.fixture(scope="module")
 def genuine(made, pair) -> dict[str, Any]:
     return signed(of_passport(made.passport), pair)
-
-
-def signed(statement, pair) -> dict[str, Any]:
-    return dsse.sealed(statement, [keys.read_private(pair[0])])
 
 
 def raw(payload: str, pair) -> dict[str, Any]:
@@ -54,12 +41,8 @@ def raw(payload: str, pair) -> dict[str, Any]:
     }
 
 
-def check(envelope, pair, now=NOW, **present):
-    return verify(envelope, keys.read_public(pair[1]), Present(**present), now)
-
-
 def problems(envelope, pair, now=NOW):
-    return [f.problem for f in check(envelope, pair, now).findings if f.refuses]
+    return refusals(check(envelope, pair, now))
 
 
 def leaves(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -245,10 +228,6 @@ def test_a_model_that_cannot_be_compared_is_not_passed_over(made, pair):
 
 
 # --- the command line ------------------------------------------------------------------------------------
-
-
-def run(*words: object):
-    return CliRunner().invoke(app, ["passport", *map(str, words)])
 
 
 @pytest.mark.parametrize("days", ["1e9", "inf", "5000000", "nan", "-1"])

@@ -117,16 +117,13 @@ def test_every_part_and_effort_can_be_said(made, lang):
         assert len(lines) == 2
 
 
-def test_the_command_compares_with_a_model_that_was_updated(made, tmp_path):
-    pytest.importorskip("cryptography")
+def test_the_command_compares_with_a_model_that_was_updated(made, pair, tmp_path):
     from shutil import copytree
 
-    from karui.passport.keys import new_keys
     from karui.study.passports.issue import Writing, write_passport
 
-    private, public = new_keys(tmp_path)
-    passport = write_passport(made.study, private, tmp_path / "p", Writing())[0]
-    words = ["passport", "diff", str(passport), "--key", str(public)]
+    passport = write_passport(made.study, pair[0], tmp_path / "p", Writing())[0]
+    words = ["passport", "diff", str(passport), "--key", str(pair[1])]
     same = CliRunner().invoke(app, [*words, "--model", str(made.model)])
     assert same.exit_code in {0, 1}, same.output
     assert "record and choose" not in same.output

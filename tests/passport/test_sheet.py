@@ -143,16 +143,13 @@ def test_both_languages_have_the_same_placeholders():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", japanese)), english
 
 
-def test_the_command_writes_it_of_a_passport_that_holds(made, tmp_path):
-    pytest.importorskip("cryptography")
-    from karui.passport.keys import new_keys
+def test_the_command_writes_it_of_a_passport_that_holds(made, pair, tmp_path):
     from karui.study.passports.issue import Writing, write_passport
 
-    private, public = new_keys(tmp_path)
-    passport = write_passport(made.study, private, tmp_path / "p", Writing())[0]
+    passport = write_passport(made.study, pair[0], tmp_path / "p", Writing())[0]
     words = ["passport", "sheet", str(passport), "--out", str(tmp_path / "s.md"), "--lang", "ja"]
-    done = CliRunner().invoke(app, [*words, "--key", str(public)])
+    done = CliRunner().invoke(app, [*words, "--key", str(pair[1])])
     assert done.exit_code == 0, done.output
     assert "責任分担" in (tmp_path / "s.md").read_text(encoding="utf-8")
     passport.write_text(passport.read_text().replace('"payload": "', '"payload": "ICAg'))
-    assert CliRunner().invoke(app, [*words, "--key", str(public)]).exit_code == 1
+    assert CliRunner().invoke(app, [*words, "--key", str(pair[1])]).exit_code == 1

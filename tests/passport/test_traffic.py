@@ -14,19 +14,17 @@ from karui.core.errors import InputError, QuestionsError
 from karui.core.prompt import Prompt
 from karui.domain.domain import Asked, Domain, allowed, fitted
 from karui.passport.statement import of_passport
-from karui.passport.verify import DRIFT, Present, Problem, Traffic, verify
+from karui.passport.verify import DRIFT, Problem, Traffic
 from karui.serving_profile import ServingProfile
 from karui.study.passports.verify import Against, check_passport
-
-keys = pytest.importorskip("cryptography") and pytest.importorskip("karui.passport.keys")
-dsse = pytest.importorskip("karui.passport.dsse")
+from tests.helpers.passports import Pair, check, signed
 
 
 @dataclass(frozen=True)
 class Supplied:
     """What a supplier hands over."""
 
-    keys: tuple[Path, Path]
+    keys: Pair
     passport: Path
     expectation: Path
     domain: Domain
@@ -40,7 +38,7 @@ ACTS = "carry paint repair count measure clean borrow sell return wrap polish we
 
 
 @pytest.fixture(scope="module")
-def supplied(made, tmp_path_factory) -> Supplied:
+def supplied(made, pair, tmp_path_factory) -> Supplied:
     """A passport of questions that differ, so that others are told from them, and its expectation.json."""
     folder = tmp_path_factory.mktemp("supplied")
     texts = tuple(f"How long does it take to {act} a {thing}?" for act in ACTS for thing in THINGS)
@@ -51,9 +49,8 @@ def supplied(made, tmp_path_factory) -> Supplied:
     now = datetime.now(UTC)
     dates = {"issued": now.isoformat(), "expires": (now + timedelta(days=9)).isoformat()}
     passport = replace(made.passport, questions=replace(made.passport.questions, domain=summary), **dates)
-    pair = keys.new_keys(folder)
     file = folder / "passport.json"
-    file.write_text(json.dumps(dsse.sealed(of_passport(passport), [keys.read_private(pair[0])])))
+    file.write_text(json.dumps(signed(of_passport(passport), pair)))
     return Supplied(pair, file, folder / "expectation.json", domain, texts)
 
 
@@ -108,10 +105,9 @@ def test_without_an_expectation_it_is_said_what_is_missing(supplied, asked):
 def judged(supplied, domain, asked, unlike):
     passport = check_passport(supplied.passport, supplied.keys[1]).passport
     given = replace(passport, questions=replace(passport.questions, domain=domain))
-    envelope = dsse.sealed(of_passport(given), [keys.read_private(supplied.keys[0])])
-    present = Present(traffic=Traffic(asked, unlike, supplied.domain.digest))
-    found = verify(envelope, keys.read_public(supplied.keys[1]), present).findings
-    return {f.problem for f in found} - {Problem.NOT_SEEN}
+    traffic = Traffic(asked, unlike, supplied.domain.digest)
+    checked = check(signed(of_passport(given), supplied.keys), supplied.keys, None, traffic=traffic)
+    return {f.problem for f in checked.findings} - {Problem.NOT_SEEN}
 
 
 def test_chance_alone_seldom_makes_a_drift(supplied):

@@ -7,25 +7,16 @@ from datetime import UTC, datetime, timedelta
 from shutil import copytree
 
 import pytest
-from typer.testing import CliRunner
 
-from karui.cli.main import app
 from karui.core.errors import InputError
 from karui.i18n.passport import PASSPORT
+from karui.passport import keys
 from karui.passport.document import FORMAT
-from karui.passport.verify import Finding, Present, Problem, verify
+from karui.passport.verify import Finding, Problem
 from karui.passport.words import PassportWords
 from karui.study.passports.issue import Writing, write_passport
 from karui.study.passports.verify import Against, check_passport
-
-keys = pytest.importorskip("cryptography") and pytest.importorskip("karui.passport.keys")
-dsse = pytest.importorskip("karui.passport.dsse")
-NOW = datetime(2026, 12, 24, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    return keys.new_keys(tmp_path_factory.mktemp("keys"))
+from tests.helpers.passports import NOW, check, refusals, run, signed
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +28,6 @@ def issued(made, pair, tmp_path_factory):
 
 def found(passport, pair, now=NOW, **against):
     return check_passport(passport, pair[1], Against(**against), now)
-
-
-def problems(checked):
-    return [f.problem for f in checked.findings if f.refuses]
 
 
 def forged(issued, path, change):
@@ -56,7 +43,7 @@ def forged(issued, path, change):
 def test_a_passport_holds_for_the_model_it_is_about(issued, pair, made):
     checked = found(issued, pair, model=str(made.model), study=made.folder)
     assert checked.holds
-    assert problems(checked) == []
+    assert refusals(checked) == []
     assert checked.passport == made.passport
 
 
@@ -74,19 +61,19 @@ def test_a_passport_holds_for_the_model_it_is_about(issued, pair, made):
 )
 def test_a_forgery_is_refused_and_read_no_further(issued, pair, tmp_path, change):
     checked = found(forged(issued, tmp_path / "forged.json", change), pair)
-    assert problems(checked) == [Problem.CHANGED]
+    assert refusals(checked) == [Problem.CHANGED]
     assert checked.passport is None
 
 
 def test_what_is_signed_anew_is_signed_by_another_key(issued, made, tmp_path, pair):
     other = keys.new_keys(tmp_path / "thief")
     again = write_passport(made.study, other[0], tmp_path / "out", Writing(issuer="A supplier"))[0]
-    assert problems(found(again, pair)) == [Problem.OTHER_KEY]
+    assert refusals(found(again, pair)) == [Problem.OTHER_KEY]
 
 
 def test_an_expired_passport_and_one_from_the_future(issued, pair):
-    assert problems(found(issued, pair, now=NOW + timedelta(days=90))) == [Problem.EXPIRED]
-    assert problems(found(issued, pair, now=NOW - timedelta(days=30))) == [Problem.NOT_YET]
+    assert refusals(found(issued, pair, now=NOW + timedelta(days=90))) == [Problem.EXPIRED]
+    assert refusals(found(issued, pair, now=NOW - timedelta(days=30))) == [Problem.NOT_YET]
 
 
 # --- three updates ---------------------------------------------------------------------------------------
@@ -104,19 +91,18 @@ def test_an_update_of_a_file_is_named(issued, pair, made, tmp_path, file, proble
     model = copytree(made.model, tmp_path / "model")
     (model / file).write_bytes((model / file).read_bytes() + b" ")
     checked = found(issued, pair, model=str(model))
-    assert problems(checked) == [problem]
+    assert refusals(checked) == [problem]
     assert file in PassportWords("en").finding(checked.findings[0])
 
 
 def test_a_template_that_is_gone_is_a_change(issued, pair, made, tmp_path):
     model = copytree(made.model, tmp_path / "model")
     (model / "chat_template.jinja").unlink()
-    assert problems(found(issued, pair, model=str(model))) == [Problem.TEMPLATE]
+    assert refusals(found(issued, pair, model=str(model))) == [Problem.TEMPLATE]
 
 
 def _against(made, pair, **present):
-    envelope = dsse.sealed(_statement(made), [keys.read_private(pair[0])])
-    return verify(envelope, keys.read_public(pair[1]), Present(**present), NOW)
+    return check(signed(_statement(made), pair), pair, **present)
 
 
 def _statement(made):
@@ -130,7 +116,7 @@ def _statement(made):
 def test_another_server_engine_or_sampling_is_named(made, pair):
     same = {"fingerprint": "fp_1", "version": "0.19"}
     sampling = dict(made.passport.conditions.sampling)
-    assert problems(_against(made, pair, server=same, sampling=sampling)) == []
+    assert refusals(_against(made, pair, server=same, sampling=sampling)) == []
     [finding] = _against(made, pair, server={**same, "version": "0.20"}).findings
     assert (finding.problem, finding.values["before"], finding.values["now"]) == (
         Problem.SERVER,
@@ -138,17 +124,17 @@ def test_another_server_engine_or_sampling_is_named(made, pair):
         "0.20",
     )
     assert (
-        problems(_against(made, pair, server={**same, "context": "4096"})) == []
+        refusals(_against(made, pair, server={**same, "context": "4096"})) == []
     )  # it names no such condition
-    assert problems(_against(made, pair, server={"version": "0.19"})) == [Problem.SERVER]
-    assert problems(_against(made, pair, engine="vllm")) == [Problem.ENGINE]
+    assert refusals(_against(made, pair, server={"version": "0.19"})) == [Problem.SERVER]
+    assert refusals(_against(made, pair, engine="vllm")) == [Problem.ENGINE]
     hotter = {**sampling, "temperature": 1.3}
-    assert problems(_against(made, pair, sampling=hotter)) == [Problem.SAMPLING]
-    assert problems(_against(made, pair, study="0" * 64)) == [Problem.STUDY]
+    assert refusals(_against(made, pair, sampling=hotter)) == [Problem.SAMPLING]
+    assert refusals(_against(made, pair, study="0" * 64)) == [Problem.STUDY]
 
 
 def test_a_recording_of_the_buyers_is_compared(issued, pair, made):
-    assert problems(found(issued, pair, recording=made.folder / "recording")) == []
+    assert refusals(found(issued, pair, recording=made.folder / "recording")) == []
 
 
 def test_other_versions_are_said_and_refuse_nothing(made, pair):
@@ -171,7 +157,7 @@ def test_a_passport_of_a_later_karui_is_refused(made, pair):
     later = _statement(made)
     later["predicate"]["format"] = FORMAT + 1
     with pytest.raises(InputError, match="later version"):
-        verify(dsse.sealed(later, [keys.read_private(pair[0])]), keys.read_public(pair[1]), Present(), NOW)
+        check(signed(later, pair), pair)
 
 
 # --- keys ------------------------------------------------------------------------------------------------
@@ -225,10 +211,6 @@ def test_one_key_signs_a_model_with_model_signing_and_its_passport(made, tmp_pat
 
 
 # --- the command line ------------------------------------------------------------------------------------
-
-
-def run(*words):
-    return CliRunner().invoke(app, ["passport", *map(str, words)])
 
 
 def test_from_a_key_to_a_passport_that_is_checked(made, tmp_path):

@@ -50,8 +50,14 @@ class LiveCells:
         return LiveCells(live, path, file_sha256(path))
 
     def key(self, method: str) -> str:
-        """Returns what a cell is known by."""
-        told = [MEASURED, self.digest, self.live.model_dump(mode="json"), method]
+        """Returns what a cell is known by: its study, and the file of its questions where there is one.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        asked = self.live.questions
+        files = [file for file in (Path(asked), Path(asked.partition(":")[2])) if file.is_file()]
+        told = [MEASURED, self.digest, self.live.model_dump(mode="json"), method, *map(file_sha256, files)]
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
 
     def measured(self, suite: Suite) -> tuple[SetInfo, list[Cell]]:

@@ -28,9 +28,14 @@ OnCell: TypeAlias = Callable[[int, int, str], None]
 
 @dataclass
 class _Book:
-    """What is known so far, by place."""
+    """What is known so far, by place.
+
+    Attributes:
+        known: Cells that were measured before, by key.
+    """
 
     suite: Suite
+    known: Mapping[str, Cell] = field(default_factory=dict)
     sets: dict[str, SetInfo] = field(default_factory=dict)
     cells: dict[tuple[str, ...], Cell] = field(default_factory=dict)
     missing: dict[tuple[str, str, str], NotMeasured] = field(default_factory=dict)
@@ -70,6 +75,15 @@ class _Book:
         self.sets[info.name] = info
         self.cells[cell.place] = cell
 
+    def keep(self, key: str) -> bool:
+        """Takes a cell as it was measured before; returns whether it was, on its set's questions of today."""
+        before = self.known.get(key)
+        info = self.sets.get(before.set) if before else None
+        if before is None or info is None or info.digest != before.set_digest:
+            return False
+        self.cells[before.place] = before
+        return True
+
     def lack(self, run: Run, method: str, why: str, make: str = "") -> None:
         """Takes a cell that could not be measured."""
         found = NotMeasured(set=run.set, model=run.model, method=method, why=why, make=make)
@@ -106,14 +120,14 @@ def run_suite(
     suite = load_suite(file)
     places = Places(suite, file, folders or {})
     runs = list(suite.runs_of(only))
-    book, known = _begun(suite, path, all_runs=not only)
+    book = _begun(suite, path, all_runs=not only)
     for live in suite.live_of(only):
-        _ran_live(book, live, places, known)
-    work = [(cells, job) for run in runs for cells, job in _jobs(book, run, places, known)]
+        _ran_live(book, live, places)
+    work = [(cells, job) for run in runs for cells, job in _jobs(book, run, places)]
     for number, (cells, job) in enumerate(work):
         if on_cell:
             on_cell(number, len(work), f"{cells.run.set}, {cells.run.model}, {job.method}")
-        if _done(book, cells, job, known):
+        if _done(book, cells, job):
             save_results(book.results(), path)
     if on_cell:
         on_cell(len(work), len(work), "")
@@ -122,30 +136,32 @@ def run_suite(
     return results
 
 
-def _jobs(book: _Book, run: Run, places: Places, known: Mapping[str, Cell]) -> Iterator[tuple[RunCells, Job]]:
+def _jobs(book: _Book, run: Run, places: Places) -> Iterator[tuple[RunCells, Job]]:
     """Yields a run's cells; where its recording is not there, they are what they were, or missing."""
     suite = book.suite
     try:
         cells = RunCells.of(suite, run, places)
     except SourceMissing as lacking:
         for method in (FULL, *(m.name for m in methods_of(suite, run)), *(v.method for v in run.variants)):
-            _lacking(book, run, method, lacking, known)
+            _lacking(book, run, method, lacking)
         return
     for job in cells.jobs():
         yield cells, job
 
 
-def _ran_live(book: _Book, live: Live, places: Places, known: Mapping[str, Cell]) -> None:
+def _ran_live(book: _Book, live: Live, places: Places) -> None:
     """Sees to the cells of a live run: two of one key, each under its method."""
     run = Run(name=live.name, set=live.set, model=live.model, source=Source(study=live.study, make=live.make))
     for method in (FULL, CHOSEN):
         book.missing.pop((live.set, live.model, method), None)
     try:
         found = LiveCells.of(live, places)
+        if all(book.keep(found.key(method)) for method in (FULL, CHOSEN)):
+            return
         info, cells = found.measured(book.suite)
     except SourceMissing as lacking:
         for method in (FULL, CHOSEN):
-            _lacking(book, run, method, lacking, known)
+            _lacking(book, run, method, lacking)
         return
     except KaruiError as error:
         for method in (FULL, CHOSEN):
@@ -155,21 +171,20 @@ def _ran_live(book: _Book, live: Live, places: Places, known: Mapping[str, Cell]
         book.add(cell, info)
 
 
-def _lacking(book: _Book, run: Run, method: str, lacking: SourceMissing, known: Mapping[str, Cell]) -> None:
+def _lacking(book: _Book, run: Run, method: str, lacking: SourceMissing) -> None:
     """Sees to a cell whose source is not there: one that was measured elsewhere stays, by its digest."""
     place = (run.set, run.model, method)
-    before = [c for c in known.values() if (c.set, c.model, c.method) == place]
+    before = [c for c in book.known.values() if (c.set, c.model, c.method) == place]
     for cell in before:
         book.cells[cell.place] = cell
     if not before:
         book.lack(run, method, f"There is no {lacking.place}.", lacking.make)
 
 
-def _begun(suite: Suite, path: Path, *, all_runs: bool) -> tuple[_Book, dict[str, Cell]]:
+def _begun(suite: Suite, path: Path, *, all_runs: bool) -> _Book:
     """Returns what the results hold: all of it where only some runs are measured, else what others added."""
-    book = _Book(suite)
     if not path.exists():
-        return book, {}
+        return _Book(suite)
     before = load_results(path)
     if (before.suite.name, before.suite.version) != (suite.name, suite.version):
         raise InputError(
@@ -177,25 +192,23 @@ def _begun(suite: Suite, path: Path, *, all_runs: bool) -> tuple[_Book, dict[str
             why=f"The suite is {suite.name} {suite.version}.",
             remedy="Give another folder with --out.",
         )
+    book = _Book(suite, {c.key: c for c in before.cells if c.key})
     kept = [c for c in before.cells if not (all_runs and c.key)]
     book.cells = {c.place: c for c in kept}
     book.sets = {s.name: s for s in before.sets}
     if not all_runs:
         book.missing = {(m.set, m.model, m.method): m for m in before.missing}
-    return book, {c.key: c for c in before.cells if c.key}
+    return book
 
 
-def _done(book: _Book, cells: RunCells, job: Job, known: Mapping[str, Cell]) -> bool:
+def _done(book: _Book, cells: RunCells, job: Job) -> bool:
     """Sees to a cell; returns whether it was measured just now."""
     run = cells.run
     book.missing.pop((run.set, run.model, job.method), None)
     if job.lacking is not None:
-        _lacking(book, run, job.method, job.lacking, known)
+        _lacking(book, run, job.method, job.lacking)
         return False
-    before = known.get(job.key)
-    info = book.sets.get(run.set)
-    if before is not None and info is not None and info.digest == before.set_digest:
-        book.cells[before.place] = before
+    if book.keep(job.key):
         return False
     try:
         cell = cells.measure(job)

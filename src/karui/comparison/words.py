@@ -10,7 +10,7 @@ from karui.comparison.rules import Rule
 from karui.comparison.side import Figure, Side, Unit
 from karui.html.markdown import grid, text
 from karui.i18n.comparison import COMPARISON
-from karui.i18n.formats import DASH, Format
+from karui.i18n.formats import DASH, MINUS, Format
 from karui.i18n.words import Words
 
 _SIGNS = {Change.BETTER: "✓", Change.WORSE: "✗", Change.NONE_SHOWN: "≈", Change.SAME: "="}
@@ -176,5 +176,5 @@ class Told:
         if figure is Figure.ACCURACY:
             return form.points(value, sign=sign)
         shown = {Figure.TOKENS: form.integer, Figure.SECONDS: form.seconds, Figure.MEMORY: form.bytes}[figure]
-        plus = "+" if sign and value > 0 else "−" if value < 0 else ""
+        plus = "+" if sign and value > 0 else MINUS if value < 0 else ""
         return plus + (shown(abs(value)) if value or figure is not Figure.MEMORY else "0 B")

@@ -47,10 +47,7 @@ class Boards:
         knobs = self._knobs
         going = runs[(rounds >= knobs.stable + 2) | (probes >= knobs.warm + 1 + knobs.patience)]
         while len(going):
-            branch, time, kind = traces.look(going)
-            over = traces.over(time)
-            if over.any():
-                going, branch, time, kind = (values[~over] for values in (going, branch, time, kind))
+            going, branch, time, kind = traces.look(going)
             self._look(going, branch, time, kind)
         return self._reply()
 

@@ -116,20 +116,16 @@ class Branches:
         self._next[runs, number] = time + self._time[self._event[runs, number]]
         return number
 
-    def look(self, runs: Ints) -> tuple[Ints, Ints, Ints]:
-        """Returns, for each of these runs, the branch whose watcher looks next, when, and at what.
-
-        The time of a run in which nobody looks any more is `NO_TIME` at least.
-        """
+    def look(self, runs: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """Returns those of the runs in which anybody looks any more: whose watcher is next, when, at what."""
         following = self._next[runs]
         branch = following.argmin(axis=1)  # at equal times the lower one comes first
         time = following[np.arange(len(runs)), branch]
+        looking = time < _NO_TIME
+        if not looking.all():
+            runs, branch, time = runs[looking], branch[looking], time[looking]
         leaving = self._leaves_at[runs, branch] >= 0
-        return branch, time, np.where(leaving, ARRIVAL, self._kind[self._event[runs, branch]])
-
-    def over(self, time: Ints) -> Bools:
-        """Returns whether these are times at which nobody looks any more."""
-        return time >= _NO_TIME
+        return runs, branch, time, np.where(leaving, ARRIVAL, self._kind[self._event[runs, branch]])
 
     def probe(self, runs: Ints, branch: Ints) -> tuple[Ints, Ints]:
         """Returns the round and the answer of the probe (or end) that these branches look at."""

@@ -93,10 +93,7 @@ class Pools:
             self._begin(runs, self._runs.now)
         going = runs
         while len(going):
-            branch, time, kind = traces.look(going)
-            over = traces.over(time)
-            if over.any():
-                going, branch, time, kind = (values[~over] for values in (going, branch, time, kind))
+            going, branch, time, kind = traces.look(going)
             self._look(going, branch, time, kind)
             while len(more := np.flatnonzero(self.wanted[going] > 0)):
                 self.wanted[going[more]] -= 1

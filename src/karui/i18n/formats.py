@@ -22,11 +22,11 @@ class Format:
 
     def integer(self, value: float | None) -> str:
         """1,234."""
-        return DASH if value is None else _signed(f"{value:,.0f}")
+        return DASH if value is None else with_minus(value, ",.0f")
 
     def decimal(self, value: float | None, places: int = 1) -> str:
         """1,234.5."""
-        return DASH if value is None else _signed(f"{value:,.{places}f}")
+        return DASH if value is None else with_minus(value, f",.{places}f")
 
     def percent(self, share: float | None, places: int = 1) -> str:
         """0.123 is 12.3%."""
@@ -145,6 +145,15 @@ class Format:
         return f"{day} {names.split()[month - 1]} {year}" if 1 <= month <= 12 else iso
 
 
+def with_minus(value: float, form: str) -> str:
+    """Returns a number with a minus sign for the hyphen that `format` writes, and none before zeros alone."""
+    shown = format(value, form)
+    if shown.startswith("-"):
+        shown = shown[1:]
+        return MINUS + shown if shown.strip("0.,") else shown
+    return shown
+
+
 def three_digits(value: float) -> float:
     """Rounds to three significant digits, halves away from zero, as JavaScript's `toPrecision` does."""
     if not value or not isfinite(value):
@@ -157,14 +166,7 @@ def three_digits(value: float) -> float:
 def _amount(value: float) -> str:
     rounded = three_digits(value)
     places = 0 if abs(rounded) >= 100 or rounded == 0 else 2
-    return _signed(f"{rounded:,.{places}f}")
-
-
-def _signed(shown: str) -> str:
-    if shown.startswith("-"):
-        shown = shown[1:]
-        return MINUS + shown if shown.strip("0.,") else shown
-    return shown
+    return with_minus(rounded, f",.{places}f")
 
 
 def _with_prefix(value: float | None, step: float, prefixes: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ class _Seen:
         self.traces += len(traces)
         self.truncated += sum(t.end is End.TRUNCATED for t in traces)
         self.thought += sum(t.thinking_tokens for t in traces)
-        self.in_loops += sum(map(loop_tokens, traces))
+        self.in_loops += sum(map(loop_tokens, compress(traces, loops)))
 
     def look_back(self, recording: Recording, question: RecordedQuestion, traces: Sequence[Trace]) -> None:
         """Looks at what traces would have answered on the way."""

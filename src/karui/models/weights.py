@@ -8,7 +8,8 @@ from pathlib import Path
 _WHOLE = 2 * 1024**3
 _SAMPLE = 1024**2
 _SAMPLES = 64
-_DESCRIBING = (
+_TEMPLATE = "chat_template*"
+DESCRIBING = (
     "config.json",
     "generation_config.json",
     "tokenizer*.json",
@@ -16,10 +17,9 @@ _DESCRIBING = (
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
-    "chat_template*",
     "*.model",
 )
-"""Files that decide what the model does; a card beside them may change without a new digest."""
+"""Files beside the weights and the chat template that decide what the model does: not its card."""
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -35,7 +35,7 @@ def digest(folder: Path) -> str:
     which finds other weights (training moves all of them) but not a single changed value.
     """
     sink = sha256()
-    for path in sorted({p for pattern in _DESCRIBING for p in folder.glob(pattern)}):
+    for path in sorted({p for pattern in (*DESCRIBING, _TEMPLATE) for p in folder.glob(pattern)}):
         # The same model saved by another version of transformers is the same model.
         data = path.read_bytes()
         if path.name == "config.json":

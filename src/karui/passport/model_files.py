@@ -8,19 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from karui.codec.disk import reading
+from karui.models.weights import DESCRIBING
 from karui.passport.document import Voids
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf")
-_DESCRIBING = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer*.json",
-    "*token*map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "*.model",
-)
 _TEMPLATES = ("chat_template*", "*/chat_template*")
 _BLOCK = 1 << 23
 _ASKING = ("on", "off", "open", "close", "answer")
@@ -35,7 +26,7 @@ def model_files(folder: Path) -> dict[str, str]:
     """
     if folder.is_file():
         return {folder.name: file_sha256(folder)}
-    patterns = (*_WEIGHTS, *_DESCRIBING, *_TEMPLATES)
+    patterns = (*_WEIGHTS, *DESCRIBING, *_TEMPLATES)
     found = sorted({p for pattern in patterns for p in folder.glob(pattern) if p.is_file()})
     return {p.relative_to(folder).as_posix(): file_sha256(p) for p in found}
 

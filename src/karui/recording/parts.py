@@ -1,14 +1,16 @@
 """The parts of a recording: their names, and the rows in them, each trace once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from karui.core.errors import RecordingError
 from karui.recording import columns
 from karui.recording.files import reading
 
-LISTINGS = 5
+Found = TypeVar("Found")
+_LISTINGS = 5
 """How often a recording is read anew because its parts were joined meanwhile."""
 
 
@@ -53,17 +55,33 @@ def rows(path: Path, asked: frozenset[str], *, signals: bool = True) -> list[col
         RecordingError: A part is damaged, holds another question than the `asked`, or another trace for one
             that another part holds.
     """
-    for attempt in range(LISTINGS):
+    return settled(
+        path, lambda listed: rows_of((str(part), _read(part, asked, signals=signals)) for part in listed)
+    )
+
+
+def settled(path: Path, read: Callable[[Sequence[Path]], Found]) -> Found:
+    """Returns what is read of a recording's parts; read anew where a compaction joins them meanwhile.
+
+    Raises:
+        RecordingError: As `read` does, of parts that stay; or they change again and again.
+    """
+    for attempt in range(_LISTINGS):
         listed = parts(path)
         try:
-            found = rows_of((str(part), _read(part, asked, signals=signals)) for part in listed)
+            found = read(listed)
         except RecordingError:
             if parts(path) == listed:
                 raise
         else:
-            if parts(path) == listed or attempt == LISTINGS - 1:
+            if parts(path) == listed or attempt == _LISTINGS - 1:
                 return found
-    raise RecordingError(
+    raise changed(path)
+
+
+def changed(path: Path) -> RecordingError:
+    """Returns the error of parts that are not what they were."""
+    return RecordingError(
         f"The parts of {path} change while they are read.", remedy="Try again when nothing writes there."
     )
 

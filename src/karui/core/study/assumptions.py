@@ -84,15 +84,3 @@ class Assumptions:
         """Names of the numbers that a mode of calculation is made from."""
         names = dict(zip(MODES, (TOKEN_FIELDS, MACHINE_FIELDS), strict=True))[mode]
         return names if self.making_hours is None else tuple(dict.fromkeys((*names, *_MAKING_FIELDS)))
-
-
-TOKEN_FIELDS = ("price_prompt", "price_cached", "price_output", "questions_per_month", "one_off")
-MACHINE_FIELDS = (
-    "machine_price_per_hour",
-    "peak_questions_per_second",
-    "machine_tokens_per_second",
-    "hours",
-    "one_off",
-)
-_MAKING_FIELDS = ("making_hours", "machine_price_per_hour", "questions_per_month")
-"""What both modes ask for besides, where new weights were made: their cost, and when it is earned back."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from karui.gateway.records.aggregates import Totals
 from karui.gateway.records.events import Event
 from karui.gateway.status import GatewayStatus
-from karui.i18n.formats import DASH, Format
+from karui.i18n.formats import DASH, MINUS, Format
 from karui.i18n.monitor import MonitorTranslator
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -101,7 +101,7 @@ class View:
 
 def short(count: float, lang: str) -> str:
     """Returns a number in three or four digits, with the words of the language for large ones."""
-    sign, size = ("−" if count < 0 else ""), abs(count)
+    sign, size = (MINUS if count < 0 else ""), abs(count)
     steps = ((1e8, "億"), (1e4, "万")) if lang == "ja" else ((1e9, " B"), (1e6, " M"), (1e4, " k"))
     for step, name in steps:
         if size >= step:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from karui.core.errors import RecordingError
 from karui.recording import columns
 from karui.recording.files import reading
-from karui.recording.parts import LISTINGS, parts
+from karui.recording.parts import changed, settled
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -53,17 +53,7 @@ class RowIndex:
             RecordingError: A part is damaged, or holds another question.
         """
         numbers = {question: n for n, question in enumerate(questions)}
-        for attempt in range(LISTINGS):
-            listed = parts(path)
-            try:
-                found = _index(listed, numbers)
-            except RecordingError:
-                if parts(path) == listed:
-                    raise
-            else:
-                if parts(path) == listed or attempt == LISTINGS - 1:
-                    return found
-        raise changed(path)
+        return settled(path, lambda listed: _index(listed, numbers))
 
     def rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, int, Ints]]:
         """Yields part, row group and the rows in it that hold traces of these questions, by number."""
@@ -105,13 +95,6 @@ def holds_all(joined: Path, questions: Sequence[str], index: RowIndex) -> bool:
         bool((places == np.arange(len(places))).all())
         and np.array_equal(found.first[1:], np.cumsum(index.traces))
         and np.array_equal(found.sample, index.sample[once])
-    )
-
-
-def changed(path: Path) -> RecordingError:
-    """Returns the error of parts that are not what they were."""
-    return RecordingError(
-        f"The parts of {path} change while they are read.", remedy="Try again when nothing writes there."
     )
 
 
