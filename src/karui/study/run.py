@@ -209,6 +209,7 @@ async def _gather(job: Job, main: Recording) -> _Gathered:
             lessons=parts.trained if parts else None,
             minutes=job.minutes,
         )
+        session.dismiss()
         styled += found.recorded.values()
     return _Gathered(Sources(main, styled, further), options, parts, found)
 
