@@ -54,7 +54,9 @@ class PrepackedLinear(nn.Module):
 
 
 def _able(dtype: torch.dtype) -> bool:
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch is typed in part
+        return False
+    if not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
         return False
     if dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
