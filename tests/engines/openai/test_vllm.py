@@ -111,7 +111,12 @@ def test_what_is_found_out(engine):
         "enable_thinking=False",
     )
     assert can.budget.field == "thinking_token_budget"
-    assert engine.abilities == frozenset(Ability) - {Ability.BAN, Ability.PENALTY, Ability.EFFORT}
+    assert engine.abilities == frozenset(Ability) - {
+        Ability.BAN,
+        Ability.PENALTY,
+        Ability.EFFORT,
+        Ability.TOLD_BUDGET,
+    }
 
 
 @pytest.mark.parametrize("route", ["completions", "chat"])
