@@ -2,8 +2,8 @@
 
 oneDNN multiplies blocks of a weight matrix. torch hands it the matrix as it was loaded, and it is put into
 blocks at every call, which for a few rows takes longer than the product. Put there once, a step of karui-mini
-takes 0.65 to 0.91 of the time in bfloat16, and 0.79 to 0.98 in float32 (`bench/prepacked.py`). `torch.compile`
-does the same for itself when it freezes a model.
+takes 0.65 to 0.91 of the time in bfloat16, and 0.79 to 0.98 in float32 (`bench/prepacked.py`). Where it
+freezes a model, `torch.compile` does the same.
 """
 
 from typing import Any
